@@ -2,31 +2,23 @@
  * Asks an address whether it is still the endpoint that it was: a TLS handshake and no more.
  */
 import { isIP } from 'node:net';
-import { connect, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Endpoint } from './instance.ts';
 
-/** Resolves to whether the endpoint proved its identity in time. */
+/** Resolves to whether the endpoint proved its identity. */
 export type Dial = (endpoint: Endpoint, signal: AbortSignal) => Promise<boolean>;
-
-export interface DialOptions {
-  /** In PEM; what Node trusts, when left out. */
-  readonly ca?: string | string[] | undefined;
-  /** Of the client, in PEM. */
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
 
 const DIAL_MS = 2000;
 
 /**
- * Makes a dial.
+ * Makes a dial that gives up after 2 s.
  *
- * @param material - asked at every dial, so that files may have changed
+ * @param context - whom to trust, asked at every dial: the same as for scrapes of instances
  */
-export function dialTls(material: () => DialOptions): Dial {
-  return (endpoint, signal) =>
-    new Promise((resolve) => {
-      const socket = connectTo(endpoint, material());
+export function dialTls(context: () => Promise<SecureContext>): Dial {
+  return async (endpoint, signal) => {
+    const socket = connectTo(endpoint, await context());
+    return new Promise((resolve) => {
       const end = (proven: boolean): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', giveUp);
@@ -40,19 +32,19 @@ export function dialTls(material: () => DialOptions): Dial {
       socket.on('error', giveUp); // whatever it was, the identity is not proven
       if (signal.aborted) giveUp();
     });
+  };
 }
 
-function connectTo({ address, serverCertDomainSan }: Endpoint, material: DialOptions): TLSSocket {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  const servername = serverCertDomainSan || (isIP(host) === 0 ? host : '');
-  const { ca, cert, key } = material;
+/** A certificate is checked against the address's host where the endpoint names no other. */
+function connectTo(endpoint: Endpoint, secureContext: SecureContext): TLSSocket {
+  const colon = endpoint.address.lastIndexOf(':');
+  const host = endpoint.address.slice(0, colon).replace(/^\[|\]$/g, '');
+  const name = endpoint.serverCertDomainSan || host;
   return connect({
     host,
-    port: Number(address.slice(colon + 1)),
-    ...(servername === '' ? {} : { servername }),
-    ...(ca === undefined ? {} : { ca: [ca].flat() }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    port: Number(endpoint.address.slice(colon + 1)),
+    secureContext,
+    servername: isIP(name) === 0 ? name : '', // RFC 6066, 3: an IP address is no SNI
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
   });
 }

@@ -6,6 +6,7 @@
  * bytes are counted here, as they are after decompression.
  */
 import type { StreamOptions } from 'got';
+import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import { collectPage, MAX_PAGE_BYTES, type Page } from './page.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
@@ -24,8 +25,7 @@ export interface GorouterOptions {
   readonly timeoutMs?: number | undefined;
   /** After decompression. Standard 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
-  /** Certificate authorities in PEM to trust, instead of those that Node trusts. */
-  readonly ca?: readonly string[] | undefined;
+  readonly tls?: ClientTls | undefined;
   readonly clock?: Clock | undefined;
   /** A number from 0 up to 1, for the jitter. */
   readonly random?: (() => number) | undefined;
@@ -67,7 +67,8 @@ function pauseMs(
 /** @throws {SourceError} unless a whole page came with status 200 */
 async function download(options: GorouterOptions, signal: AbortSignal): Promise<Page> {
   const { default: got, TimeoutError } = await import('got');
-  const request = got.stream(options.url, requestOptions(options, signal));
+  const certificates = await readClientTls(options.tls ?? {});
+  const request = got.stream(options.url, requestOptions(options, certificates, signal));
   let status = 200;
   request.once('response', (response: { readonly statusCode: number }) => {
     status = response.statusCode;
@@ -88,7 +89,11 @@ async function download(options: GorouterOptions, signal: AbortSignal): Promise<
   throw new SourceError('status', `answered ${status} instead of 200`);
 }
 
-function requestOptions(options: GorouterOptions, signal: AbortSignal): StreamOptions {
+function requestOptions(
+  options: GorouterOptions,
+  { ca, cert, key }: ClientCertificates,
+  signal: AbortSignal,
+): StreamOptions {
   return {
     retry: { limit: 0 },
     followRedirect: false,
@@ -98,9 +103,13 @@ function requestOptions(options: GorouterOptions, signal: AbortSignal): StreamOp
     timeout: { connect: CONNECT_MS, request: options.timeoutMs ?? 30_000 },
     signal,
     headers: { accept: 'application/json', 'user-agent': 'promgate' },
-    ...(options.username === undefined ? {} : { username: options.username }),
-    ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.ca === undefined ? {} : { https: { certificateAuthority: [...options.ca] } }),
+    ...(options.username !== undefined && { username: options.username }),
+    ...(options.password !== undefined && { password: options.password }),
+    https: {
+      ...(ca && { certificateAuthority: [...ca] }),
+      ...(cert !== undefined && { certificate: cert }),
+      ...(key !== undefined && { key }),
+    },
   };
 }
 

@@ -5,7 +5,7 @@
  * reads messages, and `nats-registry.ts` knows how long they are believed. While the bus is away
  * nothing is taken out of the table, since no register could bring it back.
  */
-import { type Dial, dialTls } from './dial.ts';
+import type { Dial } from './dial.ts';
 import { type BusMessage, type BusOptions, runBus } from './nats.ts';
 import { type NatsMessage, readMessage } from './nats-message.ts';
 import { NatsRegistry } from './nats-registry.ts';
@@ -22,8 +22,8 @@ export interface NatsOptions extends BusOptions {
   readonly maxThresholdSeconds?: number | undefined;
   /** After how long without a register a TLS endpoint is dialled. Standard 10 min. */
   readonly doubtAfterMs?: number | undefined;
-  /** Standard: with the authorities that Node trusts. */
-  readonly dial?: Dial | undefined;
+  /** How an endpoint in doubt proves itself: trusts whom scrapes of instances trust. */
+  readonly dial: Dial;
   /** Standard 250,000 endpoints under routes. */
   readonly maxEntries?: number | undefined;
   /** Of all messages that are believed. Standard 256 MiB. */
@@ -59,7 +59,6 @@ export class NatsSource implements RouteSource {
   readonly #options: NatsOptions;
   readonly #observers: NatsObservers;
   readonly #clock: Clock;
-  readonly #dial: Dial;
   readonly #maxThresholdSeconds: number;
   readonly #registry: NatsRegistry;
   readonly #stop = new AbortController();
@@ -72,7 +71,6 @@ export class NatsSource implements RouteSource {
     this.#options = options;
     this.#observers = observers;
     this.#clock = options.clock ?? systemClock;
-    this.#dial = options.dial ?? dialTls(() => ({}));
     this.#maxThresholdSeconds = options.maxThresholdSeconds ?? 120;
     this.#registry = new NatsRegistry({
       layer: table.layer(),
@@ -190,7 +188,7 @@ export class NatsSource implements RouteSource {
         if (doubts.length === 0) return;
         await Promise.all(
           doubts.map(async (doubt) => {
-            const proven = await this.#dial(doubt.endpoint, this.#stop.signal);
+            const proven = await this.#options.dial(doubt.endpoint, this.#stop.signal);
             const pruning = this.#state === 'up' && !this.#stop.signal.aborted;
             const count = this.#registry.settleDoubt(
               doubt,

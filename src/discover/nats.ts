@@ -5,7 +5,8 @@
  * Messages are handed over as they come in, one at a time, so that none queue up here: a program
  * that is too slow for its messages is disconnected by the server.
  */
-import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node';
+import type { ConnectionOptions, Msg, NatsConnection, TlsOptions } from '@nats-io/transport-node';
+import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import type { Clock } from './source.ts';
 import { SourceError } from './source-error.ts';
 
@@ -14,16 +15,7 @@ export interface BusOptions {
   readonly servers: readonly string[];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  readonly tls?: BusTls | undefined;
-  /** Between two attempts to connect again to a server. Standard 2 s. */
-  readonly reconnectWaitMs?: number | undefined;
-}
-
-/** PEM, or paths of files with PEM, which are read again at every connection. */
-export interface BusTls {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
+  readonly tls?: ClientTls | undefined;
 }
 
 /** What is done with the connection; nothing here may throw. */
@@ -66,19 +58,18 @@ export async function runBus(
   }
 }
 
-/** Tries each server once. */
+/** Tries each server once; to connect again is the loop's, so that files are read again too. */
 async function open(options: BusOptions, signal: AbortSignal): Promise<NatsConnection> {
   const { connect } = await import('@nats-io/transport-node');
-  const { reconnectWaitMs = 2000, username, password, tls } = options;
+  const { username, password, tls } = options;
+  const certificates = tls && (await readClientTls(tls));
   const settings: ConnectionOptions = {
     servers: [...options.servers],
     name: 'promgate',
     timeout: CONNECT_MS,
     pingInterval: PING_MS,
     maxPingOut: PINGS_UNANSWERED,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectWaitMs,
-    ignoreAuthErrorAbort: true, // credentials may be changed on the server first
+    reconnect: false,
     reconnectToServer: () => {
       if (signal.aborted) throw new Error('stopped'); // the only way to end it between servers
       return null;
@@ -86,20 +77,12 @@ async function open(options: BusOptions, signal: AbortSignal): Promise<NatsConne
   };
   if (username !== undefined) settings.user = username;
   if (password !== undefined) settings.pass = password;
-  if (tls !== undefined) settings.tls = tlsSettings(tls);
+  if (certificates) settings.tls = tlsSettings(certificates);
   return connect(settings);
 }
 
-function tlsSettings(tls: BusTls): Record<string, string> {
-  const settings: Record<string, string> = {};
-  for (const [name, value] of Object.entries(tls)) {
-    if (value !== undefined) settings[isPem(value) ? name : `${name}File`] = value;
-  }
-  return settings;
-}
-
-function isPem(text: string): boolean {
-  return text.includes('-----BEGIN');
+function tlsSettings({ ca, ...client }: ClientCertificates): TlsOptions {
+  return { ...client, ...(ca && { ca: ca.join('\n') }) };
 }
 
 /** @throws {SourceError} in the end: the connection never ends by itself unless it failed */
@@ -121,28 +104,22 @@ async function hold(
       },
     });
   };
-  const confirm = async (): Promise<void> => {
-    try {
-      await connection.flush();
-    } catch {
-      return; // disconnected meanwhile, which the status tells
-    }
-    if (!denied) listener.onUp((subject, payload) => connection.publish(subject, payload));
-  };
 
   signal.addEventListener('abort', close, { once: true });
   try {
     if (signal.aborted) close();
     const statuses = connection.status();
     for (const [subject, handle] of Object.entries(listener.subjects)) subscribe(subject, handle);
-    await confirm();
+    // A refusal comes before the answer to a flush; a connection that ends leaves it unanswered.
+    await Promise.race([connection.flush(), connection.closed()]);
+    if (!connection.isClosed() && !denied) {
+      listener.onUp((subject, payload) => connection.publish(subject, payload));
+    }
     for await (const status of statuses) {
-      if (status.type === 'reconnect') await confirm();
-      if (status.type === 'disconnect') listener.onDown(lost(status.server));
       if (status.type === 'error') listener.onError(toBusError(status.error));
     }
     const error = await connection.closed();
-    throw denied ?? error ?? new SourceError('unreachable', 'the connection was closed');
+    throw denied ?? error ?? new SourceError('unreachable', 'lost the connection');
   } finally {
     signal.removeEventListener('abort', close);
   }
@@ -150,10 +127,6 @@ async function hold(
 
 function toBusMessage(message: Msg): BusMessage {
   return { data: message.data, reply: (payload) => message.respond(payload) };
-}
-
-function lost(server: string): SourceError {
-  return new SourceError('unreachable', `lost the connection to ${server}`);
 }
 
 /** The client's errors are told apart by name, so that its classes need not be loaded. */
