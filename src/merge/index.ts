@@ -73,12 +73,14 @@ export class Indexer {
 
   /** @throws {ExpositionError} when a real Prometheus would not ingest every line of the page */
   index(body: Body): PageIndex {
+    const known = this.#families.size;
     this.#begin(body);
     try {
       this.#writer.breakAt(this.#walk(body));
       this.#checkUtf8(body);
     } catch (error) {
       this.#writer.clear();
+      this.#families.truncate(known);
       throw error;
     }
     return this.#finish(body);

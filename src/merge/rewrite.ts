@@ -52,22 +52,39 @@ function rewriteSeries(
   scanner: SeriesScanner,
   { escaping, inTheWay, labelConflict }: RewriteOptions,
 ): string | undefined {
-  const { labels, labelsEnd, nameFrom, nameTo } = scanner;
-  const names: string[] = [];
-  for (let i = 0; i < labelsEnd; i += 4) {
-    names.push(
-      printName(unquote(bytes.toString('utf8', labels[i], labels[i + 1])), 'label', escaping),
-    );
-  }
-  if (!scanner.quoted && !names.some((name) => inTheWay.has(name))) return undefined;
-  const taken = new Set([...inTheWay, ...names]);
-  const pairs = names.flatMap((name, i) => {
+  const labels = labelsOf(bytes, scanner, escaping);
+  if (!scanner.quoted && !labels.some(({ name }) => inTheWay.has(name))) return undefined;
+  const kept = labels.filter(({ value }) => value !== '""'); // an empty label is none
+  const taken = new Set([...inTheWay, ...kept.map(({ name }) => name)]);
+  const pairs = kept.flatMap(({ name, value }) => {
     const free = inTheWay.has(name) ? relabel(name, taken, labelConflict) : name;
     if (free === undefined) return [];
     taken.add(free);
-    return [`${free}=${bytes.toString('utf8', labels[i * 4 + 2], labels[i * 4 + 3])}`];
+    return [`${free}=${value}`];
   });
+  const { nameFrom, nameTo } = scanner;
   const metric = printName(unquote(bytes.toString('utf8', nameFrom, nameTo)), 'metric', escaping);
   if (metric.startsWith('"')) return `{${[metric, ...pairs].join(',')}}`;
   return pairs.length === 0 ? metric : `${metric}{${pairs.join(',')}}`;
+}
+
+interface Label {
+  readonly name: string;
+  /** In quotes. */
+  readonly value: string;
+}
+
+/** The labels of the line just scanned. */
+function labelsOf(
+  bytes: Buffer,
+  { labels, labelsEnd }: SeriesScanner,
+  escaping: Escaping,
+): Label[] {
+  const found: Label[] = [];
+  for (let i = 0; i < labelsEnd; i += 4) {
+    const name = unquote(bytes.toString('utf8', labels[i], labels[i + 1]));
+    const value = bytes.toString('utf8', labels[i + 2], labels[i + 3]);
+    found.push({ name: printName(name, 'label', escaping), value });
+  }
+  return found;
 }
