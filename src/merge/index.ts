@@ -1,0 +1,288 @@
+/**
+ * Indexing: one walk over a page that checks every line and notes where labels go and which bytes
+ * belong to which family. `splice.ts` then copies bytes and reads no text.
+ *
+ * The first page of an indexer gives the layout for the others. `bench/` measures what that saves;
+ * `test/merge/index.test.ts` holds that it changes no byte of the merged page.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { Body } from '../exposition/body.ts';
+import { ExpositionError } from '../exposition/error.ts';
+import type { Grammar } from '../exposition/grammar.ts';
+import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
+import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
+import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
+import type { FamilyTable } from './families.ts';
+import { type Layout, LayoutWriter, NO_SAMPLE, sameBytes } from './layout.ts';
+import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
+import { FamilyResolver } from './resolver.ts';
+
+const LINE_FEED = 10;
+const SPACE = 32;
+const HASH = 35;
+
+/** What is walked at once: about a millisecond's work where nothing is known yet. */
+const SLICE_BYTES = 262_144;
+/** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
+const MAX_METADATA = 250_000;
+
+export interface IndexerOptions {
+  readonly families: FamilyTable;
+  readonly grammar: Grammar;
+  /** Names of the labels that will be inserted. */
+  readonly reserved: LabelNames;
+  /** Of these, the bits of those that a line may have itself, below 256. Standard: none. */
+  readonly honored?: number;
+  /** Standard: true. False walks every page in full. */
+  readonly learn?: boolean;
+  /** The pages are promgate's: they may name its families. Standard: false. */
+  readonly own?: boolean;
+}
+
+/** Indexes the pages of one merge that are in one format. */
+export class Indexer {
+  readonly #families: FamilyTable;
+  readonly #grammar: Grammar;
+  readonly #scanner: SeriesScanner;
+  readonly #strict: boolean;
+  readonly #resolver: FamilyResolver;
+  readonly #honored: number;
+  readonly #learn: boolean;
+  readonly #writer = new PageIndexWriter();
+  #layout: Layout | undefined;
+
+  // The page in work.
+  #at = 0;
+  #ended = false;
+  #learning: LayoutWriter | undefined;
+  #metadata: Metadata[] = [];
+  #dropped = 0;
+  #clashes = false;
+  #quoted = false;
+  /** The layout's line that is expected next. */
+  #expected = 0;
+  /** Lines that were the layout's, and lines that were not. */
+  #hits = 0;
+  #misses = 0;
+
+  constructor(options: IndexerOptions) {
+    const { families, grammar, reserved, honored = 0, learn = true, own = false } = options;
+    this.#honored = honored;
+    this.#families = families;
+    this.#grammar = grammar;
+    this.#scanner = new SeriesScanner(grammar, reserved);
+    this.#strict = grammar.strict;
+    this.#learn = learn;
+    this.#resolver = new FamilyResolver(families, grammar.format, own);
+  }
+
+  /**
+   * Indexes a page in slices: between two of them the caller may let others have their turn, but
+   * must not begin another page.
+   *
+   * @throws {ExpositionError} when a real Prometheus would not ingest every line of the page
+   */
+  *index(body: Body): Generator<void, PageIndex, void> {
+    const known = this.#families.size;
+    this.#begin(body);
+    try {
+      while (!this.#ended) {
+        this.#walk(body, Math.min(this.#at + SLICE_BYTES, body.length));
+        if (!this.#ended) yield;
+      }
+      this.#writer.breakAt(this.#at);
+      this.#checkUtf8(body);
+    } catch (error) {
+      this.#writer.clear();
+      this.#families.truncate(known);
+      throw error;
+    }
+    return this.#finish(body);
+  }
+
+  /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
+  #checkUtf8({ bytes, length }: Body): void {
+    const known = !this.#strict && this.#layout !== undefined && this.#misses === 0;
+    if (!known && !isUtf8(bytes.subarray(0, length))) this.#fail(bytes, 0, 'the page is not UTF-8');
+  }
+
+  #begin(body: Body): void {
+    const layout = this.#layout;
+    this.#at = 0;
+    this.#ended = false;
+    this.#learning = this.#learn && layout === undefined ? new LayoutWriter() : undefined;
+    this.#metadata = [];
+    this.#resolver.begin(body);
+    this.#dropped = 0;
+    this.#clashes = layout?.clashes ?? false;
+    this.#quoted = layout?.quoted ?? false;
+    this.#expected = 0;
+    this.#hits = 0;
+    this.#misses = 0;
+  }
+
+  #finish(body: Body): PageIndex {
+    const page: PageIndex = {
+      body,
+      grammar: this.#grammar,
+      ...this.#writer.take(),
+      metadata: this.#metadata,
+      dropped: this.#dropped,
+      clashes: this.#clashes,
+      quoted: this.#quoted,
+    };
+    if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
+    else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
+    return page;
+  }
+
+  /** Walks the lines that begin before `limit`. */
+  #walk(body: Body, limit: number): void {
+    const { bytes, length } = body;
+    let p = this.#at;
+    while (p < limit) {
+      if (this.#layout !== undefined) {
+        p = this.#walkLayout(this.#layout, body, p, limit);
+        if (p >= limit) break;
+        this.#misses += 1;
+      }
+      const first = bytes[p]!;
+      if (first > SPACE && first !== HASH) {
+        p = this.#sample(bytes, p);
+        continue;
+      }
+      this.#writer.breakAt(p);
+      const next = this.#noSample(bytes, p);
+      if (next < 0) {
+        this.#endOfPage(body, p);
+        break;
+      }
+      p = next;
+    }
+    this.#at = p;
+    if (p < length || this.#ended) return;
+    if (this.#strict) this.#fail(bytes, length, 'no # EOF at the end');
+    this.#ended = true;
+  }
+
+  /** Walks on as long as the lines are the layout's. Returns the offset of the first other one. */
+  #walkLayout(layout: Layout, { bytes, view, length }: Body, from: number, limit: number): number {
+    const { starts, lengths, inserts, honored, refs, lines } = layout;
+    const layoutView = layout.body.view;
+    const writer = this.#writer;
+    const strict = this.#strict;
+    let p = from;
+    let t = this.#expected;
+    for (; t < lines && p < limit; t++) {
+      const same = lengths[t]!;
+      if (p + same > length || !sameBytes(view, p, layoutView, starts[t]!, same)) break;
+      const insert = inserts[t]!;
+      const ref = refs[t]!;
+      if (insert === NO_SAMPLE) {
+        writer.breakAt(p);
+        if (ref >= 0) this.#addMetadata(layout.metadata[ref]!);
+        p += same;
+        continue;
+      }
+      const at = p + same;
+      const next = strict
+        ? skipOpenMetricsBack(bytes, at, p + nameLength(insert))
+        : skipTextBack(bytes, at);
+      if (next < 0) break;
+      if (ref >= 0) writer.line(ref, p, insert + p * 4, honored[t]!);
+      else this.#drop(p);
+      p = next;
+    }
+    this.#hits += t - this.#expected;
+    this.#expected = t;
+    return p;
+  }
+
+  /** A sample line, in full. Returns the offset of the next line. */
+  #sample(bytes: Buffer, from: number): number {
+    const scanner = this.#scanner;
+    const families = this.#families;
+    let p = scanner.scan(bytes, from);
+    if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
+    if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
+    else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');
+    const next = this.#strict
+      ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
+      : skipTextBack(bytes, p);
+    if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
+    const honored = scanner.clashes & this.#honored;
+    if (scanner.clashes !== honored) this.#clashes = true;
+    if (scanner.quoted) this.#quoted = true;
+    if (this.#writer.full || families.full) {
+      throw new ExpositionError('too-large', bytes, from, 'too many metric families');
+    }
+    const insert = scanner.insertAt * 4 + scanner.insertKind;
+    const family = this.#resolver.familyOf(scanner.nameFrom, scanner.nameTo);
+    if (family < 0) this.#drop(from);
+    else this.#writer.line(family, from, insert, honored);
+    this.#learning?.sample(from, p, { insert, honored, family });
+    return next;
+  }
+
+  #drop(from: number): void {
+    this.#writer.breakAt(from);
+    this.#dropped += 1;
+  }
+
+  /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
+  #noSample(bytes: Buffer, from: number): number {
+    const p = skipLineBlanks(bytes, from, this.#grammar);
+    if (bytes[p] === LINE_FEED && !this.#strict) {
+      this.#learning?.comment(from, p + 1 - from, -1);
+      return p + 1;
+    }
+    if (bytes[p] !== HASH) this.#fail(bytes, from, 'a line begins with a blank or is empty');
+    const end = bytes.indexOf(LINE_FEED, p);
+    const comment = readComment(bytes, p, end, this.#grammar);
+    if (comment.says === 'eof') return -1;
+    if (comment.says === 'nothing') this.#learning?.comment(from, end + 1 - from, -1);
+    else this.#metadataLine(bytes, from, end, comment);
+    return end + 1;
+  }
+
+  #metadataLine(bytes: Buffer, from: number, end: number, comment: CommentLine): void {
+    const { says, type, textFrom, textTo, quoted } = comment;
+    if (says === 'eof' || says === 'nothing') return;
+    const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
+    if (this.#families.full || this.#metadata.length > MAX_METADATA) {
+      throw new ExpositionError('too-large', bytes, from, 'too many metric families');
+    }
+    if (quoted) this.#quoted = true;
+    if (!this.#resolver.mayName(family)) {
+      this.#learning?.comment(from, end + 1 - from, -1);
+      return;
+    }
+    this.#learning?.comment(from, end + 1 - from, this.#metadata.length);
+    this.#learning?.resumeAt(family);
+    this.#addMetadata({ says, family, type, bytes, from: textFrom, to: textTo });
+    this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
+    const resume = this.#layout?.resume.get(family);
+    if (resume !== undefined) this.#expected = resume;
+  }
+
+  #addMetadata(metadata: Metadata): void {
+    this.#metadata.push(metadata);
+    if (metadata.says === 'type') this.#resolver.declare(metadata.family, metadata.type);
+  }
+
+  /** `# EOF`: nothing may follow. */
+  #endOfPage({ bytes, length }: Body, from: number): void {
+    const end = bytes.indexOf(LINE_FEED, from) + 1;
+    if (end < length) this.#fail(bytes, end, 'data behind # EOF');
+    this.#ended = true;
+  }
+
+  #fail(bytes: Buffer, offset: number, what: string): never {
+    throw new ExpositionError('grammar', bytes, offset, what);
+  }
+}
+
+/** From the begin of an OpenMetrics line to the end of its name, told by where labels go. */
+function nameLength(insert: number): number {
+  return (insert & 3) === BARE ? insert >> 2 : (insert >> 2) - 1;
+}

@@ -1,0 +1,148 @@
+/**
+ * The index of one page, and the buffers in which it grows.
+ *
+ * For each sample line it keeps where labels go; for each run of lines of one family, which bytes
+ * they are. About 3 KB for a page of 50 KB.
+ */
+import type { Body } from '../exposition/body.ts';
+import type { FamilyType, Grammar } from '../exposition/grammar.ts';
+
+/** Integers per span: family, first byte, end byte, first line, end line. */
+export const SPAN = 5;
+
+const LINE_FEED = 10;
+
+/** A page with more runs of lines than this is none that a client library wrote. */
+const MAX_SPANS = 250_000;
+/** Buffers above this many integers are given back after the page that needed them. */
+const KEPT_INTEGERS = 1 << 17;
+
+/** A HELP, TYPE or UNIT line. */
+export interface Metadata {
+  readonly says: 'help' | 'type' | 'unit';
+  readonly family: number;
+  readonly type: FamilyType;
+  /** The text of HELP or UNIT lies at `from` to `to` of these bytes. */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One page, ready to be spliced. Lines are sample lines only. */
+export interface PageIndex {
+  readonly body: Body;
+  readonly grammar: Grammar;
+  /** Per line: the offset where labels are inserted, times four, plus how (series.ts). */
+  readonly inserts: Int32Array;
+  /** Per line: which of the labels are not inserted, since the line's own are honoured. */
+  readonly honored: Uint8Array | undefined;
+  /** SPAN integers for each run of lines of one family. */
+  readonly spans: Int32Array;
+  readonly metadata: readonly Metadata[];
+  /** Lines that named one of promgate's own families: they are in no span. */
+  readonly dropped: number;
+  /** Some line has a label of a name that is to be inserted, and it is not honoured. */
+  readonly clashes: boolean;
+  /** Some name stands in quotes. */
+  readonly quoted: boolean;
+}
+
+/** The sample lines of a page: from their first byte to behind their line feed. */
+export function* sampleLines({
+  body,
+  spans,
+  inserts,
+}: PageIndex): Iterable<{ readonly from: number; readonly to: number }> {
+  for (let span = 0; span < spans.length; span += SPAN) {
+    const lastLine = spans[span + 4]!;
+    let from = spans[span + 1]!;
+    for (let line = spans[span + 3]!; line < lastLine; line++) {
+      const to = body.bytes.indexOf(LINE_FEED, inserts[line]! >> 2) + 1;
+      yield { from, to };
+      from = to;
+    }
+  }
+}
+
+/** Collects lines and spans; used for one page after the other. */
+export class PageIndexWriter {
+  #inserts = new Int32Array(1024);
+  #honored: Uint8Array<ArrayBuffer> | undefined;
+  #spans = new Int32Array(SPAN * 64);
+  #spansEnd = 0;
+  #family = -1;
+  #from = 0;
+  #first = 0;
+  /** Sample lines so far. */
+  lines = 0;
+
+  /** Adds the sample line that begins at `lineFrom`. */
+  line(family: number, lineFrom: number, insert: number, honored: number): void {
+    if (family !== this.#family) {
+      this.breakAt(lineFrom);
+      this.#family = family;
+      this.#from = lineFrom;
+      this.#first = this.lines;
+    }
+    if (this.lines === this.#inserts.length) this.#inserts = doubled(this.#inserts);
+    if (honored !== 0) this.#honor(honored);
+    this.#inserts[this.lines++] = insert;
+  }
+
+  #honor(honored: number): void {
+    const known = this.#honored;
+    if (known === undefined || known.length <= this.lines) {
+      this.#honored = new Uint8Array(this.#inserts.length);
+      if (known) this.#honored.set(known);
+    }
+    this.#honored![this.lines] = honored;
+  }
+
+  /** Ends the run of lines that ends at `offset`, if there is one. */
+  breakAt(offset: number): void {
+    if (this.#family < 0) return;
+    if (this.#spansEnd + SPAN > this.#spans.length) this.#spans = doubled(this.#spans);
+    const spans = this.#spans;
+    let at = this.#spansEnd;
+    spans[at++] = this.#family;
+    spans[at++] = this.#from;
+    spans[at++] = offset;
+    spans[at++] = this.#first;
+    spans[at++] = this.lines;
+    this.#spansEnd = at;
+    this.#family = -1;
+  }
+
+  get full(): boolean {
+    return this.#spansEnd >= SPAN * MAX_SPANS;
+  }
+
+  /** The lines and spans of the page; the writer is empty again. */
+  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans'> {
+    const honored = new Uint8Array(this.#honored ? this.lines : 0);
+    if (this.#honored) honored.set(this.#honored.subarray(0, this.lines));
+    const taken = {
+      inserts: this.#inserts.slice(0, this.lines),
+      honored: this.#honored && honored,
+      spans: this.#spans.slice(0, this.#spansEnd),
+    };
+    this.clear();
+    return taken;
+  }
+
+  /** Forgets a page that was given up. */
+  clear(): void {
+    this.lines = 0;
+    this.#spansEnd = 0;
+    this.#family = -1;
+    this.#honored = undefined;
+    if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
+    if (this.#spans.length > KEPT_INTEGERS) this.#spans = new Int32Array(SPAN * 64);
+  }
+}
+
+function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}

@@ -1,0 +1,169 @@
+/**
+ * The order in which the pieces of many pages are printed as one.
+ *
+ * Families stand in the order first seen, the runs of a family in the order of the sources: the
+ * same sources give the same bytes.
+ */
+
+import type { FormatName } from '../exposition/grammar.ts';
+import { BARE, BEHIND } from '../exposition/series.ts';
+import { Declarations } from './conflict.ts';
+import type { FamilyTable } from './families.ts';
+import type { InsertedLabels } from './labels.ts';
+import { type PageIndex, SPAN } from './page-index.ts';
+
+const LINE_FEED = 10;
+const QUOTE = 34;
+
+/** A page and the labels that its samples get. */
+export interface Source {
+  readonly page: PageIndex;
+  readonly labels: InsertedLabels;
+}
+
+/** One family of the merged page. */
+export interface PrintedFamily {
+  /** HELP, TYPE and UNIT lines. */
+  readonly head: Buffer;
+  /** The runs are pairs `from` to `to` of the plan's `runs`. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface SplicePlan {
+  readonly sources: readonly Source[];
+  readonly families: readonly PrintedFamily[];
+  /** The spans of each source; where a family is split, not the page's own. */
+  readonly spans: readonly Int32Array[];
+  /** Two integers per run: source, offset of the span in the source's spans. */
+  readonly runs: Int32Array;
+  /** Families that had more than one type. */
+  readonly conflicts: number;
+  /** Ends the page: `# EOF` in OpenMetrics. */
+  readonly foot: Buffer;
+}
+
+/** @param sources - all in one format, indexed with `families`, in the order of their instances */
+export function planSplice(
+  sources: readonly Source[],
+  families: FamilyTable,
+  format: FormatName,
+): SplicePlan {
+  const distinct = distinctMetadata(sources);
+  const declarations = new Declarations(distinct, families, format);
+  const spans = sources.map(({ page }) =>
+    declarations.conflicts === 0 ? page.spans : splitSpans(page, families, declarations),
+  );
+  const { order, counts, printedAs, total } = countRuns(spans, families, declarations);
+  const starts = new Int32Array(families.size);
+  const printed: PrintedFamily[] = [];
+  let at = 0;
+  for (const family of order) {
+    const to = at + counts[family]!;
+    printed.push({ head: declarations.headOf(family), from: at, to });
+    starts[family] = at;
+    at = to;
+  }
+  const runs = new Int32Array(total * 2);
+  spans.forEach((source, i) => {
+    for (let span = 0; span < source.length; span += SPAN) {
+      const run = starts[printedAs[source[span]!]!]!++;
+      runs[run * 2] = i;
+      runs[run * 2 + 1] = span;
+    }
+  });
+  const foot = Buffer.from(format === 'openmetrics' ? '# EOF\n' : '');
+  return { sources, families: printed, spans, runs, conflicts: declarations.conflicts, foot };
+}
+
+/** Pages whose metadata is not that of an earlier page, byte by byte the same list. */
+function* distinctMetadata(sources: readonly Source[]): Iterable<PageIndex> {
+  const seen = new Set<unknown>();
+  for (const { page } of sources) {
+    if (seen.has(page.metadata)) continue;
+    seen.add(page.metadata);
+    yield page;
+  }
+}
+
+interface RunCounts {
+  /** Printed families in the order first seen. */
+  readonly order: readonly number[];
+  /** Runs per printed family. */
+  readonly counts: Int32Array;
+  /** Family -> printed family, of those that have runs. */
+  readonly printedAs: Int32Array;
+  readonly total: number;
+}
+
+function countRuns(
+  spans: readonly Int32Array[],
+  families: FamilyTable,
+  declarations: Declarations,
+): RunCounts {
+  const printedAs = new Int32Array(families.size).fill(-1);
+  const counts = new Int32Array(families.size);
+  const order: number[] = [];
+  let total = 0;
+  for (const source of spans) {
+    total += source.length / SPAN;
+    for (let span = 0; span < source.length; span += SPAN) {
+      const family = source[span]!;
+      let printed = printedAs[family]!;
+      if (printed < 0) {
+        printed = declarations.printedAs(family);
+        printedAs[family] = printed;
+      }
+      if (counts[printed] === 0) order.push(printed);
+      counts[printed]! += 1;
+    }
+  }
+  return { order, counts, printedAs, total };
+}
+
+/** Divides the runs of families with a conflict so that each holds one sample name only. */
+function splitSpans(
+  page: PageIndex,
+  families: FamilyTable,
+  declarations: Declarations,
+): Int32Array {
+  const out: number[] = [];
+  const { spans } = page;
+  for (let span = 0; span < spans.length; span += SPAN) {
+    if (declarations.isSplit(spans[span]!)) splitSpan(page, span, families, out);
+    else for (let i = 0; i < SPAN; i++) out.push(spans[span + i]!);
+  }
+  return Int32Array.from(out);
+}
+
+function splitSpan(
+  { body, spans, inserts }: PageIndex,
+  span: number,
+  families: FamilyTable,
+  out: number[],
+): void {
+  const { bytes } = body;
+  let from = spans[span + 1]!;
+  const lastLine = spans[span + 4]!;
+  let runFamily = -1;
+  for (let line = spans[span + 3]!; line < lastLine; line++) {
+    const insert = inserts[line]!;
+    const family = families.idOf(sampleName(bytes, from, insert));
+    const next = bytes.indexOf(LINE_FEED, insert >> 2) + 1;
+    if (family === runFamily) {
+      out[out.length - 3] = next;
+      out[out.length - 1] = line + 1;
+    } else out.push(family, from, next, line, line + 1);
+    runFamily = family;
+    from = next;
+  }
+}
+
+/** The metric name of the sample line at `from`. */
+function sampleName(bytes: Buffer, from: number, insert: number): string {
+  const at = insert >> 2;
+  const kind = insert & 3;
+  if (kind === BARE) return bytes.toString('latin1', from, at);
+  if (kind === BEHIND) return bytes.toString('utf8', bytes.indexOf(QUOTE, from) + 1, at - 1);
+  return bytes.toString('latin1', from, at - 1).trimEnd(); // `at` is behind the brace
+}

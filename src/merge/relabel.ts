@@ -1,0 +1,50 @@
+/**
+ * What becomes of an app's own labels whose names promgate uses.
+ */
+
+/** `exported`: renamed as Prometheus does; `drop`: left out; `honor`: the app's wins. */
+export const LABEL_CONFLICTS = ['exported', 'drop', 'honor'] as const;
+
+export type LabelConflict = (typeof LABEL_CONFLICTS)[number];
+
+/** The labels of every merged sample, in Promfetcher's order. */
+export const INSTANCE_LABELS = [
+  'organization_id',
+  'space_id',
+  'app_id',
+  'organization_name',
+  'space_name',
+  'app_name',
+  'index',
+  'instance_id',
+  'instance',
+] as const;
+
+/** Those of samples that no instance gave: external exporters. */
+export const APP_LABELS = INSTANCE_LABELS.slice(0, 6);
+
+/**
+ * Labels that `honor` leaves to the app. Never those of org, space and app: an app would speak in
+ * another one's name.
+ */
+export const HONORABLE = ['index', 'instance_id', 'instance'] as const;
+
+/**
+ * The new name of a label that stands in the way.
+ *
+ * @param taken - names that the line has, and names that will be inserted
+ * @returns `undefined` when the label is left out
+ * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
+ *   (`honor_labels`)
+ */
+export function relabel(
+  name: string,
+  taken: ReadonlySet<string>,
+  conflict: LabelConflict,
+): string | undefined {
+  if (conflict === 'drop') return undefined;
+  let exported = name;
+  do exported = `exported_${exported}`;
+  while (taken.has(exported));
+  return exported;
+}

@@ -1,0 +1,130 @@
+/**
+ * Splicing: the merged page as a stream of chunks, copied from the pages' own bytes.
+ *
+ * Hot: runs once per byte of output. Short pieces are copied eight bytes at a time, over their end
+ * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
+ */
+import type { SplicePlan } from './plan.ts';
+
+/** Room behind a chunk's end for copying eight bytes at a time. */
+const SLACK = 8;
+/** Pieces up to this length are copied here; longer ones by the runtime. */
+const SHORT = 160;
+
+/** Memory that is filled with a part of the merged page, again and again. */
+export interface Chunk {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  /** Bytes that a fill may use. */
+  readonly capacity: number;
+}
+
+export function createChunk(capacity: number): Chunk {
+  const bytes = Buffer.allocUnsafeSlow(capacity + SLACK);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), capacity };
+}
+
+/** Prints a plan, as much at a time as fits into a chunk. */
+export class Splicer {
+  readonly #plan: SplicePlan;
+  /** What did not fit into the last chunk, in order. */
+  #pending: Buffer[] = [];
+  #family = 0;
+  #run: number;
+  /** Within the run: the next line, or -1 before the first. */
+  #line = -1;
+  #from = 0;
+  #ended = false;
+
+  constructor(plan: SplicePlan) {
+    this.#plan = plan;
+    this.#run = plan.families[0]?.from ?? 0;
+    if (plan.families[0]) this.#pending.push(plan.families[0].head);
+  }
+
+  /** Fills a chunk from its begin. Returns how many bytes were written; 0 at the end of the page. */
+  fill(chunk: Chunk): number {
+    let at = this.#drain(chunk, 0);
+    const { families } = this.#plan;
+    while (this.#pending.length === 0 && this.#family < families.length) {
+      at = this.#copyRun(chunk, at);
+      if (this.#line >= 0) continue; // the chunk is full
+      if (++this.#run === families[this.#family]!.to) this.#nextFamily();
+      at = this.#drain(chunk, at);
+    }
+    if (this.#pending.length > 0 || this.#ended) return at;
+    this.#ended = true;
+    this.#pending.push(this.#plan.foot);
+    return this.#drain(chunk, at);
+  }
+
+  #nextFamily(): void {
+    const family = this.#plan.families[++this.#family];
+    if (family) this.#pending.push(family.head);
+  }
+
+  /** Copies the current run on. Leaves `#line` at -1 when the run has ended. */
+  #copyRun(chunk: Chunk, start: number): number {
+    const { sources, spans, runs } = this.#plan;
+    const source = runs[this.#run * 2]!;
+    const span = runs[this.#run * 2 + 1]!;
+    const { page, labels } = sources[source]!;
+    const { body, inserts, honored } = page;
+    let { blocks } = labels;
+    const spansOf = spans[source]!;
+    const { bytes, view } = body;
+    const { bytes: out, view: outView, capacity } = chunk;
+    const lastLine = spansOf[span + 4]!;
+    let from = this.#line < 0 ? spansOf[span + 1]! : this.#from;
+    let line = this.#line < 0 ? spansOf[span + 3]! : this.#line;
+    let at = start;
+    for (; line < lastLine; line++) {
+      const insert = inserts[line]!;
+      const to = insert >> 2;
+      if (honored !== undefined) blocks = labels.without(honored[line]!);
+      const block = blocks[(insert & 3) as 0 | 1 | 2 | 3];
+      const length = to - from;
+      if (at + length + block.length > capacity) {
+        this.#pending.push(bytes.subarray(from, to), block);
+        this.#line = line + 1;
+        this.#from = to;
+        return this.#drain(chunk, at);
+      }
+      if (length > SHORT) bytes.copy(out, at, from, to);
+      else {
+        for (let i = 0; i < length; i += 8) {
+          outView.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
+        }
+      }
+      at += length;
+      out.set(block, at);
+      at += block.length;
+      from = to;
+    }
+    this.#line = -1;
+    const end = spansOf[span + 2]!;
+    if (at + end - from > capacity) {
+      this.#pending.push(bytes.subarray(from, end));
+      return at;
+    }
+    bytes.copy(out, at, from, end);
+    return at + end - from;
+  }
+
+  /** Copies what is pending, as far as there is room. */
+  #drain(chunk: Chunk, start: number): number {
+    let at = start;
+    while (this.#pending.length > 0) {
+      const piece = this.#pending[0]!;
+      const fits = Math.min(piece.length, chunk.capacity - at);
+      piece.copy(chunk.bytes, at, 0, fits);
+      at += fits;
+      if (fits < piece.length) {
+        this.#pending[0] = piece.subarray(fits);
+        break;
+      }
+      this.#pending.shift();
+    }
+    return at;
+  }
+}

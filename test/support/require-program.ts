@@ -1,0 +1,31 @@
+/**
+ * Server programs that tests run against and that a laptop may lack.
+ *
+ * `.ci/run` installs them and sets PROMGATE_REQUIRE_SERVICES=1: there a missing one is a failure.
+ */
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Finds `name` on the PATH or where Debian keeps servers.
+ *
+ * @param context - `this` of the test or hook that needs it: skipped when the program is missing
+ * @returns the program's path
+ * @throws {Error} when it is missing and PROMGATE_REQUIRE_SERVICES is 1
+ */
+export function requireProgram(context: Mocha.Context, name: string): string {
+  const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin', '/usr/bin'];
+  const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
+  if (found !== undefined) return found;
+  if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed`);
+  return context.skip();
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false; // the absence is the answer
+  }
+}
