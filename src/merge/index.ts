@@ -11,7 +11,7 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
-import { type LabelNames, SeriesScanner } from '../exposition/series.ts';
+import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { type Layout, LayoutWriter, NO_SAMPLE, sameBytes } from './layout.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
@@ -73,12 +73,14 @@ export class Indexer {
 
   /** @throws {ExpositionError} when a real Prometheus would not ingest every line of the page */
   index(body: Body): PageIndex {
+    const known = this.#families.size;
     this.#begin(body);
     try {
       this.#writer.breakAt(this.#walk(body));
       this.#checkUtf8(body);
     } catch (error) {
       this.#writer.clear();
+      this.#families.truncate(known);
       throw error;
     }
     return this.#finish(body);
@@ -162,7 +164,10 @@ export class Indexer {
         p += same;
         continue;
       }
-      const next = strict ? skipOpenMetricsBack(bytes, p + same) : skipTextBack(bytes, p + same);
+      const at = p + same;
+      const next = strict
+        ? skipOpenMetricsBack(bytes, at, p + nameLength(insert))
+        : skipTextBack(bytes, at);
       if (next < 0) break;
       if (ref >= 0) writer.line(ref, p, insert + p * 4, honored[t]!);
       else this.#drop(p);
@@ -181,7 +186,9 @@ export class Indexer {
     if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');
-    const next = this.#strict ? skipOpenMetricsBack(bytes, p) : skipTextBack(bytes, p);
+    const next = this.#strict
+      ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
+      : skipTextBack(bytes, p);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
     const honored = scanner.clashes & this.#honored;
     if (scanner.clashes !== honored) this.#clashes = true;
@@ -253,4 +260,9 @@ export class Indexer {
   #fail(bytes: Buffer, offset: number, what: string): never {
     throw new ExpositionError('grammar', bytes, offset, what);
   }
+}
+
+/** From the begin of an OpenMetrics line to the end of its name, told by where labels go. */
+function nameLength(insert: number): number {
+  return (insert & 3) === BARE ? insert >> 2 : (insert >> 2) - 1;
 }

@@ -1,0 +1,181 @@
+/**
+ * Endpoints as JSON: read from what sources tell, printed as gorouter prints them.
+ *
+ * Sources are believed in what they say, not in its form: every field is checked here, once.
+ * @see gorouter route/pool.go, Endpoint.MarshalJSON
+ */
+import { parseAddress } from './address.ts';
+import type { Endpoint } from './instance.ts';
+import type { Refusal } from './refusal.ts';
+
+/** The strings of one endpoint together; an app's own labels travel in its tags. */
+const MAX_CHARACTERS = 64 * 1024;
+const MAX_TAGS = 512;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(json: unknown): json is JsonObject {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+/** Reads one endpoint of gorouter's `/routes`, or says why it is refused. */
+export function readEndpoint(json: unknown): Endpoint | Refusal {
+  if (!isObject(json)) return 'shape';
+  const { address, tls } = json;
+  if (typeof address !== 'string') return 'address';
+  if (tls !== undefined && tls !== null && typeof tls !== 'boolean') return 'shape';
+  return checkEndpoint({
+    address: parseAddress(address),
+    tls: tls === true,
+    protocol: json['protocol'],
+    serverCertDomainSan: json['server_cert_domain_san'],
+    privateInstanceId: json['private_instance_id'],
+    availabilityZone: json['availability_zone'],
+    isolationSegment: json['isolation_segment'],
+    routeServiceUrl: json['route_service_url'],
+    ttlSeconds: json['ttl'],
+    tags: json['tags'],
+  });
+}
+
+/** An endpoint whose fields were taken from somewhere and not looked at yet. */
+export type UncheckedEndpoint = { readonly [Key in keyof Endpoint]: unknown } & {
+  readonly address: string | undefined;
+  readonly tls: boolean;
+};
+
+/** Fills in what was left out, and refuses what has another type than it should. */
+export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | Refusal {
+  if (raw.address === undefined) return 'address';
+  const tags = readTags(raw.tags);
+  if (typeof tags === 'string') return tags;
+  const serverCertDomainSan = text(raw.serverCertDomainSan);
+  const protocol = text(raw.protocol);
+  const privateInstanceId = text(raw.privateInstanceId);
+  const availabilityZone = text(raw.availabilityZone);
+  const isolationSegment = text(raw.isolationSegment);
+  const routeServiceUrl = text(raw.routeServiceUrl);
+  if (
+    serverCertDomainSan === undefined ||
+    protocol === undefined ||
+    privateInstanceId === undefined ||
+    availabilityZone === undefined ||
+    isolationSegment === undefined ||
+    routeServiceUrl === undefined
+  ) {
+    return 'shape';
+  }
+  if (!/^[!-~]*$/.test(serverCertDomainSan)) return 'shape'; // goes into a TLS handshake
+  const endpoint: Endpoint = {
+    address: raw.address,
+    tls: raw.tls,
+    protocol,
+    serverCertDomainSan,
+    privateInstanceId,
+    availabilityZone,
+    isolationSegment,
+    routeServiceUrl,
+    ttlSeconds: seconds(raw.ttlSeconds),
+    tags,
+  };
+  return characters(endpoint) > MAX_CHARACTERS ? 'too-long' : endpoint;
+}
+
+/** '' for what was left out; undefined for what is no string. */
+function text(value: unknown): string | undefined {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value : undefined;
+}
+
+function seconds(value: unknown): number {
+  return typeof value === 'number' && value > 0 && value <= Number.MAX_SAFE_INTEGER ? value : 0;
+}
+
+/**
+ * The tags that are strings; numbers and booleans are written out, all else is left out.
+ * The object is the parser's own when it is right as it stands, which is nearly always.
+ */
+function readTags(json: unknown): Endpoint['tags'] | Refusal {
+  if (json === undefined || json === null) return {};
+  if (!isObject(json)) return 'shape';
+  const entries = Object.entries(json);
+  if (entries.length > MAX_TAGS) return 'too-many';
+  if (allStrings(json, entries)) return json;
+  // Object.fromEntries defines: a key called __proto__ stays a key.
+  return Object.fromEntries(
+    entries.flatMap(([key, value]) => {
+      if (typeof value === 'string') return [[key, value]];
+      return typeof value === 'number' || typeof value === 'boolean' ? [[key, `${value}`]] : [];
+    }),
+  );
+}
+
+function allStrings(
+  _json: JsonObject,
+  entries: readonly (readonly [string, unknown])[],
+): _json is Readonly<Record<string, string>> {
+  return entries.every(([, value]) => typeof value === 'string');
+}
+
+function characters(endpoint: Endpoint): number {
+  let sum =
+    endpoint.protocol.length +
+    endpoint.serverCertDomainSan.length +
+    endpoint.privateInstanceId.length +
+    endpoint.availabilityZone.length +
+    endpoint.isolationSegment.length +
+    endpoint.routeServiceUrl.length;
+  for (const [key, value] of Object.entries(endpoint.tags)) sum += key.length + value.length;
+  return sum;
+}
+
+/** Whether two endpoints say the same, so that the older may stay. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a === b || (sameIdentity(a, b) && sameRest(a, b) && sameTags(a.tags, b.tags));
+}
+
+/** Whether a connection to the one is as good as a connection to the other. */
+export function sameIdentity(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.address === b.address &&
+    a.tls === b.tls &&
+    a.protocol === b.protocol &&
+    a.serverCertDomainSan === b.serverCertDomainSan
+  );
+}
+
+function sameRest(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.privateInstanceId === b.privateInstanceId &&
+    a.availabilityZone === b.availabilityZone &&
+    a.isolationSegment === b.isolationSegment &&
+    a.routeServiceUrl === b.routeServiceUrl &&
+    a.ttlSeconds === b.ttlSeconds
+  );
+}
+
+function sameTags(a: Endpoint['tags'], b: Endpoint['tags']): boolean {
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
+}
+
+/** An endpoint with gorouter's names; what gorouter leaves out when it is empty is left out. */
+export function endpointJson(endpoint: Endpoint): JsonObject {
+  return {
+    address: endpoint.address,
+    availability_zone: endpoint.availabilityZone,
+    protocol: endpoint.protocol,
+    tls: endpoint.tls,
+    ttl: endpoint.ttlSeconds,
+    ...optional('route_service_url', endpoint.routeServiceUrl),
+    tags: endpoint.tags,
+    ...optional('isolation_segment', endpoint.isolationSegment),
+    ...optional('private_instance_id', endpoint.privateInstanceId),
+    ...optional('server_cert_domain_san', endpoint.serverCertDomainSan),
+  };
+}
+
+function optional(key: string, value: string): JsonObject {
+  return value === '' ? {} : { [key]: value };
+}

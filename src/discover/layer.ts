@@ -1,0 +1,28 @@
+/**
+ * A layer of the route table: what one source lists, apart from what the others do.
+ *
+ * Changes are seen by readers at once; that something is gone is told only by `settle`, so that
+ * an address or an app that moves from one route to another within one change never counts as gone.
+ */
+import type { Endpoint } from './instance.ts';
+import type { Refusal } from './refusal.ts';
+
+export interface TableLayer {
+  /**
+   * Lists an endpoint under a route, or takes over what is new of it.
+   *
+   * @param route - as `routeKey` gives it
+   * @returns why it was refused, undefined when it was not
+   */
+  put(route: string, endpoint: Endpoint): Refusal | undefined;
+  remove(route: string, address: string): void;
+  /** The addresses that this layer lists under a route. */
+  addresses(route: string): string[];
+  /**
+   * Tells the table's observers what left it: called once a change is whole.
+   *
+   * @param limit - how many are told at most; all, when left out
+   * @returns whether all are told
+   */
+  settle(limit?: number): boolean;
+}

@@ -1,0 +1,88 @@
+/**
+ * The messages `router.register` and `router.unregister`.
+ *
+ * @see gorouter mbus/subscriber.go, RegistryMessage
+ */
+import { joinAddress } from './address.ts';
+import { checkEndpoint, isObject, type JsonObject } from './endpoint.ts';
+import type { Endpoint } from './instance.ts';
+import type { Refusal } from './refusal.ts';
+import { routeKey } from './route.ts';
+
+/** An endpoint and the routes that it begins, or ceases, to serve. */
+export interface NatsMessage {
+  readonly endpoint: Endpoint;
+  /** Keys of the table, each once. */
+  readonly routes: readonly string[];
+  /** How many of its uris were no routes. */
+  readonly refusedRoutes: number;
+  readonly sizeBytes: number;
+}
+
+/** As long as NATS allows by its own standard values is four times this. */
+const MAX_MESSAGE_BYTES = 256 * 1024;
+const MAX_URIS = 4096;
+
+/** Reads a message, or says why it is refused; nothing in it makes this throw. */
+export function readMessage(data: Uint8Array, maxThresholdSeconds: number): NatsMessage | Refusal {
+  if (data.length > MAX_MESSAGE_BYTES) return 'too-long';
+  const json = parse(data);
+  if (json === undefined) return 'json';
+  if (!isObject(json) || !Array.isArray(json['uris'])) return 'shape';
+  const uris = json['uris'] as readonly unknown[];
+  if (uris.length > MAX_URIS) return 'too-many';
+  const endpoint = readEndpoint(json, maxThresholdSeconds);
+  if (typeof endpoint === 'string') return endpoint;
+  const keys = uris.map((uri) => (typeof uri === 'string' ? routeKey(uri) : undefined));
+  const routes = keys.filter((key) => key !== undefined);
+  const refusedRoutes = keys.length - routes.length;
+  return { endpoint, routes: [...new Set(routes)], refusedRoutes, sizeBytes: data.length };
+}
+
+function parse(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    return undefined; // the caller reports it
+  }
+}
+
+function readEndpoint(json: JsonObject, maxThresholdSeconds: number): Endpoint | Refusal {
+  const { host, port, tls_port: tlsPort } = json;
+  if (typeof host !== 'string' || !isPort(port) || !isPort(tlsPort)) return 'address';
+  const routeServiceUrl = json['route_service_url'] ?? '';
+  if (routeServiceUrl !== '' && !`${routeServiceUrl}`.startsWith('https')) return 'shape';
+  return checkEndpoint({
+    address: joinAddress(host, tlsPort || port || 0),
+    tls: Boolean(tlsPort),
+    protocol: json['protocol'] || 'http1',
+    serverCertDomainSan: json['server_cert_domain_san'],
+    privateInstanceId: json['private_instance_id'],
+    availabilityZone: json['availability_zone'],
+    isolationSegment: json['isolation_segment'],
+    routeServiceUrl,
+    ttlSeconds: thresholdSeconds(json['stale_threshold_in_seconds'], maxThresholdSeconds),
+    tags: withFallbacks(json),
+  });
+}
+
+function isPort(value: unknown): value is number | null | undefined {
+  return value === undefined || value === null || typeof value === 'number';
+}
+
+function thresholdSeconds(value: unknown, maxSeconds: number): number {
+  return typeof value === 'number' && value > 0 ? Math.min(value, maxSeconds) : maxSeconds;
+}
+
+/** What older emitters say only beside the tags. */
+function withFallbacks(json: JsonObject): unknown {
+  const { tags, app, private_instance_index: index } = json;
+  if (tags !== undefined && tags !== null && !isObject(tags)) return tags;
+  const { app_id: appId, instance_id: instanceId } = tags ?? {};
+  if ((appId || !app) && (instanceId || !index)) return tags;
+  return {
+    ...tags,
+    ...(appId || !app ? {} : { app_id: app }),
+    ...(instanceId || !index ? {} : { instance_id: index }),
+  };
+}

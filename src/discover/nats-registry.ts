@@ -1,0 +1,193 @@
+/**
+ * What was registered over NATS, and what of it is still believed: gorouter's rules of pruning.
+ *
+ * Pure state with the time as an argument; `nats.ts` brings messages and time. An endpoint without
+ * TLS is believed for as long as its threshold. One with TLS proves itself at every connection, so
+ * that age alone does not remove it: it goes when a connection fails, and is in doubt when it was
+ * not heard of for long.
+ *
+ * @see gorouter registry/registry.go, route/pool.go
+ */
+import { sameEndpoint, sameIdentity } from './endpoint.ts';
+import type { Endpoint } from './instance.ts';
+import type { TableLayer } from './layer.ts';
+import type { NatsMessage } from './nats-message.ts';
+import type { Refusal } from './refusal.ts';
+
+export interface NatsRegistryOptions {
+  readonly layer: TableLayer;
+  /** How many endpoints under routes are held. */
+  readonly maxEntries: number;
+  /** How many bytes the messages that they came in may have together. */
+  readonly maxBytes: number;
+  /** After how long without a register a TLS endpoint is in doubt. */
+  readonly doubtAfterMs: number;
+}
+
+/** An endpoint under one route. */
+interface Entry {
+  readonly endpoint: Endpoint;
+  readonly sizeBytes: number;
+  seenMs: number;
+}
+
+/** Entries in doubt that one connection can prove: unlisted until `settleDoubt`. */
+export interface Doubt {
+  readonly endpoint: Endpoint;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export class NatsRegistry {
+  readonly #options: NatsRegistryOptions;
+  /** By address, then by route. */
+  readonly #entries = new Map<string, Map<string, Entry>>();
+  #size = 0;
+  #sizeBytes = 0;
+
+  constructor(options: NatsRegistryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The sum of what the entries' messages had. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /**
+   * Takes over a register message.
+   *
+   * @returns whether it said anything new, and which of its routes were refused
+   */
+  register(
+    { endpoint, routes, sizeBytes }: NatsMessage,
+    nowMs: number,
+  ): { readonly changed: boolean; readonly refusals: readonly Refusal[] } {
+    const refusals: Refusal[] = [];
+    let changed = false;
+    for (const route of routes) {
+      const before = this.#entries.get(endpoint.address)?.get(route);
+      const kept = before && sameEndpoint(before.endpoint, endpoint) ? before.endpoint : endpoint;
+      const refusal = this.#room(before, sizeBytes) ?? this.#options.layer.put(route, kept);
+      if (refusal === undefined) this.#set(route, { endpoint: kept, sizeBytes, seenMs: nowMs });
+      else refusals.push(refusal);
+      changed ||= refusal === undefined && kept !== before?.endpoint;
+    }
+    this.#options.layer.settle();
+    return { changed, refusals };
+  }
+
+  unregister({ endpoint: { address }, routes }: NatsMessage): void {
+    for (const route of routes) this.#delete(address, route);
+    this.#options.layer.settle();
+  }
+
+  /** All entries count as just heard of: for when NATS was away and could not bring registers. */
+  freshen(nowMs: number): void {
+    for (const entries of this.#entries.values()) {
+      for (const entry of entries.values()) entry.seenMs = nowMs;
+    }
+  }
+
+  /**
+   * Removes the endpoints without TLS that were not registered again in time.
+   *
+   * @returns how many entries went
+   */
+  prune(nowMs: number): number {
+    const before = this.#size;
+    for (const [address, entries] of this.#entries) {
+      for (const [route, { endpoint, seenMs }] of entries) {
+        if (!endpoint.tls && nowMs - seenMs > endpoint.ttlSeconds * 1000) {
+          this.#delete(address, route);
+        }
+      }
+    }
+    this.#options.layer.settle();
+    return before - this.#size;
+  }
+
+  /**
+   * A connection to a TLS endpoint failed: it goes from all its routes until it is registered again.
+   *
+   * @param identity - the name that its certificate should have carried; any, when left out
+   * @returns how many entries went
+   */
+  fail(address: string, identity?: string): number {
+    const before = this.#size;
+    for (const [route, { endpoint }] of this.#entries.get(address) ?? []) {
+      const meant = identity === undefined || identity === endpoint.serverCertDomainSan;
+      if (endpoint.tls && meant) this.#delete(address, route);
+    }
+    this.#options.layer.settle();
+    return before - this.#size;
+  }
+
+  /** Unlists up to `limit` endpoints that were not heard of for long; each is to be settled. */
+  takeDoubts(nowMs: number, limit: number): Doubt[] {
+    const doubts: Doubt[] = [];
+    for (const entries of this.#entries.values()) {
+      if (doubts.length === limit) break;
+      const doubt = this.#doubtOf(entries, nowMs);
+      if (doubt) doubts.push(doubt);
+    }
+    for (const { endpoint, entries } of doubts) {
+      for (const route of entries.keys()) this.#options.layer.remove(route, endpoint.address);
+    }
+    this.#options.layer.settle();
+    return doubts;
+  }
+
+  /** Lists again what is believed and forgets what is not; what was registered since stays. */
+  settleDoubt({ endpoint, entries }: Doubt, believed: boolean, nowMs: number): number {
+    const before = this.#size;
+    for (const [route, entry] of entries) {
+      if (this.#entries.get(endpoint.address)?.get(route) !== entry) continue;
+      const listed = believed && this.#options.layer.put(route, entry.endpoint) === undefined;
+      if (listed) entry.seenMs = nowMs;
+      else this.#delete(endpoint.address, route);
+    }
+    this.#options.layer.settle();
+    return before - this.#size;
+  }
+
+  #doubtOf(entries: ReadonlyMap<string, Entry>, nowMs: number): Doubt | undefined {
+    const old = [...entries].filter(
+      ([, { endpoint, seenMs }]) => endpoint.tls && nowMs - seenMs >= this.#options.doubtAfterMs,
+    );
+    const endpoint = old[0]?.[1].endpoint;
+    if (!endpoint) return undefined;
+    const alike = old.filter(([, entry]) => sameIdentity(entry.endpoint, endpoint));
+    return { endpoint, entries: new Map(alike) };
+  }
+
+  #room(before: Entry | undefined, sizeBytes: number): Refusal | undefined {
+    const { maxEntries, maxBytes } = this.#options;
+    const size = this.#size + (before ? 0 : 1);
+    const bytes = this.#sizeBytes + sizeBytes - (before?.sizeBytes ?? 0);
+    return size > maxEntries || bytes > maxBytes ? 'too-many' : undefined;
+  }
+
+  #set(route: string, entry: Entry): void {
+    const { address } = entry.endpoint;
+    const entries = this.#entries.get(address) ?? new Map<string, Entry>();
+    const before = entries.get(route);
+    this.#size += before ? 0 : 1;
+    this.#sizeBytes += entry.sizeBytes - (before?.sizeBytes ?? 0);
+    this.#entries.set(address, entries.set(route, entry));
+  }
+
+  #delete(address: string, route: string): void {
+    const entries = this.#entries.get(address);
+    const entry = entries?.get(route);
+    if (!entries || !entry) return;
+    entries.delete(route);
+    if (entries.size === 0) this.#entries.delete(address);
+    this.#size -= 1;
+    this.#sizeBytes -= entry.sizeBytes;
+    this.#options.layer.remove(route, address);
+  }
+}

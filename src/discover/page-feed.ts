@@ -1,0 +1,109 @@
+/**
+ * Feeds whole pages of routes into a layer of the table: what a page no longer lists goes.
+ *
+ * A page is taken over in short turns. What it adds comes first and what it takes away last, so
+ * that an app whose route is renamed is never missed in between.
+ */
+import type { TableLayer } from './layer.ts';
+import { everyTurn, type Pace } from './pace.ts';
+import type { Page } from './page.ts';
+import type { PageRoute } from './page-lines.ts';
+import { parsePage } from './page-parser.ts';
+import type { OnRefused, Refusal } from './refusal.ts';
+
+/** How long the main thread works on a page at a stretch. */
+const TURN_MS = 3;
+const SETTLED_PER_TURN = 64;
+
+export interface PageFeedOptions {
+  readonly layer: TableLayer;
+  readonly onRefused?: OnRefused | undefined;
+}
+
+export class PageFeed {
+  readonly #layer: TableLayer;
+  readonly #onRefused: OnRefused;
+  #digest: string | undefined;
+  /** The routes of the last page, with what they said. */
+  #routes = new Map<string, string | undefined>();
+
+  constructor({ layer, onRefused }: PageFeedOptions) {
+    this.#layer = layer;
+    this.#onRefused = onRefused ?? (() => undefined);
+  }
+
+  /**
+   * Makes the layer say what a page says. A page that equals the last one costs nothing.
+   *
+   * @returns whether it was another page than the last one
+   * @throws {SourceError} when the page holds no table; the layer is then as it was
+   */
+  async accept({ blocks, digest }: Page, signal: AbortSignal): Promise<boolean> {
+    if (digest === this.#digest) return false;
+    this.#digest = undefined; // until all of the page is taken over
+    const refused = new Set<Refusal>();
+    const onRefused = (reason: Refusal, count: number): void => {
+      refused.add(reason);
+      this.#onRefused(reason, count);
+    };
+    const page = await parsePage(blocks, onRefused, signal);
+    await this.#takeOver(page, onRefused, signal);
+    // What found no room may find it with the same page later.
+    if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;
+    return true;
+  }
+
+  async #takeOver(
+    page: Iterable<PageRoute>,
+    onRefused: OnRefused,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const pace = everyTurn(TURN_MS);
+    const routes = new Map<string, string | undefined>();
+    const gone: [route: string, addresses: readonly string[]][] = [];
+    for (const one of page) {
+      await pace();
+      if (signal.aborted) return;
+      const known = one.digest !== undefined && this.#routes.get(one.route) === one.digest;
+      routes.set(one.route, known ? one.digest : await this.#put(one, { gone, onRefused, pace }));
+    }
+    for (const route of this.#routes.keys()) {
+      await pace();
+      if (!routes.has(route)) gone.push([route, this.#layer.addresses(route)]);
+    }
+    await this.#remove(gone, pace);
+    this.#routes = routes;
+    while (!this.#layer.settle(SETTLED_PER_TURN)) await pace();
+  }
+
+  /** @returns the route's digest, unless something of it found no room */
+  async #put(
+    { route, digest, lists }: PageRoute,
+    work: { gone: [string, readonly string[]][]; onRefused: OnRefused; pace: Pace },
+  ): Promise<string | undefined> {
+    const listed = new Set<string>();
+    let complete = true;
+    for (const endpoints of lists()) {
+      for (const endpoint of endpoints) {
+        const refusal = listed.has(endpoint.address) ? undefined : this.#layer.put(route, endpoint);
+        if (refusal !== undefined) work.onRefused(refusal, 1);
+        if (refusal === 'too-many') complete = false;
+        listed.add(endpoint.address);
+        await work.pace();
+      }
+    }
+    const before = this.#layer.addresses(route);
+    const addresses = before.filter((address) => !listed.has(address));
+    if (addresses.length > 0) work.gone.push([route, addresses]);
+    return complete ? digest : undefined;
+  }
+
+  async #remove(gone: readonly [string, readonly string[]][], pace: Pace): Promise<void> {
+    for (const [route, addresses] of gone) {
+      for (const address of addresses) {
+        this.#layer.remove(route, address);
+        await pace();
+      }
+    }
+  }
+}

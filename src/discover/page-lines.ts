@@ -1,0 +1,77 @@
+/**
+ * A checked page as lines of JSON in a few large buffers: how the worker hands it over.
+ *
+ * Buffers change threads without a copy, and the receiver can read them bit by bit, where one
+ * structured clone of 20,000 endpoints stops the main thread for longer than a request may wait.
+ * A route is a head line, `[route, digest, number of lists]`, and its endpoints in short lists, a
+ * line each. A line never spans two buffers.
+ */
+import { hash } from 'node:crypto';
+import type { Endpoint } from './instance.ts';
+import type { RouteEndpoints } from './route-page.ts';
+
+const ENDPOINTS_PER_LINE = 32;
+const BLOCK_CHARACTERS = 256 * 1024;
+const LF = 10;
+
+/** A route whose endpoints are read only when asked for. */
+export interface PageRoute {
+  readonly route: string;
+  /** Two pages with the same digest say the same of the route; undefined when it is not known. */
+  readonly digest: string | undefined;
+  /** Each step reads a few endpoints. */
+  lists(): Iterable<readonly Endpoint[]>;
+}
+
+/** Writes routes as lines. The buffers own their memory, so that they can be transferred. */
+export function* writeLines(routes: Iterable<RouteEndpoints>): Generator<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  let lines: string[] = [];
+  let characters = 0;
+  for (const { route, endpoints } of routes) {
+    const lists = [];
+    for (let from = 0; from < endpoints.length; from += ENDPOINTS_PER_LINE) {
+      lists.push(JSON.stringify(endpoints.slice(from, from + ENDPOINTS_PER_LINE)));
+    }
+    const digest = hash('sha256', lists.join('\n'), 'base64url');
+    for (const line of [JSON.stringify([route, digest, lists.length]), ...lists]) {
+      lines.push(line, '\n');
+      characters += line.length + 1;
+      if (characters < BLOCK_CHARACTERS) continue;
+      yield encoder.encode(lines.join(''));
+      lines = [];
+      characters = 0;
+    }
+  }
+  if (lines.length > 0) yield encoder.encode(lines.join(''));
+}
+
+/** Reads what `writeLines` wrote, and nothing else. */
+export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator<PageRoute> {
+  const lines = splitLines(blocks);
+  for (const head of lines) {
+    const [route, digest, count] = JSON.parse(head()) as [string, string, number];
+    const lists = Array.from({ length: count }, () => lines.next().value);
+    yield {
+      route,
+      digest,
+      *lists() {
+        for (const list of lists) yield JSON.parse(list?.() ?? '[]') as Endpoint[];
+      },
+    };
+  }
+}
+
+/** Finds the lines; only those that are asked for are decoded. */
+function* splitLines(
+  blocks: Iterable<Uint8Array<ArrayBuffer>>,
+): Generator<() => string, undefined> {
+  for (const block of blocks) {
+    const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+    for (let start = 0; start < bytes.length; ) {
+      const [from, end] = [start, bytes.indexOf(LF, start)];
+      yield () => bytes.toString('utf8', from, end);
+      start = end + 1;
+    }
+  }
+}

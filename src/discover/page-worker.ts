@@ -1,0 +1,34 @@
+/**
+ * The program of the worker that parses one large page off the main thread, then ends.
+ *
+ * `page-parser.ts` starts it; like `main.ts` it works when it is loaded.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { writeLines } from './page-lines.ts';
+import type { Refusal } from './refusal.ts';
+import { readPage } from './route-page.ts';
+import { SourceError, type SourceFault } from './source-error.ts';
+
+/** What the worker answers. */
+export type WorkerAnswer =
+  | { readonly blocks: readonly Uint8Array<ArrayBuffer>[]; readonly refusals: Map<Refusal, number> }
+  | { readonly fault: SourceFault; readonly message: string };
+
+function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
+  const refusals = new Map<Refusal, number>();
+  const onRefused = (reason: Refusal, count: number): void => {
+    refusals.set(reason, (refusals.get(reason) ?? 0) + count);
+  };
+  try {
+    return { blocks: [...writeLines(readPage(blocks, onRefused))], refusals };
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error; // ends the worker; its owner is told
+    return { fault: error.fault, message: error.message };
+  }
+}
+
+const result = answer(workerData as readonly Uint8Array[]);
+parentPort?.postMessage(
+  result,
+  'blocks' in result ? result.blocks.map(({ buffer }) => buffer) : [],
+);

@@ -1,0 +1,55 @@
+/**
+ * The loop of a source that reads a whole page again and again.
+ */
+import type { Page } from './page.ts';
+import { PageFeed } from './page-feed.ts';
+import type { RouteTable } from './route-table.ts';
+import type { Clock, RouteSource, SourceObservers } from './source.ts';
+import { type SourceWatch, watchSource } from './source-state.ts';
+
+export interface PollingOptions {
+  readonly name: string;
+  /** @returns undefined when it is known, without reading it, that the page is still the same */
+  readonly read: (signal: AbortSignal) => Promise<Page | undefined>;
+  /** From the end of one poll to the start of the next. */
+  readonly pauseMs: (watch: SourceWatch) => number;
+  readonly clock: Clock;
+  readonly table: RouteTable;
+  readonly observers: SourceObservers;
+}
+
+/** Starts the loop with a poll at once. Polls never overlap; a failed one is told and followed by the next. */
+export function startPolling(options: PollingOptions): RouteSource {
+  const { name, clock, table, observers } = options;
+  const stop = new AbortController();
+  const watch = watchSource(observers);
+  const feed = new PageFeed({ layer: table.layer(), onRefused: observers.onRefused });
+
+  const poll = async (): Promise<void> => {
+    try {
+      const page = await options.read(stop.signal);
+      if (page === undefined && watch.failures > 0) return; // as bad as it was
+      const changed = page !== undefined && (await feed.accept(page, stop.signal));
+      if (!stop.signal.aborted) watch.succeeded(changed);
+    } catch (error) {
+      if (!stop.signal.aborted) watch.failed(error);
+    }
+  };
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await poll();
+      await clock.sleep(options.pauseMs(watch), stop.signal);
+    }
+  };
+  const running = loop();
+  return {
+    name,
+    get ready() {
+      return watch.ready;
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Which instances a selector means: looked up as a guid, then as names, then as a route.
+ */
+import type { Instance } from './instance.ts';
+import type { RouteTable } from './route-table.ts';
+import type { Reading, Selector } from './selector.ts';
+
+/** The reading side of the route table. */
+export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
+
+/**
+ * Finds the instances, each address once, in the order of their index, then of their address.
+ *
+ * By guid and by name these are the instances of the processes asked for; by route all that the
+ * route serves, whatever their process and app.
+ *
+ * @returns none when nothing matches
+ */
+export function selectInstances(table: Lookup, { readings, process }: Selector): Instance[] {
+  for (const reading of readings) {
+    const found = selectReading(table, reading, process);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function selectReading(table: Lookup, { text, name }: Reading, process: string): Instance[] {
+  for (const appId of new Set([text, text.toLowerCase()])) {
+    const found = distinctInstances(ofProcess(table.byApp(appId), process));
+    if (found.length > 0) return found;
+  }
+  if (name) {
+    const found = distinctInstances(ofProcess(table.byName(...name), process));
+    if (found.length > 0) return found;
+  }
+  for (const route of new Set([text, encodeURI(text.toWellFormed())])) {
+    const found = distinctInstances(table.byRoute(route));
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** The instances of one process type, or of `all`. */
+export function ofProcess(instances: readonly Instance[], process: string): readonly Instance[] {
+  if (process === 'all') return instances;
+  return instances.filter(({ processType }) => processType === process);
+}
+
+/**
+ * Each address once, sorted by index (as numbers), then by address.
+ *
+ * Of an address with several routes the first by name is kept, one without wildcard before others,
+ * so that the answer does not hang on the order in which routes became known.
+ */
+export function distinctInstances(instances: readonly Instance[]): Instance[] {
+  const byAddress = new Map<string, Instance>();
+  for (const instance of instances) {
+    const { address } = instance.endpoint;
+    const known = byAddress.get(address);
+    if (!known || comparePreference(instance, known) < 0) byAddress.set(address, instance);
+  }
+  return [...byAddress.values()].sort(compareInstances);
+}
+
+function comparePreference(a: Instance, b: Instance): number {
+  return (
+    Number(a.host.startsWith('*')) - Number(b.host.startsWith('*')) ||
+    compareText(a.host, b.host) ||
+    compareText(a.app.appId, b.app.appId) ||
+    compareIndex(a.index, b.index) ||
+    compareText(a.processInstanceId, b.processInstanceId)
+  );
+}
+
+function compareInstances(a: Instance, b: Instance): number {
+  return compareIndex(a.index, b.index) || compareText(a.endpoint.address, b.endpoint.address);
+}
+
+/** Whole numbers by their value; whatever else follows them. */
+function compareIndex(a: string, b: string): number {
+  const [aNumber, bNumber] = [indexNumber(a), indexNumber(b)];
+  if (aNumber === bNumber) return compareText(a, b);
+  return aNumber < bNumber ? -1 : 1;
+}
+
+function indexNumber(index: string): number {
+  return /^\d{1,15}$/.test(index) ? Number(index) : Number.POSITIVE_INFINITY;
+}
+
+/** By UTF-16 code units: the same everywhere, unlike `localeCompare`. */
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

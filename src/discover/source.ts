@@ -1,0 +1,40 @@
+/**
+ * Where routes come from: what gorouter, NATS and the file have in common.
+ */
+import { sleep } from '../clock.ts';
+import type { OnRefused } from './refusal.ts';
+import type { SourceError } from './source-error.ts';
+
+/** A running source. Disposing of it ends its work; what it listed stays in the table. */
+export interface RouteSource extends AsyncDisposable {
+  /** For logs and labels: the kind and, without credentials, where it reads from. */
+  readonly name: string;
+  /** False until the source has given its first whole table. */
+  readonly ready: boolean;
+}
+
+/** Observers that every source calls. */
+export interface SourceObservers {
+  /** A whole table was read, or a message taken over; `changed` is false when it said nothing new. */
+  readonly onSuccess?: ((changed: boolean) => void) | undefined;
+  /** The source gave nothing that could be used: called at each failure. */
+  readonly onFailure?: ((error: SourceError) => void) | undefined;
+  /** The source works again, or no longer: called once per change, first when it is known. */
+  readonly onState?: ((state: SourceState) => void) | undefined;
+  /** Pieces of what the source told were left out. */
+  readonly onRefused?: OnRefused | undefined;
+}
+
+export type SourceState =
+  | { readonly working: true }
+  | { readonly working: false; readonly error: SourceError };
+
+/** Time as a source needs it; a test puts its own in. */
+export interface Clock {
+  /** Milliseconds that only go forward. */
+  nowMs(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = { nowMs: () => performance.now(), sleep };
