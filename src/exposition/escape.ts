@@ -9,27 +9,30 @@ export const ESCAPINGS = ['allow-utf-8', 'underscores', 'dots', 'values'] as con
 
 export type Escaping = (typeof ESCAPINGS)[number];
 
-const LEGACY = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+/** What a legacy name may hold: metric names also `:`, neither begins with a digit. */
+const LEGACY = {
+  metric: { name: /^[a-zA-Z_:][a-zA-Z0-9_:]*$/, first: /[a-zA-Z_:]/, later: /[a-zA-Z0-9_:]/ },
+  label: { name: /^[a-zA-Z_][a-zA-Z0-9_]*$/, first: /[a-zA-Z_]/, later: /[a-zA-Z0-9_]/ },
+} as const;
 
-export function isLegacyName(name: string): boolean {
-  return LEGACY.test(name);
-}
-
-/** Escapes a name that is not a legacy name; a legacy name stays as it is. */
-export function escapeName(name: string, escaping: Exclude<Escaping, 'allow-utf-8'>): string {
-  if (isLegacyName(name)) return name;
-  const escaped = Array.from(name, (char, at) => escapeChar(char, at, escaping)).join('');
+/**
+ * The name as a page for this reader writes it: a legacy name as it is, any other one escaped, or
+ * in quotes with `allow-utf-8`.
+ */
+export function printName(name: string, of: 'metric' | 'label', escaping: Escaping): string {
+  if (LEGACY[of].name.test(name)) return name;
+  if (escaping === 'allow-utf-8') return `"${quote(name)}"`;
+  const escaped = Array.from(name, (char, at) => {
+    const legacy = (at === 0 ? LEGACY[of].first : LEGACY[of].later).test(char);
+    return escapeChar(char, legacy, escaping);
+  }).join('');
   return escaping === 'values' ? `U__${escaped}` : escaped;
 }
 
-function escapeChar(char: string, at: number, escaping: Exclude<Escaping, 'allow-utf-8'>): string {
-  const legacy = at === 0 ? /[a-zA-Z_:]/.test(char) : /[a-zA-Z0-9_:]/.test(char);
+function escapeChar(char: string, legacy: boolean, escaping: Escaping): string {
   if (escaping === 'underscores') return legacy ? char : '_';
   if (char === '_') return '__';
-  if (escaping === 'dots') {
-    if (char === '.') return '_dot_';
-    return legacy ? char : '__';
-  }
+  if (escaping === 'dots') return char === '.' ? '_dot_' : legacy ? char : '__';
   return legacy ? char : `_${char.codePointAt(0)?.toString(16)}_`;
 }
 
@@ -38,7 +41,6 @@ export function unquote(text: string): string {
   return text.replace(/\\(["\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
 }
 
-/** The opposite of `unquote`, without the quotes. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return text.replace(/["\\\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
 }

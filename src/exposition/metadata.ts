@@ -73,6 +73,7 @@ export function readComment(
   if (name === undefined) return refuse(`no family name behind ${says.toUpperCase()}`);
   p = name.end;
   if (strict && bytes[p] !== SPACE) return refuse(`no text behind ${says.toUpperCase()}`);
+  if (bytes[p] === 0) return refuse(`NUL behind the name of ${says.toUpperCase()}`);
   const textFrom = Math.min(p + 1, end); // one byte of any kind separates name and text
   const type =
     says === 'type' ? typeOf(bytes.toString('latin1', textFrom, end), grammar.format) : 'unknown';

@@ -23,6 +23,10 @@ export class PageBuilder {
     this.#length += this.#bytes.write(text, this.#length);
   }
 
+  append(other: PageBuilder): void {
+    this.copy(other.#bytes, 0, other.#length);
+  }
+
   finish(): Body {
     return toBody(this.#bytes.subarray(0, this.#length));
   }

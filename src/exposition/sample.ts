@@ -31,8 +31,13 @@ export function skipTextBack(bytes: Buffer, at: number): number {
   return bytes[p] === LINE_FEED ? p + 1 : -1;
 }
 
-/** The same for OpenMetrics: single blanks, seconds, and an exemplar may follow. */
-export function skipOpenMetricsBack(bytes: Buffer, at: number): number {
+/**
+ * The same for OpenMetrics: single blanks, seconds, and an exemplar may follow.
+ *
+ * @param nameTo - where the sample's name ends: Prometheus takes exemplars of `_total` and `_bucket`
+ *   only
+ */
+export function skipOpenMetricsBack(bytes: Buffer, at: number, nameTo: number): number {
   let p = skipValue(bytes, at);
   if (p < 0) return -1;
   if (bytes[p] === LINE_FEED) return p + 1;
@@ -42,7 +47,12 @@ export function skipOpenMetricsBack(bytes: Buffer, at: number): number {
     if (bytes[p] === LINE_FEED) return p + 1;
   }
   if (bytes[p] !== SPACE || bytes[p + 1] !== HASH || bytes[p + 2] !== SPACE) return -1;
-  return skipExemplar(bytes, p + 3);
+  return mayHaveExemplar(bytes, nameTo) ? skipExemplar(bytes, p + 3) : -1;
+}
+
+function mayHaveExemplar(bytes: Buffer, nameTo: number): boolean {
+  const end = bytes.toString('latin1', Math.max(0, nameTo - 7), nameTo);
+  return end.endsWith('_total') || end === '_bucket';
 }
 
 const exemplarLabels = new SeriesScanner(OPENMETRICS, new LabelNames([]));
@@ -51,7 +61,8 @@ const exemplarLabels = new SeriesScanner(OPENMETRICS, new LabelNames([]));
 function skipExemplar(bytes: Buffer, at: number): number {
   if (bytes[at] !== OPEN) return -1;
   let p = exemplarLabels.scanLabels(bytes, at + 1, true);
-  if (p < 0 || bytes[p] !== SPACE) return -1;
+  if (p < 0 || bytes[p] !== SPACE || exemplarLabels.quoted) return -1;
+  if (bytes.subarray(at, p).includes(0)) return -1;
   p = skipValue(bytes, p + 1);
   if (p < 0) return -1;
   if (bytes[p] === LINE_FEED) return p + 1;

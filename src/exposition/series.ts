@@ -101,6 +101,7 @@ export class SeriesScanner {
    */
   scanLabels(bytes: Buffer, from: number, named: boolean): number {
     const { classes, strict } = this.#grammar;
+    this.quoted = false;
     this.labelsEnd = 0;
     this.insertAt = from;
     this.insertKind = ALONE;
@@ -144,8 +145,10 @@ export class SeriesScanner {
         if (this.insertKind === ALONE) this.insertKind = BEFORE;
         while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
       }
-      if (bytes[p] === COMMA) p++;
-      else if (strict && bytes[p] !== CLOSE) return -1;
+      if (bytes[p] === COMMA) {
+        p++;
+        if (strict && bytes[p] === CLOSE) return -1;
+      } else if (strict && bytes[p] !== CLOSE) return -1;
     }
   }
 

@@ -51,6 +51,11 @@ export class FamilyTable {
     return id;
   }
 
+  /** Forgets the families numbered since the table had `size`: of a page that was refused. */
+  truncate(size: number): void {
+    for (const name of this.#names.splice(size)) this.#ids.delete(name);
+  }
+
   isOwn(family: number): boolean {
     return OWN.has(this.nameOf(family));
   }

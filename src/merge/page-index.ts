@@ -10,6 +10,8 @@ import type { FamilyType, Grammar } from '../exposition/grammar.ts';
 /** Integers per span: family, first byte, end byte, first line, end line. */
 export const SPAN = 5;
 
+const LINE_FEED = 10;
+
 /** A page with more runs of lines than this is none that a client library wrote. */
 const MAX_SPANS = 250_000;
 /** Buffers above this many integers are given back after the page that needed them. */
@@ -43,6 +45,23 @@ export interface PageIndex {
   readonly clashes: boolean;
   /** Some name stands in quotes. */
   readonly quoted: boolean;
+}
+
+/** The sample lines of a page: from their first byte to behind their line feed. */
+export function* sampleLines({
+  body,
+  spans,
+  inserts,
+}: PageIndex): Iterable<{ readonly from: number; readonly to: number }> {
+  for (let span = 0; span < spans.length; span += SPAN) {
+    const lastLine = spans[span + 4]!;
+    let from = spans[span + 1]!;
+    for (let line = spans[span + 3]!; line < lastLine; line++) {
+      const to = body.bytes.indexOf(LINE_FEED, inserts[line]! >> 2) + 1;
+      yield { from, to };
+      from = to;
+    }
+  }
 }
 
 /** Collects lines and spans; used for one page after the other. */

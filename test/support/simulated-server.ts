@@ -17,7 +17,7 @@ export interface SeenRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface Exchange {
+interface Exchange {
   readonly request: SeenRequest;
   readonly socket: net.Socket;
   /** Aborts when the connection is gone. */

@@ -1,0 +1,73 @@
+/**
+ * A process that is measured from outside: what it spends and holds, as the kernel counts it.
+ *
+ * Linux only: reads `/proc`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+/** `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+export interface Child extends AsyncDisposable {
+  readonly pid: number;
+  /** User and system time of all threads since the start; counted in steps of 10 ms. */
+  cpuSeconds(): number;
+  rssBytes(): number;
+  /** The largest RSS since the start or since `forgetPeak`. */
+  peakRssBytes(): number;
+  /** Asks it to end (SIGTERM) and waits until it has; disposal then has nothing to do. */
+  stop(): Promise<void>;
+  /** Lines of standard output, one at a time; undefined at its end. */
+  line(): Promise<string | undefined>;
+}
+
+/** Starts this Node with `args`; standard error goes to ours. */
+export function startNode(args: readonly string[], cwd?: URL): Child {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`cannot start ${process.execPath}`);
+  return {
+    pid,
+    cpuSeconds: () => {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name may hold blanks
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime, stime
+    },
+    rssBytes: () => statusBytes(pid, 'VmRSS'),
+    peakRssBytes: () => statusBytes(pid, 'VmHWM'),
+    stop: () => end(child, 'SIGTERM'),
+    line: async () => (await lines.next()).value,
+    [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
+  };
+}
+
+/** Starts a file of this folder with `options` as its argument; resolves with the first line it prints. */
+export async function startScript(
+  name: string,
+  options: object,
+): Promise<{ child: Child; firstLine: string }> {
+  await using parts = new AsyncDisposableStack();
+  const file = new URL(name, import.meta.url).pathname;
+  const child = parts.use(startNode([file, JSON.stringify(options)]));
+  const firstLine = await child.line();
+  if (firstLine === undefined) throw new Error(`${name} ended before it was ready`);
+  parts.move(); // the caller ends it
+  return { child, firstLine };
+}
+
+function statusBytes(pid: number, key: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.stdin?.end();
+  child.kill(signal);
+  await exited;
+}

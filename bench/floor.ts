@@ -1,0 +1,54 @@
+/**
+ * The floor of a whole scrape: fetches the same bodies, writes as many bytes, merges nothing.
+ *
+ * `node floor.ts '{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}'` prints its own address
+ * and serves every path. Nothing that collects bodies with undici and streams an answer of that
+ * length through a reused chunk can be much cheaper.
+ */
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Agent, request } from 'undici';
+
+export interface FloorOptions {
+  readonly addresses: readonly string[];
+  readonly answerBytes: number;
+}
+
+const CHUNK_BYTES = 65_536;
+const RING_SIZE = 4;
+
+const { addresses, answerBytes } = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
+const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+
+const server = createServer(async (_, response) => {
+  const bodies = await Promise.all(addresses.map(fetchBody));
+  response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+  await writeBytes(response, bodies.length === 0 ? 0 : answerBytes);
+  response.end();
+});
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo; // no pipe: an address object
+  process.stdout.write(`127.0.0.1:${port}\n`);
+});
+process.stdin.resume().once('end', () => process.exit());
+
+async function fetchBody(address: string): Promise<Buffer> {
+  const { body } = await request(`http://${address}/metrics`, { dispatcher });
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+/** Writes from a ring of chunks, each reused after the callback of its last write. */
+async function writeBytes(response: ServerResponse, sizeBytes: number): Promise<void> {
+  const ring = Array.from({ length: RING_SIZE }, () => ({
+    chunk: Buffer.alloc(CHUNK_BYTES, 'x'),
+    written: Promise.resolve(),
+  }));
+  for (let at = 0, turn = 0; at < sizeBytes; at += CHUNK_BYTES, turn++) {
+    const slot = ring[turn % RING_SIZE]!; // the remainder is an index of the ring
+    await slot.written;
+    const piece = slot.chunk.subarray(0, sizeBytes - at);
+    slot.written = new Promise((resolve) => response.write(piece, () => resolve()));
+  }
+}

@@ -1,0 +1,87 @@
+/** promgate itself as a process to measure: the program of this checkout, on loopback. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RoutesJson } from '../test/support/foundation.ts';
+import type { Child } from './child.ts';
+import { startNode } from './child.ts';
+
+const ROOT = new URL('../', import.meta.url);
+
+export interface Promgate extends AsyncDisposable {
+  readonly child: Child;
+  /** `http://host:port`. */
+  readonly url: string;
+  /** From the start of the process to the first answer of `/healthz`. */
+  readonly startMs: number;
+}
+
+/** Starts `promgate serve` with `routes` as its file source; resolves when it is ready. */
+export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
+  await using parts = new AsyncDisposableStack();
+  const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bench-'));
+  parts.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'routes.json');
+  const configFile = path.join(folder, 'promgate.yml');
+  const port = await freePort();
+  const config = { listen: { host: '127.0.0.1', port }, routes: { file }, drain: { wait: '0s' } };
+  await writeFile(file, JSON.stringify(routes));
+  await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
+
+  const startedMs = performance.now();
+  const child = parts.use(startNode(['src/main.ts', 'serve', '--config', configFile], ROOT));
+  parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
+  void readAway(child);
+  const url = `http://127.0.0.1:${port}`;
+  await listens(port, child);
+  await answers(`${url}/healthz`, child);
+  const startMs = performance.now() - startedMs;
+  await answers(`${url}/readyz`, child);
+  const owned = parts.move();
+  return { child, url, startMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A port that was free a moment ago: promgate's configuration names its port. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo; // no pipe: an address object
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Its log would fill the pipe. */
+async function readAway(child: Child): Promise<void> {
+  while ((await child.line()) !== undefined);
+}
+
+/** Asks as cheaply as can be, so that asking does not slow the start. */
+async function listens(port: number, child: Child): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const isOpen = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (isOpen) return;
+    child.rssBytes(); // throws when the process is gone
+    await delay(1);
+  }
+}
+
+async function answers(url: string, child: Child): Promise<void> {
+  for (const deadlineMs = performance.now() + 30_000; performance.now() < deadlineMs; ) {
+    try {
+      const answer = await fetch(url);
+      await answer.arrayBuffer();
+      if (answer.ok) return;
+    } catch {
+      child.rssBytes(); // throws when the process is gone; else it does not listen yet
+    }
+    await delay(2);
+  }
+  throw new Error(`${url} gave no 200 in 30 s`);
+}

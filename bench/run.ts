@@ -1,0 +1,124 @@
+/**
+ * `npm run bench`: all figures of `README.md`, as a table and as JSON.
+ *
+ * `--quick` runs each a few times only; `--only merge|scrape|start` one group; `--json FILE` writes
+ * the figures there.
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { startScript } from './child.ts';
+import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
+import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
+import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
+import { measureScrapes } from './scrapes.ts';
+import type { StartResult } from './start.ts';
+import { measureStart } from './start.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+
+/** One way of merging one set of pages. */
+interface MergeResult extends MergeFigures {
+  readonly of: MergeCase;
+}
+
+const rounds = flags.quick ? 2 : 7;
+const SCRAPES: readonly ScrapeCase[] = [
+  { instances: 10, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 30 : 150 },
+  { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 8 : 20 },
+  { instances: 1_000, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 1 : 3 },
+  {
+    instances: 100,
+    sizeBytes: 50_000,
+    delayMs: 100,
+    rounds,
+    scrapesPerRound: flags.quick ? 4 : 10,
+  },
+];
+
+const machine = describeMachine();
+print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
+print(`Node ${machine.node}, load ${machine.load}\n`);
+
+const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
+const merges: MergeResult[] = [];
+if (wanted('merge')) {
+  for (const sizeBytes of [50_000, 500_000]) {
+    for (const way of ['memo', 'full', 'strings'] as const) {
+      const rounds = (flags.quick ? 4 : 20) * (sizeBytes < 100_000 ? 5 : 1);
+      const of: MergeCase = { way, instances: 100, sizeBytes, rounds };
+      merges.push(await measureMerge(of));
+    }
+  }
+  print(mergeTable(merges));
+}
+const scrapes: ScrapeResult[] = [];
+if (wanted('scrape')) {
+  for (const of of SCRAPES) scrapes.push(await measureScrapes(of));
+  print(scrapeTable(scrapes));
+}
+const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
+if (start) print(startTable(start));
+if (flags.json !== undefined) {
+  const figures = { machine, quick: flags.quick, merges, scrapes, start };
+  await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
+}
+
+async function measureMerge(of: MergeCase): Promise<MergeResult> {
+  const { child, firstLine } = await startScript('merge-process.ts', of);
+  await child[Symbol.asyncDispose]();
+  return { of, ...(JSON.parse(firstLine) as MergeFigures) };
+}
+
+function mergeTable(results: readonly MergeResult[]): string {
+  const ways: Readonly<Record<MergeWay, string>> = {
+    memo: '',
+    full: ', no memo',
+    strings: ', strings',
+  };
+  const rows = results.map((one) => [
+    `${one.of.instances} x ${one.of.sizeBytes / 1_000} KB${ways[one.of.way]}`,
+    megabytes(one.inputBytes),
+    megabytes(one.outputBytes),
+    milliseconds(one.indexMs),
+    one.of.way === 'strings' ? '' : milliseconds(one.spliceMs),
+    milliseconds(one.copyMs),
+    ratio(one.ratio),
+  ]);
+  return `${table([['merge', 'input', 'output', 'index', 'splice', 'memcpy', 'ratio'], ...rows])}\n`;
+}
+
+function scrapeTable(results: readonly ScrapeResult[]): string {
+  const rows = results.map(({ of, answerBytes, promgate, floor, cpuRatio, p50Ratio }) => [
+    `${of.instances} x ${of.sizeBytes / 1_000} KB${of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''}`,
+    megabytes(answerBytes),
+    seconds(promgate.cpuSeconds),
+    seconds(floor.cpuSeconds),
+    ratio(cpuRatio),
+    milliseconds(promgate.p50Ms),
+    milliseconds(floor.p50Ms),
+    ratio(p50Ratio),
+    milliseconds(promgate.p99Ms),
+    milliseconds(floor.p99Ms),
+    megabytes(promgate.peakRssBytes),
+    megabytes(floor.peakRssBytes),
+  ]);
+  const columns = ['answer', 'CPU', 'floor', 'ratio', 'p50', 'floor', 'ratio', 'p99', 'floor'];
+  return `${table([['whole scrape', ...columns, 'peak RSS', 'floor'], ...rows])}\n`;
+}
+
+function startTable({ promgateMs, nodeMs, ratio: times, idleRssBytes }: StartResult): string {
+  return `${table([
+    ['start', 'promgate', 'node -e 0', 'ratio', 'idle RSS'],
+    ['', milliseconds(promgateMs), milliseconds(nodeMs), ratio(times), megabytes(idleRssBytes)],
+  ])}\n`;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

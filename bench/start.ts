@@ -1,0 +1,50 @@
+/** How long promgate needs to start, beside a Node that has nothing to do, and what it holds idle. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { routesJson } from '../test/support/foundation.ts';
+import { startPromgate } from './promgate.ts';
+import { median } from './statistics.ts';
+
+export interface StartResult {
+  /** Median from the start of the process to its first answer. */
+  readonly promgateMs: number;
+  /** Median of `node -e 0` from its start to its end. */
+  readonly nodeMs: number;
+  readonly ratio: number;
+  /** Median RSS two seconds after the start, with a small route table and no reader. */
+  readonly idleRssBytes: number;
+}
+
+const IDLE_MS = 2_000;
+
+/** Starts each `rounds` times, in turn. */
+export async function measureStart(rounds: number): Promise<StartResult> {
+  const routes = routesJson([
+    { organization: 'acme', space: 'dev', name: 'shop', addresses: ['127.1.0.1:8080'] },
+  ]);
+  const promgateMs: number[] = [];
+  const nodeMs: number[] = [];
+  const idleRssBytes: number[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const bareMs = await bareNode();
+    await using promgate = await startPromgate(routes);
+    if (round < 0) continue; // files are in the page cache from now on
+    await delay(IDLE_MS);
+    nodeMs.push(bareMs);
+    promgateMs.push(promgate.startMs);
+    idleRssBytes.push(promgate.child.rssBytes());
+  }
+  return {
+    promgateMs: median(promgateMs),
+    nodeMs: median(nodeMs),
+    ratio: median(promgateMs.map((ms, index) => ms / nodeMs[index]!)), // same length
+    idleRssBytes: median(idleRssBytes),
+  };
+}
+
+async function bareNode(): Promise<number> {
+  const startedMs = performance.now();
+  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit');
+  return performance.now() - startedMs;
+}

@@ -1,0 +1,182 @@
+/**
+ * The configuration: read once, refused with all its faults together, frozen.
+ *
+ * Precedence: command line, environment, VCAP_SERVICES, file. The keys are `config/schema.ts`';
+ * here they get the program's names, units at their end, and the values that depend on the machine.
+ */
+import { certificateFaults } from './config/certificate.ts';
+import { effectiveValues, printYaml } from './config/effective.ts';
+import { type Flag, readEnvironment, readFlags } from './config/environment.ts';
+import { ConfigError, faultLines } from './config/fault.ts';
+import { readConfigFile } from './config/file.ts';
+import { join, type Reading } from './config/layer.ts';
+import { printSize } from './config/quantity.ts';
+import { schema, type Values } from './config/schema.ts';
+import { readApplicationId, readServices } from './config/vcap.ts';
+
+export { ConfigError } from './config/fault.ts';
+
+/** Faults beyond this number are counted, not printed. */
+const MAX_FAULTS = 100;
+
+export interface ConfigSources {
+  /** A YAML file. */
+  readonly file?: string | undefined;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Settings of the command line. */
+  readonly flags?: readonly Flag[];
+  /** Values nested as in the file, in place of the standard ones; weaker than any other source. */
+  readonly values?: unknown;
+  /** What the process may use: the cgroup's limit, or the machine's memory. */
+  readonly memoryBytes: number;
+}
+
+export type Config = Frozen<ReturnType<typeof toConfig>>;
+
+/** @throws {ConfigError} with every fault of every source */
+export async function readConfig(sources: ConfigSources): Promise<Config> {
+  return (await read(sources)).config;
+}
+
+/** The configuration as it takes effect, for people: YAML with secrets masked, and warnings. */
+export async function describeConfig(
+  sources: ConfigSources,
+): Promise<{ readonly yaml: string; readonly warnings: readonly string[] }> {
+  const { config, said } = await read(sources);
+  const { scrape } = config;
+  const computed = { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId };
+  const values = join(schema, [{ scrape: computed }, said]);
+  return {
+    yaml: await printYaml(effectiveValues(schema, values)),
+    warnings: configWarnings(config),
+  };
+}
+
+/** What is allowed but should be known. */
+export function configWarnings({ auth, listen, routes }: Config): string[] {
+  const warnings: string[] = [];
+  const loopback = /^(?:127\.|localhost$|::1$)/.test(listen.host);
+  if (auth.mode === 'open' && !loopback) {
+    const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
+    warnings.push(`auth.mode is open: ${whoever}`);
+  }
+  if (auth.mode === 'basic' && !listen.tls && !loopback) {
+    warnings.push('auth.mode is basic without listen.tls: passwords need TLS in front of promgate');
+  }
+  if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
+    warnings.push('routes names no source: no app will be found');
+  }
+  return warnings;
+}
+
+async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
+  const { file, environment = {}, flags = [], values, memoryBytes } = sources;
+  const readings: readonly Reading[] = [
+    { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
+    file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
+    readServices(schema, environment['VCAP_SERVICES']),
+    readEnvironment(schema, environment),
+    readFlags(schema, flags),
+  ];
+  const layers = readings.flatMap((reading) => reading.layers);
+  const said = join(
+    schema,
+    layers.map((layer) => layer.values),
+  );
+  const result = schema.safeParse(said ?? {});
+  const faults = [
+    ...readings.flatMap((reading) => reading.faults),
+    ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
+    ...(await certificateFaults(schema, said, layers)),
+  ];
+  if (!result.success || faults.length > 0) {
+    const rest = faults.length - MAX_FAULTS;
+    throw new ConfigError(
+      rest > 0 ? [...faults.slice(0, MAX_FAULTS), `and ${rest} more faults`] : faults,
+    );
+  }
+  const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
+  return { config: freeze(toConfig(result.data, machine)), said };
+}
+
+interface Machine {
+  readonly memoryBytes: number;
+  readonly appId: string | undefined;
+}
+
+function toConfig(values: Values, { memoryBytes, appId }: Machine) {
+  const { listen, routes, scrape, auth } = values;
+  return {
+    listen: {
+      host: listen.host,
+      port: listen.port,
+      tls: listen.tls && {
+        certFile: listen.tls.cert,
+        keyFile: listen.tls.key,
+        clientCaFile: listen.tls.client_ca,
+      },
+      healthPort: listen.health_port,
+      maxConnections: listen.max_connections,
+    },
+    routes: {
+      gorouter: routes.gorouter.map((gorouter) => ({
+        url: gorouter.url,
+        username: gorouter.username,
+        password: gorouter.password,
+        intervalMs: gorouter.interval,
+        maxBodyBytes: gorouter.max_body,
+        tls: tlsFiles(gorouter.tls),
+      })),
+      nats: routes.nats && {
+        servers: routes.nats.servers,
+        username: routes.nats.username,
+        password: routes.nats.password,
+        tls: tlsFiles(routes.nats.tls),
+        registerIntervalMs: routes.nats.register_interval,
+        greet: routes.nats.greet,
+      },
+      file: routes.file,
+      requireTls: routes.require_tls,
+    },
+    scrape: {
+      timeoutMs: scrape.timeout,
+      maxTimeoutMs: scrape.max_timeout,
+      concurrency: scrape.concurrency,
+      perApp: scrape.per_app,
+      maxBodyBytes: scrape.max_body,
+      maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
+      labelConflict: scrape.label_conflict,
+      exportJob: scrape.export_job,
+      loopId: scrape.loop_id ?? appId ?? 'promgate',
+      tls: tlsFiles(scrape.tls),
+    },
+    externalExporters: values.external_exporters.map((exporter) => ({
+      name: exporter.name ?? `${exporter.host}${exporter.metrics_path}`,
+      host: exporter.host,
+      metricsPath: exporter.metrics_path,
+      scheme: exporter.scheme,
+      params: exporter.params,
+    })),
+    auth: { mode: auth.mode, operators: auth.operators },
+    log: { level: values.log.level },
+    drain: { waitMs: values.drain.wait },
+    sd: { address: values.sd.address, scheme: values.sd.scheme },
+    cache: { mode: values.cache.mode },
+  };
+}
+
+type Tls = Values['scrape']['tls'];
+
+function tlsFiles(tls: Tls) {
+  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
+}
+
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+
+function freeze<T>(value: T): Frozen<T> {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value as Frozen<T>; // as just made
+}

@@ -1,0 +1,81 @@
+/**
+ * Whether the PEM files that the configuration names are there and hold what they should.
+ *
+ * Their content is not kept: whoever uses them reads them again, also when they change.
+ */
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { keyName } from './fault.ts';
+import { reason } from './file.ts';
+import { isMapping, type Layer, type Path, placeOf, valueAt } from './layer.ts';
+import { settingOf } from './setting.ts';
+
+interface PemFile {
+  readonly path: Path;
+  readonly name: string;
+  readonly holds: 'certificate' | 'key';
+}
+
+/** @returns a line for each file that cannot be used, and for each key of another certificate */
+export async function certificateFaults(
+  schema: z.ZodType,
+  values: unknown,
+  layers: readonly Layer[],
+): Promise<string[]> {
+  const files = pemFiles(schema, values, []);
+  if (files.length === 0) return [];
+  const { createPrivateKey, X509Certificate } = await import('node:crypto');
+  const faults: string[] = [];
+  const blame = ({ path, name }: PemFile, why: string): void => {
+    faults.push(`${placeOf(layers, path)}${keyName(path)} is ${JSON.stringify(name)}, but ${why}`);
+  };
+  const texts = new Map<string, string>();
+  for (const file of files) {
+    const must = `must be the path of a PEM file with a ${file.holds}`;
+    try {
+      texts.set(keyName(file.path), await readFile(file.name, 'utf8'));
+    } catch (error) {
+      blame(file, `${must}: ${reason(error)}`);
+      continue;
+    }
+    const text = texts.get(keyName(file.path))!; // just set
+    try {
+      if (file.holds === 'key') createPrivateKey(text);
+      else new X509Certificate(text);
+    } catch {
+      texts.delete(keyName(file.path));
+      blame(file, `${must}: it holds none that can be read`); // OpenSSL's words say no more
+    }
+  }
+  for (const file of files) {
+    const certName = keyName([...file.path.slice(0, -1), 'cert']);
+    const [key, cert] = [texts.get(keyName(file.path)), texts.get(certName)];
+    if (file.holds !== 'key' || key === undefined || cert === undefined) continue;
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) continue;
+    blame(file, `must be the key of the certificate in ${certName}`);
+  }
+  return faults;
+}
+
+function pemFiles(schema: z.ZodType, values: unknown, path: Path): PemFile[] {
+  const setting = settingOf(schema);
+  const value = valueAt(values, path);
+  switch (setting.kind) {
+    case 'value':
+      return setting.pem && typeof value === 'string' && /^[^\0]+$/.test(value)
+        ? [{ path, name: value, holds: setting.pem }]
+        : [];
+    case 'list':
+      return Array.isArray(value)
+        ? value.flatMap((_, index) => pemFiles(setting.item, values, [...path, index]))
+        : [];
+    case 'section':
+      return isMapping(value)
+        ? Object.entries(setting.fields).flatMap(([key, field]) =>
+            pemFiles(field, values, [...path, key]),
+          )
+        : [];
+    case 'map':
+      return [];
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The configuration as it takes effect, printed as YAML with its secrets masked.
+ */
+import type { z } from 'zod';
+import { MASK } from './fault.ts';
+import { isMapping } from './layer.ts';
+import { settingOf } from './setting.ts';
+
+/** Names of free keys whose values are masked. */
+const SECRET_NAME = /pass|secret|token|key|auth|credential/i;
+
+/** @returns `values` with the standard values added and the secrets masked, in the schema's order */
+export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
+  const setting = settingOf(schema);
+  if (values === undefined) {
+    if (setting.kind !== 'section') return setting.standard;
+    if (setting.required || !allStandard(schema)) return undefined;
+  }
+  switch (setting.kind) {
+    case 'value':
+      return setting.secret ? MASK : values;
+    case 'list':
+      return Array.isArray(values)
+        ? values.map((item) => effectiveValues(setting.item, item))
+        : values;
+    case 'map':
+      return isMapping(values) ? masked(values) : values;
+    case 'section': {
+      const mapping = isMapping(values) ? values : {};
+      const entries = Object.entries(setting.fields)
+        .map(([key, field]) => [key, effectiveValues(field, mapping[key])] as const)
+        .filter(([, value]) => value !== undefined);
+      return Object.fromEntries(entries);
+    }
+  }
+}
+
+/** Whether an absent section takes effect with its standard values: an optional one does not. */
+function allStandard(schema: z.ZodType): boolean {
+  return schema.safeParse(undefined).data !== undefined;
+}
+
+function masked(values: Readonly<Record<string, unknown>>): unknown {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => {
+      const hidden = SECRET_NAME.test(key) && Array.isArray(value);
+      return [key, hidden ? value.map(() => MASK) : value];
+    }),
+  );
+}
+
+export async function printYaml(values: unknown): Promise<string> {
+  const { stringify } = await import('yaml');
+  return stringify(values, { lineWidth: 0 });
+}

@@ -1,0 +1,60 @@
+/**
+ * What the environment and the command line say: `PORT`, `PROMGATE_SCRAPE_TIMEOUT`, `--set`.
+ */
+import type { z } from 'zod';
+import { type Layer, type Reading, setAt } from './layer.ts';
+import { nearest } from './nearest.ts';
+import { type NamedKey, namedKeys, readTexts, variableName } from './text.ts';
+
+/** The environment's `PORT`, set by Cloud Foundry: weaker than `PROMGATE_LISTEN_PORT`. */
+const PORT = 'PORT';
+
+/**
+ * Variables with our prefix that are not the configuration's: read by `main.ts` and the tests, and
+ * those that Kubernetes sets for a service called promgate.
+ */
+const FOREIGN =
+  /^PROMGATE_(?:CONFIG|REQUIRE_SERVICES|UPDATE_DOCS|SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)$/;
+
+/** A setting of the command line: `name` is how it was written there. */
+export interface Flag {
+  readonly key: string;
+  readonly text: string;
+  readonly name: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readEnvironment(schema: z.ZodType, environment: Environment): Reading {
+  const byName = new Map(namedKeys(schema).map((key) => [variableName(key.path), key]));
+  const port = byName.get('PROMGATE_LISTEN_PORT');
+  const layers: Layer[] = [];
+  const faults: string[] = [];
+  const text = environment[PORT];
+  if (port && text !== undefined) layers.push(layerOf(port, text, PORT));
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('PROMGATE_') || value === undefined || FOREIGN.test(name)) continue;
+    const key = byName.get(name);
+    if (key) layers.push(layerOf(key, value, name));
+    else faults.push(`${name}: is no variable of promgate${nearest(name, [...byName.keys()])}`);
+  }
+  return { layers, faults };
+}
+
+export function readFlags(schema: z.ZodType, flags: readonly Flag[]): Reading {
+  const byName = new Map(namedKeys(schema).map((key) => [key.path.join('.'), key]));
+  const layers: Layer[] = [];
+  const faults: string[] = [];
+  for (const { key: name, text, name: origin } of flags) {
+    const key = byName.get(name);
+    if (key) layers.push(layerOf(key, text, origin));
+    else faults.push(`${origin}: is no key of promgate${nearest(name, [...byName.keys()])}`);
+  }
+  return { layers, faults };
+}
+
+function layerOf({ path, schema }: NamedKey, text: string, origin: string): Layer {
+  const values: Record<string, unknown> = {};
+  setAt(values, path, readTexts(schema, text));
+  return { values, origin: () => origin, json: true, single: true };
+}

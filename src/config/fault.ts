@@ -1,0 +1,101 @@
+/**
+ * What is wrong, each in one line: where it was said, the key, the value and what is allowed.
+ *
+ * Secrets are never part of a line.
+ */
+import type { z } from 'zod';
+import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
+import { nearest } from './nearest.ts';
+import { LATER } from './schema.ts';
+import { type Setting, settingOf } from './setting.ts';
+
+export const MASK = '********';
+
+/** Every fault of the configuration at once, so that one restart mends them all. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** @returns the lines for one issue that `schema` found in `values`, which `layers` said */
+export function faultLines(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  values: unknown,
+  layers: readonly Layer[],
+): string[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => unknownKey([...path, key], settingAt(schema, path), layers));
+  }
+  const setting = settingAt(schema, path);
+  const { json } = originOf(layers, path);
+  const said =
+    valueAt(values, path) ?? (setting?.required === false ? setting.standard : undefined);
+  const hint = json && typeof said === 'string' && setting?.kind !== 'value' ? ', as JSON' : '';
+  const name = path.length === 0 ? 'the configuration' : keyName(path);
+  const what =
+    said === undefined
+      ? `is missing; it ${issue.message}`
+      : `is ${shown(said, setting)}, but ${issue.message}`;
+  return [`${placeOf(layers, path)}${name} ${what}${hint}`];
+}
+
+function unknownKey(path: Path, parent: Setting | undefined, layers: readonly Layer[]): string {
+  const key = String(path.at(-1));
+  const known = parent?.kind === 'section' ? Object.keys(parent.fields) : [];
+  const guess = nearest(key, known) || `; known here are ${known.join(', ')}`;
+  const why =
+    path.length === 1 && LATER.includes(key)
+      ? 'is not supported by this version'
+      : `is no key of promgate${guess}`;
+  return `${placeOf(layers, path)}${keyName(path)} ${why}`;
+}
+
+/** `routes.gorouter[0].url`; a key that is no plain word stands in quotes. */
+export function keyName(path: Path): string {
+  let name = '';
+  for (const key of path) {
+    if (typeof key === 'number') name += `[${key}]`;
+    else {
+      const word = String(key);
+      const plain = /^[\w-]{1,60}$/.test(word) ? word : JSON.stringify(word.slice(0, 60));
+      name += name === '' ? plain : `.${plain}`;
+    }
+  }
+  return name;
+}
+
+function settingAt(schema: z.ZodType, path: Path): Setting | undefined {
+  let setting: Setting = settingOf(schema);
+  for (const key of path) {
+    if (setting.kind === 'list' && typeof key === 'number') setting = settingOf(setting.item);
+    else if (setting.kind === 'section' && Object.hasOwn(setting.fields, key)) {
+      setting = settingOf(setting.fields[String(key)]!);
+    } else return undefined;
+  }
+  return setting;
+}
+
+/** Cites a value: short, on one line, without secrets. */
+function shown(value: unknown, setting: Setting | undefined): string {
+  if (setting?.kind === 'value' && setting.secret) return MASK;
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value !== 'string') return String(value);
+  // A text in place of a list or a mapping, or inside one of free keys, may hold anything.
+  if (setting?.kind !== 'value') return 'a text';
+  const text = withoutUserInfo(value);
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+/** Masks what stands before the last `@` of a URL. */
+function withoutUserInfo(text: string): string {
+  return text.replaceAll(/\/\/[^/\s]*@/g, `//${MASK}@`);
+}

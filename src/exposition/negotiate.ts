@@ -1,0 +1,127 @@
+/**
+ * Which format a reader gets, and which formats an instance is asked for.
+ *
+ * @see https://prometheus.io/docs/instrumenting/content_negotiation/
+ * @see RFC 9110, section 12.5.1 (Accept)
+ */
+import { ESCAPINGS, type Escaping } from './escape.ts';
+import type { FormatName } from './grammar.ts';
+
+/** What the reader understands, best first. */
+export interface Negotiated {
+  /** The reader prefers OpenMetrics to text. */
+  readonly preferOpenMetrics: boolean;
+  readonly escaping: Escaping;
+  /** The Content-Type of the answer. */
+  readonly contentType: Readonly<Record<FormatName, string>>;
+  /** The Accept for instances: what the reader understands. */
+  readonly accept: string;
+}
+
+interface MediaRange {
+  readonly type: string;
+  readonly params: ReadonlyMap<string, string>;
+  /** 0 to 1000. */
+  readonly quality: number;
+  readonly place: number;
+}
+
+const TEXT_TYPE = 'text/plain';
+const OPENMETRICS_TYPE = 'application/openmetrics-text';
+const VERSIONS: Readonly<Record<FormatName, readonly string[]>> = {
+  text: ['0.0.4', '1.0.0'],
+  openmetrics: ['0.0.1', '1.0.0'],
+};
+/** More ranges than any reader sends. */
+const MAX_RANGES = 32;
+
+/**
+ * Reads a reader's Accept header.
+ *
+ * @param textOnly - the path promises text (`/v2`): OpenMetrics is neither asked for nor answered
+ */
+export function negotiate(
+  accept: string | undefined,
+  { textOnly }: { readonly textOnly: boolean },
+): Negotiated {
+  const ranges = parseAccept(accept ?? '*/*');
+  const text = best(ranges, 'text');
+  const openMetrics = textOnly ? undefined : best(ranges, 'openmetrics');
+  const preferOpenMetrics =
+    openMetrics !== undefined && (text === undefined || compare(openMetrics, text) < 0);
+  const chosen = (preferOpenMetrics ? openMetrics : text)?.params.get('escaping');
+  const escaping = ESCAPINGS.find((scheme) => scheme === chosen) ?? 'underscores';
+  const suffix = chosen === escaping ? `; escaping=${escaping}` : '';
+  const type = (name: string, range: MediaRange | undefined, standard: string): string =>
+    `${name}; version=${range?.params.get('version') ?? standard}; charset=utf-8${suffix}`;
+  return {
+    preferOpenMetrics,
+    escaping,
+    contentType: {
+      text: type(TEXT_TYPE, text?.type === TEXT_TYPE ? text : undefined, '0.0.4'),
+      openmetrics: type(OPENMETRICS_TYPE, openMetrics, '0.0.1'),
+    },
+    accept: acceptFor(preferOpenMetrics, escaping),
+  };
+}
+
+function acceptFor(openMetrics: boolean, escaping: Escaping): string {
+  const utf8 = escaping === 'allow-utf-8' ? ';escaping=allow-utf-8' : '';
+  const text = `text/plain;version=0.0.4${openMetrics ? ';q=0.4' : ''},*/*;q=0.1`;
+  const text1 = utf8 ? `text/plain;version=1.0.0${utf8}${openMetrics ? ';q=0.5' : ''},` : '';
+  if (!openMetrics) return text1 + text;
+  const versions = [`version=1.0.0${utf8};q=0.8`, 'version=0.0.1;q=0.7'];
+  return `${versions.map((version) => `${OPENMETRICS_TYPE};${version}`).join(',')},${text1}${text}`;
+}
+
+/** Best first: higher quality, then the one named first. */
+function compare(a: MediaRange, b: MediaRange): number {
+  return b.quality - a.quality || a.place - b.place;
+}
+
+/** The best range for a format; wildcards stand for text only. */
+function best(ranges: readonly MediaRange[], format: FormatName): MediaRange | undefined {
+  const name = format === 'text' ? TEXT_TYPE : OPENMETRICS_TYPE;
+  const fitting = ranges.filter(({ type, params, quality }) => {
+    if (quality === 0) return false;
+    if (format === 'text' && (type === '*/*' || type === 'text/*')) return true;
+    return (
+      type === name && VERSIONS[format].includes(params.get('version') ?? VERSIONS[format][0]!)
+    );
+  });
+  return fitting.toSorted(compare)[0];
+}
+
+function parseAccept(accept: string): MediaRange[] {
+  return accept
+    .split(',', MAX_RANGES)
+    .map((part, place) => {
+      const [type = '', ...params] = part.split(';').map((text) => text.trim().toLowerCase());
+      const pairs = params.map((param): [string, string] => {
+        const [key = '', value = ''] = param.split('=', 2);
+        return [key.trim(), value.trim().replace(/^"(.*)"$/, '$1')];
+      });
+      const map = new Map(pairs);
+      return { type, params: map, quality: qualityOf(map.get('q')), place };
+    })
+    .filter(({ type }) => type !== '');
+}
+
+function qualityOf(text: string | undefined): number {
+  if (text === undefined) return 1000;
+  return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Math.round(Number(text) * 1000) : 0;
+}
+
+/**
+ * The format of a page by its own Content-Type. What is neither is tried as text.
+ *
+ * @returns `announced` is false when the type is no exposition's
+ */
+export function formatOf(contentType: string): {
+  readonly format: FormatName;
+  readonly announced: boolean;
+} {
+  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (type === OPENMETRICS_TYPE) return { format: 'openmetrics', announced: true };
+  return { format: 'text', announced: type === TEXT_TYPE };
+}

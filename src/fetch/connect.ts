@@ -1,0 +1,135 @@
+/**
+ * Opens one connection to an address: TCP, and TLS where the target speaks it, within a deadline.
+ *
+ * undici could do it, but takes the name for SNI and identity from the `Host` header, and its
+ * timer from a clock that ticks every half second. Here the name is the one given, the deadline
+ * is exact, and every failure has its word. HTTP on top of it is `undici.ts`'s.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Failure } from './failure.ts';
+
+/** No connection came about. */
+export class ConnectError extends Error {
+  override readonly name = 'ConnectError';
+  readonly failure: Failure;
+  /** Nothing came until the deadline. */
+  readonly hung: boolean;
+
+  constructor(
+    failure: Failure,
+    address: string,
+    { cause, hung = false }: ConnectErrorOptions = {},
+  ) {
+    super(`no connection to ${address}: ${failure}`, { cause });
+    this.failure = failure;
+    this.hung = hung;
+  }
+}
+
+interface ConnectErrorOptions extends ErrorOptions {
+  readonly hung?: boolean;
+}
+
+export interface ConnectOptions {
+  /** `host:port` or `[IPv6]:port` */
+  readonly address: string;
+  readonly timeoutMs: number;
+  /** undefined means plain TCP. */
+  readonly tls: TlsOptions | undefined;
+}
+
+interface TlsOptions {
+  readonly context: tls.SecureContext;
+  /** The name that the certificate must carry; '' means the address's host. */
+  readonly serverName: string;
+  readonly alpn: readonly string[];
+}
+
+/** Exactly one of the two is given. */
+export type Connected = (error: ConnectError | null, socket: net.Socket | null) => void;
+
+/** As Node's streams of files: one read may take a whole page of metrics. */
+const READ_BYTES = 65_536;
+
+/**
+ * Starts to connect; `done` is called once.
+ *
+ * @returns the socket, to give up with `destroy`; undefined if the address is none
+ */
+export function connect(options: ConnectOptions, done: Connected): net.Socket | undefined {
+  const { address, timeoutMs } = options;
+  const place = parseAddress(address);
+  if (!place) {
+    const error = new ConnectError('unreachable', address, { cause: 'not host:port' });
+    queueMicrotask(() => done(error, null));
+    return undefined;
+  }
+  let settled = false;
+  let reached = false;
+  const socket = options.tls ? openTls(place, options.tls) : openTcp(place);
+  const timer = setTimeout(() => {
+    fail(new ConnectError(reached ? 'tls' : 'unreachable', address, { hung: true }));
+    socket.destroy();
+  }, timeoutMs);
+  const fail = (error: ConnectError): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(timer);
+    done(error, null);
+  };
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 60_000);
+  socket.once('connect', () => {
+    reached = true;
+  });
+  socket.once(options.tls ? 'secureConnect' : 'connect', () => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(timer);
+    done(null, socket);
+  });
+  // Stays for the socket's life: an error that nobody hears would end the process.
+  socket.on('error', (cause) => {
+    fail(new ConnectError(connectFailure(cause, reached), address, { cause }));
+  });
+  socket.once('close', () => fail(new ConnectError(reached ? 'tls' : 'aborted', address)));
+  return socket;
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Splits an address at its last colon; brackets around an IPv6 host are taken off. */
+export function parseAddress(address: string): Place | undefined {
+  const match = /^(?:\[([0-9a-f:.%\w]+)\]|([^\s:/@?#[\]\\]+)):(\d{1,5})$/i.exec(address);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function openTcp({ host, port }: Place): net.Socket {
+  const options = { host, port, highWaterMark: READ_BYTES }; // an option of streams, not in the type
+  return net.connect(options);
+}
+
+function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
+  const name = serverName || host;
+  return tls.connect({
+    host,
+    port,
+    secureContext: context,
+    ALPNProtocols: [...alpn],
+    // RFC 6066, 3: an IP address is no SNI. The certificate is checked against it all the same.
+    servername: net.isIP(name) ? '' : name,
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
+  });
+}
+
+function connectFailure(error: Error & { code?: string }, reached: boolean): Failure {
+  if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
+  if (reached) return 'tls';
+  return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
+}

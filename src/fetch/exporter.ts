@@ -1,0 +1,156 @@
+/**
+ * External exporters: programs outside the platform that tell metrics of an app, asked once per
+ * app and request (Promfetcher's `external_exporters`).
+ *
+ * Parameters may hold Go-template actions that name a tag of the app, `{{.AppID}}`. That much of
+ * Go's templates is understood, the rest is refused when the configuration is read.
+ */
+import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { ScrapeTarget } from './target.ts';
+
+/** One entry of `external_exporters` as the configuration writes it. */
+export interface ExporterSettings {
+  /** Standard: host and path. */
+  readonly name?: string;
+  /** `host` or `host:port` */
+  readonly host: string;
+  /** Standard: `/metrics`. */
+  readonly metrics_path?: string;
+  /** `http` (standard) or `https`. */
+  readonly scheme?: string;
+  readonly params?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ExternalExporter {
+  readonly name: string;
+  readonly host: string;
+  readonly path: string;
+  readonly scheme: 'http' | 'https';
+  readonly params: ReadonlyMap<string, readonly Template[]>;
+}
+
+/** Text, and between its pieces names of tags. */
+type Template = readonly (string | { readonly tag: string })[];
+
+/** An entry that cannot be used. */
+export class ExporterError extends Error {
+  override readonly name = 'ExporterError';
+}
+
+/** Promfetcher's names of an app's tags. Those of a single instance are empty for an exporter. */
+const TAGS: ReadonlyMap<string, (app: AppIdentity, tags: Tags) => string> = new Map<
+  string,
+  (app: AppIdentity, tags: Tags) => string
+>([
+  ['ProcessType', () => 'external_exporter'],
+  ['ProcessInstanceID', () => ''],
+  ['Component', () => 'promfetcher'],
+  ['InstanceID', () => ''],
+  ['SpaceName', (app) => app.spaceName],
+  ['OrganizationID', (app) => app.organizationId],
+  ['ProcessID', () => ''],
+  ['OrganizationName', (app) => app.organizationName],
+  ['SourceID', (_app, tags) => tags['source_id'] ?? ''],
+  ['AppID', (app) => app.appId],
+  ['AppName', (app) => app.appName],
+  ['SpaceID', (app) => app.spaceId],
+]);
+
+type Tags = Readonly<Record<string, string>>;
+
+/**
+ * Reads one entry of `external_exporters`.
+ *
+ * @throws {ExporterError} naming the key and the value that cannot be used
+ */
+export function parseExporter(settings: ExporterSettings): ExternalExporter {
+  const { host, scheme = 'http', params = {} } = settings;
+  const path = settings.metrics_path || '/metrics';
+  if (!/^([^\s/:@?#[\]\\]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(host)) {
+    throw new ExporterError(`host ${JSON.stringify(host)}: host or host:port is wanted`);
+  }
+  if (scheme !== 'http' && scheme !== 'https') {
+    throw new ExporterError(`scheme ${JSON.stringify(scheme)}: http or https is wanted`);
+  }
+  if (!/^\/(?!\/)[\x21-\x7e]*$/.test(path) || /[\\#]/.test(path)) {
+    throw new ExporterError(
+      `metrics_path ${JSON.stringify(path)}: a path that begins with one / is wanted`,
+    );
+  }
+  const templates = Object.entries(params).map(([key, values]): [string, Template[]] => [
+    key,
+    values.map(parseTemplate),
+  ]);
+  templates.sort(([a], [b]) => (a < b ? -1 : 1)); // as Go encodes them
+  return {
+    name: settings.name || `${host}${path}`,
+    host,
+    path,
+    scheme,
+    params: new Map(templates),
+  };
+}
+
+/**
+ * Reads the value of a parameter.
+ *
+ * @param text - text with actions `{{.Name}}`, blanks around `.Name` allowed
+ * @throws {ExporterError} naming any other action, or a name that is no tag
+ */
+export function parseTemplate(text: string): Template {
+  const parts: (string | { readonly tag: string })[] = [];
+  let from = 0;
+  for (let open = text.indexOf('{{'); open >= 0; open = text.indexOf('{{', from)) {
+    const close = text.indexOf('}}', open);
+    if (close < 0) throw new ExporterError(`${JSON.stringify(text.slice(open))} has no end`);
+    const action = text.slice(open, close + 2);
+    const tag = /^\{\{[ \t\r\n]*\.(\w+)[ \t\r\n]*\}\}$/.exec(action)?.[1];
+    if (tag === undefined || !TAGS.has(tag)) {
+      throw new ExporterError(
+        `${JSON.stringify(action)} is none of ${[...TAGS.keys()].map((name) => `{{.${name}}}`).join(', ')}`,
+      );
+    }
+    parts.push(text.slice(from, open), { tag });
+    from = close + 2;
+  }
+  parts.push(text.slice(from));
+  return parts;
+}
+
+/** How to ask `exporter` about the app that `instance` is one of. */
+export function exporterTarget(exporter: ExternalExporter, instance: Instance): ScrapeTarget {
+  const { host, scheme } = exporter;
+  const { app, endpoint } = instance;
+  const tls = scheme === 'https';
+  return {
+    instance: undefined,
+    exporter: exporter.name,
+    address: /:\d+$/.test(host) ? host : `${host}:${tls ? 443 : 80}`,
+    tls,
+    serverName: '',
+    trust: 'system',
+    http2: false,
+    host,
+    path: exporterPath(exporter, instance),
+    space: app.spaceId || `${app.organizationName}/${app.spaceName}`,
+    app: app.appId || endpoint.address,
+  };
+}
+
+/** The request target: parameters replace those of the same name in the configured path. */
+function exporterPath({ path, params }: ExternalExporter, { app, endpoint }: Instance): string {
+  if (params.size === 0) return path;
+  const [pathname = '', query = ''] = path.split('?', 2);
+  const search = new URLSearchParams(query);
+  for (const [key, templates] of params) {
+    search.delete(key);
+    for (const template of templates) search.append(key, resolve(template, app, endpoint.tags));
+  }
+  return `${pathname}?${search}`;
+}
+
+function resolve(template: Template, app: AppIdentity, tags: Tags): string {
+  return template
+    .map((part) => (typeof part === 'string' ? part : (TAGS.get(part.tag)?.(app, tags) ?? '')))
+    .join('');
+}

@@ -1,0 +1,209 @@
+/**
+ * Asks many instances at once, and gives every one's answer in the order asked.
+ *
+ * A failure of one is an answer like any other; nothing here throws because of an instance. At the
+ * deadline, or when the reader leaves, all that is under way ends at once, and slots and bytes are
+ * free again. Each fetch is `page.ts`'s; who may begin is `pool.ts`'s, who may hold bytes
+ * `budget.ts`'s.
+ */
+import { Budget, type Lease } from './budget.ts';
+import { type ScrapeHeaders, TIMEOUT_HEADER } from './forward.ts';
+import { PageFetch, type Scene, type ScrapeAnswer } from './page.ts';
+import { SlotPool } from './pool.ts';
+import type { ScrapeTarget } from './target.ts';
+import { Connections, type ConnectionsOptions } from './undici.ts';
+
+export interface ScraperOptions extends ConnectionsOptions {
+  /** `scrape.concurrency` */
+  readonly concurrency: number;
+  /** `scrape.per_app` */
+  readonly perApp: number;
+  /** `scrape.max_body` */
+  readonly maxBodyBytes: number;
+  /** `scrape.max_bytes` */
+  readonly maxBytes: number;
+}
+
+export interface ScrapeRequest {
+  readonly targets: readonly ScrapeTarget[];
+  readonly headers: ScrapeHeaders;
+  /** When answers are wanted at the latest, on the scale of `performance.now()`. */
+  readonly deadlineMs: number;
+  /** Aborts when the reader leaves. */
+  readonly signal: AbortSignal;
+  /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
+  readonly lease: Lease;
+  /** Told of each answer as it comes. Must not throw. */
+  readonly onAnswer?: (answer: ScrapeAnswer) => void;
+}
+
+export class Scraper implements AsyncDisposable {
+  readonly #pool: SlotPool;
+  readonly #budget: Budget;
+  readonly #connections: Connections;
+  readonly #maxBodyBytes: number;
+  readonly #runs = new Set<Run>();
+  #latestMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(options: ScraperOptions) {
+    this.#pool = new SlotPool(options);
+    this.#budget = new Budget(options);
+    this.#connections = new Connections(options);
+    this.#maxBodyBytes = options.maxBodyBytes;
+  }
+
+  /** What is in use now, for promgate's own metrics. */
+  get load(): {
+    readonly slots: number;
+    readonly bytes: number;
+    readonly busyConnections: number;
+    readonly idleConnections: number;
+  } {
+    const { busy, idle } = this.#connections.sizes;
+    return {
+      slots: this.#pool.running,
+      bytes: this.#budget.usedBytes,
+      busyConnections: busy,
+      idleConnections: idle,
+    };
+  }
+
+  /** Where a scrape's pages are accounted for: `using lease = scraper.lease()`. */
+  lease(): Lease {
+    return this.#budget.lease();
+  }
+
+  /** @returns one answer per target, in their order; never rejects */
+  scrape(request: ScrapeRequest): Promise<ScrapeAnswer[]> {
+    return new Promise((resolve) => {
+      const run = new Run(request, {
+        pool: this.#pool,
+        budget: this.#budget,
+        connections: this.#connections,
+        maxBodyBytes: this.#maxBodyBytes,
+        done: (answers) => {
+          this.#runs.delete(run);
+          this.#budget.fetched(request.lease);
+          resolve(answers);
+        },
+      });
+      this.#runs.add(run);
+      if (this.#stopped) run.abandon();
+      else run.start(this.#latestMs);
+    });
+  }
+
+  /** An address left the table: what is kept for it goes. */
+  forget(address: string): void {
+    this.#connections.forget(address);
+    this.#pool.forget(address);
+  }
+
+  /** From now on no scrape lasts longer than until `deadlineMs`: promgate is about to stop. */
+  endBy(deadlineMs: number): void {
+    this.#latestMs = deadlineMs;
+    for (const run of [...this.#runs]) run.endBy(deadlineMs);
+  }
+
+  /** Ends all scrapes as if their readers had left, and closes all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    for (const run of [...this.#runs]) run.abandon();
+    await this.#connections[Symbol.asyncDispose]();
+  }
+}
+
+interface RunParts extends Pick<Scene, 'pool' | 'budget' | 'connections' | 'maxBodyBytes'> {
+  readonly done: (answers: ScrapeAnswer[]) => void;
+}
+
+/** One scrape under way. */
+class Run implements Scene {
+  readonly pool: SlotPool;
+  readonly budget: Budget;
+  readonly connections: Connections;
+  readonly maxBodyBytes: number;
+  readonly lease: Lease;
+  readonly #request: ScrapeRequest;
+  readonly #onDone: RunParts['done'];
+  readonly #answers: ScrapeAnswer[];
+  readonly #fetches: PageFetch[];
+  #missing: number;
+  #deadlineMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  /** The headers made last: the instances of one app mostly have the same ones. */
+  #headers: readonly string[] = [];
+  #headersFor = '';
+
+  constructor(request: ScrapeRequest, { pool, budget, connections, maxBodyBytes, done }: RunParts) {
+    this.pool = pool;
+    this.budget = budget;
+    this.connections = connections;
+    this.maxBodyBytes = maxBodyBytes;
+    this.lease = request.lease;
+    this.#request = request;
+    this.#onDone = done;
+    this.#deadlineMs = request.deadlineMs;
+    this.#answers = new Array(request.targets.length);
+    this.#fetches = request.targets.map((target, index) => new PageFetch(this, target, index));
+    this.#missing = this.#fetches.length;
+  }
+
+  start(latestMs: number): void {
+    const { signal } = this.#request;
+    if (this.#missing === 0) {
+      this.#onDone([]);
+      return;
+    }
+    if (signal.aborted) {
+      this.abandon();
+      return;
+    }
+    signal.addEventListener('abort', this.abandon);
+    this.endBy(Math.min(latestMs, this.#deadlineMs));
+    // Those after the deadline are settled already, and do not start.
+    for (const fetch of this.#fetches) fetch.start();
+  }
+
+  /** Sets the deadline, or brings it forward. */
+  endBy(deadlineMs: number): void {
+    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
+    clearTimeout(this.#timer);
+    const leftMs = this.#deadlineMs - performance.now();
+    if (leftMs <= 0) this.#expire();
+    else this.#timer = setTimeout(this.#expire, Math.ceil(leftMs));
+  }
+
+  /** A field, since it is a listener too. */
+  readonly abandon = (): void => {
+    for (const fetch of this.#fetches) fetch.abandon();
+  };
+
+  readonly #expire = (): void => {
+    for (const fetch of this.#fetches) fetch.expire();
+  };
+
+  settled(index: number, answer: ScrapeAnswer): void {
+    this.#answers[index] = answer;
+    this.#request.onAnswer?.(answer);
+    if (--this.#missing > 0) return;
+    clearTimeout(this.#timer);
+    this.#request.signal.removeEventListener('abort', this.abandon);
+    this.#onDone(this.#answers);
+  }
+
+  headersFor(target: ScrapeTarget): readonly string[] {
+    const { instances, exporters } = this.#request.headers;
+    const leftSeconds = Math.max(0, this.#deadlineMs - performance.now()) / 1000;
+    const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));
+    const kind = target.instance ? 'instance' : 'exporter';
+    const key = `${kind} ${left} ${target.host}`;
+    if (key !== this.#headersFor) {
+      const shared = target.instance ? instances : exporters;
+      this.#headers = ['Host', target.host, ...shared, TIMEOUT_HEADER, left];
+      this.#headersFor = key;
+    }
+    return this.#headers;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The path under which a reader wants the metrics: `?metric_path=`.
+ *
+ * It is checked and sent as it is, never resolved: `new URL('//evil', base)` or a backslash in it
+ * would make it another host.
+ */
+
+/** A `metric_path` that no request line should carry. */
+export class MetricPathError extends Error {
+  override readonly name = 'MetricPathError';
+}
+
+const STANDARD_PATH = '/metrics';
+
+/**
+ * Reads a `metric_path` as its query parameter gives it, percent escapes already decoded once.
+ *
+ * @param text - undefined or blank means `/metrics`; a query in it is kept
+ * @returns a request target: begins with one `/`; blanks and anything beyond ASCII are
+ *   percent-encoded, all else is as given
+ * @throws {MetricPathError} for `//…`, a backslash, a control character, `#`, a lone surrogate
+ */
+export function parseMetricPath(text: string | undefined): string {
+  const trimmed = text?.replace(/^[ \t]+|[ \t]+$/g, '') ?? '';
+  if (trimmed === '') return STANDARD_PATH;
+  if (/[\x00-\x1f\x7f-\x9f\\#]/.test(trimmed)) {
+    throw new MetricPathError(
+      `metric_path ${JSON.stringify(text)}: a path without \\, # and control characters is wanted`,
+    );
+  }
+  const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+  if (path.startsWith('//')) {
+    throw new MetricPathError(`metric_path ${JSON.stringify(text)} must not begin with //`);
+  }
+  if (!path.isWellFormed()) {
+    throw new MetricPathError(`metric_path ${JSON.stringify(text)} is not Unicode text`);
+  }
+  return path.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+}

@@ -1,0 +1,303 @@
+/**
+ * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
+ * in one answer.
+ *
+ * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline and
+ * the reader that leaves come from `fan-out.ts`, as `expire` and `abandon`. One object per fetch
+ * and no promises: with 1,000 instances a scrape this is the hot path.
+ */
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { type Added, Body, firstBytes } from './body.ts';
+import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
+import type { Failure } from './failure.ts';
+import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
+import { redirectPath } from './redirect.ts';
+import type { ScrapeTarget } from './target.ts';
+import type { Connections, Exchange, Receiver, ResponseHeaders } from './undici.ts';
+
+export interface Page {
+  /** Decompressed. Its ArrayBuffer is its own and goes on for 8 bytes or more behind it. */
+  readonly body: Buffer;
+  /** As the instance wrote it; '' if it did not. */
+  readonly contentType: string;
+}
+
+interface Asked {
+  readonly target: ScrapeTarget;
+  /** From the slot to the end; 0 if its turn never came. */
+  readonly durationSeconds: number;
+  /** Bytes of the page, after decompression, as far as it came. */
+  readonly bodyBytes: number;
+}
+
+export interface PageAnswer extends Asked {
+  readonly page: Page;
+  readonly failure?: never;
+}
+
+export interface FailedAnswer extends Asked {
+  readonly page?: never;
+  readonly failure: Failure;
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+}
+
+/** Tell them apart by `failure` or by `page`. */
+export type ScrapeAnswer = PageAnswer | FailedAnswer;
+
+/** What the fetches of one scrape share. */
+export interface Scene {
+  readonly pool: SlotPool;
+  readonly budget: Budget;
+  readonly connections: Connections;
+  readonly lease: Lease;
+  /** `scrape.max_body` */
+  readonly maxBodyBytes: number;
+  headersFor(target: ScrapeTarget): readonly string[];
+  /** Called once per fetch. */
+  settled(index: number, answer: ScrapeAnswer): void;
+}
+
+const MAX_REDIRECTS = 3;
+/** How much of a body that is of no use is read to keep its connection. */
+const MAX_DRAINED_BYTES = 65_536;
+
+export class PageFetch implements SlotClaim, BytesClaim, Receiver {
+  readonly #scene: Scene;
+  readonly #target: ScrapeTarget;
+  readonly #index: number;
+  readonly #slot: Slot;
+  #account: Account | undefined;
+  #exchange: Exchange | undefined;
+  #body: Body | undefined;
+  #gunzip: Gunzip | undefined;
+  #contentType = '';
+  #startedMs = 0;
+  #status = 0;
+  #path: string;
+  #redirects = 0;
+  /** What the status alone says; the rest of the response is only read to its end. */
+  #verdict: Failure | 'follow' | undefined;
+  #drainedBytes = 0;
+  #receivedBytes = 0;
+  /** All has come, and waits for room. */
+  #endedWaiting = false;
+  #done = false;
+
+  constructor(scene: Scene, target: ScrapeTarget, index: number) {
+    this.#scene = scene;
+    this.#target = target;
+    this.#index = index;
+    this.#path = target.path;
+    this.#slot = scene.pool.slot(this);
+  }
+
+  get space(): string {
+    return this.#target.space;
+  }
+
+  get app(): string {
+    return this.#target.app;
+  }
+
+  get address(): string {
+    return this.#target.address;
+  }
+
+  /** Queues up. */
+  start(): void {
+    if (!this.#done) this.#scene.pool.request(this.#slot);
+  }
+
+  /** The deadline has come. */
+  expire(): void {
+    if (this.#waitsForBytes) this.#fail('over-budget', 'unknown');
+    else if (this.#verdict && this.#verdict !== 'follow') this.#fail(this.#verdict, 'hung');
+    else this.#fail('timeout', this.#exchange ? 'hung' : 'unknown');
+  }
+
+  /** The reader has left. */
+  abandon(): void {
+    this.#fail('aborted', 'unknown');
+  }
+
+  slotGranted(): void {
+    const { budget, lease, maxBodyBytes } = this.#scene;
+    this.#startedMs = performance.now();
+    this.#account = budget.open(lease, this.space, this);
+    const room = budget.grow(this.#account, firstBytes(maxBodyBytes, budget));
+    if (room === 'granted') this.#ask();
+    else if (room === 'refused') this.bytesRefused();
+  }
+
+  bytesGranted(): void {
+    if (!this.#body) this.#ask();
+    else if (this.#handle(this.#body.granted())) this.#resume();
+  }
+
+  bytesRefused(): void {
+    this.#fail('over-budget', 'unknown');
+  }
+
+  started(status: number, headers: ResponseHeaders): void {
+    this.#status = status;
+    if (status === 200) this.#expect(headers);
+    else if (status >= 300 && status < 400) this.#redirect(status, one(headers['location']));
+    else if (status >= 400 && status < 500) this.#verdict = 'status-4xx';
+    else if (status >= 500 && status < 600) this.#verdict = 'status-5xx';
+    else this.#verdict = 'status-other';
+  }
+
+  received(chunk: Buffer): void {
+    if (this.#done) return;
+    this.#receivedBytes += chunk.length;
+    if (this.#verdict) this.#drain(chunk);
+    else if (!this.#gunzip) this.#add(chunk);
+    else if (!this.#gunzip.write(chunk)) this.#exchange?.pause();
+  }
+
+  ended(): void {
+    if (this.#done) return;
+    if (this.#verdict) this.#conclude();
+    else if (this.#gunzip && this.#receivedBytes > 0) this.#gunzip.end();
+    else this.#complete();
+  }
+
+  failed(failure: Failure, hung: boolean): void {
+    if (this.#done) return;
+    if (this.#verdict) this.#conclude();
+    else this.#fail(failure, hung ? 'hung' : 'answered');
+  }
+
+  get #waitsForBytes(): boolean {
+    return this.#account?.list !== undefined;
+  }
+
+  #ask(): void {
+    const { connections } = this.#scene;
+    const headers = this.#scene.headersFor(this.#target);
+    this.#exchange = connections.get(this.#target, this.#path, headers, this);
+    if (this.#done) this.#exchange.abort();
+  }
+
+  /** A 200: prepares for its body. */
+  #expect(headers: ResponseHeaders): void {
+    const { budget, maxBodyBytes } = this.#scene;
+    const encoding = one(headers['content-encoding'])?.trim().toLowerCase() ?? '';
+    this.#contentType = one(headers['content-type']) ?? '';
+    const account = this.#account!; // opened before the request was sent
+    const body = new Body({ maxBytes: maxBodyBytes, budget, account });
+    this.#body = body;
+    if (encoding === 'gzip' || encoding === 'x-gzip') this.#gunzip = this.#inflate();
+    else if (encoding !== '' && encoding !== 'identity') this.#fail('status-other', 'answered');
+    else {
+      const size = Number(one(headers['content-length']));
+      if (size > maxBodyBytes) this.#fail('too-large', 'answered');
+      else if (size >= 0) body.expect(size);
+    }
+  }
+
+  #inflate(): Gunzip {
+    const gunzip = createGunzip();
+    gunzip.on('data', (chunk: Buffer) => this.#add(chunk));
+    gunzip.on('drain', () => this.#exchange?.resume());
+    gunzip.on('end', () => this.#complete());
+    gunzip.on('error', () => this.#fail('truncated', 'answered')); // cut off, or no gzip at all
+    return gunzip;
+  }
+
+  #add(chunk: Buffer): void {
+    if (!this.#done && this.#body) this.#handle(this.#body.add(chunk));
+  }
+
+  /** @returns whether more may come */
+  #handle(added: Added): boolean {
+    if (added === 'full') this.#fail('too-large', 'answered');
+    else if (added === 'refused') this.bytesRefused();
+    else if (added === 'waiting') {
+      if (this.#gunzip) this.#gunzip.pause();
+      else this.#exchange?.pause();
+    }
+    return added === 'added';
+  }
+
+  #resume(): void {
+    if (this.#endedWaiting) this.#complete();
+    else if (this.#gunzip) this.#gunzip.resume();
+    else this.#exchange?.resume();
+  }
+
+  #redirect(status: number, location: string | undefined): void {
+    const path =
+      this.#redirects < MAX_REDIRECTS
+        ? redirectPath(status, location, this.#target, this.#path)
+        : undefined;
+    this.#verdict = path === undefined ? 'redirect' : 'follow';
+    if (path !== undefined) this.#path = path;
+  }
+
+  #drain(chunk: Buffer): void {
+    this.#drainedBytes += chunk.length;
+    if (this.#drainedBytes <= MAX_DRAINED_BYTES) return;
+    this.#exchange?.abort();
+    this.#conclude();
+  }
+
+  /** The response that `#verdict` is about is over. */
+  #conclude(): void {
+    const verdict = this.#verdict;
+    if (verdict && verdict !== 'follow') {
+      this.#fail(verdict, 'answered');
+      return;
+    }
+    this.#verdict = undefined;
+    this.#drainedBytes = 0;
+    this.#redirects++;
+    this.#ask();
+  }
+
+  #complete(): void {
+    if (this.#done || !this.#body) return;
+    if (this.#body.waiting) {
+      this.#endedWaiting = true;
+      return;
+    }
+    const body = this.#body.finish();
+    this.#settle('answered', {
+      target: this.#target,
+      durationSeconds: this.#elapsedSeconds(),
+      bodyBytes: body.length,
+      page: { body, contentType: this.#contentType },
+    });
+  }
+
+  #fail(failure: Failure, outcome: Outcome): void {
+    if (this.#done) return;
+    this.#settle(outcome, {
+      target: this.#target,
+      durationSeconds: this.#elapsedSeconds(),
+      bodyBytes: this.#body?.length ?? 0,
+      failure,
+      ...(this.#status === 0 ? {} : { status: this.#status }),
+    });
+  }
+
+  #settle(outcome: Outcome, answer: ScrapeAnswer): void {
+    this.#done = true;
+    this.#exchange?.abort();
+    this.#gunzip?.destroy();
+    this.#body = undefined;
+    if (this.#account) this.#scene.budget.close(this.#account);
+    this.#scene.settled(this.#index, answer);
+    this.#scene.pool.release(this.#slot, outcome);
+  }
+
+  #elapsedSeconds(): number {
+    return this.#startedMs === 0 ? 0 : (performance.now() - this.#startedMs) / 1000;
+  }
+}
+
+/** The value of a header; of several the first. */
+function one(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.[0];
+}

@@ -1,0 +1,279 @@
+/**
+ * Who may fetch now: a bounded number of slots, given out fairly.
+ *
+ * Free slots go round-robin over spaces, within a space round-robin over its apps, within an app
+ * first come first served. Two bounds beside the total keep one tenant from taking them all:
+ * an app has at most `perApp`, and a space stops where it has `SHARE` times what is still free
+ * (alone 8/9 of all, two of them 8/17 each, …), so that something is free for whoever comes next.
+ * An address that hung twice gets one slot at a time, its probe, until it answers.
+ *
+ * Nothing waits here by itself: who asked for a slot gives it back, or gives up asking, when its
+ * deadline comes or its reader leaves.
+ */
+import { type Linked, LinkedList } from './linked-list.ts';
+
+export interface SlotPoolOptions {
+  /** `scrape.concurrency`: slots over the whole program. */
+  readonly concurrency: number;
+  /** `scrape.per_app` */
+  readonly perApp: number;
+}
+
+/** Who wants a slot. */
+export interface SlotClaim {
+  readonly space: string;
+  readonly app: string;
+  readonly address: string;
+  /** The slot is there: called once, perhaps within `request`. Must not throw. */
+  slotGranted(): void;
+}
+
+/** How a fetch ended, for the address: whether it hangs. `unknown` leaves it as it was. */
+export type Outcome = 'answered' | 'hung' | 'unknown';
+
+/** Made by `SlotPool.slot`; opaque to others. */
+export class Slot implements Linked<Slot> {
+  list: LinkedList<Slot> | undefined;
+  before: Slot | undefined;
+  after: Slot | undefined;
+  state: 'waiting' | 'running' | 'done' = 'waiting';
+  app: App | undefined;
+  readonly claim: SlotClaim;
+
+  constructor(claim: SlotClaim) {
+    this.claim = claim;
+  }
+}
+
+class App implements Linked<App> {
+  list: LinkedList<App> | undefined;
+  before: App | undefined;
+  after: App | undefined;
+  readonly waiting = new LinkedList<Slot>();
+  running = 0;
+  /** Slots that are waiting, parked at an address or running: 0 means it can be forgotten. */
+  members = 0;
+  readonly name: string;
+  readonly space: Space;
+
+  constructor(name: string, space: Space) {
+    this.name = name;
+    this.space = space;
+  }
+}
+
+class Space implements Linked<Space> {
+  list: LinkedList<Space> | undefined;
+  before: Space | undefined;
+  after: Space | undefined;
+  readonly apps = new Map<string, App>();
+  /** Apps with someone waiting and a slot of their own left. */
+  readonly ready = new LinkedList<App>();
+  running = 0;
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+interface Address {
+  running: number;
+  /** How often in a row it hung, up to 2. */
+  strikes: number;
+  /** Those who had a slot coming while the probe was out. */
+  readonly parked: LinkedList<Slot>;
+}
+
+/** How many times the free slots a space may have; beside its first, which it always may. */
+const SHARE = 8;
+const HUNG_AT = 2;
+/** Addresses that hung are remembered until they answer or leave the table, and so many at most. */
+const MAX_SUSPECTS = 65_536;
+
+export class SlotPool {
+  readonly #concurrency: number;
+  readonly #perApp: number;
+  readonly #spaces = new Map<string, Space>();
+  /** Spaces with an app that is ready. */
+  readonly #ready = new LinkedList<Space>();
+  readonly #addresses = new Map<string, Address>();
+  #running = 0;
+  #granting = false;
+
+  constructor({ concurrency, perApp }: SlotPoolOptions) {
+    this.#concurrency = concurrency;
+    this.#perApp = perApp;
+  }
+
+  /** How many slots are taken. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
+  get remembered(): { readonly addresses: number; readonly spaces: number } {
+    return { addresses: this.#addresses.size, spaces: this.#spaces.size };
+  }
+
+  /** A slot to ask for with `request`. */
+  slot(claim: SlotClaim): Slot {
+    return new Slot(claim);
+  }
+
+  /** Asks for the slot: `claim.slotGranted()` is called when its turn has come. */
+  request(slot: Slot): void {
+    const app = this.#app(slot.claim);
+    slot.app = app;
+    app.members++;
+    app.waiting.push(slot);
+    this.#list(app);
+    this.#grant();
+  }
+
+  /** Gives the slot back, or leaves the queue. Again, or before `request`, it does nothing. */
+  release(slot: Slot, outcome: Outcome): void {
+    const { app, state } = slot;
+    if (!app || state === 'done') return;
+    slot.list?.remove(slot);
+    slot.state = 'done';
+    if (state === 'running') {
+      app.running--;
+      app.space.running--;
+      this.#running--;
+      this.#leaveAddress(slot.claim.address, outcome);
+    }
+    app.members--;
+    this.#list(app);
+    if (app.members === 0) this.#forgetApp(app);
+    this.#grant();
+  }
+
+  /** The address left the table: what was known of it does not hold for the next who gets it. */
+  forget(address: string): void {
+    const known = this.#addresses.get(address);
+    if (!known) return;
+    known.strikes = 0;
+    this.#unpark(known);
+    this.#tidyAddress(address, known);
+    this.#grant();
+  }
+
+  /** Gives free slots out. Who gets one may come back at once, with another claim or to release. */
+  #grant(): void {
+    if (this.#granting) return;
+    this.#granting = true;
+    try {
+      for (let slot = this.#next(); slot; slot = this.#next()) {
+        slot.state = 'running';
+        const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+        app.running++;
+        app.space.running++;
+        this.#running++;
+        this.#list(app);
+        slot.claim.slotGranted();
+      }
+    } finally {
+      this.#granting = false;
+    }
+  }
+
+  #next(): Slot | undefined {
+    const free = this.#concurrency - this.#running;
+    if (free <= 0) return undefined;
+    for (let turns = this.#ready.size; turns > 0; turns--) {
+      const space = this.#ready.rotate();
+      if (!space) return undefined;
+      if (space.running > 0 && space.running >= free * SHARE) continue;
+      const slot = this.#nextOf(space);
+      if (slot) return slot;
+    }
+    return undefined;
+  }
+
+  #nextOf(space: Space): Slot | undefined {
+    for (let app = space.ready.rotate(); app; app = space.ready.rotate()) {
+      const slot = app.waiting.shift()!; // a ready app has someone waiting
+      this.#list(app);
+      const address = this.#enterAddress(slot.claim.address);
+      if (address.strikes < HUNG_AT || address.running === 0) {
+        address.running++;
+        return slot;
+      }
+      address.parked.push(slot);
+    }
+    return undefined;
+  }
+
+  /** Puts `app`, and its space, among those who can get a slot, or takes it out. */
+  #list(app: App): void {
+    const { space } = app;
+    const ready = app.waiting.size > 0 && app.running < this.#perApp;
+    if (ready && !app.list) space.ready.push(app);
+    else if (!ready && app.list) space.ready.remove(app);
+    if (space.ready.size > 0 && !space.list) this.#ready.push(space);
+    else if (space.ready.size === 0 && space.list) this.#ready.remove(space);
+  }
+
+  #app(claim: SlotClaim): App {
+    let space = this.#spaces.get(claim.space);
+    if (!space) {
+      space = new Space(claim.space);
+      this.#spaces.set(claim.space, space);
+    }
+    let app = space.apps.get(claim.app);
+    if (!app) {
+      app = new App(claim.app, space);
+      space.apps.set(claim.app, app);
+    }
+    return app;
+  }
+
+  #forgetApp(app: App): void {
+    app.space.apps.delete(app.name);
+    if (app.space.apps.size === 0) this.#spaces.delete(app.space.name);
+  }
+
+  #enterAddress(address: string): Address {
+    let known = this.#addresses.get(address);
+    if (!known) {
+      known = { running: 0, strikes: 0, parked: new LinkedList() };
+      this.#addresses.set(address, known);
+    }
+    return known;
+  }
+
+  #leaveAddress(address: string, outcome: Outcome): void {
+    const known = this.#addresses.get(address)!; // entered when the slot was given
+    known.running--;
+    if (outcome === 'answered') known.strikes = 0;
+    else if (outcome === 'hung') known.strikes = Math.min(known.strikes + 1, HUNG_AT);
+    this.#unpark(known);
+    this.#tidyAddress(address, known);
+  }
+
+  /** Puts those parked first in their apps again, when one of them at least may go on. */
+  #unpark({ strikes, running, parked }: Address): void {
+    if (strikes >= HUNG_AT && running > 0) return;
+    for (let slot = parked.last; slot; slot = parked.last) {
+      const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+      parked.remove(slot);
+      app.waiting.unshift(slot);
+      this.#list(app);
+    }
+  }
+
+  #tidyAddress(address: string, known: Address): void {
+    if (known.running > 0 || known.parked.size > 0) return;
+    if (known.strikes === 0) this.#addresses.delete(address);
+    else if (this.#addresses.size > MAX_SUSPECTS) this.#forgetOldestSuspect();
+  }
+
+  #forgetOldestSuspect(): void {
+    for (const [address, { running, parked }] of this.#addresses) {
+      if (running > 0 || parked.size > 0) continue;
+      this.#addresses.delete(address);
+      return;
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Where a redirect leads: to another path of the same address, or nowhere.
+ *
+ * An app does not choose whom promgate connects to: the connection stays where it was, and only
+ * the path changes. An absolute Location is followed if it names the route or the address that was
+ * asked, whatever its scheme: apps build it from the `Host` header, or from where they listen.
+ */
+import type { ScrapeTarget } from './target.ts';
+
+/** 300 has no one place to go to, 304 answers a question not asked, 305 and 306 are no more. */
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * @param path - the request target that was answered with `status`
+ * @returns the new request target; undefined if it leads elsewhere, or is no URL
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.location
+ */
+export function redirectPath(
+  status: number,
+  location: string | undefined,
+  { host, address }: Pick<ScrapeTarget, 'host' | 'address'>,
+  path: string,
+): string | undefined {
+  if (!REDIRECTS.has(status) || !location) return undefined;
+  // What URL parsers disagree about (\, blanks, control characters) is no way to anywhere.
+  if (!/^[\x21-\x7e]+$/.test(location) || location.includes('\\')) return undefined;
+  const target = URL.parse(location, `http://${host}${path}`);
+  if (!target || !isAt(target, host, address)) return undefined;
+  const found = `${target.pathname}${target.search}`;
+  return found.startsWith('//') ? undefined : found;
+}
+
+function isAt(url: URL, ...places: readonly string[]): boolean {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return false;
+  if (url.username || url.password) return false;
+  return places.some((place) => {
+    const known = URL.parse(`http://${place}`);
+    return known?.hostname === url.hostname && (url.port === '' || url.port === known.port);
+  });
+}

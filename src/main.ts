@@ -1,0 +1,228 @@
+#!/usr/bin/env node
+/**
+ * The command line: commands, signals, exit codes.
+ *
+ * Parts are imported by the command that needs them: the start is measured in milliseconds.
+ */
+import { writeSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { App } from './app.ts';
+import type { ConfigSources } from './config.ts';
+
+const USAGE = `promgate: one door for Prometheus metrics on Cloud Foundry
+
+usage:
+  promgate serve [--config FILE] [--port N] [--set KEY=VALUE]...
+  promgate check [--config FILE] [--port N] [--set KEY=VALUE]...
+  promgate demo  [--port N]
+  promgate --help | --version
+
+commands:
+  serve   answers requests until SIGTERM or SIGINT
+  check   prints the configuration as it takes effect, secrets masked
+  demo    serves a simulated foundation on loopback
+
+options:
+  --config FILE     a YAML file; standard: the environment's PROMGATE_CONFIG
+  --port N          the same as --set listen.port=N
+  --set KEY=VALUE   a key of the configuration, such as scrape.timeout=10s
+
+exit codes: 0 done; 1 failed; 2 wrong command line or configuration
+`;
+
+const DONE = 0;
+const FAILED = 1;
+const WRONG = 2;
+const INTERRUPTED = 130; // as a shell reports SIGINT
+
+/** What may pass between the end of a drain's wait and the end of the process. */
+const STOP_MS = 7_000;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @returns the exit code */
+async function main(args: readonly string[], environment: Environment): Promise<number> {
+  let line: CommandLine;
+  try {
+    line = readCommandLine(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`); // parseArgs throws TypeErrors
+    return WRONG;
+  }
+  if (line.help) return print(USAGE);
+  if (line.version) return print(`${(await import('./version.ts')).VERSION}\n`);
+  const sources: ConfigSources = {
+    file: line.config ?? environment['PROMGATE_CONFIG'],
+    environment,
+    flags: line.flags,
+    memoryBytes: memoryBytes(),
+  };
+  switch (line.command) {
+    case 'serve':
+      return await serve(sources);
+    case 'check':
+      return await check(sources);
+    case 'demo':
+      return await demo(line.flags);
+    default: {
+      const said =
+        line.command === '' ? 'a command is missing' : `there is no such command: ${line.command}`;
+      process.stderr.write(`${said}\n\n${USAGE}`);
+      return WRONG;
+    }
+  }
+}
+
+interface CommandLine {
+  readonly command: string;
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly config: string | undefined;
+  readonly flags: NonNullable<ConfigSources['flags']>;
+}
+
+/** @throws {TypeError} for options that do not exist or lack their value */
+function readCommandLine(args: readonly string[]): CommandLine {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      config: { type: 'string' },
+      port: { type: 'string' },
+      set: { type: 'string', multiple: true },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+    },
+  });
+  const [command = '', ...rest] = positionals;
+  if (rest.length > 0) throw new TypeError(`one command is enough: ${rest.join(' ')} is too much`);
+  const flags = (values.set ?? []).map((text) => {
+    const equals = text.indexOf('=');
+    if (equals < 1) throw new TypeError(`--set takes KEY=VALUE, not ${JSON.stringify(text)}`);
+    const key = text.slice(0, equals);
+    return { key, text: text.slice(equals + 1), name: `--set ${key}` };
+  });
+  if (values.port !== undefined) {
+    flags.push({ key: 'listen.port', text: values.port, name: '--port' });
+  }
+  const { config, help = false, version = false } = values;
+  return { command, help, version, config, flags };
+}
+
+async function serve(sources: ConfigSources): Promise<number> {
+  const stop = stopSignals();
+  const { ConfigError, readConfig } = await import('./config.ts');
+  const { startApp } = await import('./app.ts');
+  try {
+    const config = await readConfig(sources);
+    return await runUntil(stop, () => startApp(config), config.drain.waitMs);
+  } catch (error) {
+    if (error instanceof ConfigError) return refuse(error.faults);
+    return fail('promgate cannot start', error);
+  }
+}
+
+async function check(sources: ConfigSources): Promise<number> {
+  const { ConfigError, describeConfig } = await import('./config.ts');
+  try {
+    const { yaml, warnings } = await describeConfig(sources);
+    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+    return print(yaml);
+  } catch (error) {
+    if (error instanceof ConfigError) return refuse(error.faults);
+    throw error;
+  }
+}
+
+async function demo(flags: CommandLine['flags']): Promise<number> {
+  const stop = stopSignals();
+  const { ConfigError } = await import('./config.ts');
+  const { startDemo } = await import('./demo.ts');
+  try {
+    const start = () => startDemo({ flags, memoryBytes: memoryBytes(), print });
+    return await runUntil(stop, start, 0);
+  } catch (error) {
+    if (error instanceof ConfigError) return refuse(error.faults);
+    return fail('the demo cannot start', error);
+  }
+}
+
+/** Runs until `stop` resolves, then drains and disposes; all in time for the platform's SIGKILL. */
+async function runUntil(
+  stop: Promise<void>,
+  start: () => Promise<Pick<App, 'drain'> & AsyncDisposable>,
+  waitMs: number,
+): Promise<number> {
+  const app = await start();
+  await stop;
+  const watchdog = setTimeout(() => {
+    fail('promgate did not stop in time', new Error('a part hangs'));
+    process.exit(FAILED);
+  }, waitMs + STOP_MS);
+  await app.drain();
+  await app[Symbol.asyncDispose]();
+  clearTimeout(watchdog);
+  return DONE;
+}
+
+/** Resolves at the first SIGTERM or SIGINT. A further SIGINT ends the process at once. */
+function stopSignals(): Promise<void> {
+  return new Promise((resolve) => {
+    let interrupted = false;
+    process.on('SIGTERM', () => resolve());
+    process.on('SIGINT', () => {
+      if (interrupted) process.exit(INTERRUPTED);
+      interrupted = true;
+      resolve();
+    });
+  });
+}
+
+function memoryBytes(): number {
+  const limit = process.constrainedMemory(); // the cgroup's; 0 or absurd without one
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return DONE;
+}
+
+function refuse(faults: readonly string[]): number {
+  process.stderr.write(`${faults.join('\n')}\n`);
+  return WRONG;
+}
+
+/** Writes one line of the log's form: the log itself may not exist, or be what failed. */
+function fail(message: string, error: unknown): number {
+  const { name = 'Error', message: why = String(error), code, stack } = describe(error);
+  const line = {
+    level: 'fatal',
+    time: new Date().toISOString(),
+    err: { name, message: why, code, stack },
+    msg: message,
+  };
+  try {
+    writeSync(1, `${JSON.stringify(line)}\n`);
+  } catch {
+    // Nobody reads: the exit code has to tell.
+  }
+  return FAILED;
+}
+
+function describe(error: unknown): Partial<Record<'name' | 'message' | 'code' | 'stack', string>> {
+  return error instanceof Error ? error : {};
+}
+
+if (import.meta.main) {
+  // Beside the packages, not in the machine's /tmp: whoever writes there could hand us code.
+  enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/promgate', import.meta.url)));
+  process.on('uncaughtException', (error) => {
+    fail('promgate failed', error);
+    process.exit(FAILED);
+  });
+  process.exit(await main(process.argv.slice(2), process.env));
+}

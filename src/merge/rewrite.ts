@@ -1,0 +1,98 @@
+/**
+ * Pages that cannot be spliced as they are, written anew in the same format: labels that stand in
+ * the way renamed, names in quotes printed as the reader understands them.
+ */
+import type { Body } from '../exposition/body.ts';
+import { type Escaping, printName, unquote } from '../exposition/escape.ts';
+import { wordOf } from '../exposition/grammar.ts';
+import { PageBuilder } from '../exposition/page-builder.ts';
+import { LabelNames, SeriesScanner } from '../exposition/series.ts';
+import type { FamilyTable } from './families.ts';
+import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
+import { type LabelConflict, relabel } from './relabel.ts';
+
+/** What is rewritten at once. */
+const SLICE_LINES = 1024;
+
+export interface RewriteOptions {
+  readonly families: FamilyTable;
+  readonly escaping: Escaping;
+  /** Labels of these names are renamed or dropped. */
+  readonly inTheWay: ReadonlySet<string>;
+  readonly labelConflict: LabelConflict;
+}
+
+/** Writes an indexed page anew, in slices; HELP, TYPE and UNIT lines come first. */
+export function* rewritePage(
+  page: PageIndex,
+  options: RewriteOptions,
+): Generator<void, Body, void> {
+  const { bytes, length } = page.body;
+  const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
+  const out = new PageBuilder(length + 1024);
+  for (const line of page.metadata) out.write(metadataLine(line, page, options));
+  let lines = 0;
+  for (const { from, to } of sampleLines(page)) {
+    if (++lines % SLICE_LINES === 0) yield;
+    const seriesTo = scanner.scan(bytes, from);
+    const series = rewriteSeries(bytes, scanner, options);
+    if (series === undefined) out.copy(bytes, from, to);
+    else {
+      out.write(series);
+      out.copy(bytes, seriesTo, to);
+    }
+  }
+  if (page.grammar.strict) out.write('# EOF\n');
+  return out.finish();
+}
+
+function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions): string {
+  const { says, family, type, bytes, from, to } = line;
+  const name = printName(unquote(options.families.nameOf(family)), 'metric', options.escaping);
+  const text =
+    says === 'type' ? wordOf(type, page.grammar.format) : bytes.toString('utf8', from, to);
+  return `# ${says.toUpperCase()} ${name} ${text}\n`;
+}
+
+/** Name and labels of the line just scanned; `undefined` when they stay as they are. */
+function rewriteSeries(
+  bytes: Buffer,
+  scanner: SeriesScanner,
+  { escaping, inTheWay, labelConflict }: RewriteOptions,
+): string | undefined {
+  const labels = labelsOf(bytes, scanner, escaping);
+  if (!scanner.quoted && !labels.some(({ name }) => inTheWay.has(name))) return undefined;
+  const kept = labels.filter(({ value }) => value !== '""'); // an empty label is none
+  const taken = new Set([...inTheWay, ...kept.map(({ name }) => name)]);
+  const pairs = kept.flatMap(({ name, value }) => {
+    const free = inTheWay.has(name) ? relabel(name, taken, labelConflict) : name;
+    if (free === undefined) return [];
+    taken.add(free);
+    return [`${free}=${value}`];
+  });
+  const { nameFrom, nameTo } = scanner;
+  const metric = printName(unquote(bytes.toString('utf8', nameFrom, nameTo)), 'metric', escaping);
+  if (metric.startsWith('"')) return `{${[metric, ...pairs].join(',')}}`;
+  return pairs.length === 0 ? metric : `${metric}{${pairs.join(',')}}`;
+}
+
+interface Label {
+  readonly name: string;
+  /** In quotes. */
+  readonly value: string;
+}
+
+/** The labels of the line just scanned. */
+function labelsOf(
+  bytes: Buffer,
+  { labels, labelsEnd }: SeriesScanner,
+  escaping: Escaping,
+): Label[] {
+  const found: Label[] = [];
+  for (let i = 0; i < labelsEnd; i += 4) {
+    const name = unquote(bytes.toString('utf8', labels[i], labels[i + 1]));
+    const value = bytes.toString('utf8', labels[i + 2], labels[i + 3]);
+    found.push({ name: printName(name, 'label', escaping), value });
+  }
+  return found;
+}

@@ -1,0 +1,112 @@
+/**
+ * OpenMetrics told as text 0.0.4, for readers that cannot take OpenMetrics and for merges of both.
+ *
+ * The families that text does not know become what a Prometheus server makes of them: a counter
+ * `x` is the counter `x_total`, info and stateset are gauges, a gauge histogram is untyped,
+ * `_created` is a gauge of its own. Units and exemplars go, since text has no place for them.
+ */
+import type { Body } from '../exposition/body.ts';
+import { ExpositionError } from '../exposition/error.ts';
+import { type FamilyType, suffixesOf, wordOf } from '../exposition/grammar.ts';
+import { skipValue } from '../exposition/number.ts';
+import { PageBuilder } from '../exposition/page-builder.ts';
+import { LabelNames, SeriesScanner } from '../exposition/series.ts';
+import { toMilliseconds } from '../exposition/timestamp.ts';
+import { printedName } from './conflict.ts';
+import type { FamilyTable } from './families.ts';
+import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
+
+const LINE_FEED = 10;
+const SPACE = 32;
+const HASH = 35;
+
+/** What is rewritten at once. */
+const SLICE_LINES = 1024;
+
+/**
+ * Works in slices, as `Indexer.index` does.
+ *
+ * @param page - an indexed page of OpenMetrics
+ * @throws {ExpositionError} at a timestamp that text cannot say: before 1970
+ */
+export function* toText(page: PageIndex, families: FamilyTable): Generator<void, Body, void> {
+  const { bytes, length } = page.body;
+  const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
+  const created = new Set<string>();
+  const samples = new PageBuilder(length + 1024);
+  let lines = 0;
+  for (const { from } of sampleLines(page)) {
+    if (++lines % SLICE_LINES === 0) yield;
+    const seriesTo = scanner.scan(bytes, from);
+    const name = bytes.toString('utf8', scanner.nameFrom, scanner.nameTo);
+    if (name.endsWith('_created')) created.add(name);
+    samples.copy(bytes, from, seriesTo);
+    writeBack(samples, bytes, seriesTo);
+  }
+  const head = new PageBuilder(1024);
+  for (const line of headLines(page.metadata, families, created)) head.write(line);
+  head.append(samples);
+  return head.finish();
+}
+
+/** Value and timestamp of a line; an exemplar is left out. */
+function writeBack(out: PageBuilder, bytes: Buffer, seriesTo: number): void {
+  const valueTo = skipValue(bytes, seriesTo + 1);
+  out.copy(bytes, seriesTo, valueTo);
+  if (bytes[valueTo] === SPACE && bytes[valueTo + 1] !== HASH) {
+    let to = valueTo + 1;
+    while (bytes[to] !== SPACE && bytes[to] !== LINE_FEED) to++;
+    const milliseconds = toMilliseconds(bytes.toString('latin1', valueTo + 1, to));
+    if (milliseconds === undefined) {
+      throw new ExpositionError('grammar', bytes, seriesTo, 'a timestamp that text cannot say');
+    }
+    out.write(` ${milliseconds}`);
+  }
+  out.write('\n');
+}
+
+function* headLines(
+  metadata: readonly Metadata[],
+  families: FamilyTable,
+  created: ReadonlySet<string>,
+): Iterable<string> {
+  const types = new Map<number, FamilyType>();
+  for (const { says, family, type } of metadata) if (says === 'type') types.set(family, type);
+  for (const { says, family, type, bytes, from, to } of metadata) {
+    const name = families.nameOf(family);
+    for (const [printed, word] of textFamilies(name, types.get(family) ?? 'unknown')) {
+      if (says === 'help')
+        yield `# HELP ${printed} ${textHelp(bytes.toString('utf8', from, to))}\n`;
+      if (says === 'type') yield `# TYPE ${printed} ${word}\n`;
+    }
+    const hasCreated = says === 'type' && suffixesOf(type, 'openmetrics').includes('_created');
+    if (hasCreated && created.has(`${name}_created`)) {
+      yield `# TYPE ${printedName(`${name}_created`)} gauge\n`;
+    }
+  }
+}
+
+/** The families of text, name and type, that hold the samples of a family of OpenMetrics. */
+function textFamilies(name: string, type: FamilyType): [name: string, type: string][] {
+  const one = (suffix: string, as: FamilyType): [string, string] => [
+    printedName(name + suffix),
+    wordOf(as, 'text'),
+  ];
+  switch (type) {
+    case 'counter':
+      return [one('_total', 'counter')];
+    case 'info':
+      return [one('_info', 'gauge')];
+    case 'stateset':
+      return [one('', 'gauge')];
+    case 'gaugehistogram':
+      return suffixesOf(type, 'openmetrics').map((suffix) => one(suffix, 'unknown'));
+    default:
+      return [one('', type)];
+  }
+}
+
+/** OpenMetrics escapes quotes in HELP, text does not. */
+function textHelp(help: string): string {
+  return help.replace(/\\(.)/gs, (escaped, char: string) => (char === '"' ? '"' : escaped));
+}

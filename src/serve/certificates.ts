@@ -1,0 +1,68 @@
+/**
+ * The certificate that promgate shows, read again when its files change.
+ *
+ * Files are compared by content: a rotation that replaces links or whole directories is seen too.
+ */
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { sleep } from '../clock.ts';
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Certificates that sign the clients; with it, clients need one. */
+  readonly clientCaFile?: string | undefined;
+}
+
+export interface Watch {
+  /** Given to the server whenever the files have changed and can be used. */
+  readonly onChange: (context: SecureContextOptions) => void;
+  /** The files have changed and cannot be used, or cannot be read: the last ones stay. */
+  readonly onError: (error: unknown) => void;
+  readonly signal: AbortSignal;
+  /** Waits until the files are to be looked at again. */
+  readonly wait?: (signal: AbortSignal) => Promise<void>;
+}
+
+const LOOK_EVERY_MS = 10_000;
+
+/** @throws {Error} if a file cannot be read, or the key is not the certificate's */
+export async function readCertificates(files: TlsFiles): Promise<SecureContextOptions> {
+  const { certFile, keyFile, clientCaFile } = files;
+  const [cert, key, ca] = await Promise.all([
+    readFile(certFile),
+    readFile(keyFile),
+    clientCaFile === undefined ? undefined : readFile(clientCaFile),
+  ]);
+  const context = { cert, key, ...(ca && { ca }), minVersion: 'TLSv1.2' } as const;
+  createSecureContext(context); // throws what the server would throw at its first client
+  return context;
+}
+
+/** @returns when `signal` has aborted */
+export async function watchCertificates(
+  files: TlsFiles,
+  first: SecureContextOptions,
+  { onChange, onError, signal, wait = (stop) => sleep(LOOK_EVERY_MS, stop) }: Watch,
+): Promise<void> {
+  let known = first;
+  let fault = '';
+  while (!signal.aborted) {
+    await wait(signal);
+    if (signal.aborted) return;
+    try {
+      const now = await readCertificates(files);
+      fault = '';
+      if (isSame(now, known)) continue;
+      known = now;
+      onChange(now);
+    } catch (error) {
+      if (String(error) !== fault) onError(error); // once for each state of the files
+      fault = String(error);
+    }
+  }
+}
+
+function isSame(a: SecureContextOptions, b: SecureContextOptions): boolean {
+  return (['cert', 'key', 'ca'] as const).every((name) => String(a[name]) === String(b[name]));
+}

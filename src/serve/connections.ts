@@ -1,0 +1,159 @@
+/**
+ * The open connections and answers of a server: what is refused, and how they end in order.
+ */
+import type { Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { sleep } from '../clock.ts';
+import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
+
+/** After the last request was accepted: answers are cut, then connections closed. 2 s + 6 s < 9 s. */
+const CUT_AFTER_MS = 4_000;
+const CLOSE_AFTER_MS = 2_000;
+
+/** Why a connection gave no request: a closed set. */
+export type ClientError =
+  | 'malformed'
+  | 'headers-too-large'
+  | 'too-slow'
+  | 'broken'
+  | 'tls'
+  | 'too-many-connections';
+
+interface Refusal {
+  readonly reason: ClientError;
+  readonly code: ProblemCode;
+  readonly detail: string;
+}
+
+const MALFORMED: Refusal = {
+  reason: 'malformed',
+  code: 'bad-request',
+  detail: 'this is no HTTP request',
+};
+
+/** By Node's error codes; any other that begins with HPE_ is malformed. */
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    reason: 'headers-too-large',
+    code: 'headers-too-large',
+    detail: 'all headers together may have 16 KiB',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    reason: 'too-slow',
+    code: 'request-timeout',
+    detail: 'send the headers within 15 s',
+  },
+};
+
+export interface ConnectionOptions {
+  readonly maxConnections: number;
+  /** A connection on which nothing moves for so long is closed, also amid an answer. */
+  readonly idleMs: number;
+  /** Aborted when open answers must go out with what has arrived. */
+  readonly cut: AbortController;
+  readonly onClientError?: ((reason: ClientError) => void) | undefined;
+  readonly sleep?: typeof sleep | undefined;
+}
+
+export class Connections {
+  readonly #server: HttpServer | HttpsServer;
+  readonly #options: ConnectionOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #answers = new Set<ServerResponse>();
+  readonly #hurry = new AbortController();
+  #draining = false;
+  #closed: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(server: HttpServer | HttpsServer, options: ConnectionOptions) {
+    this.#server = server;
+    this.#options = options;
+    server.maxConnections = options.maxConnections;
+    server.timeout = options.idleMs;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.prependListener('request', (_, answer: ServerResponse) => this.#track(answer));
+    server.on('drop', () => this.#count('too-many-connections'));
+    server.on('tlsClientError', () => this.#count('tls'));
+    server.on('clientError', (error, socket) => this.#refuse(error, socket));
+  }
+
+  /**
+   * Accepts requests for `waitMs` more, each answer the last of its connection; then lets open ones
+   * end, cuts them after 4 s, and waits at most 2 s more.
+   */
+  async drain(waitMs: number): Promise<void> {
+    const { sleep: wait = sleep, cut } = this.#options;
+    this.#draining = true;
+    for (const answer of this.#answers) lastOfConnection(answer);
+    await wait(waitMs, this.#hurry.signal);
+    void this.#stopListening();
+    const answered = this.#allAnswered();
+    await Promise.race([answered, wait(CUT_AFTER_MS, this.#hurry.signal)]);
+    cut.abort();
+    await Promise.race([answered, wait(CLOSE_AFTER_MS, this.#hurry.signal)]);
+  }
+
+  /** Ends everything at once, a drain included. */
+  async close(): Promise<void> {
+    this.#hurry.abort();
+    this.#options.cut.abort();
+    const closed = this.#stopListening();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** @returns when the last connection has ended */
+  #stopListening(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#server.close(() => resolve()); // idle connections too; the others after their answer
+    });
+    return this.#closed;
+  }
+
+  #track(answer: ServerResponse): void {
+    this.#answers.add(answer);
+    if (this.#draining) lastOfConnection(answer);
+    answer.once('close', () => {
+      this.#answers.delete(answer);
+      if (this.#answers.size === 0) this.#onIdle?.();
+      if (this.#closed) this.#server.closeIdleConnections();
+    });
+  }
+
+  #allAnswered(): Promise<void> {
+    if (this.#answers.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** Answers what is no request, unless an answer is under way on that connection. */
+  #refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
+    const { code = '' } = error;
+    const refusal = REFUSALS[code] ?? (code.startsWith('HPE_') ? MALFORMED : undefined);
+    this.#count(refusal?.reason ?? 'broken');
+    const answering = [...this.#answers].some((answer) => answer.socket === socket);
+    if (!refusal || answering || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const problem = new Problem(refusal.code, refusal.detail);
+    const body = problemBody(problem);
+    const head = `HTTP/1.1 ${problem.status} ${problem.code}\r\nContent-Type: ${PROBLEM_TYPE}`;
+    const rest = `\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+    socket.end(Buffer.concat([Buffer.from(head + rest), body]), () => socket.destroy());
+  }
+
+  #count(reason: ClientError): void {
+    this.#options.onClientError?.(reason);
+  }
+}
+
+function lastOfConnection(answer: ServerResponse): void {
+  answer.shouldKeepAlive = false; // says `Connection: close`, unless the headers are out already
+}

@@ -1,0 +1,97 @@
+/**
+ * Errors as HTTP answers: `application/problem+json` with a closed `code`.
+ *
+ * The only place that knows which kind of error has which status. `/v1` and `/v2` keep Promfetcher's
+ * plain texts: `apps.ts` writes those.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9457
+ */
+import type { ParameterizedContext } from 'koa';
+import type { Failure } from '../fetch/failure.ts';
+
+const PROBLEMS = {
+  'bad-request': { status: 400, title: 'The request cannot be understood' },
+  unauthorized: { status: 401, title: 'A credential is needed' },
+  'not-found': { status: 404, title: 'There is nothing here' },
+  'method-not-allowed': { status: 405, title: 'Only other methods are understood here' },
+  'request-timeout': { status: 408, title: 'The request came too slowly' },
+  ambiguous: { status: 409, title: 'Several instances are meant' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
+  internal: { status: 500, title: 'promgate made a mistake' },
+  'instance-failed': { status: 502, title: 'The instance gave no metrics' },
+  starting: { status: 503, title: 'The route table is not known yet' },
+  'instance-timeout': { status: 504, title: 'The instance did not answer in time' },
+  loop: { status: 508, title: 'The request already went through promgate' },
+} as const satisfies Record<string, { readonly status: number; readonly title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Why one instance gave no page, when it is asked alone. */
+const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
+  refused: 'instance-failed',
+  unreachable: 'instance-failed',
+  timeout: 'instance-timeout',
+  'tls-identity': 'instance-failed',
+  tls: 'instance-failed',
+  redirect: 'instance-failed',
+  'status-4xx': 'instance-failed',
+  'status-5xx': 'instance-failed',
+  'status-other': 'instance-failed',
+  'too-large': 'instance-failed',
+  truncated: 'instance-failed',
+  'over-budget': 'instance-failed',
+  'not-metrics': 'instance-failed',
+  invalid: 'instance-failed',
+  aborted: 'instance-timeout',
+};
+
+export interface ProblemOptions extends ErrorOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the answer. */
+  readonly members?: Readonly<Record<string, unknown>>;
+}
+
+/** A request that cannot be answered as asked. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly members: Readonly<Record<string, unknown>>;
+
+  /** @param detail - for the reader: what was wrong, and what to do */
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, options);
+    this.code = code;
+    this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+/** The failure of the only instance that was asked, as an error of the request. */
+export function failureProblem(failure: Failure, address: string): Problem {
+  const detail = `${address}: ${failure}`;
+  return new Problem(FAILURE_CODES[failure], detail, { members: { failure } });
+}
+
+/** @returns the body of the answer, in bytes since koa sends them as they are */
+export function problemBody({ code, message, status, members }: Problem): Buffer {
+  const { title } = PROBLEMS[code];
+  return Buffer.from(`${JSON.stringify({ title, status, detail: message, code, ...members })}\n`);
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Answers with `problem` in place of whatever was prepared. */
+export function writeProblem(ctx: ParameterizedContext, problem: Problem): void {
+  for (const name of Object.keys(ctx.response.headers)) {
+    if (/^(?:content-|transfer-|etag|cache-|last-modified)/.test(name)) ctx.remove(name);
+  }
+  ctx.status = problem.status;
+  ctx.set({ ...problem.headers });
+  ctx.set('Content-Type', PROBLEM_TYPE);
+  ctx.body = problemBody(problem);
+}

@@ -1,0 +1,106 @@
+/**
+ * Whether promgate lives, and whether requests should be sent to it.
+ *
+ * Ready means: every route source has given its first table, or one has for a minute already. It
+ * stays so until the program stops: a source that fails later is said in the body, not in the status.
+ */
+import type { RequestListener } from 'node:http';
+import type { Handler } from './request.ts';
+
+/** One slow source does not hold back the others for longer than this. */
+const GRACE_MS = 60_000;
+
+/** A route source, as far as this file is concerned. */
+export interface Source {
+  readonly name: string;
+  /** False until the source has given its first whole table. */
+  readonly ready: boolean;
+}
+
+export type ReadyState = 'starting' | 'ready' | 'draining';
+
+export interface ReadinessOptions {
+  readonly sources: readonly Source[];
+  /** Milliseconds on any scale that only goes forward. */
+  readonly now?: () => number;
+}
+
+export class Readiness {
+  readonly #sources: readonly Source[];
+  readonly #now: () => number;
+  #firstReadyMs: number | undefined;
+  #known = false;
+  #draining = false;
+
+  constructor({ sources, now = () => performance.now() }: ReadinessOptions) {
+    this.#sources = sources;
+    this.#now = now;
+  }
+
+  /** To be called when a source was read, so that its minute begins. */
+  sourceRead(): void {
+    this.#firstReadyMs ??= this.#sources.some(({ ready }) => ready) ? this.#now() : undefined;
+  }
+
+  /** From now on no new requests should be sent here. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Whether the route table is known: also while draining. */
+  get tableKnown(): boolean {
+    if (this.#known) return true;
+    this.sourceRead();
+    const since = this.#firstReadyMs;
+    this.#known =
+      this.#sources.every(({ ready }) => ready) ||
+      (since !== undefined && this.#now() - since >= GRACE_MS);
+    return this.#known;
+  }
+
+  get state(): ReadyState {
+    if (this.#draining) return 'draining';
+    return this.tableKnown ? 'ready' : 'starting';
+  }
+
+  report(): { readonly status: ReadyState; readonly sources: Record<string, string> } {
+    const sources = this.#sources.map(({ name, ready }) => [name, ready ? 'ready' : 'waiting']);
+    return { status: this.state, sources: Object.fromEntries(sources) };
+  }
+}
+
+/** `GET /healthz`: alive, whatever else is away. */
+export const healthz: Handler = (ctx) => {
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = 'ok\n';
+};
+
+/** `GET /readyz`: 200 when ready, else 503; the body states each source. */
+export function readyz(readiness: Readiness): Handler {
+  return (ctx) => {
+    const { status, body } = readyAnswer(readiness);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = status;
+    ctx.type = 'application/json';
+    ctx.body = body;
+  };
+}
+
+/** The health port: any path and method as `/readyz`, without koa. */
+export function healthListener(readiness: Readiness): RequestListener {
+  return (_, response) => {
+    const { status, body } = readyAnswer(readiness);
+    response.writeHead(status, {
+      'Content-Type': 'application/json',
+      'Content-Length': body.length,
+      'Cache-Control': 'no-store',
+    });
+    response.end(body);
+  };
+}
+
+function readyAnswer(readiness: Readiness): { readonly status: number; readonly body: Buffer } {
+  const report = readiness.report();
+  const body = Buffer.from(`${JSON.stringify(report)}\n`);
+  return { status: report.status === 'ready' ? 200 : 503, body };
+}

@@ -1,0 +1,77 @@
+/**
+ * What is known of a request when it has ended: for the log and the metrics.
+ */
+import type { Fields, Level } from '../telemetry/log.ts';
+import { redactQuery } from '../telemetry/redact.ts';
+import type { Handler } from './request.ts';
+
+export interface RequestRecord {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly handler: string;
+  readonly status: number;
+  readonly durationMs: number;
+  /** Sent on the connection for this request, headers included. */
+  readonly bytes: number;
+  /** The reader left before the end of the answer. */
+  readonly left: boolean;
+  readonly instances?: { readonly ok: number; readonly failed: number } | undefined;
+}
+
+export interface RequestObservers {
+  readonly onBegin?: () => void;
+  readonly onEnd: (record: RequestRecord) => void;
+}
+
+/** Longer paths and queries are cut in the log. */
+const MAX_LENGTH = 1024;
+
+/** Observes every request once, when its connection is done with it. */
+export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
+  return (ctx, next) => {
+    const { req, res, state } = ctx;
+    const { socket } = req;
+    const beganMs = performance.now();
+    const beganBytes = socket.bytesWritten;
+    onBegin?.();
+    res.once('close', () => {
+      const [path = '', query = ''] = (req.url ?? '').split(/\?(.*)/s);
+      onEnd({
+        method: ctx.method,
+        path,
+        query,
+        handler: state.handler,
+        status: res.statusCode,
+        durationMs: performance.now() - beganMs,
+        bytes: socket.bytesWritten - beganBytes,
+        left: !res.writableFinished,
+        instances: state.instances,
+      });
+    });
+    return next();
+  };
+}
+
+/** Handlers that load balancers ask all the time: of interest only when looked for. */
+const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
+
+export function requestLevel({ handler, status }: RequestRecord): Level {
+  if (QUIET.has(handler)) return 'debug';
+  return status >= 500 && status !== 503 ? 'warn' : 'info';
+}
+
+/** A line of the log, secrets of the query masked. */
+export function requestFields(record: RequestRecord): Fields {
+  const { method, path, query, status, durationMs, bytes, left, instances } = record;
+  return {
+    method: method.slice(0, 20),
+    path: path.slice(0, MAX_LENGTH),
+    ...(query === '' ? {} : { query: redactQuery(query.slice(0, MAX_LENGTH)) }),
+    status,
+    ms: Math.round(durationMs * 10) / 10,
+    bytes,
+    ...(left ? { left } : {}),
+    ...(instances ? { instances_ok: instances.ok, instances_failed: instances.failed } : {}),
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * What every handler knows of its request, and the raw path it must read names from.
+ */
+import type { Middleware } from 'koa';
+import { Problem } from './errors.ts';
+
+/** `ctx.state` of every request. */
+export interface RequestState {
+  /** Path and query as sent, not decoded. */
+  target: Target;
+  /** Aborts when the reader has left, or the server ends for good. */
+  signal: AbortSignal;
+  /** Aborts when the server stops: answer now, with what has arrived. */
+  cut: AbortSignal;
+  /** The name of the handler that answers: one of a closed set. */
+  handler: string;
+  /** How many app instances answered this request, for the log. */
+  instances?: { readonly ok: number; readonly failed: number };
+}
+
+export type Handler = Middleware<RequestState>;
+
+export interface Target {
+  /** Begins with `/`; escapes as sent. */
+  readonly path: string;
+  /** Without its `?`; '' when there is none. */
+  readonly query: string;
+}
+
+/**
+ * Splits the target of a request line, in origin form or absolute form.
+ *
+ * `new URL` is of no use here: it takes `//host` for an address and resolves `..`, and koa's `ctx.URL`
+ * is an empty object when the Host header is ill-formed.
+ *
+ * @throws {Problem} `bad-request`
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ */
+export function parseTarget(target: string): Target {
+  const origin = target.replace(/^https?:\/\/[^/?#]+/i, '');
+  const text = origin !== target && !origin.startsWith('/') ? `/${origin}` : origin;
+  if (!text.startsWith('/') || /[\s#\p{Cc}]/u.test(text)) {
+    throw new Problem('bad-request', 'the path must begin with / and hold no blanks and no #');
+  }
+  const mark = text.indexOf('?');
+  return mark < 0
+    ? { path: text, query: '' }
+    : { path: text.slice(0, mark), query: text.slice(mark + 1) };
+}

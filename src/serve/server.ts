@@ -1,0 +1,125 @@
+/**
+ * The listening socket: address, TLS, limits.
+ *
+ * Knows nothing of paths: `site.ts` answers. How connections end is `connections.ts`'; whoever stops
+ * the server sets readiness to draining first.
+ */
+import type { Server as HttpServer, RequestListener, ServerOptions } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
+import { type ConnectionOptions, Connections } from './connections.ts';
+
+/** What a client may take its time for. gorouter keeps idle connections for 90 s: ours last longer. */
+const LIMITS: ServerOptions = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 95_000,
+  noDelay: true,
+};
+const HANDSHAKE_MS = 10_000;
+
+export interface ServerSettings extends ConnectionOptions {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  readonly tls?: TlsFiles | undefined;
+  readonly handle: RequestListener;
+  /** The certificate was read again, or could not be. */
+  readonly onCertificates?: (error?: unknown) => void;
+  /** Waits until the certificate's files are to be looked at again. */
+  readonly waitForCertificates?: (signal: AbortSignal) => Promise<void>;
+  /** In place of the standard limits. */
+  readonly limits?: ServerOptions;
+}
+
+/** A server that listens. Disposal ends it at once; `drain` before lets it finish. */
+export interface Server extends AsyncDisposable {
+  /** Where it can be reached from this machine. */
+  readonly url: string;
+  readonly port: number;
+  readonly drain: Connections['drain'];
+}
+
+/** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
+export async function startServer(settings: ServerSettings): Promise<Server> {
+  const { host, port, tls, handle, limits } = settings;
+  const options = { ...LIMITS, ...limits };
+  const stop = new AbortController();
+  let server: HttpServer | HttpsServer;
+  let watching: Promise<void> | undefined;
+  if (tls) {
+    const context = await readCertificates(tls);
+    const secure = await createSecureServer(settings, { ...options, ...context });
+    watching = watchFor(secure, settings, context, stop.signal);
+    server = secure;
+  } else {
+    // An import of node:http would evaluate its lazy exports, which load Node's fetch: 13 ms.
+    server = process.getBuiltinModule('node:http').createServer(options, handle);
+  }
+  const connections = new Connections(server, settings);
+  const close = async (): Promise<void> => {
+    stop.abort();
+    await connections.close();
+    await watching;
+  };
+  try {
+    await listen(server, host, port);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const address = server.address() as AddressInfo; // a TCP server's, since it listens on a port
+  return {
+    url: `${tls ? 'https' : 'http'}://${reachable(address)}:${address.port}`,
+    port: address.port,
+    drain: (waitMs) => connections.drain(waitMs),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function createSecureServer(
+  { tls, handle }: ServerSettings,
+  options: ServerOptions & SecureContextOptions,
+): Promise<HttpsServer> {
+  const { createServer } = await import('node:https');
+  const requestCert = tls?.clientCaFile !== undefined;
+  return createServer({ ...options, requestCert, handshakeTimeout: HANDSHAKE_MS }, handle);
+}
+
+async function watchFor(
+  server: HttpsServer,
+  { tls, onCertificates, waitForCertificates }: ServerSettings,
+  context: SecureContextOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!tls) return;
+  await watchCertificates(tls, context, {
+    onChange: (changed) => {
+      server.setSecureContext(changed);
+      onCertificates?.();
+    },
+    onError: (error) => onCertificates?.(error),
+    signal,
+    ...(waitForCertificates && { wait: waitForCertificates }),
+  });
+}
+
+function listen(server: HttpServer | HttpsServer, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+function reachable({ address, family }: AddressInfo): string {
+  if (address === '0.0.0.0') return '127.0.0.1';
+  if (address === '::') return '[::1]';
+  return family === 'IPv6' ? `[${address}]` : address;
+}

@@ -1,0 +1,159 @@
+/**
+ * `GET /sd/apps`: the apps, or with `?per=instance` their instances, as Prometheus' targets.
+ *
+ * Every group carries labels of its own, so that each target's `up` is a series of its own without
+ * relabelling. The list holds what `/v1/apps/<guid>/…` answers: apps with web instances.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/http_sd/
+ */
+import type { Instance } from '../discover/instance.ts';
+import { Problem } from './errors.ts';
+import type { Handler } from './request.ts';
+import { answerPieces } from './stream.ts';
+
+export interface AppSource {
+  /** The instances of each app; an address may occur under several routes. */
+  apps(): Iterable<readonly Instance[]>;
+}
+
+export interface ServiceDiscoveryOptions {
+  readonly table: AppSource;
+  /** Whether the table is whole. Until then the answer is 503: Prometheus keeps its targets. */
+  readonly tableKnown: () => boolean;
+  /** `host` or `host:port` of promgate, over what the request says. */
+  readonly address?: string | undefined;
+  readonly scheme?: 'http' | 'https' | undefined;
+}
+
+/** The reader's own address of promgate. */
+interface Door {
+  readonly address: string;
+  readonly scheme: string;
+}
+
+const ADDRESS =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
+  const { table, tableKnown, address, scheme } = options;
+  return (ctx) => {
+    const per = readPer(ctx.state.target.query);
+    if (!tableKnown()) {
+      throw new Problem('starting', 'no route source has answered yet', {
+        headers: { 'Retry-After': '5' },
+      });
+    }
+    const door = {
+      address: address ?? readAddress(ctx.get('X-Forwarded-Host'), ctx.get('Host')),
+      scheme: scheme ?? readScheme(ctx.get('X-Forwarded-Proto'), 'encrypted' in ctx.socket),
+    };
+    ctx.vary('X-Forwarded-Host, X-Forwarded-Proto, Host');
+    answerPieces(
+      ctx,
+      'application/json',
+      print(table, per === 'app' ? appGroup : instanceGroups, door),
+    );
+  };
+}
+
+function readPer(query: string): 'app' | 'instance' {
+  const per = new URLSearchParams(query).get('per') ?? 'app';
+  if (per === 'app' || per === 'instance') return per;
+  throw new Problem('bad-request', 'per must be app or instance');
+}
+
+/** @throws {Problem} if neither header holds an address */
+function readAddress(forwarded: string, host: string): string {
+  for (const header of [forwarded, host]) {
+    const first = header.split(',', 1)[0]!.trim();
+    if (ADDRESS.test(first)) return first;
+  }
+  throw new Problem('bad-request', 'the Host header holds no address; sd.address may name one');
+}
+
+function readScheme(forwarded: string, encrypted: boolean): string {
+  const first = forwarded.split(',', 1)[0]!.trim().toLowerCase();
+  if (first === 'http' || first === 'https') return first;
+  return encrypted ? 'https' : 'http';
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Group = (instances: readonly Instance[], door: Door) => Labels[];
+
+function* print(table: AppSource, group: Group, door: Door): Generator<string> {
+  const targets = JSON.stringify([door.address]);
+  let before = '[';
+  for (const all of table.apps()) {
+    const instances = webInstances(all);
+    if (instances.length === 0) continue;
+    for (const labels of group(instances, door)) {
+      yield `${before}{"targets":${targets},"labels":${JSON.stringify(labels)}}`;
+      before = ',\n';
+    }
+  }
+  yield before === '[' ? '[]\n' : ']\n';
+}
+
+/** What a guid selects: web instances, each address once, by index and address. */
+function webInstances(all: readonly Instance[]): Instance[] {
+  const byAddress = new Map<string, Instance>();
+  for (const instance of all) {
+    if (instance.processType !== 'web' || instance.app.appId === '') continue;
+    if (!byAddress.has(instance.endpoint.address))
+      byAddress.set(instance.endpoint.address, instance);
+  }
+  return [...byAddress.values()].sort(
+    (a, b) =>
+      Number(a.index) - Number(b.index) || (a.endpoint.address < b.endpoint.address ? -1 : 1),
+  );
+}
+
+const appGroup: Group = (instances, door) => {
+  const { app } = instances[0]!; // the caller leaves out apps without instances
+  const path = `/v1/apps/${encodeURIComponent(app.appId)}/metrics`;
+  return [
+    {
+      ...appLabels(instances[0]!, door, path),
+      instance: `${app.organizationName}/${app.spaceName}/${app.appName}`,
+      __meta_cf_instances: String(instances.length),
+    },
+  ];
+};
+
+const instanceGroups: Group = (instances, door) =>
+  instances
+    .filter(({ index, processInstanceId }) => index !== '' || processInstanceId !== '')
+    .map((instance) => {
+      const { app, endpoint, index, processInstanceId } = instance;
+      const name = encodeURIComponent(processInstanceId || index);
+      const path = `/v1/apps/${encodeURIComponent(app.appId)}/instances/${name}/metrics`;
+      return {
+        ...appLabels(instance, door, path),
+        instance: endpoint.address,
+        index,
+        __meta_cf_instance_index: index,
+        __meta_cf_instance_address: endpoint.address,
+        __meta_cf_process_instance_id: processInstanceId,
+        __meta_cf_process_type: instance.processType,
+        __meta_cf_availability_zone: endpoint.availabilityZone,
+        __meta_cf_isolation_segment: endpoint.isolationSegment,
+      };
+    });
+
+function appLabels({ app, host }: Instance, { scheme }: Door, path: string): Labels {
+  return {
+    organization_name: app.organizationName,
+    space_name: app.spaceName,
+    app_name: app.appName,
+    app_id: app.appId,
+    __scheme__: scheme,
+    __metrics_path__: path,
+    __meta_cf_organization_id: app.organizationId,
+    __meta_cf_organization_name: app.organizationName,
+    __meta_cf_space_id: app.spaceId,
+    __meta_cf_space_name: app.spaceName,
+    __meta_cf_app_id: app.appId,
+    __meta_cf_app_name: app.appName,
+    __meta_cf_route: host,
+  };
+}

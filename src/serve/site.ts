@@ -1,0 +1,119 @@
+/**
+ * The HTTP frame around the handlers: which path is whose, methods, credentials, errors.
+ *
+ * Paths are matched as sent: names in them are decoded by their handler, after they were split.
+ * (`@koa/router` decodes first; it also costs 16 ms of the start, as it pulls in Node's fetch.)
+ */
+import type { RequestListener } from 'node:http';
+import Koa, { type ParameterizedContext } from 'koa';
+import { Problem, writeProblem } from './errors.ts';
+import { type Handler, parseTarget, type RequestState } from './request.ts';
+
+export interface Route {
+  /** For metrics: one of a closed set. */
+  readonly name: string;
+  /** The whole path, or a pattern of it; the first route that matches answers. */
+  readonly path: string | RegExp;
+  readonly handle: Handler;
+  /** Standard: GET and HEAD. */
+  readonly methods?: readonly string[];
+}
+
+export interface SiteOptions {
+  readonly routes: readonly Route[];
+  /** Sees every request, also those that are refused. */
+  readonly observe?: Handler;
+  /** Lets a request pass, or throws why not. */
+  readonly admit?: Handler;
+  /** Aborts when answers must go out with what has arrived. */
+  readonly cut: AbortSignal;
+  /** A mistake of ours, not the reader's: what was answered with 500, or broken off. */
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+const READ = ['GET', 'HEAD'];
+const NOWHERE = 'none';
+
+const pass: Handler = (_, next) => next();
+
+export function createSite(options: SiteOptions): RequestListener {
+  const { routes, observe = pass, admit = pass, cut, onError } = options;
+  const koa = new Koa<RequestState>();
+  koa.on('error', (error, ctx?: ParameterizedContext<RequestState>) => {
+    if (!hasLeft(error, ctx)) onError(error, ctx?.state.target?.path ?? '');
+  });
+  koa.use(prepare(cut));
+  koa.use(observe);
+  koa.use(answerErrors(onError));
+  koa.use(readTarget);
+  koa.use(admit);
+  koa.use(dispatch(routes));
+  return koa.callback();
+}
+
+/** Fills `ctx.state`; the target follows in `readTarget`, where it may be refused. */
+function prepare(cut: AbortSignal): Handler {
+  return (ctx, next) => {
+    const reader = new AbortController();
+    ctx.res.once('close', () => {
+      if (!ctx.res.writableFinished) reader.abort();
+    });
+    ctx.state.signal = reader.signal;
+    ctx.state.cut = cut;
+    ctx.state.handler = NOWHERE;
+    ctx.state.target = { path: '/', query: '' };
+    return next();
+  };
+}
+
+const readTarget: Handler = (ctx, next) => {
+  ctx.state.target = parseTarget(ctx.req.url ?? '');
+  return next();
+};
+
+function answerErrors(onError: SiteOptions['onError']): Handler {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (hasLeft(error, ctx)) return; // nobody is there to answer
+      if (!(error instanceof Problem)) onError(error, ctx.state.target.path);
+      if (ctx.headerSent) {
+        ctx.res.destroy(); // too late for a status: the reader must see that the answer is broken
+        return;
+      }
+      const internal = new Problem('internal', 'the log says more');
+      writeProblem(ctx, error instanceof Problem ? error : internal);
+    }
+  };
+}
+
+function dispatch(routes: readonly Route[]): Handler {
+  const exact = new Map(routes.map((route) => [route.path, route]));
+  const patterns = routes.filter(({ path }) => typeof path !== 'string');
+  return (ctx, next) => {
+    const { path } = ctx.state.target;
+    const route = exact.get(path) ?? patterns.find((candidate) => matches(candidate.path, path));
+    if (!route) throw new Problem('not-found', 'see the README for the paths that are answered');
+    ctx.state.handler = route.name;
+    const { methods = READ } = route;
+    if (!methods.includes(ctx.method)) {
+      const allow = methods.join(', ');
+      throw new Problem('method-not-allowed', `${ctx.method.slice(0, 20)} is not among ${allow}`, {
+        headers: { Allow: allow },
+      });
+    }
+    return route.handle(ctx, next);
+  };
+}
+
+function matches(pattern: string | RegExp, path: string): boolean {
+  return typeof pattern !== 'string' && pattern.test(path);
+}
+
+/** Whether `error` only says that the reader is gone. */
+function hasLeft(error: unknown, ctx?: ParameterizedContext<RequestState>): boolean {
+  if (ctx?.res.destroyed && !ctx.res.writableFinished) return true;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}

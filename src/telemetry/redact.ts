@@ -1,0 +1,89 @@
+/**
+ * Takes secrets out of what is about to be written down.
+ *
+ * Texts keep their shape: only the secret part is replaced. Used for every line of the log.
+ */
+
+const MASK = '***';
+
+/** Names of fields, headers and query parameters whose values are secrets. */
+const SECRET_NAME =
+  /authorization|cookie|passw|passphrase|^pass$|^pwd$|secret|token|credential|signature|^sig$|session|api[-_]?key|private[-_]?key|encryption[-_]?key|access[-_]?key|^key$|^auth$/i;
+
+const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
+const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
+const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+[A-Za-z0-9+/=._~-]{4,}/gi;
+
+/** Deeper than this nothing is written: whoever logs a whole tree has made a mistake. */
+const MAX_DEPTH = 6;
+
+/** Masks user names and passwords in URLs, secrets in query strings, and credentials. */
+export function redactText(text: string): string {
+  return text
+    .replace(USER_INFO, `$1${MASK}@`)
+    .replace(QUERY_PAIR, (pair, before: string, name: string) =>
+      isSecretName(name) ? `${before}${name}=${MASK}` : pair,
+    )
+    .replace(AUTHORIZATION, `$1 ${MASK}`);
+}
+
+/**
+ * Masks the secrets of a query string, also in a URL or path that one of its values holds.
+ *
+ * @param query - as sent, without its `?`
+ */
+export function redactQuery(query: string): string {
+  return query
+    .split('&')
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      if (equals < 0) return redactText(pair);
+      const name = pair.slice(0, equals);
+      if (isSecretName(decode(name))) return `${name}=${MASK}`;
+      const value = decode(pair.slice(equals + 1));
+      const redacted = redactText(value);
+      return redacted === value ? pair : `${name}=${encodeURIComponent(redacted)}`;
+    })
+    .join('&');
+}
+
+/** Masks what stands under a secret name, and the secrets in all texts, at any depth. */
+export function redactFields(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_DEPTH) return '…';
+  if (value instanceof Error) return describeError(value, depth);
+  if (value instanceof Date || value instanceof URL) return redactText(String(value));
+  if (Array.isArray(value)) return value.map((item) => redactFields(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      isSecretName(name) && inner !== undefined ? MASK : redactFields(inner, depth + 1),
+    ]),
+  );
+}
+
+function describeError(error: Error, depth: number): Record<string, unknown> {
+  const { name, message, stack, cause } = error;
+  const code = 'code' in error ? { code: String(error.code) } : {};
+  return {
+    name,
+    message: redactText(message),
+    ...code,
+    ...(stack === undefined ? {} : { stack: redactText(stack) }),
+    ...(cause === undefined ? {} : { cause: redactFields(cause, depth + 1) }),
+  };
+}
+
+function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text; // a broken escape: judged as it was sent
+  }
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { toBody } from '../../src/exposition/body.ts';
+import { ExpositionError } from '../../src/exposition/error.ts';
+import { OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
+import { LabelNames } from '../../src/exposition/series.ts';
+import { FamilyTable } from '../../src/merge/families.ts';
+import { Indexer } from '../../src/merge/index.ts';
+import { pageBytes, readVerdicts, verdictFiles } from '../support/verdicts.ts';
+
+/** Names in quotes are Prometheus 3's: we take them, and print them as the reader understands. */
+const UNDERSTOOD = /^(?!exemplar|timestamp).*quoted(?!.*without braces)/i;
+/** A moment that fills the placeholders for timestamps in the recorded pages. */
+const AT_MS = 1_700_000_000_125;
+
+describe('Indexer', () => {
+  for (const file of verdictFiles()) {
+    it(`accepts and refuses what Prometheus does: ${file}`, () => {
+      const wrong = readVerdicts(file).flatMap((verdict) => {
+        const { name, format, stricter } = verdict;
+        const accepted = verdict.accepted || UNDERSTOOD.test(name);
+        const grammar = format === 'text' ? TEXT : OPENMETRICS;
+        const indexer = new Indexer({
+          families: new FamilyTable(),
+          grammar,
+          reserved: new LabelNames([]),
+        });
+        const wanted = accepted && stricter === undefined;
+        const body = toBody(pageBytes(verdict, AT_MS));
+        return accepts(indexer, body) === wanted
+          ? []
+          : [`${wanted ? 'refused' : 'accepted'}: ${name}`];
+      });
+
+      assert.deepEqual(wrong, []);
+    });
+  }
+});
+
+function accepts(indexer: Indexer, body: ReturnType<typeof toBody>): boolean {
+  try {
+    for (const _ of indexer.index(body));
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof ExpositionError);
+    return false;
+  }
+}

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { INSTANCE_LABELS, type LabelConflict } from '../../src/merge/relabel.ts';
+import { appPages, pageLines } from '../support/arbitrary-pages.ts';
+import { type InputPage, instanceLabels, mergePages } from '../support/merged.ts';
+import { seriesOf } from '../support/text-series.ts';
+
+const conflict = fc.constantFrom<LabelConflict>('exported', 'drop', 'honor');
+
+describe('Merge', () => {
+  it('gives the same bytes with and without the layout of earlier pages', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
+        const learnt = await mergePages(texts(pages), { labelConflict });
+        const walked = await mergePages(texts(pages), { labelConflict, learn: false });
+
+        assert.equal(learnt.page.toString(), walked.page.toString());
+        assert.equal(learnt.conflicts, walked.conflicts);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('gives the same bytes in whatever order the pages arrive', async () => {
+    const shuffled = appPages.chain((pages) =>
+      fc.tuple(
+        fc.constant(pages),
+        fc.shuffledSubarray([...pages.keys()], { minLength: pages.length }),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(shuffled, async ([pages, order]) => {
+        const inOrder = await mergePages(texts(pages));
+        const asTheyCome = await mergePages(texts(pages), {}, { order });
+
+        assert.equal(asTheyCome.page.toString(), inOrder.page.toString());
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives the same bytes through chunks of any size, shorter than a line too', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, fc.integer({ min: 1, max: 2000 }), async (pages, chunkBytes) => {
+        const whole = await mergePages(texts(pages));
+        const inPieces = await mergePages(texts(pages), {}, { chunkBytes });
+
+        assert.equal(inPieces.page.toString(), whole.page.toString());
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('holds the series of all pages, each with its labels, and nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, async (pages) => {
+        const merged = await mergePages(texts(pages));
+
+        const wanted = pages.flatMap((page, index) => labelled(page, index));
+        assert.deepEqual(withoutTypes(seriesOf(merged.page.toString())), wanted.sort());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('prints a page that it would take itself, and each family once', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
+        const merged = await mergePages(texts(pages), { labelConflict });
+
+        const again = await mergePages([
+          { bytes: merged.page, format: 'text', labels: [], of: 'promgate' },
+        ]);
+        assert.deepEqual(again.refused, []);
+        assert.deepEqual(seriesOf(again.page.toString()), seriesOf(merged.page.toString()));
+        const types = merged.page.toString().match(/^# TYPE \S+/gm) ?? [];
+        assert.equal(new Set(types).size, types.length);
+        assertTogether(merged.page.toString());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('loses an invalid page whole and no byte of another', async () => {
+    const hostile = fc.constantFrom(
+      'a',
+      'a{',
+      'a 1 2 3',
+      'a{x="1",x="2"} 1',
+      '{} 1',
+      '\u0000',
+      'a 0x1',
+    );
+    await fc.assert(
+      fc.asyncProperty(appPages, pageLines, hostile, fc.nat(25), async (pages, lines, line, at) => {
+        const bad = lines.toSpliced(at, 0, line).join('\n');
+        const alone = await mergePages(texts(pages));
+        const beside = await mergePages(texts([...pages, bad]));
+
+        assert.deepEqual(beside.refused, [pages.length]);
+        assert.equal(beside.page.toString(), alone.page.toString());
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('keeps guids and names of org, space and app from the app in every mode', async () => {
+    const forged = INSTANCE_LABELS.map((name) => `${name}="forged"`).join(',');
+    for (const labelConflict of ['exported', 'drop', 'honor'] as const) {
+      const { page } = await mergePages(texts([`a{${forged}} 1`]), { labelConflict });
+
+      for (const [name, value] of instanceLabels(0).slice(0, 6)) {
+        assert.match(page.toString(), new RegExp(`[{,]${name}="${value}"`));
+        assert.doesNotMatch(page.toString(), new RegExp(`[{,]${name}="forged"`));
+      }
+    }
+  });
+
+  it('prefixes a renamed label again when the name is taken', async () => {
+    const { page } = await mergePages(
+      texts(['a{instance="1",exported_instance="2",exported_exported_instance="3"} 1']),
+    );
+
+    assert.match(page.toString(), /exported_exported_exported_instance="1"/);
+  });
+
+  it('refuses a page with more families than any program has', async () => {
+    const many = Array.from({ length: 110_000 }, (_, n) => `m${n} 1`).join('\n');
+    const alike = Array.from({ length: 300_000 }, (_, n) => `m${n % 2} 1`).join('\n');
+
+    assert.deepEqual((await mergePages(texts([many, 'a 1', alike]))).refused, [0, 2]);
+  });
+
+  it('turns OpenMetrics into text beside text, and takes out what text cannot say', async () => {
+    const pages: InputPage[] = [
+      { bytes: Buffer.from('a -1 -1.5\n# EOF\n'), format: 'openmetrics' },
+      { bytes: Buffer.from('a 2 1.5\n# EOF\n'), format: 'openmetrics' },
+      { bytes: Buffer.from('a 3\n'), format: 'text' },
+    ];
+
+    const merged = await mergePages(pages, { preferOpenMetrics: true });
+
+    assert.equal(merged.format, 'text');
+    assert.deepEqual(merged.refused, [0]);
+    assert.match(merged.page.toString(), / 2 1500\n.* 3\n$/s);
+  });
+});
+
+function texts(pages: readonly string[]): InputPage[] {
+  return pages.map((page) => ({ bytes: Buffer.from(page), format: 'text' }));
+}
+
+/** What Prometheus would store of a page with `honor_labels: false`, job renamed too. */
+function labelled(page: string, index: number): string[] {
+  const own = new Map(instanceLabels(index));
+  return withoutTypes(seriesOf(page)).map((series) => {
+    const [, name, labels, rest] = /^([^{]+)\{(.*)\} ([^}]*)$/s.exec(series)!;
+    const pairs = [...labels!.matchAll(/([a-z_]+)=("(?:[^"\\]|\\.)*")/gs)];
+    const present = pairs.map(([, label]) => label!);
+    const kept = pairs.map(([, label, value]) => `${exported(label!, own, present)}=${value}`);
+    const inserted = [...own].map(([label, value]) => `${label}="${value}"`);
+    return `${name}{${[...kept, ...inserted].sort().join(',')}} ${rest}`;
+  });
+}
+
+function exported(label: string, own: ReadonlyMap<string, string>, present: string[]): string {
+  if (!own.has(label) && label !== 'job') return label;
+  let name = `exported_${label}`;
+  while (present.includes(name)) name = `exported_${name}`;
+  return name;
+}
+
+function withoutTypes(series: string[]): string[] {
+  return series.filter((line) => !line.startsWith('#'));
+}
+
+/** All samples of a name stand in one block. */
+function assertTogether(page: string): void {
+  const seen = new Set<string>();
+  for (const block of page.split(/^# TYPE .*\n/m).slice(1)) {
+    const samples = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const names = new Set(samples.map((line) => /^[a-z_]+/.exec(line)![0]));
+    for (const name of names) assert.ok(!seen.has(name), `${name} stands in two blocks`);
+    for (const name of names) seen.add(name);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Merging pages in a test: from texts to the bytes of the merged page.
+ */
+import type { FormatName } from '../../src/exposition/grammar.ts';
+import type { LabelPair } from '../../src/merge/labels.ts';
+import { Merge, type MergeOptions, type PageOf } from '../../src/merge/merge.ts';
+import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
+import { createChunk, Splicer } from '../../src/merge/splice.ts';
+
+export const STANDARD: MergeOptions = {
+  labelConflict: 'exported',
+  exportJob: true,
+  escaping: 'underscores',
+  preferOpenMetrics: false,
+};
+
+export interface InputPage {
+  readonly bytes: Buffer;
+  readonly format: FormatName;
+  readonly of?: PageOf;
+  readonly labels?: readonly LabelPair[];
+}
+
+export interface Merged {
+  readonly page: Buffer;
+  readonly format: FormatName;
+  /** Places of the pages that were refused. */
+  readonly refused: readonly number[];
+  readonly conflicts: number;
+  readonly dropped: number;
+}
+
+/** The labels of the nth instance of a test's app. */
+export function instanceLabels(index: number): readonly LabelPair[] {
+  const values = [
+    'org-guid',
+    'space-guid',
+    'app-guid',
+    'sys',
+    'tools',
+    'app',
+    `${index}`,
+    `${index}`,
+  ];
+  const pairs = [...values, `10.0.0.${index}:8080`].map(
+    (value, at): LabelPair => [INSTANCE_LABELS[at]!, value],
+  );
+  return pairs;
+}
+
+/**
+ * @param order - the order in which the pages arrive; standard: their own
+ * @param chunkBytes - the page is spliced through a chunk of this size
+ */
+export async function mergePages(
+  pages: readonly InputPage[],
+  options: Partial<MergeOptions> = {},
+  { order, chunkBytes = 65_536 }: { order?: readonly number[]; chunkBytes?: number } = {},
+): Promise<Merged> {
+  const merge = new Merge({ ...STANDARD, ...options });
+  const refused: number[] = [];
+  let dropped = 0;
+  for (const place of order ?? pages.keys()) {
+    const { bytes, format, of = 'instance', labels = instanceLabels(place) } = pages[place]!;
+    try {
+      dropped += (await merge.add({ place, of, bytes: Buffer.from(bytes), format, labels }))
+        .dropped;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ExpositionError') throw error;
+      refused.push(place);
+    }
+  }
+  const settled = await merge.settle();
+  const plan = merge.plan(settled.format);
+  const splicer = new Splicer(plan);
+  const chunk = createChunk(chunkBytes);
+  const parts: Buffer[] = [];
+  for (let filled = splicer.fill(chunk); filled > 0; filled = splicer.fill(chunk)) {
+    parts.push(Buffer.from(chunk.bytes.subarray(0, filled)));
+  }
+  return {
+    page: Buffer.concat(parts),
+    format: settled.format,
+    refused: [...refused, ...settled.refused].sort((a, b) => a - b),
+    conflicts: plan.conflicts,
+    dropped,
+  };
+}
