@@ -43,7 +43,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
   const table = new Map<string, readonly Endpoint[]>(); // the route table stands here
   const apps: readonly (readonly Instance[])[] = [];
-  const metrics: Metrics<(typeof FAILURES)[number]> = createMetrics({
+  const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
     levels: () => ({
@@ -70,6 +70,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const server = parts.use(await listen(config, site, { cut, metrics, log }));
   const health = await listenForHealth(config, readiness);
   if (health) parts.use(health);
+  await metrics.load();
   log.info('promgate listens', { url: server.url, version: VERSION });
   const stop = parts.move();
   return {

@@ -25,7 +25,7 @@ export interface ConfigSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Settings of the command line. */
   readonly flags?: readonly Flag[];
-  /** Values nested as in the file, set by the program itself; stronger than any other source. */
+  /** Values nested as in the file, in place of the standard ones; weaker than any other source. */
   readonly values?: unknown;
   /** What the process may use: the cgroup's limit, or the machine's memory. */
   readonly memoryBytes: number;
@@ -72,11 +72,11 @@ export function configWarnings({ auth, listen, routes }: Config): string[] {
 async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
   const readings: readonly Reading[] = [
+    { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
     readServices(schema, environment['VCAP_SERVICES']),
     readEnvironment(schema, environment),
     readFlags(schema, flags),
-    { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
   ];
   const layers = readings.flatMap((reading) => reading.layers);
   const said = join(

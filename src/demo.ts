@@ -1,5 +1,67 @@
-/** A simulated foundation on loopback. */
-import type { App } from './app.ts';
-export async function startDemo(_: unknown): Promise<App> {
-  throw new Error('not yet');
+/**
+ * `promgate demo`: a simulated foundation on loopback, promgate in front of it, and what to open.
+ */
+import { type App, startApp } from './app.ts';
+import { type ConfigSources, readConfig } from './config.ts';
+import { type Foundation, startFoundation } from './demo/foundation.ts';
+
+export interface DemoOptions {
+  readonly flags: ConfigSources['flags'];
+  readonly memoryBytes: number;
+  readonly print: (text: string) => void;
+  /** Seconds since 1970. */
+  readonly now?: () => number;
+  readonly chance?: () => number;
+}
+
+/** @throws {Error} if promgate cannot start, e.g. because its port is taken */
+export async function startDemo(options: DemoOptions): Promise<App> {
+  const {
+    flags = [],
+    memoryBytes,
+    print,
+    now = () => Date.now() / 1000,
+    chance = Math.random,
+  } = options;
+  await using parts = new AsyncDisposableStack();
+  const foundation = parts.use(await startFoundation({ now, chance }));
+  const config = await readConfig({ values: valuesFor(foundation), flags, memoryBytes });
+  const app = parts.use(await startApp(config));
+  print(guide(app.url, foundation));
+  const stop = parts.move();
+  return { ...app, [Symbol.asyncDispose]: () => stop.disposeAsync() };
+}
+
+function valuesFor({ routesUrl, username, password }: Foundation) {
+  return {
+    listen: { host: '127.0.0.1' },
+    routes: { gorouter: [{ url: routesUrl, username, password, interval: '5s' }] },
+    drain: { wait: '0s' },
+    log: { level: 'warn' },
+  };
+}
+
+function guide(url: string, { apps }: Foundation): string {
+  const names = apps.map(({ org, space, name }) => `${org}/${space}/${name}`);
+  const [first = '', second = ''] = names;
+  return `promgate runs in front of a simulated foundation: ${names.join(' and ')}, three instances each.
+
+open in a browser
+  ${url}/v1/apps/${first}/metrics
+      all instances of one app as one page
+  ${url}/v1/apps/${second}/metrics
+      the last instance fails: see promgate_instance_up and promfetcher_scrape_error
+  ${url}/sd/apps
+      the targets for Prometheus
+  ${url}/metrics
+      what promgate says of itself
+
+or ask by curl
+  curl -s ${url}/v1/apps/${first}/metrics | grep http_requests_total
+  curl -s '${url}/v1/apps/metrics?route_url=${apps[0]?.route}'
+  curl -s ${url}/v1/apps/${apps[1]?.guid}/only-app-metrics | grep up
+  curl -s ${url}/routes
+
+Ctrl-C ends it.
+`;
 }

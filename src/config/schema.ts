@@ -257,8 +257,8 @@ const exporter = section('One exporter that is asked for every app.', {
   host: text('Its address.', { allowed: 'a host or host:port', pattern: ADDRESS }),
   metrics_path: standard(
     text('Path of its page.', {
-      allowed: 'a path that begins with one /, without blanks, ?, # and backslashes',
-      pattern: /^\/(?!\/)[^\s?#\\\p{Cc}]*$/u,
+      allowed: 'a path that begins with one /, of ASCII without blanks, # and backslashes',
+      pattern: /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/,
     }),
     '/metrics',
   ),

@@ -17,17 +17,18 @@ export interface Body {
 }
 
 /**
- * Takes a page for scanning. A page that is the start of an ArrayBuffer of its own with exactly
- * `PADDING` bytes behind it is used where it lies; any other is copied.
+ * Takes a page for scanning. A page at the start of an ArrayBuffer of its own, with room for the
+ * padding behind it, is used where it lies; any other is copied.
  *
  * @param page - the caller gives it away: nobody writes to it from now on
  */
 export function toBody(page: Buffer): Body {
-  const length = page.length;
-  const spare = page.buffer.byteLength - page.byteOffset - length;
-  const owned = page.byteOffset === 0 && spare === PADDING;
+  const { buffer, byteOffset, length } = page;
+  // Node hands out small buffers as parts of one pool: what lies behind those is not ours.
+  const pooled = buffer.byteLength === Buffer.poolSize;
+  const owned = !pooled && byteOffset === 0 && buffer.byteLength - length >= PADDING;
   const bytes = owned
-    ? Buffer.from(page.buffer, 0, length + PADDING)
+    ? Buffer.from(buffer, 0, length + PADDING)
     : Buffer.allocUnsafeSlow(length + PADDING);
   if (!owned) page.copy(bytes);
   bytes.fill(LINE_FEED, length);

@@ -44,6 +44,7 @@ export class Scraper implements AsyncDisposable {
   readonly #maxBodyBytes: number;
   readonly #runs = new Set<Run>();
   #latestMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
 
   constructor(options: ScraperOptions) {
     this.#pool = new SlotPool(options);
@@ -88,7 +89,8 @@ export class Scraper implements AsyncDisposable {
         },
       });
       this.#runs.add(run);
-      run.start(this.#latestMs);
+      if (this.#stopped) run.abandon();
+      else run.start(this.#latestMs);
     });
   }
 
@@ -106,6 +108,7 @@ export class Scraper implements AsyncDisposable {
 
   /** Ends all scrapes as if their readers had left, and closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     for (const run of [...this.#runs]) run.abandon();
     await this.#connections[Symbol.asyncDispose]();
   }

@@ -142,9 +142,6 @@ export class SlotPool {
       app.space.running--;
       this.#running--;
       this.#leaveAddress(slot.claim.address, outcome);
-    } else {
-      const known = this.#addresses.get(slot.claim.address);
-      if (known) this.#unpark(known); // it may have been the one to go on, and goes away instead
     }
     app.members--;
     this.#list(app);
@@ -255,19 +252,15 @@ export class SlotPool {
     this.#tidyAddress(address, known);
   }
 
-  /** Lets all who are parked go on, or the first of them while the address hangs and is free. */
-  #unpark(address: Address): void {
-    const { parked } = address;
-    if (address.strikes < HUNG_AT) while (parked.last) this.#requeue(parked.last);
-    else if (address.running === 0 && parked.first) this.#requeue(parked.first);
-  }
-
-  /** Puts a parked slot first in its app: it has had its turn once. */
-  #requeue(slot: Slot): void {
-    const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
-    slot.list?.remove(slot);
-    app.waiting.unshift(slot);
-    this.#list(app);
+  /** Puts those parked first in their apps again, when one of them at least may go on. */
+  #unpark({ strikes, running, parked }: Address): void {
+    if (strikes >= HUNG_AT && running > 0) return;
+    for (let slot = parked.last; slot; slot = parked.last) {
+      const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+      parked.remove(slot);
+      app.waiting.unshift(slot);
+      this.#list(app);
+    }
   }
 
   #tidyAddress(address: string, known: Address): void {

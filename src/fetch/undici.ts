@@ -9,7 +9,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher } from 'undici';
+import { Client, type Dispatcher, errors } from 'undici';
 import { ConnectError, connect } from './connect.ts';
 import type { Failure } from './failure.ts';
 import { type Linked, LinkedList } from './linked-list.ts';
@@ -409,9 +409,9 @@ function failureOf(error: Error & { readonly code?: unknown }, started: boolean)
       return 'unreachable';
   }
   if (code.startsWith('ERR_SSL')) return 'tls'; // TLS 1.3 refuses our certificate after connecting
-  if (code === 'HPE_INVALID_EOF_STATE') return 'truncated';
-  if (code.startsWith('HPE_') || code.startsWith('ERR_HTTP2')) {
-    return started ? 'truncated' : 'status-other';
-  }
-  return 'truncated';
+  const nonsense =
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.ResponseContentLengthMismatchError ||
+    code.startsWith('ERR_HTTP2');
+  return nonsense && !started ? 'status-other' : 'truncated';
 }

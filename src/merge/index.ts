@@ -20,6 +20,9 @@ import { FamilyResolver } from './resolver.ts';
 const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
+
+/** What is walked at once: about a millisecond's work where nothing is known yet. */
+const SLICE_BYTES = 262_144;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
 const MAX_METADATA = 250_000;
 
@@ -49,6 +52,8 @@ export class Indexer {
   #layout: Layout | undefined;
 
   // The page in work.
+  #at = 0;
+  #ended = false;
   #learning: LayoutWriter | undefined;
   #metadata: Metadata[] = [];
   #dropped = 0;
@@ -71,12 +76,21 @@ export class Indexer {
     this.#resolver = new FamilyResolver(families, grammar.format, own);
   }
 
-  /** @throws {ExpositionError} when a real Prometheus would not ingest every line of the page */
-  index(body: Body): PageIndex {
+  /**
+   * Indexes a page in slices: between two of them the caller may let others have their turn, but
+   * must not begin another page.
+   *
+   * @throws {ExpositionError} when a real Prometheus would not ingest every line of the page
+   */
+  *index(body: Body): Generator<void, PageIndex, void> {
     const known = this.#families.size;
     this.#begin(body);
     try {
-      this.#writer.breakAt(this.#walk(body));
+      while (!this.#ended) {
+        this.#walk(body, Math.min(this.#at + SLICE_BYTES, body.length));
+        if (!this.#ended) yield;
+      }
+      this.#writer.breakAt(this.#at);
       this.#checkUtf8(body);
     } catch (error) {
       this.#writer.clear();
@@ -94,6 +108,8 @@ export class Indexer {
 
   #begin(body: Body): void {
     const layout = this.#layout;
+    this.#at = 0;
+    this.#ended = false;
     this.#learning = this.#learn && layout === undefined ? new LayoutWriter() : undefined;
     this.#metadata = [];
     this.#resolver.begin(body);
@@ -115,19 +131,19 @@ export class Indexer {
       clashes: this.#clashes,
       quoted: this.#quoted,
     };
-    if (this.#learning !== undefined) this.#layout = this.#learning.finish(page);
+    if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
     else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
     return page;
   }
 
-  /** Walks the lines of a page. Returns the offset behind the last sample line. */
-  #walk(body: Body): number {
+  /** Walks the lines that begin before `limit`. */
+  #walk(body: Body, limit: number): void {
     const { bytes, length } = body;
-    let p = 0;
-    while (p < length) {
+    let p = this.#at;
+    while (p < limit) {
       if (this.#layout !== undefined) {
-        p = this.#walkLayout(this.#layout, body, p);
-        if (p >= length) break;
+        p = this.#walkLayout(this.#layout, body, p, limit);
+        if (p >= limit) break;
         this.#misses += 1;
       }
       const first = bytes[p]!;
@@ -137,23 +153,27 @@ export class Indexer {
       }
       this.#writer.breakAt(p);
       const next = this.#noSample(bytes, p);
-      if (next < 0) return this.#endOfPage(body, p);
+      if (next < 0) {
+        this.#endOfPage(body, p);
+        break;
+      }
       p = next;
     }
-    if (this.#grammar.format === 'openmetrics')
-      this.#fail(body.bytes, length, 'no # EOF at the end');
-    return p;
+    this.#at = p;
+    if (p < length || this.#ended) return;
+    if (this.#strict) this.#fail(bytes, length, 'no # EOF at the end');
+    this.#ended = true;
   }
 
   /** Walks on as long as the lines are the layout's. Returns the offset of the first other one. */
-  #walkLayout(layout: Layout, { bytes, view, length }: Body, from: number): number {
+  #walkLayout(layout: Layout, { bytes, view, length }: Body, from: number, limit: number): number {
     const { starts, lengths, inserts, honored, refs, lines } = layout;
     const layoutView = layout.body.view;
     const writer = this.#writer;
     const strict = this.#strict;
     let p = from;
     let t = this.#expected;
-    for (; t < lines; t++) {
+    for (; t < lines && p < limit; t++) {
       const same = lengths[t]!;
       if (p + same > length || !sameBytes(view, p, layoutView, starts[t]!, same)) break;
       const insert = inserts[t]!;
@@ -250,11 +270,11 @@ export class Indexer {
     if (metadata.says === 'type') this.#resolver.declare(metadata.family, metadata.type);
   }
 
-  /** `# EOF`: nothing may follow. Returns where the samples ended. */
-  #endOfPage({ bytes, length }: Body, from: number): number {
+  /** `# EOF`: nothing may follow. */
+  #endOfPage({ bytes, length }: Body, from: number): void {
     const end = bytes.indexOf(LINE_FEED, from) + 1;
     if (end < length) this.#fail(bytes, end, 'data behind # EOF');
-    return from;
+    this.#ended = true;
   }
 
   #fail(bytes: Buffer, offset: number, what: string): never {

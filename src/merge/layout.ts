@@ -36,6 +36,9 @@ interface LearntSample {
   readonly family: number;
 }
 
+/** Five integers each: pages of about 10 MB. */
+const MAX_LINES = 100_000;
+
 /** Learns the layout of the page that is being indexed. */
 export class LayoutWriter {
   readonly #starts: number[] = [];
@@ -45,16 +48,20 @@ export class LayoutWriter {
   readonly #refs: number[] = [];
   readonly #resume = new Map<number, number>();
 
+  /** The page has more lines than are worth their memory. */
+  get full(): boolean {
+    return this.#starts.length >= MAX_LINES;
+  }
+
   /** @param to - where its value begins */
   sample(from: number, to: number, sample: LearntSample): void {
-    this.#line(from, to - from, sample.insert - from * 4, sample.family);
-    this.#honored.push(sample.honored);
+    const { insert, honored, family } = sample;
+    this.#line(from, to - from, { insert: insert - from * 4, honored, family });
   }
 
   /** @param ordinal - the place in the page's metadata, or -1 */
   comment(from: number, length: number, ordinal: number): void {
-    this.#line(from, length, NO_SAMPLE, ordinal);
-    this.#honored.push(0);
+    this.#line(from, length, { insert: NO_SAMPLE, honored: 0, family: ordinal });
   }
 
   /** The line last added is metadata of this family. */
@@ -78,11 +85,13 @@ export class LayoutWriter {
     };
   }
 
-  #line(from: number, length: number, insert: number, ref: number): void {
+  #line(from: number, length: number, { insert, honored, family }: LearntSample): void {
+    if (this.full) return;
     this.#starts.push(from);
     this.#lengths.push(length);
     this.#inserts.push(insert);
-    this.#refs.push(ref);
+    this.#honored.push(honored);
+    this.#refs.push(family);
   }
 }
 

@@ -2,6 +2,7 @@
  * One merged page in the making: pages are added as they arrive, in any order, and printed in the
  * order of their places.
  */
+import { setImmediate } from 'node:timers/promises';
 import { toBody } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { Escaping } from '../exposition/escape.ts';
@@ -26,6 +27,8 @@ export interface MergeOptions {
   readonly preferOpenMetrics: boolean;
   /** Standard: true. See `IndexerOptions`. */
   readonly learn?: boolean;
+  /** Lets others have their turn, between slices of a large page. Standard: `setImmediate`. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** Whose page it is: promgate's own may name promgate's families. */
@@ -48,11 +51,15 @@ export interface AddedSamples {
   readonly dropped: number;
 }
 
+const setImmediatePause = (): Promise<void> => setImmediate();
+
 interface Indexed {
   readonly page: PageIndex;
   readonly of: PageOf;
   readonly labels: readonly LabelPair[];
 }
+
+type Steps<T> = Generator<void, T, void>;
 
 export class Merge {
   readonly #options: MergeOptions;
@@ -60,20 +67,21 @@ export class Merge {
   readonly #families = new FamilyTable();
   readonly #indexers = new Map<string, Indexer>();
   readonly #pages: (Indexed | undefined)[] = [];
+  /** Pages are worked on one after the other: they share the table of families. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: MergeOptions) {
     this.#options = options;
     this.#honored = options.labelConflict === 'honor' ? HONORABLE : [];
   }
 
-  /** @throws {ExpositionError} when the page is refused; the merge stays as it was */
-  add({ place, of, bytes, format, labels }: AddedPage): AddedSamples {
-    const first = this.#indexer(of, format, false).index(toBody(bytes));
-    const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
-    const page = this.#cleared(text ? this.#asText(first, of) : first, of);
-    this.#pages[place] = { page, of, labels };
-    const dropped = first.dropped + (page === first ? 0 : page.dropped);
-    return { samples: page.inserts.length, dropped };
+  /**
+   * Adds a page when those before it are through.
+   *
+   * @throws {ExpositionError} when the page is refused; the merge stays as it was
+   */
+  add(page: AddedPage): Promise<AddedSamples> {
+    return this.#queue(this.#adding(page));
   }
 
   /**
@@ -84,24 +92,8 @@ export class Merge {
    *
    * @returns the format of the merged page, and the places of the pages taken out
    */
-  settle(): { readonly format: FormatName; readonly refused: readonly number[] } {
-    const pages = this.#pages.filter((indexed) => indexed !== undefined);
-    const openMetrics = pages.filter(({ page }) => page.grammar === OPENMETRICS).length;
-    if (openMetrics === 0) return { format: 'text', refused: [] };
-    if (openMetrics === pages.length) return { format: 'openmetrics', refused: [] };
-    const refused: number[] = [];
-    this.#pages.forEach((indexed, place) => {
-      if (indexed?.page.grammar !== OPENMETRICS) return;
-      try {
-        const page = this.#cleared(this.#asText(indexed.page, indexed.of), indexed.of);
-        this.#pages[place] = { ...indexed, page };
-      } catch (error) {
-        if (!(error instanceof ExpositionError)) throw error;
-        this.#pages[place] = undefined;
-        refused.push(place);
-      }
-    });
-    return { format: 'text', refused };
+  settle(): Promise<{ readonly format: FormatName; readonly refused: readonly number[] }> {
+    return this.#queue(this.#settling());
   }
 
   /** @param format - as `settle` said */
@@ -112,17 +104,68 @@ export class Merge {
     return planSplice(sources, this.#families, format);
   }
 
-  #asText(page: PageIndex, of: PageOf): PageIndex {
-    return this.#indexer(of, 'text', true).index(toText(page, this.#families));
+  /** Runs `work` to its end in slices, after what was queued before. */
+  #queue<T>(work: Generator<void, T, void>): Promise<T> {
+    const { pause = setImmediatePause } = this.#options;
+    const run = async (): Promise<T> => {
+      let step = work.next();
+      while (!step.done) {
+        await pause();
+        step = work.next();
+      }
+      return step.value;
+    };
+    const result = this.#turn.then(run);
+    this.#turn = result.catch(() => undefined); // the caller of `add` is told
+    return result;
+  }
+
+  *#adding({ place, of, bytes, format, labels }: AddedPage): Steps<AddedSamples> {
+    const first = yield* this.#indexer(of, format, false).index(toBody(bytes));
+    const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
+    const told = text ? yield* this.#asText(first, of) : first;
+    const page = yield* this.#cleared(told, of);
+    this.#pages[place] = { page, of, labels };
+    const dropped = first.dropped + (page === first ? 0 : page.dropped);
+    return { samples: page.inserts.length, dropped };
+  }
+
+  *#settling(): Steps<{ readonly format: FormatName; readonly refused: readonly number[] }> {
+    const pages = this.#pages.filter((indexed) => indexed !== undefined);
+    const openMetrics = pages.filter(({ page }) => page.grammar === OPENMETRICS).length;
+    if (openMetrics === 0) return { format: 'text', refused: [] };
+    if (openMetrics === pages.length) return { format: 'openmetrics', refused: [] };
+    const refused: number[] = [];
+    for (const [place, indexed] of this.#pages.entries()) {
+      if (indexed?.page.grammar !== OPENMETRICS) continue;
+      try {
+        const page = yield* this.#cleared(
+          yield* this.#asText(indexed.page, indexed.of),
+          indexed.of,
+        );
+        this.#pages[place] = { ...indexed, page };
+      } catch (error) {
+        if (!(error instanceof ExpositionError)) throw error;
+        this.#pages[place] = undefined;
+        refused.push(place);
+      }
+    }
+    return { format: 'text', refused };
+  }
+
+  *#asText(page: PageIndex, of: PageOf): Steps<PageIndex> {
+    const body = yield* toText(page, this.#families);
+    return yield* this.#indexer(of, 'text', true).index(body);
   }
 
   /** The page without labels that stand in the way, and without names the reader cannot take. */
-  #cleared(page: PageIndex, of: PageOf): PageIndex {
+  *#cleared(page: PageIndex, of: PageOf): Steps<PageIndex> {
     const { escaping, labelConflict } = this.#options;
     if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
     const inTheWay = new Set(this.#inTheWay(of));
     const options = { families: this.#families, escaping, inTheWay, labelConflict };
-    return this.#indexer(of, page.grammar.format, true).index(rewritePage(page, options));
+    const body = yield* rewritePage(page, options);
+    return yield* this.#indexer(of, page.grammar.format, true).index(body);
   }
 
   /** Names of labels that are renamed or dropped. */

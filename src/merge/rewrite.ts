@@ -11,6 +11,9 @@ import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';
 
+/** What is rewritten at once. */
+const SLICE_LINES = 1024;
+
 export interface RewriteOptions {
   readonly families: FamilyTable;
   readonly escaping: Escaping;
@@ -19,13 +22,18 @@ export interface RewriteOptions {
   readonly labelConflict: LabelConflict;
 }
 
-/** Writes an indexed page anew; HELP, TYPE and UNIT lines come first. */
-export function rewritePage(page: PageIndex, options: RewriteOptions): Body {
+/** Writes an indexed page anew, in slices; HELP, TYPE and UNIT lines come first. */
+export function* rewritePage(
+  page: PageIndex,
+  options: RewriteOptions,
+): Generator<void, Body, void> {
   const { bytes, length } = page.body;
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const out = new PageBuilder(length + 1024);
   for (const line of page.metadata) out.write(metadataLine(line, page, options));
+  let lines = 0;
   for (const { from, to } of sampleLines(page)) {
+    if (++lines % SLICE_LINES === 0) yield;
     const seriesTo = scanner.scan(bytes, from);
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);

@@ -20,16 +20,23 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
+/** What is rewritten at once. */
+const SLICE_LINES = 1024;
+
 /**
+ * Works in slices, as `Indexer.index` does.
+ *
  * @param page - an indexed page of OpenMetrics
  * @throws {ExpositionError} at a timestamp that text cannot say: before 1970
  */
-export function toText(page: PageIndex, families: FamilyTable): Body {
+export function* toText(page: PageIndex, families: FamilyTable): Generator<void, Body, void> {
   const { bytes, length } = page.body;
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const created = new Set<string>();
   const samples = new PageBuilder(length + 1024);
+  let lines = 0;
   for (const { from } of sampleLines(page)) {
+    if (++lines % SLICE_LINES === 0) yield;
     const seriesTo = scanner.scan(bytes, from);
     const name = bytes.toString('utf8', scanner.nameFrom, scanner.nameTo);
     if (name.endsWith('_created')) created.add(name);

@@ -16,13 +16,13 @@ describe('merged pages', () => {
     const folder = new URL(`${name}/`, golden);
     const read = (file: string): Buffer => readFileSync(new URL(file, folder));
 
-    it(`golden: ${name}`, () => {
+    it(`golden: ${name}`, async () => {
       const inputs = readdirSync(folder).filter((file) => file.startsWith('in-'));
       const pages = inputs.sort().map((file) => {
         const format = file.endsWith('.om') ? 'openmetrics' : 'text';
         return { bytes: read(file), format } as const;
       });
-      const { page } = mergePages(pages, optionsOf(folder));
+      const { page } = await mergePages(pages, optionsOf(folder));
 
       assert.equal(page.toString(), read('out.txt').toString());
       if (existsSync(new URL('promfetcher.txt', folder))) {

@@ -38,7 +38,7 @@ describe('Indexer', () => {
 
 function accepts(indexer: Indexer, body: ReturnType<typeof toBody>): boolean {
   try {
-    indexer.index(body);
+    for (const _ of indexer.index(body));
     return true;
   } catch (error) {
     assert.ok(error instanceof ExpositionError);

@@ -8,11 +8,11 @@ import { seriesOf } from '../support/text-series.ts';
 const conflict = fc.constantFrom<LabelConflict>('exported', 'drop', 'honor');
 
 describe('Merge', () => {
-  it('gives the same bytes with and without the layout of earlier pages', () => {
-    fc.assert(
-      fc.property(appPages, conflict, (pages, labelConflict) => {
-        const learnt = mergePages(texts(pages), { labelConflict });
-        const walked = mergePages(texts(pages), { labelConflict, learn: false });
+  it('gives the same bytes with and without the layout of earlier pages', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
+        const learnt = await mergePages(texts(pages), { labelConflict });
+        const walked = await mergePages(texts(pages), { labelConflict, learn: false });
 
         assert.equal(learnt.page.toString(), walked.page.toString());
         assert.equal(learnt.conflicts, walked.conflicts);
@@ -21,17 +21,17 @@ describe('Merge', () => {
     );
   });
 
-  it('gives the same bytes in whatever order the pages arrive', () => {
+  it('gives the same bytes in whatever order the pages arrive', async () => {
     const shuffled = appPages.chain((pages) =>
       fc.tuple(
         fc.constant(pages),
         fc.shuffledSubarray([...pages.keys()], { minLength: pages.length }),
       ),
     );
-    fc.assert(
-      fc.property(shuffled, ([pages, order]) => {
-        const inOrder = mergePages(texts(pages));
-        const asTheyCome = mergePages(texts(pages), {}, { order });
+    await fc.assert(
+      fc.asyncProperty(shuffled, async ([pages, order]) => {
+        const inOrder = await mergePages(texts(pages));
+        const asTheyCome = await mergePages(texts(pages), {}, { order });
 
         assert.equal(asTheyCome.page.toString(), inOrder.page.toString());
       }),
@@ -39,11 +39,11 @@ describe('Merge', () => {
     );
   });
 
-  it('gives the same bytes through chunks of any size, shorter than a line too', () => {
-    fc.assert(
-      fc.property(appPages, fc.integer({ min: 1, max: 2000 }), (pages, chunkBytes) => {
-        const whole = mergePages(texts(pages));
-        const inPieces = mergePages(texts(pages), {}, { chunkBytes });
+  it('gives the same bytes through chunks of any size, shorter than a line too', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, fc.integer({ min: 1, max: 2000 }), async (pages, chunkBytes) => {
+        const whole = await mergePages(texts(pages));
+        const inPieces = await mergePages(texts(pages), {}, { chunkBytes });
 
         assert.equal(inPieces.page.toString(), whole.page.toString());
       }),
@@ -51,10 +51,10 @@ describe('Merge', () => {
     );
   });
 
-  it('holds the series of all pages, each with its labels, and nothing else', () => {
-    fc.assert(
-      fc.property(appPages, (pages) => {
-        const merged = mergePages(texts(pages));
+  it('holds the series of all pages, each with its labels, and nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, async (pages) => {
+        const merged = await mergePages(texts(pages));
 
         const wanted = pages.flatMap((page, index) => labelled(page, index));
         assert.deepEqual(withoutTypes(seriesOf(merged.page.toString())), wanted.sort());
@@ -63,12 +63,12 @@ describe('Merge', () => {
     );
   });
 
-  it('prints a page that it would take itself, and each family once', () => {
-    fc.assert(
-      fc.property(appPages, conflict, (pages, labelConflict) => {
-        const merged = mergePages(texts(pages), { labelConflict });
+  it('prints a page that it would take itself, and each family once', async () => {
+    await fc.assert(
+      fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
+        const merged = await mergePages(texts(pages), { labelConflict });
 
-        const again = mergePages([
+        const again = await mergePages([
           { bytes: merged.page, format: 'text', labels: [], of: 'promgate' },
         ]);
         assert.deepEqual(again.refused, []);
@@ -81,7 +81,7 @@ describe('Merge', () => {
     );
   });
 
-  it('loses an invalid page whole and no byte of another', () => {
+  it('loses an invalid page whole and no byte of another', async () => {
     const hostile = fc.constantFrom(
       'a',
       'a{',
@@ -91,11 +91,11 @@ describe('Merge', () => {
       '\u0000',
       'a 0x1',
     );
-    fc.assert(
-      fc.property(appPages, pageLines, hostile, fc.nat(25), (pages, lines, line, at) => {
+    await fc.assert(
+      fc.asyncProperty(appPages, pageLines, hostile, fc.nat(25), async (pages, lines, line, at) => {
         const bad = lines.toSpliced(at, 0, line).join('\n');
-        const alone = mergePages(texts(pages));
-        const beside = mergePages(texts([...pages, bad]));
+        const alone = await mergePages(texts(pages));
+        const beside = await mergePages(texts([...pages, bad]));
 
         assert.deepEqual(beside.refused, [pages.length]);
         assert.equal(beside.page.toString(), alone.page.toString());
@@ -104,10 +104,10 @@ describe('Merge', () => {
     );
   });
 
-  it('keeps guids and names of org, space and app from the app in every mode', () => {
+  it('keeps guids and names of org, space and app from the app in every mode', async () => {
     const forged = INSTANCE_LABELS.map((name) => `${name}="forged"`).join(',');
     for (const labelConflict of ['exported', 'drop', 'honor'] as const) {
-      const { page } = mergePages(texts([`a{${forged}} 1`]), { labelConflict });
+      const { page } = await mergePages(texts([`a{${forged}} 1`]), { labelConflict });
 
       for (const [name, value] of instanceLabels(0).slice(0, 6)) {
         assert.match(page.toString(), new RegExp(`[{,]${name}="${value}"`));
@@ -116,29 +116,29 @@ describe('Merge', () => {
     }
   });
 
-  it('prefixes a renamed label again when the name is taken', () => {
-    const { page } = mergePages(
+  it('prefixes a renamed label again when the name is taken', async () => {
+    const { page } = await mergePages(
       texts(['a{instance="1",exported_instance="2",exported_exported_instance="3"} 1']),
     );
 
     assert.match(page.toString(), /exported_exported_exported_instance="1"/);
   });
 
-  it('refuses a page with more families than any program has', () => {
+  it('refuses a page with more families than any program has', async () => {
     const many = Array.from({ length: 110_000 }, (_, n) => `m${n} 1`).join('\n');
     const alike = Array.from({ length: 300_000 }, (_, n) => `m${n % 2} 1`).join('\n');
 
-    assert.deepEqual(mergePages(texts([many, 'a 1', alike])).refused, [0, 2]);
+    assert.deepEqual((await mergePages(texts([many, 'a 1', alike]))).refused, [0, 2]);
   });
 
-  it('turns OpenMetrics into text beside text, and takes out what text cannot say', () => {
+  it('turns OpenMetrics into text beside text, and takes out what text cannot say', async () => {
     const pages: InputPage[] = [
       { bytes: Buffer.from('a -1 -1.5\n# EOF\n'), format: 'openmetrics' },
       { bytes: Buffer.from('a 2 1.5\n# EOF\n'), format: 'openmetrics' },
       { bytes: Buffer.from('a 3\n'), format: 'text' },
     ];
 
-    const merged = mergePages(pages, { preferOpenMetrics: true });
+    const merged = await mergePages(pages, { preferOpenMetrics: true });
 
     assert.equal(merged.format, 'text');
     assert.deepEqual(merged.refused, [0]);

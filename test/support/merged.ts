@@ -52,24 +52,25 @@ export function instanceLabels(index: number): readonly LabelPair[] {
  * @param order - the order in which the pages arrive; standard: their own
  * @param chunkBytes - the page is spliced through a chunk of this size
  */
-export function mergePages(
+export async function mergePages(
   pages: readonly InputPage[],
   options: Partial<MergeOptions> = {},
   { order, chunkBytes = 65_536 }: { order?: readonly number[]; chunkBytes?: number } = {},
-): Merged {
+): Promise<Merged> {
   const merge = new Merge({ ...STANDARD, ...options });
   const refused: number[] = [];
   let dropped = 0;
   for (const place of order ?? pages.keys()) {
     const { bytes, format, of = 'instance', labels = instanceLabels(place) } = pages[place]!;
     try {
-      dropped += merge.add({ place, of, bytes: Buffer.from(bytes), format, labels }).dropped;
+      dropped += (await merge.add({ place, of, bytes: Buffer.from(bytes), format, labels }))
+        .dropped;
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'ExpositionError') throw error;
       refused.push(place);
     }
   }
-  const settled = merge.settle();
+  const settled = await merge.settle();
   const plan = merge.plan(settled.format);
   const splicer = new Splicer(plan);
   const chunk = createChunk(chunkBytes);
