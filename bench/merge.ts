@@ -95,10 +95,21 @@ function indexedMerge(
     const families = new FamilyTable();
     const reserved = new LabelNames(INSTANCE_LABELS);
     const indexer = new Indexer({ families, grammar: TEXT, reserved, learn: way === 'memo' });
-    const sources = bodies.map((body, at) => ({ page: indexer.index(body), labels: labels[at]! }));
+    const sources = bodies.map((body, at) => ({
+      page: result(indexer.index(body)),
+      labels: labels[at]!,
+    }));
     const splicer = new Splicer(planSplice(sources, families, 'text'));
     return (chunk) => splicer.fill(chunk);
   };
+}
+
+/** Runs a work that is done in slices. */
+function result<T>(slices: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done) return value;
+  }
 }
 
 /** All at once; nothing is left to do but to hand over the chunks, which is not counted. */

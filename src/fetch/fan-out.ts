@@ -56,6 +56,7 @@ export class Scraper implements AsyncDisposable {
   /** What is in use now, for promgate's own metrics. */
   get load(): {
     readonly slots: number;
+    readonly waiting: number;
     readonly bytes: number;
     readonly busyConnections: number;
     readonly idleConnections: number;
@@ -63,6 +64,7 @@ export class Scraper implements AsyncDisposable {
     const { busy, idle } = this.#connections.sizes;
     return {
       slots: this.#pool.running,
+      waiting: this.#pool.waiting,
       bytes: this.#budget.usedBytes,
       busyConnections: busy,
       idleConnections: idle,

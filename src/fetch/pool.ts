@@ -99,6 +99,8 @@ export class SlotPool {
   readonly #ready = new LinkedList<Space>();
   readonly #addresses = new Map<string, Address>();
   #running = 0;
+  /** Slots asked for and not yet given back. */
+  #claimed = 0;
   #granting = false;
 
   constructor({ concurrency, perApp }: SlotPoolOptions) {
@@ -109,6 +111,11 @@ export class SlotPool {
   /** How many slots are taken. */
   get running(): number {
     return this.#running;
+  }
+
+  /** How many slots are wanted beside those taken. */
+  get waiting(): number {
+    return this.#claimed - this.#running;
   }
 
   /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
@@ -125,6 +132,7 @@ export class SlotPool {
   request(slot: Slot): void {
     const app = this.#app(slot.claim);
     slot.app = app;
+    this.#claimed++;
     app.members++;
     app.waiting.push(slot);
     this.#list(app);
@@ -143,6 +151,7 @@ export class SlotPool {
       this.#running--;
       this.#leaveAddress(slot.claim.address, outcome);
     }
+    this.#claimed--;
     app.members--;
     this.#list(app);
     if (app.members === 0) this.#forgetApp(app);

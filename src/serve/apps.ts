@@ -56,7 +56,7 @@ export function apps(options: AppsOptions): Handler {
     if (noEndpoint) {
       const metricPath = parseMetricPath(params.get('metric_path') ?? undefined);
       refuse(ctx, 406, noEndpointText(metricPath, noEndpoint));
-    } else await answer(ctx, merged);
+    } else await answer(ctx, merged, options);
   };
 }
 
@@ -67,7 +67,11 @@ export function oneInstance(options: AppsOptions): Handler {
     const [, guid = '', rawId = ''] = INSTANCE_PATH.exec(path)!;
     const selector = readSelector(ctx, guid, query);
     if (selector === undefined) return;
-    const id = decodeURIComponent(rawId); // the selector has refused broken escapes
+    const id = decoded(rawId);
+    if (id === undefined) {
+      refuse(ctx, 400, `400 Bad Request: a broken percent escape in "${rawId}"`);
+      return;
+    }
     const found = selectInstances(options.table, selector);
     const [instance, ...others] = findInstance(found, id);
     if (instance === undefined) {
@@ -84,8 +88,16 @@ export function oneInstance(options: AppsOptions): Handler {
     using merged = page;
     const { failure } = merged.outcomes[0]!; // one was asked
     if (failure) throw failureProblem(failure, instance.endpoint.address);
-    await answer(ctx, merged);
+    await answer(ctx, merged, options);
   };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // a URIError: the caller answers it
+  }
 }
 
 /** By process instance id, else by index. */
@@ -130,10 +142,10 @@ async function load(
   ctx.vary('Accept');
   ctx.vary('Accept-Encoding');
   if (ctx.method === 'HEAD') {
-    ctx.status = 200;
     ctx.set('Content-Type', negotiated.contentType.text);
-    ctx.body = null;
-    ctx.status = 200; // koa makes it 204 for an empty body
+    ctx.respond = false; // koa would take the type away with the body
+    ctx.res.statusCode = 200;
+    ctx.res.end();
     return undefined;
   }
   const timeoutMs = scrapeTimeoutMs(ctx.get(TIMEOUT_HEADER) || undefined, options);
@@ -202,11 +214,25 @@ function refuse(ctx: Context, status: number, text: string): void {
   ctx.body = text;
 }
 
-/** Streams the page, past koa: it is written as the reader takes it. */
-async function answer(ctx: Context, { plan }: AppPage): Promise<void> {
+/**
+ * Streams the page, past koa: it is written as the reader takes it.
+ *
+ * A reader that takes longer than the longest scrape has given up by its own clock; it must not
+ * keep the page's bytes from others.
+ */
+async function answer(
+  ctx: Context,
+  { plan }: AppPage,
+  { maxTimeoutMs }: AppsOptions,
+): Promise<void> {
   const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
   if (gzip) ctx.set('Content-Encoding', 'gzip');
   ctx.respond = false;
   ctx.res.statusCode = 200;
-  await writePlan(plan, ctx.res, { gzip });
+  const tooSlow = setTimeout(() => ctx.res.destroy(), maxTimeoutMs);
+  try {
+    await writePlan(plan, ctx.res, { gzip });
+  } finally {
+    clearTimeout(tooSlow);
+  }
 }

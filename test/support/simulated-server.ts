@@ -17,7 +17,7 @@ export interface SeenRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-interface Exchange {
+export interface Exchange {
   readonly request: SeenRequest;
   readonly socket: net.Socket;
   /** Aborts when the connection is gone. */
