@@ -1,5 +1,5 @@
 /**
- * Endpoints as sources tell them, in gorouter's JSON.
+ * Endpoints as JSON: read from what sources tell, printed as gorouter prints them.
  *
  * Sources are believed in what they say, not in its form: every field is checked here, once.
  * @see gorouter route/pool.go, Endpoint.MarshalJSON
@@ -158,4 +158,24 @@ function sameTags(a: Endpoint['tags'], b: Endpoint['tags']): boolean {
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
   return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
+}
+
+/** An endpoint with gorouter's names; what gorouter leaves out when it is empty is left out. */
+export function endpointJson(endpoint: Endpoint): JsonObject {
+  return {
+    address: endpoint.address,
+    availability_zone: endpoint.availabilityZone,
+    protocol: endpoint.protocol,
+    tls: endpoint.tls,
+    ttl: endpoint.ttlSeconds,
+    ...optional('route_service_url', endpoint.routeServiceUrl),
+    tags: endpoint.tags,
+    ...optional('isolation_segment', endpoint.isolationSegment),
+    ...optional('private_instance_id', endpoint.privateInstanceId),
+    ...optional('server_cert_domain_san', endpoint.serverCertDomainSan),
+  };
+}
+
+function optional(key: string, value: string): JsonObject {
+  return value === '' ? {} : { [key]: value };
 }

@@ -6,7 +6,7 @@
  * contract); `select.ts` and `GET /routes` read it. Every index is kept on each change, so that
  * reading costs no more than what it returns.
  */
-import { sameEndpoint, sameIdentity } from './endpoint.ts';
+import { endpointJson, sameEndpoint, sameIdentity } from './endpoint.ts';
 import { type Endpoint, type Instance, toInstance } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import type { Refusal } from './refusal.ts';
@@ -231,6 +231,16 @@ export class RouteTable {
     }
     return true;
   }
+}
+
+/** Prints a table as gorouter's `/routes` does, in pieces of about one route each. */
+export function* printRoutes(table: Pick<RouteTable, 'routes'>): Generator<string> {
+  let separator = '{';
+  for (const [route, endpoints] of table.routes()) {
+    yield `${separator}${JSON.stringify(route)}:${JSON.stringify(endpoints.map(endpointJson))}`;
+    separator = ',';
+  }
+  yield separator === '{' ? '{}' : '}';
 }
 
 function instances(slots: Iterable<Slot> | undefined): Instance[] {

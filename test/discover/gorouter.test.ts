@@ -18,7 +18,7 @@ import {
 import { eventually } from '../support/eventually.ts';
 import { halved, routesJson } from '../support/foundation.ts';
 import * as simulated from '../support/gorouter.ts';
-import type { Answer } from '../support/simulated-server.ts';
+import type { Answer, Exchange } from '../support/simulated-server.ts';
 import { app, listing } from './endpoints.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type Seen, seen } from './seen.ts';
@@ -282,7 +282,7 @@ describe('startGorouter', () => {
   });
 });
 
-function brokenGzip({ socket }: Parameters<Answer>[0]): void {
+function brokenGzip({ socket }: Exchange): void {
   const body = gzipSync('{}').subarray(0, 12);
   socket.write(
     `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`,

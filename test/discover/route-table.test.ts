@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Endpoint, Instance } from '../../src/discover/instance.ts';
-import { RouteTable } from '../../src/discover/route-table.ts';
-import { appGuid } from '../support/foundation.ts';
+import { printRoutes, RouteTable } from '../../src/discover/route-table.ts';
+import { appGuid, routesJson } from '../support/foundation.ts';
 import { addressesOf, app, endpoints, listing, putApps, tableOf } from './endpoints.ts';
 
 describe('RouteTable', () => {
@@ -157,6 +157,14 @@ describe('RouteTable', () => {
     assert.equal(layer.put('r', { ...a, availabilityZone: 'z9' }), undefined);
     layer.remove('r', a.address);
     assert.equal(layer.put('r', c), undefined);
+  });
+
+  it('is printed as gorouter prints it', () => {
+    const apps = [app('shop', ['10.0.0.1:1', '10.0.0.2:1'], { tls: true }), app('x', ['[::1]:1'])];
+    const json = [...printRoutes(tableOf(apps))].join('');
+
+    assert.deepEqual(JSON.parse(json), routesJson(apps));
+    assert.equal([...printRoutes(new RouteTable())].join(''), '{}');
   });
 
   it('keeps every index as its routes say, whatever is put and removed', () => {
