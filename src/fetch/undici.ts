@@ -193,8 +193,8 @@ class Connection implements Linked<Connection> {
   readonly client: Client;
   /** How many sockets were opened: whether a GET got a new one. */
   opened = 0;
-  /** The socket broke, rather than closed: a body that ends with it has not been told to end. */
-  broken = false;
+  /** What broke the socket: a body that ends with it has not been told to end. */
+  brokenBy: Error | undefined;
   #socket: Socket | undefined;
   #context: unknown;
   readonly #settings: Settings;
@@ -222,7 +222,7 @@ class Connection implements Linked<Connection> {
 
   /** TLS settings have changed since it was opened. */
   get outdated(): boolean {
-    return this.target.tls && this.#context !== this.#settings.trust[this.target.trust].latest;
+    return this.target.tls && this.#context !== this.#settings.trust[this.target.trust].latest();
   }
 
   fits(target: ScrapeTarget): boolean {
@@ -250,7 +250,7 @@ class Connection implements Linked<Connection> {
     }
     this.#context = context;
     this.opened++;
-    this.broken = false;
+    this.brokenBy = undefined;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
     const options = {
       address,
@@ -262,8 +262,8 @@ class Connection implements Linked<Connection> {
         callback(error ?? new ConnectError('aborted', address), null);
         return;
       }
-      socket.once('error', () => {
-        this.broken = true;
+      socket.once('error', (cause) => {
+        this.brokenBy = cause;
       });
       callback(null, http2 && !tls ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
     });
@@ -352,7 +352,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#done) return;
-    if (this.#connection.broken) {
+    if (this.#connection.brokenBy) {
       this.#fail('truncated');
       return;
     }
@@ -364,8 +364,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
-    if (idled && !this.#heard && !this.#retried) this.#retry();
-    else this.#fail(failureOf(error, this.#started), error instanceof ConnectError && error.hung);
+    if (idled && !this.#heard && !this.#retried) {
+      this.#retry();
+      return;
+    }
+    // A refusal by TLS 1.3 comes late, and undici forgets it when the connection closes after it.
+    const cause = error instanceof errors.SocketError ? this.#connection.brokenBy : undefined;
+    const hung = error instanceof ConnectError && error.hung;
+    this.#fail(failureOf(cause ?? error, this.#started), hung);
   }
 
   #send(): void {
