@@ -127,7 +127,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     help: 'Last time that routes have been read, in seconds ago.',
     registers,
     collect() {
-      if (routesReadAt === undefined) this.reset();
+      if (routesReadAt === undefined) this.remove();
       else this.set(Math.max(0, now() - routesReadAt));
     },
   });
