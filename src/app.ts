@@ -2,7 +2,7 @@
  * Builds and connects all parts from a configuration: the composition root.
  */
 import type { RequestListener } from 'node:http';
-import type { Config } from './config.ts';
+import { type Config, configWarnings } from './config.ts';
 import { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
@@ -86,6 +86,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const health = await listenForHealth(config, readiness);
   if (health) parts.use(health);
   await metrics.load();
+  for (const warning of configWarnings(config)) log.warn(warning);
   log.info('promgate listens', { url: server.url, version: VERSION });
   const stop = parts.move();
   return {

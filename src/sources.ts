@@ -52,10 +52,6 @@ export function startSources(options: SourcesOptions, parts: AsyncDisposableStac
       const dial = dialTls(() => trust.context());
       return startNats({ ...nats, tls, dial }, table, observers);
     });
-  if (all.length === 0)
-    options.log.warn(
-      'no route source is configured: set routes.gorouter, routes.nats or routes.file',
-    );
   return { all, nats: natsSource };
 }
 

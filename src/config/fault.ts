@@ -35,8 +35,9 @@ export function faultLines(
   }
   const setting = settingAt(schema, path);
   const { json } = originOf(layers, path);
-  const said =
-    valueAt(values, path) ?? (setting?.required === false ? setting.standard : undefined);
+  const given = valueAt(values, path);
+  const standard = setting?.required === false ? setting.standard : undefined;
+  const said = given === undefined ? standard : given;
   const hint = json && typeof said === 'string' && setting?.kind !== 'value' ? ', as JSON' : '';
   const name = path.length === 0 ? 'the configuration' : keyName(path);
   const what =

@@ -27,7 +27,7 @@ export async function parseConfigFile(name: string, text: string): Promise<Readi
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${name}:${lineCounter.linePos(offset).line || 1}`;
   try {
-    const document = parseDocument(text, { lineCounter, prettyErrors: false });
+    const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
     const faults = [...document.errors, ...document.warnings]
       .slice(0, MAX_FAULTS)
       .map(({ pos, message }) => `${lineOf(pos[0])}: is not valid YAML: ${oneLine(message)}`);

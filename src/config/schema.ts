@@ -114,7 +114,8 @@ const listen = section(
   [
     {
       key: 'health_port',
-      holds: ({ port, health_port }) => port === 0 || health_port !== port,
+      holds: ({ port, health_port }) =>
+        typeof port !== 'number' || port === 0 || health_port !== port,
       otherwise: 'must be another port than listen.port',
     },
   ],

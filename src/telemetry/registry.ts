@@ -5,12 +5,65 @@
  * working. Whatever belongs to an app lives in `app-metrics.ts`, and goes away with the app.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { AppMetrics } from './app-metrics.ts';
-import type { Metrics, MetricsOptions } from './metrics.ts';
+import { AppMetrics, type AppScrape } from './app-metrics.ts';
 
 /** Seconds: from an instance next door to the longest deadline. */
 const FETCH_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const HTTP_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Looked up when the metrics are read, so that nothing has to be pushed here. */
+export interface Levels {
+  readonly table: { readonly routes: number; readonly endpoints: number; readonly apps: number };
+  readonly pool: {
+    readonly used: number;
+    readonly limit: number;
+    readonly waiting: number;
+    readonly bytesInFlight: number;
+    readonly bytesLimit: number;
+  };
+}
+
+export interface MetricsOptions<F extends string> {
+  readonly version: string;
+  /** The closed set of reasons why an instance gave no page. */
+  readonly failures: readonly F[];
+  readonly levels: () => Levels;
+  /** Whether an app is in the route table: others get no series. */
+  readonly knowsApp: (appId: string) => boolean;
+  /** Seconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface RequestEnd {
+  /** The name of the handler: one of a closed set. */
+  readonly handler: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+/** What the rest of the program reports; `src/app.ts` connects it to the stages' observers. */
+export interface Metrics<F extends string> {
+  /** An app was asked: one entry per instance. */
+  readonly appScraped: (scrape: AppScrape<F>) => void;
+  /** An external exporter was asked. */
+  readonly exporterAsked: (seconds: number, failure?: F) => void;
+  /** The app left the route table: its series go. */
+  readonly forgetApp: (appId: string) => void;
+  readonly typeConflicts: (count: number) => void;
+  readonly reservedSamplesDropped: (count: number) => void;
+  /** A source gave a whole table, or a message that was understood. */
+  readonly routesRead: (source: string) => void;
+  /** A poll failed. */
+  readonly routesFailed: (source: string) => void;
+  readonly malformedRouteMessage: (source: string) => void;
+  readonly requestBegan: () => void;
+  readonly requestEnded: (request: RequestEnd) => void;
+  /** A connection that did not speak HTTP, was too slow, or broke off. */
+  readonly clientError: (reason: string) => void;
+  readonly logLineDropped: () => void;
+  /** The page in text format 0.0.4. */
+  readonly print: () => Promise<string>;
+}
 
 /** Makes all metrics, and keeps what is told to them. */
 export function createRegistry<F extends string>(options: MetricsOptions<F>): Metrics<F> {
@@ -74,7 +127,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     help: 'Last time that routes have been read, in seconds ago.',
     registers,
     collect() {
-      if (routesReadAt === undefined) this.reset();
+      if (routesReadAt === undefined) this.remove();
       else this.set(Math.max(0, now() - routesReadAt));
     },
   });

@@ -1,0 +1,89 @@
+/**
+ * The reference of the configuration, as Markdown: `docs/configuration.md` is this text.
+ */
+import type { z } from 'zod';
+import { schema } from './schema.ts';
+import { type Setting, settingOf } from './setting.ts';
+import { variableName } from './text.ts';
+
+const INTRODUCTION = `# Configuration
+
+<!-- Printed from src/config/schema.ts: PROMGATE_UPDATE_DOCS=1 npx mocha test/config/reference.test.ts -->
+
+Every key is optional unless it says otherwise. A value is taken from the first of these that has it:
+
+1. the command line: \`--set scrape.timeout=10s\`, \`--port 8080\`
+2. the environment: the variable beside the key; \`PORT\` is \`listen.port\`. Lists are JSON, lists of
+   texts may also be separated by commas
+3. \`VCAP_SERVICES\`: the credentials of user-provided services that are named or tagged \`promgate\`,
+   nested as in the file
+4. the YAML file that \`--config\` or \`PROMGATE_CONFIG\` names
+
+Unknown keys and ill-formed values are refused, all of them at once. \`promgate check\` prints what takes
+effect. Durations are written \`500ms\`, \`15s\`, \`10m\` or \`1h30m\`; sizes \`64KB\` (1000s) or \`16MiB\`
+(1024s).
+`;
+
+export function configurationReference(): string {
+  const root = settingOf(schema);
+  const sections = root.kind === 'section' ? Object.entries(root.fields) : [];
+  return [INTRODUCTION, ...sections.map(([key, field]) => printSection(key, field))].join('\n');
+}
+
+function printSection(name: string, field: z.ZodType): string {
+  const setting = settingOf(field);
+  const lines = [`## \`${name}\``, '', setting.description];
+  if (setting.kind === 'list') lines[2] += ` Variable \`${variableName([name])}\`.`;
+  lines.push('', '| key | value | standard | what it does |', '|---|---|---|---|');
+  return [...lines, ...rows(field, [name], false), ''].join('\n');
+}
+
+/** @param inList - inside a list there is no variable for a single key */
+function rows(field: z.ZodType, path: readonly string[], inList: boolean): string[] {
+  const setting = settingOf(field);
+  const inner = path.length > 1 ? [row(setting, path, inList)] : [];
+  if (setting.kind === 'section') {
+    const fields = Object.entries(setting.fields);
+    const own = path.length > 1 && !setting.required ? inner : [];
+    return [...own, ...fields.flatMap(([key, child]) => rows(child, [...path, key], inList))];
+  }
+  if (setting.kind !== 'list' || settingOf(setting.item).kind !== 'section') return inner;
+  const item = settingOf(setting.item);
+  const fields = item.kind === 'section' ? Object.entries(item.fields) : [];
+  const [last = '', before] = [path.at(-1), path.slice(0, -1)];
+  const items = [...before, `${last}[]`];
+  return [...inner, ...fields.flatMap(([key, child]) => rows(child, [...items, key], true))];
+}
+
+function row(setting: Setting, path: readonly string[], inList: boolean): string {
+  const key = path.slice(1).join('.');
+  const variable = inList || setting.kind === 'section' ? '' : `<br>\`${variableName(path)}\``;
+  const secret = setting.kind === 'value' && setting.secret ? ', secret' : '';
+  const cells = [
+    `\`${key}\`${variable}`,
+    `${allowedValues(setting)}${secret}`,
+    standardValue(setting),
+    setting.description,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function allowedValues(setting: Setting): string {
+  switch (setting.kind) {
+    case 'value':
+      return setting.allowed;
+    case 'map':
+      return `lists of texts by name; each ${setting.allowed}`;
+    case 'section':
+      return 'a mapping';
+    case 'list': {
+      const item = settingOf(setting.item);
+      return item.kind === 'value' ? `a list, each ${item.allowed}` : 'a list of mappings';
+    }
+  }
+}
+
+function standardValue({ standard, required }: Setting): string {
+  if (standard !== undefined) return `\`${JSON.stringify(standard).replaceAll('"', '')}\``;
+  return required ? 'must be given' : 'none';
+}

@@ -1,0 +1,729 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import {
+  ConfigError,
+  type ConfigSources,
+  configWarnings,
+  describeConfig,
+  readConfig,
+} from '../src/config.ts';
+import { CertificateFolder } from './serve/openssl.ts';
+
+const MEMORY = { memoryBytes: 2 ** 30 };
+
+class TextFile implements AsyncDisposable {
+  readonly name: string;
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.name = path.join(folder, 'promgate.yml');
+  }
+
+  static async with(content: string | Uint8Array): Promise<TextFile> {
+    const file = new TextFile(await mkdtemp(path.join(tmpdir(), 'promgate-config-')));
+    await writeFile(file.name, content);
+    return file;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+/** @returns the faults, with the file's name shortened to `yml` */
+async function faultsOf(sources: Omit<ConfigSources, 'memoryBytes'>): Promise<readonly string[]> {
+  try {
+    await readConfig({ ...MEMORY, ...sources });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.faults.map((fault) => fault.replaceAll(sources.file ?? '\0', 'yml'));
+  }
+  return [];
+}
+
+async function faultsOfYaml(yaml: string | Uint8Array): Promise<readonly string[]> {
+  await using file = await TextFile.with(yaml);
+  return await faultsOf({ file: file.name });
+}
+
+describe('readConfig', () => {
+  it('takes standard values that work on a laptop', async () => {
+    const config = await readConfig(MEMORY);
+
+    assert.deepEqual(config.listen, {
+      host: '0.0.0.0',
+      port: 8085,
+      tls: undefined,
+      healthPort: undefined,
+      maxConnections: 4096,
+    });
+    assert.equal(config.scrape.timeoutMs, 30_000);
+    assert.equal(config.scrape.maxTimeoutMs, 60_000);
+    assert.equal(config.scrape.concurrency, 512);
+    assert.equal(config.scrape.perApp, 128);
+    assert.equal(config.scrape.maxBodyBytes, 16 * 2 ** 20);
+    assert.equal(config.scrape.maxBytes, 2 ** 28, 'a quarter of the memory limit');
+    assert.equal(config.drain.waitMs, 2000);
+    assert.equal(config.auth.mode, 'open');
+    assert.equal(config.cache.mode, 'live');
+  });
+
+  it('gives a small machine room for one page at least', async () => {
+    const { scrape } = await readConfig({ memoryBytes: 2 ** 24 });
+    assert.equal(scrape.maxBytes, scrape.maxBodyBytes);
+  });
+
+  it('is frozen through and through', async () => {
+    const config = await readConfig({
+      ...MEMORY,
+      values: { routes: { nats: { servers: ['nats://127.0.0.1:4222'] } } },
+    });
+    const isFrozen = (value: unknown): boolean =>
+      typeof value !== 'object' ||
+      value === null ||
+      (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+    assert.ok(isFrozen(config));
+  });
+
+  it('reads every kind of key from a file', async () => {
+    await using file = await TextFile.with(`
+listen: { host: 127.0.0.1, port: 0, health_port: 8080 }
+routes:
+  gorouter:
+    - { url: "http://127.0.0.1:8082/routes", username: router-status, password: "p: w", interval: 10s }
+    - { url: "https://10.0.0.2:8443/routes", max_body: 1MiB }
+  nats: { servers: ["nats://10.0.0.1:4222", "tls://10.0.0.2:4222"], register_interval: 5s, greet: true }
+  file: ./routes.json
+  require_tls: true
+scrape: { timeout: 10s, max_timeout: 1m30s, max_bytes: 64MiB, label_conflict: honor, export_job: false, loop_id: east }
+external_exporters:
+  - { host: "10.0.0.3:9100", params: { app: ["{{.AppID}}", "{{ .AppName }}-x"] } }
+  - { name: b, host: exporter.example.com, scheme: https, metrics_path: /probe?module=http }
+auth: { mode: basic, operators: [{ username: ops, password: s3cret }] }
+log: { level: debug }
+drain: { wait: 15s }
+sd: { address: "promgate.example.com:443", scheme: https }
+`);
+
+    const config = await readConfig({ ...MEMORY, file: file.name });
+
+    assert.deepEqual(config.routes, {
+      gorouter: [
+        {
+          url: 'http://127.0.0.1:8082/routes',
+          username: 'router-status',
+          password: 'p: w',
+          intervalMs: 10_000,
+          maxBodyBytes: 2 ** 28,
+          tls: undefined,
+        },
+        {
+          url: 'https://10.0.0.2:8443/routes',
+          username: undefined,
+          password: undefined,
+          intervalMs: 15_000,
+          maxBodyBytes: 2 ** 20,
+          tls: undefined,
+        },
+      ],
+      nats: {
+        servers: ['nats://10.0.0.1:4222', 'tls://10.0.0.2:4222'],
+        username: undefined,
+        password: undefined,
+        tls: undefined,
+        registerIntervalMs: 5000,
+        greet: true,
+      },
+      file: './routes.json',
+      requireTls: true,
+    });
+    assert.equal(config.scrape.maxTimeoutMs, 90_000);
+    assert.equal(config.scrape.labelConflict, 'honor');
+    assert.equal(config.scrape.exportJob, false);
+    assert.equal(config.scrape.loopId, 'east');
+    assert.deepEqual(config.externalExporters, [
+      {
+        name: '10.0.0.3:9100/metrics',
+        host: '10.0.0.3:9100',
+        metricsPath: '/metrics',
+        scheme: 'http',
+        params: { app: ['{{.AppID}}', '{{ .AppName }}-x'] },
+      },
+      {
+        name: 'b',
+        host: 'exporter.example.com',
+        metricsPath: '/probe?module=http',
+        scheme: 'https',
+        params: {},
+      },
+    ]);
+    assert.deepEqual(config.auth.operators, [{ username: 'ops', password: 's3cret' }]);
+    assert.deepEqual(config.sd, { address: 'promgate.example.com:443', scheme: 'https' });
+  });
+
+  it('takes an empty file, and sections with all their keys commented out', async () => {
+    assert.deepEqual(await faultsOfYaml(''), []);
+    assert.deepEqual(await faultsOfYaml('listen:\n  # port: 1\nscrape:\n'), []);
+  });
+
+  it('prefers the command line to the environment, VCAP_SERVICES and the file', async () => {
+    await using file = await TextFile.with(
+      'scrape: { timeout: 1s, per_app: 1, concurrency: 1, max_timeout: 50s }',
+    );
+    const services = {
+      'user-provided': [
+        {
+          name: 'promgate',
+          credentials: { scrape: { timeout: '2s', per_app: 2, concurrency: '2' } },
+        },
+      ],
+    };
+
+    const { scrape } = await readConfig({
+      ...MEMORY,
+      file: file.name,
+      environment: {
+        VCAP_SERVICES: JSON.stringify(services),
+        PROMGATE_SCRAPE_TIMEOUT: '3s',
+        PROMGATE_SCRAPE_PER_APP: '3',
+      },
+      flags: [{ key: 'scrape.timeout', text: '4s', name: '--set scrape.timeout' }],
+    });
+
+    assert.equal(scrape.timeoutMs, 4000, 'command line');
+    assert.equal(scrape.perApp, 3, 'environment');
+    assert.equal(scrape.concurrency, 2, 'VCAP_SERVICES');
+    assert.equal(scrape.maxTimeoutMs, 50_000, 'file');
+  });
+
+  it("takes Cloud Foundry's PORT, and PROMGATE_LISTEN_PORT over it", async () => {
+    const port = async (environment: Record<string, string>) =>
+      (await readConfig({ ...MEMORY, environment })).listen.port;
+    assert.equal(await port({ PORT: '8080' }), 8080);
+    assert.equal(await port({ PORT: '8080', PROMGATE_LISTEN_PORT: '8081' }), 8081);
+  });
+
+  it('reads lists of the environment as JSON or separated by commas', async () => {
+    const { routes, auth } = await readConfig({
+      ...MEMORY,
+      environment: {
+        PROMGATE_ROUTES_NATS_SERVERS: 'nats://a:4222, nats://b:4222',
+        PROMGATE_ROUTES_GOROUTER: '[{"url":"http://127.0.0.1/routes","interval":"5s"}]',
+        PROMGATE_ROUTES_REQUIRE_TLS: 'true',
+        PROMGATE_AUTH_MODE: 'basic',
+        PROMGATE_AUTH_OPERATORS: '[{"username":"a","password":"b"}]',
+      },
+    });
+
+    assert.deepEqual(routes.nats?.servers, ['nats://a:4222', 'nats://b:4222']);
+    assert.equal(routes.gorouter[0]?.intervalMs, 5000);
+    assert.equal(routes.requireTls, true);
+    assert.deepEqual(auth.operators, [{ username: 'a', password: 'b' }]);
+  });
+
+  it('reads credentials of services that are named or tagged promgate, of no other', async () => {
+    const services = {
+      'user-provided': [
+        { name: 'metrics-config', tags: ['promgate'], credentials: { drain: '{"wait":"5s"}' } },
+        { name: 'promgate', credentials: { log: { level: 'debug' } } },
+        { name: 'other', credentials: { log: { level: 'error' } } },
+      ],
+      p2: [{ name: 'db', tags: null, credentials: null }],
+    };
+    const environment = { VCAP_SERVICES: JSON.stringify(services) };
+
+    const { drain, log } = await readConfig({ ...MEMORY, environment });
+
+    assert.equal(drain.waitMs, 5000);
+    assert.equal(log.level, 'debug');
+  });
+
+  it('names the loop guard after the CF app, so that its replicas share it', async () => {
+    const loopId = async (environment: Record<string, string>) =>
+      (await readConfig({ ...MEMORY, environment })).scrape.loopId;
+    assert.equal(await loopId({}), 'promgate');
+    assert.equal(await loopId({ VCAP_APPLICATION: '{"application_id":"4f-2"}' }), '4f-2');
+    assert.equal(await loopId({ VCAP_APPLICATION: 'not JSON' }), 'promgate');
+  });
+
+  it('leaves variables alone that Kubernetes and the tests set', async () => {
+    const environment = {
+      PROMGATE_CONFIG: 'x',
+      PROMGATE_PORT: 'tcp://10.0.0.1:80',
+      PROMGATE_PORT_80_TCP_ADDR: '10.0.0.1',
+      PROMGATE_SERVICE_HOST: '10.0.0.1',
+      PROMGATE_SERVICE_PORT_HTTP: '80',
+      PROMGATE_REQUIRE_SERVICES: '1',
+    };
+    assert.deepEqual(await faultsOf({ environment }), []);
+  });
+});
+
+const DURATION = 'must be a duration such as 500ms, 15s, 10m or 1h30m,';
+const SIZE = 'must be a size such as 64KB, 16MiB or 1GiB,';
+const CLIENT = 'without user name and password in it';
+
+/** One wrong configuration file, and the one line it is refused with. */
+const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
+  ['listen: 8085', 'yml:1: listen is 8085, but must be a mapping'],
+  ['listen: secret', 'yml:1: listen is a text, but must be a mapping'],
+  ['listen: { host: "a b" }', 'yml:1: listen.host is "a b", but must be a host name or IP address'],
+  [
+    'listen: { port: 65536 }',
+    'yml:1: listen.port is 65536, but must be a whole number from 0 to 65535',
+  ],
+  [
+    'listen: { port: "80" }',
+    'yml:1: listen.port is "80", but must be a whole number from 0 to 65535',
+  ],
+  [
+    'listen: { port: 80.5 }',
+    'yml:1: listen.port is 80.5, but must be a whole number from 0 to 65535',
+  ],
+  ['listen: { port: }', 'yml:1: listen.port is empty, but must be a whole number from 0 to 65535'],
+  [
+    'listen: { port: [80] }',
+    'yml:1: listen.port is a list, but must be a whole number from 0 to 65535',
+  ],
+  [
+    'listen:\n  port: 80\n  health_port: 80',
+    'yml:3: listen.health_port is 80, but must be another port than listen.port',
+  ],
+  [
+    'listen: { max_connections: 0 }',
+    'yml:1: listen.max_connections is 0, but must be a whole number from 1 to 1000000',
+  ],
+  [
+    'listen: { tls: { cert: /no/such, key: /no/such } }',
+    'yml:1: listen.tls.cert is "/no/such", but must be the path of a PEM file with a certificate: there is no such file',
+  ],
+  [
+    'listen: { tls: { client_ca: /etc/hostname } }',
+    'yml:1: listen.tls.cert is missing; it must be the path of a PEM file with a certificate',
+  ],
+  ['routes: { gorouter: "http://x" }', 'yml:1: routes.gorouter is a text, but must be a list'],
+  [
+    'routes: { gorouter: [{}] }',
+    `yml:1: routes.gorouter[0].url is missing; it must be a URL that begins with http:// or https://, ${CLIENT}`,
+  ],
+  [
+    'routes: { gorouter: [{ url: "http://u:p@h/routes" }] }',
+    `yml:1: routes.gorouter[0].url is "http://********@h/routes", but must be a URL that begins with http:// or https://, ${CLIENT}`,
+  ],
+  [
+    'routes: { gorouter: [{ url: "ftp://h" }] }',
+    `yml:1: routes.gorouter[0].url is "ftp://h", but must be a URL that begins with http:// or https://, ${CLIENT}`,
+  ],
+  [
+    'routes: { gorouter: [{ url: "http://h", username: a }] }',
+    'yml:1: routes.gorouter[0].password is missing; it must be set, since username is',
+  ],
+  [
+    'routes: { gorouter: [{ url: "http://h", username: "a:b", password: c }] }',
+    'yml:1: routes.gorouter[0].username is "a:b", but must be a text without colons and control characters',
+  ],
+  [
+    'routes: { gorouter: [{ url: "http://h", interval: 1ms }] }',
+    `yml:1: routes.gorouter[0].interval is "1ms", but ${DURATION} from 1s to 1h`,
+  ],
+  [
+    'routes: { gorouter: [{ url: "http://h", max_body: 1B }] }',
+    `yml:1: routes.gorouter[0].max_body is "1B", but ${SIZE} from 1KiB to 1GiB`,
+  ],
+  ['routes: { nats: {} }', 'yml:1: routes.nats.servers is missing; it must be a list'],
+  [
+    'routes: { nats: { servers: [] } }',
+    'yml:1: routes.nats.servers is an empty list, but must be a list of at least one server',
+  ],
+  [
+    'routes: { nats: { servers: ["10.0.0.1:4222"] } }',
+    `yml:1: routes.nats.servers[0] is "10.0.0.1:4222", but must be a URL that begins with nats:// or tls://, ${CLIENT}`,
+  ],
+  [
+    'routes: { nats: { servers: ["nats://h"], password: [1] , username: x} }',
+    'yml:1: routes.nats.password is ********, but must be a text without control characters, at most 1024 long',
+  ],
+  [
+    'routes: { nats: { servers: ["nats://h"], greet: yes } }',
+    'yml:1: routes.nats.greet is "yes", but must be true or false',
+  ],
+  [
+    'routes: { nats: { servers: ["nats://h"], tls: { key: /k } } }',
+    'yml:1: routes.nats.tls.cert is missing; it must be set, since key is',
+  ],
+  [
+    'routes: { nats: { servers: ["nats://h"], register_interval: 20 } }',
+    `yml:1: routes.nats.register_interval is 20, but ${DURATION} from 100ms to 1h`,
+  ],
+  ['routes: { file: "" }', 'yml:1: routes.file is "", but must be the path of a file'],
+  ['routes: { require_tls: 1 }', 'yml:1: routes.require_tls is 1, but must be true or false'],
+  [
+    'scrape:\n\n  timeout: soon',
+    `yml:3: scrape.timeout is "soon", but ${DURATION} from 100ms to 1h`,
+  ],
+  [
+    'scrape: { timeout: 99s }',
+    'yml:1: scrape.timeout is "99s", but must be at most scrape.max_timeout',
+  ],
+  [
+    'scrape: { max_timeout: 10s }',
+    'yml:1: scrape.timeout is "30s", but must be at most scrape.max_timeout',
+  ],
+  [
+    'scrape: { concurrency: 0 }',
+    'yml:1: scrape.concurrency is 0, but must be a whole number from 1 to 65535',
+  ],
+  [
+    'scrape: { per_app: many }',
+    'yml:1: scrape.per_app is "many", but must be a whole number from 1 to 65535',
+  ],
+  ['scrape: { max_body: 16M }', `yml:1: scrape.max_body is "16M", but ${SIZE} from 1KiB to 1GiB`],
+  [
+    'scrape: { max_bytes: 1MiB }',
+    'yml:1: scrape.max_bytes is "1MiB", but must be at least scrape.max_body',
+  ],
+  [
+    'scrape: { label_conflict: honour }',
+    'yml:1: scrape.label_conflict is "honour", but must be one of exported, drop, honor',
+  ],
+  [
+    'scrape: { export_job: "true" }',
+    'yml:1: scrape.export_job is "true", but must be true or false',
+  ],
+  [
+    'scrape: { loop_id: "a b" }',
+    'yml:1: scrape.loop_id is "a b", but must be letters, digits, dots, dashes and underscores, at most 64',
+  ],
+  [
+    'external_exporters: [{ name: x }]',
+    'yml:1: external_exporters[0].host is missing; it must be a host or host:port',
+  ],
+  [
+    'external_exporters: [{ host: h, scheme: ftp }]',
+    'yml:1: external_exporters[0].scheme is "ftp", but must be one of http, https',
+  ],
+  [
+    'external_exporters: [{ host: h, metrics_path: //h }]',
+    'yml:1: external_exporters[0].metrics_path is "//h", but must be a path that begins with one /, of ASCII without blanks, # and backslashes',
+  ],
+  [
+    'external_exporters: [{ host: h, params: { a: b } }]',
+    'yml:1: external_exporters[0].params.a is a text, but must be a list of texts',
+  ],
+  [
+    'external_exporters: [{ host: h }, { host: h }]',
+    'yml:1: external_exporters is a list, but must be a list in which every name occurs once',
+  ],
+  [
+    'auth: { mode: token }',
+    'yml:1: auth.mode is "token", but must be one of open, basic (token: not in this version)',
+  ],
+  [
+    'auth: { mode: none }',
+    'yml:1: auth.mode is "none", but must be one of open, basic (token: not in this version)',
+  ],
+  [
+    'auth: { mode: basic }',
+    'yml:1: auth.operators is an empty list, but must name at least one operator, since auth.mode is basic',
+  ],
+  [
+    'auth: { operators: [{ username: a, password: b }] }',
+    'yml:1: auth.operators is a list, but must be empty while auth.mode is open, which asks nobody for a password',
+  ],
+  [
+    'auth: { mode: basic, operators: [{ username: a }] }',
+    'yml:1: auth.operators[0].password is missing; it must be a text without control characters, at most 1024 long',
+  ],
+  [
+    'auth: { mode: basic, operators: "a:secret" }',
+    'yml:1: auth.operators is a text, but must be a list',
+  ],
+  [
+    'log: { level: trace }',
+    'yml:1: log.level is "trace", but must be one of debug, info, warn, error',
+  ],
+  ['drain: { wait: 1h }', `yml:1: drain.wait is "1h", but ${DURATION} from 0s to 10m`],
+  [
+    'sd: { address: "http://h" }',
+    'yml:1: sd.address is "http://h", but must be a host or host:port',
+  ],
+  ['sd: { scheme: HTTPS }', 'yml:1: sd.scheme is "HTTPS", but must be one of http, https'],
+  [
+    'cache: { mode: ttl }',
+    'yml:1: cache.mode is "ttl", but must be live (ttl, background: not in this version)',
+  ],
+  ['scrape: { timout: 1s }', 'yml:1: scrape.timout is no key of promgate; did you mean timeout?'],
+  ['sd: { colour: red }', 'yml:1: sd.colour is no key of promgate; known here are address, scheme'],
+  ['lissten: {}', 'yml:1: lissten is no key of promgate; did you mean listen?'],
+  ['log: { __proto__: 1 }', 'yml:1: log.__proto__ is no key of promgate; known here are level'],
+  ['log: { "a\\nb": 1 }', 'yml:1: log."a\\nb" is no key of promgate; known here are level'],
+  ['kafka: { brokers: [] }', 'yml:1: kafka is not supported by this version'],
+  ['- 1', 'yml:1: must be a mapping of sections'],
+  ['text', 'yml:1: must be a mapping of sections'],
+  [
+    'log: { level: info }\nlog: { level: info }',
+    'yml:2: is not valid YAML: Map keys must be unique',
+  ],
+  ['log:\n\tlevel: info', 'yml:2: is not valid YAML: Tabs are not allowed as indentation'],
+  [
+    'log: { level: *info }',
+    'yml: is not valid YAML: Unresolved alias (the anchor must be set before the alias): info',
+  ],
+  ['log: { level: !secret info }', 'yml:1: is not valid YAML: Unresolved tag: !secret'],
+  [
+    'log: { level: info }\n---\nlog: {}',
+    'yml:2: is not valid YAML: Source contains multiple documents; please use YAML.parseAllDocuments()',
+  ],
+];
+
+describe('a wrong configuration file', () => {
+  for (const [yaml, fault] of WRONG_FILES) {
+    it(`is refused: ${yaml.replaceAll(/\s+/g, ' ')}`, async () => {
+      const faults = await faultsOfYaml(yaml);
+      assert.ok(faults.includes(fault), faults.join('\n'));
+      for (const line of faults) assert.doesNotMatch(line, /[\n\r]/);
+    });
+  }
+
+  it('is refused with all its faults together, those of a rule beside others', async () => {
+    const faults = await faultsOfYaml(`
+listen: { port: x, health_port: y }
+scrape: { timeout: 2m, per_app: 0, colour: red }
+auth: { mode: basic, operators: [] }
+`);
+    assert.deepEqual(
+      faults.map((fault) => /^yml:\d+: ([\w.]+)/.exec(fault)?.[1]),
+      [
+        'listen.port',
+        'listen.health_port',
+        'scrape.per_app',
+        'scrape.colour',
+        'scrape.timeout',
+        'auth.operators',
+      ],
+    );
+  });
+
+  it('is refused when it multiplies by aliases', async () => {
+    const lines = ['a0: &a0 [x,x,x,x,x,x,x,x,x]'];
+    for (let i = 1; i < 12; i += 1) lines.push(`a${i}: &a${i} [${`*a${i - 1},`.repeat(9)}]`);
+
+    const [fault = ''] = await faultsOfYaml(lines.join('\n'));
+
+    assert.match(fault, /^yml: is not valid YAML: Excessive alias count/);
+  });
+
+  it('is refused when it is nested too deep', async () => {
+    const faults = await faultsOfYaml('['.repeat(500_000));
+    assert.notEqual(faults.length, 0);
+    for (const fault of faults) assert.match(fault, /^yml:1: is not valid YAML: /);
+  });
+
+  it('is refused when it is no UTF-8, too large, a directory or not there', async () => {
+    assert.deepEqual(await faultsOfYaml(Uint8Array.of(0x61, 0xff)), [
+      'yml: cannot be read: it is not UTF-8',
+    ]);
+    assert.deepEqual(await faultsOfYaml(`# ${'x'.repeat(1 << 20)}`), [
+      'yml: cannot be read: it is larger than 1MiB',
+    ]);
+    assert.deepEqual(await faultsOf({ file: tmpdir() }), [
+      'yml: cannot be read: it is a directory',
+    ]);
+    assert.deepEqual(await faultsOf({ file: '/no/such.yml' }), [
+      'yml: cannot be read: there is no such file',
+    ]);
+  });
+
+  it('never shows a secret', async () => {
+    const faults = await faultsOfYaml(`
+routes: { gorouter: [{ url: "http://u:hunter2@h" }], nats: { servers: hunter2, password: [hunter2] } }
+auth: { mode: basic, operators: [hunter2, { username: a, password: "hunter2\\0" }] }
+external_exporters: [{ host: h, params: { token: hunter2, key: ["{{hunter2}}"] } }]
+`);
+    assert.ok(faults.length >= 7, faults.join('\n'));
+    assert.doesNotMatch(faults.join('\n'), /hunter2/);
+  });
+});
+
+/** One wrong variable of the environment, and the line it is refused with. */
+const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: string])[] = [
+  ['PORT', 'eighty', 'PORT: listen.port is "eighty", but must be a whole number from 0 to 65535'],
+  ['PORT', '', 'PORT: listen.port is "", but must be a whole number from 0 to 65535'],
+  [
+    'PROMGATE_SCRAPE_TIMEOUT',
+    '5',
+    `PROMGATE_SCRAPE_TIMEOUT: scrape.timeout is "5", but ${DURATION} from 100ms to 1h`,
+  ],
+  [
+    'PROMGATE_ROUTES_REQUIRE_TLS',
+    'True',
+    'PROMGATE_ROUTES_REQUIRE_TLS: routes.require_tls is "True", but must be true or false',
+  ],
+  [
+    'PROMGATE_ROUTES_GOROUTER',
+    'http://x',
+    'PROMGATE_ROUTES_GOROUTER: routes.gorouter is a text, but must be a list, as JSON',
+  ],
+  [
+    'PROMGATE_ROUTES_GOROUTER',
+    '[{"url":1}]',
+    `PROMGATE_ROUTES_GOROUTER: routes.gorouter[0].url is 1, but must be a URL that begins with http:// or https://, ${CLIENT}`,
+  ],
+  [
+    'PROMGATE_SCRAPE_TIMOUT',
+    '5s',
+    'PROMGATE_SCRAPE_TIMOUT: is no variable of promgate; did you mean PROMGATE_SCRAPE_TIMEOUT?',
+  ],
+  ['PROMGATE_COLOUR', 'red', 'PROMGATE_COLOUR: is no variable of promgate'],
+  ['VCAP_SERVICES', '{', 'VCAP_SERVICES: is not a JSON object'],
+  ['VCAP_SERVICES', '[]', 'VCAP_SERVICES: is not a JSON object'],
+  [
+    'VCAP_SERVICES',
+    '{"u":[{"name":"promgate","credentials":"x"}]}',
+    'VCAP_SERVICES, service "promgate": its credentials are not a mapping',
+  ],
+  [
+    'VCAP_SERVICES',
+    '{"u":[{"name":"promgate","credentials":{"log":{"level":"x"}}}]}',
+    'VCAP_SERVICES, service "promgate": log.level is "x", but must be one of debug, info, warn, error',
+  ],
+  [
+    'VCAP_SERVICES',
+    '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
+    'VCAP_SERVICES, service "c": colour is no key of promgate; known here are listen, routes, scrape, external_exporters, auth, log, drain, sd, cache',
+  ],
+];
+
+describe('a wrong environment', () => {
+  for (const [name, value, fault] of WRONG_VARIABLES) {
+    it(`is refused: ${name}=${value}`, async () => {
+      assert.deepEqual(await faultsOf({ environment: { [name]: value } }), [fault]);
+    });
+  }
+
+  it('is refused with the flag or variable that said so', async () => {
+    const flags = [
+      { key: 'log.level', text: 'x', name: '--set log.level' },
+      { key: 'log.leve', text: 'info', name: '--set log.leve' },
+    ];
+    assert.deepEqual(await faultsOf({ flags }), [
+      '--set log.leve: is no key of promgate; did you mean log.level?',
+      '--set log.level: log.level is "x", but must be one of debug, info, warn, error',
+    ]);
+  });
+});
+
+describe('PEM files of the configuration', () => {
+  it('must hold a certificate and its own key', async () => {
+    using certificates = new CertificateFolder();
+    const one = certificates.selfSigned('one');
+    const other = certificates.selfSigned('other');
+    const faults = (cert: string, key: string) =>
+      faultsOf({ values: { listen: { tls: { cert, key } } } });
+
+    assert.deepEqual(await faults(one.cert, one.key), []);
+    assert.deepEqual(await faults(one.cert, other.key), [
+      `listen.tls.key is "${other.key}", but must be the key of the certificate in listen.tls.cert`,
+    ]);
+    assert.deepEqual(await faults(one.key, one.cert), [
+      `listen.tls.cert is "${one.key}", but must be the path of a PEM file with a certificate: it holds none that can be read`,
+      `listen.tls.key is "${one.cert}", but must be the path of a PEM file with a key: it holds none that can be read`,
+    ]);
+  });
+});
+
+describe('any text', () => {
+  const fragments = fc.constantFrom(
+    ...['listen:', 'routes:', ' port: ', '\n', '  ', '- ', '{', '}', '[', ']', '&a ', '*a', '"'],
+    ...['nats', 'scrape: {timeout: 5s}', '__proto__:', 'constructor:', '!!map', '? ', '|', '<<: '],
+  );
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 200 }),
+    fc
+      .array(fc.oneof(fragments, fc.string({ maxLength: 5 })), { maxLength: 30 })
+      .map((parts) => parts.join('')),
+    fc.json(),
+  );
+
+  it('as a file, a service or a variable gives a configuration or a ConfigError', async () => {
+    await using file = await TextFile.with('');
+    await fc.assert(
+      fc.asyncProperty(texts, fc.jsonValue(), fc.string(), async (yaml, credentials, text) => {
+        await writeFile(file.name, yaml);
+        const services = { u: [{ name: 'promgate', credentials }] };
+        const environment = {
+          VCAP_SERVICES: JSON.stringify(services),
+          PROMGATE_ROUTES_GOROUTER: text,
+          PROMGATE_LISTEN_PORT: text,
+        };
+        const faults = await faultsOf({ file: file.name, environment });
+        for (const fault of faults) assert.doesNotMatch(fault, /[\n\r]/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('describeConfig', () => {
+  it('prints what takes effect, with secrets masked', async () => {
+    const { yaml } = await describeConfig({
+      ...MEMORY,
+      values: {
+        routes: {
+          gorouter: [{ url: 'http://127.0.0.1/routes', username: 'u', password: 'hunter2' }],
+        },
+        external_exporters: [{ host: 'h', params: { token: ['hunter2'], app: ['{{.AppID}}'] } }],
+        auth: { mode: 'basic', operators: [{ username: 'ops', password: 'hunter2' }] },
+      },
+      environment: { PORT: '8080' },
+    });
+
+    assert.doesNotMatch(yaml, /hunter2/);
+    assert.match(yaml, /^ {2}port: 8080$/m);
+    assert.match(yaml, /^ {6}interval: 15s$/m);
+    assert.match(yaml, /^ {2}max_bytes: 256MiB$/m);
+    assert.match(yaml, /^ {6}password: "\*{8}"$/m);
+    assert.match(yaml, /^ {8}- "\{\{\.AppID\}\}"$/m);
+  });
+
+  it('prints a file that is read as the same configuration', async () => {
+    const values = { scrape: { timeout: '5s' }, routes: { nats: { servers: ['nats://h'] } } };
+    const { yaml } = await describeConfig({ ...MEMORY, values });
+    await using file = await TextFile.with(yaml);
+
+    const again = await readConfig({ ...MEMORY, file: file.name });
+
+    assert.deepEqual(again, await readConfig({ ...MEMORY, values }));
+  });
+});
+
+describe('configWarnings', () => {
+  const warnings = async (values: unknown) =>
+    configWarnings(await readConfig({ ...MEMORY, values }));
+
+  it('tells when everybody may read and anybody can reach it', async () => {
+    const routes = { file: 'r.json' };
+    assert.deepEqual(await warnings({ routes }), [
+      'auth.mode is open: whoever reaches 0.0.0.0 port 8085 reads the metrics of all apps',
+    ]);
+    assert.deepEqual(await warnings({ routes, listen: { host: '127.0.0.1' } }), []);
+    assert.deepEqual(await warnings({ routes, listen: { host: '::1' } }), []);
+  });
+
+  it('tells when passwords travel in the clear', async () => {
+    const auth = { mode: 'basic', operators: [{ username: 'a', password: 'b' }] };
+    assert.deepEqual(await warnings({ routes: { file: 'r.json' }, auth }), [
+      'auth.mode is basic without listen.tls: passwords need TLS in front of promgate',
+    ]);
+  });
+
+  it('tells when there is no source of routes', async () => {
+    assert.deepEqual(await warnings({ listen: { host: 'localhost' } }), [
+      'routes names no source: no app will be found',
+    ]);
+  });
+});
