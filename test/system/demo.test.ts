@@ -1,0 +1,42 @@
+/**
+ * `npm run demo` as the README promises it to someone new: it starts, what it prints works, Ctrl-C
+ * ends it.
+ */
+import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.ts';
+import { runNpm } from '../support/program.ts';
+import { samplesOf } from '../support/samples.ts';
+
+const ENDED = 'Ctrl-C ends it.';
+
+describe('npm run demo', () => {
+  it('prints addresses that answer, and ends in order at Ctrl-C', async () => {
+    await using demo = runNpm(['run', 'demo', '--', '--port', '0']);
+    await eventually('the demo to say what to open', () => demo.lines.includes(ENDED) || undefined);
+    const guide = demo.lines.join('\n');
+
+    const pages = new Map<string, string>();
+    for (const [url] of guide.matchAll(/http:\/\/[^\s']+/g)) {
+      const answer = await fetch(url);
+      pages.set(new URL(url).pathname, await answer.text());
+      assert.equal(answer.status, 200, url);
+    }
+    demo.killGroup('SIGINT');
+    const exit = await demo.exited;
+
+    assert.deepEqual(exit, { code: 0, signal: null });
+    const page = (path: string): string => pages.get(path) ?? '';
+    const shop = page('/v1/apps/demo/prod/shop/metrics');
+    const instances = samplesOf(shop, 'promgate_instance_up').map(({ labels }) => labels['index']);
+    assert.deepEqual(instances, ['0', '1', '2']);
+    assert.ok(samplesOf(shop, 'http_requests_total').length >= 3);
+    const mailer = page('/v1/apps/demo/prod/mailer/metrics');
+    const ups = samplesOf(mailer, 'promgate_instance_up').map(({ value }) => value);
+    assert.deepEqual(ups, ['1', '1', '0']);
+    assert.equal(samplesOf(mailer, 'promfetcher_scrape_error').length, 1);
+    assert.equal(JSON.parse(page('/sd/apps')).length, 2);
+    assert.equal(Object.keys(JSON.parse(page('/routes'))).length, 2);
+    assert.match(page('/metrics'), /^promgate_apps 2$/m);
+    assert.equal(pages.size, 7);
+  });
+});
