@@ -315,10 +315,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.pause();
   }
 
+  /** Soon, not at once: undici's parsers share one state, and our caller may be within another's. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#controller?.resume();
+    queueMicrotask(() => {
+      if (!this.#paused && !this.#done) this.#controller?.resume();
+    });
   }
 
   /** Ends it at once, with its connection. The receiver hears nothing more. */
