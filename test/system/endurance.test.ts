@@ -38,7 +38,10 @@ describe('promgate in the long run', () => {
     await scrape(1000);
 
     assert.deepEqual(await ownSeries(promgate), before.series);
-    await eventually('as few files as before', () => promgate.openFiles() <= before.files || undefined);
+    await eventually(
+      'as few files as before',
+      () => promgate.openFiles() <= before.files || undefined,
+    );
     for (const instance of apps.good.instances) assert.equal(instance.openConnections, 1);
   });
 
