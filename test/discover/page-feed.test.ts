@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
+import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { collectPage, type Page } from '../../src/discover/page.ts';
 import { PageFeed } from '../../src/discover/page-feed.ts';
@@ -113,6 +115,24 @@ describe('PageFeed', () => {
       assert.deepEqual(listing(table), { 'r.example.com': ['10.0.0.1:1', '10.0.0.2:1'] });
     });
   }
+
+  it('starts a worker for a large page only, and ends it', async () => {
+    const workers: Worker[] = [];
+    const onWorker = (message: unknown): unknown =>
+      workers.push((message as { worker: Worker }).worker);
+    diagnostics.subscribe('worker_threads', onWorker);
+    const { accept } = start();
+    const counts: number[] = [];
+
+    for (const [, write] of sizes) {
+      await accept(write(routesJson([app('shop', ['10.0.0.1:1'])])));
+      counts.push(workers.length);
+    }
+    diagnostics.unsubscribe('worker_threads', onWorker);
+
+    assert.deepEqual(counts, [0, 1]);
+    assert.equal(workers[0]?.threadId, -1); // what Node gives for one that has ended
+  });
 
   it('takes a page that equals the last one for nothing new, without reading it', async () => {
     const table = new RouteTable();
