@@ -161,21 +161,27 @@ describe('PageFeed', () => {
     assert.deepEqual(listing(table)['shop.apps.example.com'], ['10.0.0.1:1', '10.0.0.2:1']);
   });
 
-  it('never misses an app whose route is renamed', async () => {
+  it('never misses an app whose route is renamed, or given to another app', async () => {
     const gone: string[] = [];
     const { table, accept } = start({ onAppGone: (appId) => gone.push(appId) });
     const apps = Array.from({ length: 1000 }, (_, index) =>
       app(`app-${index}`, [`10.0.${index >> 8}.${index & 255}:1`]),
     );
-    const withRoute = (name: string): SimulatedApp[] =>
-      apps.map((one) => ({ ...one, routes: [`${one.name}.${name}.example.com`] }));
-    await accept(routesJson(withRoute('old')));
+    const withRoutes = (routeOf: (index: number) => string): SimulatedApp[] =>
+      apps.map((one, index) => ({ ...one, routes: [routeOf(index)] }));
+    await accept(routesJson(withRoutes((index) => `old-${index}`)));
 
     const counts = new Set<number>();
-    await whileWatching(
-      () => counts.add(table.sizes().apps),
-      () => accept(routesJson(withRoute('new'))),
-    );
+    for (const routeOf of [
+      (index: number) => `new-${index}`,
+      (index: number) => `new-${(index + 1) % 1000}`,
+    ]) {
+      const page = routesJson(withRoutes(routeOf));
+      await whileWatching(
+        () => counts.add(table.sizes().apps),
+        () => accept(page),
+      );
+    }
 
     assert.deepEqual([...counts], [1000]);
     assert.deepEqual(gone, []);
