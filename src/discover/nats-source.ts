@@ -5,6 +5,8 @@
  * reads messages, and `nats-registry.ts` knows how long they are believed. While the bus is away
  * nothing is taken out of the table, since no register could bring it back.
  */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Dial } from './dial.ts';
 import { type BusMessage, type BusOptions, runBus } from './nats.ts';
 import { type NatsMessage, readMessage } from './nats-message.ts';
@@ -28,14 +30,9 @@ export interface NatsOptions extends BusOptions {
   readonly maxEntries?: number | undefined;
   /** Of all messages that are believed. Standard 256 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Publish `router.start` and answer `router.greet` as this router; standard is to keep quiet. */
-  readonly router?: RouterIdentity | undefined;
+  /** Publish `router.start` and answer `router.greet`, which poses as a router. Standard: no. */
+  readonly greet?: boolean | undefined;
   readonly clock?: Clock | undefined;
-}
-
-export interface RouterIdentity {
-  readonly id: string;
-  readonly hosts: readonly string[];
 }
 
 /** Why endpoints were taken out: too old, a failed scrape, or a failed dial. */
@@ -52,6 +49,7 @@ const PRUNING_FAILURES: ReadonlySet<string> = new Set([
   'tls',
   'tls-identity',
 ]);
+const MAX_THRESHOLD_SECONDS = 120;
 const DIALS_AT_ONCE = 64;
 
 export class NatsSource implements RouteSource {
@@ -71,7 +69,7 @@ export class NatsSource implements RouteSource {
     this.#options = options;
     this.#observers = observers;
     this.#clock = options.clock ?? systemClock;
-    this.#maxThresholdSeconds = options.maxThresholdSeconds ?? 120;
+    this.#maxThresholdSeconds = options.maxThresholdSeconds ?? MAX_THRESHOLD_SECONDS;
     this.#registry = new NatsRegistry({
       layer: table.layer(),
       maxEntries: options.maxEntries ?? 250_000,
@@ -114,8 +112,7 @@ export class NatsSource implements RouteSource {
   }
 
   async #listen(): Promise<void> {
-    const { router } = this.#options;
-    const start = router && startMessage(router, this.#options);
+    const start = this.#options.greet ? startMessage(this.#options) : undefined;
     await runBus(
       this.#options,
       {
@@ -224,13 +221,17 @@ export function startNats(
   return new NatsSource(options, table, observers);
 }
 
-/** @see gorouter common.RouterStart */
-function startMessage({ id, hosts }: RouterIdentity, options: NatsOptions): string {
+/**
+ * What a router says of itself, so that emitters register at once.
+ *
+ * @see gorouter common.RouterStart
+ */
+function startMessage({ registerIntervalMs = 20_000, maxThresholdSeconds }: NatsOptions): string {
   return JSON.stringify({
-    id,
-    hosts,
-    minimumRegisterIntervalInSeconds: (options.registerIntervalMs ?? 20_000) / 1000,
-    pruneThresholdInSeconds: options.maxThresholdSeconds ?? 120,
+    id: `promgate-${randomUUID()}`,
+    hosts: [hostname()],
+    minimumRegisterIntervalInSeconds: registerIntervalMs / 1000,
+    pruneThresholdInSeconds: maxThresholdSeconds ?? MAX_THRESHOLD_SECONDS,
   });
 }
 
