@@ -99,6 +99,7 @@ export class SlotPool {
   readonly #ready = new LinkedList<Space>();
   readonly #addresses = new Map<string, Address>();
   #running = 0;
+  #waiting = 0;
   #granting = false;
 
   constructor({ concurrency, perApp }: SlotPoolOptions) {
@@ -109,6 +110,11 @@ export class SlotPool {
   /** How many slots are taken. */
   get running(): number {
     return this.#running;
+  }
+
+  /** How many wait for a slot. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
@@ -126,6 +132,7 @@ export class SlotPool {
     const app = this.#app(slot.claim);
     slot.app = app;
     app.members++;
+    this.#waiting++;
     app.waiting.push(slot);
     this.#list(app);
     this.#grant();
@@ -142,7 +149,7 @@ export class SlotPool {
       app.space.running--;
       this.#running--;
       this.#leaveAddress(slot.claim.address, outcome);
-    }
+    } else this.#waiting--;
     app.members--;
     this.#list(app);
     if (app.members === 0) this.#forgetApp(app);
@@ -170,6 +177,7 @@ export class SlotPool {
         app.running++;
         app.space.running++;
         this.#running++;
+        this.#waiting--;
         this.#list(app);
         slot.claim.slotGranted();
       }

@@ -270,7 +270,12 @@ class Connection implements Linked<Connection> {
   }
 }
 
-/** One GET under way. Its other methods are undici's. */
+/**
+ * One GET under way. The methods that begin with `on` are undici's to call.
+ *
+ * Sending and resuming wait for the end of the current task: the end of one GET lets others go on,
+ * and undici's parser, in the midst of the one, fails when it is given another's bytes.
+ */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #connections: Connections;
   readonly #options: Dispatcher.DispatchOptions & { readonly servername: string };
@@ -306,7 +311,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       servername: 'instance',
     };
     this.#connection = connections.take(target, false);
-    this.#send();
+    queueMicrotask(this.#send);
   }
 
   /** Stops the flow until `resume`. */
@@ -318,7 +323,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#controller?.resume();
+    queueMicrotask(this.#flow);
   }
 
   /** Ends it at once, with its connection. The receiver hears nothing more. */
@@ -374,17 +379,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(failureOf(cause ?? error, this.#started), hung);
   }
 
-  #send(): void {
+  readonly #send = (): void => {
+    if (this.#done) return;
     this.#openedBefore = this.#connection.opened;
     this.#connection.client.dispatch(this.#options, this);
-  }
+  };
+
+  readonly #flow = (): void => {
+    if (!this.#done && !this.#paused) this.#controller?.resume();
+  };
 
   #retry(): void {
     this.#retried = true;
     this.#controller = undefined;
     this.#connections.discard(this.#connection);
     this.#connection = this.#connections.take(this.#target, true);
-    this.#send();
+    queueMicrotask(this.#send);
   }
 
   #fail(failure: Failure, hung = false): void {
