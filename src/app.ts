@@ -131,13 +131,13 @@ function filesOf(tls: Config['scrape']['tls']) {
 }
 
 function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
-  const { slots, bytes, waiting } = scraper.load;
+  const { slots, bytes, waitingForSlots } = scraper.load;
   return {
     table: table.sizes(),
     pool: {
       used: slots,
       limit: scrape.concurrency,
-      waiting,
+      waiting: waitingForSlots,
       bytesInFlight: bytes,
       bytesLimit: scrape.maxBytes,
     },

@@ -37,6 +37,16 @@ export interface ScrapeRequest {
   readonly onAnswer?: (answer: ScrapeAnswer) => void;
 }
 
+/** How many of each there are. */
+export interface ScraperLoad {
+  readonly slots: number;
+  readonly waitingForSlots: number;
+  readonly bytes: number;
+  readonly waitingForBytes: number;
+  readonly busyConnections: number;
+  readonly idleConnections: number;
+}
+
 export class Scraper implements AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #budget: Budget;
@@ -54,18 +64,13 @@ export class Scraper implements AsyncDisposable {
   }
 
   /** What is in use now, for promgate's own metrics. */
-  get load(): {
-    readonly slots: number;
-    readonly waiting: number;
-    readonly bytes: number;
-    readonly busyConnections: number;
-    readonly idleConnections: number;
-  } {
+  get load(): ScraperLoad {
     const { busy, idle } = this.#connections.sizes;
     return {
       slots: this.#pool.running,
-      waiting: this.#pool.waiting,
+      waitingForSlots: this.#pool.waiting,
       bytes: this.#budget.usedBytes,
+      waitingForBytes: this.#budget.waiting,
       busyConnections: busy,
       idleConnections: idle,
     };

@@ -6,10 +6,10 @@
  * the reader that leaves come from `fan-out.ts`, as `expire` and `abandon`. One object per fetch
  * and no promises: with 1,000 instances a scrape this is the hot path.
  */
-import { createGunzip, type Gunzip } from 'node:zlib';
 import { type Added, Body, firstBytes } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
 import type { Failure } from './failure.ts';
+import { type InflateReceiver, Inflater } from './inflate.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -62,7 +62,7 @@ const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
 const MAX_DRAINED_BYTES = 65_536;
 
-export class PageFetch implements SlotClaim, BytesClaim, Receiver {
+export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiver {
   readonly #scene: Scene;
   readonly #target: ScrapeTarget;
   readonly #index: number;
@@ -70,7 +70,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   #account: Account | undefined;
   #exchange: Exchange | undefined;
   #body: Body | undefined;
-  #gunzip: Gunzip | undefined;
+  #inflater: Inflater | undefined;
   #contentType = '';
   #startedMs = 0;
   #status = 0;
@@ -79,7 +79,6 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
-  #receivedBytes = 0;
   /** All has come, and waits for room. */
   #endedWaiting = false;
   #done = false;
@@ -150,16 +149,15 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
 
   received(chunk: Buffer): void {
     if (this.#done) return;
-    this.#receivedBytes += chunk.length;
     if (this.#verdict) this.#drain(chunk);
-    else if (!this.#gunzip) this.#add(chunk);
-    else if (!this.#gunzip.write(chunk)) this.#exchange?.pause();
+    else if (!this.#inflater) this.#add(chunk);
+    else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
   }
 
   ended(): void {
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
-    else if (this.#gunzip && this.#receivedBytes > 0) this.#gunzip.end();
+    else if (this.#inflater) this.#inflater.end();
     else this.#complete();
   }
 
@@ -167,6 +165,22 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
     else this.#fail(failure, hung ? 'hung' : 'answered');
+  }
+
+  inflatedPart(chunk: Buffer): void {
+    this.#add(chunk);
+  }
+
+  inflated(): void {
+    this.#complete();
+  }
+
+  notGzip(): void {
+    this.#fail('truncated', 'answered');
+  }
+
+  hungry(): void {
+    this.#exchange?.resume();
   }
 
   get #waitsForBytes(): boolean {
@@ -188,22 +202,13 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     const account = this.#account!; // opened before the request was sent
     const body = new Body({ maxBytes: maxBodyBytes, budget, account });
     this.#body = body;
-    if (encoding === 'gzip' || encoding === 'x-gzip') this.#gunzip = this.#inflate();
+    if (encoding === 'gzip' || encoding === 'x-gzip') this.#inflater = new Inflater(this);
     else if (encoding !== '' && encoding !== 'identity') this.#fail('status-other', 'answered');
     else {
       const size = Number(one(headers['content-length']));
       if (size > maxBodyBytes) this.#fail('too-large', 'answered');
       else if (size >= 0) body.expect(size);
     }
-  }
-
-  #inflate(): Gunzip {
-    const gunzip = createGunzip();
-    gunzip.on('data', (chunk: Buffer) => this.#add(chunk));
-    gunzip.on('drain', () => this.#exchange?.resume());
-    gunzip.on('end', () => this.#complete());
-    gunzip.on('error', () => this.#fail('truncated', 'answered')); // cut off, or no gzip at all
-    return gunzip;
   }
 
   #add(chunk: Buffer): void {
@@ -215,7 +220,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     if (added === 'full') this.#fail('too-large', 'answered');
     else if (added === 'refused') this.bytesRefused();
     else if (added === 'waiting') {
-      if (this.#gunzip) this.#gunzip.pause();
+      if (this.#inflater) this.#inflater.pause();
       else this.#exchange?.pause();
     }
     return added === 'added';
@@ -223,7 +228,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
 
   #resume(): void {
     if (this.#endedWaiting) this.#complete();
-    else if (this.#gunzip) this.#gunzip.resume();
+    else if (this.#inflater) this.#inflater.resume();
     else this.#exchange?.resume();
   }
 
@@ -285,7 +290,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   #settle(outcome: Outcome, answer: ScrapeAnswer): void {
     this.#done = true;
     this.#exchange?.abort();
-    this.#gunzip?.destroy();
+    this.#inflater?.destroy();
     this.#body = undefined;
     if (this.#account) this.#scene.budget.close(this.#account);
     this.#scene.settled(this.#index, answer);

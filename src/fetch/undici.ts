@@ -12,7 +12,6 @@ import type { Socket } from 'node:net';
 import { Client, type Dispatcher, errors } from 'undici';
 import { ConnectError, connect } from './connect.ts';
 import type { Failure } from './failure.ts';
-import { type Linked, LinkedList } from './linked-list.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
 
@@ -33,7 +32,10 @@ export interface ConnectionsOptions {
   readonly connectTimeoutMs?: number;
   /** How long an idle connection is kept, unless the instance says less. */
   readonly idleTimeoutMs?: number;
-  /** How many are kept over the whole program. */
+  /**
+   * How many are kept over the whole program. Beyond that, connections end with their GET: to
+   * close one that idles instead would leave none to use again, when all are asked in turn.
+   */
   readonly maxIdle?: number;
 }
 
@@ -57,9 +59,8 @@ const MAX_INTERIM = 32;
 export class Connections implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #origins = new Map<string, Origin>();
-  /** All idle ones, the longest idle first. */
-  readonly #idle = new LinkedList<Connection>();
   readonly #closing = new Set<Promise<void>>();
+  #idle = 0;
   #busy = 0;
   #closed = false;
 
@@ -70,14 +71,14 @@ export class Connections implements AsyncDisposable {
     maxIdle = 8192,
   }: ConnectionsOptions) {
     const onClosed = (connection: Connection): void => {
-      if (connection.list) this.#closeIdle(connection);
+      if (connection.idles) this.#closeIdle(connection);
     };
     this.#settings = { trust, connectTimeoutMs, idleTimeoutMs, maxIdle, onClosed };
   }
 
   /** How many connections there are, by what they do. */
   get sizes(): { readonly idle: number; readonly busy: number } {
-    return { idle: this.#idle.size, busy: this.#busy };
+    return { idle: this.#idle, busy: this.#busy };
   }
 
   /**
@@ -111,16 +112,16 @@ export class Connections implements AsyncDisposable {
   /** Takes a connection back that may be used again. */
   giveBack(connection: Connection): void {
     const { origin } = connection;
-    if (this.#closed || origin.forgotten || connection.outdated) {
+    const full = this.#idle >= this.#settings.maxIdle;
+    if (full || this.#closed || origin.forgotten || connection.outdated) {
       this.discard(connection);
       return;
     }
     this.#busy--;
+    this.#idle++;
     origin.busy--;
     origin.idle.push(connection);
-    this.#idle.push(connection);
-    const oldest = this.#idle.first;
-    if (this.#idle.size > this.#settings.maxIdle && oldest) this.#closeIdle(oldest);
+    connection.idles = true;
   }
 
   /** Ends a connection that is of no more use. */
@@ -143,7 +144,7 @@ export class Connections implements AsyncDisposable {
   /** Closes the idle connections, those given back later too, and waits for all that close. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (let one = this.#idle.first; one; one = this.#idle.first) this.#closeIdle(one);
+    for (const address of [...this.#origins.keys()]) this.forget(address);
     await Promise.all(this.#closing);
   }
 
@@ -173,7 +174,8 @@ export class Connections implements AsyncDisposable {
 
   #leaveIdle(connection: Connection): void {
     const { idle } = connection.origin;
-    this.#idle.remove(connection);
+    this.#idle--;
+    connection.idles = false;
     idle.splice(idle.indexOf(connection), 1);
   }
 
@@ -184,10 +186,9 @@ export class Connections implements AsyncDisposable {
 }
 
 /** One connection: it opens when it is first used, and again if it was closed in between. */
-class Connection implements Linked<Connection> {
-  list: LinkedList<Connection> | undefined;
-  before: Connection | undefined;
-  after: Connection | undefined;
+class Connection {
+  /** It waits for its next GET. */
+  idles = false;
   readonly origin: Origin;
   readonly target: ScrapeTarget;
   readonly client: Client;
@@ -270,7 +271,12 @@ class Connection implements Linked<Connection> {
   }
 }
 
-/** One GET under way. Its other methods are undici's. */
+/**
+ * One GET under way. The methods that begin with `on` are undici's to call.
+ *
+ * Sending and resuming wait for the end of the current task: the end of one GET lets others go on,
+ * and undici's parser, in the midst of the one, fails when it is given another's bytes.
+ */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #connections: Connections;
   readonly #options: Dispatcher.DispatchOptions & { readonly servername: string };
@@ -306,7 +312,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       servername: 'instance',
     };
     this.#connection = connections.take(target, false);
-    this.#send();
+    queueMicrotask(this.#send);
   }
 
   /** Stops the flow until `resume`. */
@@ -318,7 +324,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#controller?.resume();
+    queueMicrotask(this.#flow);
   }
 
   /** Ends it at once, with its connection. The receiver hears nothing more. */
@@ -374,17 +380,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(failureOf(cause ?? error, this.#started), hung);
   }
 
-  #send(): void {
+  readonly #send = (): void => {
+    if (this.#done) return;
     this.#openedBefore = this.#connection.opened;
     this.#connection.client.dispatch(this.#options, this);
-  }
+  };
+
+  readonly #flow = (): void => {
+    if (!this.#done && !this.#paused) this.#controller?.resume();
+  };
 
   #retry(): void {
     this.#retried = true;
     this.#controller = undefined;
     this.#connections.discard(this.#connection);
     this.#connection = this.#connections.take(this.#target, true);
-    this.#send();
+    queueMicrotask(this.#send);
   }
 
   #fail(failure: Failure, hung = false): void {
