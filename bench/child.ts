@@ -18,6 +18,8 @@ export interface Child extends AsyncDisposable {
   rssBytes(): number;
   /** The largest RSS since the start or since `forgetPeak`. */
   peakRssBytes(): number;
+  /** Asks it to end (SIGTERM) and waits until it has; disposal then has nothing to do. */
+  stop(): Promise<void>;
   /** Lines of standard output, one at a time; undefined at its end. */
   line(): Promise<string | undefined>;
 }
@@ -37,8 +39,9 @@ export function startNode(args: readonly string[], cwd?: URL): Child {
     },
     rssBytes: () => statusBytes(pid, 'VmRSS'),
     peakRssBytes: () => statusBytes(pid, 'VmHWM'),
+    stop: () => end(child, 'SIGTERM'),
     line: async () => (await lines.next()).value,
-    [Symbol.asyncDispose]: () => end(child),
+    [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };
 }
 
@@ -61,10 +64,10 @@ function statusBytes(pid: number, key: string): number {
   return Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.stdin?.end();
-  child.kill('SIGKILL'); // nothing here is worth an orderly stop
+  child.kill(signal);
   await exited;
 }

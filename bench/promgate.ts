@@ -1,7 +1,7 @@
 /** promgate itself as a process to measure: the program of this checkout, on loopback. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,14 +27,16 @@ export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
   const file = path.join(folder, 'routes.json');
   const configFile = path.join(folder, 'promgate.yml');
   const port = await freePort();
-  const config = { listen: { host: '127.0.0.1', port }, routes: { file } };
+  const config = { listen: { host: '127.0.0.1', port }, routes: { file }, drain: { wait: '0s' } };
   await writeFile(file, JSON.stringify(routes));
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 
   const startedMs = performance.now();
   const child = parts.use(startNode(['src/main.ts', 'serve', '--config', configFile], ROOT));
+  parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
   void readAway(child);
   const url = `http://127.0.0.1:${port}`;
+  await listens(port, child);
   await answers(`${url}/healthz`, child);
   const startMs = performance.now() - startedMs;
   await answers(`${url}/readyz`, child);
@@ -54,6 +56,20 @@ async function freePort(): Promise<number> {
 /** Its log would fill the pipe. */
 async function readAway(child: Child): Promise<void> {
   while ((await child.line()) !== undefined);
+}
+
+/** Asks as cheaply as can be, so that asking does not slow the start. */
+async function listens(port: number, child: Child): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const isOpen = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (isOpen) return;
+    child.rssBytes(); // throws when the process is gone
+    await delay(1);
+  }
 }
 
 async function answers(url: string, child: Child): Promise<void> {

@@ -6,6 +6,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { startScript } from './child.ts';
+import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
 import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
 import { measureScrapes } from './scrapes.ts';
@@ -19,6 +21,11 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
   },
 });
+
+/** One way of merging one set of pages. */
+interface MergeResult extends MergeFigures {
+  readonly of: MergeCase;
+}
 
 const rounds = flags.quick ? 2 : 7;
 const SCRAPES: readonly ScrapeCase[] = [
@@ -39,6 +46,17 @@ print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${m
 print(`Node ${machine.node}, load ${machine.load}\n`);
 
 const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
+const merges: MergeResult[] = [];
+if (wanted('merge')) {
+  for (const sizeBytes of [50_000, 500_000]) {
+    for (const way of ['memo', 'full', 'strings'] as const) {
+      const rounds = (flags.quick ? 4 : 20) * (sizeBytes < 100_000 ? 5 : 1);
+      const of: MergeCase = { way, instances: 100, sizeBytes, rounds };
+      merges.push(await measureMerge(of));
+    }
+  }
+  print(mergeTable(merges));
+}
 const scrapes: ScrapeResult[] = [];
 if (wanted('scrape')) {
   for (const of of SCRAPES) scrapes.push(await measureScrapes(of));
@@ -47,8 +65,32 @@ if (wanted('scrape')) {
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
 if (flags.json !== undefined) {
-  const figures = { machine, quick: flags.quick, scrapes, start };
+  const figures = { machine, quick: flags.quick, merges, scrapes, start };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
+}
+
+async function measureMerge(of: MergeCase): Promise<MergeResult> {
+  const { child, firstLine } = await startScript('merge-process.ts', of);
+  await child[Symbol.asyncDispose]();
+  return { of, ...(JSON.parse(firstLine) as MergeFigures) };
+}
+
+function mergeTable(results: readonly MergeResult[]): string {
+  const ways: Readonly<Record<MergeWay, string>> = {
+    memo: '',
+    full: ', no memo',
+    strings: ', strings',
+  };
+  const rows = results.map((one) => [
+    `${one.of.instances} x ${one.of.sizeBytes / 1_000} KB${ways[one.of.way]}`,
+    megabytes(one.inputBytes),
+    megabytes(one.outputBytes),
+    milliseconds(one.indexMs),
+    one.of.way === 'strings' ? '' : milliseconds(one.spliceMs),
+    milliseconds(one.copyMs),
+    ratio(one.ratio),
+  ]);
+  return `${table([['merge', 'input', 'output', 'index', 'splice', 'memcpy', 'ratio'], ...rows])}\n`;
 }
 
 function scrapeTable(results: readonly ScrapeResult[]): string {

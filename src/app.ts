@@ -2,9 +2,14 @@
  * Builds and connects all parts from a configuration: the composition root.
  */
 import type { RequestListener } from 'node:http';
-import type { Config } from './config.ts';
-import type { Endpoint, Instance } from './discover/instance.ts';
-import { FAILURES } from './fetch/failure.ts';
+import { type Config, configWarnings } from './config.ts';
+import { RouteTable } from './discover/route-table.ts';
+import { parseExporter } from './fetch/exporter.ts';
+import { FAILURES, type Failure } from './fetch/failure.ts';
+import { Scraper } from './fetch/fan-out.ts';
+import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
+import type { AppPageObservers, Outcome } from './serve/app-page.ts';
+import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
 import { requireOperator } from './serve/auth.ts';
 import { healthListener, healthz, Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
@@ -14,8 +19,10 @@ import { routes } from './serve/routes.ts';
 import { type Server, startServer } from './serve/server.ts';
 import { serviceDiscovery } from './serve/service-discovery.ts';
 import { createSite, type Route } from './serve/site.ts';
+import { type Sources, startSources } from './sources.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { readAuthorities } from './trust.ts';
 import { VERSION } from './version.ts';
 
 /** Connections on which nothing moves end this long after the longest scrape would have. */
@@ -33,6 +40,8 @@ export interface App extends AsyncDisposable {
 export interface AppOptions {
   /** In place of standard output. */
   readonly log?: Log;
+  /** A folder of the platform's authorities: CF's `CF_SYSTEM_CERT_PATH`. */
+  readonly platformAuthorities?: string | undefined;
 }
 
 /** Starts all parts in order; disposal, or a failed start, stops them in the opposite order. */
@@ -41,27 +50,33 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const log =
     options.log ??
     parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
-  const table = new Map<string, readonly Endpoint[]>(); // the route table stands here
-  const apps: readonly (readonly Instance[])[] = [];
+  const trust = await openTrust(config, options, log);
+  const scraper = parts.use(new Scraper({ ...config.scrape, trust }));
+  const table = new RouteTable({
+    requireTls: config.routes.requireTls,
+    onAddressGone: (address) => scraper.forget(address),
+    onAppGone: (appId) => metrics.forgetApp(appId),
+  });
   const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
-    levels: () => ({
-      table: { routes: table.size, endpoints: 0, apps: apps.length },
-      pool: {
-        used: 0,
-        limit: config.scrape.concurrency,
-        waiting: 0,
-        bytesInFlight: 0,
-        bytesLimit: config.scrape.maxBytes,
-      },
-    }),
-    knowsApp: () => false,
+    levels: () => levelsOf(config, table, scraper),
+    knowsApp: (appId) => table.byApp(appId).length > 0,
   });
-  const readiness = new Readiness({ sources: [] });
+  const authorities = trust.authorities;
+  const sources = startSources(
+    { routes: config.routes, table, trust: trust.instances, authorities, log, metrics },
+    parts,
+  );
+  const readiness = new Readiness({ sources: sources.all });
   const cut = new AbortController();
+  cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));
+  const appsOptions = appsFrom(config, {
+    ...{ scraper, table, readiness },
+    observers: observeScrapes(metrics, log, sources),
+  });
   const site = createSite({
-    routes: siteRoutes(config, { readiness, metrics, table, apps }),
+    routes: siteRoutes(config, { readiness, metrics, table, apps: appsOptions }),
     observe: observe(log, metrics),
     ...(config.auth.mode === 'basic' && { admit: requireOperator(config.auth.operators) }),
     cut: cut.signal,
@@ -71,6 +86,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const health = await listenForHealth(config, readiness);
   if (health) parts.use(health);
   await metrics.load();
+  for (const warning of configWarnings(config)) log.warn(warning);
   log.info('promgate listens', { url: server.url, version: VERSION });
   const stop = parts.move();
   return {
@@ -85,24 +101,128 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   };
 }
 
-interface Parts {
-  readonly readiness: Readiness;
-  readonly metrics: { readonly print: () => Promise<string> };
-  readonly table: ReadonlyMap<string, readonly Endpoint[]>;
-  readonly apps: Iterable<readonly Instance[]>;
+interface AppTrust {
+  readonly instances: Trust;
+  readonly system: Trust;
+  /** Undefined while no client needs them. */
+  readonly authorities: readonly string[] | undefined;
 }
 
-function siteRoutes({ sd }: Config, { readiness, metrics, table, apps }: Parts): Route[] {
+async function openTrust(config: Config, options: AppOptions, log: Log): Promise<AppTrust> {
+  const instances = await openFileTrust(filesOf(config.scrape.tls), {
+    onError: (err) =>
+      log.warn('certificates for instances have changed and cannot be used', { err }),
+  });
+  const { routes, externalExporters } = config;
+  const usesTls =
+    routes.gorouter.some(({ url }) => url.startsWith('https:')) ||
+    routes.nats !== undefined ||
+    externalExporters.some(({ scheme }) => scheme === 'https');
+  const authorities = usesTls ? await readAuthorities(options.platformAuthorities) : undefined;
+  return { instances, system: fixedTrust({ ca: authorities }), authorities };
+}
+
+function filesOf(tls: Config['scrape']['tls']) {
+  return {
+    ...(tls?.caFile !== undefined && { ca: tls.caFile }),
+    ...(tls?.certFile !== undefined && { cert: tls.certFile }),
+    ...(tls?.keyFile !== undefined && { key: tls.keyFile }),
+  };
+}
+
+function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
+  const { slots, bytes, waiting } = scraper.load;
+  return {
+    table: table.sizes(),
+    pool: {
+      used: slots,
+      limit: scrape.concurrency,
+      waiting,
+      bytesInFlight: bytes,
+      bytesLimit: scrape.maxBytes,
+    },
+  };
+}
+
+interface ScrapeParts extends Pick<AppsOptions, 'scraper' | 'table' | 'observers'> {
+  readonly readiness: Readiness;
+}
+
+function appsFrom(
+  { scrape, externalExporters, auth }: Config,
+  { readiness, ...parts }: ScrapeParts,
+): AppsOptions {
+  return {
+    ...parts,
+    tableKnown: () => readiness.tableKnown,
+    exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
+      parseExporter({ ...exporter, metrics_path: metricsPath }),
+    ),
+    labelConflict: scrape.labelConflict,
+    exportJob: scrape.exportJob,
+    timeoutMs: scrape.timeoutMs,
+    maxTimeoutMs: scrape.maxTimeoutMs,
+    authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',
+    id: scrape.loopId,
+  };
+}
+
+function observeScrapes(metrics: Metrics<Failure>, log: Log, sources: Sources): AppPageObservers {
+  return {
+    onTypeConflicts: metrics.typeConflicts,
+    onDroppedSamples: metrics.reservedSamplesDropped,
+    onOutcomes: (outcomes) => {
+      for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
+        countApp(metrics, outcomesOfApp);
+      }
+      for (const outcome of outcomes) tellFailure(outcome, log, sources);
+    },
+  };
+}
+
+function countApp(metrics: Metrics<Failure>, outcomes: readonly Outcome[]): void {
+  const instances = outcomes.flatMap(({ instance, durationSeconds: seconds, failure }) => {
+    if (instance) return [{ index: instance.index, seconds, failure }];
+    metrics.exporterAsked(seconds, failure);
+    return [];
+  });
+  metrics.appScraped({ app: outcomes[0]!.app, instances }); // groups are not empty
+}
+
+function tellFailure(outcome: Outcome, log: Log, { nats }: Sources): void {
+  const { failure, instance, app, status, detail } = outcome;
+  if (failure === undefined || failure === 'aborted') return;
+  if (instance) {
+    const { address, serverCertDomainSan } = instance.endpoint;
+    nats?.reportFailure(address, failure, serverCertDomainSan);
+  }
+  log.debug('no metrics from an instance', {
+    ...{ failure, status, detail },
+    ...{ instance: instance?.endpoint.address, app_id: app.appId, app_name: app.appName },
+  });
+}
+
+interface SiteParts {
+  readonly readiness: Readiness;
+  readonly metrics: { readonly print: () => Promise<string> };
+  readonly table: RouteTable;
+  readonly apps: AppsOptions;
+}
+
+function siteRoutes({ sd }: Config, parts: SiteParts): Route[] {
+  const { readiness, metrics, table } = parts;
   return [
+    { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(parts.apps) },
+    { name: 'apps', path: APPS_PATH, handle: apps(parts.apps) },
     { name: 'healthz', path: '/healthz', handle: healthz },
     { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
     { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics) },
-    { name: 'routes', path: '/routes', handle: routes({ routes: () => table }) },
+    { name: 'routes', path: '/routes', handle: routes(table) },
     {
       name: 'sd',
       path: '/sd/apps',
       handle: serviceDiscovery({
-        table: { apps: () => apps },
+        table,
         tableKnown: () => readiness.tableKnown,
         address: sd.address,
         scheme: sd.scheme,

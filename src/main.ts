@@ -118,7 +118,11 @@ async function serve(sources: ConfigSources): Promise<number> {
   const { startApp } = await import('./app.ts');
   try {
     const config = await readConfig(sources);
-    return await runUntil(stop, () => startApp(config), config.drain.waitMs);
+    return await runUntil(
+      stop,
+      () => startApp(config, { platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'] }),
+      config.drain.waitMs,
+    );
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.faults);
     return fail('promgate cannot start', error);

@@ -12,7 +12,7 @@ import { parsePage } from './page-parser.ts';
 import type { OnRefused, Refusal } from './refusal.ts';
 
 /** How long the main thread works on a page at a stretch. */
-const TURN_MS = 3;
+const TURN_MS = 2;
 const SETTLED_PER_TURN = 64;
 
 export interface PageFeedOptions {
@@ -40,13 +40,13 @@ export class PageFeed {
    */
   async accept({ blocks, digest }: Page, signal: AbortSignal): Promise<boolean> {
     if (digest === this.#digest) return false;
-    this.#digest = undefined; // until all of the page is taken over
     const refused = new Set<Refusal>();
     const onRefused = (reason: Refusal, count: number): void => {
       refused.add(reason);
       this.#onRefused(reason, count);
     };
     const page = await parsePage(blocks, onRefused, signal);
+    this.#digest = undefined; // until all of the page is taken over
     await this.#takeOver(page, onRefused, signal);
     // What found no room may find it with the same page later.
     if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { type PageRoute, readLines } from './page-lines.ts';
 import type { WorkerAnswer } from './page-worker.ts';
 import type { OnRefused } from './refusal.ts';
-import { readPage } from './route-page.ts';
+import { type RouteEndpoints, readPage } from './route-page.ts';
 import { SourceError } from './source-error.ts';
 
 /** A page above this size is parsed in a worker. */
@@ -19,7 +19,7 @@ const WORKER_BYTES = 1024 * 1024;
  * Parses a page.
  *
  * @param blocks - the bytes in order; a large page's are transferred and cannot be used again
- * @throws {SourceError} when there is no table in it; with a small page not before it is walked
+ * @throws {SourceError} when there is no table in it
  */
 export async function parsePage(
   blocks: readonly Uint8Array<ArrayBuffer>[],
@@ -28,14 +28,11 @@ export async function parsePage(
 ): Promise<Iterable<PageRoute>> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (sizeBytes > WORKER_BYTES) return parseInWorker(blocks, onRefused, signal);
-  return parseHere(blocks, onRefused);
+  return withoutDigests(readPage(blocks, onRefused));
 }
 
-function* parseHere(
-  blocks: readonly Uint8Array<ArrayBuffer>[],
-  onRefused: OnRefused,
-): Generator<PageRoute> {
-  for (const { route, endpoints } of readPage(blocks, onRefused)) {
+function* withoutDigests(routes: Iterable<RouteEndpoints>): Generator<PageRoute> {
+  for (const { route, endpoints } of routes) {
     yield { route, digest: undefined, lists: () => [endpoints] };
   }
 }

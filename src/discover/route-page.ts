@@ -15,19 +15,27 @@ export interface RouteEndpoints {
 }
 
 /**
- * Parses a page, in UTF-8; bytes that are no UTF-8 become U+FFFD, so that they spoil only the
- * name they stand in.
+ * Parses a page at once, and reads its routes as they are asked for.
+ *
+ * Bytes that are no UTF-8 become U+FFFD, so that they spoil only the name they stand in.
  *
  * @param blocks - the bytes in order, split anywhere
  * @throws {SourceError} 'json' or 'shape' when there is no table at all
  */
-export function* readPage(
+export function readPage(
   blocks: readonly Uint8Array[],
   onRefused: OnRefused,
-): Generator<RouteEndpoints> {
+): Iterable<RouteEndpoints> {
   const json = parse(blocks);
   if (!isObject(json)) throw new SourceError('shape', 'expected a JSON object of routes');
-  for (const [route, lists] of groupByKey(json, onRefused)) {
+  return readRoutes(groupByKey(json, onRefused), onRefused);
+}
+
+function* readRoutes(
+  groups: ReadonlyMap<string, readonly unknown[]>,
+  onRefused: OnRefused,
+): Generator<RouteEndpoints> {
+  for (const [route, lists] of groups) {
     yield { route, endpoints: lists.flatMap((list) => readEndpoints(list, onRefused)) };
   }
 }

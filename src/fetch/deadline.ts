@@ -28,7 +28,7 @@ export function scrapeTimeoutMs(
 ): number {
   const givenMs = header === undefined ? Number.NaN : secondsToMs(header);
   if (!(givenMs > 0)) return Math.min(timeoutMs, maxTimeoutMs);
-  const leftMs = givenMs - Math.max(500, givenMs * 0.05);
+  const leftMs = Math.min(givenMs - 500, givenMs * 0.95);
   return Math.min(Math.max(leftMs, Math.min(givenMs, LEAST_MS)), maxTimeoutMs);
 }
 

@@ -44,6 +44,7 @@ export class Scraper implements AsyncDisposable {
   readonly #maxBodyBytes: number;
   readonly #runs = new Set<Run>();
   #latestMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
 
   constructor(options: ScraperOptions) {
     this.#pool = new SlotPool(options);
@@ -55,6 +56,7 @@ export class Scraper implements AsyncDisposable {
   /** What is in use now, for promgate's own metrics. */
   get load(): {
     readonly slots: number;
+    readonly waiting: number;
     readonly bytes: number;
     readonly busyConnections: number;
     readonly idleConnections: number;
@@ -62,6 +64,7 @@ export class Scraper implements AsyncDisposable {
     const { busy, idle } = this.#connections.sizes;
     return {
       slots: this.#pool.running,
+      waiting: this.#pool.waiting,
       bytes: this.#budget.usedBytes,
       busyConnections: busy,
       idleConnections: idle,
@@ -88,7 +91,8 @@ export class Scraper implements AsyncDisposable {
         },
       });
       this.#runs.add(run);
-      run.start(this.#latestMs);
+      if (this.#stopped) run.abandon();
+      else run.start(this.#latestMs);
     });
   }
 
@@ -106,6 +110,7 @@ export class Scraper implements AsyncDisposable {
 
   /** Ends all scrapes as if their readers had left, and closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
     for (const run of [...this.#runs]) run.abandon();
     await this.#connections[Symbol.asyncDispose]();
   }

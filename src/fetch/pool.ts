@@ -99,6 +99,8 @@ export class SlotPool {
   readonly #ready = new LinkedList<Space>();
   readonly #addresses = new Map<string, Address>();
   #running = 0;
+  /** Slots asked for and not yet given back. */
+  #claimed = 0;
   #granting = false;
 
   constructor({ concurrency, perApp }: SlotPoolOptions) {
@@ -109,6 +111,11 @@ export class SlotPool {
   /** How many slots are taken. */
   get running(): number {
     return this.#running;
+  }
+
+  /** How many slots are wanted beside those taken. */
+  get waiting(): number {
+    return this.#claimed - this.#running;
   }
 
   /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
@@ -125,6 +132,7 @@ export class SlotPool {
   request(slot: Slot): void {
     const app = this.#app(slot.claim);
     slot.app = app;
+    this.#claimed++;
     app.members++;
     app.waiting.push(slot);
     this.#list(app);
@@ -142,10 +150,8 @@ export class SlotPool {
       app.space.running--;
       this.#running--;
       this.#leaveAddress(slot.claim.address, outcome);
-    } else {
-      const known = this.#addresses.get(slot.claim.address);
-      if (known) this.#unpark(known); // it may have been the one to go on, and goes away instead
     }
+    this.#claimed--;
     app.members--;
     this.#list(app);
     if (app.members === 0) this.#forgetApp(app);
@@ -255,19 +261,15 @@ export class SlotPool {
     this.#tidyAddress(address, known);
   }
 
-  /** Lets all who are parked go on, or the first of them while the address hangs and is free. */
-  #unpark(address: Address): void {
-    const { parked } = address;
-    if (address.strikes < HUNG_AT) while (parked.last) this.#requeue(parked.last);
-    else if (address.running === 0 && parked.first) this.#requeue(parked.first);
-  }
-
-  /** Puts a parked slot first in its app: it has had its turn once. */
-  #requeue(slot: Slot): void {
-    const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
-    slot.list?.remove(slot);
-    app.waiting.unshift(slot);
-    this.#list(app);
+  /** Puts those parked first in their apps again, when one of them at least may go on. */
+  #unpark({ strikes, running, parked }: Address): void {
+    if (strikes >= HUNG_AT && running > 0) return;
+    for (let slot = parked.last; slot; slot = parked.last) {
+      const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+      parked.remove(slot);
+      app.waiting.unshift(slot);
+      this.#list(app);
+    }
   }
 
   #tidyAddress(address: string, known: Address): void {

@@ -11,8 +11,11 @@ import tls from 'node:tls';
 export interface Trust {
   /** The same object as long as nothing has changed. Never rejects. */
   context(): Promise<tls.SecureContext>;
-  /** What `context` gave last: a connection made with another one is not to be used again. */
-  readonly latest: tls.SecureContext | undefined;
+  /**
+   * What is known without waiting; looks for changes behind the scenes when it is time to.
+   * A connection that was made with something else is not to be used again.
+   */
+  latest(): tls.SecureContext | undefined;
 }
 
 /** PEM texts. */
@@ -31,9 +34,7 @@ export function fixedTrust(texts: TrustTexts): Trust {
       latest ??= secureContext(texts); // late: Node's own store takes 10 ms to load
       return latest;
     },
-    get latest() {
-      return latest;
-    },
+    latest: () => latest,
   };
 }
 
@@ -82,13 +83,17 @@ export async function openFileTrust(
       looking = undefined;
     }
   };
+  const lookIfDue = (): void => {
+    if (now() - lookedMs >= LOOK_EVERY_MS) looking ??= look();
+  };
   return {
     async context() {
-      if (now() - lookedMs >= LOOK_EVERY_MS) looking ??= look();
+      lookIfDue();
       await looking;
       return latest;
     },
-    get latest() {
+    latest() {
+      lookIfDue();
       return latest;
     },
   };

@@ -9,7 +9,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher } from 'undici';
+import { Client, type Dispatcher, errors } from 'undici';
 import { ConnectError, connect } from './connect.ts';
 import type { Failure } from './failure.ts';
 import { type Linked, LinkedList } from './linked-list.ts';
@@ -59,7 +59,8 @@ export class Connections implements AsyncDisposable {
   readonly #origins = new Map<string, Origin>();
   /** All idle ones, the longest idle first. */
   readonly #idle = new LinkedList<Connection>();
-  readonly #busy = new Set<Connection>();
+  readonly #closing = new Set<Promise<void>>();
+  #busy = 0;
   #closed = false;
 
   constructor({
@@ -76,7 +77,7 @@ export class Connections implements AsyncDisposable {
 
   /** How many connections there are, by what they do. */
   get sizes(): { readonly idle: number; readonly busy: number } {
-    return { idle: this.#idle.size, busy: this.#busy.size };
+    return { idle: this.#idle.size, busy: this.#busy };
   }
 
   /**
@@ -103,7 +104,7 @@ export class Connections implements AsyncDisposable {
     const found = fresh ? undefined : this.#findIdle(origin, target);
     const connection = found ?? new Connection(origin, target, this.#settings);
     origin.busy++;
-    this.#busy.add(connection);
+    this.#busy++;
     return connection;
   }
 
@@ -114,7 +115,7 @@ export class Connections implements AsyncDisposable {
       this.discard(connection);
       return;
     }
-    this.#busy.delete(connection);
+    this.#busy--;
     origin.busy--;
     origin.idle.push(connection);
     this.#idle.push(connection);
@@ -124,10 +125,10 @@ export class Connections implements AsyncDisposable {
 
   /** Ends a connection that is of no more use. */
   discard(connection: Connection): void {
-    this.#busy.delete(connection);
+    this.#busy--;
     connection.origin.busy--;
     this.#tidy(connection.origin);
-    connection.close();
+    this.#close(connection);
   }
 
   /** The address left the table: its idle connections close now, busy ones after their GET. */
@@ -139,15 +140,11 @@ export class Connections implements AsyncDisposable {
     this.#origins.delete(address);
   }
 
-  /** Closes all connections; GETs under way fail as `aborted`. */
+  /** Closes the idle connections, those given back later too, and waits for all that close. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    const all = [...this.#busy];
-    for (let one = this.#idle.first; one; one = this.#idle.first) {
-      this.#leaveIdle(one);
-      all.push(one);
-    }
-    await Promise.all(all.map((connection) => connection.destroy()));
+    for (let one = this.#idle.first; one; one = this.#idle.first) this.#closeIdle(one);
+    await Promise.all(this.#closing);
   }
 
   #findIdle({ idle }: Origin, target: ScrapeTarget): Connection | undefined {
@@ -156,7 +153,7 @@ export class Connections implements AsyncDisposable {
       if (!connection.fits(target)) continue;
       this.#leaveIdle(connection);
       if (!connection.outdated) return connection;
-      connection.close();
+      this.#close(connection);
     }
     return undefined;
   }
@@ -164,7 +161,14 @@ export class Connections implements AsyncDisposable {
   #closeIdle(connection: Connection): void {
     this.#leaveIdle(connection);
     this.#tidy(connection.origin);
-    connection.close();
+    this.#close(connection);
+  }
+
+  #close(connection: Connection): void {
+    const closing = connection.close().then(() => {
+      this.#closing.delete(closing);
+    });
+    this.#closing.add(closing);
   }
 
   #leaveIdle(connection: Connection): void {
@@ -189,8 +193,8 @@ class Connection implements Linked<Connection> {
   readonly client: Client;
   /** How many sockets were opened: whether a GET got a new one. */
   opened = 0;
-  /** The socket broke, rather than closed: a body that ends with it has not been told to end. */
-  broken = false;
+  /** What broke the socket: a body that ends with it has not been told to end. */
+  brokenBy: Error | undefined;
   #socket: Socket | undefined;
   #context: unknown;
   readonly #settings: Settings;
@@ -218,7 +222,7 @@ class Connection implements Linked<Connection> {
 
   /** TLS settings have changed since it was opened. */
   get outdated(): boolean {
-    return this.target.tls && this.#context !== this.#settings.trust[this.target.trust].latest;
+    return this.target.tls && this.#context !== this.#settings.trust[this.target.trust].latest();
   }
 
   fits(target: ScrapeTarget): boolean {
@@ -230,12 +234,8 @@ class Connection implements Linked<Connection> {
     );
   }
 
-  /** Ends it without waiting: what fails while it ends is of no interest to anybody. */
-  close(): void {
-    void this.destroy();
-  }
-
-  async destroy(): Promise<void> {
+  /** Ends it; no GET may be under way. Never rejects. */
+  async close(): Promise<void> {
     this.#socket?.destroy(); // also one that is still being opened, which undici would wait for
     await this.client.destroy();
   }
@@ -250,7 +250,7 @@ class Connection implements Linked<Connection> {
     }
     this.#context = context;
     this.opened++;
-    this.broken = false;
+    this.brokenBy = undefined;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
     const options = {
       address,
@@ -262,8 +262,8 @@ class Connection implements Linked<Connection> {
         callback(error ?? new ConnectError('aborted', address), null);
         return;
       }
-      socket.once('error', () => {
-        this.broken = true;
+      socket.once('error', (cause) => {
+        this.brokenBy = cause;
       });
       callback(null, http2 && !tls ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
     });
@@ -323,9 +323,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#connections.discard(this.#connection);
+    if (!this.#done) this.#end();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -354,7 +352,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#done) return;
-    if (this.#connection.broken) {
+    if (this.#connection.brokenBy) {
       this.#fail('truncated');
       return;
     }
@@ -366,8 +364,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
-    if (idled && !this.#heard && !this.#retried) this.#retry();
-    else this.#fail(failureOf(error, this.#started), error instanceof ConnectError && error.hung);
+    if (idled && !this.#heard && !this.#retried) {
+      this.#retry();
+      return;
+    }
+    // A refusal by TLS 1.3 comes late, and undici forgets it when the connection closes after it.
+    const cause = error instanceof errors.SocketError ? this.#connection.brokenBy : undefined;
+    const hung = error instanceof ConnectError && error.hung;
+    this.#fail(failureOf(cause ?? error, this.#started), hung);
   }
 
   #send(): void {
@@ -377,15 +381,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #retry(): void {
     this.#retried = true;
+    this.#controller = undefined;
     this.#connections.discard(this.#connection);
     this.#connection = this.#connections.take(this.#target, true);
     this.#send();
   }
 
   #fail(failure: Failure, hung = false): void {
-    this.#done = true;
-    this.#connections.discard(this.#connection);
+    this.#end();
     this.#receiver.failed(failure, hung);
+  }
+
+  #end(): void {
+    this.#done = true;
+    // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
+    this.#controller?.abort(new Error('given up'));
+    this.#connections.discard(this.#connection);
   }
 }
 
@@ -409,9 +420,9 @@ function failureOf(error: Error & { readonly code?: unknown }, started: boolean)
       return 'unreachable';
   }
   if (code.startsWith('ERR_SSL')) return 'tls'; // TLS 1.3 refuses our certificate after connecting
-  if (code === 'HPE_INVALID_EOF_STATE') return 'truncated';
-  if (code.startsWith('HPE_') || code.startsWith('ERR_HTTP2')) {
-    return started ? 'truncated' : 'status-other';
-  }
-  return 'truncated';
+  const nonsense =
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.ResponseContentLengthMismatchError ||
+    code.startsWith('ERR_HTTP2');
+  return nonsense && !started ? 'status-other' : 'truncated';
 }

@@ -1,6 +1,7 @@
 /**
  * The labels that a merge inserts into every sample line of a page, encoded once per page.
  */
+import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
 
 export type LabelPair = readonly [name: string, value: string];
@@ -54,4 +55,26 @@ function encode(pairs: readonly LabelPair[]): LabelBlocks {
   }
   const [bare, before, alone, behind] = blocks.map((block) => Buffer.from(block));
   return [bare!, before!, alone!, behind!];
+}
+
+/** The labels of what an instance gave, in Promfetcher's order. */
+export function instancePairs({ app, index, endpoint }: Instance): LabelPair[] {
+  return [
+    ...appPairs(app),
+    ['index', index],
+    ['instance_id', index],
+    ['instance', endpoint.address],
+  ];
+}
+
+/** The labels of what an external exporter gave about an app. */
+export function appPairs(app: AppIdentity): LabelPair[] {
+  return [
+    ['organization_id', app.organizationId],
+    ['space_id', app.spaceId],
+    ['app_id', app.appId],
+    ['organization_name', app.organizationName],
+    ['space_name', app.spaceName],
+    ['app_name', app.appName],
+  ];
 }

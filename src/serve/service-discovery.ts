@@ -7,6 +7,7 @@
  * @see https://prometheus.io/docs/prometheus/latest/http_sd/
  */
 import type { Instance } from '../discover/instance.ts';
+import { distinctInstances, ofProcess } from '../discover/select.ts';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 import { answerPieces } from './stream.ts';
@@ -96,16 +97,7 @@ function* print(table: AppSource, group: Group, door: Door): Generator<string> {
 
 /** What a guid selects: web instances, each address once, by index and address. */
 function webInstances(all: readonly Instance[]): Instance[] {
-  const byAddress = new Map<string, Instance>();
-  for (const instance of all) {
-    if (instance.processType !== 'web' || instance.app.appId === '') continue;
-    if (!byAddress.has(instance.endpoint.address))
-      byAddress.set(instance.endpoint.address, instance);
-  }
-  return [...byAddress.values()].sort(
-    (a, b) =>
-      Number(a.index) - Number(b.index) || (a.endpoint.address < b.endpoint.address ? -1 : 1),
-  );
+  return distinctInstances(ofProcess(all, 'web').filter(({ app }) => app.appId !== ''));
 }
 
 const appGroup: Group = (instances, door) => {

@@ -43,7 +43,7 @@ export interface SimulatedApp {
 }
 
 /** What guid the simulated foundation gives: `guidOf('app', 'my-org', 'dev', 'shop')`. */
-export function guidOf(...names: readonly string[]): string {
+function guidOf(...names: readonly string[]): string {
   const hex = createHash('sha256').update(names.join('\0')).digest('hex');
   const parts = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`];
   return [...parts, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');

@@ -19,7 +19,7 @@ export interface PrometheusOptions {
 }
 
 /** One series of an instant query's answer. */
-export interface QueryResult {
+interface QueryResult {
   readonly labels: Readonly<Record<string, string>>;
   readonly timestampSeconds: number;
   /** As Prometheus prints it: `NaN`, `+Inf`, `0.1`. */

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** How a page is announced: text format 0.0.4 or OpenMetrics 1.0. */
-export type PageFormat = 'text' | 'openmetrics';
+type PageFormat = 'text' | 'openmetrics';
 
 /** A series that Prometheus has stored from a page. */
 export interface StoredSeries {

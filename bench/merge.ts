@@ -1,0 +1,170 @@
+/**
+ * The merge by itself, beside a plain copy of its output into the same reused chunk. No network.
+ *
+ * `merge-process.ts` runs it in a process of its own.
+ */
+import { toBody } from '../src/exposition/body.ts';
+import { TEXT } from '../src/exposition/grammar.ts';
+import { LabelNames } from '../src/exposition/series.ts';
+import { FamilyTable } from '../src/merge/families.ts';
+import { Indexer } from '../src/merge/index.ts';
+import { InsertedLabels, type LabelPair } from '../src/merge/labels.ts';
+import { planSplice } from '../src/merge/plan.ts';
+import { INSTANCE_LABELS } from '../src/merge/relabel.ts';
+import { type Chunk, createChunk, Splicer } from '../src/merge/splice.ts';
+import { expositionPage } from '../test/support/exposition-pages.ts';
+import { endpointsOf } from '../test/support/foundation.ts';
+import { mergeNaively } from './naive-merge.ts';
+import { median } from './statistics.ts';
+
+/**
+ * `memo`: index with layout memo, then splice. `full`: every page indexed in full, then splice.
+ * `strings`: the naive merge.
+ */
+export type MergeWay = 'memo' | 'full' | 'strings';
+
+export interface MergeCase {
+  readonly way: MergeWay;
+  readonly instances: number;
+  readonly sizeBytes: number;
+  /** Half as many go before them uncounted: a server's code is compiled. */
+  readonly rounds: number;
+}
+
+/** Medians over the rounds. */
+export interface MergeFigures {
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly copyMs: number;
+  /** Of the naive merge, all of it. */
+  readonly indexMs: number;
+  readonly spliceMs: number;
+  /** The merge beside the copy of the same round, since both see the same machine. */
+  readonly ratio: number;
+}
+
+const CHUNK_BYTES = 65_536;
+
+/**
+ * Measures one way, in turn with the copy.
+ *
+ * One way per process: else the garbage of one is collected in the time of another.
+ */
+export function measureMerge({ way, instances, sizeBytes, rounds }: MergeCase): MergeFigures {
+  const pages = Array.from({ length: instances }, (_, seed) => expositionPage({ sizeBytes, seed }));
+  const pairs = labelPairs(instances);
+  const expected = mergeNaively(pages, pairs.map(printed));
+  const chunk = createChunk(CHUNK_BYTES);
+  const merge = way === 'strings' ? naiveMerge(pages, pairs) : indexedMerge(pages, pairs, way);
+  assertPrints(merge, expected);
+
+  const took = { copy: [] as number[], index: [] as number[], splice: [] as number[] };
+  for (let round = -Math.ceil(rounds / 2); round < rounds; round++) {
+    const [copyMs] = timed(() => copyThrough(expected, chunk.bytes));
+    const [indexMs, fill] = timed(merge);
+    const [spliceMs] = timed(() => {
+      while (fill(chunk) > 0);
+    });
+    if (round < 0) continue;
+    took.copy.push(copyMs);
+    took.index.push(indexMs);
+    took.splice.push(spliceMs);
+  }
+  return {
+    inputBytes: pages.reduce((sum, { length }) => sum + length, 0),
+    outputBytes: expected.length,
+    copyMs: median(took.copy),
+    indexMs: median(took.index),
+    spliceMs: median(took.splice),
+    ratio: median(took.copy.map((ms, at) => (took.index[at]! + took.splice[at]!) / ms)), // same length
+  };
+}
+
+/** Fills the chunk with the next piece of a merged page; 0 at its end. */
+type Fill = (chunk: Chunk) => number;
+
+/** Index; what is left to do is the splice. */
+function indexedMerge(
+  pages: readonly Buffer[],
+  pairs: readonly LabelPair[][],
+  way: 'memo' | 'full',
+): () => Fill {
+  const bodies = pages.map((page) => toBody(page));
+  const labels = pairs.map((own) => new InsertedLabels(own));
+  return () => {
+    const families = new FamilyTable();
+    const reserved = new LabelNames(INSTANCE_LABELS);
+    const indexer = new Indexer({ families, grammar: TEXT, reserved, learn: way === 'memo' });
+    const sources = bodies.map((body, at) => ({
+      page: result(indexer.index(body)),
+      labels: labels[at]!,
+    }));
+    const splicer = new Splicer(planSplice(sources, families, 'text'));
+    return (chunk) => splicer.fill(chunk);
+  };
+}
+
+/** Runs a work that is done in slices. */
+function result<T>(slices: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done) return value;
+  }
+}
+
+/** All at once; nothing is left to do but to hand over the chunks, which is not counted. */
+function naiveMerge(pages: readonly Buffer[], pairs: readonly LabelPair[][]): () => Fill {
+  const labels = pairs.map(printed);
+  return () => {
+    const merged = mergeNaively(pages, labels);
+    let at = 0;
+    return ({ bytes, capacity }) => {
+      const length = merged.copy(bytes, 0, at, Math.min(merged.length, at + capacity));
+      at += length;
+      return length;
+    };
+  };
+}
+
+function printed(pairs: readonly LabelPair[]): string {
+  return pairs.map(([name, value]) => `${name}="${value}"`).join(',');
+}
+
+/** The nine labels of each instance, as lifelike in length as in Cloud Foundry. */
+function labelPairs(instances: number): LabelPair[][] {
+  const addresses = Array.from({ length: instances }, (_, at) => `10.0.12.${at}:61${at}`);
+  const app = { organization: 'my-organization', space: 'production', name: 'shop', addresses };
+  return endpointsOf(app).map(({ address, tags }) => {
+    const values: Record<string, string | undefined> = {
+      ...tags,
+      index: tags['instance_id'],
+      instance: address,
+    };
+    return INSTANCE_LABELS.map((name) => [name, values[name] ?? '']);
+  });
+}
+
+function copyThrough(output: Buffer, chunk: Buffer): void {
+  for (let at = 0; at < output.length; at += CHUNK_BYTES) {
+    output.copy(chunk, 0, at, Math.min(output.length, at + CHUNK_BYTES));
+  }
+}
+
+function timed<T>(work: () => T): [tookMs: number, result: T] {
+  const startedMs = performance.now();
+  const result = work();
+  return [performance.now() - startedMs, result];
+}
+
+/** No figure counts for a page that is wrong. */
+function assertPrints(merge: () => Fill, expected: Buffer): void {
+  const chunk = createChunk(CHUNK_BYTES);
+  const fill = merge();
+  let at = 0;
+  for (let length = fill(chunk); length > 0; length = fill(chunk)) {
+    const same = chunk.bytes.subarray(0, length).equals(expected.subarray(at, at + length));
+    if (!same) throw new Error(`the merged page differs within 64 KB of byte ${at}`);
+    at += length;
+  }
+  if (at !== expected.length) throw new Error(`merged ${at} bytes of ${expected.length}`);
+}

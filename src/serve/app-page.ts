@@ -1,0 +1,195 @@
+/**
+ * The merged page of an app: asks the instances, merges what they answer, says how each did.
+ *
+ * Every failure is in the page; only the caller knows whether it is one of the whole request.
+ */
+import type { AppIdentity, Instance } from '../discover/instance.ts';
+import { ExpositionError } from '../exposition/error.ts';
+import type { FormatName } from '../exposition/grammar.ts';
+import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
+import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
+import type { Failure } from '../fetch/failure.ts';
+import type { Scraper } from '../fetch/fan-out.ts';
+import type { ScrapeHeaders } from '../fetch/forward.ts';
+import type { ScrapeAnswer } from '../fetch/page.ts';
+import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
+import { appPairs, instancePairs, type LabelPair } from '../merge/labels.ts';
+import { Merge, type MergeOptions } from '../merge/merge.ts';
+import type { SplicePlan } from '../merge/plan.ts';
+import { exporterReport, instanceReport } from './report.ts';
+
+export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
+  readonly scraper: Scraper;
+  readonly exporters: readonly ExternalExporter[];
+  readonly observers: AppPageObservers;
+}
+
+/** Told when all have answered. Must not throw. */
+export interface AppPageObservers {
+  readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
+  readonly onTypeConflicts?: (count: number) => void;
+  readonly onDroppedSamples?: (count: number) => void;
+}
+
+export interface AppPageRequest {
+  /** At least one. */
+  readonly instances: readonly Instance[];
+  readonly withExporters: boolean;
+  /** As `parseMetricPath` gives it. */
+  readonly path: string;
+  readonly headers: ScrapeHeaders;
+  readonly negotiated: Negotiated;
+  /** On the scale of `performance.now()`. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** How one instance or exporter did. */
+export interface Outcome {
+  readonly app: AppIdentity;
+  /** Undefined for an external exporter. */
+  readonly instance: Instance | undefined;
+  readonly durationSeconds: number;
+  readonly bytes: number;
+  readonly samples: number;
+  readonly failure: Failure | undefined;
+  /** The HTTP status, where that is why it failed. */
+  readonly status: number | undefined;
+  /** For the log: what is wrong with the page. */
+  readonly detail: string | undefined;
+}
+
+/** A merged page that is ready to be spliced. Disposal gives its bytes back. */
+export interface AppPage extends Disposable {
+  readonly plan: SplicePlan;
+  readonly format: FormatName;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** Whom a request asks, in the order of the merged page. */
+interface Asked {
+  readonly target: ScrapeTarget;
+  readonly app: AppIdentity;
+  readonly instance: Instance | undefined;
+  readonly labels: readonly LabelPair[];
+}
+
+/** @throws only for a mistake of ours */
+export async function loadAppPage(
+  settings: AppPageSettings,
+  request: AppPageRequest,
+): Promise<AppPage> {
+  const { scraper, labelConflict, exportJob, observers } = settings;
+  const { negotiated, headers, deadlineMs, signal } = request;
+  const asked = whomToAsk(settings, request);
+  const places = new Map(asked.map(({ target }, place) => [target, place]));
+  const { escaping, preferOpenMetrics } = negotiated;
+  const merge = new Merge({ labelConflict, exportJob, escaping, preferOpenMetrics });
+  using resources = new DisposableStack();
+  const lease = resources.use(scraper.lease());
+  const adding: Promise<Outcome>[] = [];
+  await scraper.scrape({
+    targets: asked.map(({ target }) => target),
+    headers,
+    deadlineMs,
+    signal,
+    lease,
+    onAnswer: (answer) => {
+      const place = places.get(answer.target)!; // one of those asked
+      adding[place] = takeAnswer(merge, asked[place]!, { answer, place, observers });
+    },
+  });
+  const added = await Promise.all(adding);
+  const { format, refused } = await merge.settle();
+  const outcomes = added.map((outcome, place) =>
+    refused.includes(place)
+      ? failed(outcome, 'invalid', 'a timestamp that text cannot say')
+      : outcome,
+  );
+  await addReports(merge, asked, outcomes, format);
+  const plan = merge.plan(format);
+  if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
+  observers.onOutcomes?.(outcomes);
+  const held = resources.move();
+  return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
+}
+
+function whomToAsk(
+  { exporters }: AppPageSettings,
+  { instances, withExporters, path }: AppPageRequest,
+): Asked[] {
+  const asked: Asked[] = instances.map((instance) => ({
+    target: instanceTarget(instance, path),
+    app: instance.app,
+    instance,
+    labels: instancePairs(instance),
+  }));
+  if (!withExporters) return asked;
+  const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
+  for (const instance of apps.values()) {
+    for (const exporter of exporters) {
+      const target = exporterTarget(exporter, instance);
+      asked.push({
+        target,
+        app: instance.app,
+        instance: undefined,
+        labels: appPairs(instance.app),
+      });
+    }
+  }
+  return asked;
+}
+
+interface Answered {
+  readonly answer: ScrapeAnswer;
+  readonly place: number;
+  readonly observers: AppPageObservers;
+}
+
+/** Puts one answer into the merge. */
+async function takeAnswer(
+  merge: Merge,
+  { app, instance, labels }: Asked,
+  { answer, place, observers }: Answered,
+): Promise<Outcome> {
+  const { durationSeconds, bodyBytes: bytes } = answer;
+  const outcome: Outcome = {
+    ...{ app, instance, durationSeconds, bytes, samples: 0 },
+    ...{ failure: answer.failure, status: undefined, detail: undefined },
+  };
+  if (answer.failure !== undefined) return { ...outcome, status: answer.status };
+  const { format, announced } = formatOf(answer.page.contentType);
+  const of = instance ? 'instance' : 'exporter';
+  try {
+    const page = { place, of, bytes: answer.page.body, format, labels } as const;
+    const { samples, dropped } = await merge.add(page);
+    if (dropped > 0) observers.onDroppedSamples?.(dropped);
+    return { ...outcome, samples };
+  } catch (error) {
+    if (!(error instanceof ExpositionError)) throw error;
+    const bad = announced ? 'invalid' : 'not-metrics';
+    return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
+  }
+}
+
+function failed(outcome: Outcome, failure: Failure, detail: string): Outcome {
+  return { ...outcome, samples: 0, failure, detail };
+}
+
+/** Appends what promgate itself says of each instance, behind all pages. */
+async function addReports(
+  merge: Merge,
+  asked: readonly Asked[],
+  outcomes: readonly Outcome[],
+  format: FormatName,
+): Promise<void> {
+  for (const [at, outcome] of outcomes.entries()) {
+    const { instance, target, labels } = asked[at]!; // one outcome for each asked
+    const report = instance
+      ? instanceReport(outcome, format)
+      : exporterReport({ name: target.exporter ?? '', host: target.host }, outcome, format);
+    if (report === '') continue;
+    const place = asked.length + at;
+    await merge.add({ place, of: 'promgate', bytes: Buffer.from(report), format, labels });
+  }
+}

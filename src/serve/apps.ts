@@ -1,0 +1,238 @@
+/**
+ * `GET /v1/apps/…` and `/v2/apps/…`: what the instances of an app expose, as one page.
+ *
+ * Promfetcher's paths, parameters, statuses and texts. `/v2` speaks only the text format.
+ */
+import type { Instance } from '../discover/instance.ts';
+import { type Lookup, selectInstances } from '../discover/select.ts';
+import { parseSelector, type Selector, SelectorError } from '../discover/selector.ts';
+import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
+import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
+import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
+import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
+import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
+import { failureProblem, Problem } from './errors.ts';
+import type { Handler } from './request.ts';
+import { writePlan } from './splice-stream.ts';
+
+export interface AppsOptions extends AppPageSettings, DeadlineOptions {
+  readonly table: Lookup;
+  /** Whether the table is whole: before that, an app that is not in it may still come. */
+  readonly tableKnown: () => boolean;
+  /** Whose a reader's `Authorization` is: the app's in `auth.mode: open`. */
+  readonly authorizationOf: 'app' | 'promgate';
+  /** For the loop guard; replicas share it. */
+  readonly id: string;
+}
+
+type Context = Parameters<Handler>[0];
+
+/** The paths of merged pages: `/v1/apps/<app>/metrics`, with `only-app-metrics` in its place, or without an app. */
+export const APPS_PATH = /^\/v[12]\/apps\/(?:.*\/)?(?:only-app-)?metrics$/s;
+/** The path of one instance: `/v1/apps/<guid>/instances/<id or index>/metrics`. */
+export const INSTANCE_PATH =
+  /^\/v[12]\/apps\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/instances\/([^/]+)\/metrics$/i;
+
+/** Answers `APPS_PATH`. */
+export function apps(options: AppsOptions): Handler {
+  return async (ctx) => {
+    const { path, query } = ctx.state.target;
+    const [, app = '', only] = /^\/v\d\/apps\/(?:(.*)\/)?(only-app-)?metrics$/s.exec(path)!;
+    const params = new URLSearchParams(query);
+    const selector = readSelector(ctx, app, query);
+    if (selector === undefined) return;
+    const instances = selectInstances(options.table, selector);
+    if (instances.length === 0) {
+      if (!options.tableKnown()) throw starting();
+      refuse(ctx, 404, `404 Cannot found app with id or path ${selector.text}\n`);
+      return;
+    }
+    const withExporters = only === undefined && !params.has('only_from_app');
+    const page = await load(options, ctx, { instances, withExporters });
+    if (page === undefined) return;
+    using merged = page;
+    const noEndpoint =
+      options.exporters.length === 0 ? withoutEndpoint(merged.outcomes) : undefined;
+    if (noEndpoint) {
+      const metricPath = parseMetricPath(params.get('metric_path') ?? undefined);
+      refuse(ctx, 406, noEndpointText(metricPath, noEndpoint));
+    } else await answer(ctx, merged, options);
+  };
+}
+
+/** Answers `INSTANCE_PATH`: one instance, whose failure is the request's. */
+export function oneInstance(options: AppsOptions): Handler {
+  return async (ctx) => {
+    const { path, query } = ctx.state.target;
+    const [, guid = '', rawId = ''] = INSTANCE_PATH.exec(path)!;
+    const selector = readSelector(ctx, guid, query);
+    if (selector === undefined) return;
+    const id = decoded(rawId);
+    if (id === undefined) {
+      refuse(ctx, 400, `400 Bad Request: a broken percent escape in "${rawId}"`);
+      return;
+    }
+    const found = selectInstances(options.table, selector);
+    const [instance, ...others] = findInstance(found, id);
+    if (instance === undefined) {
+      if (!options.tableKnown()) throw starting();
+      refuse(ctx, 404, `404 Cannot found instance ${id} of app with id ${selector.text}\n`);
+      return;
+    }
+    if (others.length > 0) {
+      const ids = [instance, ...others].map(({ processInstanceId }) => processInstanceId);
+      throw new Problem('ambiguous', `index ${id} is held by the instances ${ids.join(', ')}`);
+    }
+    const page = await load(options, ctx, { instances: [instance], withExporters: false });
+    if (page === undefined) return;
+    using merged = page;
+    const { failure } = merged.outcomes[0]!; // one was asked
+    if (failure) throw failureProblem(failure, instance.endpoint.address);
+    await answer(ctx, merged, options);
+  };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // a URIError: the caller answers it
+  }
+}
+
+/** By process instance id, else by index. */
+function findInstance(instances: readonly Instance[], id: string): Instance[] {
+  const byId = instances.filter(({ processInstanceId }) => processInstanceId === id);
+  return byId.length > 0 ? byId : instances.filter(({ index }) => index === id);
+}
+
+/** Answers 400 and returns undefined when the request names no app that can be read. */
+function readSelector(ctx: Context, path: string, search: string): Selector | undefined {
+  try {
+    return parseSelector({ path, search });
+  } catch (error) {
+    if (!(error instanceof SelectorError)) throw error;
+    refuse(ctx, 400, `400 Bad Request: ${error.message}`);
+    return undefined;
+  }
+}
+
+interface Wanted {
+  readonly instances: readonly Instance[];
+  readonly withExporters: boolean;
+}
+
+/** Asks the instances. Undefined when the request is answered already, by an error or as HEAD. */
+async function load(
+  options: AppsOptions,
+  ctx: Context,
+  { instances, withExporters }: Wanted,
+): Promise<AppPage | undefined> {
+  const { req, state } = ctx;
+  if (passedThrough(req.headers, options.id)) {
+    throw new Problem(
+      'loop',
+      'an app of the table is promgate itself, or asks it for its own page',
+    );
+  }
+  const metricPath = readMetricPath(ctx);
+  if (metricPath === undefined) return undefined;
+  const textOnly = state.target.path.startsWith('/v2/');
+  const negotiated = negotiate(req.headers.accept, { textOnly });
+  ctx.vary('Accept');
+  ctx.vary('Accept-Encoding');
+  if (ctx.method === 'HEAD') {
+    ctx.set('Content-Type', negotiated.contentType.text);
+    ctx.respond = false; // koa would take the type away with the body
+    ctx.res.statusCode = 200;
+    ctx.res.end();
+    return undefined;
+  }
+  const timeoutMs = scrapeTimeoutMs(ctx.get(TIMEOUT_HEADER) || undefined, options);
+  const page = await loadAppPage(options, {
+    instances,
+    withExporters,
+    path: metricPath,
+    headers: headersFor(options, ctx, negotiated),
+    negotiated,
+    deadlineMs: performance.now() + timeoutMs,
+    signal: state.signal,
+  });
+  const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
+  state.instances = { ok, failed: page.outcomes.length - ok };
+  ctx.set('Content-Type', negotiated.contentType[page.format]);
+  return page;
+}
+
+function headersFor({ authorizationOf, id }: AppsOptions, ctx: Context, { accept }: Negotiated) {
+  const { req, socket } = ctx;
+  const proto = ctx.get('X-Forwarded-Proto').split(',', 1)[0]!.trim().toLowerCase();
+  const remote = socket.remoteAddress ?? '';
+  const before = ctx.get('X-Forwarded-For');
+  return scrapeHeaders(req.rawHeaders, {
+    authorizationOf,
+    accept,
+    id,
+    forwardedProto: /^https?$/.test(proto) ? proto : 'encrypted' in socket ? 'https' : 'http',
+    forwardedFor: before === '' ? remote : `${before}, ${remote}`,
+  });
+}
+
+/** Answers 400 and returns undefined for a path that no instance should be asked for. */
+function readMetricPath(ctx: Context): string | undefined {
+  const given = new URLSearchParams(ctx.state.target.query).get('metric_path');
+  try {
+    return parseMetricPath(given ?? undefined);
+  } catch (error) {
+    if (!(error instanceof MetricPathError)) throw error;
+    refuse(ctx, 400, `400 Bad Request: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** The first instance, if every one of them answered 404. */
+function withoutEndpoint(outcomes: readonly Outcome[]): Outcome | undefined {
+  return outcomes.every(({ status }) => status === 404) ? outcomes[0] : undefined;
+}
+
+function noEndpointText(path: string, { app, instance }: Outcome): string {
+  const name = `${app.organizationName}/${app.spaceName}/${app.appName}`;
+  const which = app.appName === '' ? (instance?.host ?? '') : name;
+  const said = `Cannot found endpoint '${path}' for app with id or path`;
+  return `406 ${said} '${which} (status code 404)', please create one\n`;
+}
+
+function starting(): Problem {
+  return new Problem('starting', 'no route source has answered yet', {
+    headers: { 'Retry-After': '5' },
+  });
+}
+
+function refuse(ctx: Context, status: number, text: string): void {
+  ctx.status = status;
+  ctx.set('Content-Type', 'text/plain; charset=utf-8');
+  ctx.body = text;
+}
+
+/**
+ * Streams the page, past koa: it is written as the reader takes it.
+ *
+ * A reader that takes longer than the longest scrape has given up by its own clock; it must not
+ * keep the page's bytes from others.
+ */
+async function answer(
+  ctx: Context,
+  { plan }: AppPage,
+  { maxTimeoutMs }: AppsOptions,
+): Promise<void> {
+  const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+  if (gzip) ctx.set('Content-Encoding', 'gzip');
+  ctx.respond = false;
+  ctx.res.statusCode = 200;
+  const tooSlow = setTimeout(() => ctx.res.destroy(), maxTimeoutMs);
+  try {
+    await writePlan(plan, ctx.res, { gzip });
+  } finally {
+    clearTimeout(tooSlow);
+  }
+}

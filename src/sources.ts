@@ -1,0 +1,75 @@
+/**
+ * Starts the route sources that the configuration names, and tells log and metrics of them.
+ */
+import type { Config } from './config.ts';
+import { dialTls } from './discover/dial.ts';
+import { startFile } from './discover/file.ts';
+import { startGorouter } from './discover/gorouter.ts';
+import { type NatsSource, startNats } from './discover/nats-source.ts';
+import type { RouteTable } from './discover/route-table.ts';
+import type { RouteSource, SourceObservers } from './discover/source.ts';
+import type { Trust } from './fetch/trust.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface SourcesOptions {
+  readonly routes: Config['routes'];
+  readonly table: RouteTable;
+  /** Of instances: an endpoint in doubt must prove itself as it must when it is asked for metrics. */
+  readonly trust: Trust;
+  /** Certificates trusted besides a source's own `tls.ca`. */
+  readonly authorities: readonly string[] | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics<never>;
+}
+
+export interface Sources {
+  readonly all: readonly RouteSource[];
+  readonly nats: NatsSource | undefined;
+}
+
+/** @param parts - takes the sources: disposal ends them */
+export function startSources(options: SourcesOptions, parts: AsyncDisposableStack): Sources {
+  const { routes, table, trust, authorities: ca } = options;
+  const all: RouteSource[] = [];
+  const started = <S extends RouteSource>(start: (observers: SourceObservers) => S): S => {
+    const names = { source: '' };
+    const source = parts.use(start(observersFor(options, names)));
+    names.source = source.name;
+    all.push(source);
+    return source;
+  };
+  for (const gorouter of routes.gorouter) {
+    const tls = { ...gorouter.tls, ca };
+    started((observers) => startGorouter({ ...gorouter, tls }, table, observers));
+  }
+  const { file, nats } = routes;
+  if (file !== undefined) started((observers) => startFile({ path: file }, table, observers));
+  const natsSource =
+    nats &&
+    started((observers) => {
+      const tls = nats.tls && { ...nats.tls, ca };
+      const dial = dialTls(() => trust.context());
+      return startNats({ ...nats, tls, dial }, table, observers);
+    });
+  return { all, nats: natsSource };
+}
+
+/** @param names - filled in once the source has its name, before it can call anyone */
+function observersFor(
+  { log, metrics }: SourcesOptions,
+  names: { readonly source: string },
+): SourceObservers {
+  return {
+    onSuccess: () => metrics.routesRead(names.source),
+    onFailure: () => metrics.routesFailed(names.source),
+    onState: (state) => {
+      if (state.working) log.info('routes are read', { ...names });
+      else log.warn('routes cannot be read: the last ones stay', { ...names, err: state.error });
+    },
+    onRefused: (reason, count) => {
+      metrics.malformedRouteMessage(names.source);
+      log.debug('a part of the routes was left out', { ...names, reason, count });
+    },
+  };
+}

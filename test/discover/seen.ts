@@ -1,0 +1,44 @@
+/** What a source told its observers. */
+import type { NatsObservers } from '../../src/discover/nats-source.ts';
+import type { SourceError } from '../../src/discover/source-error.ts';
+
+export interface Seen {
+  readonly observers: NatsObservers;
+  /** `new`, `same` and faults, in order. */
+  readonly polls: readonly string[];
+  readonly errors: readonly SourceError[];
+  /** `works` and faults, in order. */
+  readonly states: readonly string[];
+  /** How often each reason was given. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly pruned: Readonly<Record<string, number>>;
+}
+
+export function seen(): Seen {
+  const polls: string[] = [];
+  const errors: SourceError[] = [];
+  const states: string[] = [];
+  const refused: Record<string, number> = {};
+  const pruned: Record<string, number> = {};
+  return {
+    polls,
+    errors,
+    states,
+    refused,
+    pruned,
+    observers: {
+      onSuccess: (changed) => polls.push(changed ? 'new' : 'same'),
+      onFailure: (error) => {
+        polls.push(error.fault);
+        errors.push(error);
+      },
+      onState: (state) => states.push(state.working ? 'works' : state.error.fault),
+      onRefused: (reason, count) => {
+        refused[reason] = (refused[reason] ?? 0) + count;
+      },
+      onPruned: (reason, count) => {
+        pruned[reason] = (pruned[reason] ?? 0) + count;
+      },
+    },
+  };
+}

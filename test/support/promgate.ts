@@ -1,0 +1,79 @@
+/**
+ * promgate within a test's own process, in front of a simulated gorouter.
+ */
+import { startApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Fields, Level, Log } from '../../src/telemetry/log.ts';
+import { eventually } from './eventually.ts';
+import { routesJson, type SimulatedApp } from './foundation.ts';
+import { type Gorouter, startGorouter } from './gorouter.ts';
+
+export interface LogLine {
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: Fields;
+}
+
+export interface Promgate extends AsyncDisposable {
+  readonly url: string;
+  readonly gorouter: Gorouter;
+  readonly log: readonly LogLine[];
+  readonly drain: () => Promise<void>;
+  /** GETs a path; `Accept-Encoding` is not sent unless given. */
+  get(path: string, init?: RequestInit): Promise<Response>;
+  text(path: string, init?: RequestInit): Promise<string>;
+}
+
+export interface PromgateOptions {
+  readonly apps: readonly SimulatedApp[];
+  /** Values of the configuration, nested as in the file. */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+const MEMORY_BYTES = 2 ** 30;
+
+/** Starts promgate and waits until it is ready. */
+export async function startPromgate({ apps, values = {} }: PromgateOptions): Promise<Promgate> {
+  await using parts = new AsyncDisposableStack();
+  const gorouter = parts.use(await startGorouter(routesJson(apps)));
+  const { url: routesUrl, username, password } = gorouter;
+  const lines: LogLine[] = [];
+  const config = await readConfig({
+    memoryBytes: MEMORY_BYTES,
+    values: {
+      listen: { host: '127.0.0.1', port: 0 },
+      routes: { gorouter: [{ url: routesUrl, username, password, interval: '1s' }] },
+      drain: { wait: '0s' },
+      ...values,
+    },
+  });
+  const app = parts.use(await startApp(config, { log: logInto(lines) }));
+  const get = (path: string, init?: RequestInit): Promise<Response> => fetch(app.url + path, init);
+  await eventually('promgate is ready', async () => (await get('/readyz')).ok || undefined);
+  const held = parts.move();
+  return {
+    url: app.url,
+    gorouter,
+    log: lines,
+    drain: app.drain,
+    get,
+    text: async (path, init) => (await get(path, init)).text(),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+function logInto(lines: LogLine[]): Log {
+  const write =
+    (level: Level) =>
+    (message: string, fields: Fields = {}): void => {
+      lines.push({ level, message, fields });
+    };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    writes: () => true,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
