@@ -8,7 +8,11 @@ import { endpoint } from './instances.ts';
 import { serveSite } from './site-server.ts';
 
 function serve(table: ReadonlyMap<string, readonly Endpoint[]>) {
-  const handle = routes({ routes: () => table });
+  const handle = routes({
+    *routes() {
+      yield* table;
+    },
+  });
   return serveSite({ routes: [{ name: 'routes', path: '/routes', handle }] });
 }
 
