@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { formatOf, negotiate } from '../../src/exposition/negotiate.ts';
+
+const PROMETHEUS_2 =
+  'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
+const PROMETHEUS_3 =
+  'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+
+describe('negotiate', () => {
+  const cases: readonly [accept: string | undefined, answer: string][] = [
+    [undefined, 'text/plain; version=0.0.4; charset=utf-8'],
+    ['', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['*/*', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['text/html', 'text/plain; version=0.0.4; charset=utf-8'],
+    [PROMETHEUS_2, 'application/openmetrics-text; version=1.0.0; charset=utf-8'],
+    [
+      PROMETHEUS_3,
+      'application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8',
+    ],
+    [
+      'application/openmetrics-text;version=0.0.1',
+      'application/openmetrics-text; version=0.0.1; charset=utf-8',
+    ],
+    ['application/openmetrics-text', 'application/openmetrics-text; version=0.0.1; charset=utf-8'],
+    [
+      'application/openmetrics-text;version=2.0.0,text/plain;q=0.5',
+      'text/plain; version=0.0.4; charset=utf-8',
+    ],
+    ['application/openmetrics-text;q=0.5,text/plain', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['text/plain,application/openmetrics-text', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['application/openmetrics-text;q=0', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['application/openmetrics-text;q=x,text/plain', 'text/plain; version=0.0.4; charset=utf-8'],
+    [
+      'text/plain;version=1.0.0;escaping=dots',
+      'text/plain; version=1.0.0; charset=utf-8; escaping=dots',
+    ],
+    [
+      'text/plain;version=0.0.4;escaping=underscores',
+      'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
+    ],
+    ['TEXT/PLAIN; Version="1.0.0"', 'text/plain; version=1.0.0; charset=utf-8'],
+    ['text/plain;escaping=nonsense', 'text/plain; version=0.0.4; charset=utf-8'],
+  ];
+  for (const [accept, answer] of cases) {
+    it(`answers ${accept} with ${answer}`, () => {
+      const { preferOpenMetrics, contentType } = negotiate(accept, { textOnly: false });
+
+      assert.equal(contentType[preferOpenMetrics ? 'openmetrics' : 'text'], answer);
+    });
+  }
+
+  it('asks instances for what the reader prefers', () => {
+    const asked = (accept: string, textOnly = false): string =>
+      negotiate(accept, { textOnly }).accept;
+
+    assert.match(asked(PROMETHEUS_2), /^application\/openmetrics-text;version=1\.0\.0;q=/);
+    assert.match(asked(PROMETHEUS_3), /^application\/openmetrics-text;.*escaping=allow-utf-8/);
+    assert.equal(asked('*/*'), 'text/plain;version=0.0.4,*/*;q=0.1');
+    assert.doesNotMatch(asked(PROMETHEUS_3, true), /openmetrics/);
+  });
+
+  it('falls back to text with the escaping that the reader allows for text', () => {
+    const { contentType, escaping } = negotiate(PROMETHEUS_3, { textOnly: true });
+
+    assert.equal(
+      contentType.text,
+      'text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8',
+    );
+    assert.equal(escaping, 'allow-utf-8');
+  });
+});
+
+describe('formatOf', () => {
+  const cases: readonly [type: string, format: string, announced: boolean][] = [
+    ['text/plain; version=0.0.4; charset=utf-8', 'text', true],
+    ['text/plain', 'text', true],
+    ['Application/OpenMetrics-Text; version=1.0.0', 'openmetrics', true],
+    ['text/html', 'text', false],
+    ['', 'text', false],
+  ];
+  for (const [type, format, announced] of cases) {
+    it(`reads "${type}" as ${format}`, () => {
+      assert.deepEqual(formatOf(type), { format, announced });
+    });
+  }
+});
