@@ -4,10 +4,17 @@
  * Hot: runs once per byte of output. Short pieces are copied eight bytes at a time, over their end
  * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
  */
+import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
+import { SPAN } from './page-index.ts';
 import type { SplicePlan } from './plan.ts';
 
 /** Room behind a chunk's end for copying eight bytes at a time. */
 const SLACK = 8;
+/** What braces and a comma add to the labels of a line. */
+const AROUND = 2;
+const OPEN = 123;
+const CLOSE = 125;
+const COMMA = 44;
 /** Pieces up to this length are copied here; longer ones by the runtime. */
 const SHORT = 160;
 
@@ -70,7 +77,7 @@ export class Splicer {
     const span = runs[this.#run * 2 + 1]!;
     const { page, labels } = sources[source]!;
     const { body, inserts, honored } = page;
-    let { blocks } = labels;
+    let inserted = labels.bytes;
     const spansOf = spans[source]!;
     const { bytes, view } = body;
     const { bytes: out, view: outView, capacity } = chunk;
@@ -81,11 +88,10 @@ export class Splicer {
     for (; line < lastLine; line++) {
       const insert = inserts[line]!;
       const to = insert >> 2;
-      if (honored !== undefined) blocks = labels.without(honored[line]!);
-      const block = blocks[(insert & 3) as 0 | 1 | 2 | 3];
+      if (honored !== undefined) inserted = labels.without(honored[line]!);
       const length = to - from;
-      if (at + length + block.length > capacity) {
-        this.#pending.push(bytes.subarray(from, to), block);
+      if (at + length + inserted.length + AROUND > capacity) {
+        this.#pending.push(bytes.subarray(from, to), around(insert & 3, inserted));
         this.#line = line + 1;
         this.#from = to;
         return this.#drain(chunk, at);
@@ -97,9 +103,15 @@ export class Splicer {
         }
       }
       at += length;
-      out.set(block, at);
-      at += block.length;
       from = to;
+      if (inserted.length === 0) continue;
+      const kind = insert & 3;
+      if (kind === BARE) out[at++] = OPEN;
+      else if (kind === BEHIND) out[at++] = COMMA;
+      out.set(inserted, at);
+      at += inserted.length;
+      if (kind === BEFORE) out[at++] = COMMA;
+      else if (kind === BARE) out[at++] = CLOSE;
     }
     this.#line = -1;
     const end = spansOf[span + 2]!;
@@ -127,4 +139,31 @@ export class Splicer {
     }
     return at;
   }
+}
+
+/** The labels with what must stand around them for their way of insertion (series.ts). */
+function around(kind: number, labels: Buffer): Buffer {
+  if (labels.length === 0 || kind === ALONE) return labels;
+  const text = labels.toString('utf8');
+  if (kind === BARE) return Buffer.from(`{${text}}`);
+  return Buffer.from(kind === BEFORE ? `${text},` : `,${text}`);
+}
+
+/**
+ * The length of the merged page in bytes.
+ *
+ * @returns `undefined` where lines of one page get different labels
+ */
+export function lengthOf({ sources, families, spans, foot }: SplicePlan): number | undefined {
+  let length = foot.length;
+  for (const { head } of families) length += head.length;
+  for (const [at, { page, labels }] of sources.entries()) {
+    if (page.honored !== undefined) return undefined;
+    const own = spans[at]!;
+    for (let span = 0; span < own.length; span += SPAN) length += own[span + 2]! - own[span + 1]!;
+    if (labels.bytes.length === 0) continue;
+    length += page.inserts.length * labels.bytes.length;
+    length += page.kinds[BARE] * 2 + page.kinds[BEFORE] + page.kinds[BEHIND];
+  }
+  return length;
 }

@@ -10,6 +10,7 @@ import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
 import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
 import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
+import { lengthOf } from '../merge/splice.ts';
 import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Handler } from './request.ts';
@@ -229,6 +230,8 @@ async function answer(
   if (gzip) ctx.set('Content-Encoding', 'gzip');
   ctx.respond = false;
   ctx.res.statusCode = 200;
+  const length = gzip ? undefined : lengthOf(plan);
+  if (length !== undefined) ctx.set('Content-Length', String(length));
   const tooSlow = setTimeout(() => ctx.res.destroy(), maxTimeoutMs);
   try {
     await writePlan(plan, ctx.res, { gzip });
