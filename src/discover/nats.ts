@@ -5,7 +5,13 @@
  * Messages are handed over as they come in, one at a time, so that none queue up here: a program
  * that is too slow for its messages is disconnected by the server.
  */
-import type { ConnectionOptions, Msg, NatsConnection, TlsOptions } from '@nats-io/transport-node';
+import type {
+  ConnectionOptions,
+  Msg,
+  NatsConnection,
+  Status,
+  TlsOptions,
+} from '@nats-io/transport-node';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import type { Clock } from './source.ts';
 import { SourceError } from './source-error.ts';
@@ -144,14 +150,19 @@ async function hold(
     if (!connection.isClosed() && !denied) {
       listener.onUp((subject, payload) => connection.publish(subject, payload));
     }
-    for await (const status of statuses) {
-      if (status.type === 'error') listener.onError(toBusError(status.error));
-    }
-    const error = await connection.closed();
+    const error = await Promise.race([connection.closed(), tellErrors(statuses, listener)]);
     throw denied ?? error ?? new SourceError('unreachable', 'lost the connection');
   } finally {
     signal.removeEventListener('abort', close);
   }
+}
+
+/** Never resolves: what ends a connection is told by `closed`. */
+async function tellErrors(statuses: AsyncIterable<Status>, listener: BusListener): Promise<never> {
+  for await (const status of statuses) {
+    if (status.type === 'error') listener.onError(toBusError(status.error));
+  }
+  return new Promise(() => undefined);
 }
 
 function toBusMessage(message: Msg): BusMessage {
