@@ -65,7 +65,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   const authorities = trust.authorities;
   const sources = startSources(
-    { routes: config.routes, table, trust: trust.instances, authorities, log, metrics },
+    {
+      ...{ table, authorities, log, metrics },
+      routes: config.routes,
+      trust: trust.instances,
+      onRead: () => readiness.sourceRead(),
+    },
     parts,
   );
   const readiness = new Readiness({ sources: sources.all });
@@ -87,7 +92,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (health) parts.use(health);
   await metrics.load();
   for (const warning of configWarnings(config)) log.warn(warning);
-  log.info('promgate listens', { url: server.url, version: VERSION });
+  log.info('promgate listens', { url: server.url, health_url: health?.url, version: VERSION });
   const stop = parts.move();
   return {
     url: server.url,
