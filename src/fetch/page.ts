@@ -16,7 +16,7 @@ import type { ScrapeTarget } from './target.ts';
 import type { Connections, Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
 export interface Page {
-  /** Decompressed. Its ArrayBuffer is its own and goes on for 8 bytes or more behind it. */
+  /** Decompressed. Its ArrayBuffer is its own and goes on for 16 bytes or more behind it. */
   readonly body: Buffer;
   /** As the instance wrote it; '' if it did not. */
   readonly contentType: string;

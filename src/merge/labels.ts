@@ -13,7 +13,7 @@ export function escapeLabelValue(value: string): string {
 
 /** Labels to be inserted. An empty value is no label, which means the same to Prometheus. */
 export class InsertedLabels {
-  /** All of them, joined by commas, without braces. */
+  /** Each followed by a comma: what most lines need. Empty when there are none. */
   readonly bytes: Buffer;
   readonly #pairs: readonly LabelPair[];
   #without: Map<number, Buffer> | undefined;
@@ -40,7 +40,7 @@ export class InsertedLabels {
 
 function encode(pairs: readonly LabelPair[]): Buffer {
   return Buffer.from(
-    pairs.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(','),
+    pairs.map(([name, value]) => `${name}="${escapeLabelValue(value)}",`).join(''),
   );
 }
 

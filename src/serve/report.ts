@@ -52,35 +52,40 @@ export function printReport(
   const out = new PageBuilder(GAUGES.length * instances.length * (labelBytes + LINE_BYTES));
   for (const [name, help, value] of GAUGES) {
     out.write(`# HELP ${name} ${help}\n# TYPE ${name} gauge\n`);
-    for (const reported of instances)
-      printLine(out, name, reported.labels, `} ${value(reported)}\n`);
+    for (const reported of instances) printGauge(out, name, reported, value(reported));
   }
   const failed = instances.filter(({ failure }) => failure !== undefined);
   if (failed.length > 0) {
     const name = 'promfetcher_scrape_error';
     out.write(errorHead(name, 'Why the instance gave no page.', format));
-    for (const { labels, failure } of failed) printLine(out, name, labels, errorLabel(failure));
+    for (const { labels, failure } of failed) printError(out, name, labels, errorLabel(failure));
   }
   const failedExporters = exporters.filter(({ failure }) => failure !== undefined);
   if (failedExporters.length > 0) {
     const family = 'promfetcher_scrape_external_exporter_error';
     out.write(errorHead(family, 'Why the external exporter gave no page.', format));
     for (const { labels, failure, name, host } of failedExporters) {
-      const own = `,instance="${escapeLabelValue(host)}",name="${escapeLabelValue(name)}"`;
-      printLine(out, family, labels, own + errorLabel(failure));
+      const own = `instance="${escapeLabelValue(host)}",name="${escapeLabelValue(name)}",`;
+      printError(out, family, labels, own + errorLabel(failure));
     }
   }
   return out.bytes;
 }
 
-function printLine(out: PageBuilder, name: string, { bytes }: InsertedLabels, rest: string): void {
+function printGauge(out: PageBuilder, name: string, { labels }: Reported, value: number): void {
   out.write(`${name}{`);
-  out.copy(bytes, 0, bytes.length);
-  out.write(rest);
+  out.copy(labels.bytes, 0, Math.max(0, labels.bytes.length - 1)); // without the last comma
+  out.write(`} ${value}\n`);
+}
+
+function printError(out: PageBuilder, name: string, labels: InsertedLabels, own: string): void {
+  out.write(`${name}{`);
+  out.copy(labels.bytes, 0, labels.bytes.length);
+  out.write(`${own}} 1\n`);
 }
 
 function errorLabel(failure: Failure | undefined): string {
-  return `,error="${failure}"} 1\n`;
+  return `error="${failure}"`;
 }
 
 /** A counter by its name in Promfetcher; OpenMetrics would want `_total`, so it has no type there. */
