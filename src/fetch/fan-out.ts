@@ -6,12 +6,14 @@
  * free again. Each fetch is `page.ts`'s; who may begin is `pool.ts`'s, who may hold bytes
  * `budget.ts`'s.
  */
+
+import type { ScrapeAnswer } from './answer.ts';
 import { Budget, type Lease } from './budget.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type ScrapeHeaders, TIMEOUT_HEADER } from './forward.ts';
-import { PageFetch, type Scene, type ScrapeAnswer } from './page.ts';
+import { PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
-import { Connections, type ConnectionsOptions } from './undici.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
   /** `scrape.concurrency` */

@@ -6,44 +6,16 @@
  * the reader that leaves come from `fan-out.ts`, as `expire` and `abandon`. One object per fetch
  * and no promises: with 1,000 instances a scrape this is the hot path.
  */
+import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
+import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { Connections, Exchange, Receiver, ResponseHeaders } from './undici.ts';
-
-export interface Page {
-  /** Decompressed. Its ArrayBuffer is its own and goes on for 8 bytes or more behind it. */
-  readonly body: Buffer;
-  /** As the instance wrote it; '' if it did not. */
-  readonly contentType: string;
-}
-
-interface Asked {
-  readonly target: ScrapeTarget;
-  /** From the slot to the end; 0 if its turn never came. */
-  readonly durationSeconds: number;
-  /** Bytes of the page, after decompression, as far as it came. */
-  readonly bodyBytes: number;
-}
-
-export interface PageAnswer extends Asked {
-  readonly page: Page;
-  readonly failure?: never;
-}
-
-export interface FailedAnswer extends Asked {
-  readonly page?: never;
-  readonly failure: Failure;
-  /** The HTTP status, where there was one. */
-  readonly status?: number;
-}
-
-/** Tell them apart by `failure` or by `page`. */
-export type ScrapeAnswer = PageAnswer | FailedAnswer;
+import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
 /** What the fetches of one scrape share. */
 export interface Scene {

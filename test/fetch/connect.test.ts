@@ -10,7 +10,7 @@ import { parseAddress } from '../../src/fetch/connect.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
 import type { ScrapeTarget } from '../../src/fetch/target.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
-import { Authority, type Certificate } from './certificates.ts';
+import { Authority, type Certificate, OPENSSL } from './certificates.ts';
 import {
   ask,
   type InstanceServer,
@@ -58,14 +58,7 @@ async function serveOpenssl(
 ): Promise<AsyncDisposable & { readonly address: string }> {
   const files = ['-cert', certFile, '-key', keyFile, '-CAfile', clients.caFile];
   const verify = ['-Verify', '1', '-verify_return_error'];
-  const child = spawn('openssl', [
-    's_server',
-    '-accept',
-    '127.0.0.1:0',
-    '-www',
-    ...files,
-    ...verify,
-  ]);
+  const child = spawn(OPENSSL, ['s_server', '-accept', '127.0.0.1:0', '-www', ...files, ...verify]);
   const exited = once(child, 'exit');
   let output = '';
   child.stdout.on('data', (text) => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
-import type { ScrapeAnswer } from '../../src/fetch/page.ts';
 import {
   brief,
   type InstanceServer,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import { VIA_HEADER } from '../../src/fetch/forward.ts';
-import type { ScrapeAnswer } from '../../src/fetch/page.ts';
 import {
   ask,
   brief,
