@@ -117,34 +117,38 @@ export class Connection {
   }
 
   /** Opens a socket for undici, which speaks HTTP/2 on it if `alpnProtocol` says so. */
-  async #open(callback: (...args: [Error, null] | [null, Socket]) => void): Promise<void> {
+  async #open(callback: Opened): Promise<void> {
     const { address, tls, serverName, http2, trust } = this.target;
-    const context = tls ? await this.#options.trust[trust].context() : undefined;
-    if (this.client.destroyed) {
-      callback(new ConnectError('aborted', address), null);
-      return;
-    }
-    this.#context = context;
-    this.opened++;
-    this.brokenBy = undefined;
+    const timeoutMs = this.#options.connectTimeoutMs;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
-    const options = {
-      address,
-      timeoutMs: this.#options.connectTimeoutMs,
-      tls: context && { context, serverName, alpn },
-    };
-    this.#socket = connect(options, (error, socket) => {
-      if (error || !socket) {
-        callback(error ?? new ConnectError('aborted', address), null);
-        return;
-      }
-      socket.once('error', (cause) => {
-        this.brokenBy = cause;
+    try {
+      const context = tls ? await this.#options.trust[trust].context() : undefined;
+      if (this.client.destroyed) throw new ConnectError('aborted', address);
+      this.#context = context;
+      this.opened++;
+      this.brokenBy = undefined;
+      const options = { address, timeoutMs, tls: context && { context, serverName, alpn } };
+      this.#socket = connect(options, (error, socket) => {
+        if (socket) this.#use(socket, callback);
+        else callback(error ?? new ConnectError('aborted', address), null);
       });
-      callback(null, http2 && !tls ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
+    } catch (cause) {
+      const failed = cause instanceof ConnectError; // else settings or a name that TLS cannot take
+      callback(failed ? cause : new ConnectError('tls', address, { cause }), null);
+    }
+  }
+
+  #use(socket: Socket, callback: Opened): void {
+    socket.once('error', (cause) => {
+      this.brokenBy = cause;
     });
+    const priorKnowledge = this.target.http2 && !this.target.tls;
+    callback(null, priorKnowledge ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
   }
 }
+
+/** undici's callback for a socket. */
+type Opened = (...args: [Error, null] | [null, Socket]) => void;
 
 /**
  * One GET under way. The methods that begin with `on` are undici's to call.

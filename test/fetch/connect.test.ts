@@ -235,6 +235,35 @@ describe('an instance with TLS', () => {
     assert.match(await ask(withOurs, server.address, named()), /s_server/);
   });
 
+  it('with a name that is none in the table fails, and nothing else does', async () => {
+    await using scraper = trusting(authority.ca);
+    const { server } = await serveTls(own);
+    await using _server = server;
+
+    for (const serverName of [
+      `${GUID}\0`,
+      `${GUID}.`,
+      ' ',
+      '*',
+      'a\r\nb',
+      '☃',
+      'x'.repeat(70_000),
+    ]) {
+      const answer = await ask(scraper, server.address, named({ serverName }));
+      assert.match(answer, serverName === `${GUID}.` ? /^(tls-identity|up 1\n)$/ : /^tls/);
+    }
+    assert.equal(await ask(scraper, server.address, named()), 'up 1\n');
+  });
+
+  it('fails as tls where our own settings cannot be used', async () => {
+    const broken = fixedTrust({ ca: [], cert: 'not a certificate', key: 'nor a key' });
+    await using scraper = openScraper({ trust: { instances: broken, system: broken } });
+    const { server } = await serveTls(own);
+    await using _server = server;
+
+    assert.equal(await ask(scraper, server.address, named()), 'tls');
+  });
+
   it('that speaks no TLS, or hangs up on it, fails as tls', async () => {
     await using scraper = trusting(authority.ca);
     await using plain = await serve((_request, response) => void response.end());
