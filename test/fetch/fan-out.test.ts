@@ -146,6 +146,16 @@ describe('Scraper', () => {
     assert.ok(performance.now() >= deadlineMs);
   });
 
+  it('takes a deadline beyond all timers', async () => {
+    await using scraper = openScraper();
+    await using server = await serve((_request, response) => void response.end('up 1\n'));
+
+    for (const deadlineMs of [1e12, Number.POSITIVE_INFINITY]) {
+      const answers = await scrape(scraper, [target(server.address)], { deadlineMs });
+      assert.deepEqual(answers.map(brief), ['up 1\n']);
+    }
+  });
+
   it('asks nobody after the deadline', async () => {
     await using scraper = openScraper();
     await using server = await serve((_request, response) => void response.end());
