@@ -2,48 +2,20 @@
  * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
  * in one answer.
  *
- * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline and
- * the reader that leaves come from `fan-out.ts`, as `expire` and `abandon`. One object per fetch
+ * Everything that an instance can do wrong ends here as a word of `failure.ts`. Deadlines, and
+ * readers that leave, come from `fan-out.ts`, by way of `end`. One object per fetch
  * and no promises: with 1,000 instances a scrape this is the hot path.
  */
+import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
+import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { Connections, Exchange, Receiver, ResponseHeaders } from './undici.ts';
-
-export interface Page {
-  /** Decompressed. Its ArrayBuffer is its own and goes on for 16 bytes or more behind it. */
-  readonly body: Buffer;
-  /** As the instance wrote it; '' if it did not. */
-  readonly contentType: string;
-}
-
-interface Asked {
-  readonly target: ScrapeTarget;
-  /** From the slot to the end; 0 if its turn never came. */
-  readonly durationSeconds: number;
-  /** Bytes of the page, after decompression, as far as it came. */
-  readonly bodyBytes: number;
-}
-
-export interface PageAnswer extends Asked {
-  readonly page: Page;
-  readonly failure?: never;
-}
-
-export interface FailedAnswer extends Asked {
-  readonly page?: never;
-  readonly failure: Failure;
-  /** The HTTP status, where there was one. */
-  readonly status?: number;
-}
-
-/** Tell them apart by `failure` or by `page`. */
-export type ScrapeAnswer = PageAnswer | FailedAnswer;
+import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
 /** What the fetches of one scrape share. */
 export interface Scene {
@@ -56,6 +28,12 @@ export interface Scene {
   headersFor(target: ScrapeTarget): readonly string[];
   /** Called once per fetch. */
   settled(index: number, answer: ScrapeAnswer): void;
+}
+
+/** How a fetch ends from outside. */
+export interface Ending {
+  readonly failure: Failure;
+  readonly outcome: Outcome;
 }
 
 const MAX_REDIRECTS = 3;
@@ -108,16 +86,16 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
     if (!this.#done) this.#scene.pool.request(this.#slot);
   }
 
-  /** The deadline has come. */
-  expire(): void {
-    if (this.#waitsForBytes) this.#fail('over-budget', 'unknown');
-    else if (this.#verdict && this.#verdict !== 'follow') this.#fail(this.#verdict, 'hung');
-    else this.#fail('timeout', this.#exchange ? 'hung' : 'unknown');
+  /** What it is, as it stands, if the deadline comes now; to be told to `end`. */
+  get late(): Ending {
+    if (this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    const verdict = this.#verdict === 'follow' ? undefined : this.#verdict;
+    return { failure: verdict ?? 'timeout', outcome: this.#exchange ? 'hung' : 'unknown' };
   }
 
-  /** The reader has left. */
-  abandon(): void {
-    this.#fail('aborted', 'unknown');
+  /** Ends it, if it has not ended. */
+  end({ failure, outcome }: Ending): void {
+    this.#fail(failure, outcome);
   }
 
   slotGranted(): void {
@@ -256,6 +234,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
       return;
     }
     this.#verdict = undefined;
+    this.#status = 0;
     this.#drainedBytes = 0;
     this.#redirects++;
     this.#ask();

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
-import type { ScrapeAnswer } from '../../src/fetch/page.ts';
 import {
   brief,
   type InstanceServer,
   openScraper,
   scrape,
   serve,
+  serveNobody,
   target,
   until,
 } from './instance-server.ts';
@@ -53,8 +54,11 @@ describe('fairness', () => {
 
     assert.equal(hanging.length, 128);
     scraper.endBy(performance.now());
-    assert.deepEqual(failures(await slow), new Map([['timeout', 500]]));
+    const answers = await slow;
+    assert.deepEqual(failures(answers), new Map([['timeout', 500]]));
+    assert.equal(answers.filter(({ durationSeconds }) => durationSeconds > 0).length, 128);
     assert.equal(scraper.load.slots, 0);
+    assert.equal(bad.connected, 128);
   });
 
   it("leaves another app's scrape alone beside 100 instances of 16 MiB", async () => {
@@ -184,6 +188,44 @@ describe('fairness', () => {
     const answers = await scrape(scraper, targets(server, 50, 'app'));
 
     assert.deepEqual(failures(answers), new Map([['page', 50]]));
+  });
+
+  it('gives an address that took no connection twice one slot', async () => {
+    await using nobody = await serveNobody();
+    await using scraper = openScraper({ connectTimeoutMs: 20 });
+    const one = target(nobody.address);
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual((await scrape(scraper, [one])).map(brief), ['unreachable']);
+    }
+    const reader = new AbortController();
+
+    const scraping = scrape(scraper, Array(50).fill(one), { signal: reader.signal });
+
+    assert.equal(scraper.load.slots, 1);
+    reader.abort();
+    await scraping;
+  });
+
+  it('holds nothing against an address whose turn had not come at the deadline', async () => {
+    await using bad = await serve(() => undefined);
+    const asked: ServerResponse[] = [];
+    await using server = await serve((_request, response) => void asked.push(response));
+    await using scraper = openScraper({ perApp: 1 });
+    const all = [target(bad.address), target(server.address), target(server.address)];
+    for (let i = 0; i < 3; i++) {
+      const answers = await scrape(scraper, all, { deadlineMs: performance.now() + 20 });
+      assert.deepEqual(failures(answers), new Map([['timeout', 3]]));
+    }
+    assert.equal(asked.length, 0);
+
+    const scraping = scrape(scraper, [
+      ...targets(server, 1, 'one-app'),
+      ...targets(server, 1, 'another-app'),
+    ]);
+
+    await until(() => asked.length === 2, 'both are asked at once');
+    for (const response of asked) response.end('up 1\n');
+    assert.deepEqual(failures(await scraping), new Map([['page', 2]]));
   });
 
   it('asks an address anew that left the table while it hung', async () => {
