@@ -8,6 +8,7 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
+import { freeBody } from '../fetch/body.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
@@ -59,7 +60,7 @@ export interface Outcome {
   readonly detail: string | undefined;
 }
 
-/** A merged page that is ready to be spliced. Disposal gives its bytes back. */
+/** A merged page that is ready to be spliced. Disposal frees its bytes: the plan is void then. */
 export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
@@ -109,6 +110,9 @@ export async function loadAppPage(
   const plan = merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
+  resources.defer(() => {
+    for (const { page } of plan.sources) freeBody(page.body.bytes);
+  });
   const held = resources.move();
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
 }

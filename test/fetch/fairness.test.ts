@@ -125,7 +125,7 @@ describe('fairness', () => {
   it('fails as over-budget what waits for bytes at the deadline, and reads no more of it', async () => {
     await using scraper = openScraper({ maxBytes: 2 * MIB, maxBodyBytes: MIB });
     await using server = await serve(
-      (_request, response) => void response.end('x'.repeat(MIB - 8)),
+      (_request, response) => void response.end('x'.repeat(MIB - 16)),
     );
     using lease = scraper.lease();
     const request = {
@@ -134,7 +134,7 @@ describe('fairness', () => {
       signal: new AbortController().signal,
     };
     const first = await scraper.scrape({ ...request, targets: targets(server, 1, 'app'), lease });
-    assert.equal(first[0]?.bodyBytes, MIB - 8);
+    assert.equal(first[0]?.bodyBytes, MIB - 16);
 
     const second = scrape(scraper, targets(server, 1, 'app'));
     await until(() => scraper.load.waitingForBytes === 1, 'it waits');
@@ -146,7 +146,7 @@ describe('fairness', () => {
 
   it('goes on where it waited when bytes are free again, also within gzip', async () => {
     await using scraper = openScraper({ maxBytes: 2 * MIB, maxBodyBytes: MIB });
-    const body = 'x'.repeat(MIB - 8);
+    const body = 'x'.repeat(MIB - 16);
     await using server = await serve(({ url }, response) => {
       if (url !== '/gzip') return response.end(body);
       response.setHeader('Content-Encoding', 'gzip');
