@@ -12,6 +12,7 @@ import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
 import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
+import { ReadMemory } from './memory.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -49,6 +50,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
   #exchange: Exchange | undefined;
   #body: Body | undefined;
   #inflater: Inflater | undefined;
+  readonly #read = new ReadMemory();
   #contentType = '';
   #startedMs = 0;
   #status = 0;
@@ -128,8 +130,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
   received(chunk: Buffer): void {
     if (this.#done) return;
     if (this.#verdict) this.#drain(chunk);
-    else if (!this.#inflater) this.#add(chunk);
-    else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
+    else if (!this.#inflater) {
+      this.#add(chunk);
+      if (!this.#target.http2) this.#read.add(chunk);
+    } else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
   }
 
   ended(): void {
@@ -198,6 +202,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
     if (added === 'full') this.#fail('too-large', 'answered');
     else if (added === 'refused') this.bytesRefused();
     else if (added === 'waiting') {
+      this.#read.keep();
       if (this.#inflater) this.#inflater.pause();
       else this.#exchange?.pause();
     }
@@ -247,6 +252,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
       return;
     }
     const body = this.#body.finish();
+    this.#read.freeSoon();
     this.#settle('answered', {
       target: this.#target,
       durationSeconds: this.#elapsedSeconds(),

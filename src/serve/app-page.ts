@@ -8,11 +8,11 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
-import { freeBody } from '../fetch/body.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
+import { freePage } from '../fetch/memory.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
 import { appLabels, type InsertedLabels, instanceLabels } from '../merge/labels.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
@@ -111,7 +111,7 @@ export async function loadAppPage(
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   resources.defer(() => {
-    for (const { page } of plan.sources) freeBody(page.body.bytes);
+    for (const { page } of plan.sources) freePage(page.body.bytes);
   });
   const held = resources.move();
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };

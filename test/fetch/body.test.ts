@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { Body, firstBytes, freeBody } from '../../src/fetch/body.ts';
+import { Body, firstBytes } from '../../src/fetch/body.ts';
 import { Budget, type Lease } from '../../src/fetch/budget.ts';
 
 /** A body that is fed chunk by chunk, and waits when it has to. */
@@ -102,16 +102,5 @@ describe('Body', () => {
       }),
       { numRuns: 200 },
     );
-  });
-});
-
-describe('freeBody', () => {
-  it('leaves an empty body', () => {
-    const body = Buffer.allocUnsafeSlow(100).subarray(0, 92);
-
-    freeBody(body);
-
-    assert.equal(body.length, 0);
-    assert.equal(body.buffer.byteLength, 0);
   });
 });
