@@ -9,7 +9,9 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { Client, type Dispatcher, errors } from 'undici';
+import type { Dispatcher, Client as UndiciClient } from 'undici';
+import errors from 'undici/lib/core/errors.js';
+import Client from 'undici/lib/dispatcher/client.js';
 import { ConnectError, connect } from './connect.ts';
 import { failureOf } from './diagnosis.ts';
 import type { Failure } from './failure.ts';
@@ -66,7 +68,7 @@ export class Connection {
   idles = false;
   readonly origin: Origin;
   readonly target: ScrapeTarget;
-  readonly client: Client;
+  readonly client: UndiciClient;
   /** How many sockets were opened: whether a GET got a new one. */
   opened = 0;
   /** What broke the socket: a body that ends with it has not been told to end. */
