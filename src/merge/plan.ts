@@ -22,7 +22,7 @@ export interface Source {
 }
 
 /** One family of the merged page. */
-export interface PrintedFamily {
+interface PrintedFamily {
   /** HELP, TYPE and UNIT lines. */
   readonly head: Buffer;
   /** The runs are pairs `from` to `to` of the plan's `runs`. */

@@ -17,7 +17,7 @@ import type { FamilyTable } from './families.ts';
 import { sameBytes } from './layout.ts';
 
 /** The family of a sample that must not be passed on: promgate's own name. */
-export const DROPPED = -2;
+const DROPPED = -2;
 
 export class FamilyResolver {
   readonly #families: FamilyTable;

@@ -232,10 +232,15 @@ async function answer(
   ctx.res.statusCode = 200;
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
-  const tooSlow = setTimeout(() => ctx.res.destroy(), maxTimeoutMs);
+  const reader = new AbortController();
+  const leave = (): void => reader.abort(new Error('the reader left'));
+  ctx.socket.once('close', leave);
+  const tooSlow = setTimeout(() => ctx.socket.destroy(), maxTimeoutMs);
   try {
-    await writePlan(plan, ctx.res, { gzip });
+    if (ctx.socket.destroyed) leave();
+    await writePlan(plan, ctx.res, { gzip, signal: reader.signal });
   } finally {
     clearTimeout(tooSlow);
+    ctx.socket.off('close', leave);
   }
 }
