@@ -8,7 +8,7 @@ import { TEXT } from '../src/exposition/grammar.ts';
 import { LabelNames } from '../src/exposition/series.ts';
 import { FamilyTable } from '../src/merge/families.ts';
 import { Indexer } from '../src/merge/index.ts';
-import { InsertedLabels, type LabelPair } from '../src/merge/labels.ts';
+import { InsertedLabels } from '../src/merge/labels.ts';
 import { planSplice } from '../src/merge/plan.ts';
 import { INSTANCE_LABELS } from '../src/merge/relabel.ts';
 import { type Chunk, createChunk, Splicer } from '../src/merge/splice.ts';
@@ -44,6 +44,8 @@ export interface MergeFigures {
 }
 
 const CHUNK_BYTES = 65_536;
+
+type LabelPair = readonly [name: string, value: string];
 
 /**
  * Measures one way, in turn with the copy.
@@ -99,7 +101,7 @@ function indexedMerge(
       page: result(indexer.index(body)),
       labels: labels[at]!,
     }));
-    const splicer = new Splicer(planSplice(sources, families, 'text'));
+    const splicer = new Splicer(planSplice(sources, families, { format: 'text' }));
     return (chunk) => splicer.fill(chunk);
   };
 }

@@ -2,6 +2,7 @@
  * Builds and connects all parts from a configuration: the composition root.
  */
 import type { RequestListener } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { type Config, configWarnings } from './config.ts';
 import { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
@@ -11,6 +12,7 @@ import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
 import type { AppPageObservers, Outcome } from './serve/app-page.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
 import { requireOperator } from './serve/auth.ts';
+import { door } from './serve/door.ts';
 import { healthListener, healthz, Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
 import type { Handler } from './serve/request.ts';
@@ -18,7 +20,7 @@ import { observeRequests, requestFields, requestLevel } from './serve/request-lo
 import { routes } from './serve/routes.ts';
 import { type Server, startServer } from './serve/server.ts';
 import { serviceDiscovery } from './serve/service-discovery.ts';
-import { createSite, type Route } from './serve/site.ts';
+import type { Route } from './serve/site.ts';
 import { type Sources, startSources } from './sources.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -65,29 +67,27 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   const authorities = trust.authorities;
   const sources = startSources(
-    { routes: config.routes, table, trust: trust.instances, authorities, log, metrics },
+    {
+      ...{ table, authorities, log, metrics },
+      routes: config.routes,
+      trust: trust.instances,
+      onRead: () => readiness.sourceRead(),
+    },
     parts,
   );
   const readiness = new Readiness({ sources: sources.all });
   const cut = new AbortController();
   cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));
-  const appsOptions = appsFrom(config, {
-    ...{ scraper, table, readiness },
+  const site = loadSite(config, {
+    ...{ scraper, table, readiness, metrics, log, cut },
     observers: observeScrapes(metrics, log, sources),
   });
-  const site = createSite({
-    routes: siteRoutes(config, { readiness, metrics, table, apps: appsOptions }),
-    observe: observe(log, metrics),
-    ...(config.auth.mode === 'basic' && { admit: requireOperator(config.auth.operators) }),
-    cut: cut.signal,
-    onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
-  });
-  const server = parts.use(await listen(config, site, { cut, metrics, log }));
+  const server = parts.use(await listen(config, door(site, readiness), { cut, metrics, log }));
   const health = await listenForHealth(config, readiness);
   if (health) parts.use(health);
-  await metrics.load();
+  await Promise.all([site, metrics.load()]);
   for (const warning of configWarnings(config)) log.warn(warning);
-  log.info('promgate listens', { url: server.url, version: VERSION });
+  log.info('promgate listens', { url: server.url, health_url: health?.url, version: VERSION });
   const stop = parts.move();
   return {
     url: server.url,
@@ -131,29 +131,47 @@ function filesOf(tls: Config['scrape']['tls']) {
 }
 
 function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
-  const { slots, bytes, waiting } = scraper.load;
+  const { slots, bytes, waitingForSlots } = scraper.load;
   return {
     table: table.sizes(),
     pool: {
       used: slots,
       limit: scrape.concurrency,
-      waiting,
+      waiting: waitingForSlots,
       bytesInFlight: bytes,
       bytesLimit: scrape.maxBytes,
     },
   };
 }
 
-interface ScrapeParts extends Pick<AppsOptions, 'scraper' | 'table' | 'observers'> {
+interface SiteParts extends Pick<AppsOptions, 'scraper' | 'observers'> {
+  readonly table: RouteTable;
   readonly readiness: Readiness;
+  readonly metrics: Metrics<Failure>;
+  readonly log: Log;
+  readonly cut: AbortController;
+}
+
+/** Loads what answers requests, once the port is open. */
+async function loadSite(config: Config, parts: SiteParts): Promise<RequestListener> {
+  await setImmediate(); // the port first
+  const { createSite } = await import('./serve/site.ts');
+  const { metrics, log, cut } = parts;
+  return createSite({
+    routes: siteRoutes(config, parts),
+    observe: observe(log, metrics),
+    ...(config.auth.mode === 'basic' && { admit: requireOperator(config.auth.operators) }),
+    cut: cut.signal,
+    onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
+  });
 }
 
 function appsFrom(
   { scrape, externalExporters, auth }: Config,
-  { readiness, ...parts }: ScrapeParts,
+  { scraper, table, observers, readiness }: SiteParts,
 ): AppsOptions {
   return {
-    ...parts,
+    ...{ scraper, table, observers },
     tableKnown: () => readiness.tableKnown,
     exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
       parseExporter({ ...exporter, metrics_path: metricsPath }),
@@ -202,18 +220,13 @@ function tellFailure(outcome: Outcome, log: Log, { nats }: Sources): void {
   });
 }
 
-interface SiteParts {
-  readonly readiness: Readiness;
-  readonly metrics: { readonly print: () => Promise<string> };
-  readonly table: RouteTable;
-  readonly apps: AppsOptions;
-}
-
-function siteRoutes({ sd }: Config, parts: SiteParts): Route[] {
+function siteRoutes(config: Config, parts: SiteParts): Route[] {
   const { readiness, metrics, table } = parts;
+  const { sd } = config;
+  const asked = appsFrom(config, parts);
   return [
-    { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(parts.apps) },
-    { name: 'apps', path: APPS_PATH, handle: apps(parts.apps) },
+    { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(asked) },
+    { name: 'apps', path: APPS_PATH, handle: apps(asked) },
     { name: 'healthz', path: '/healthz', handle: healthz },
     { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
     { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics) },

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { App } from './app.ts';
 import type { ConfigSources } from './config.ts';
+import { redactFields } from './telemetry/redact.ts';
 
 const USAGE = `promgate: one door for Prometheus metrics on Cloud Foundry
 
@@ -114,8 +115,10 @@ function readCommandLine(args: readonly string[]): CommandLine {
 
 async function serve(sources: ConfigSources): Promise<number> {
   const stop = stopSignals();
-  const { ConfigError, readConfig } = await import('./config.ts');
-  const { startApp } = await import('./app.ts');
+  const [{ ConfigError, readConfig }, { startApp }] = await Promise.all([
+    import('./config.ts'),
+    import('./app.ts'),
+  ]);
   try {
     const config = await readConfig(sources);
     return await runUntil(
@@ -202,23 +205,14 @@ function refuse(faults: readonly string[]): number {
 
 /** Writes one line of the log's form: the log itself may not exist, or be what failed. */
 function fail(message: string, error: unknown): number {
-  const { name = 'Error', message: why = String(error), code, stack } = describe(error);
-  const line = {
-    level: 'fatal',
-    time: new Date().toISOString(),
-    err: { name, message: why, code, stack },
-    msg: message,
-  };
+  const time = new Date().toISOString();
+  const err = redactFields(error instanceof Error ? error : new Error(String(error)));
   try {
-    writeSync(1, `${JSON.stringify(line)}\n`);
+    writeSync(1, `${JSON.stringify({ level: 'fatal', time, err, msg: message })}\n`);
   } catch {
     // Nobody reads: the exit code has to tell.
   }
   return FAILED;
-}
-
-function describe(error: unknown): Partial<Record<'name' | 'message' | 'code' | 'stack', string>> {
-  return error instanceof Error ? error : {};
 }
 
 if (import.meta.main) {

@@ -21,6 +21,8 @@ export interface SourcesOptions {
   readonly authorities: readonly string[] | undefined;
   readonly log: Log;
   readonly metrics: Metrics<never>;
+  /** A source was read. */
+  readonly onRead: () => void;
 }
 
 export interface Sources {
@@ -57,11 +59,14 @@ export function startSources(options: SourcesOptions, parts: AsyncDisposableStac
 
 /** @param names - filled in once the source has its name, before it can call anyone */
 function observersFor(
-  { log, metrics }: SourcesOptions,
+  { log, metrics, onRead }: SourcesOptions,
   names: { readonly source: string },
 ): SourceObservers {
   return {
-    onSuccess: () => metrics.routesRead(names.source),
+    onSuccess: () => {
+      metrics.routesRead(names.source);
+      onRead();
+    },
     onFailure: () => metrics.routesFailed(names.source),
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });

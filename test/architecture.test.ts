@@ -16,7 +16,6 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
 /** Which files may import a package. */
 const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^serve\//,
-  '@koa/router': /^serve\//,
   undici: /\/undici\.ts$/,
   got: /^(discover\/gorouter|query\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,

@@ -22,7 +22,7 @@ export async function readConfigFile(name: string): Promise<Reading> {
 }
 
 /** Parses the text of a file called `name`. Never throws. */
-export async function parseConfigFile(name: string, text: string): Promise<Reading> {
+async function parseConfigFile(name: string, text: string): Promise<Reading> {
   const { LineCounter, isNode, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${name}:${lineCounter.linePos(offset).line || 1}`;

@@ -19,7 +19,7 @@ interface Described {
 }
 
 /** One value: a text, a number, a switch. */
-export interface ValueSetting extends Described {
+interface ValueSetting extends Described {
   readonly kind: 'value';
   /** What to write, as the end of "must be …". */
   readonly allowed: string;
@@ -30,18 +30,18 @@ export interface ValueSetting extends Described {
   readonly pem?: 'certificate' | 'key';
 }
 
-export interface ListSetting extends Described {
+interface ListSetting extends Described {
   readonly kind: 'list';
   readonly item: z.ZodType;
 }
 
-export interface SectionSetting extends Described {
+interface SectionSetting extends Described {
   readonly kind: 'section';
   readonly fields: Fields;
 }
 
 /** Free keys, each with a list of texts. */
-export interface MapSetting extends Described {
+interface MapSetting extends Described {
   readonly kind: 'map';
   readonly allowed: string;
 }

@@ -6,7 +6,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createPage } from './page.ts';
 
-export interface SimulatedApp {
+interface SimulatedApp {
   readonly guid: string;
   readonly org: string;
   readonly space: string;

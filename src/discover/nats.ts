@@ -5,17 +5,26 @@
  * Messages are handed over as they come in, one at a time, so that none queue up here: a program
  * that is too slow for its messages is disconnected by the server.
  */
-import type { ConnectionOptions, Msg, NatsConnection, TlsOptions } from '@nats-io/transport-node';
+import type {
+  ConnectionOptions,
+  Msg,
+  NatsConnection,
+  Status,
+  TlsOptions,
+} from '@nats-io/transport-node';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import type { Clock } from './source.ts';
 import { SourceError } from './source-error.ts';
 
 export interface BusOptions {
-  /** `nats://host:port`, tried in random order. */
+  /** `nats://host:port`, `tls://host:port` or `host:port`; all are tried in turn. */
   readonly servers: readonly string[];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** TLS is spoken where this is given or the server is `tls://…`. */
   readonly tls?: ClientTls | undefined;
+  /** A number from 0 up to 1: which server is tried first. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** What is done with the connection; nothing here may throw. */
@@ -46,43 +55,69 @@ export async function runBus(
   listener: BusListener,
   { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<void> {
-  for (let failures = 0; !signal.aborted; failures += 1) {
+  let failures = 0;
+  const onUp: BusListener['onUp'] = (publish) => {
+    failures = 0;
+    listener.onUp(publish);
+  };
+  while (!signal.aborted) {
     try {
       const connection = await open(options, signal);
-      failures = 0;
-      await hold(connection, listener, signal);
+      await hold(connection, { ...listener, onUp }, signal);
     } catch (error) {
       if (!signal.aborted) listener.onDown(toBusError(error));
     }
     await clock.sleep(Math.min(1000 * 2 ** failures, MAX_PAUSE_MS), signal);
+    failures += 1;
   }
 }
 
 /** Tries each server once; to connect again is the loop's, so that files are read again too. */
 async function open(options: BusOptions, signal: AbortSignal): Promise<NatsConnection> {
+  const { servers, random = Math.random } = options;
   const { connect } = await import('@nats-io/transport-node');
-  const { username, password, tls } = options;
-  const certificates = tls && (await readClientTls(tls));
+  const certificates = options.tls && (await readClientTls(options.tls));
+  const first = Math.floor(random() * servers.length);
+  let failure: unknown = new SourceError('internal', 'no server is configured');
+  for (const server of [...servers.slice(first), ...servers.slice(0, first)]) {
+    if (signal.aborted) break;
+    try {
+      return await connect(settingsFor(server, options, certificates));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** One server at a time: the client would check the certificate of an IP address for `localhost`. */
+function settingsFor(
+  server: string,
+  { username, password }: BusOptions,
+  certificates: ClientCertificates | undefined,
+): ConnectionOptions {
+  const { protocol, hostname } = new URL(server.includes('://') ? server : `nats://${server}`);
+  const tls = certificates ?? (protocol === 'tls:' ? {} : undefined);
   const settings: ConnectionOptions = {
-    servers: [...options.servers],
+    servers: [server],
     name: 'promgate',
     timeout: CONNECT_MS,
     pingInterval: PING_MS,
     maxPingOut: PINGS_UNANSWERED,
     reconnect: false,
-    reconnectToServer: () => {
-      if (signal.aborted) throw new Error('stopped'); // the only way to end it between servers
-      return null;
-    },
   };
   if (username !== undefined) settings.user = username;
   if (password !== undefined) settings.pass = password;
-  if (certificates) settings.tls = tlsSettings(certificates);
-  return connect(settings);
+  if (tls) settings.tls = tlsSettings(tls, hostname.replace(/^\[|\]$/g, ''));
+  return settings;
 }
 
-function tlsSettings({ ca, ...client }: ClientCertificates): TlsOptions {
-  return { ...client, ...(ca && { ca: ca.join('\n') }) };
+/** What the client hands on to Node: `host` is whom a certificate is for that names no server. */
+function tlsSettings(
+  { ca, ...client }: ClientCertificates,
+  host: string,
+): TlsOptions & { readonly host: string } {
+  return { ...client, ...(ca && { ca: ca.join('\n') }), host };
 }
 
 /** @throws {SourceError} in the end: the connection never ends by itself unless it failed */
@@ -115,14 +150,19 @@ async function hold(
     if (!connection.isClosed() && !denied) {
       listener.onUp((subject, payload) => connection.publish(subject, payload));
     }
-    for await (const status of statuses) {
-      if (status.type === 'error') listener.onError(toBusError(status.error));
-    }
-    const error = await connection.closed();
+    const error = await Promise.race([connection.closed(), tellErrors(statuses, listener)]);
     throw denied ?? error ?? new SourceError('unreachable', 'lost the connection');
   } finally {
     signal.removeEventListener('abort', close);
   }
+}
+
+/** Never resolves: what ends a connection is told by `closed`. */
+async function tellErrors(statuses: AsyncIterable<Status>, listener: BusListener): Promise<never> {
+  for await (const status of statuses) {
+    if (status.type === 'error') listener.onError(toBusError(status.error));
+  }
+  return new Promise(() => undefined);
 }
 
 function toBusMessage(message: Msg): BusMessage {

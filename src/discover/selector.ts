@@ -25,7 +25,7 @@ export class SelectorError extends Error {
   }
 }
 
-export type AppName = readonly [organization: string, space: string, app: string];
+type AppName = readonly [organization: string, space: string, app: string];
 
 /** One way to read what was asked for. */
 export interface Reading {

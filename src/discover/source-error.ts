@@ -1,27 +1,24 @@
 /**
  * Why a source gave no table, or no connection.
- *
- * The words are closed and stable: a metric label and a log field.
  */
-export const SOURCE_FAULTS = [
-  /** No connection, or it broke. */
-  'unreachable',
-  'timeout',
-  /** An HTTP status other than 200. */
-  'status',
-  /** More bytes than the bound, counted after decompression. */
-  'too-large',
-  /** Not JSON. */
-  'json',
-  /** JSON, but not an object of routes. */
-  'shape',
-  /** The bus refuses the credentials or a subscription. */
-  'denied',
-  /** Anything else; the cause says what. */
-  'internal',
-] as const;
 
-export type SourceFault = (typeof SOURCE_FAULTS)[number];
+/** The words are closed and stable: a log field, fit for a metric label. */
+export type SourceFault =
+  /** No connection, or it broke; no file. */
+  | 'unreachable'
+  | 'timeout'
+  /** An HTTP status other than 200. */
+  | 'status'
+  /** More bytes than the bound, counted after decompression. */
+  | 'too-large'
+  /** Not JSON. */
+  | 'json'
+  /** JSON, but not an object of routes. */
+  | 'shape'
+  /** The bus refuses the credentials or a subscription. */
+  | 'denied'
+  /** Anything else; message and cause say what. */
+  | 'internal';
 
 /** A source failed as a whole; what it gave before stays listed. */
 export class SourceError extends Error {

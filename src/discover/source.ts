@@ -25,7 +25,7 @@ export interface SourceObservers {
   readonly onRefused?: OnRefused | undefined;
 }
 
-export type SourceState =
+type SourceState =
   | { readonly working: true }
   | { readonly working: false; readonly error: SourceError };
 

@@ -2,9 +2,9 @@
  * A page's bytes, laid out so that a scanner may read past their end.
  *
  * Behind the last byte stand `PADDING` line feeds: a scanner needs no bound check to find the end
- * of the last line, and eight bytes can be read at once from anywhere in the page.
+ * of the last line, and sixteen bytes can be read at once from anywhere in the page.
  */
-export const PADDING = 8;
+export const PADDING = 16;
 const LINE_FEED = 10;
 
 export interface Body {

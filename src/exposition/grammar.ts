@@ -49,7 +49,7 @@ export const OPENMETRICS: Grammar = { format: 'openmetrics', classes: classesOf(
  *
  * `untyped` is the text format's word for OpenMetrics' `unknown`.
  */
-export const TYPES = [
+const TYPES = [
   'unknown',
   'counter',
   'gauge',

@@ -27,8 +27,13 @@ export class PageBuilder {
     this.copy(other.#bytes, 0, other.#length);
   }
 
+  /** What has been written; valid until more is. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   finish(): Body {
-    return toBody(this.#bytes.subarray(0, this.#length));
+    return toBody(this.bytes);
   }
 
   #reserve(bytes: number): void {

@@ -1,7 +1,7 @@
 /**
  * A body while it comes in: one buffer that grows, within a bound of its own and the byte budget.
  *
- * The buffer ends up with 8 bytes to spare behind the body: `merge/` reads 8 at a time.
+ * The buffer ends up with 16 bytes to spare behind the body: `merge/` reads 16 at a time.
  */
 import type { Account, Budget } from './budget.ts';
 
@@ -19,7 +19,7 @@ export interface BodyOptions {
  */
 export type Added = 'added' | 'waiting' | 'full' | 'refused';
 
-const SPARE_BYTES = 8;
+const SPARE_BYTES = 16;
 /** What is asked for before a fetch begins: most pages fit, and so do undici's buffers. */
 const FIRST_BYTES = 65_536;
 /** A Content-Length is believed up to here; beyond, memory follows what really comes. */

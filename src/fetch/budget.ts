@@ -106,6 +106,11 @@ export class Budget {
     return this.#usedBytes;
   }
 
+  /** How many fetches wait for bytes. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** For tests that nothing is left behind. */
   get remembered(): { readonly leases: number; readonly spaces: number } {
     return { leases: this.#leases.size, spaces: this.#spaces.size };

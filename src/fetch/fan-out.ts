@@ -6,12 +6,14 @@
  * free again. Each fetch is `page.ts`'s; who may begin is `pool.ts`'s, who may hold bytes
  * `budget.ts`'s.
  */
+
+import type { ScrapeAnswer } from './answer.ts';
 import { Budget, type Lease } from './budget.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type ScrapeHeaders, TIMEOUT_HEADER } from './forward.ts';
-import { PageFetch, type Scene, type ScrapeAnswer } from './page.ts';
+import { type Ending, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
-import { Connections, type ConnectionsOptions } from './undici.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
   /** `scrape.concurrency` */
@@ -37,6 +39,16 @@ export interface ScrapeRequest {
   readonly onAnswer?: (answer: ScrapeAnswer) => void;
 }
 
+/** How many of each there are. */
+export interface ScraperLoad {
+  readonly slots: number;
+  readonly waitingForSlots: number;
+  readonly bytes: number;
+  readonly waitingForBytes: number;
+  readonly busyConnections: number;
+  readonly idleConnections: number;
+}
+
 export class Scraper implements AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #budget: Budget;
@@ -54,18 +66,13 @@ export class Scraper implements AsyncDisposable {
   }
 
   /** What is in use now, for promgate's own metrics. */
-  get load(): {
-    readonly slots: number;
-    readonly waiting: number;
-    readonly bytes: number;
-    readonly busyConnections: number;
-    readonly idleConnections: number;
-  } {
+  get load(): ScraperLoad {
     const { busy, idle } = this.#connections.sizes;
     return {
       slots: this.#pool.running,
-      waiting: this.#pool.waiting,
+      waitingForSlots: this.#pool.waiting,
       bytes: this.#budget.usedBytes,
+      waitingForBytes: this.#budget.waiting,
       busyConnections: busy,
       idleConnections: idle,
     };
@@ -115,6 +122,9 @@ export class Scraper implements AsyncDisposable {
     await this.#connections[Symbol.asyncDispose]();
   }
 }
+
+/** A longer one would ring at once. Nobody waits for 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface RunParts extends Pick<Scene, 'pool' | 'budget' | 'connections' | 'maxBodyBytes'> {
   readonly done: (answers: ScrapeAnswer[]) => void;
@@ -174,17 +184,22 @@ class Run implements Scene {
     clearTimeout(this.#timer);
     const leftMs = this.#deadlineMs - performance.now();
     if (leftMs <= 0) this.#expire();
-    else this.#timer = setTimeout(this.#expire, Math.ceil(leftMs));
+    else this.#timer = setTimeout(this.#expire, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
   }
 
   /** A field, since it is a listener too. */
   readonly abandon = (): void => {
-    for (const fetch of this.#fetches) fetch.abandon();
+    this.#endAll(this.#fetches.map(() => ({ failure: 'aborted', outcome: 'unknown' })));
   };
 
   readonly #expire = (): void => {
-    for (const fetch of this.#fetches) fetch.expire();
+    this.#endAll(this.#fetches.map((fetch) => fetch.late));
   };
+
+  /** From the last to the first: those who wait are gone before others make room for them. */
+  #endAll(endings: readonly Ending[]): void {
+    for (let i = this.#fetches.length - 1; i >= 0; i--) this.#fetches[i]?.end(endings[i]!);
+  }
 
   settled(index: number, answer: ScrapeAnswer): void {
     this.#answers[index] = answer;

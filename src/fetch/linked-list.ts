@@ -1,8 +1,8 @@
 /**
  * A list whose items carry its links: adding and removing cost the same anywhere, and no memory.
  *
- * An item is in one list at most; `list` says in which. `pool.ts`, `budget.ts` and `undici.ts`
- * keep those who wait, or idle, in such lists, since each may leave at any time.
+ * An item is in one list at most; `list` says in which. `pool.ts` and `budget.ts` keep those who
+ * wait in such lists, since each may leave at any time.
  */
 export interface Linked<T extends Linked<T>> {
   list: LinkedList<T> | undefined;

@@ -2,48 +2,21 @@
  * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
  * in one answer.
  *
- * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline and
- * the reader that leaves come from `fan-out.ts`, as `expire` and `abandon`. One object per fetch
+ * Everything that an instance can do wrong ends here as a word of `failure.ts`. Deadlines, and
+ * readers that leave, come from `fan-out.ts`, by way of `end`. One object per fetch
  * and no promises: with 1,000 instances a scrape this is the hot path.
  */
-import { createGunzip, type Gunzip } from 'node:zlib';
+import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
+import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
+import { type InflateReceiver, Inflater } from './inflate.ts';
+import { ReadMemory } from './memory.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { Connections, Exchange, Receiver, ResponseHeaders } from './undici.ts';
-
-export interface Page {
-  /** Decompressed. Its ArrayBuffer is its own and goes on for 8 bytes or more behind it. */
-  readonly body: Buffer;
-  /** As the instance wrote it; '' if it did not. */
-  readonly contentType: string;
-}
-
-interface Asked {
-  readonly target: ScrapeTarget;
-  /** From the slot to the end; 0 if its turn never came. */
-  readonly durationSeconds: number;
-  /** Bytes of the page, after decompression, as far as it came. */
-  readonly bodyBytes: number;
-}
-
-export interface PageAnswer extends Asked {
-  readonly page: Page;
-  readonly failure?: never;
-}
-
-export interface FailedAnswer extends Asked {
-  readonly page?: never;
-  readonly failure: Failure;
-  /** The HTTP status, where there was one. */
-  readonly status?: number;
-}
-
-/** Tell them apart by `failure` or by `page`. */
-export type ScrapeAnswer = PageAnswer | FailedAnswer;
+import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
 /** What the fetches of one scrape share. */
 export interface Scene {
@@ -58,11 +31,17 @@ export interface Scene {
   settled(index: number, answer: ScrapeAnswer): void;
 }
 
+/** How a fetch ends from outside. */
+export interface Ending {
+  readonly failure: Failure;
+  readonly outcome: Outcome;
+}
+
 const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
 const MAX_DRAINED_BYTES = 65_536;
 
-export class PageFetch implements SlotClaim, BytesClaim, Receiver {
+export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiver {
   readonly #scene: Scene;
   readonly #target: ScrapeTarget;
   readonly #index: number;
@@ -70,7 +49,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   #account: Account | undefined;
   #exchange: Exchange | undefined;
   #body: Body | undefined;
-  #gunzip: Gunzip | undefined;
+  #inflater: Inflater | undefined;
+  readonly #read = new ReadMemory();
   #contentType = '';
   #startedMs = 0;
   #status = 0;
@@ -79,7 +59,6 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
-  #receivedBytes = 0;
   /** All has come, and waits for room. */
   #endedWaiting = false;
   #done = false;
@@ -109,16 +88,16 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     if (!this.#done) this.#scene.pool.request(this.#slot);
   }
 
-  /** The deadline has come. */
-  expire(): void {
-    if (this.#waitsForBytes) this.#fail('over-budget', 'unknown');
-    else if (this.#verdict && this.#verdict !== 'follow') this.#fail(this.#verdict, 'hung');
-    else this.#fail('timeout', this.#exchange ? 'hung' : 'unknown');
+  /** What it is, as it stands, if the deadline comes now; to be told to `end`. */
+  get late(): Ending {
+    if (this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    const verdict = this.#verdict === 'follow' ? undefined : this.#verdict;
+    return { failure: verdict ?? 'timeout', outcome: this.#exchange ? 'hung' : 'unknown' };
   }
 
-  /** The reader has left. */
-  abandon(): void {
-    this.#fail('aborted', 'unknown');
+  /** Ends it, if it has not ended. */
+  end({ failure, outcome }: Ending): void {
+    this.#fail(failure, outcome);
   }
 
   slotGranted(): void {
@@ -150,16 +129,17 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
 
   received(chunk: Buffer): void {
     if (this.#done) return;
-    this.#receivedBytes += chunk.length;
     if (this.#verdict) this.#drain(chunk);
-    else if (!this.#gunzip) this.#add(chunk);
-    else if (!this.#gunzip.write(chunk)) this.#exchange?.pause();
+    else if (!this.#inflater) {
+      this.#add(chunk);
+      if (!this.#target.http2) this.#read.add(chunk);
+    } else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
   }
 
   ended(): void {
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
-    else if (this.#gunzip && this.#receivedBytes > 0) this.#gunzip.end();
+    else if (this.#inflater) this.#inflater.end();
     else this.#complete();
   }
 
@@ -167,6 +147,22 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
     else this.#fail(failure, hung ? 'hung' : 'answered');
+  }
+
+  inflatedPart(chunk: Buffer): void {
+    this.#add(chunk);
+  }
+
+  inflated(): void {
+    this.#complete();
+  }
+
+  notGzip(): void {
+    this.#fail('truncated', 'answered');
+  }
+
+  hungry(): void {
+    this.#exchange?.resume();
   }
 
   get #waitsForBytes(): boolean {
@@ -188,22 +184,13 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     const account = this.#account!; // opened before the request was sent
     const body = new Body({ maxBytes: maxBodyBytes, budget, account });
     this.#body = body;
-    if (encoding === 'gzip' || encoding === 'x-gzip') this.#gunzip = this.#inflate();
+    if (encoding === 'gzip' || encoding === 'x-gzip') this.#inflater = new Inflater(this);
     else if (encoding !== '' && encoding !== 'identity') this.#fail('status-other', 'answered');
     else {
       const size = Number(one(headers['content-length']));
       if (size > maxBodyBytes) this.#fail('too-large', 'answered');
       else if (size >= 0) body.expect(size);
     }
-  }
-
-  #inflate(): Gunzip {
-    const gunzip = createGunzip();
-    gunzip.on('data', (chunk: Buffer) => this.#add(chunk));
-    gunzip.on('drain', () => this.#exchange?.resume());
-    gunzip.on('end', () => this.#complete());
-    gunzip.on('error', () => this.#fail('truncated', 'answered')); // cut off, or no gzip at all
-    return gunzip;
   }
 
   #add(chunk: Buffer): void {
@@ -215,7 +202,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
     if (added === 'full') this.#fail('too-large', 'answered');
     else if (added === 'refused') this.bytesRefused();
     else if (added === 'waiting') {
-      if (this.#gunzip) this.#gunzip.pause();
+      this.#read.keep();
+      if (this.#inflater) this.#inflater.pause();
       else this.#exchange?.pause();
     }
     return added === 'added';
@@ -223,7 +211,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
 
   #resume(): void {
     if (this.#endedWaiting) this.#complete();
-    else if (this.#gunzip) this.#gunzip.resume();
+    else if (this.#inflater) this.#inflater.resume();
     else this.#exchange?.resume();
   }
 
@@ -251,6 +239,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
       return;
     }
     this.#verdict = undefined;
+    this.#status = 0;
     this.#drainedBytes = 0;
     this.#redirects++;
     this.#ask();
@@ -263,6 +252,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
       return;
     }
     const body = this.#body.finish();
+    this.#read.freeSoon();
     this.#settle('answered', {
       target: this.#target,
       durationSeconds: this.#elapsedSeconds(),
@@ -285,7 +275,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver {
   #settle(outcome: Outcome, answer: ScrapeAnswer): void {
     this.#done = true;
     this.#exchange?.abort();
-    this.#gunzip?.destroy();
+    this.#inflater?.destroy();
     this.#body = undefined;
     if (this.#account) this.#scene.budget.close(this.#account);
     this.#scene.settled(this.#index, answer);

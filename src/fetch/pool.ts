@@ -99,8 +99,7 @@ export class SlotPool {
   readonly #ready = new LinkedList<Space>();
   readonly #addresses = new Map<string, Address>();
   #running = 0;
-  /** Slots asked for and not yet given back. */
-  #claimed = 0;
+  #waiting = 0;
   #granting = false;
 
   constructor({ concurrency, perApp }: SlotPoolOptions) {
@@ -113,9 +112,9 @@ export class SlotPool {
     return this.#running;
   }
 
-  /** How many slots are wanted beside those taken. */
+  /** How many wait for a slot. */
   get waiting(): number {
-    return this.#claimed - this.#running;
+    return this.#waiting;
   }
 
   /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
@@ -132,8 +131,8 @@ export class SlotPool {
   request(slot: Slot): void {
     const app = this.#app(slot.claim);
     slot.app = app;
-    this.#claimed++;
     app.members++;
+    this.#waiting++;
     app.waiting.push(slot);
     this.#list(app);
     this.#grant();
@@ -150,8 +149,7 @@ export class SlotPool {
       app.space.running--;
       this.#running--;
       this.#leaveAddress(slot.claim.address, outcome);
-    }
-    this.#claimed--;
+    } else this.#waiting--;
     app.members--;
     this.#list(app);
     if (app.members === 0) this.#forgetApp(app);
@@ -179,6 +177,7 @@ export class SlotPool {
         app.running++;
         app.space.running++;
         this.#running++;
+        this.#waiting--;
         this.#list(app);
         slot.claim.slotGranted();
       }

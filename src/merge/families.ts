@@ -8,7 +8,7 @@
  * Families that promgate itself appends to a merged page. An app's own samples of these names are
  * dropped and counted: nobody speaks in promgate's name.
  */
-export const OWN_FAMILIES = [
+const OWN_FAMILIES = [
   'promgate_instance_up',
   'promgate_instance_scrape_duration_seconds',
   'promgate_instance_scrape_samples',

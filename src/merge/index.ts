@@ -35,8 +35,6 @@ export interface IndexerOptions {
   readonly honored?: number;
   /** Standard: true. False walks every page in full. */
   readonly learn?: boolean;
-  /** The pages are promgate's: they may name its families. Standard: false. */
-  readonly own?: boolean;
 }
 
 /** Indexes the pages of one merge that are in one format. */
@@ -55,7 +53,10 @@ export class Indexer {
   #at = 0;
   #ended = false;
   #learning: LayoutWriter | undefined;
-  #metadata: Metadata[] = [];
+  /** Metadata lines of the layout that this page has too, from the first one on. */
+  #shared = 0;
+  /** The page's own list, once it differs from the layout's. */
+  #metadata: Metadata[] | undefined;
   #dropped = 0;
   #clashes = false;
   #quoted = false;
@@ -66,14 +67,14 @@ export class Indexer {
   #misses = 0;
 
   constructor(options: IndexerOptions) {
-    const { families, grammar, reserved, honored = 0, learn = true, own = false } = options;
+    const { families, grammar, reserved, honored = 0, learn = true } = options;
     this.#honored = honored;
     this.#families = families;
     this.#grammar = grammar;
     this.#scanner = new SeriesScanner(grammar, reserved);
     this.#strict = grammar.strict;
     this.#learn = learn;
-    this.#resolver = new FamilyResolver(families, grammar.format, own);
+    this.#resolver = new FamilyResolver(families, grammar.format);
   }
 
   /**
@@ -111,7 +112,8 @@ export class Indexer {
     this.#at = 0;
     this.#ended = false;
     this.#learning = this.#learn && layout === undefined ? new LayoutWriter() : undefined;
-    this.#metadata = [];
+    this.#shared = 0;
+    this.#metadata = layout === undefined ? [] : undefined;
     this.#resolver.begin(body);
     this.#dropped = 0;
     this.#clashes = layout?.clashes ?? false;
@@ -126,7 +128,7 @@ export class Indexer {
       body,
       grammar: this.#grammar,
       ...this.#writer.take(),
-      metadata: this.#metadata,
+      metadata: this.#metadataList(),
       dropped: this.#dropped,
       clashes: this.#clashes,
       quoted: this.#quoted,
@@ -180,7 +182,7 @@ export class Indexer {
       const ref = refs[t]!;
       if (insert === NO_SAMPLE) {
         writer.breakAt(p);
-        if (ref >= 0) this.#addMetadata(layout.metadata[ref]!);
+        if (ref >= 0) this.#shareMetadata(layout, ref);
         p += same;
         continue;
       }
@@ -216,6 +218,7 @@ export class Indexer {
     if (this.#writer.full || families.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
+    this.#ownMetadata(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner.nameFrom, scanner.nameTo);
     if (family < 0) this.#drop(from);
@@ -249,25 +252,49 @@ export class Indexer {
     const { says, type, textFrom, textTo, quoted } = comment;
     if (says === 'eof' || says === 'nothing') return;
     const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
-    if (this.#families.full || this.#metadata.length > MAX_METADATA) {
+    const metadata = this.#ownMetadata();
+    if (this.#families.full || metadata.length > MAX_METADATA) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
     if (quoted) this.#quoted = true;
-    if (!this.#resolver.mayName(family)) {
+    if (this.#families.isOwn(family)) {
       this.#learning?.comment(from, end + 1 - from, -1);
       return;
     }
-    this.#learning?.comment(from, end + 1 - from, this.#metadata.length);
+    this.#learning?.comment(from, end + 1 - from, metadata.length);
     this.#learning?.resumeAt(family);
-    this.#addMetadata({ says, family, type, bytes, from: textFrom, to: textTo });
+    metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
+    if (says === 'type') this.#resolver.declare(family, type);
     this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
     const resume = this.#layout?.resume.get(family);
     if (resume !== undefined) this.#expected = resume;
   }
 
-  #addMetadata(metadata: Metadata): void {
-    this.#metadata.push(metadata);
-    if (metadata.says === 'type') this.#resolver.declare(metadata.family, metadata.type);
+  /** A line is the layout's: as long as all are, the page has the layout's list. */
+  #shareMetadata(layout: Layout, ref: number): void {
+    if (this.#metadata === undefined && ref === this.#shared) {
+      this.#shared += 1;
+      return;
+    }
+    const line = layout.metadata[ref]!;
+    this.#ownMetadata().push(line);
+    if (line.says === 'type') this.#resolver.declare(line.family, line.type);
+  }
+
+  /** Begins a list of the page's own, with what it has had in common with the layout's. */
+  #ownMetadata(): Metadata[] {
+    if (this.#metadata === undefined) {
+      this.#metadata = this.#layout?.metadata.slice(0, this.#shared) ?? [];
+      for (const { says, family, type } of this.#metadata) {
+        if (says === 'type') this.#resolver.declare(family, type);
+      }
+    }
+    return this.#metadata;
+  }
+
+  #metadataList(): readonly Metadata[] {
+    const { metadata = [] } = this.#layout ?? {};
+    return this.#metadata ?? (this.#shared === metadata.length ? metadata : this.#ownMetadata());
   }
 
   /** `# EOF`: nothing may follow. */

@@ -1,13 +1,10 @@
 /**
- * The labels that a merge inserts into every sample line of a page, encoded once per page.
+ * The labels that a merge inserts into every sample line of a page, encoded once per instance.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
-import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
+import { HONORABLE } from './relabel.ts';
 
-export type LabelPair = readonly [name: string, value: string];
-
-/** One block of bytes for each way of insertion (series.ts), ready to be copied. */
-export type LabelBlocks = readonly [bare: Buffer, before: Buffer, alone: Buffer, behind: Buffer];
+type LabelPair = readonly [name: string, value: string];
 
 /** Escapes a label's value, for either format. */
 export function escapeLabelValue(value: string): string {
@@ -16,59 +13,62 @@ export function escapeLabelValue(value: string): string {
 
 /** Labels to be inserted. An empty value is no label, which means the same to Prometheus. */
 export class InsertedLabels {
-  /** With all labels. */
-  readonly blocks: LabelBlocks;
+  /** Each followed by a comma: what most lines need. Empty when there are none. */
+  readonly bytes: Buffer;
   readonly #pairs: readonly LabelPair[];
-  readonly #honorable: readonly string[];
-  readonly #without = new Map<number, LabelBlocks>();
+  #without: Map<number, Buffer> | undefined;
 
-  /**
-   * @param pairs - in the order in which they are printed
-   * @param honorable - names that a line may have itself: bit n of `without` is the nth
-   */
-  constructor(pairs: readonly LabelPair[], honorable: readonly string[] = []) {
+  /** @param pairs - in the order in which they are printed */
+  constructor(pairs: readonly LabelPair[]) {
     this.#pairs = pairs.filter(([, value]) => value !== '');
-    this.#honorable = honorable;
-    this.blocks = encode(this.#pairs);
+    this.bytes = encode(this.#pairs);
   }
 
-  /** The blocks without those labels that a line has itself. */
-  without(honored: number): LabelBlocks {
-    let blocks = this.#without.get(honored);
-    if (blocks === undefined) {
-      const names = this.#honorable.filter((_, at) => (honored >> at) & 1);
-      blocks = encode(this.#pairs.filter(([name]) => !names.includes(name)));
-      this.#without.set(honored, blocks);
+  /** @param honored - bits: labels that a line has itself, by their place in HONORABLE */
+  without(honored: number): Buffer {
+    if (honored === 0) return this.bytes;
+    this.#without ??= new Map();
+    let bytes = this.#without.get(honored);
+    if (bytes === undefined) {
+      const names: readonly string[] = HONORABLE.filter((_, at) => (honored >> at) & 1);
+      bytes = encode(this.#pairs.filter(([name]) => !names.includes(name)));
+      this.#without.set(honored, bytes);
     }
-    return blocks;
+    return bytes;
   }
 }
 
-function encode(pairs: readonly LabelPair[]): LabelBlocks {
-  const text = pairs.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',');
-  const blocks = ['', '', '', ''];
-  if (text !== '') {
-    blocks[BARE] = `{${text}}`;
-    blocks[BEFORE] = `${text},`;
-    blocks[ALONE] = text;
-    blocks[BEHIND] = `,${text}`;
-  }
-  const [bare, before, alone, behind] = blocks.map((block) => Buffer.from(block));
-  return [bare!, before!, alone!, behind!];
+function encode(pairs: readonly LabelPair[]): Buffer {
+  return Buffer.from(
+    pairs.map(([name, value]) => `${name}="${escapeLabelValue(value)}",`).join(''),
+  );
 }
+
+/** Instances stay the same objects while nothing changes in the table. */
+const ofInstances = new WeakMap<Instance, InsertedLabels>();
 
 /** The labels of what an instance gave, in Promfetcher's order. */
-export function instancePairs({ app, index, endpoint }: Instance): LabelPair[] {
-  return [
-    ...appPairs(app),
-    ['index', index],
-    ['instance_id', index],
-    ['instance', endpoint.address],
-  ];
+export function instanceLabels(instance: Instance): InsertedLabels {
+  let labels = ofInstances.get(instance);
+  if (labels === undefined) {
+    const { app, index, endpoint } = instance;
+    const own: LabelPair[] = [
+      ['index', index],
+      ['instance_id', index],
+      ['instance', endpoint.address],
+    ];
+    labels = new InsertedLabels([...appPairs(app), ...own]);
+    ofInstances.set(instance, labels);
+  }
+  return labels;
 }
 
 /** The labels of what an external exporter gave about an app. */
-export function appPairs(app: AppIdentity): LabelPair[] {
+export function appLabels(app: AppIdentity): InsertedLabels {
+  return new InsertedLabels(appPairs(app));
+}
+
+function appPairs(app: AppIdentity): LabelPair[] {
   return [
     ['organization_id', app.organizationId],
     ['space_id', app.spaceId],

@@ -105,8 +105,13 @@ export function sameBytes(
 ): boolean {
   const last = length - 8;
   if (last < 0) return sameFewBytes(a, aFrom, b, bFrom, length);
-  for (let at = 0; at < last; at += 8) {
+  let at = 0;
+  for (; at + 8 < last; at += 16) {
     if (a.getBigUint64(aFrom + at, true) !== b.getBigUint64(bFrom + at, true)) return false;
+    if (a.getBigUint64(aFrom + at + 8, true) !== b.getBigUint64(bFrom + at + 8, true)) return false;
+  }
+  if (at < last && a.getBigUint64(aFrom + at, true) !== b.getBigUint64(bFrom + at, true)) {
+    return false;
   }
   return a.getBigUint64(aFrom + last, true) === b.getBigUint64(bFrom + last, true);
 }

@@ -10,7 +10,7 @@ import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/series.ts';
 import { FamilyTable } from './families.ts';
 import { Indexer } from './index.ts';
-import { InsertedLabels, type LabelPair } from './labels.ts';
+import type { InsertedLabels } from './labels.ts';
 import type { PageIndex } from './page-index.ts';
 import { planSplice, type SplicePlan } from './plan.ts';
 import { APP_LABELS, HONORABLE, INSTANCE_LABELS, type LabelConflict } from './relabel.ts';
@@ -31,8 +31,8 @@ export interface MergeOptions {
   readonly pause?: () => Promise<void>;
 }
 
-/** Whose page it is: promgate's own may name promgate's families. */
-export type PageOf = 'instance' | 'exporter' | 'promgate';
+/** Whose page it is. */
+export type PageOf = 'instance' | 'exporter';
 
 export interface AddedPage {
   /** Where it stands in the merged page; a place is used once. */
@@ -41,8 +41,8 @@ export interface AddedPage {
   /** The caller gives the bytes away. */
   readonly bytes: Buffer;
   readonly format: FormatName;
-  /** The labels that its samples get, in the order in which they are printed. */
-  readonly labels: readonly LabelPair[];
+  /** The labels that its samples get. */
+  readonly labels: InsertedLabels;
 }
 
 export interface AddedSamples {
@@ -56,7 +56,7 @@ const setImmediatePause = (): Promise<void> => setImmediate();
 interface Indexed {
   readonly page: PageIndex;
   readonly of: PageOf;
-  readonly labels: readonly LabelPair[];
+  readonly labels: InsertedLabels;
 }
 
 type Steps<T> = Generator<void, T, void>;
@@ -68,7 +68,7 @@ export class Merge {
   readonly #indexers = new Map<string, Indexer>();
   readonly #pages: (Indexed | undefined)[] = [];
   /** Pages are worked on one after the other: they share the table of families. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> | undefined;
 
   constructor(options: MergeOptions) {
     this.#options = options;
@@ -96,28 +96,35 @@ export class Merge {
     return this.#queue(this.#settling());
   }
 
-  /** @param format - as `settle` said */
-  plan(format: FormatName): SplicePlan {
-    const sources = this.#pages
-      .filter((indexed) => indexed !== undefined)
-      .map(({ page, labels }) => ({ page, labels: new InsertedLabels(labels, this.#honored) }));
-    return planSplice(sources, this.#families, format);
+  /**
+   * @param format - as `settle` said
+   * @param tail - families of promgate's own, printed behind all others
+   */
+  plan(format: FormatName, tail?: Buffer): SplicePlan {
+    const sources = this.#pages.filter((indexed) => indexed !== undefined);
+    return planSplice(sources, this.#families, { format, ...(tail && { tail }) });
   }
 
   /** Runs `work` to its end in slices, after what was queued before. */
   #queue<T>(work: Generator<void, T, void>): Promise<T> {
-    const { pause = setImmediatePause } = this.#options;
-    const run = async (): Promise<T> => {
-      let step = work.next();
-      while (!step.done) {
-        await pause();
-        step = work.next();
-      }
-      return step.value;
-    };
-    const result = this.#turn.then(run);
-    this.#turn = result.catch(() => undefined); // the caller of `add` is told
+    const result = this.#turn ? this.#turn.then(() => this.#run(work)) : this.#run(work);
+    const turn = result
+      .catch(() => undefined) // the caller of `add` is told
+      .then(() => {
+        if (this.#turn === turn) this.#turn = undefined;
+      });
+    this.#turn = turn;
     return result;
+  }
+
+  async #run<T>(work: Generator<void, T, void>): Promise<T> {
+    const { pause = setImmediatePause } = this.#options;
+    let step = work.next();
+    while (!step.done) {
+      await pause();
+      step = work.next();
+    }
+    return step.value;
   }
 
   *#adding({ place, of, bytes, format, labels }: AddedPage): Steps<AddedSamples> {
@@ -185,10 +192,9 @@ export class Merge {
       indexer = new Indexer({
         families: this.#families,
         grammar: format === 'text' ? TEXT : OPENMETRICS,
-        reserved: new LabelNames(of === 'promgate' ? [] : [...honored, ...this.#inTheWay(of)]),
+        reserved: new LabelNames([...honored, ...this.#inTheWay(of)]),
         honored: (1 << honored.length) - 1,
         learn: this.#options.learn ?? true,
-        own: of === 'promgate',
       });
       this.#indexers.set(key, indexer);
     }

@@ -34,6 +34,8 @@ export interface PageIndex {
   readonly grammar: Grammar;
   /** Per line: the offset where labels are inserted, times four, plus how (series.ts). */
   readonly inserts: Int32Array;
+  /** How many lines there are of each way of insertion. */
+  readonly kinds: readonly [bare: number, before: number, alone: number, behind: number];
   /** Per line: which of the labels are not inserted, since the line's own are honoured. */
   readonly honored: Uint8Array | undefined;
   /** SPAN integers for each run of lines of one family. */
@@ -70,6 +72,7 @@ export class PageIndexWriter {
   #honored: Uint8Array<ArrayBuffer> | undefined;
   #spans = new Int32Array(SPAN * 64);
   #spansEnd = 0;
+  #kinds: [number, number, number, number] = [0, 0, 0, 0];
   #family = -1;
   #from = 0;
   #first = 0;
@@ -87,15 +90,14 @@ export class PageIndexWriter {
     if (this.lines === this.#inserts.length) this.#inserts = doubled(this.#inserts);
     if (honored !== 0) this.#honor(honored);
     this.#inserts[this.lines++] = insert;
+    this.#kinds[(insert & 3) as 0 | 1 | 2 | 3] += 1;
   }
 
   #honor(honored: number): void {
     const known = this.#honored;
-    if (known === undefined || known.length <= this.lines) {
-      this.#honored = new Uint8Array(this.#inserts.length);
-      if (known) this.#honored.set(known);
-    }
-    this.#honored![this.lines] = honored;
+    const array = known && known.length > this.lines ? known : resized(known, this.#inserts.length);
+    array[this.lines] = honored;
+    this.#honored = array;
   }
 
   /** Ends the run of lines that ends at `offset`, if there is one. */
@@ -118,12 +120,11 @@ export class PageIndexWriter {
   }
 
   /** The lines and spans of the page; the writer is empty again. */
-  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans'> {
-    const honored = new Uint8Array(this.#honored ? this.lines : 0);
-    if (this.#honored) honored.set(this.#honored.subarray(0, this.lines));
+  take(): Pick<PageIndex, 'inserts' | 'kinds' | 'honored' | 'spans'> {
     const taken = {
       inserts: this.#inserts.slice(0, this.lines),
-      honored: this.#honored && honored,
+      kinds: this.#kinds,
+      honored: this.#honored && resized(this.#honored, this.lines),
       spans: this.#spans.slice(0, this.#spansEnd),
     };
     this.clear();
@@ -134,6 +135,7 @@ export class PageIndexWriter {
   clear(): void {
     this.lines = 0;
     this.#spansEnd = 0;
+    this.#kinds = [0, 0, 0, 0];
     this.#family = -1;
     this.#honored = undefined;
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
@@ -145,4 +147,11 @@ function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(array.length * 2);
   larger.set(array);
   return larger;
+}
+
+/** A copy of another length; what is new is 0. */
+function resized(array: Uint8Array | undefined, length: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(length);
+  if (array) copy.set(array.subarray(0, length));
+  return copy;
 }

@@ -22,7 +22,7 @@ export interface Source {
 }
 
 /** One family of the merged page. */
-export interface PrintedFamily {
+interface PrintedFamily {
   /** HELP, TYPE and UNIT lines. */
   readonly head: Buffer;
   /** The runs are pairs `from` to `to` of the plan's `runs`. */
@@ -39,15 +39,18 @@ export interface SplicePlan {
   readonly runs: Int32Array;
   /** Families that had more than one type. */
   readonly conflicts: number;
-  /** Ends the page: `# EOF` in OpenMetrics. */
+  /** Ends the page: promgate's own families, and `# EOF` in OpenMetrics. */
   readonly foot: Buffer;
 }
 
-/** @param sources - all in one format, indexed with `families`, in the order of their instances */
+/**
+ * @param sources - all in one format, indexed with `families`, in the order of their instances
+ * @param tail - families of promgate's own, ready to be printed behind all others
+ */
 export function planSplice(
   sources: readonly Source[],
   families: FamilyTable,
-  format: FormatName,
+  { format, tail }: { readonly format: FormatName; readonly tail?: Buffer },
 ): SplicePlan {
   const distinct = distinctMetadata(sources);
   const declarations = new Declarations(distinct, families, format);
@@ -72,7 +75,8 @@ export function planSplice(
       runs[run * 2 + 1] = span;
     }
   });
-  const foot = Buffer.from(format === 'openmetrics' ? '# EOF\n' : '');
+  const eof = Buffer.from(format === 'openmetrics' ? '# EOF\n' : '');
+  const foot = tail ? Buffer.concat([tail, eof]) : eof;
   return { sources, families: printed, spans, runs, conflicts: declarations.conflicts, foot };
 }
 

@@ -3,7 +3,7 @@
  */
 
 /** `exported`: renamed as Prometheus does; `drop`: left out; `honor`: the app's wins. */
-export const LABEL_CONFLICTS = ['exported', 'drop', 'honor'] as const;
+const LABEL_CONFLICTS = ['exported', 'drop', 'honor'] as const;
 
 export type LabelConflict = (typeof LABEL_CONFLICTS)[number];
 

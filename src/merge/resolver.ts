@@ -17,12 +17,11 @@ import type { FamilyTable } from './families.ts';
 import { sameBytes } from './layout.ts';
 
 /** The family of a sample that must not be passed on: promgate's own name. */
-export const DROPPED = -2;
+const DROPPED = -2;
 
 export class FamilyResolver {
   readonly #families: FamilyTable;
   readonly #format: FormatName;
-  readonly #own: boolean;
   readonly #types = new Map<number, FamilyType>();
   /** Where the page last declared a family, and where it last named a sample. */
   readonly #declared = { from: 0, to: 0, family: 0, type: 'unknown' as FamilyType };
@@ -30,11 +29,9 @@ export class FamilyResolver {
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  /** @param own - the pages are promgate's: they may name its families */
-  constructor(families: FamilyTable, format: FormatName, own: boolean) {
+  constructor(families: FamilyTable, format: FormatName) {
     this.#families = families;
     this.#format = format;
-    this.#own = own;
   }
 
   /** Forgets the page before; the next one is `body`. */
@@ -44,10 +41,6 @@ export class FamilyResolver {
     this.#types.clear();
     this.#declared.to = this.#declared.from;
     this.#sample.to = this.#sample.from;
-  }
-
-  mayName(family: number): boolean {
-    return this.#own || !this.#families.isOwn(family);
   }
 
   /** The page declares a type. What was resolved before may be resolved otherwise from now on. */
@@ -101,6 +94,6 @@ export class FamilyResolver {
     const type = owner === undefined ? undefined : this.#types.get(owner);
     const owned = type !== undefined && suffixesOf(type, this.#format).includes(suffix);
     const family = owner !== undefined && owned ? owner : this.#families.idOf(name);
-    return this.mayName(family) ? family : DROPPED;
+    return this.#families.isOwn(family) ? DROPPED : family;
   }
 }

@@ -1,13 +1,20 @@
 /**
  * Splicing: the merged page as a stream of chunks, copied from the pages' own bytes.
  *
- * Hot: runs once per byte of output. Short pieces are copied eight bytes at a time, over their end
+ * Hot: runs once per byte of output. Short pieces are copied sixteen bytes at a time, over their end
  * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
  */
+import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
+import { SPAN } from './page-index.ts';
 import type { SplicePlan } from './plan.ts';
 
-/** Room behind a chunk's end for copying eight bytes at a time. */
-const SLACK = 8;
+/** Room behind a chunk's end for copying sixteen bytes at a time. */
+const SLACK = 16;
+/** What braces and a comma add to the labels of a line. */
+const AROUND = 2;
+const OPEN = 123;
+const CLOSE = 125;
+const COMMA = 44;
 /** Pieces up to this length are copied here; longer ones by the runtime. */
 const SHORT = 160;
 
@@ -70,7 +77,7 @@ export class Splicer {
     const span = runs[this.#run * 2 + 1]!;
     const { page, labels } = sources[source]!;
     const { body, inserts, honored } = page;
-    let { blocks } = labels;
+    let inserted = labels.bytes;
     const spansOf = spans[source]!;
     const { bytes, view } = body;
     const { bytes: out, view: outView, capacity } = chunk;
@@ -81,25 +88,28 @@ export class Splicer {
     for (; line < lastLine; line++) {
       const insert = inserts[line]!;
       const to = insert >> 2;
-      if (honored !== undefined) blocks = labels.without(honored[line]!);
-      const block = blocks[(insert & 3) as 0 | 1 | 2 | 3];
+      if (honored !== undefined) inserted = labels.without(honored[line]!);
       const length = to - from;
-      if (at + length + block.length > capacity) {
-        this.#pending.push(bytes.subarray(from, to), block);
+      if (at + length + inserted.length + AROUND > capacity) {
+        this.#pending.push(bytes.subarray(from, to), around(insert & 3, inserted));
         this.#line = line + 1;
         this.#from = to;
         return this.#drain(chunk, at);
       }
       if (length > SHORT) bytes.copy(out, at, from, to);
       else {
-        for (let i = 0; i < length; i += 8) {
+        for (let i = 0; i < length; i += 16) {
           outView.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
+          outView.setBigUint64(at + i + 8, view.getBigUint64(from + i + 8, true), true);
         }
       }
       at += length;
-      out.set(block, at);
-      at += block.length;
       from = to;
+      const kind = insert & 3;
+      if (kind === BEFORE) {
+        out.set(inserted, at);
+        at += inserted.length;
+      } else if (inserted.length > 0) at = insertAround(out, at, inserted, kind);
     }
     this.#line = -1;
     const end = spansOf[span + 2]!;
@@ -127,4 +137,41 @@ export class Splicer {
     }
     return at;
   }
+}
+
+/** Inserts labels where no other label follows. Returns the offset behind them. */
+function insertAround(out: Buffer, start: number, labels: Buffer, kind: number): number {
+  let at = start;
+  if (kind === BARE) out[at++] = OPEN;
+  else if (kind === BEHIND) out[at++] = COMMA;
+  out.set(labels, at);
+  at += labels.length - 1; // without its last comma
+  if (kind === BARE) out[at++] = CLOSE;
+  return at;
+}
+
+/** The labels as they stand in a line of this way of insertion. */
+function around(kind: number, labels: Buffer): Buffer {
+  if (labels.length === 0 || kind === BEFORE) return labels;
+  const out = Buffer.allocUnsafe(labels.length + AROUND);
+  return out.subarray(0, insertAround(out, 0, labels, kind));
+}
+
+/**
+ * The length of the merged page in bytes.
+ *
+ * @returns `undefined` where lines of one page get different labels
+ */
+export function lengthOf({ sources, families, spans, foot }: SplicePlan): number | undefined {
+  let length = foot.length;
+  for (const { head } of families) length += head.length;
+  for (const [at, { page, labels }] of sources.entries()) {
+    if (page.honored !== undefined) return undefined;
+    const own = spans[at]!;
+    for (let span = 0; span < own.length; span += SPAN) length += own[span + 2]! - own[span + 1]!;
+    if (labels.bytes.length === 0) continue;
+    length += page.inserts.length * labels.bytes.length;
+    length += page.kinds[BARE] - page.kinds[ALONE]; // braces for the comma, or no comma
+  }
+  return length;
 }

@@ -7,16 +7,17 @@ import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
+import type { ScrapeAnswer } from '../fetch/answer.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
-import type { ScrapeAnswer } from '../fetch/page.ts';
+import { freePage } from '../fetch/memory.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
-import { appPairs, instancePairs, type LabelPair } from '../merge/labels.ts';
+import { appLabels, type InsertedLabels, instanceLabels } from '../merge/labels.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
-import { exporterReport, instanceReport } from './report.ts';
+import { printReport } from './report.ts';
 
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
   readonly scraper: Scraper;
@@ -59,7 +60,7 @@ export interface Outcome {
   readonly detail: string | undefined;
 }
 
-/** A merged page that is ready to be spliced. Disposal gives its bytes back. */
+/** A merged page that is ready to be spliced. Disposal frees its bytes: the plan is void then. */
 export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
@@ -71,7 +72,7 @@ interface Asked {
   readonly target: ScrapeTarget;
   readonly app: AppIdentity;
   readonly instance: Instance | undefined;
-  readonly labels: readonly LabelPair[];
+  readonly labels: InsertedLabels;
 }
 
 /** @throws only for a mistake of ours */
@@ -106,10 +107,12 @@ export async function loadAppPage(
       ? failed(outcome, 'invalid', 'a timestamp that text cannot say')
       : outcome,
   );
-  await addReports(merge, asked, outcomes, format);
-  const plan = merge.plan(format);
+  const plan = merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
+  resources.defer(() => {
+    for (const { page } of plan.sources) freePage(page.body.bytes);
+  });
   const held = resources.move();
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
 }
@@ -122,7 +125,7 @@ function whomToAsk(
     target: instanceTarget(instance, path),
     app: instance.app,
     instance,
-    labels: instancePairs(instance),
+    labels: instanceLabels(instance),
   }));
   if (!withExporters) return asked;
   const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
@@ -133,7 +136,7 @@ function whomToAsk(
         target,
         app: instance.app,
         instance: undefined,
-        labels: appPairs(instance.app),
+        labels: appLabels(instance.app),
       });
     }
   }
@@ -176,20 +179,12 @@ function failed(outcome: Outcome, failure: Failure, detail: string): Outcome {
   return { ...outcome, samples: 0, failure, detail };
 }
 
-/** Appends what promgate itself says of each instance, behind all pages. */
-async function addReports(
-  merge: Merge,
-  asked: readonly Asked[],
-  outcomes: readonly Outcome[],
-  format: FormatName,
-): Promise<void> {
-  for (const [at, outcome] of outcomes.entries()) {
-    const { instance, target, labels } = asked[at]!; // one outcome for each asked
-    const report = instance
-      ? instanceReport(outcome, format)
-      : exporterReport({ name: target.exporter ?? '', host: target.host }, outcome, format);
-    if (report === '') continue;
-    const place = asked.length + at;
-    await merge.add({ place, of: 'promgate', bytes: Buffer.from(report), format, labels });
-  }
+/** What promgate itself says of those asked, printed behind all pages. */
+function report(asked: readonly Asked[], outcomes: readonly Outcome[], format: FormatName): Buffer {
+  const reported = outcomes.map((outcome, at) => ({ ...outcome, ...asked[at]! })); // one for each
+  const exporters = reported
+    .filter(({ instance }) => instance === undefined)
+    .map((one) => ({ ...one, name: one.target.exporter ?? '', host: one.target.host }));
+  const instances = reported.filter(({ instance }) => instance !== undefined);
+  return printReport(instances, exporters, format);
 }

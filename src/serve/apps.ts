@@ -10,6 +10,7 @@ import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
 import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
 import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
+import { lengthOf } from '../merge/splice.ts';
 import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Handler } from './request.ts';
@@ -229,10 +230,17 @@ async function answer(
   if (gzip) ctx.set('Content-Encoding', 'gzip');
   ctx.respond = false;
   ctx.res.statusCode = 200;
-  const tooSlow = setTimeout(() => ctx.res.destroy(), maxTimeoutMs);
+  const length = gzip ? undefined : lengthOf(plan);
+  if (length !== undefined) ctx.set('Content-Length', String(length));
+  const reader = new AbortController();
+  const leave = (): void => reader.abort(new Error('the reader left'));
+  ctx.socket.once('close', leave);
+  const tooSlow = setTimeout(() => ctx.socket.destroy(), maxTimeoutMs);
   try {
-    await writePlan(plan, ctx.res, { gzip });
+    if (ctx.socket.destroyed) leave();
+    await writePlan(plan, ctx.res, { gzip, signal: reader.signal });
   } finally {
     clearTimeout(tooSlow);
+    ctx.socket.off('close', leave);
   }
 }

@@ -78,7 +78,6 @@ export class Connections {
     });
     server.prependListener('request', (_, answer: ServerResponse) => this.#track(answer));
     server.on('drop', () => this.#count('too-many-connections'));
-    server.on('tlsClientError', () => this.#count('tls'));
     server.on('clientError', (error, socket) => this.#refuse(error, socket));
   }
 
@@ -136,7 +135,8 @@ export class Connections {
   #refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
     const { code = '' } = error;
     const refusal = REFUSALS[code] ?? (code.startsWith('HPE_') ? MALFORMED : undefined);
-    this.#count(refusal?.reason ?? 'broken');
+    const handshake = 'secureConnecting' in socket && socket.secureConnecting === true;
+    this.#count(refusal?.reason ?? (handshake ? 'tls' : 'broken'));
     const answering = [...this.#answers].some((answer) => answer.socket === socket);
     if (!refusal || answering || !socket.writable) {
       socket.destroy();

@@ -1,17 +1,23 @@
 /**
  * What promgate appends to a merged page: how each instance and external exporter did.
- *
- * Written as pages of their own, which the merge then labels like any other.
  */
 import type { FormatName } from '../exposition/grammar.ts';
+import { PageBuilder } from '../exposition/page-builder.ts';
 import type { Failure } from '../fetch/failure.ts';
-import { escapeLabelValue } from '../merge/labels.ts';
+import { escapeLabelValue, type InsertedLabels } from '../merge/labels.ts';
 
-interface Reported {
+/** How one instance or exporter did, and the labels that say which. */
+export interface Reported {
+  readonly labels: InsertedLabels;
   readonly durationSeconds: number;
   readonly bytes: number;
   readonly samples: number;
   readonly failure: Failure | undefined;
+}
+
+export interface ReportedExporter extends Reported {
+  readonly name: string;
+  readonly host: string;
 }
 
 const GAUGES: readonly [name: string, help: string, value: (reported: Reported) => number][] = [
@@ -33,38 +39,57 @@ const GAUGES: readonly [name: string, help: string, value: (reported: Reported) 
   ],
 ];
 
-/** The page about one instance. */
-export function instanceReport(reported: Reported, format: FormatName): string {
-  let page = '';
+/** Bytes of a line beside its labels, about. */
+const LINE_BYTES = 80;
+
+/** The families about all instances and exporters, in the form of the merged page. */
+export function printReport(
+  instances: readonly Reported[],
+  exporters: readonly ReportedExporter[],
+  format: FormatName,
+): Buffer {
+  const labelBytes = instances[0]?.labels.bytes.length ?? 0;
+  const out = new PageBuilder(GAUGES.length * instances.length * (labelBytes + LINE_BYTES));
   for (const [name, help, value] of GAUGES) {
-    page += `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value(reported)}\n`;
+    out.write(`# HELP ${name} ${help}\n# TYPE ${name} gauge\n`);
+    for (const reported of instances) printGauge(out, name, reported, value(reported));
   }
-  if (reported.failure !== undefined) {
-    page += errorFamily('promfetcher_scrape_error', 'Why the instance gave no page.', format);
-    page += `promfetcher_scrape_error{error="${reported.failure}"} 1\n`;
+  const failed = instances.filter(({ failure }) => failure !== undefined);
+  if (failed.length > 0) {
+    const name = 'promfetcher_scrape_error';
+    out.write(errorHead(name, 'Why the instance gave no page.', format));
+    for (const { labels, failure } of failed) printError(out, name, labels, errorLabel(failure));
   }
-  return ended(page, format);
+  const failedExporters = exporters.filter(({ failure }) => failure !== undefined);
+  if (failedExporters.length > 0) {
+    const family = 'promfetcher_scrape_external_exporter_error';
+    out.write(errorHead(family, 'Why the external exporter gave no page.', format));
+    for (const { labels, failure, name, host } of failedExporters) {
+      const own = `instance="${escapeLabelValue(host)}",name="${escapeLabelValue(name)}",`;
+      printError(out, family, labels, own + errorLabel(failure));
+    }
+  }
+  return out.bytes;
 }
 
-/** The page about an external exporter: '' unless it failed. */
-export function exporterReport(
-  { name, host }: { readonly name: string; readonly host: string },
-  { failure }: Reported,
-  format: FormatName,
-): string {
-  if (failure === undefined) return '';
-  const family = 'promfetcher_scrape_external_exporter_error';
-  const labels = `instance="${escapeLabelValue(host)}",name="${escapeLabelValue(name)}"`;
-  const head = errorFamily(family, 'Why the external exporter gave no page.', format);
-  return ended(`${head}${family}{${labels},error="${failure}"} 1\n`, format);
+function printGauge(out: PageBuilder, name: string, { labels }: Reported, value: number): void {
+  out.write(`${name}{`);
+  out.copy(labels.bytes, 0, Math.max(0, labels.bytes.length - 1)); // without the last comma
+  out.write(`} ${value}\n`);
+}
+
+function printError(out: PageBuilder, name: string, labels: InsertedLabels, own: string): void {
+  out.write(`${name}{`);
+  out.copy(labels.bytes, 0, labels.bytes.length);
+  out.write(`${own}} 1\n`);
+}
+
+function errorLabel(failure: Failure | undefined): string {
+  return `error="${failure}"`;
 }
 
 /** A counter by its name in Promfetcher; OpenMetrics would want `_total`, so it has no type there. */
-function errorFamily(name: string, help: string, format: FormatName): string {
+function errorHead(name: string, help: string, format: FormatName): string {
   const type = format === 'text' ? 'counter' : 'unknown';
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-}
-
-function ended(page: string, format: FormatName): string {
-  return format === 'openmetrics' ? `${page}# EOF\n` : page;
 }

@@ -12,7 +12,7 @@ import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 import { answerPieces } from './stream.ts';
 
-export interface AppSource {
+interface AppSource {
   /** The instances of each app; an address may occur under several routes. */
   apps(): Iterable<readonly Instance[]>;
 }

@@ -39,8 +39,11 @@ const pass: Handler = (_, next) => next();
 export function createSite(options: SiteOptions): RequestListener {
   const { routes, observe = pass, admit = pass, cut, onError } = options;
   const koa = new Koa<RequestState>();
-  koa.on('error', (error, ctx?: ParameterizedContext<RequestState>) => {
-    if (!hasLeft(error, ctx)) onError(error, ctx?.state.target?.path ?? '');
+  const seen = new WeakSet<Error>(); // koa tells of an error of a body and of its response
+  koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
+    if (seen.has(error) || isDeparture(error)) return;
+    seen.add(error);
+    onError(error, ctx?.state.target.path ?? '');
   });
   koa.use(prepare(cut));
   koa.use(observe);
@@ -76,7 +79,7 @@ function answerErrors(onError: SiteOptions['onError']): Handler {
     try {
       await next();
     } catch (error) {
-      if (hasLeft(error, ctx)) return; // nobody is there to answer
+      if (ctx.state.signal.aborted || isDeparture(error)) return; // nobody is there to answer
       if (!(error instanceof Problem)) onError(error, ctx.state.target.path);
       if (ctx.headerSent) {
         ctx.res.destroy(); // too late for a status: the reader must see that the answer is broken
@@ -112,8 +115,13 @@ function matches(pattern: string | RegExp, path: string): boolean {
 }
 
 /** Whether `error` only says that the reader is gone. */
-function hasLeft(error: unknown, ctx?: ParameterizedContext<RequestState>): boolean {
-  if (ctx?.res.destroyed && !ctx.res.writableFinished) return true;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+function isDeparture(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  return (
+    error.name === 'AbortError' ||
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    code === 'ERR_STREAM_PREMATURE_CLOSE'
+  );
 }

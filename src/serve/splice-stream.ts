@@ -15,52 +15,70 @@ const RING = 4;
 /** Of a merged page, 33:1 at a quarter of level 6's time. */
 const GZIP_LEVEL = 2;
 
+export interface WriteOptions {
+  readonly gzip: boolean;
+  /**
+   * Aborts when the reader has left. Not every stream says so by itself: a pipelined response whose
+   * turn has not come is never closed.
+   */
+  readonly signal: AbortSignal;
+}
+
 /**
  * @param out - is ended when the page has been written
- * @throws the error of `out` when the reader left
+ * @returns when nothing of the plan is needed any more
+ * @throws the error of `out`, or the signal's reason
  */
 export async function writePlan(
   plan: SplicePlan,
   out: Writable,
-  { gzip }: { readonly gzip: boolean },
+  { gzip, signal }: WriteOptions,
 ): Promise<void> {
   if (!gzip) {
-    await writeChunks(plan, out);
+    await writeChunks(plan, out, signal);
     return;
   }
   const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
-  const leave = (): void => void zipped.destroy(new Error('the reader left'));
-  out.once('close', leave);
   zipped.once('error', () => out.destroy());
   zipped.pipe(out);
   try {
-    await writeChunks(plan, zipped);
-  } finally {
-    out.off('close', leave);
+    await writeChunks(plan, zipped, signal);
+  } catch (error) {
+    zipped.destroy();
+    throw error;
   }
 }
 
-async function writeChunks(plan: SplicePlan, out: Writable): Promise<void> {
+async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal): Promise<void> {
   const splicer = new Splicer(plan);
   const ring: Slot[] = [];
-  let failure: Error | null | undefined;
-  for (let turn = 0; !failure; turn++) {
+  const left = Promise.withResolvers<void>();
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    left.resolve();
+  };
+  const onAbort = (): void => fail(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+  for (let turn = 0; ; turn++) {
     const slot = ring[turn % RING] ?? newSlot(ring);
-    await slot.free;
-    const filled = failure ? 0 : splicer.fill(slot.chunk);
+    await Promise.race([slot.free, left.promise]);
+    const filled = failure === undefined ? splicer.fill(slot.chunk) : 0;
     if (filled === 0) break;
     slot.free = new Promise((resolve) => {
       out.write(slot.chunk.bytes.subarray(0, filled), (error) => {
-        failure ??= error;
+        if (error) fail(error);
         resolve();
       });
     });
   }
-  if (!failure) {
+  if (failure === undefined) {
     out.end();
-    await Promise.all(ring.map(({ free }) => free));
+    await Promise.race([Promise.all(ring.map(({ free }) => free)), left.promise]);
   }
-  if (failure) throw failure;
+  signal.removeEventListener('abort', onAbort);
+  if (failure !== undefined) throw failure;
 }
 
 interface Slot {

@@ -1,16 +1,11 @@
 /**
  * The program's log: one JSON object per line on standard output, without secrets.
- *
- * Lines are written in the background. When nobody reads them fast enough they are dropped and
- * counted: a full pipe must not stop the program.
  */
 import { type DestinationStream, pino } from 'pino';
+import { standardOutput } from './output.ts';
 import { redactFields, redactText } from './redact.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-
-/** Characters that may wait to be written. */
-const MAX_WAITING = 4 * 1024 * 1024;
 
 export type Level = (typeof LEVELS)[number];
 export type Fields = Readonly<Record<string, unknown>>;
@@ -30,7 +25,7 @@ export interface LogOptions {
 }
 
 export function createLog({ level, destination, onDropped }: LogOptions): Log {
-  const output = destination ?? standardOutput(onDropped);
+  const output = destination ? undefined : standardOutput(() => onDropped?.());
   const logger = pino(
     {
       level,
@@ -38,7 +33,7 @@ export function createLog({ level, destination, onDropped }: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    output,
+    destination ?? output,
   );
   const write =
     (at: Level): Write =>
@@ -52,25 +47,6 @@ export function createLog({ level, destination, onDropped }: LogOptions): Log {
     warn: write('warn'),
     error: write('error'),
     writes: (at) => logger.isLevelEnabled(at),
-    [Symbol.asyncDispose]: () => flush(output),
+    [Symbol.asyncDispose]: async () => output?.flush(),
   };
-}
-
-function standardOutput(onDropped?: () => void) {
-  const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING });
-  output.on('drop', () => onDropped?.());
-  output.on('error', () => undefined); // the reader of the log is gone: there is nowhere to say it
-  return output;
-}
-
-/** Waits until what was logged is written, but not for a reader that has stopped reading. */
-function flush(output: DestinationStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (!('flush' in output) || typeof output.flush !== 'function') return resolve();
-    const timer = setTimeout(resolve, 500);
-    output.flush(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -105,6 +105,17 @@ describe('startFile', () => {
     assert.deepEqual(listing(test.table), { 'one.apps.example.com': ['10.0.0.7:1'] });
   });
 
+  it('reads a file again while it is so new that its times may hide another change', async () => {
+    await using test = await start(one);
+    await writeFile(test.file, 'bad');
+    const inAnHour = new Date(Date.now() + 3_600_000);
+    await utimes(test.file, inAnHour, inAnHour);
+    await test.look();
+    await test.look();
+
+    assert.deepEqual(test.told.polls, ['new', 'json', 'json']);
+  });
+
   it('does not read a file that is as it was', async () => {
     await using test = await start(one);
     await utimes(test.file, LONG_AGO, LONG_AGO);

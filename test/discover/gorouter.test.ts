@@ -119,6 +119,7 @@ describe('startGorouter', () => {
       await test.pollAgain();
 
       assert.deepEqual(test.told.polls, ['new', fault, fault, 'same']);
+      assert.equal(test.gorouter.polls.length, 4);
       assert.deepEqual(test.told.states, ['works', fault, 'works']);
     });
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
+import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { collectPage, type Page } from '../../src/discover/page.ts';
 import { PageFeed } from '../../src/discover/page-feed.ts';
@@ -114,6 +116,24 @@ describe('PageFeed', () => {
     });
   }
 
+  it('starts a worker for a large page only, and ends it', async () => {
+    const workers: Worker[] = [];
+    const onWorker = (message: unknown): unknown =>
+      workers.push((message as { worker: Worker }).worker);
+    diagnostics.subscribe('worker_threads', onWorker);
+    const { accept } = start();
+    const counts: number[] = [];
+
+    for (const [, write] of sizes) {
+      await accept(write(routesJson([app('shop', ['10.0.0.1:1'])])));
+      counts.push(workers.length);
+    }
+    diagnostics.unsubscribe('worker_threads', onWorker);
+
+    assert.deepEqual(counts, [0, 1]);
+    assert.equal(workers[0]?.threadId, -1); // what Node gives for one that has ended
+  });
+
   it('takes a page that equals the last one for nothing new, without reading it', async () => {
     const table = new RouteTable();
     const feed = new PageFeed({ layer: table.layer() });
@@ -141,21 +161,27 @@ describe('PageFeed', () => {
     assert.deepEqual(listing(table)['shop.apps.example.com'], ['10.0.0.1:1', '10.0.0.2:1']);
   });
 
-  it('never misses an app whose route is renamed', async () => {
+  it('never misses an app whose route is renamed, or given to another app', async () => {
     const gone: string[] = [];
     const { table, accept } = start({ onAppGone: (appId) => gone.push(appId) });
     const apps = Array.from({ length: 1000 }, (_, index) =>
       app(`app-${index}`, [`10.0.${index >> 8}.${index & 255}:1`]),
     );
-    const withRoute = (name: string): SimulatedApp[] =>
-      apps.map((one) => ({ ...one, routes: [`${one.name}.${name}.example.com`] }));
-    await accept(routesJson(withRoute('old')));
+    const withRoutes = (routeOf: (index: number) => string): SimulatedApp[] =>
+      apps.map((one, index) => ({ ...one, routes: [routeOf(index)] }));
+    await accept(routesJson(withRoutes((index) => `old-${index}`)));
 
     const counts = new Set<number>();
-    await whileWatching(
-      () => counts.add(table.sizes().apps),
-      () => accept(routesJson(withRoute('new'))),
-    );
+    for (const routeOf of [
+      (index: number) => `new-${index}`,
+      (index: number) => `new-${(index + 1) % 1000}`,
+    ]) {
+      const page = routesJson(withRoutes(routeOf));
+      await whileWatching(
+        () => counts.add(table.sizes().apps),
+        () => accept(page),
+      );
+    }
 
     assert.deepEqual([...counts], [1000]);
     assert.deepEqual(gone, []);

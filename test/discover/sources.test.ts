@@ -67,7 +67,8 @@ const origins: Readonly<Record<string, Open>> = {
 
   async nats(context, parts) {
     const server = parts.use(await startNatsServer(context));
-    const emitter = parts.use(await connect({ servers: server.address, reconnect: false }));
+    const emitter = await connect({ servers: server.address, reconnect: false });
+    parts.defer(() => emitter.close()); // to drain it would wait for a server that is gone
     let said = new Map<string, string>();
     return {
       start(table, observers) {

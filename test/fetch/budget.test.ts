@@ -272,6 +272,8 @@ class Model {
     const held = this.#fetches.reduce((sum, fetch) => sum + fetch.heldBytes, 0);
     assert.equal(this.#budget.usedBytes, held);
     assert.ok(held <= this.#maxBytes, `${held} bytes`);
+    const waiting = this.#fetches.filter(({ state }) => state === 'waiting');
+    assert.equal(this.#budget.waiting, waiting.length);
   }
 
   /** Brings all to their end; those who wait are never left with nobody to wait for. */

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+/** From the system: no package brings it. */
+export const OPENSSL = 'openssl';
+
 const run = promisify(execFile);
 
 /** PEM texts, and the files they are in. */
@@ -30,7 +33,7 @@ export class Authority implements AsyncDisposable {
     const directory = await mkdtemp(path.join(tmpdir(), 'promgate-certificates-'));
     const [key, cert] = ['ca.key', 'ca.crt'].map((name) => path.join(directory, name));
     if (!key || !cert) throw new Error('two names give two paths');
-    await run('openssl', [
+    await run(OPENSSL, [
       'req',
       '-x509',
       '-newkey',
@@ -53,7 +56,7 @@ export class Authority implements AsyncDisposable {
   /** Issues a certificate with `san`, e.g. `DNS:instance-guid` or `IP:127.0.0.1`. */
   async issue(name: string, san: string, days = 2): Promise<Certificate> {
     const file = (ending: string) => path.join(this.directory, `${name}.${ending}`);
-    await run('openssl', [
+    await run(OPENSSL, [
       'req',
       '-new',
       '-newkey',
@@ -69,7 +72,7 @@ export class Authority implements AsyncDisposable {
       `/CN=${name}`,
     ]);
     await writeFile(file('ext'), `subjectAltName=${san}\n`);
-    await run('openssl', [
+    await run(OPENSSL, [
       'x509',
       '-req',
       '-in',

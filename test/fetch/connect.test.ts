@@ -10,7 +10,7 @@ import { parseAddress } from '../../src/fetch/connect.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
 import type { ScrapeTarget } from '../../src/fetch/target.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
-import { Authority, type Certificate } from './certificates.ts';
+import { Authority, type Certificate, OPENSSL } from './certificates.ts';
 import {
   ask,
   type InstanceServer,
@@ -58,14 +58,7 @@ async function serveOpenssl(
 ): Promise<AsyncDisposable & { readonly address: string }> {
   const files = ['-cert', certFile, '-key', keyFile, '-CAfile', clients.caFile];
   const verify = ['-Verify', '1', '-verify_return_error'];
-  const child = spawn('openssl', [
-    's_server',
-    '-accept',
-    '127.0.0.1:0',
-    '-www',
-    ...files,
-    ...verify,
-  ]);
+  const child = spawn(OPENSSL, ['s_server', '-accept', '127.0.0.1:0', '-www', ...files, ...verify]);
   const exited = once(child, 'exit');
   let output = '';
   child.stdout.on('data', (text) => {
@@ -240,6 +233,35 @@ describe('an instance with TLS', () => {
     assert.equal(await ask(without, server.address, named()), 'tls');
     assert.equal(await ask(withAnother, server.address, named()), 'tls');
     assert.match(await ask(withOurs, server.address, named()), /s_server/);
+  });
+
+  it('with a name that is none in the table fails, and nothing else does', async () => {
+    await using scraper = trusting(authority.ca);
+    const { server } = await serveTls(own);
+    await using _server = server;
+
+    for (const serverName of [
+      `${GUID}\0`,
+      `${GUID}.`,
+      ' ',
+      '*',
+      'a\r\nb',
+      '☃',
+      'x'.repeat(70_000),
+    ]) {
+      const answer = await ask(scraper, server.address, named({ serverName }));
+      assert.match(answer, serverName === `${GUID}.` ? /^(tls-identity|up 1\n)$/ : /^tls/);
+    }
+    assert.equal(await ask(scraper, server.address, named()), 'up 1\n');
+  });
+
+  it('fails as tls where our own settings cannot be used', async () => {
+    const broken = fixedTrust({ ca: [], cert: 'not a certificate', key: 'nor a key' });
+    await using scraper = openScraper({ trust: { instances: broken, system: broken } });
+    const { server } = await serveTls(own);
+    await using _server = server;
+
+    assert.equal(await ask(scraper, server.address, named()), 'tls');
   });
 
   it('that speaks no TLS, or hangs up on it, fails as tls', async () => {

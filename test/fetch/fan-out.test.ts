@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import { VIA_HEADER } from '../../src/fetch/forward.ts';
-import type { ScrapeAnswer } from '../../src/fetch/page.ts';
 import {
   ask,
   brief,
@@ -48,7 +48,7 @@ describe('Scraper', () => {
     assert.equal(answer.target.address, server.address);
   });
 
-  it('leaves 8 bytes behind each page in an ArrayBuffer of its own', async () => {
+  it('leaves 16 bytes behind each page in an ArrayBuffer of its own', async () => {
     await using scraper = openScraper();
     await using server = await serve(({ url }, response) => {
       const size = Number(url?.slice(1));
@@ -67,7 +67,7 @@ describe('Scraper', () => {
       assert.ok(page);
       assert.equal(page.body.length, sizes[i]);
       assert.equal(page.body.byteOffset, 0);
-      assert.ok(page.body.buffer.byteLength >= page.body.length + 8);
+      assert.ok(page.body.buffer.byteLength >= page.body.length + 16);
       buffers.add(page.body.buffer);
     }
     assert.equal(buffers.size, sizes.length);
@@ -144,6 +144,16 @@ describe('Scraper', () => {
 
     assert.deepEqual(answers.map(brief), ['timeout']);
     assert.ok(performance.now() >= deadlineMs);
+  });
+
+  it('takes a deadline beyond all timers', async () => {
+    await using scraper = openScraper();
+    await using server = await serve((_request, response) => void response.end('up 1\n'));
+
+    for (const deadlineMs of [1e12, Number.POSITIVE_INFINITY]) {
+      const answers = await scrape(scraper, [target(server.address)], { deadlineMs });
+      assert.deepEqual(answers.map(brief), ['up 1\n']);
+    }
   });
 
   it('asks nobody after the deadline', async () => {
@@ -240,7 +250,7 @@ describe('Scraper', () => {
       using lease = scraper.lease();
       await scrape(scraper, targets, { lease });
 
-      assert.equal(scraper.load.bytes, 2 * 10_008);
+      assert.equal(scraper.load.bytes, 2 * 10_016);
     }
     assert.equal(scraper.load.bytes, 0);
   });

@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import { type ScrapeRequest, Scraper, type ScraperOptions } from '../../src/fetch/fan-out.ts';
-import type { ScrapeAnswer } from '../../src/fetch/page.ts';
 import type { ScrapeTarget } from '../../src/fetch/target.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
 

@@ -269,6 +269,15 @@ describe('a page', () => {
       assert.equal(other.connected, 0);
     });
 
+    it('and is late there, without the status of the redirect', async () => {
+      await using server = await serve((request, response) => {
+        if (request.url !== '/real') response.writeHead(302, { Location: '/real' }).end();
+        else asked = true;
+      });
+      let asked = false;
+      assert.equal(await askUntil(server, () => asked), 'timeout');
+    });
+
     it('with a body of any size', async () => {
       await using scraper = openScraper();
       await using server = await serve((request, response) => {

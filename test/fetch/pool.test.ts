@@ -294,6 +294,7 @@ class Model {
     const { concurrency, perApp } = this.#bounds;
     const active = this.#fetches.filter((fetch) => fetch.running);
     assert.equal(this.#pool.running, active.length);
+    assert.equal(this.#pool.waiting, this.#fetches.length - active.length);
     assert.ok(active.length <= concurrency);
     for (const group of Map.groupBy(active, (fetch) => fetch.app).values()) {
       assert.ok(group.length <= perApp);

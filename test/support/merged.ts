@@ -1,13 +1,14 @@
 /**
  * Merging pages in a test: from texts to the bytes of the merged page.
  */
+import assert from 'node:assert/strict';
 import type { FormatName } from '../../src/exposition/grammar.ts';
-import type { LabelPair } from '../../src/merge/labels.ts';
+import { InsertedLabels } from '../../src/merge/labels.ts';
 import { Merge, type MergeOptions, type PageOf } from '../../src/merge/merge.ts';
 import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
-import { createChunk, Splicer } from '../../src/merge/splice.ts';
+import { createChunk, lengthOf, Splicer } from '../../src/merge/splice.ts';
 
-export const STANDARD: MergeOptions = {
+const STANDARD: MergeOptions = {
   labelConflict: 'exported',
   exportJob: true,
   escaping: 'underscores',
@@ -18,7 +19,8 @@ export interface InputPage {
   readonly bytes: Buffer;
   readonly format: FormatName;
   readonly of?: PageOf;
-  readonly labels?: readonly LabelPair[];
+  /** Standard: those of the instance at its place. */
+  readonly labels?: readonly (readonly [name: string, value: string])[];
 }
 
 export interface Merged {
@@ -31,7 +33,7 @@ export interface Merged {
 }
 
 /** The labels of the nth instance of a test's app. */
-export function instanceLabels(index: number): readonly LabelPair[] {
+export function instanceLabels(index: number): readonly (readonly [name: string, value: string])[] {
   const values = [
     'org-guid',
     'space-guid',
@@ -43,7 +45,7 @@ export function instanceLabels(index: number): readonly LabelPair[] {
     `${index}`,
   ];
   const pairs = [...values, `10.0.0.${index}:8080`].map(
-    (value, at): LabelPair => [INSTANCE_LABELS[at]!, value],
+    (value, at) => [INSTANCE_LABELS[at]!, value] as const,
   );
   return pairs;
 }
@@ -61,7 +63,8 @@ export async function mergePages(
   const refused: number[] = [];
   let dropped = 0;
   for (const place of order ?? pages.keys()) {
-    const { bytes, format, of = 'instance', labels = instanceLabels(place) } = pages[place]!;
+    const { bytes, format, of = 'instance', labels: own = instanceLabels(place) } = pages[place]!;
+    const labels = new InsertedLabels(own);
     try {
       dropped += (await merge.add({ place, of, bytes: Buffer.from(bytes), format, labels }))
         .dropped;
@@ -78,8 +81,11 @@ export async function mergePages(
   for (let filled = splicer.fill(chunk); filled > 0; filled = splicer.fill(chunk)) {
     parts.push(Buffer.from(chunk.bytes.subarray(0, filled)));
   }
+  const page = Buffer.concat(parts);
+  const length = lengthOf(plan);
+  if (length !== undefined) assert.equal(page.length, length);
   return {
-    page: Buffer.concat(parts),
+    page,
     format: settled.format,
     refused: [...refused, ...settled.refused].sort((a, b) => a - b),
     conflicts: plan.conflicts,

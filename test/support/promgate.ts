@@ -8,7 +8,7 @@ import { eventually } from './eventually.ts';
 import { routesJson, type SimulatedApp } from './foundation.ts';
 import { type Gorouter, startGorouter } from './gorouter.ts';
 
-export interface LogLine {
+interface LogLine {
   readonly level: Level;
   readonly message: string;
   readonly fields: Fields;

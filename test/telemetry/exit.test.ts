@@ -25,4 +25,31 @@ describe('telemetry', () => {
     assert.equal(exitCode, 0);
     assert.match(output, /"all done"/);
   });
+
+  it('drops lines that nobody reads, counts them, and still ends', async () => {
+    const code = `
+      const { createLog } = await import(${JSON.stringify(LOG)});
+      let dropped = 0;
+      const log = createLog({ level: 'info', onDropped: () => { dropped += 1; } });
+      let written = 0;
+      for (; dropped === 0 && written < 1_000_000; written += 1) log.info('x'.repeat(10_000));
+      await log[Symbol.asyncDispose]();
+      process.stderr.write(JSON.stringify({ dropped, written }));
+      process.exit(0);
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
+    child.stdout.pause();
+    let report = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      report += chunk;
+    });
+
+    const [exitCode] = await once(child, 'exit');
+
+    assert.equal(exitCode, 0);
+    const { dropped, written } = JSON.parse(report) as { dropped: number; written: number };
+    assert.equal(dropped, 1);
+    assert.ok(written < 1_000, `${written} lines of 10 KB were taken`);
+    child.stdout.destroy();
+  });
 });

@@ -57,6 +57,13 @@ describe('createMetrics', () => {
     );
   });
 
+  it('keeps no more than 10,000 reports waiting for prom-client', async () => {
+    const metrics = metricsOf();
+    for (let i = 0; i < 10_005; i += 1) metrics.logLineDropped();
+
+    await has(metrics, 'promgate_log_lines_dropped_total 10000');
+  });
+
   it('reads the table and the pool when it is asked', async () => {
     await has(
       metricsOf(),

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { freePage, ReadMemory } from '../../src/fetch/memory.ts';
+
+describe('freePage', () => {
+  it('empties the page, and all that lies in its memory', () => {
+    const memory = Buffer.allocUnsafeSlow(100);
+    const page = memory.subarray(0, 84);
+
+    freePage(page);
+
+    assert.deepEqual([page.length, memory.length], [0, 0]);
+  });
+
+  it("leaves Node's pool alone", () => {
+    const pooled = Buffer.from('abc');
+
+    freePage(pooled);
+
+    assert.equal(pooled.toString(), 'abc');
+  });
+});
+
+describe('ReadMemory', () => {
+  it('is freed after the current task, not within it', async () => {
+    const memory = new ReadMemory();
+    const read = Buffer.allocUnsafeSlow(100);
+    memory.add(read.subarray(0, 10));
+    memory.add(read.subarray(10));
+    const other = Buffer.allocUnsafeSlow(10);
+    memory.add(other);
+
+    memory.freeSoon();
+
+    assert.deepEqual([read.length, other.length], [100, 10]);
+    await setImmediate();
+    assert.deepEqual([read.length, other.length], [0, 0]);
+  });
+
+  it('of a response that was paused is left to the collector', async () => {
+    const memory = new ReadMemory();
+    const read = [Buffer.allocUnsafeSlow(10), Buffer.allocUnsafeSlow(10)] as const;
+
+    memory.add(read[0]);
+    memory.keep();
+    memory.add(read[1]);
+    memory.freeSoon();
+
+    await setImmediate();
+    assert.deepEqual([read[0].length, read[1].length], [10, 10]);
+  });
+});
