@@ -114,14 +114,17 @@ function matches(pattern: string | RegExp, path: string): boolean {
   return typeof pattern !== 'string' && pattern.test(path);
 }
 
+/** Of a write: the reader broke off; it was under way then, or came too late. */
+const DEPARTURES: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECANCELED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+
 /** Whether `error` only says that the reader is gone. */
 function isDeparture(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = 'code' in error ? error.code : undefined;
-  return (
-    error.name === 'AbortError' ||
-    code === 'ECONNRESET' ||
-    code === 'EPIPE' ||
-    code === 'ERR_STREAM_PREMATURE_CLOSE'
-  );
+  return error.name === 'AbortError' || ('code' in error && DEPARTURES.has(error.code));
 }
