@@ -2,6 +2,8 @@
  * What many scrapes leave behind: nothing, of sockets, series, slots and bytes.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { endless, hang, page, trickle } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
@@ -85,6 +87,32 @@ describe('promgate in the long run', () => {
     await released(promgate);
     const line = await promgate.untilLogged('request', { path: apps.slow.path });
     assert.equal(line['left'], true);
+  });
+
+  it('takes a reader that leaves amid its answer for no mistake, and frees the page', async () => {
+    const large = { answers: Array(4).fill(page('foo{x="y"} 1\n'.repeat(250_000))) };
+    await using scene = await startScene({ large });
+    const { promgate, apps } = scene;
+    const port = Number(new URL(promgate.url).port);
+    const request = `GET ${apps.large.path} HTTP/1.1\r\nHost: promgate\r\n\r\n`;
+
+    for (const leave of ['destroy', 'resetAndDestroy'] as const) {
+      const socket = net.connect(port, '127.0.0.1').on('error', () => undefined);
+      socket.write(request);
+      await once(socket, 'readable'); // and nothing is read, so that promgate has to wait
+      await eventually('all pages to be there', async () =>
+        (await promgate.metric('promgate_scrape_slots_used')) === 0 ? true : undefined,
+      );
+      assert.ok(await promgate.metric('promgate_scrape_bytes_in_flight'));
+      socket[leave]();
+      await released(promgate);
+    }
+
+    const ends = promgate.log.filter((line) => line['path'] === apps.large.path);
+    assert.deepEqual(
+      ends.map(({ level, msg, left }) => [level, msg, left]),
+      Array(2).fill(['info', 'request', true]),
+    );
   });
 });
 

@@ -87,6 +87,10 @@ describe('promgate that is told to stop', () => {
 
     assert.deepEqual(exit, ENDED_WELL);
     assert.ok(performance.now() - stoppedMs < GRACE_MS);
+    assert.deepEqual(
+      promgate.log.filter(({ level }) => level !== 'info'),
+      [],
+    );
     socket.resume();
     await closed;
   });
