@@ -11,12 +11,17 @@ import { startNode } from './child.ts';
 
 const ROOT = new URL('../', import.meta.url);
 
+/** As `npm start` sets it. */
+const ENVIRONMENT = { NODE_COMPILE_CACHE: 'node_modules/.cache/promgate' };
+
 export interface Promgate extends AsyncDisposable {
   readonly child: Child;
   /** `http://host:port`. */
   readonly url: string;
   /** From the start of the process to the first answer of `/healthz`. */
   readonly startMs: number;
+  /** From the start of the process to the first 200 of `/readyz`. */
+  readonly readyMs: number;
 }
 
 /** Starts `promgate serve` with `routes` as its file source; resolves when it is ready. */
@@ -32,16 +37,18 @@ export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 
   const startedMs = performance.now();
-  const child = parts.use(startNode(['src/main.ts', 'serve', '--config', configFile], ROOT));
+  const child = parts.use(
+    startNode(['src/main.ts', 'serve', '--config', configFile], ROOT, ENVIRONMENT),
+  );
   parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
   void readAway(child);
   const url = `http://127.0.0.1:${port}`;
-  await listens(port, child);
-  await answers(`${url}/healthz`, child);
+  await lives(port, child);
   const startMs = performance.now() - startedMs;
   await answers(`${url}/readyz`, child);
+  const readyMs = performance.now() - startedMs;
   const owned = parts.move();
-  return { child, url, startMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { child, url, startMs, readyMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** A port that was free a moment ago: promgate's configuration names its port. */
@@ -58,15 +65,18 @@ async function readAway(child: Child): Promise<void> {
   while ((await child.line()) !== undefined);
 }
 
-/** Asks as cheaply as can be, so that asking does not slow the start. */
-async function listens(port: number, child: Child): Promise<void> {
+/** Asks for `/healthz` as cheaply as can be, so that asking does not slow the start. */
+async function lives(port: number, child: Child): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.write('GET /healthz HTTP/1.1\r\nHost: promgate\r\nConnection: close\r\n\r\n');
+    const answer = await new Promise((resolve) => {
+      socket.once('data', (head) => resolve(head.toString('latin1', 0, 12)));
+      socket.once('error', () => resolve(''));
+      socket.once('close', () => resolve(''));
     });
     socket.destroy();
-    if (isOpen) return;
+    if (answer === 'HTTP/1.1 200') return;
     child.rssBytes(); // throws when the process is gone
     await delay(1);
   }

@@ -207,6 +207,28 @@ describe('promgate serve', () => {
     assert.equal(err.code, 'EADDRINUSE');
   });
 
+  it('ends with 1 and one line of JSON when a part cannot be loaded once the port is open', async () => {
+    const fault = `
+      import { registerHooks } from 'node:module';
+      registerHooks({
+        resolve(specifier, context, next) {
+          if (specifier === 'koa') throw new Error('no koa here');
+          return next(specifier, context);
+        },
+      });
+    `;
+    const options = ['--import', `data:text/javascript,${encodeURIComponent(fault)}`];
+    await using program = new Program(['serve', ...LOOPBACK], {}, options);
+
+    const { code, output, errors } = await program.ended;
+
+    assert.equal(code, 1);
+    assert.equal(errors, '');
+    const { level, msg, err } = JSON.parse(output);
+    assert.deepEqual([level, msg], ['fatal', 'promgate cannot start']);
+    assert.equal(err.message, 'no koa here');
+  });
+
   it('ends with 1 and one line of JSON when an error is not caught', async () => {
     const fault = `
       const timer = setInterval(() => {
