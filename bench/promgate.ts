@@ -5,14 +5,15 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import packageJson from '../package.json' with { type: 'json' };
 import type { RoutesJson } from '../test/support/foundation.ts';
 import type { Child } from './child.ts';
 import { startNode } from './child.ts';
 
 const ROOT = new URL('../', import.meta.url);
 
-/** As `npm start` sets it. */
-const ENVIRONMENT = { NODE_COMPILE_CACHE: 'node_modules/.cache/promgate' };
+/** What `npm start` sets and passes: `NAME=value exec node --flag src/main.ts serve`. */
+const { environment: ENVIRONMENT, args: START } = startCommand(packageJson.scripts.start);
 
 export interface Promgate extends AsyncDisposable {
   readonly child: Child;
@@ -37,9 +38,7 @@ export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 
   const startedMs = performance.now();
-  const child = parts.use(
-    startNode(['src/main.ts', 'serve', '--config', configFile], ROOT, ENVIRONMENT),
-  );
+  const child = parts.use(startNode([...START, '--config', configFile], ROOT, ENVIRONMENT));
   parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
   void readAway(child);
   const url = `http://127.0.0.1:${port}`;
@@ -94,4 +93,14 @@ async function answers(url: string, child: Child): Promise<void> {
     await delay(2);
   }
   throw new Error(`${url} gave no 200 in 30 s`);
+}
+
+function startCommand(line: string): {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+} {
+  const words = line.split(' ');
+  const settings = words.slice(0, words.indexOf('exec')).map((word) => word.split('=', 2));
+  const args = words.slice(words.indexOf('node') + 1);
+  return { environment: Object.fromEntries(settings), args };
 }
