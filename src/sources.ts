@@ -60,7 +60,11 @@ export async function startSources(
   const { dialTls } = await import('./discover/dial.ts');
   const tls = nats.tls && { ...nats.tls, ca };
   const dial = dialTls(() => trust.context());
-  const source = started((observers) => startNats({ ...nats, tls, dial }, table, observers));
+  const onPruned = (reason: string, count: number): void =>
+    options.log.info('endpoints were taken out', { reason, count });
+  const source = started((observers) =>
+    startNats({ ...nats, tls, dial }, table, { ...observers, onPruned }),
+  );
   return { all, nats: source };
 }
 
@@ -77,7 +81,10 @@ function observersFor(
     onFailure: () => metrics.routesFailed(names.source),
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });
-      else log.warn('routes cannot be read: the last ones stay', { ...names, err: state.error });
+      else {
+        const { fault, message } = state.error;
+        log.warn('routes cannot be read: the last ones stay', { ...names, fault, why: message });
+      }
     },
     onRefused: (reason, count) => {
       metrics.malformedRouteMessage(names.source);
