@@ -13,7 +13,7 @@ import { type CommentLine, readComment, skipLineBlanks } from '../exposition/met
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import { type Layout, LayoutWriter, NO_SAMPLE, sameBytes } from './layout.ts';
+import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED, sameBytes } from './layout.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { FamilyResolver } from './resolver.ts';
 
@@ -58,8 +58,8 @@ export class Indexer {
   /** The page's own list, once it differs from the layout's. */
   #metadata: Metadata[] | undefined;
   #dropped = 0;
-  #clashes = false;
-  #quoted = false;
+  /** What must be rewritten in some line of the page. */
+  #flags = 0;
   /** The layout's line that is expected next. */
   #expected = 0;
   /** Lines that were the layout's, and lines that were not. */
@@ -116,8 +116,7 @@ export class Indexer {
     this.#metadata = layout === undefined ? [] : undefined;
     this.#resolver.begin(body);
     this.#dropped = 0;
-    this.#clashes = layout?.clashes ?? false;
-    this.#quoted = layout?.quoted ?? false;
+    this.#flags = 0;
     this.#expected = 0;
     this.#hits = 0;
     this.#misses = 0;
@@ -130,8 +129,8 @@ export class Indexer {
       ...this.#writer.take(),
       metadata: this.#metadataList(),
       dropped: this.#dropped,
-      clashes: this.#clashes,
-      quoted: this.#quoted,
+      clashes: (this.#flags & CLASHES) !== 0,
+      quoted: (this.#flags & QUOTED) !== 0,
     };
     if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
     else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
@@ -195,6 +194,9 @@ export class Indexer {
       else this.#drop(p);
       p = next;
     }
+    if (layout.flags !== undefined) {
+      for (let line = this.#expected; line < t; line++) this.#flags |= layout.flags[line]!;
+    }
     this.#hits += t - this.#expected;
     this.#expected = t;
     return p;
@@ -213,8 +215,8 @@ export class Indexer {
       : skipTextBack(bytes, p);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
     const honored = scanner.clashes & this.#honored;
-    if (scanner.clashes !== honored) this.#clashes = true;
-    if (scanner.quoted) this.#quoted = true;
+    const flags = (scanner.clashes === honored ? 0 : CLASHES) | (scanner.quoted ? QUOTED : 0);
+    this.#flags |= flags;
     if (this.#writer.full || families.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
@@ -223,7 +225,7 @@ export class Indexer {
     const family = this.#resolver.familyOf(scanner.nameFrom, scanner.nameTo);
     if (family < 0) this.#drop(from);
     else this.#writer.line(family, from, insert, honored);
-    this.#learning?.sample(from, p, { insert, honored, family });
+    this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
   }
 
@@ -236,15 +238,16 @@ export class Indexer {
   #noSample(bytes: Buffer, from: number): number {
     const p = skipLineBlanks(bytes, from, this.#grammar);
     if (bytes[p] === LINE_FEED && !this.#strict) {
-      this.#learning?.comment(from, p + 1 - from, -1);
+      this.#learning?.comment(from, p + 1 - from, { ordinal: -1, flags: 0 });
       return p + 1;
     }
     if (bytes[p] !== HASH) this.#fail(bytes, from, 'a line begins with a blank or is empty');
     const end = bytes.indexOf(LINE_FEED, p);
     const comment = readComment(bytes, p, end, this.#grammar);
     if (comment.says === 'eof') return -1;
-    if (comment.says === 'nothing') this.#learning?.comment(from, end + 1 - from, -1);
-    else this.#metadataLine(bytes, from, end, comment);
+    if (comment.says === 'nothing') {
+      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags: 0 });
+    } else this.#metadataLine(bytes, from, end, comment);
     return end + 1;
   }
 
@@ -256,12 +259,13 @@ export class Indexer {
     if (this.#families.full || metadata.length > MAX_METADATA) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
-    if (quoted) this.#quoted = true;
+    const flags = quoted ? QUOTED : 0;
+    this.#flags |= flags;
     if (this.#families.isOwn(family)) {
-      this.#learning?.comment(from, end + 1 - from, -1);
+      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags });
       return;
     }
-    this.#learning?.comment(from, end + 1 - from, metadata.length);
+    this.#learning?.comment(from, end + 1 - from, { ordinal: metadata.length, flags });
     this.#learning?.resumeAt(family);
     metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
     if (says === 'type') this.#resolver.declare(family, type);

@@ -19,6 +19,8 @@ export interface RewriteOptions {
   readonly escaping: Escaping;
   /** Labels of these names are renamed or dropped. */
   readonly inTheWay: ReadonlySet<string>;
+  /** Labels of these names are the app's, also when it says that they are empty. */
+  readonly honored: readonly string[];
   readonly labelConflict: LabelConflict;
 }
 
@@ -58,11 +60,12 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
 function rewriteSeries(
   bytes: Buffer,
   scanner: SeriesScanner,
-  { escaping, inTheWay, labelConflict }: RewriteOptions,
+  { escaping, inTheWay, honored, labelConflict }: RewriteOptions,
 ): string | undefined {
   const labels = labelsOf(bytes, scanner, escaping);
   if (!scanner.quoted && !labels.some(({ name }) => inTheWay.has(name))) return undefined;
-  const kept = labels.filter(({ value }) => value !== '""'); // an empty label is none
+  // An empty label is none, but where it keeps one from being inserted.
+  const kept = labels.filter(({ name, value }) => value !== '""' || honored.includes(name));
   const taken = new Set([...inTheWay, ...kept.map(({ name }) => name)]);
   const pairs = kept.flatMap(({ name, value }) => {
     const free = inTheWay.has(name) ? relabel(name, taken, labelConflict) : name;

@@ -1,13 +1,49 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { ESCAPINGS } from '../../src/exposition/escape.ts';
 import { INSTANCE_LABELS, type LabelConflict } from '../../src/merge/relabel.ts';
-import { appPages, pageLines } from '../support/arbitrary-pages.ts';
-import { type InputPage, instanceLabels, mergePages } from '../support/merged.ts';
+import { appPages, mixedPages, pageLines } from '../support/arbitrary-pages.ts';
+import { type InputPage, instanceLabels, type Merged, mergePages } from '../support/merged.ts';
 import { seriesOf } from '../support/text-series.ts';
 
 const conflict = fc.constantFrom<LabelConflict>('exported', 'drop', 'honor');
+const mixedOptions = fc.record({
+  labelConflict: conflict,
+  escaping: fc.constantFrom(...ESCAPINGS),
+  preferOpenMetrics: fc.boolean(),
+  exportJob: fc.boolean(),
+});
 
 describe('Merge', () => {
+  it('gives the same bytes of whatever formats and names, learnt or not, in any order', async () => {
+    const orders = mixedPages.chain((pages) =>
+      fc.record({
+        pages: fc.constant(pages),
+        order: fc.shuffledSubarray([...pages.keys()], { minLength: pages.length }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(orders, mixedOptions, async ({ pages, order }, options) => {
+        const learnt = await mergePages(pages, options);
+        const walked = await mergePages(pages, { ...options, learn: false });
+        const asTheyCome = await mergePages(pages, options, { order });
+
+        assert.deepEqual(summaryOf(walked), summaryOf(learnt));
+        assert.deepEqual(summaryOf(asTheyCome), summaryOf(learnt));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('honours an empty label also in a page that is rewritten', async () => {
+    const { page } = await mergePages(texts(['a{instance="",app_id="x"} 1']), {
+      labelConflict: 'honor',
+    });
+
+    assert.match(page.toString(), /^a\{.*,instance="",exported_app_id="x"\} 1$/m);
+    assert.doesNotMatch(page.toString(), /10\.0\.0\.0/);
+  });
+
   it('gives the same bytes with and without the layout of earlier pages', async () => {
     await fc.assert(
       fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
@@ -148,6 +184,10 @@ describe('Merge', () => {
     assert.match(merged.page.toString(), / 2 1500\n.* 3\n$/s);
   });
 });
+
+function summaryOf({ page, ...rest }: Merged) {
+  return { ...rest, page: page.toString() };
+}
 
 function texts(pages: readonly string[]): InputPage[] {
   return pages.map((page) => ({ bytes: Buffer.from(page), format: 'text' }));
