@@ -21,8 +21,9 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
-/** What is walked at once: about a millisecond's work where nothing is known yet. */
+/** What is walked at once: a few milliseconds' work where nothing is known yet. */
 const SLICE_BYTES = 262_144;
+const SLICE_LINES = 8_192;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
 const MAX_METADATA = 250_000;
 
@@ -137,11 +138,11 @@ export class Indexer {
     return page;
   }
 
-  /** Walks the lines that begin before `limit`. */
+  /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
   #walk(body: Body, limit: number): void {
     const { bytes, length } = body;
     let p = this.#at;
-    while (p < limit) {
+    for (let read = 0; p < limit && read < SLICE_LINES; read++) {
       if (this.#layout !== undefined) {
         p = this.#walkLayout(this.#layout, body, p, limit);
         if (p >= limit) break;
@@ -207,6 +208,9 @@ export class Indexer {
     const scanner = this.#scanner;
     const families = this.#families;
     let p = scanner.scan(bytes, from);
+    if (p < 0 && scanner.full) {
+      throw new ExpositionError('too-large', bytes, from, 'too many labels');
+    }
     if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');

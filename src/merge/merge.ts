@@ -100,9 +100,9 @@ export class Merge {
    * @param format - as `settle` said
    * @param tail - families of promgate's own, printed behind all others
    */
-  plan(format: FormatName, tail?: Buffer): SplicePlan {
+  plan(format: FormatName, tail?: Buffer): Promise<SplicePlan> {
     const sources = this.#pages.filter((indexed) => indexed !== undefined);
-    return planSplice(sources, this.#families, { format, ...(tail && { tail }) });
+    return this.#queue(planSplice(sources, this.#families, { format, ...(tail && { tail }) }));
   }
 
   /** Runs `work` to its end in slices, after what was queued before. */

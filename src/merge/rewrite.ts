@@ -11,8 +11,8 @@ import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';
 
-/** What is rewritten at once. */
-const SLICE_LINES = 1024;
+/** What is rewritten at once: a few milliseconds' work. */
+export const SLICE = { bytes: 32_768, metadata: 4_096 } as const;
 
 export interface RewriteOptions {
   readonly families: FamilyTable;
@@ -32,10 +32,16 @@ export function* rewritePage(
   const { bytes, length } = page.body;
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const out = new PageBuilder(length + 1024);
-  for (const line of page.metadata) out.write(metadataLine(line, page, options));
-  let lines = 0;
+  for (const [at, line] of page.metadata.entries()) {
+    if (at % SLICE.metadata === SLICE.metadata - 1) yield;
+    out.write(metadataLine(line, page, options));
+  }
+  let sliceEnd = SLICE.bytes;
   for (const { from, to } of sampleLines(page)) {
-    if (++lines % SLICE_LINES === 0) yield;
+    if (from > sliceEnd) {
+      yield;
+      sliceEnd = from + SLICE.bytes;
+    }
     const seriesTo = scanner.scan(bytes, from);
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);

@@ -107,7 +107,7 @@ export async function loadAppPage(
       ? failed(outcome, 'invalid', 'a timestamp that text cannot say')
       : outcome,
   );
-  const plan = merge.plan(format, report(asked, outcomes, format));
+  const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   resources.defer(() => {

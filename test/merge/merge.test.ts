@@ -163,6 +163,36 @@ describe('Merge', () => {
     assert.match(page.toString(), /exported_exported_exported_instance="1"/);
   });
 
+  it('lets others have their turn, whatever a page is full of', async () => {
+    const lines = 60_000;
+    const conflict = '# TYPE a gauge\n# TYPE a counter\n';
+    const full: readonly [page: string, format: InputPage['format'], leastPauses: number][] = [
+      ['#\n'.repeat(lines), 'text', 7],
+      ['a 1\nb 1\n'.repeat(lines / 2), 'text', 7],
+      [`${'# TYPE a gauge\n'.repeat(lines)}a{job="x"} 1\n`, 'text', 20],
+      [`${'# TYPE a gauge\n'.repeat(lines)}# EOF\n`, 'openmetrics', 20],
+      ['a{job="x"} 1\n'.repeat(lines), 'text', 30],
+      [`a{job="x",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 15],
+      [`${conflict}${'a 1\n'.repeat(lines)}`, 'text', 11],
+    ];
+    for (const [text, format, leastPauses] of full) {
+      let pauses = 0;
+      const pause = async (): Promise<void> => {
+        pauses += 1;
+      };
+
+      await mergePages([{ bytes: Buffer.from(text), format }], { pause });
+
+      assert.ok(pauses >= leastPauses, `${pauses} pauses in ${text.slice(0, 40)}`);
+    }
+  });
+
+  it('refuses a line with more labels than any program has', async () => {
+    const pages = [`a{${labelsOf(6_000)}} 1`, `a{${labelsOf(7_000)}} 1`];
+
+    assert.deepEqual((await mergePages(texts(pages))).refused, [1]);
+  });
+
   it('refuses a page with more families than any program has', async () => {
     const many = Array.from({ length: 110_000 }, (_, n) => `m${n} 1`).join('\n');
     const alike = Array.from({ length: 300_000 }, (_, n) => `m${n % 2} 1`).join('\n');
@@ -187,6 +217,10 @@ describe('Merge', () => {
 
 function summaryOf({ page, ...rest }: Merged) {
   return { ...rest, page: page.toString() };
+}
+
+function labelsOf(count: number): string {
+  return Array.from({ length: count }, (_, n) => `l${n}="1"`).join(',');
 }
 
 function texts(pages: readonly string[]): InputPage[] {
