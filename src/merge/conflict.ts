@@ -18,7 +18,9 @@ import type { Metadata } from './page-index.ts';
 export class Declarations {
   readonly #families: FamilyTable;
   readonly #format: FormatName;
+  /** The type that a family was first declared with, and those that contradict it. */
   readonly #types = new Map<number, FamilyType>();
+  readonly #otherTypes = new Map<number, Set<FamilyType>>();
   readonly #texts = { help: new Map<number, Metadata>(), unit: new Map<number, Metadata>() };
   readonly #conflicts = new Set<number>();
 
@@ -35,6 +37,9 @@ export class Declarations {
   /** Finds names that are families here and samples there, once all pages are declared. */
   compare(): void {
     for (const [family, type] of this.#types) this.#compareSamples(family, type);
+    for (const [family, types] of this.#otherTypes) {
+      for (const type of types) this.#compareSamples(family, type);
+    }
   }
 
   /** How many families had more than one type. */
@@ -81,7 +86,14 @@ export class Declarations {
     }
     const known = this.#types.get(family);
     if (known === undefined) this.#types.set(family, type);
-    else if (known !== type) this.#conflicts.add(family);
+    else if (known !== type) this.#contradict(family, type);
+  }
+
+  #contradict(family: number, type: FamilyType): void {
+    this.#conflicts.add(family);
+    const others = this.#otherTypes.get(family);
+    if (others) others.add(type);
+    else this.#otherTypes.set(family, new Set([type]));
   }
 
   /** A family's sample names must not be declared as families of their own. */

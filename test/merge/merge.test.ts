@@ -163,6 +163,32 @@ describe('Merge', () => {
     assert.match(page.toString(), /exported_exported_exported_instance="1"/);
   });
 
+  it('declares all names concerned untyped, whichever page comes first', async () => {
+    const pages = [
+      '# TYPE h gauge\nh 1\n',
+      '# TYPE h histogram\nh_sum 2\nh_bucket{le="+Inf"} 3\n',
+      '# TYPE h_sum gauge\nh_sum 4\n',
+    ];
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ]) {
+      const merged = await mergePages(texts(order.map((at) => pages[at]!)));
+
+      const types = merged.page.toString().match(/^# TYPE .*/gm) ?? [];
+      assert.deepEqual(types.sort(), [
+        '# TYPE h untyped',
+        '# TYPE h_bucket untyped',
+        '# TYPE h_sum untyped',
+      ]);
+      assert.equal(merged.conflicts, 2);
+    }
+  });
+
   it('lets others have their turn, whatever a page is full of', async () => {
     const lines = 60_000;
     const conflict = '# TYPE a gauge\n# TYPE a counter\n';
