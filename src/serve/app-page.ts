@@ -97,7 +97,9 @@ export async function loadAppPage(
     lease,
     onAnswer: (answer) => {
       const place = places.get(answer.target)!; // one of those asked
-      adding[place] = takeAnswer(merge, asked[place]!, { answer, place, observers });
+      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers });
+      taken.catch(() => undefined); // thrown below, once all have answered: nobody listens yet
+      adding[place] = taken;
     },
   });
   const added = await Promise.all(adding);
