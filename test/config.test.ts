@@ -381,7 +381,7 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'scrape: { per_app: many }',
     'yml:1: scrape.per_app is "many", but must be a whole number from 1 to 65535',
   ],
-  ['scrape: { max_body: 16M }', `yml:1: scrape.max_body is "16M", but ${SIZE} from 1KiB to 1GiB`],
+  ['scrape: { max_body: 16M }', `yml:1: scrape.max_body is "16M", but ${SIZE} from 1KiB to 256MiB`],
   [
     'scrape: { max_bytes: 1MiB }',
     'yml:1: scrape.max_bytes is "1MiB", but must be at least scrape.max_body',

@@ -201,7 +201,7 @@ const scrape = section(
     max_body: standard(
       size('Largest page of one instance, after decompression.', {
         minBytes: 1024,
-        maxBytes: 2 ** 30,
+        maxBytes: 2 ** 28, // an index keeps offsets times four in 32 bits
       }),
       '16MiB',
     ),

@@ -11,7 +11,8 @@ import type { FormatName } from './grammar.ts';
 export interface Negotiated {
   /** The reader prefers OpenMetrics to text. */
   readonly preferOpenMetrics: boolean;
-  readonly escaping: Escaping;
+  /** How names that are no legacy names are printed. */
+  readonly escaping: Readonly<Record<FormatName, Escaping>>;
   /** The Content-Type of the answer. */
   readonly contentType: Readonly<Record<FormatName, string>>;
   /** The Accept for instances: what the reader understands. */
@@ -53,20 +54,29 @@ export function negotiate(
   const openMetrics = textOnly ? undefined : best(ranges, 'openmetrics');
   const preferOpenMetrics =
     openMetrics !== undefined && (text === undefined || compare(openMetrics, text) < 0);
-  const chosen = (preferOpenMetrics ? openMetrics : text)?.params.get('escaping');
-  const escaping = ESCAPINGS.find((scheme) => scheme === chosen) ?? 'underscores';
-  const suffix = chosen === escaping ? `; escaping=${escaping}` : '';
-  const type = (name: string, range: MediaRange | undefined, standard: string): string =>
-    `${name}; version=${range?.params.get('version') ?? standard}; charset=utf-8${suffix}`;
+  const escaping = { text: escapingOf(text), openmetrics: escapingOf(openMetrics) };
   return {
     preferOpenMetrics,
     escaping,
     contentType: {
-      text: type(TEXT_TYPE, text?.type === TEXT_TYPE ? text : undefined, '0.0.4'),
-      openmetrics: type(OPENMETRICS_TYPE, openMetrics, '0.0.1'),
+      text: contentType('text', text?.type === TEXT_TYPE ? text : undefined),
+      openmetrics: contentType('openmetrics', openMetrics),
     },
-    accept: acceptFor(preferOpenMetrics, escaping),
+    accept: acceptFor(preferOpenMetrics, escaping[preferOpenMetrics ? 'openmetrics' : 'text']),
   };
+}
+
+function escapingOf(range: MediaRange | undefined): Escaping {
+  const chosen = range?.params.get('escaping');
+  return ESCAPINGS.find((scheme) => scheme === chosen) ?? 'underscores';
+}
+
+/** The type of an answer; an escaping that was asked for is said. */
+function contentType(format: FormatName, range: MediaRange | undefined): string {
+  const version = range?.params.get('version') ?? (format === 'text' ? '0.0.4' : '0.0.1');
+  const escaping = escapingOf(range);
+  const said = range?.params.get('escaping') === escaping ? `; escaping=${escaping}` : '';
+  return `${NAMES[format]}; version=${version}; charset=utf-8${said}`;
 }
 
 function acceptFor(openMetrics: boolean, escaping: Escaping): string {

@@ -60,10 +60,26 @@ export class Lease implements Disposable {
     this.#budget = budget;
   }
 
+  /**
+   * Holds bytes besides those fetched, what is made of the pages, until the lease ends.
+   *
+   * @returns whether there is room for them now
+   */
+  charge(space: string, bytes: number): boolean {
+    const account = this.#budget.open(this, space, NOBODY);
+    const granted = this.#budget.grow(account, bytes) === 'granted';
+    if (granted) this.#budget.keep(account, bytes);
+    else this.#budget.close(account);
+    return granted;
+  }
+
   [Symbol.dispose](): void {
     this.#budget.release(this);
   }
 }
+
+/** Does not wait for bytes. */
+const NOBODY: BytesClaim = { bytesGranted: () => undefined, bytesRefused: () => undefined };
 
 class Space implements Linked<Space> {
   list: LinkedList<Space> | undefined;

@@ -11,7 +11,7 @@ import { LabelNames } from '../exposition/series.ts';
 import { FamilyTable } from './families.ts';
 import { Indexer } from './index.ts';
 import type { InsertedLabels } from './labels.ts';
-import type { PageIndex } from './page-index.ts';
+import { indexBytes, metadataBytes, type PageIndex } from './page-index.ts';
 import { planSplice, type SplicePlan } from './plan.ts';
 import { APP_LABELS, HONORABLE, INSTANCE_LABELS, type LabelConflict } from './relabel.ts';
 import { rewritePage } from './rewrite.ts';
@@ -21,14 +21,16 @@ export interface MergeOptions {
   readonly labelConflict: LabelConflict;
   /** A page's own `job` is renamed too, since readers use `honor_labels`. */
   readonly exportJob: boolean;
-  /** How names that are no legacy names are printed. */
-  readonly escaping: Escaping;
+  /** How names that are no legacy names are printed, in either format. */
+  readonly escaping: Readonly<Record<FormatName, Escaping>>;
   /** The reader prefers OpenMetrics: it gets it if every page is in it. */
   readonly preferOpenMetrics: boolean;
   /** Standard: true. See `IndexerOptions`. */
   readonly learn?: boolean;
   /** Lets others have their turn, between slices of a large page. Standard: `setImmediate`. */
   readonly pause?: () => Promise<void>;
+  /** Nobody waits for further pages: those whose turn has not come are given up. */
+  readonly givesUp?: () => boolean;
 }
 
 /** Whose page it is. */
@@ -49,6 +51,23 @@ export interface AddedSamples {
   readonly samples: number;
   /** Samples that spoke in promgate's name: they are left out. */
   readonly dropped: number;
+  /** What is held for the page besides its bytes: its index, and its copy if it was written anew. */
+  readonly heldBytes: number;
+}
+
+/** A page was not merged, since nobody waits for it any more. */
+export class GivenUpError extends Error {
+  override readonly name = 'GivenUpError';
+
+  constructor() {
+    super('no time was left to merge it');
+  }
+}
+
+/** Pages taken out of a merge, and why: text cannot say them, or they were given up. */
+export interface TakenOut {
+  readonly place: number;
+  readonly error: ExpositionError | GivenUpError;
 }
 
 const setImmediatePause = (): Promise<void> => setImmediate();
@@ -61,12 +80,17 @@ interface Indexed {
 
 type Steps<T> = Generator<void, T, void>;
 
+/** What is worked on to its end in any case. */
+const NEVER = (): boolean => false;
+
 export class Merge {
   readonly #options: MergeOptions;
   readonly #honored: readonly string[];
   readonly #families = new FamilyTable();
   readonly #indexers = new Map<string, Indexer>();
   readonly #pages: (Indexed | undefined)[] = [];
+  /** Lists of metadata that are counted as held: pages of one layout share theirs. */
+  readonly #lists = new WeakSet<readonly unknown[]>();
   /** Pages are worked on one after the other: they share the table of families. */
   #turn: Promise<unknown> | undefined;
 
@@ -79,6 +103,7 @@ export class Merge {
    * Adds a page when those before it are through.
    *
    * @throws {ExpositionError} when the page is refused; the merge stays as it was
+   * @throws {GivenUpError} when its turn came too late
    */
   add(page: AddedPage): Promise<AddedSamples> {
     return this.#queue(this.#adding(page));
@@ -90,10 +115,15 @@ export class Merge {
    * Pages of OpenMetrics beside pages of text are turned into text; one that text cannot say
    * is taken out.
    *
-   * @returns the format of the merged page, and the places of the pages taken out
+   * @returns the format of the merged page, and the pages taken out
    */
-  settle(): Promise<{ readonly format: FormatName; readonly refused: readonly number[] }> {
-    return this.#queue(this.#settling());
+  settle(): Promise<{ readonly format: FormatName; readonly takenOut: readonly TakenOut[] }> {
+    return this.#queue(this.#settling(), NEVER);
+  }
+
+  /** Takes a page out that was added. */
+  remove(place: number): void {
+    this.#pages[place] = undefined;
   }
 
   /**
@@ -102,12 +132,14 @@ export class Merge {
    */
   plan(format: FormatName, tail?: Buffer): Promise<SplicePlan> {
     const sources = this.#pages.filter((indexed) => indexed !== undefined);
-    return this.#queue(planSplice(sources, this.#families, { format, ...(tail && { tail }) }));
+    const plan = planSplice(sources, this.#families, { format, ...(tail && { tail }) });
+    return this.#queue(plan, NEVER);
   }
 
   /** Runs `work` to its end in slices, after what was queued before. */
-  #queue<T>(work: Generator<void, T, void>): Promise<T> {
-    const result = this.#turn ? this.#turn.then(() => this.#run(work)) : this.#run(work);
+  #queue<T>(work: Steps<T>, givesUp = this.#options.givesUp): Promise<T> {
+    const run = (): Promise<T> => this.#run(work, givesUp);
+    const result = this.#turn ? this.#turn.then(run) : run();
     const turn = result
       .catch(() => undefined) // the caller of `add` is told
       .then(() => {
@@ -117,47 +149,59 @@ export class Merge {
     return result;
   }
 
-  async #run<T>(work: Generator<void, T, void>): Promise<T> {
+  async #run<T>(work: Steps<T>, givesUp: (() => boolean) | undefined): Promise<T> {
     const { pause = setImmediatePause } = this.#options;
-    let step = work.next();
+    const next = (): IteratorResult<void, T> =>
+      givesUp?.() ? work.throw(new GivenUpError()) : work.next();
+    let step = next();
     while (!step.done) {
       await pause();
-      step = work.next();
+      step = next();
     }
     return step.value;
   }
 
   *#adding({ place, of, bytes, format, labels }: AddedPage): Steps<AddedSamples> {
+    // Prometheus takes an empty page of any type; it says nothing about the format of the others.
+    if (bytes.length === 0) return { samples: 0, dropped: 0, heldBytes: 0 };
     const first = yield* this.#indexer(of, format, false).index(toBody(bytes));
     const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
     const told = text ? yield* this.#asText(first, of) : first;
     const page = yield* this.#cleared(told, of);
     this.#pages[place] = { page, of, labels };
     const dropped = first.dropped + (page === first ? 0 : page.dropped);
-    return { samples: page.inserts.length, dropped };
+    return { samples: page.inserts.length, dropped, heldBytes: this.#heldBytes(page, first) };
   }
 
-  *#settling(): Steps<{ readonly format: FormatName; readonly refused: readonly number[] }> {
+  #heldBytes(page: PageIndex, first: PageIndex): number {
+    const copyBytes = page === first ? 0 : page.body.length;
+    const shares = this.#lists.has(page.metadata);
+    this.#lists.add(page.metadata);
+    return indexBytes(page) + copyBytes + (shares ? 0 : metadataBytes(page));
+  }
+
+  *#settling(): Steps<{ readonly format: FormatName; readonly takenOut: readonly TakenOut[] }> {
     const pages = this.#pages.filter((indexed) => indexed !== undefined);
     const openMetrics = pages.filter(({ page }) => page.grammar === OPENMETRICS).length;
-    if (openMetrics === 0) return { format: 'text', refused: [] };
-    if (openMetrics === pages.length) return { format: 'openmetrics', refused: [] };
-    const refused: number[] = [];
+    if (openMetrics === 0) return { format: 'text', takenOut: [] };
+    if (openMetrics === pages.length) return { format: 'openmetrics', takenOut: [] };
+    const takenOut: TakenOut[] = [];
     for (const [place, indexed] of this.#pages.entries()) {
       if (indexed?.page.grammar !== OPENMETRICS) continue;
       try {
+        if (this.#options.givesUp?.()) throw new GivenUpError();
         const page = yield* this.#cleared(
           yield* this.#asText(indexed.page, indexed.of),
           indexed.of,
         );
         this.#pages[place] = { ...indexed, page };
       } catch (error) {
-        if (!(error instanceof ExpositionError)) throw error;
-        this.#pages[place] = undefined;
-        refused.push(place);
+        if (!(error instanceof ExpositionError || error instanceof GivenUpError)) throw error;
+        this.remove(place);
+        takenOut.push({ place, error });
       }
     }
-    return { format: 'text', refused };
+    return { format: 'text', takenOut };
   }
 
   *#asText(page: PageIndex, of: PageOf): Steps<PageIndex> {
@@ -167,7 +211,8 @@ export class Merge {
 
   /** The page without labels that stand in the way, and without names the reader cannot take. */
   *#cleared(page: PageIndex, of: PageOf): Steps<PageIndex> {
-    const { escaping, labelConflict } = this.#options;
+    const { labelConflict } = this.#options;
+    const escaping = this.#options.escaping[page.grammar.format];
     if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
     const inTheWay = new Set(this.#inTheWay(of));
     const body = yield* rewritePage(page, {

@@ -66,6 +66,22 @@ export function* sampleLines({
   }
 }
 
+/** What a line of metadata takes, about: it is an object. */
+const METADATA_BYTES = 80;
+/** What a run of lines takes in the plan. */
+const RUN_BYTES = 8;
+
+/** The memory of an index, without the page itself and its metadata. */
+export function indexBytes({ inserts, honored, spans }: PageIndex): number {
+  const lines = inserts.byteLength + (honored?.byteLength ?? 0);
+  return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES;
+}
+
+/** The memory of a page's list of metadata. */
+export function metadataBytes({ metadata }: PageIndex): number {
+  return metadata.length * METADATA_BYTES;
+}
+
 /** Collects lines and spans; used for one page after the other. */
 export class PageIndexWriter {
   #inserts = new Int32Array(1024);

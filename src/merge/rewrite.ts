@@ -30,7 +30,8 @@ export function* rewritePage(
   options: RewriteOptions,
 ): Generator<void, Body, void> {
   const { bytes, length } = page.body;
-  const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
+  const reserved = new LabelNames([...options.inTheWay]);
+  const scanner = new SeriesScanner(page.grammar, reserved);
   const out = new PageBuilder(length + 1024);
   for (const [at, line] of page.metadata.entries()) {
     if (at % SLICE.metadata === SLICE.metadata - 1) yield;
@@ -43,6 +44,12 @@ export function* rewritePage(
       sliceEnd = from + SLICE.bytes;
     }
     const seriesTo = scanner.scan(bytes, from);
+    if (
+      options.labelConflict === 'exported' &&
+      prefixLabels(out, bytes, scanner, { reserved, from, to })
+    ) {
+      continue;
+    }
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);
     else {
@@ -60,6 +67,50 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
   const text =
     says === 'type' ? wordOf(type, page.grammar.format) : bytes.toString('utf8', from, to);
   return `# ${says.toUpperCase()} ${name} ${text}\n`;
+}
+
+const PREFIX = Buffer.from('exported_');
+
+interface PrefixedLine {
+  readonly reserved: LabelNames;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Copies the line just scanned, with the prefix in front of each label that stands in the way: what
+ * `rewriteSeries` would write, without making strings. That is the case of whole apps that have a
+ * label `job` or `instance` in every line.
+ *
+ * @returns false, with nothing written, for names in quotes, empty values and names prefixed already
+ */
+function prefixLabels(
+  out: PageBuilder,
+  bytes: Buffer,
+  { quoted, clashes, labels, labelsEnd }: SeriesScanner,
+  { reserved, from, to }: PrefixedLine,
+): boolean {
+  if (quoted) return false;
+  if (clashes !== 0) {
+    for (let i = 0; i < labelsEnd; i += 4) {
+      if (labels[i + 3]! - labels[i + 2]! === 2 || startsPrefixed(bytes, labels[i]!)) return false;
+    }
+  }
+  let at = from;
+  for (let i = 0; clashes !== 0 && i < labelsEnd; i += 4) {
+    const nameFrom = labels[i]!;
+    if (reserved.bitOf(bytes, nameFrom, labels[i + 1]!) === 0) continue;
+    out.copy(bytes, at, nameFrom);
+    out.copy(PREFIX, 0, PREFIX.length);
+    at = nameFrom;
+  }
+  out.copy(bytes, at, to);
+  return true;
+}
+
+function startsPrefixed(bytes: Buffer, at: number): boolean {
+  for (let i = 0; i < PREFIX.length; i++) if (bytes[at + i] !== PREFIX[i]) return false;
+  return true;
 }
 
 /** Name and labels of the line just scanned; `undefined` when they stay as they are. */

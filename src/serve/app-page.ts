@@ -8,6 +8,7 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
+import type { Lease } from '../fetch/budget.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
@@ -15,7 +16,7 @@ import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePage } from '../fetch/memory.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
 import { appLabels, type InsertedLabels, instanceLabels } from '../merge/labels.ts';
-import { Merge, type MergeOptions } from '../merge/merge.ts';
+import { GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { printReport } from './report.ts';
 
@@ -24,6 +25,12 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
   readonly exporters: readonly ExternalExporter[];
   readonly observers: AppPageObservers;
 }
+
+/**
+ * Pages that have come are merged for this much longer than instances are waited for: half of what a
+ * reader's timeout keeps back at least.
+ */
+const MERGE_GRACE_MS = 250;
 
 /** Told when all have answered. Must not throw. */
 export interface AppPageObservers {
@@ -85,7 +92,10 @@ export async function loadAppPage(
   const asked = whomToAsk(settings, request);
   const places = new Map(asked.map(({ target }, place) => [target, place]));
   const { escaping, preferOpenMetrics } = negotiated;
-  const merge = new Merge({ labelConflict, exportJob, escaping, preferOpenMetrics });
+  const merge = new Merge({
+    ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
+    givesUp: () => signal.aborted || performance.now() > deadlineMs + MERGE_GRACE_MS,
+  });
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
   const adding: Promise<Outcome>[] = [];
@@ -97,18 +107,18 @@ export async function loadAppPage(
     lease,
     onAnswer: (answer) => {
       const place = places.get(answer.target)!; // one of those asked
-      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers });
+      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers, lease, signal });
       taken.catch(() => undefined); // thrown below, once all have answered: nobody listens yet
       adding[place] = taken;
     },
   });
   const added = await Promise.all(adding);
-  const { format, refused } = await merge.settle();
-  const outcomes = added.map((outcome, place) =>
-    refused.includes(place)
-      ? failed(outcome, 'invalid', 'a timestamp that text cannot say')
-      : outcome,
-  );
+  const { format, takenOut } = await merge.settle();
+  const outcomes = added.with(0, added[0]!); // at least one was asked
+  for (const { place, error } of takenOut) {
+    const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';
+    outcomes[place] = failed(outcomes[place]!, failure, error.message);
+  }
   const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
@@ -149,13 +159,15 @@ interface Answered {
   readonly answer: ScrapeAnswer;
   readonly place: number;
   readonly observers: AppPageObservers;
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
 }
 
 /** Puts one answer into the merge. */
 async function takeAnswer(
   merge: Merge,
-  { app, instance, labels }: Asked,
-  { answer, place, observers }: Answered,
+  { app, instance, labels, target }: Asked,
+  { answer, place, observers, lease, signal }: Answered,
 ): Promise<Outcome> {
   const { durationSeconds, bodyBytes: bytes } = answer;
   const outcome: Outcome = {
@@ -167,14 +179,24 @@ async function takeAnswer(
   const of = instance ? 'instance' : 'exporter';
   try {
     const page = { place, of, bytes: answer.page.body, format, labels } as const;
-    const { samples, dropped } = await merge.add(page);
+    const { samples, dropped, heldBytes } = await merge.add(page);
+    if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
+      merge.remove(place);
+      return failed(outcome, 'over-budget', 'no room for its index');
+    }
     if (dropped > 0) observers.onDroppedSamples?.(dropped);
     return { ...outcome, samples };
   } catch (error) {
+    if (error instanceof GivenUpError) return failed(outcome, lateFailure(signal), error.message);
     if (!(error instanceof ExpositionError)) throw error;
     const bad = announced ? 'invalid' : 'not-metrics';
     return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
   }
+}
+
+/** Why a page whose turn came too late was not merged. */
+function lateFailure(signal: AbortSignal): Failure {
+  return signal.aborted ? 'aborted' : 'timeout';
 }
 
 function failed(outcome: Outcome, failure: Failure, detail: string): Outcome {

@@ -241,7 +241,9 @@ async function answer(
     await writePlan(plan, ctx.res, { gzip, signal: reader.signal });
   } catch (error) {
     // A write may fail in many ways once the reader has left: nobody is there to be told.
-    if (!ctx.socket.destroyed) throw error;
+    if (ctx.socket.destroyed) return;
+    ctx.respond = !ctx.headerSent; // when nothing is out, koa can still say that it failed
+    throw error;
   } finally {
     clearTimeout(tooSlow);
     ctx.socket.off('close', leave);

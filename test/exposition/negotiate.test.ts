@@ -73,6 +73,16 @@ describe('negotiate', () => {
     assert.doesNotMatch(asked(PROMETHEUS_3, true), /openmetrics/);
   });
 
+  it('keeps the escapings of both formats apart', () => {
+    const accept =
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4;q=0.5';
+
+    const { contentType, escaping } = negotiate(accept, { textOnly: false });
+
+    assert.deepEqual(escaping, { text: 'underscores', openmetrics: 'allow-utf-8' });
+    assert.equal(contentType.text, 'text/plain; version=0.0.4; charset=utf-8');
+  });
+
   it('falls back to text with the escaping that the reader allows for text', () => {
     const { contentType, escaping } = negotiate(PROMETHEUS_3, { textOnly: true });
 
@@ -80,7 +90,7 @@ describe('negotiate', () => {
       contentType.text,
       'text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8',
     );
-    assert.equal(escaping, 'allow-utf-8');
+    assert.equal(escaping.text, 'allow-utf-8');
   });
 });
 

@@ -312,3 +312,20 @@ class Model {
     return { lease: this.#budget.lease(), fetches: [] };
   }
 }
+
+describe('Lease.charge', () => {
+  it('holds bytes until the lease ends, and refuses at once what does not fit', () => {
+    const budget = new Budget({ maxBytes: 1000 });
+    {
+      using lease = budget.lease();
+
+      assert.equal(lease.charge('space', 500), true);
+      assert.equal(lease.charge('space', 500), false);
+      assert.equal(budget.usedBytes, 500);
+      assert.equal(budget.waiting, 0);
+    }
+
+    assert.equal(budget.usedBytes, 0);
+    assert.deepEqual(budget.remembered, { leases: 0, spaces: 0 });
+  });
+});

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ESCAPINGS } from '../../src/exposition/escape.ts';
+import type { FormatName } from '../../src/exposition/grammar.ts';
+import { InsertedLabels } from '../../src/merge/labels.ts';
+import { type AddedSamples, GivenUpError, Merge } from '../../src/merge/merge.ts';
 import { INSTANCE_LABELS, type LabelConflict } from '../../src/merge/relabel.ts';
 import { appPages, mixedPages, pageLines } from '../support/arbitrary-pages.ts';
 import { type InputPage, instanceLabels, type Merged, mergePages } from '../support/merged.ts';
@@ -9,7 +12,10 @@ import { seriesOf } from '../support/text-series.ts';
 const conflict = fc.constantFrom<LabelConflict>('exported', 'drop', 'honor');
 const mixedOptions = fc.record({
   labelConflict: conflict,
-  escaping: fc.constantFrom(...ESCAPINGS),
+  escaping: fc.record({
+    text: fc.constantFrom(...ESCAPINGS),
+    openmetrics: fc.constantFrom(...ESCAPINGS),
+  }),
   preferOpenMetrics: fc.boolean(),
   exportJob: fc.boolean(),
 });
@@ -217,6 +223,71 @@ describe('Merge', () => {
     const pages = [`a{${labelsOf(6_000)}} 1`, `a{${labelsOf(7_000)}} 1`];
 
     assert.deepEqual((await mergePages(texts(pages))).refused, [1]);
+  });
+
+  it('gives up pages whose turn comes too late, and keeps those that were in', async () => {
+    let late = false;
+    const merge = new Merge({
+      ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: true },
+      escaping: { text: 'underscores', openmetrics: 'underscores' },
+      givesUp: () => late,
+    });
+    const add = (place: number, text: string, format: FormatName): Promise<AddedSamples> =>
+      merge.add({
+        ...{ place, of: 'instance', bytes: Buffer.from(text), format },
+        labels: new InsertedLabels([['instance', String(place)]]),
+      });
+    const long = 'foo 1\n'.repeat(100_000); // more than one slice
+
+    await add(0, 'a 1\n', 'text');
+    await add(1, 'a 2\n# EOF\n', 'openmetrics');
+    const begun = assert.rejects(add(2, long, 'text'), GivenUpError);
+    const waiting = assert.rejects(add(3, 'a 4\n', 'text'), GivenUpError);
+    late = true;
+    await Promise.all([begun, waiting]);
+    const { format, takenOut } = await merge.settle();
+    const { sources } = await merge.plan(format);
+
+    assert.equal(format, 'text');
+    assert.deepEqual(
+      takenOut.map(({ place, error }) => [place, error.name]),
+      [[1, 'GivenUpError']],
+    );
+    assert.equal(sources.length, 1);
+  });
+
+  it('takes an empty page of either format, which leaves the format to the others', async () => {
+    const empty = { bytes: Buffer.alloc(0) };
+    const pages: InputPage[] = [
+      { ...empty, format: 'text' },
+      { bytes: Buffer.from('a 1\n# EOF\n'), format: 'openmetrics' },
+      { ...empty, format: 'openmetrics' },
+    ];
+
+    const merged = await mergePages(pages, { preferOpenMetrics: true });
+
+    assert.equal(merged.format, 'openmetrics');
+    assert.deepEqual(merged.refused, []);
+  });
+
+  it('tells what it holds for a page besides its bytes', async () => {
+    const lines = 'a{job="mine"} 1\n'.repeat(1000);
+    const held = async (text: string): Promise<number> => {
+      const merge = new Merge({
+        ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: false },
+        escaping: { text: 'underscores', openmetrics: 'underscores' },
+      });
+      const labels = new InsertedLabels([]);
+      const bytes = Buffer.from(text);
+      const page = { place: 0, of: 'instance', bytes, format: 'text', labels } as const;
+      return (await merge.add(page)).heldBytes;
+    };
+
+    const plain = await held(lines.replaceAll('job', 'bob'));
+    const rewritten = await held(lines);
+
+    assert.ok(plain >= 4 * 1000, `${plain} bytes`);
+    assert.ok(rewritten >= plain + lines.length, `${rewritten} bytes`);
   });
 
   it('refuses a page with more families than any program has', async () => {

@@ -52,6 +52,35 @@ describe('loadAppPage', () => {
   });
 });
 
+describe('the bytes of an app page', () => {
+  it('count with the indexes of its pages: what has no room is over-budget', async () => {
+    const text = 'a 1\nb 1\n'.repeat(5_000); // 40 KB, whose runs take 28 bytes each
+    await using scraper = openScraper({ maxBytes: 1_000_000, maxBodyBytes: 200_000 });
+    await using instances = await startAppInstances([page(text), page(text), page(text)]);
+
+    using loaded = await loadAppPage(
+      {
+        ...{ scraper, exporters: [], labelConflict: 'exported', exportJob: true },
+        observers: {},
+      },
+      {
+        instances: instances.addresses.map((address, at) => instance('shop', `${at}`, address)),
+        withExporters: false,
+        path: '/metrics',
+        headers: { instances: [], exporters: [] },
+        negotiated: negotiate(undefined, { textOnly: true }),
+        deadlineMs: performance.now() + 20_000,
+        signal: new AbortController().signal,
+      },
+    );
+
+    const failures = loaded.outcomes.map(({ failure }) => failure);
+    assert.ok(failures.includes('over-budget'), String(failures));
+    assert.ok(failures.includes(undefined), String(failures));
+    assert.ok(scraper.load.bytes <= 1_000_000);
+  });
+});
+
 /** Collects rejections that nobody has taken by the end of their turn. */
 function collectUnhandled(): Disposable & { readonly errors: readonly unknown[] } {
   const errors: unknown[] = [];

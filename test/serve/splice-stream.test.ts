@@ -19,7 +19,7 @@ async function longPlan(): Promise<SplicePlan> {
   const merge = new Merge({
     labelConflict: 'exported',
     exportJob: true,
-    escaping: 'underscores',
+    escaping: { text: 'underscores', openmetrics: 'underscores' },
     preferOpenMetrics: false,
   });
   const lines = Array.from({ length: 20_000 }, (_, n) => `foo{n="${n}"} ${n}\n`).join('');

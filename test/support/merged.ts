@@ -11,7 +11,7 @@ import { createChunk, lengthOf, Splicer } from '../../src/merge/splice.ts';
 const STANDARD: MergeOptions = {
   labelConflict: 'exported',
   exportJob: true,
-  escaping: 'underscores',
+  escaping: { text: 'underscores', openmetrics: 'underscores' },
   preferOpenMetrics: false,
 };
 
@@ -87,7 +87,7 @@ export async function mergePages(
   return {
     page,
     format: settled.format,
-    refused: [...refused, ...settled.refused].sort((a, b) => a - b),
+    refused: [...refused, ...settled.takenOut.map(({ place }) => place)].sort((a, b) => a - b),
     conflicts: plan.conflicts,
     dropped,
   };
