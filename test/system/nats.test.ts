@@ -14,6 +14,7 @@ import {
   type PromgateProcess,
   startPromgateProcess,
 } from '../support/promgate-process.ts';
+import { requireProgram } from '../support/require-program.ts';
 import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
 import { type SimulatedServer, startServer } from '../support/simulated-server.ts';
@@ -87,6 +88,7 @@ describe('promgate beside nats-server', () => {
   before(async function () {
     parts = new AsyncDisposableStack();
     server = parts.use(await startNatsServer(this));
+    requireProgram(this, 'openssl');
     authority = parts.use(await Authority.create());
     polled = parts.use(await startApp({ name: 'polled' }, [page('foo 1\n')]));
     const gorouter = parts.use(await startGorouter(routesJson([polled])));
