@@ -44,6 +44,9 @@ const negotiated: Answer = (exchange) =>
     ? page(OPENMETRICS, { contentType: OPENMETRICS_TYPE })(exchange)
     : page(TEXT)(exchange);
 
+/** Prometheus takes over new targets every 5 s, and the samples of gone ones end a scrape later. */
+const PATIENCE = { timeoutMs: 40_000 };
+
 type Name = 'shop' | 'mailer' | 'mixed' | 'broken' | 'blue' | 'green';
 
 /** `name{labels}` of each sample of a page, with the label `job`; sorted. */
@@ -76,10 +79,14 @@ async function values(prometheus: Prometheus, promql: string): Promise<string[]>
 
 /** Waits until a query gives these values, in order. */
 async function gives(prometheus: Prometheus, promql: string, expected: string[]): Promise<void> {
-  await eventually(`${promql} to give ${expected}`, async () => {
-    assert.deepEqual(await values(prometheus, promql), expected);
-    return true;
-  });
+  await eventually(
+    `${promql} to give ${expected}`,
+    async () => {
+      assert.deepEqual(await values(prometheus, promql), expected);
+      return true;
+    },
+    PATIENCE,
+  );
 }
 
 describe('Prometheus in front of promgate', () => {
@@ -261,17 +268,19 @@ describe('Prometheus in front of promgate', () => {
         return true;
       });
     }
-    await eventually('targets of the last stage', async () => {
-      assert.deepEqual(await seen('instances'), [firstNew, secondNew].sort());
-      return true;
-    });
+    await eventually(
+      'targets of the last stage',
+      async () => {
+        assert.deepEqual(await seen('instances'), [firstNew, secondNew].sort());
+        return true;
+      },
+      PATIENCE,
+    );
 
     assert.deepEqual(
       await values(prometheus, 'min_over_time(up{job="apps",app_name="shop"}[10m])'),
       ['1'],
     );
-    scene.gorouter.routes = routesJson(Object.values(scene.apps));
-    await gives(prometheus, 'count(up)', ['22']);
   });
 
   it('follows a route from blue to green, and forgets blue when it is gone', async () => {
@@ -302,8 +311,6 @@ describe('Prometheus in front of promgate', () => {
       await values(prometheus, 'min_over_time(up{job="apps",app_name="green"}[10m])'),
       ['1'],
     );
-    scene.gorouter.routes = routesJson(Object.values(scene.apps));
-    await gives(prometheus, 'count(up)', ['22']);
   });
 
   it('has nothing to complain of', async () => {
