@@ -12,7 +12,7 @@ import type { Gorouter } from './gorouter.ts';
 import { type Exit, runPromgate } from './program.ts';
 
 /** A line of its log. */
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly msg: string;
   readonly [field: string]: unknown;
