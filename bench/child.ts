@@ -24,9 +24,14 @@ export interface Child extends AsyncDisposable {
   line(): Promise<string | undefined>;
 }
 
-/** Starts this Node with `args`; standard error goes to ours. */
-export function startNode(args: readonly string[], cwd?: URL): Child {
-  const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+/**
+ * Starts this Node with `args`; standard error goes to ours.
+ *
+ * @param environment - variables besides ours
+ */
+export function startNode(args: readonly string[], cwd?: URL, environment = {}): Child {
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${process.execPath}`);

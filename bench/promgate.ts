@@ -5,11 +5,15 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import packageJson from '../package.json' with { type: 'json' };
 import type { RoutesJson } from '../test/support/foundation.ts';
 import type { Child } from './child.ts';
 import { startNode } from './child.ts';
 
 const ROOT = new URL('../', import.meta.url);
+
+/** What `npm start` sets and passes: `NAME=value exec node --flag src/main.ts serve`. */
+const { environment: ENVIRONMENT, args: START } = startCommand(packageJson.scripts.start);
 
 export interface Promgate extends AsyncDisposable {
   readonly child: Child;
@@ -17,6 +21,8 @@ export interface Promgate extends AsyncDisposable {
   readonly url: string;
   /** From the start of the process to the first answer of `/healthz`. */
   readonly startMs: number;
+  /** From the start of the process to the first 200 of `/readyz`. */
+  readonly readyMs: number;
 }
 
 /** Starts `promgate serve` with `routes` as its file source; resolves when it is ready. */
@@ -32,16 +38,16 @@ export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 
   const startedMs = performance.now();
-  const child = parts.use(startNode(['src/main.ts', 'serve', '--config', configFile], ROOT));
+  const child = parts.use(startNode([...START, '--config', configFile], ROOT, ENVIRONMENT));
   parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
   void readAway(child);
   const url = `http://127.0.0.1:${port}`;
-  await listens(port, child);
-  await answers(`${url}/healthz`, child);
+  await lives(port, child);
   const startMs = performance.now() - startedMs;
   await answers(`${url}/readyz`, child);
+  const readyMs = performance.now() - startedMs;
   const owned = parts.move();
-  return { child, url, startMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { child, url, startMs, readyMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** A port that was free a moment ago: promgate's configuration names its port. */
@@ -58,15 +64,18 @@ async function readAway(child: Child): Promise<void> {
   while ((await child.line()) !== undefined);
 }
 
-/** Asks as cheaply as can be, so that asking does not slow the start. */
-async function listens(port: number, child: Child): Promise<void> {
+/** Asks for `/healthz` as cheaply as can be, so that asking does not slow the start. */
+async function lives(port: number, child: Child): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.write('GET /healthz HTTP/1.1\r\nHost: promgate\r\nConnection: close\r\n\r\n');
+    const answer = await new Promise((resolve) => {
+      socket.once('data', (head) => resolve(head.toString('latin1', 0, 12)));
+      socket.once('error', () => resolve(''));
+      socket.once('close', () => resolve(''));
     });
     socket.destroy();
-    if (isOpen) return;
+    if (answer === 'HTTP/1.1 200') return;
     child.rssBytes(); // throws when the process is gone
     await delay(1);
   }
@@ -84,4 +93,14 @@ async function answers(url: string, child: Child): Promise<void> {
     await delay(2);
   }
   throw new Error(`${url} gave no 200 in 30 s`);
+}
+
+function startCommand(line: string): {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+} {
+  const words = line.split(' ');
+  const settings = words.slice(0, words.indexOf('exec')).map((word) => word.split('=', 2));
+  const args = words.slice(words.indexOf('node') + 1);
+  return { environment: Object.fromEntries(settings), args };
 }

@@ -7,8 +7,10 @@ import { startPromgate } from './promgate.ts';
 import { median } from './statistics.ts';
 
 export interface StartResult {
-  /** Median from the start of the process to its first answer. */
+  /** Median from the start of the process, as by `npm start`, to its first answer. */
   readonly promgateMs: number;
+  /** Median until it is ready. */
+  readonly readyMs: number;
   /** Median of `node -e 0` from its start to its end. */
   readonly nodeMs: number;
   readonly ratio: number;
@@ -24,6 +26,7 @@ export async function measureStart(rounds: number): Promise<StartResult> {
     { organization: 'acme', space: 'dev', name: 'shop', addresses: ['127.1.0.1:8080'] },
   ]);
   const promgateMs: number[] = [];
+  const readyMs: number[] = [];
   const nodeMs: number[] = [];
   const idleRssBytes: number[] = [];
   for (let round = -1; round < rounds; round++) {
@@ -33,10 +36,12 @@ export async function measureStart(rounds: number): Promise<StartResult> {
     await delay(IDLE_MS);
     nodeMs.push(bareMs);
     promgateMs.push(promgate.startMs);
+    readyMs.push(promgate.readyMs);
     idleRssBytes.push(promgate.child.rssBytes());
   }
   return {
     promgateMs: median(promgateMs),
+    readyMs: median(readyMs),
     nodeMs: median(nodeMs),
     ratio: median(promgateMs.map((ms, index) => ms / nodeMs[index]!)), // same length
     idleRssBytes: median(idleRssBytes),

@@ -39,6 +39,12 @@ const FAILED = 1;
 const WRONG = 2;
 const INTERRUPTED = 130; // as a shell reports SIGINT
 
+/**
+ * Two SIGINTs this close are one Ctrl-C: the terminal sends it to npm and to us, and npm passes its
+ * own on.
+ */
+const SAME_INTERRUPT_MS = 500;
+
 /** What may pass between the end of a drain's wait and the end of the process. */
 const STOP_MS = 7_000;
 
@@ -175,14 +181,15 @@ async function runUntil(
   return DONE;
 }
 
-/** Resolves at the first SIGTERM or SIGINT. A further SIGINT ends the process at once. */
+/** Resolves at the first SIGTERM or SIGINT. A later SIGINT ends the process at once. */
 function stopSignals(): Promise<void> {
   return new Promise((resolve) => {
-    let interrupted = false;
+    let firstMs = Number.POSITIVE_INFINITY;
     process.on('SIGTERM', () => resolve());
     process.on('SIGINT', () => {
-      if (interrupted) process.exit(INTERRUPTED);
-      interrupted = true;
+      const nowMs = performance.now();
+      if (nowMs - firstMs > SAME_INTERRUPT_MS) process.exit(INTERRUPTED);
+      firstMs = Math.min(firstMs, nowMs);
       resolve();
     });
   });

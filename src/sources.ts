@@ -1,11 +1,10 @@
 /**
  * Starts the route sources that the configuration names, and tells log and metrics of them.
+ *
+ * Only the kinds that are named are loaded.
  */
 import type { Config } from './config.ts';
-import { dialTls } from './discover/dial.ts';
-import { startFile } from './discover/file.ts';
-import { startGorouter } from './discover/gorouter.ts';
-import { type NatsSource, startNats } from './discover/nats-source.ts';
+import type { NatsSource } from './discover/nats-source.ts';
 import type { RouteTable } from './discover/route-table.ts';
 import type { RouteSource, SourceObservers } from './discover/source.ts';
 import type { Trust } from './fetch/trust.ts';
@@ -31,7 +30,10 @@ export interface Sources {
 }
 
 /** @param parts - takes the sources: disposal ends them */
-export function startSources(options: SourcesOptions, parts: AsyncDisposableStack): Sources {
+export async function startSources(
+  options: SourcesOptions,
+  parts: AsyncDisposableStack,
+): Promise<Sources> {
   const { routes, table, trust, authorities: ca } = options;
   const all: RouteSource[] = [];
   const started = <S extends RouteSource>(start: (observers: SourceObservers) => S): S => {
@@ -41,20 +43,29 @@ export function startSources(options: SourcesOptions, parts: AsyncDisposableStac
     all.push(source);
     return source;
   };
-  for (const gorouter of routes.gorouter) {
-    const tls = { ...gorouter.tls, ca };
-    started((observers) => startGorouter({ ...gorouter, tls }, table, observers));
+  if (routes.gorouter.length > 0) {
+    const { startGorouter } = await import('./discover/gorouter.ts');
+    for (const gorouter of routes.gorouter) {
+      const tls = { ...gorouter.tls, ca };
+      started((observers) => startGorouter({ ...gorouter, tls }, table, observers));
+    }
   }
   const { file, nats } = routes;
-  if (file !== undefined) started((observers) => startFile({ path: file }, table, observers));
-  const natsSource =
-    nats &&
-    started((observers) => {
-      const tls = nats.tls && { ...nats.tls, ca };
-      const dial = dialTls(() => trust.context());
-      return startNats({ ...nats, tls, dial }, table, observers);
-    });
-  return { all, nats: natsSource };
+  if (file !== undefined) {
+    const { startFile } = await import('./discover/file.ts');
+    started((observers) => startFile({ path: file }, table, observers));
+  }
+  if (!nats) return { all, nats: undefined };
+  const { startNats } = await import('./discover/nats-source.ts');
+  const { dialTls } = await import('./discover/dial.ts');
+  const tls = nats.tls && { ...nats.tls, ca };
+  const dial = dialTls(() => trust.context());
+  const onPruned = (reason: string, count: number): void =>
+    options.log.info('endpoints were taken out', { reason, count });
+  const source = started((observers) =>
+    startNats({ ...nats, tls, dial }, table, { ...observers, onPruned }),
+  );
+  return { all, nats: source };
 }
 
 /** @param names - filled in once the source has its name, before it can call anyone */
@@ -70,7 +81,10 @@ function observersFor(
     onFailure: () => metrics.routesFailed(names.source),
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });
-      else log.warn('routes cannot be read: the last ones stay', { ...names, err: state.error });
+      else {
+        const { fault, message } = state.error;
+        log.warn('routes cannot be read: the last ones stay', { ...names, fault, why: message });
+      }
     },
     onRefused: (reason, count) => {
       metrics.malformedRouteMessage(names.source);

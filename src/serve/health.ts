@@ -19,27 +19,28 @@ export interface Source {
 
 export type ReadyState = 'starting' | 'ready' | 'draining';
 
-export interface ReadinessOptions {
-  readonly sources: readonly Source[];
-  /** Milliseconds on any scale that only goes forward. */
-  readonly now?: () => number;
-}
-
 export class Readiness {
-  readonly #sources: readonly Source[];
   readonly #now: () => number;
+  /** Undefined until they exist. */
+  #sources: readonly Source[] | undefined;
   #firstReadyMs: number | undefined;
   #known = false;
   #draining = false;
 
-  constructor({ sources, now = () => performance.now() }: ReadinessOptions) {
-    this.#sources = sources;
+  /** @param now - milliseconds on any scale that only goes forward */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+  }
+
+  /** The sources exist, all that are configured: before, promgate is starting. */
+  expect(sources: readonly Source[]): void {
+    this.#sources = sources;
+    this.sourceRead();
   }
 
   /** To be called when a source was read, so that its minute begins. */
   sourceRead(): void {
-    this.#firstReadyMs ??= this.#sources.some(({ ready }) => ready) ? this.#now() : undefined;
+    this.#firstReadyMs ??= this.#sources?.some(({ ready }) => ready) ? this.#now() : undefined;
   }
 
   /** From now on no new requests should be sent here. */
@@ -50,6 +51,7 @@ export class Readiness {
   /** Whether the route table is known: also while draining. */
   get tableKnown(): boolean {
     if (this.#known) return true;
+    if (!this.#sources) return false;
     this.sourceRead();
     const since = this.#firstReadyMs;
     this.#known =
@@ -64,15 +66,27 @@ export class Readiness {
   }
 
   report(): { readonly status: ReadyState; readonly sources: Record<string, string> } {
-    const sources = this.#sources.map(({ name, ready }) => [name, ready ? 'ready' : 'waiting']);
-    return { status: this.state, sources: Object.fromEntries(sources) };
+    const states = this.#sources?.map(({ name, ready }) => [name, ready ? 'ready' : 'waiting']);
+    return { status: this.state, sources: Object.fromEntries(states ?? []) };
   }
 }
+
+const ALIVE = 'ok\n';
 
 /** `GET /healthz`: alive, whatever else is away. */
 export const healthz: Handler = (ctx) => {
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = 'ok\n';
+  ctx.body = ALIVE;
+};
+
+/** The same answer without koa. */
+export const lifeListener: RequestListener = (_, response) => {
+  response.writeHead(200, {
+    'Cache-Control': 'no-store',
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': ALIVE.length,
+  });
+  response.end(ALIVE);
 };
 
 /** `GET /readyz`: 200 when ready, else 503; the body states each source. */

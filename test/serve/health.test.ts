@@ -8,7 +8,9 @@ import { serveSite } from './site-server.ts';
 function readinessOf(...names: string[]) {
   const sources = names.map((name) => ({ name, ready: false }));
   const clock = { nowMs: 0 };
-  return { sources, clock, readiness: new Readiness({ sources, now: () => clock.nowMs }) };
+  const readiness = new Readiness(() => clock.nowMs);
+  readiness.expect(sources);
+  return { sources, clock, readiness };
 }
 
 describe('Readiness', () => {
@@ -37,7 +39,34 @@ describe('Readiness', () => {
     assert.equal(readiness.state, 'ready');
   });
 
-  it('is there at once when no source is configured', () => {
+  it('waits for the sources to exist', () => {
+    const readiness = new Readiness();
+    assert.deepEqual(readiness.report(), { status: 'starting', sources: {} });
+    assert.equal(readiness.tableKnown, false);
+
+    readiness.expect([{ name: 'file', ready: true }]);
+
+    assert.deepEqual(readiness.report(), { status: 'ready', sources: { file: 'ready' } });
+  });
+
+  it('counts the minute of a source that was read before all existed from then', () => {
+    const clock = { nowMs: 0 };
+    const readiness = new Readiness(() => clock.nowMs);
+    readiness.sourceRead();
+    clock.nowMs = 100;
+
+    readiness.expect([
+      { name: 'file', ready: true },
+      { name: 'nats', ready: false },
+    ]);
+
+    clock.nowMs += 59_999;
+    assert.equal(readiness.state, 'starting');
+    clock.nowMs += 1;
+    assert.equal(readiness.state, 'ready');
+  });
+
+  it('is there once it is known that no source is configured', () => {
     assert.equal(readinessOf().readiness.state, 'ready');
   });
 

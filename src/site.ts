@@ -1,0 +1,92 @@
+/**
+ * Connects the site: which path is answered by whom, and who sees the requests.
+ */
+import type { RequestListener } from 'node:http';
+import type { Config } from './config.ts';
+import type { RouteTable } from './discover/route-table.ts';
+import { parseExporter } from './fetch/exporter.ts';
+import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
+import { requireOperator } from './serve/auth.ts';
+import { healthz, type Readiness, readyz } from './serve/health.ts';
+import { ownMetrics } from './serve/own-metrics.ts';
+import type { Handler } from './serve/request.ts';
+import { observeRequests, requestFields, requestLevel } from './serve/request-log.ts';
+import { routes } from './serve/routes.ts';
+import { serviceDiscovery } from './serve/service-discovery.ts';
+import { createSite, type Route } from './serve/site.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'observers'> {
+  readonly table: RouteTable;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics<never>;
+  readonly log: Log;
+  readonly cut: AbortSignal;
+}
+
+export function connectSite(config: Config, parts: SiteParts): RequestListener {
+  const { metrics, log, cut } = parts;
+  return createSite({
+    routes: siteRoutes(config, parts),
+    observe: observe(log, metrics),
+    ...(config.auth.mode === 'basic' && { admit: requireOperator(config.auth.operators) }),
+    cut,
+    onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
+  });
+}
+
+function siteRoutes(config: Config, parts: SiteParts): Route[] {
+  const { readiness, metrics, table } = parts;
+  const { sd } = config;
+  const asked = appsFrom(config, parts);
+  return [
+    { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(asked) },
+    { name: 'apps', path: APPS_PATH, handle: apps(asked) },
+    { name: 'healthz', path: '/healthz', handle: healthz },
+    { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
+    { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics) },
+    { name: 'routes', path: '/routes', handle: routes(table) },
+    {
+      name: 'sd',
+      path: '/sd/apps',
+      handle: serviceDiscovery({
+        table,
+        tableKnown: () => readiness.tableKnown,
+        address: sd.address,
+        scheme: sd.scheme,
+      }),
+    },
+  ];
+}
+
+function appsFrom(
+  { scrape, externalExporters, auth }: Config,
+  { scraper, table, observers, readiness }: SiteParts,
+): AppsOptions {
+  return {
+    ...{ scraper, table, observers },
+    tableKnown: () => readiness.tableKnown,
+    exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
+      parseExporter({ ...exporter, metrics_path: metricsPath }),
+    ),
+    labelConflict: scrape.labelConflict,
+    exportJob: scrape.exportJob,
+    timeoutMs: scrape.timeoutMs,
+    maxTimeoutMs: scrape.maxTimeoutMs,
+    authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',
+    id: scrape.loopId,
+  };
+}
+
+function observe(log: Log, metrics: Metrics<never>): Handler {
+  return observeRequests({
+    onBegin: metrics.requestBegan,
+    onEnd: (record) => {
+      const { handler, status, durationMs } = record;
+      metrics.requestEnded({ handler, status, seconds: durationMs / 1000 });
+      const level = requestLevel(record);
+      if (log.writes(level)) log[level]('request', requestFields(record));
+    },
+  });
+}

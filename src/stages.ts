@@ -1,0 +1,152 @@
+/**
+ * Builds and connects the stages: from the sources of routes to the site that answers.
+ *
+ * `app.ts` loads this once the ports are open, and ends it after they are closed.
+ */
+import type { RequestListener } from 'node:http';
+import type { Config } from './config.ts';
+import { RouteTable } from './discover/route-table.ts';
+import { FAILURES, type Failure } from './fetch/failure.ts';
+import { Scraper } from './fetch/fan-out.ts';
+import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
+import type { AppPageObservers, Outcome } from './serve/app-page.ts';
+import type { Readiness } from './serve/health.ts';
+import { type Sources, startSources } from './sources.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createMetrics, type LateMetrics, type Metrics } from './telemetry/metrics.ts';
+import { readAuthorities } from './trust.ts';
+import { VERSION } from './version.ts';
+
+export interface Stages {
+  readonly site: RequestListener;
+  readonly log: Log;
+  readonly metrics: LateMetrics<Failure>;
+}
+
+export interface StagesOptions {
+  /** In place of standard output. */
+  readonly log?: Log;
+  readonly platformAuthorities?: string | undefined;
+  /** Is told of the sources. */
+  readonly readiness: Readiness;
+  /** Aborts when answers must go out with what has arrived. */
+  readonly cut: AbortSignal;
+}
+
+/** @param parts - takes what must be ended */
+export async function startStages(
+  config: Config,
+  options: StagesOptions,
+  parts: AsyncDisposableStack,
+): Promise<Stages> {
+  const { readiness, cut } = options;
+  const log =
+    options.log ??
+    parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
+  const trust = await openTrust(config, options, log);
+  const scraper = parts.use(new Scraper({ ...config.scrape, trust }));
+  cut.addEventListener('abort', () => scraper.endBy(performance.now()));
+  const table = new RouteTable({
+    requireTls: config.routes.requireTls,
+    onAddressGone: (address) => scraper.forget(address),
+    onAppGone: (appId) => metrics.forgetApp(appId),
+  });
+  const metrics = createMetrics({
+    version: VERSION,
+    failures: FAILURES,
+    levels: () => levelsOf(config, table, scraper),
+    knowsApp: (appId) => table.byApp(appId).length > 0,
+  });
+  const sources = await startSources(
+    {
+      ...{ table, authorities: trust.authorities, log, metrics },
+      routes: config.routes,
+      trust: trust.instances,
+      onRead: () => readiness.sourceRead(),
+    },
+    parts,
+  );
+  readiness.expect(sources.all);
+  const { connectSite } = await import('./site.ts'); // the routes are read meanwhile
+  const observers = observeScrapes(metrics, log, sources);
+  const site = connectSite(config, { scraper, table, readiness, metrics, log, cut, observers });
+  return { site, log, metrics };
+}
+
+interface AppTrust {
+  readonly instances: Trust;
+  readonly system: Trust;
+  /** Undefined while no client needs them. */
+  readonly authorities: readonly string[] | undefined;
+}
+
+async function openTrust(config: Config, options: StagesOptions, log: Log): Promise<AppTrust> {
+  const instances = await openFileTrust(filesOf(config.scrape.tls), {
+    onError: (err) =>
+      log.warn('certificates for instances have changed and cannot be used', { err }),
+  });
+  const { routes, externalExporters } = config;
+  const usesTls =
+    routes.gorouter.some(({ url }) => url.startsWith('https:')) ||
+    routes.nats !== undefined ||
+    externalExporters.some(({ scheme }) => scheme === 'https');
+  const authorities = usesTls ? await readAuthorities(options.platformAuthorities) : undefined;
+  return { instances, system: fixedTrust({ ca: authorities }), authorities };
+}
+
+function filesOf(tls: Config['scrape']['tls']) {
+  return {
+    ...(tls?.caFile !== undefined && { ca: tls.caFile }),
+    ...(tls?.certFile !== undefined && { cert: tls.certFile }),
+    ...(tls?.keyFile !== undefined && { key: tls.keyFile }),
+  };
+}
+
+function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
+  const { slots, bytes, waitingForSlots } = scraper.load;
+  return {
+    table: table.sizes(),
+    pool: {
+      used: slots,
+      limit: scrape.concurrency,
+      waiting: waitingForSlots,
+      bytesInFlight: bytes,
+      bytesLimit: scrape.maxBytes,
+    },
+  };
+}
+
+function observeScrapes(metrics: Metrics<Failure>, log: Log, sources: Sources): AppPageObservers {
+  return {
+    onTypeConflicts: metrics.typeConflicts,
+    onDroppedSamples: metrics.reservedSamplesDropped,
+    onOutcomes: (outcomes) => {
+      for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
+        countApp(metrics, outcomesOfApp);
+      }
+      for (const outcome of outcomes) tellFailure(outcome, log, sources);
+    },
+  };
+}
+
+function countApp(metrics: Metrics<Failure>, outcomes: readonly Outcome[]): void {
+  const instances = outcomes.flatMap(({ instance, durationSeconds: seconds, failure }) => {
+    if (instance) return [{ index: instance.index, seconds, failure }];
+    metrics.exporterAsked(seconds, failure);
+    return [];
+  });
+  metrics.appScraped({ app: outcomes[0]!.app, instances }); // groups are not empty
+}
+
+function tellFailure(outcome: Outcome, log: Log, { nats }: Sources): void {
+  const { failure, instance, app, status, detail } = outcome;
+  if (failure === undefined || failure === 'aborted') return;
+  if (instance) {
+    const { address, serverCertDomainSan } = instance.endpoint;
+    nats?.reportFailure(address, failure, serverCertDomainSan);
+  }
+  log.debug('no metrics from an instance', {
+    ...{ failure, status, detail },
+    ...{ instance: instance?.endpoint.address, app_id: app.appId, app_name: app.appName },
+  });
+}
