@@ -268,4 +268,20 @@ describe('promgate beside nats-server', () => {
     assert.deepEqual([unknown.status, ready.status], [503, 503]);
     assert.match(await ready.text(), /"nats [^"]*":"waiting"/);
   });
+
+  it('ends with 0 when it is told to stop, connected or not', async () => {
+    const nats = { servers: [`nats://${server.address}`], register_interval: '100ms' };
+    const values = { routes: { nats } };
+    await using connected = await startPromgateProcess({ values });
+    await using cutOff = await startPromgateProcess({ values });
+
+    connected.kill('SIGTERM');
+    const first = await connected.exited;
+    await server.goDown();
+    await cutOff.untilLogged(FAILS);
+    cutOff.kill('SIGTERM');
+    const second = await cutOff.exited;
+
+    assert.deepEqual([first, second], Array(2).fill({ code: 0, signal: null }));
+  });
 });
