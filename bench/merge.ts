@@ -101,7 +101,7 @@ function indexedMerge(
       page: result(indexer.index(body)),
       labels: labels[at]!,
     }));
-    const splicer = new Splicer(planSplice(sources, families, { format: 'text' }));
+    const splicer = new Splicer(result(planSplice(sources, families, { format: 'text' })));
     return (chunk) => splicer.fill(chunk);
   };
 }

@@ -15,12 +15,7 @@ const LINE_FEED = 10;
 
 function lineAt(bytes: Buffer, offset: number): number {
   let line = 1;
-  for (
-    let p = bytes.indexOf(LINE_FEED);
-    p >= 0 && p < offset;
-    p = bytes.indexOf(LINE_FEED, p + 1)
-  ) {
-    line += 1;
-  }
+  // Byte by byte: of 16 MiB of empty lines, a search for each takes a second.
+  for (let p = 0; p < offset; p++) if (bytes[p] === LINE_FEED) line += 1;
   return line;
 }

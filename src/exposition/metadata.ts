@@ -64,7 +64,7 @@ export function readComment(
   let p = skipBlanks(bytes, hash + 1, strict);
   const says = p > hash + 1 ? keywordAt(bytes, p) : undefined;
   if (says === undefined || (says === 'unit' && !strict) || !isBlank(bytes[p + 4]!, strict)) {
-    if (!strict) return bytes.subarray(hash, end).includes(0) ? refuse(NUL) : NOTHING;
+    if (!strict) return hasNul(bytes, hash, end) ? refuse(NUL) : NOTHING;
     if (bytes.toString('latin1', hash, end) === '# EOF') return EOF;
     return refuse('OpenMetrics has no comments but HELP, TYPE, UNIT, EOF');
   }
@@ -83,6 +83,12 @@ export function readComment(
     return refuse('the unit is not the end of the family name');
   }
   return { says, nameFrom, nameTo, quoted, textFrom, textTo: end, type };
+}
+
+/** Byte by byte: comments are short, and a view of each would cost more than its bytes. */
+function hasNul(bytes: Buffer, from: number, to: number): boolean {
+  for (let p = from; p < to; p++) if (bytes[p] === 0) return true;
+  return false;
 }
 
 function keywordAt(bytes: Buffer, at: number): 'help' | 'type' | 'unit' | undefined {

@@ -28,6 +28,10 @@ interface MediaRange {
 
 const TEXT_TYPE = 'text/plain';
 const OPENMETRICS_TYPE = 'application/openmetrics-text';
+const NAMES: Readonly<Record<FormatName, string>> = {
+  text: TEXT_TYPE,
+  openmetrics: OPENMETRICS_TYPE,
+};
 const VERSIONS: Readonly<Record<FormatName, readonly string[]>> = {
   text: ['0.0.4', '1.0.0'],
   openmetrics: ['0.0.1', '1.0.0'],
@@ -79,24 +83,29 @@ function compare(a: MediaRange, b: MediaRange): number {
   return b.quality - a.quality || a.place - b.place;
 }
 
-/** The best range for a format; wildcards stand for text only. */
+/** The best range for a format; a wildcard, which stands for text only, gives way to a name. */
 function best(ranges: readonly MediaRange[], format: FormatName): MediaRange | undefined {
-  const name = format === 'text' ? TEXT_TYPE : OPENMETRICS_TYPE;
-  const fitting = ranges.filter(({ type, params, quality }) => {
-    if (quality === 0) return false;
-    if (format === 'text' && (type === '*/*' || type === 'text/*')) return true;
-    return (
-      type === name && VERSIONS[format].includes(params.get('version') ?? VERSIONS[format][0]!)
-    );
-  });
-  return fitting.toSorted(compare)[0];
+  const versions = VERSIONS[format];
+  const named = ranges.filter(
+    ({ type, params }) =>
+      type === NAMES[format] && versions.includes(params.get('version') ?? versions[0]!),
+  );
+  const wild = ['text/*', '*/*'].map((name) => ranges.filter(({ type }) => type === name));
+  const sets = format === 'text' ? [named, ...wild] : [named];
+  const mostSpecific = sets.find(({ length }) => length > 0) ?? [];
+  return mostSpecific.filter(({ quality }) => quality > 0).toSorted(compare)[0];
 }
 
+/** What commas or semicolons divide, quoted strings left whole. */
+const ELEMENTS = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
+const PARAMETERS = /(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/g;
+
 function parseAccept(accept: string): MediaRange[] {
-  return accept
-    .split(',', MAX_RANGES)
+  return (accept.match(ELEMENTS) ?? [])
+    .slice(0, MAX_RANGES)
     .map((part, place) => {
-      const [type = '', ...params] = part.split(';').map((text) => text.trim().toLowerCase());
+      const texts = (part.match(PARAMETERS) ?? []).map((text) => text.trim().toLowerCase());
+      const [type = '', ...params] = texts;
       const pairs = params.map((param): [string, string] => {
         const [key = '', value = ''] = param.split('=', 2);
         return [key.trim(), value.trim().replace(/^"(.*)"$/, '$1')];

@@ -21,6 +21,8 @@ export const BEHIND = 3; // `{"name"…}`: insert `,…` behind the quoted name
 
 /** Above this many labels doubles are sought with a set instead of pair by pair. */
 const FEW_LABELS = 24;
+/** A line with more labels is refused: no client library writes one, and it is read in one go. */
+const MAX_LABELS = FEW_LABELS << 8;
 
 /**
  * Label names that a line should not have, since others of the same name are inserted.
@@ -61,6 +63,11 @@ export class SeriesScanner {
   /** How much of `labels` is used. */
   labelsEnd = 0;
 
+  /** The line has as many labels as can be noted: more were the reason to refuse it. */
+  get full(): boolean {
+    return this.labelsEnd === 4 * MAX_LABELS;
+  }
+
   readonly #grammar: Grammar;
   readonly #reserved: LabelNames;
 
@@ -73,7 +80,7 @@ export class SeriesScanner {
    * Scans the front of the line that begins at `from`.
    *
    * @returns the offset behind the label set, or behind the name where there is none; -1 when the
-   *   front is malformed, has a label twice or one called `__name__`
+   *   front is malformed, has too many labels, one twice or one called `__name__`
    */
   scan(bytes: Buffer, from: number): number {
     const { classes } = this.#grammar;
@@ -141,6 +148,7 @@ export class SeriesScanner {
         p = skipString(bytes, p, classes);
         if (p < 0) return -1;
         this.clashes |= this.#reserved.bitOf(bytes, nameFrom, nameTo);
+        if (this.labelsEnd === this.labels.length && !this.#makeRoom()) return -1;
         this.#addLabel(nameFrom, nameTo, valueFrom, p);
         if (this.insertKind === ALONE) this.insertKind = BEFORE;
         while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
@@ -152,13 +160,16 @@ export class SeriesScanner {
     }
   }
 
+  #makeRoom(): boolean {
+    if (this.full) return false;
+    const larger = new Int32Array(this.labelsEnd * 2);
+    larger.set(this.labels);
+    this.labels = larger;
+    return true;
+  }
+
   #addLabel(nameFrom: number, nameTo: number, valueFrom: number, valueTo: number): void {
     const end = this.labelsEnd;
-    if (end === this.labels.length) {
-      const larger = new Int32Array(end * 2);
-      larger.set(this.labels);
-      this.labels = larger;
-    }
     this.labels[end] = nameFrom;
     this.labels[end + 1] = nameTo;
     this.labels[end + 2] = valueFrom;

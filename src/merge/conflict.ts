@@ -13,21 +13,33 @@ import {
   wordOf,
 } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
-import type { Metadata, PageIndex } from './page-index.ts';
+import type { Metadata } from './page-index.ts';
 
 export class Declarations {
   readonly #families: FamilyTable;
   readonly #format: FormatName;
+  /** The type that a family was first declared with, and those that contradict it. */
   readonly #types = new Map<number, FamilyType>();
+  readonly #otherTypes = new Map<number, Set<FamilyType>>();
   readonly #texts = { help: new Map<number, Metadata>(), unit: new Map<number, Metadata>() };
   readonly #conflicts = new Set<number>();
 
-  /** @param pages - in the order of their instances: the first HELP that is not empty wins */
-  constructor(pages: Iterable<PageIndex>, families: FamilyTable, format: FormatName) {
+  constructor(families: FamilyTable, format: FormatName) {
     this.#families = families;
     this.#format = format;
-    for (const { metadata } of pages) for (const line of metadata) this.#declare(line);
-    for (const family of this.#types.keys()) this.#compareSamples(family);
+  }
+
+  /** Takes what a page says; in the order of the instances: the first HELP that is not empty wins. */
+  declare(metadata: readonly Metadata[]): void {
+    for (const line of metadata) this.#declare(line);
+  }
+
+  /** Finds names that are families here and samples there, once all pages are declared. */
+  compare(): void {
+    for (const [family, type] of this.#types) this.#compareSamples(family, type);
+    for (const [family, types] of this.#otherTypes) {
+      for (const type of types) this.#compareSamples(family, type);
+    }
   }
 
   /** How many families had more than one type. */
@@ -74,13 +86,18 @@ export class Declarations {
     }
     const known = this.#types.get(family);
     if (known === undefined) this.#types.set(family, type);
-    else if (known !== type) this.#conflicts.add(family);
+    else if (known !== type) this.#contradict(family, type);
+  }
+
+  #contradict(family: number, type: FamilyType): void {
+    this.#conflicts.add(family);
+    const others = this.#otherTypes.get(family);
+    if (others) others.add(type);
+    else this.#otherTypes.set(family, new Set([type]));
   }
 
   /** A family's sample names must not be declared as families of their own. */
-  #compareSamples(family: number): void {
-    const type = this.#types.get(family);
-    if (type === undefined) return;
+  #compareSamples(family: number, type: FamilyType): void {
     const name = this.#families.nameOf(family);
     for (const suffix of suffixesOf(type, this.#format)) {
       const sample = this.#families.find(name + suffix);

@@ -13,7 +13,7 @@ import { type CommentLine, readComment, skipLineBlanks } from '../exposition/met
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import { type Layout, LayoutWriter, NO_SAMPLE, sameBytes } from './layout.ts';
+import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED, sameBytes } from './layout.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { FamilyResolver } from './resolver.ts';
 
@@ -21,8 +21,9 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
-/** What is walked at once: about a millisecond's work where nothing is known yet. */
+/** What is walked at once: a few milliseconds' work where nothing is known yet. */
 const SLICE_BYTES = 262_144;
+const SLICE_LINES = 8_192;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
 const MAX_METADATA = 250_000;
 
@@ -58,8 +59,8 @@ export class Indexer {
   /** The page's own list, once it differs from the layout's. */
   #metadata: Metadata[] | undefined;
   #dropped = 0;
-  #clashes = false;
-  #quoted = false;
+  /** What must be rewritten in some line of the page. */
+  #flags = 0;
   /** The layout's line that is expected next. */
   #expected = 0;
   /** Lines that were the layout's, and lines that were not. */
@@ -116,8 +117,7 @@ export class Indexer {
     this.#metadata = layout === undefined ? [] : undefined;
     this.#resolver.begin(body);
     this.#dropped = 0;
-    this.#clashes = layout?.clashes ?? false;
-    this.#quoted = layout?.quoted ?? false;
+    this.#flags = 0;
     this.#expected = 0;
     this.#hits = 0;
     this.#misses = 0;
@@ -130,19 +130,19 @@ export class Indexer {
       ...this.#writer.take(),
       metadata: this.#metadataList(),
       dropped: this.#dropped,
-      clashes: this.#clashes,
-      quoted: this.#quoted,
+      clashes: (this.#flags & CLASHES) !== 0,
+      quoted: (this.#flags & QUOTED) !== 0,
     };
     if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
     else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
     return page;
   }
 
-  /** Walks the lines that begin before `limit`. */
+  /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
   #walk(body: Body, limit: number): void {
     const { bytes, length } = body;
     let p = this.#at;
-    while (p < limit) {
+    for (let read = 0; p < limit && read < SLICE_LINES; read++) {
       if (this.#layout !== undefined) {
         p = this.#walkLayout(this.#layout, body, p, limit);
         if (p >= limit) break;
@@ -195,6 +195,9 @@ export class Indexer {
       else this.#drop(p);
       p = next;
     }
+    if (layout.flags !== undefined) {
+      for (let line = this.#expected; line < t; line++) this.#flags |= layout.flags[line]!;
+    }
     this.#hits += t - this.#expected;
     this.#expected = t;
     return p;
@@ -205,6 +208,9 @@ export class Indexer {
     const scanner = this.#scanner;
     const families = this.#families;
     let p = scanner.scan(bytes, from);
+    if (p < 0 && scanner.full) {
+      throw new ExpositionError('too-large', bytes, from, 'too many labels');
+    }
     if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');
@@ -213,8 +219,8 @@ export class Indexer {
       : skipTextBack(bytes, p);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
     const honored = scanner.clashes & this.#honored;
-    if (scanner.clashes !== honored) this.#clashes = true;
-    if (scanner.quoted) this.#quoted = true;
+    const flags = (scanner.clashes === honored ? 0 : CLASHES) | (scanner.quoted ? QUOTED : 0);
+    this.#flags |= flags;
     if (this.#writer.full || families.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
@@ -223,7 +229,7 @@ export class Indexer {
     const family = this.#resolver.familyOf(scanner.nameFrom, scanner.nameTo);
     if (family < 0) this.#drop(from);
     else this.#writer.line(family, from, insert, honored);
-    this.#learning?.sample(from, p, { insert, honored, family });
+    this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
   }
 
@@ -236,15 +242,16 @@ export class Indexer {
   #noSample(bytes: Buffer, from: number): number {
     const p = skipLineBlanks(bytes, from, this.#grammar);
     if (bytes[p] === LINE_FEED && !this.#strict) {
-      this.#learning?.comment(from, p + 1 - from, -1);
+      this.#learning?.comment(from, p + 1 - from, { ordinal: -1, flags: 0 });
       return p + 1;
     }
     if (bytes[p] !== HASH) this.#fail(bytes, from, 'a line begins with a blank or is empty');
     const end = bytes.indexOf(LINE_FEED, p);
     const comment = readComment(bytes, p, end, this.#grammar);
     if (comment.says === 'eof') return -1;
-    if (comment.says === 'nothing') this.#learning?.comment(from, end + 1 - from, -1);
-    else this.#metadataLine(bytes, from, end, comment);
+    if (comment.says === 'nothing') {
+      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags: 0 });
+    } else this.#metadataLine(bytes, from, end, comment);
     return end + 1;
   }
 
@@ -256,12 +263,13 @@ export class Indexer {
     if (this.#families.full || metadata.length > MAX_METADATA) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
-    if (quoted) this.#quoted = true;
+    const flags = quoted ? QUOTED : 0;
+    this.#flags |= flags;
     if (this.#families.isOwn(family)) {
-      this.#learning?.comment(from, end + 1 - from, -1);
+      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags });
       return;
     }
-    this.#learning?.comment(from, end + 1 - from, metadata.length);
+    this.#learning?.comment(from, end + 1 - from, { ordinal: metadata.length, flags });
     this.#learning?.resumeAt(family);
     metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
     if (says === 'type') this.#resolver.declare(family, type);

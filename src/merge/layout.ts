@@ -23,17 +23,28 @@ export interface Layout {
   /** Family -> the line behind its first HELP, TYPE or UNIT line. */
   readonly resume: ReadonlyMap<number, number>;
   readonly metadata: readonly Metadata[];
-  readonly clashes: boolean;
-  readonly quoted: boolean;
+  /** What must be rewritten in each line; undefined when no line has any of it. */
+  readonly flags: Uint8Array | undefined;
 }
 
 /** A line that is no sample. */
 export const NO_SAMPLE = -1;
 
+/** Flags of a line: it has a label that stands in the way; a name in quotes. */
+export const CLASHES = 1;
+export const QUOTED = 2;
+
 interface LearntSample {
   readonly insert: number;
   readonly honored: number;
   readonly family: number;
+  readonly flags: number;
+}
+
+interface LearntComment {
+  /** Its place in the page's metadata, or -1. */
+  readonly ordinal: number;
+  readonly flags: number;
 }
 
 /** Five integers each: pages of about 10 MB. */
@@ -46,6 +57,8 @@ export class LayoutWriter {
   readonly #inserts: number[] = [];
   readonly #honored: number[] = [];
   readonly #refs: number[] = [];
+  readonly #flags: number[] = [];
+  #flagged = 0;
   readonly #resume = new Map<number, number>();
 
   /** The page has more lines than are worth their memory. */
@@ -55,13 +68,11 @@ export class LayoutWriter {
 
   /** @param to - where its value begins */
   sample(from: number, to: number, sample: LearntSample): void {
-    const { insert, honored, family } = sample;
-    this.#line(from, to - from, { insert: insert - from * 4, honored, family });
+    this.#line(from, to - from, { ...sample, insert: sample.insert - from * 4 });
   }
 
-  /** @param ordinal - the place in the page's metadata, or -1 */
-  comment(from: number, length: number, ordinal: number): void {
-    this.#line(from, length, { insert: NO_SAMPLE, honored: 0, family: ordinal });
+  comment(from: number, length: number, { ordinal, flags }: LearntComment): void {
+    this.#line(from, length, { insert: NO_SAMPLE, honored: 0, family: ordinal, flags });
   }
 
   /** The line last added is metadata of this family. */
@@ -69,7 +80,7 @@ export class LayoutWriter {
     if (!this.#resume.has(family)) this.#resume.set(family, this.#starts.length);
   }
 
-  finish({ body, metadata, clashes, quoted }: PageIndex): Layout {
+  finish({ body, metadata }: PageIndex): Layout {
     return {
       body,
       lines: this.#starts.length,
@@ -80,18 +91,19 @@ export class LayoutWriter {
       refs: Int32Array.from(this.#refs),
       resume: this.#resume,
       metadata,
-      clashes,
-      quoted,
+      flags: this.#flagged === 0 ? undefined : Uint8Array.from(this.#flags),
     };
   }
 
-  #line(from: number, length: number, { insert, honored, family }: LearntSample): void {
+  #line(from: number, length: number, { insert, honored, family, flags }: LearntSample): void {
     if (this.full) return;
     this.#starts.push(from);
     this.#lengths.push(length);
     this.#inserts.push(insert);
     this.#honored.push(honored);
     this.#refs.push(family);
+    this.#flags.push(flags);
+    this.#flagged |= flags;
   }
 }
 

@@ -100,9 +100,9 @@ export class Merge {
    * @param format - as `settle` said
    * @param tail - families of promgate's own, printed behind all others
    */
-  plan(format: FormatName, tail?: Buffer): SplicePlan {
+  plan(format: FormatName, tail?: Buffer): Promise<SplicePlan> {
     const sources = this.#pages.filter((indexed) => indexed !== undefined);
-    return planSplice(sources, this.#families, { format, ...(tail && { tail }) });
+    return this.#queue(planSplice(sources, this.#families, { format, ...(tail && { tail }) }));
   }
 
   /** Runs `work` to its end in slices, after what was queued before. */
@@ -170,8 +170,10 @@ export class Merge {
     const { escaping, labelConflict } = this.#options;
     if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
     const inTheWay = new Set(this.#inTheWay(of));
-    const options = { families: this.#families, escaping, inTheWay, labelConflict };
-    const body = yield* rewritePage(page, options);
+    const body = yield* rewritePage(page, {
+      ...{ families: this.#families, escaping, inTheWay, labelConflict },
+      honored: this.#honoredIn(of),
+    });
     return yield* this.#indexer(of, page.grammar.format, true).index(body);
   }
 
@@ -183,12 +185,16 @@ export class Merge {
     return [...inserted.filter((name) => !this.#honored.includes(name)), ...job];
   }
 
+  #honoredIn(of: PageOf): readonly string[] {
+    return of === 'instance' ? this.#honored : [];
+  }
+
   /** Pages of one kind have one layout; pages rewritten have another. */
   #indexer(of: PageOf, format: FormatName, rewritten: boolean): Indexer {
     const key = `${of} ${format} ${rewritten}`;
     let indexer = this.#indexers.get(key);
     if (indexer === undefined) {
-      const honored = of === 'instance' ? this.#honored : [];
+      const honored = this.#honoredIn(of);
       indexer = new Indexer({
         families: this.#families,
         grammar: format === 'text' ? TEXT : OPENMETRICS,

@@ -14,6 +14,10 @@ import { type PageIndex, SPAN } from './page-index.ts';
 
 const LINE_FEED = 10;
 const QUOTE = 34;
+/** Lines, runs or metadata lines that are gone through at once: a few milliseconds' work. */
+const SLICE = 100_000;
+/** What it costs to divide a line of a family with a conflict from the others, in lines. */
+const DIVIDING = 8;
 
 /** A page and the labels that its samples get. */
 export interface Source {
@@ -44,20 +48,34 @@ export interface SplicePlan {
 }
 
 /**
+ * Works in slices, as `Indexer.index` does: a page at a time, or less.
+ *
  * @param sources - all in one format, indexed with `families`, in the order of their instances
  * @param tail - families of promgate's own, ready to be printed behind all others
  */
-export function planSplice(
+export function* planSplice(
   sources: readonly Source[],
   families: FamilyTable,
   { format, tail }: { readonly format: FormatName; readonly tail?: Buffer },
-): SplicePlan {
-  const distinct = distinctMetadata(sources);
-  const declarations = new Declarations(distinct, families, format);
-  const spans = sources.map(({ page }) =>
-    declarations.conflicts === 0 ? page.spans : splitSpans(page, families, declarations),
-  );
-  const { order, counts, printedAs, total } = countRuns(spans, families, declarations);
+): Generator<void, SplicePlan, void> {
+  const slice = new Slice();
+  const declarations = new Declarations(families, format);
+  for (const { metadata } of distinctMetadata(sources)) {
+    declarations.declare(metadata);
+    if (slice.done(metadata.length)) yield;
+  }
+  declarations.compare();
+  const spans: Int32Array[] = [];
+  for (const { page } of sources) {
+    if (declarations.conflicts === 0) spans.push(page.spans);
+    else spans.push(yield* splitSpans(page, { families, declarations, slice }));
+  }
+  const counter = new RunCounter(families, declarations);
+  for (const source of spans) {
+    counter.count(source);
+    if (slice.done(source.length / SPAN)) yield;
+  }
+  const { order, counts, printedAs, total } = counter;
   const starts = new Int32Array(families.size);
   const printed: PrintedFamily[] = [];
   let at = 0;
@@ -68,16 +86,30 @@ export function planSplice(
     at = to;
   }
   const runs = new Int32Array(total * 2);
-  spans.forEach((source, i) => {
+  for (const [i, source] of spans.entries()) {
     for (let span = 0; span < source.length; span += SPAN) {
       const run = starts[printedAs[source[span]!]!]!++;
       runs[run * 2] = i;
       runs[run * 2 + 1] = span;
     }
-  });
+    if (slice.done(source.length / SPAN)) yield;
+  }
   const eof = Buffer.from(format === 'openmetrics' ? '# EOF\n' : '');
   const foot = tail ? Buffer.concat([tail, eof]) : eof;
   return { sources, families: printed, spans, runs, conflicts: declarations.conflicts, foot };
+}
+
+/** Tells when others should have their turn. */
+class Slice {
+  #work = 0;
+
+  /** @returns whether so much has been gone through that it is time */
+  done(work: number): boolean {
+    this.#work += work;
+    if (this.#work < SLICE) return false;
+    this.#work = 0;
+    return true;
+  }
 }
 
 /** Pages whose metadata is not that of an earlier page, byte by byte the same list. */
@@ -90,62 +122,63 @@ function* distinctMetadata(sources: readonly Source[]): Iterable<PageIndex> {
   }
 }
 
-interface RunCounts {
+/** Counts the runs of each printed family. */
+class RunCounter {
   /** Printed families in the order first seen. */
-  readonly order: readonly number[];
+  readonly order: number[] = [];
   /** Runs per printed family. */
   readonly counts: Int32Array;
   /** Family -> printed family, of those that have runs. */
   readonly printedAs: Int32Array;
-  readonly total: number;
-}
+  total = 0;
+  readonly #declarations: Declarations;
 
-function countRuns(
-  spans: readonly Int32Array[],
-  families: FamilyTable,
-  declarations: Declarations,
-): RunCounts {
-  const printedAs = new Int32Array(families.size).fill(-1);
-  const counts = new Int32Array(families.size);
-  const order: number[] = [];
-  let total = 0;
-  for (const source of spans) {
-    total += source.length / SPAN;
-    for (let span = 0; span < source.length; span += SPAN) {
-      const family = source[span]!;
+  constructor({ size }: FamilyTable, declarations: Declarations) {
+    this.counts = new Int32Array(size);
+    this.printedAs = new Int32Array(size).fill(-1);
+    this.#declarations = declarations;
+  }
+
+  count(spans: Int32Array): void {
+    const { printedAs, counts, order } = this;
+    this.total += spans.length / SPAN;
+    for (let span = 0; span < spans.length; span += SPAN) {
+      const family = spans[span]!;
       let printed = printedAs[family]!;
       if (printed < 0) {
-        printed = declarations.printedAs(family);
+        printed = this.#declarations.printedAs(family);
         printedAs[family] = printed;
       }
       if (counts[printed] === 0) order.push(printed);
       counts[printed]! += 1;
     }
   }
-  return { order, counts, printedAs, total };
+}
+
+interface Splitting {
+  readonly families: FamilyTable;
+  readonly declarations: Declarations;
+  readonly slice: Slice;
 }
 
 /** Divides the runs of families with a conflict so that each holds one sample name only. */
-function splitSpans(
-  page: PageIndex,
-  families: FamilyTable,
-  declarations: Declarations,
-): Int32Array {
+function* splitSpans(page: PageIndex, splitting: Splitting): Generator<void, Int32Array, void> {
   const out: number[] = [];
   const { spans } = page;
   for (let span = 0; span < spans.length; span += SPAN) {
-    if (declarations.isSplit(spans[span]!)) splitSpan(page, span, families, out);
+    if (splitting.declarations.isSplit(spans[span]!)) yield* splitSpan(page, span, splitting, out);
     else for (let i = 0; i < SPAN; i++) out.push(spans[span + i]!);
+    if (splitting.slice.done(1)) yield;
   }
   return Int32Array.from(out);
 }
 
-function splitSpan(
+function* splitSpan(
   { body, spans, inserts }: PageIndex,
   span: number,
-  families: FamilyTable,
+  { families, slice }: Splitting,
   out: number[],
-): void {
+): Generator<void, void, void> {
   const { bytes } = body;
   let from = spans[span + 1]!;
   const lastLine = spans[span + 4]!;
@@ -160,6 +193,7 @@ function splitSpan(
     } else out.push(family, from, next, line, line + 1);
     runFamily = family;
     from = next;
+    if (slice.done(DIVIDING)) yield;
   }
 }
 

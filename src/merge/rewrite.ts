@@ -11,14 +11,16 @@ import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';
 
-/** What is rewritten at once. */
-const SLICE_LINES = 1024;
+/** What is rewritten at once: a few milliseconds' work. */
+export const SLICE = { bytes: 32_768, metadata: 4_096 } as const;
 
 export interface RewriteOptions {
   readonly families: FamilyTable;
   readonly escaping: Escaping;
   /** Labels of these names are renamed or dropped. */
   readonly inTheWay: ReadonlySet<string>;
+  /** Labels of these names are the app's, also when it says that they are empty. */
+  readonly honored: readonly string[];
   readonly labelConflict: LabelConflict;
 }
 
@@ -30,10 +32,16 @@ export function* rewritePage(
   const { bytes, length } = page.body;
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const out = new PageBuilder(length + 1024);
-  for (const line of page.metadata) out.write(metadataLine(line, page, options));
-  let lines = 0;
+  for (const [at, line] of page.metadata.entries()) {
+    if (at % SLICE.metadata === SLICE.metadata - 1) yield;
+    out.write(metadataLine(line, page, options));
+  }
+  let sliceEnd = SLICE.bytes;
   for (const { from, to } of sampleLines(page)) {
-    if (++lines % SLICE_LINES === 0) yield;
+    if (from > sliceEnd) {
+      yield;
+      sliceEnd = from + SLICE.bytes;
+    }
     const seriesTo = scanner.scan(bytes, from);
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);
@@ -58,11 +66,12 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
 function rewriteSeries(
   bytes: Buffer,
   scanner: SeriesScanner,
-  { escaping, inTheWay, labelConflict }: RewriteOptions,
+  { escaping, inTheWay, honored, labelConflict }: RewriteOptions,
 ): string | undefined {
   const labels = labelsOf(bytes, scanner, escaping);
   if (!scanner.quoted && !labels.some(({ name }) => inTheWay.has(name))) return undefined;
-  const kept = labels.filter(({ value }) => value !== '""'); // an empty label is none
+  // An empty label is none, but where it keeps one from being inserted.
+  const kept = labels.filter(({ name, value }) => value !== '""' || honored.includes(name));
   const taken = new Set([...inTheWay, ...kept.map(({ name }) => name)]);
   const pairs = kept.flatMap(({ name, value }) => {
     const free = inTheWay.has(name) ? relabel(name, taken, labelConflict) : name;

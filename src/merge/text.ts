@@ -15,13 +15,11 @@ import { toMilliseconds } from '../exposition/timestamp.ts';
 import { printedName } from './conflict.ts';
 import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
+import { SLICE } from './rewrite.ts';
 
 const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
-
-/** What is rewritten at once. */
-const SLICE_LINES = 1024;
 
 /**
  * Works in slices, as `Indexer.index` does.
@@ -34,9 +32,12 @@ export function* toText(page: PageIndex, families: FamilyTable): Generator<void,
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const created = new Set<string>();
   const samples = new PageBuilder(length + 1024);
-  let lines = 0;
+  let sliceEnd = SLICE.bytes;
   for (const { from } of sampleLines(page)) {
-    if (++lines % SLICE_LINES === 0) yield;
+    if (from > sliceEnd) {
+      yield;
+      sliceEnd = from + SLICE.bytes;
+    }
     const seriesTo = scanner.scan(bytes, from);
     const name = bytes.toString('utf8', scanner.nameFrom, scanner.nameTo);
     if (name.endsWith('_created')) created.add(name);
@@ -44,7 +45,11 @@ export function* toText(page: PageIndex, families: FamilyTable): Generator<void,
     writeBack(samples, bytes, seriesTo);
   }
   const head = new PageBuilder(1024);
-  for (const line of headLines(page.metadata, families, created)) head.write(line);
+  let headed = 0;
+  for (const line of headLines(page.metadata, families, created)) {
+    if (++headed % SLICE.metadata === 0) yield;
+    head.write(line);
+  }
   head.append(samples);
   return head.finish();
 }

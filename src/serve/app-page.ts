@@ -97,7 +97,9 @@ export async function loadAppPage(
     lease,
     onAnswer: (answer) => {
       const place = places.get(answer.target)!; // one of those asked
-      adding[place] = takeAnswer(merge, asked[place]!, { answer, place, observers });
+      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers });
+      taken.catch(() => undefined); // thrown below, once all have answered: nobody listens yet
+      adding[place] = taken;
     },
   });
   const added = await Promise.all(adding);
@@ -107,7 +109,7 @@ export async function loadAppPage(
       ? failed(outcome, 'invalid', 'a timestamp that text cannot say')
       : outcome,
   );
-  const plan = merge.plan(format, report(asked, outcomes, format));
+  const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   resources.defer(() => {

@@ -233,12 +233,15 @@ async function answer(
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
   const reader = new AbortController();
-  const leave = (): void => reader.abort(new Error('the reader left'));
+  const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);
   const tooSlow = setTimeout(() => ctx.socket.destroy(), maxTimeoutMs);
   try {
     if (ctx.socket.destroyed) leave();
     await writePlan(plan, ctx.res, { gzip, signal: reader.signal });
+  } catch (error) {
+    // A write may fail in many ways once the reader has left: nobody is there to be told.
+    if (!ctx.socket.destroyed) throw error;
   } finally {
     clearTimeout(tooSlow);
     ctx.socket.off('close', leave);

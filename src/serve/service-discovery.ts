@@ -102,7 +102,7 @@ function webInstances(all: readonly Instance[]): Instance[] {
 
 const appGroup: Group = (instances, door) => {
   const { app } = instances[0]!; // the caller leaves out apps without instances
-  const path = `/v1/apps/${encodeURIComponent(app.appId)}/metrics`;
+  const path = `/v1/apps/${segment(app.appId)}/metrics`;
   return [
     {
       ...appLabels(instances[0]!, door, path),
@@ -117,8 +117,8 @@ const instanceGroups: Group = (instances, door) =>
     .filter(({ index, processInstanceId }) => index !== '' || processInstanceId !== '')
     .map((instance) => {
       const { app, endpoint, index, processInstanceId } = instance;
-      const name = encodeURIComponent(processInstanceId || index);
-      const path = `/v1/apps/${encodeURIComponent(app.appId)}/instances/${name}/metrics`;
+      const name = segment(processInstanceId || index);
+      const path = `/v1/apps/${segment(app.appId)}/instances/${name}/metrics`;
       return {
         ...appLabels(instance, door, path),
         instance: endpoint.address,
@@ -131,6 +131,11 @@ const instanceGroups: Group = (instances, door) =>
         __meta_cf_isolation_segment: endpoint.isolationSegment,
       };
     });
+
+/** A part of a path. Text that is no Unicode stays findable by eye, and costs nobody the list. */
+function segment(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
 
 function appLabels({ app, host }: Instance, { scheme }: Door, path: string): Labels {
   return {

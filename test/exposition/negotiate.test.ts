@@ -39,6 +39,20 @@ describe('negotiate', () => {
       'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
     ],
     ['TEXT/PLAIN; Version="1.0.0"', 'text/plain; version=1.0.0; charset=utf-8'],
+    [
+      'application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.3,*/*',
+      'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    ],
+    [
+      'application/openmetrics-text;q=0.1,text/plain;q=0,*/*;q=0.5',
+      'application/openmetrics-text; version=0.0.1; charset=utf-8',
+    ],
+    [
+      'text/plain;a="b,application/openmetrics-text";q=0.5,*/*;q=0.1',
+      'text/plain; version=0.0.4; charset=utf-8',
+    ],
+    ['text/plain;a=";\\";q=0";version=1.0.0', 'text/plain; version=1.0.0; charset=utf-8'],
+    ['text/plain;version=1.0.0;a="', 'text/plain; version=1.0.0; charset=utf-8'],
     ['text/plain;escaping=nonsense', 'text/plain; version=0.0.4; charset=utf-8'],
   ];
   for (const [accept, answer] of cases) {

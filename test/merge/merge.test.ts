@@ -1,13 +1,49 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { ESCAPINGS } from '../../src/exposition/escape.ts';
 import { INSTANCE_LABELS, type LabelConflict } from '../../src/merge/relabel.ts';
-import { appPages, pageLines } from '../support/arbitrary-pages.ts';
-import { type InputPage, instanceLabels, mergePages } from '../support/merged.ts';
+import { appPages, mixedPages, pageLines } from '../support/arbitrary-pages.ts';
+import { type InputPage, instanceLabels, type Merged, mergePages } from '../support/merged.ts';
 import { seriesOf } from '../support/text-series.ts';
 
 const conflict = fc.constantFrom<LabelConflict>('exported', 'drop', 'honor');
+const mixedOptions = fc.record({
+  labelConflict: conflict,
+  escaping: fc.constantFrom(...ESCAPINGS),
+  preferOpenMetrics: fc.boolean(),
+  exportJob: fc.boolean(),
+});
 
 describe('Merge', () => {
+  it('gives the same bytes of whatever formats and names, learnt or not, in any order', async () => {
+    const orders = mixedPages.chain((pages) =>
+      fc.record({
+        pages: fc.constant(pages),
+        order: fc.shuffledSubarray([...pages.keys()], { minLength: pages.length }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(orders, mixedOptions, async ({ pages, order }, options) => {
+        const learnt = await mergePages(pages, options);
+        const walked = await mergePages(pages, { ...options, learn: false });
+        const asTheyCome = await mergePages(pages, options, { order });
+
+        assert.deepEqual(summaryOf(walked), summaryOf(learnt));
+        assert.deepEqual(summaryOf(asTheyCome), summaryOf(learnt));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('honours an empty label also in a page that is rewritten', async () => {
+    const { page } = await mergePages(texts(['a{instance="",app_id="x"} 1']), {
+      labelConflict: 'honor',
+    });
+
+    assert.match(page.toString(), /^a\{.*,instance="",exported_app_id="x"\} 1$/m);
+    assert.doesNotMatch(page.toString(), /10\.0\.0\.0/);
+  });
+
   it('gives the same bytes with and without the layout of earlier pages', async () => {
     await fc.assert(
       fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
@@ -127,6 +163,62 @@ describe('Merge', () => {
     assert.match(page.toString(), /exported_exported_exported_instance="1"/);
   });
 
+  it('declares all names concerned untyped, whichever page comes first', async () => {
+    const pages = [
+      '# TYPE h gauge\nh 1\n',
+      '# TYPE h histogram\nh_sum 2\nh_bucket{le="+Inf"} 3\n',
+      '# TYPE h_sum gauge\nh_sum 4\n',
+    ];
+    for (const order of [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ]) {
+      const merged = await mergePages(texts(order.map((at) => pages[at]!)));
+
+      const types = merged.page.toString().match(/^# TYPE .*/gm) ?? [];
+      assert.deepEqual(types.sort(), [
+        '# TYPE h untyped',
+        '# TYPE h_bucket untyped',
+        '# TYPE h_sum untyped',
+      ]);
+      assert.equal(merged.conflicts, 2);
+    }
+  });
+
+  it('lets others have their turn, whatever a page is full of', async () => {
+    const lines = 60_000;
+    const conflict = '# TYPE a gauge\n# TYPE a counter\n';
+    const full: readonly [page: string, format: InputPage['format'], leastPauses: number][] = [
+      ['#\n'.repeat(lines), 'text', 7],
+      ['a 1\nb 1\n'.repeat(lines / 2), 'text', 7],
+      [`${'# TYPE a gauge\n'.repeat(lines)}a{job="x"} 1\n`, 'text', 20],
+      [`${'# TYPE a gauge\n'.repeat(lines)}# EOF\n`, 'openmetrics', 20],
+      ['a{job="x"} 1\n'.repeat(lines), 'text', 30],
+      [`a{job="x",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 15],
+      [`${conflict}${'a 1\n'.repeat(lines)}`, 'text', 11],
+    ];
+    for (const [text, format, leastPauses] of full) {
+      let pauses = 0;
+      const pause = async (): Promise<void> => {
+        pauses += 1;
+      };
+
+      await mergePages([{ bytes: Buffer.from(text), format }], { pause });
+
+      assert.ok(pauses >= leastPauses, `${pauses} pauses in ${text.slice(0, 40)}`);
+    }
+  });
+
+  it('refuses a line with more labels than any program has', async () => {
+    const pages = [`a{${labelsOf(6_000)}} 1`, `a{${labelsOf(7_000)}} 1`];
+
+    assert.deepEqual((await mergePages(texts(pages))).refused, [1]);
+  });
+
   it('refuses a page with more families than any program has', async () => {
     const many = Array.from({ length: 110_000 }, (_, n) => `m${n} 1`).join('\n');
     const alike = Array.from({ length: 300_000 }, (_, n) => `m${n % 2} 1`).join('\n');
@@ -148,6 +240,14 @@ describe('Merge', () => {
     assert.match(merged.page.toString(), / 2 1500\n.* 3\n$/s);
   });
 });
+
+function summaryOf({ page, ...rest }: Merged) {
+  return { ...rest, page: page.toString() };
+}
+
+function labelsOf(count: number): string {
+  return Array.from({ length: count }, (_, n) => `l${n}="1"`).join(',');
+}
 
 function texts(pages: readonly string[]): InputPage[] {
   return pages.map((page) => ({ bytes: Buffer.from(page), format: 'text' }));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import {
   endless,
@@ -16,6 +18,7 @@ import {
   trickle,
 } from '../support/answers.ts';
 import { type AppInstances, startAppInstances } from '../support/app-instances.ts';
+import { eventually } from '../support/eventually.ts';
 import { appGuid } from '../support/foundation.ts';
 import { type Promgate, startPromgate } from '../support/promgate.ts';
 import type { Answer } from '../support/simulated-server.ts';
@@ -438,6 +441,34 @@ describe('app pages', () => {
     assert.equal(merged.match(/^foo\{.*a="b"\} 1$/gm)?.length, answers.length);
     const histogram = /^h_bucket\{.*le="\+Inf",x="ü"\} 5 1700000000000$/gm;
     assert.equal(merged.match(histogram)?.length, answers.length);
+  });
+
+  it('end without a fault when a reader leaves in the midst of them', async () => {
+    const lines = Array.from(
+      { length: 50_000 },
+      (_, n) => `foo{n="${n}",text="${'x'.repeat(40)}"} 1`,
+    );
+    await using scene = await startScene([page(`${lines.join('\n')}\n`)]);
+    const { promgate } = scene;
+    const { hostname, port } = new URL(promgate.url);
+    const requests = () => promgate.log.filter(({ message }) => message === 'request');
+    const before = requests().length;
+
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET ${PATH} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(3));
+    await once(socket, 'readable');
+    socket.destroy();
+    await eventually('all three have ended', () => requests().length === before + 3 || undefined);
+
+    assert.deepEqual(
+      promgate.log.filter(({ level }) => level === 'error'),
+      [],
+    );
+    const left = /^promgate_scrape_bytes_in_flight 0$/m;
+    await eventually(
+      'the bytes are free',
+      async () => left.test(await promgate.text('/metrics')) || undefined,
+    );
   });
 
   it('go to 200 readers at once, each byte to its own, to slow and gzipped ones too', async () => {

@@ -61,6 +61,17 @@ describe('GET /sd/apps', () => {
     assert.equal(mail?.labels['instance'], 'acme/dev/mail');
   });
 
+  it('lists all apps beside one whose tags are no Unicode', async () => {
+    const tags = { app_id: '\ud800', process_instance_id: '\udfff' };
+    await using site = await serve([[instance('odd', '0', '10.0.0.9:80', tags)], SHOP]);
+
+    const apps = await groups(`${site.url}/sd/apps`);
+    const instances = await groups(`${site.url}/sd/apps?per=instance`);
+
+    assert.equal(apps[1]?.labels['app_name'], 'shop');
+    assert.equal(instances.length, 3);
+  });
+
   it('lists one group per instance with ?per=instance, by index', async () => {
     await using site = await serve([SHOP]);
 

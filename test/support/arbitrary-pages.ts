@@ -90,3 +90,84 @@ export const appPages: fc.Arbitrary<string[]> = fc
       return own.join('\n') + (ended && own.length > 0 ? '\n' : '');
     }),
   );
+
+const MIXED_NAMES = [
+  ...['a', 'a_total', 'a_created', 'h', 'h_sum', 'h_bucket', 'i_info', 'g_gsum'],
+  ...['"q.x"', '"q_x"', 'promgate_instance_up', '"promgate.instance_up"'],
+];
+const MIXED_LABELS = ['x', 'instance', 'app_id', 'job', '"instance"', '"app.id"', '"ü"'];
+const DECLARED = ['a', 'h', 'i', 'g', 'a_total', 'h_sum', '"q.x"', 'promgate_instance_up'];
+const FORMATS = {
+  text: {
+    types: TYPES,
+    timestamps: ['', ' 1700000000000'],
+    exemplars: [''],
+    further: ['', '# a comment'],
+    end: [],
+  },
+  openmetrics: {
+    types: ['counter', 'gauge', 'histogram', 'summary', 'unknown', 'info', 'stateset'],
+    timestamps: ['', ' 1.5', ' 1700000000.125'],
+    exemplars: ['', '', ' # {t="x"} 1', ' # {} 1 1.5'],
+    further: ['# TYPE g gaugehistogram', '# HELP a Some \\"help\\".'],
+    end: ['# EOF'],
+  },
+} as const;
+
+type MixedFormat = keyof typeof FORMATS;
+
+/** Lines of either format with all that makes a page be rewritten. */
+function mixedLines(format: MixedFormat): fc.Arbitrary<string[]> {
+  const { types, timestamps, exemplars, further } = FORMATS[format];
+  const labels = fc
+    .uniqueArray(fc.tuple(fc.constantFrom(...MIXED_LABELS), fc.constantFrom('', '1', 'ü{}')), {
+      maxLength: 3,
+      selector: ([name]) => name.replaceAll('"', ''),
+    })
+    .map((pairs) => pairs.map(([name, value]) => `${name}="${value}"`).join(','));
+  const line = fc
+    .record({
+      name: fc.constantFrom(...MIXED_NAMES),
+      labels,
+      value: fc.constantFrom('1', '-2.5'),
+      timestamp: fc.constantFrom(...timestamps),
+      exemplar: fc.constantFrom(...exemplars),
+    })
+    .map(({ name, labels: own, value, timestamp, exemplar }) => {
+      const quoted = name.startsWith('"');
+      const series = quoted ? `{${name}${own && `,${own}`}}` : `${name}${own && `{${own}}`}`;
+      const mayHaveExemplar = /_(?:total|bucket)$/.test(name);
+      return `${series} ${value}${timestamp}${mayHaveExemplar ? exemplar : ''}`;
+    });
+  const comment = fc.oneof(
+    fc
+      .tuple(fc.constantFrom(...DECLARED), fc.constantFrom(...types))
+      .map(([name, type]) => `# TYPE ${name} ${type}`),
+    fc.constantFrom(...DECLARED).map((name) => `# HELP ${name} Some help.`),
+    fc.constantFrom(...further),
+  );
+  return fc.array(fc.oneof({ weight: 3, arbitrary: line }, comment), { maxLength: 12 });
+}
+
+export interface MixedPage {
+  readonly bytes: Buffer;
+  readonly format: MixedFormat;
+}
+
+/** Like `appPages`, in both formats, with names in quotes, promgate's own, and exemplars. */
+export const mixedPages: fc.Arbitrary<MixedPage[]> = fc
+  .record({ text: mixedLines('text'), openmetrics: mixedLines('openmetrics') })
+  .chain((common) => {
+    const formats = fc.constantFrom<MixedFormat>('text', 'openmetrics');
+    const instance = formats.chain((format) =>
+      fc
+        .record({ skip: fc.option(fc.nat(12)), at: fc.nat(12), more: mixedLines(format) })
+        .map(({ skip, at, more }) => {
+          const own = common[format].toSpliced(at, 0, ...(at % 3 === 0 ? more : []));
+          const lines = skip === null ? own : own.toSpliced(skip, 1);
+          const all = [...lines, ...FORMATS[format].end].map((line) => `${line}\n`);
+          return { bytes: Buffer.from(all.join('')), format };
+        }),
+    );
+    return fc.array(instance, { minLength: 1, maxLength: 6 });
+  });

@@ -74,7 +74,7 @@ export async function mergePages(
     }
   }
   const settled = await merge.settle();
-  const plan = merge.plan(settled.format);
+  const plan = await merge.plan(settled.format);
   const splicer = new Splicer(plan);
   const chunk = createChunk(chunkBytes);
   const parts: Buffer[] = [];

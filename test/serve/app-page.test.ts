@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { negotiate } from '../../src/exposition/negotiate.ts';
+import { loadAppPage } from '../../src/serve/app-page.ts';
+import { openScraper } from '../fetch/instance-server.ts';
+import { page } from '../support/answers.ts';
+import { startAppInstances } from '../support/app-instances.ts';
+import type { Answer } from '../support/simulated-server.ts';
+import { instance } from './instances.ts';
+
+describe('loadAppPage', () => {
+  it('rejects with a mistake of ours when all have answered, and gives the bytes back', async () => {
+    using unhandled = collectUnhandled();
+    await using scraper = openScraper();
+    const gate = new AbortController();
+    const late: Answer = async (exchange) => {
+      if (!gate.signal.aborted) await once(gate.signal, 'abort');
+      return page('foo 2\n')(exchange);
+    };
+    await using instances = await startAppInstances([page('promgate_instance_up 1\n'), late]);
+    const mistake = new Error('a mistake');
+    const counted = Promise.withResolvers<void>();
+    const onDroppedSamples = (): void => {
+      counted.resolve();
+      throw mistake;
+    };
+
+    const loading = loadAppPage(
+      {
+        ...{ scraper, exporters: [], labelConflict: 'exported', exportJob: true },
+        observers: { onDroppedSamples },
+      },
+      {
+        instances: instances.addresses.map((address, at) => instance('shop', `${at}`, address)),
+        withExporters: false,
+        path: '/metrics',
+        headers: { instances: [], exporters: [] },
+        negotiated: negotiate(undefined, { textOnly: true }),
+        deadlineMs: performance.now() + 20_000,
+        signal: new AbortController().signal,
+      },
+    );
+    const rejected = assert.rejects(loading, mistake);
+    await counted.promise;
+    await setImmediate(); // time for a rejection that nobody has taken
+    gate.abort();
+
+    await rejected;
+    assert.deepEqual(unhandled.errors, []); // one would end the process
+    assert.equal(scraper.load.bytes, 0);
+  });
+});
+
+/** Collects rejections that nobody has taken by the end of their turn. */
+function collectUnhandled(): Disposable & { readonly errors: readonly unknown[] } {
+  const errors: unknown[] = [];
+  const collect = (error: unknown): void => void errors.push(error);
+  process.on('unhandledRejection', collect);
+  return { errors, [Symbol.dispose]: () => process.off('unhandledRejection', collect) };
+}
