@@ -13,7 +13,7 @@ import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
 import { type Scene, startScene } from '../support/scene.ts';
 import type { Answer } from '../support/simulated-server.ts';
-import { seriesOf } from '../support/text-series.ts';
+import { gives, PATIENCE, seriesIn, seriesStored, values } from '../support/stored-series.ts';
 
 const SHOP = String.raw`# HELP shop_orders_total Orders.
 # TYPE shop_orders_total counter
@@ -44,50 +44,7 @@ const negotiated: Answer = (exchange) =>
     ? page(OPENMETRICS, { contentType: OPENMETRICS_TYPE })(exchange)
     : page(TEXT)(exchange);
 
-/** Prometheus takes over new targets every 5 s, and the samples of gone ones end a scrape later. */
-const PATIENCE = { timeoutMs: 40_000 };
-
 type Name = 'shop' | 'mailer' | 'mixed' | 'broken' | 'blue' | 'green';
-
-/** `name{labels}` of each sample of a page, with the label `job`; sorted. */
-function seriesIn(text: string, job: string): string[] {
-  return seriesOf(text.replaceAll(/ # \{.*/g, '')) // exemplars are no series
-    .filter((line) => !line.startsWith('#'))
-    .map((line) => {
-      const [, name, labels = ''] = /^([^{]+)\{(.*)\} \S+$/s.exec(line)!; // seriesOf prints so
-      return `${name}{${[...labels.split(/,(?=\w+=")/), `job="${job}"`].sort().join()}}`;
-    })
-    .sort();
-}
-
-/** The same of everything that Prometheus has of a selection, beside what it adds itself. */
-async function seriesStored(prometheus: Prometheus, selection: string): Promise<string[]> {
-  const found = await prometheus.query(`{${selection},__name__!~"up|scrape_.*"}`);
-  return found
-    .map(({ labels: { __name__, ...labels } }) => {
-      const pairs = Object.entries(labels).map(
-        ([name, value]) => `${name}=${JSON.stringify(value)}`,
-      );
-      return `${__name__}{${pairs.sort().join()}}`;
-    })
-    .sort();
-}
-
-async function values(prometheus: Prometheus, promql: string): Promise<string[]> {
-  return (await prometheus.query(promql)).map(({ value }) => value).sort();
-}
-
-/** Waits until a query gives these values, in order. */
-async function gives(prometheus: Prometheus, promql: string, expected: string[]): Promise<void> {
-  await eventually(
-    `${promql} to give ${expected}`,
-    async () => {
-      assert.deepEqual(await values(prometheus, promql), expected);
-      return true;
-    },
-    PATIENCE,
-  );
-}
 
 describe('Prometheus in front of promgate', () => {
   let parts = new AsyncDisposableStack();
