@@ -14,6 +14,7 @@ import {
   type PromgateProcess,
   startPromgateProcess,
 } from '../support/promgate-process.ts';
+import { requireProgram } from '../support/require-program.ts';
 import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
 import { type SimulatedServer, startServer } from '../support/simulated-server.ts';
@@ -87,6 +88,7 @@ describe('promgate beside nats-server', () => {
   before(async function () {
     parts = new AsyncDisposableStack();
     server = parts.use(await startNatsServer(this));
+    requireProgram(this, 'openssl');
     authority = parts.use(await Authority.create());
     polled = parts.use(await startApp({ name: 'polled' }, [page('foo 1\n')]));
     const gorouter = parts.use(await startGorouter(routesJson([polled])));
@@ -265,5 +267,21 @@ describe('promgate beside nats-server', () => {
     assert.equal(listed, '0');
     assert.deepEqual([unknown.status, ready.status], [503, 503]);
     assert.match(await ready.text(), /"nats [^"]*":"waiting"/);
+  });
+
+  it('ends with 0 when it is told to stop, connected or not', async () => {
+    const nats = { servers: [`nats://${server.address}`], register_interval: '100ms' };
+    const values = { routes: { nats } };
+    await using connected = await startPromgateProcess({ values });
+    await using cutOff = await startPromgateProcess({ values });
+
+    connected.kill('SIGTERM');
+    const first = await connected.exited;
+    await server.goDown();
+    await cutOff.untilLogged(FAILS);
+    cutOff.kill('SIGTERM');
+    const second = await cutOff.exited;
+
+    assert.deepEqual([first, second], Array(2).fill({ code: 0, signal: null }));
   });
 });

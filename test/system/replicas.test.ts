@@ -4,8 +4,12 @@
 import assert from 'node:assert/strict';
 import { gunzipSync } from 'node:zlib';
 import { html, OPENMETRICS_TYPE, page, status } from '../support/answers.ts';
+import { eventually } from '../support/eventually.ts';
+import { routesJson } from '../support/foundation.ts';
+import { startGorouter } from '../support/gorouter.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { read } from '../support/reader.ts';
+import { samplesOf } from '../support/samples.ts';
 import { startScene } from '../support/scene.ts';
 
 const OPENMETRICS =
@@ -59,5 +63,39 @@ describe('replicas', () => {
       assert.deepEqual(again, first, path);
       assert.deepEqual(replica, first, path);
     }
+  });
+
+  it('are scraped as an app of their own table, and end what would go round in circles', async () => {
+    await using gorouter = await startGorouter({});
+    const values = { routes: { gorouter: [gorouterValues(gorouter)] } };
+    await using first = await startPromgateProcess({ values });
+    await using second = await startPromgateProcess({ values });
+    const addresses = [first, second].map(({ url }) => new URL(url).host);
+    const app = { organization: 'sys', space: 'tools', name: 'promgate', addresses };
+    gorouter.routes = routesJson([app]);
+    const path = '/v1/apps/sys/tools/promgate/metrics';
+    await eventually('both to know both', async () => {
+      const known = await Promise.all(
+        [first, second].map((one) => one.metric('promgate_route_endpoints')),
+      );
+      return known.every((count) => count === 2) || undefined;
+    });
+
+    const own = await first.text(path);
+    const circle = await first.text(`${path}?metric_path=${path}`);
+
+    const versions = samplesOf(own, 'promgate_build_info').map(({ labels }) => labels['instance']);
+    assert.deepEqual(versions, addresses);
+    const failures = samplesOf(circle, 'promfetcher_scrape_error').map(({ labels }) => [
+      labels['instance'],
+      labels['error'],
+    ]);
+    assert.deepEqual(
+      failures,
+      addresses.map((address) => [address, 'status-5xx']),
+    );
+    const refused = 'promgate_http_requests_total{handler="apps",code="508"}';
+    assert.equal(await first.metric(refused), 1);
+    assert.equal(await second.metric(refused), 1);
   });
 });

@@ -115,8 +115,10 @@ describe('a source of routes', () => {
       if (faults[fault] === hang) await gorouter.goDown();
     }
     for (const { fault, source } of all) {
-      await eventually(`two failures of: ${fault}`, async () =>
-        ((await failures(promgate, source)) ?? 0) >= 2 ? true : undefined,
+      await eventually(
+        `two failures of: ${fault}`,
+        async () => (((await failures(promgate, source)) ?? 0) >= 2 ? true : undefined),
+        { timeoutMs: 40_000 },
       );
     }
 
