@@ -315,8 +315,8 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     `yml:1: routes.gorouter[0].url is "http://********@h/routes", but must be a URL that begins with http:// or https://, ${CLIENT}`,
   ],
   [
-    'routes: { gorouter: [{ url: "ftp://h" }] }',
-    `yml:1: routes.gorouter[0].url is "ftp://h", but must be a URL that begins with http:// or https://, ${CLIENT}`,
+    'routes: { gorouter: [{ url: "ftp://h?token=t" }] }',
+    `yml:1: routes.gorouter[0].url is "ftp://h?token=********", but must be a URL that begins with http:// or https://, ${CLIENT}`,
   ],
   [
     'routes: { gorouter: [{ url: "http://h", username: a }] }',
@@ -674,9 +674,15 @@ describe('describeConfig', () => {
       ...MEMORY,
       values: {
         routes: {
-          gorouter: [{ url: 'http://127.0.0.1/routes', username: 'u', password: 'hunter2' }],
+          gorouter: [{ url: 'http://h/routes?key=hunter2', username: 'u', password: 'hunter2' }],
         },
-        external_exporters: [{ host: 'h', params: { token: ['hunter2'], app: ['{{.AppID}}'] } }],
+        external_exporters: [
+          {
+            host: 'h',
+            metrics_path: '/probe?module=icmp&token=hunter2',
+            params: { token: ['hunter2'], app: ['{{.AppID}}'] },
+          },
+        ],
         auth: { mode: 'basic', operators: [{ username: 'ops', password: 'hunter2' }] },
       },
       environment: { PORT: '8080' },
@@ -687,6 +693,7 @@ describe('describeConfig', () => {
     assert.match(yaml, /^ {6}interval: 15s$/m);
     assert.match(yaml, /^ {2}max_bytes: 256MiB$/m);
     assert.match(yaml, /^ {6}password: "\*{8}"$/m);
+    assert.match(yaml, /^ {4}metrics_path: \/probe\?module=icmp&token=\*{8}$/m);
     assert.match(yaml, /^ {8}- "\{\{\.AppID\}\}"$/m);
   });
 

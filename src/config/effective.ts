@@ -2,12 +2,9 @@
  * The configuration as it takes effect, printed as YAML with its secrets masked.
  */
 import type { z } from 'zod';
-import { MASK } from './fault.ts';
 import { isMapping } from './layer.ts';
+import { isSecretName, MASK, withoutSecrets } from './secret.ts';
 import { settingOf } from './setting.ts';
-
-/** Names of free keys whose values are masked. */
-const SECRET_NAME = /pass|secret|token|key|auth|credential/i;
 
 /** @returns `values` with the standard values added and the secrets masked, in the schema's order */
 export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
@@ -18,7 +15,8 @@ export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
   }
   switch (setting.kind) {
     case 'value':
-      return setting.secret ? MASK : values;
+      if (setting.secret) return MASK;
+      return typeof values === 'string' ? withoutSecrets(values) : values;
     case 'list':
       return Array.isArray(values)
         ? values.map((item) => effectiveValues(setting.item, item))
@@ -43,7 +41,7 @@ function allStandard(schema: z.ZodType): boolean {
 function masked(values: Readonly<Record<string, unknown>>): unknown {
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => {
-      const hidden = SECRET_NAME.test(key) && Array.isArray(value);
+      const hidden = isSecretName(key) && Array.isArray(value);
       return [key, hidden ? value.map(() => MASK) : value];
     }),
   );

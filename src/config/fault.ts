@@ -7,9 +7,8 @@ import type { z } from 'zod';
 import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
 import { nearest } from './nearest.ts';
 import { LATER } from './schema.ts';
+import { MASK, withoutSecrets } from './secret.ts';
 import { type Setting, settingOf } from './setting.ts';
-
-export const MASK = '********';
 
 /** Every fault of the configuration at once, so that one restart mends them all. */
 export class ConfigError extends Error {
@@ -92,11 +91,6 @@ function shown(value: unknown, setting: Setting | undefined): string {
   if (typeof value !== 'string') return String(value);
   // A text in place of a list or a mapping, or inside one of free keys, may hold anything.
   if (setting?.kind !== 'value') return 'a text';
-  const text = withoutUserInfo(value);
+  const text = withoutSecrets(value);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-}
-
-/** Masks what stands before the last `@` of a URL. */
-function withoutUserInfo(text: string): string {
-  return text.replaceAll(/\/\/[^/\s]*@/g, `//${MASK}@`);
 }

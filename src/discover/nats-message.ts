@@ -51,7 +51,8 @@ function readEndpoint(json: JsonObject, maxThresholdSeconds: number): Endpoint |
   const { host, port, tls_port: tlsPort } = json;
   if (typeof host !== 'string' || !isPort(port) || !isPort(tlsPort)) return 'address';
   const routeServiceUrl = json['route_service_url'] ?? '';
-  if (routeServiceUrl !== '' && !`${routeServiceUrl}`.startsWith('https')) return 'shape';
+  if (typeof routeServiceUrl !== 'string') return 'shape';
+  if (routeServiceUrl !== '' && !routeServiceUrl.startsWith('https')) return 'shape';
   return checkEndpoint({
     address: joinAddress(host, tlsPort || port || 0),
     tls: Boolean(tlsPort),

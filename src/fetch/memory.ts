@@ -11,30 +11,37 @@ export function freePage(page: Buffer): void {
   free(page.buffer);
 }
 
-/** What was read from the socket of one HTTP/1.1 response, whose bytes have all been copied. */
+/**
+ * What was read from the socket of one HTTP/1.1 response, whose bytes have all been copied.
+ *
+ * Undici has done with a buffer when the next one's bytes come, so that one is held at most: a body
+ * of 16 MiB takes no other 16 MiB. The last one may hold the beginning of a trailer.
+ */
 export class ReadMemory {
-  #buffers: ArrayBufferLike[] = [];
+  #last: ArrayBufferLike | undefined;
   #kept = false;
 
-  /** Notes the memory of a chunk; several chunks may lie in the same. */
+  /** Notes the memory of a chunk, and frees that of the one before; several may lie in the same. */
   add(chunk: Buffer): void {
-    if (!this.#kept && this.#buffers.at(-1) !== chunk.buffer) this.#buffers.push(chunk.buffer);
+    if (this.#kept || this.#last === chunk.buffer) return;
+    if (this.#last) free(this.#last);
+    this.#last = chunk.buffer;
   }
 
-  /** The response was paused: undici holds on to what it had not parsed, so nothing is freed. */
+  /** The response was paused: undici holds on to what it had not parsed, so nothing more is freed. */
   keep(): void {
     this.#kept = true;
-    this.#buffers = [];
+    this.#last = undefined;
   }
 
   /**
-   * Frees it after the current task: undici's parser may be in the midst of it. Only for responses
-   * that have ended well.
+   * Frees the rest after the current task: undici's parser may be in the midst of it. Only for
+   * responses that have ended well.
    */
   freeSoon(): void {
-    const buffers = this.#buffers;
-    this.#buffers = [];
-    setImmediate(() => buffers.forEach(free));
+    const last = this.#last;
+    this.#last = undefined;
+    if (last) setImmediate(() => free(last));
   }
 }
 

@@ -179,7 +179,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
   /** A 200: prepares for its body. */
   #expect(headers: ResponseHeaders): void {
     const { budget, maxBodyBytes } = this.#scene;
-    const encoding = one(headers['content-encoding'])?.trim().toLowerCase() ?? '';
+    const encoding = String(headers['content-encoding'] ?? '')
+      .trim()
+      .toLowerCase(); // several headers are one, joined by commas
     this.#contentType = one(headers['content-type']) ?? '';
     const account = this.#account!; // opened before the request was sent
     const body = new Body({ maxBytes: maxBodyBytes, budget, account });

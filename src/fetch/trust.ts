@@ -4,6 +4,7 @@
  * Instances: `scrape.tls`, files that are read again when they have changed (CF and BOSH rotate
  * them). External exporters: whatever certificates the composition root collects for them.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import tls from 'node:tls';
 
@@ -59,7 +60,7 @@ const LOOK_EVERY_MS = 1000;
 /**
  * Reads the files, and again when a connection is to be made and they have changed since.
  *
- * @throws the error of a file that cannot be read, or of a certificate that cannot be used
+ * @throws the error of a file that cannot be read, or that holds no certificate that can be used
  */
 export async function openFileTrust(
   files: TrustFiles,
@@ -103,11 +104,31 @@ async function readContext({ ca, cert, key }: TrustFiles): Promise<tls.SecureCon
   const [caText, certText, keyText] = await Promise.all(
     [ca, cert, key].map((path) => (path === undefined ? undefined : readFile(path, 'utf8'))),
   );
+  if (ca !== undefined && caText !== undefined) checkAuthorities(ca, caText);
   return secureContext({
     ca: caText === undefined ? [] : [caText],
     ...(certText === undefined ? {} : { cert: certText }),
     ...(keyText === undefined ? {} : { key: keyText }),
   });
+}
+
+const CERTIFICATE =
+  /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*(?:-----END [A-Z0-9 ]*CERTIFICATE-----)?/g;
+
+/**
+ * Refuses a file of authorities that holds none, or one that is broken or cut off: OpenSSL passes
+ * over what it cannot read, so that a file which is being written would trust too few.
+ *
+ * @throws {Error} naming the file
+ */
+export function checkAuthorities(path: string, pem: string): void {
+  const blocks = pem.match(CERTIFICATE) ?? [];
+  if (blocks.length === 0) throw new Error(`${path} holds no certificate`);
+  try {
+    for (const block of blocks) new X509Certificate(block);
+  } catch (cause) {
+    throw new Error(`${path} holds a certificate that cannot be read`, { cause });
+  }
 }
 
 /** What tells one state of the files from the next: a missing file is a state too. */

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { sleep } from '../clock.ts';
+import { checkAuthorities } from '../fetch/trust.ts';
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -34,6 +35,7 @@ export async function readCertificates(files: TlsFiles): Promise<SecureContextOp
     readFile(keyFile),
     clientCaFile === undefined ? undefined : readFile(clientCaFile),
   ]);
+  if (clientCaFile !== undefined && ca) checkAuthorities(clientCaFile, ca.toString('latin1'));
   const context = { cert, key, ...(ca && { ca }), minVersion: 'TLSv1.2' } as const;
   createSecureContext(context); // throws what the server would throw at its first client
   return context;

@@ -6,6 +6,7 @@
  */
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { everyTurn } from '../discover/pace.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type Chunk, createChunk, Splicer } from '../merge/splice.ts';
 
@@ -14,6 +15,8 @@ const CHUNK_BYTES = 65_536;
 const RING = 4;
 /** Of a merged page, 33:1 at a quarter of level 6's time. */
 const GZIP_LEVEL = 2;
+/** A reader that takes all at once leaves no wait in between for other requests to be served in. */
+const TURN_MS = 2;
 
 export interface WriteOptions {
   readonly gzip: boolean;
@@ -51,6 +54,7 @@ export async function writePlan(
 
 async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal): Promise<void> {
   const splicer = new Splicer(plan);
+  const pace = everyTurn(TURN_MS);
   const ring: Slot[] = [];
   const left = Promise.withResolvers<void>();
   let failure: unknown;
@@ -64,6 +68,7 @@ async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal)
   for (let turn = 0; ; turn++) {
     const slot = ring[turn % RING] ?? newSlot(ring);
     await Promise.race([slot.free, left.promise]);
+    await pace();
     const filled = failure === undefined ? splicer.fill(slot.chunk) : 0;
     if (filled === 0) break;
     slot.free = new Promise((resolve) => {

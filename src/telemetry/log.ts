@@ -32,6 +32,7 @@ export function createLog({ level, destination, onDropped }: LogOptions): Log {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (described: unknown) => described }, // pino's takes it for an Object
     },
     destination ?? output,
   );

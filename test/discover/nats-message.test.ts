@@ -130,6 +130,8 @@ describe('readMessage', () => {
     [{ ...whole, tags: ['x'] }, 'shape'],
     [{ ...whole, protocol: {} }, 'shape'],
     [{ ...whole, route_service_url: 'http://rs.example.com' }, 'shape'],
+    [{ ...whole, route_service_url: 5 }, 'shape'],
+    [{ ...whole, route_service_url: { toString: null, valueOf: null } }, 'shape'],
     [{ ...whole, uris: Array.from({ length: 5000 }, () => 'r') }, 'too-many'],
     [{ ...whole, protocol: 'x'.repeat(100_000) }, 'too-long'],
     [`{"x":"${'x'.repeat(300_000)}"}`, 'too-long'],
@@ -140,8 +142,10 @@ describe('readMessage', () => {
   }
 
   it('is harmed by no message', () => {
-    const value = fc.oneof(fc.jsonValue(), fc.constantFrom('10.0.0.1', 80, 61001));
-    const message = fc.dictionary(fc.constantFrom(...Object.keys(whole), '__proto__'), value);
+    const textless = { toString: null, valueOf: null }; // String(textless) throws
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom('10.0.0.1', 80, 61001, textless));
+    const key = fc.constantFrom(...Object.keys(whole), 'route_service_url', '__proto__');
+    const message = fc.dictionary(key, value);
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), message), fc.boolean(), (json, isGood) => {
         const isMergeable = isGood && typeof json === 'object' && json !== null;

@@ -63,6 +63,7 @@ describe('startNats', () => {
       await bus.send('router.register', message);
       await bus.send('router.unregister', message);
     }
+    await bus.send('router.register', { ...plain, route_service_url: { toString: 0, valueOf: 0 } });
     await bus.send('router.register', { ...plain, host: 'no host' });
     await bus.send('router.register', { ...plain, tags: { padding: 'x'.repeat(300_000) } });
     await bus.send('router.register', { ...plain, uris: ['a b', 'plain.example.com'] });
@@ -70,7 +71,7 @@ describe('startNats', () => {
     assert.deepEqual(bus.listed(), PLAIN);
     assert.deepEqual(bus.told.refused, {
       json: 6,
-      shape: 8,
+      shape: 9,
       address: 1,
       'too-long': 1,
       route: 1,

@@ -415,6 +415,7 @@ describe('a page', () => {
         ['br', brotliCompressSync(page)],
         ['deflate', deflateSync(page)],
         ['gzip, gzip', gzipSync(gzipSync(page))],
+        [['gzip', 'gzip'], gzipSync(gzipSync(page))],
         ['what', page],
       ] as const) {
         const word = await askHttp((_request, response) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -104,8 +104,27 @@ describe('openFileTrust', () => {
     assert.equal(errors.length, 1);
   });
 
+  it('keeps the last good settings while the authorities are only half written', async () => {
+    const trust = await open();
+    const one = await trust.context();
+    const whole = await readFile(first.caFile, 'utf8');
+    for (const half of ['', whole.slice(0, 100), `${whole}${whole.slice(0, -60)}`]) {
+      await writeFile(files.ca, half);
+      nowMs += 1000;
+      assert.equal(await trust.context(), one);
+    }
+    assert.equal(errors.length, 3);
+    assert.match(String(errors[0]), /ca\.crt holds no certificate$/);
+
+    await writeFile(files.ca, `${whole}${whole}`);
+    nowMs += 1000;
+
+    assert.notEqual(await trust.context(), one);
+  });
+
   it('fails to open where a file is missing or no certificate', async () => {
     await assert.rejects(open({ ca: path.join(directory, 'none') }), /ENOENT/);
+    await assert.rejects(open({ ca: files.key }), /holds no certificate/);
     await writeFile(files.cert, 'not a certificate');
     await assert.rejects(open());
   });

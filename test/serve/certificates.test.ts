@@ -128,5 +128,7 @@ describe('listening with TLS', () => {
     const tls = { certFile: own.cert, keyFile: other.key };
 
     await assert.rejects(serveSite({ routes: ROUTES }, { tls }), /key values mismatch/);
+    const nobody = files(own, own.key);
+    await assert.rejects(serveSite({ routes: ROUTES }, { tls: nobody }), /holds no certificate/);
   });
 });

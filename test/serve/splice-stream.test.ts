@@ -92,6 +92,29 @@ describe('writePlan', () => {
     assert.ok(Buffer.concat(out.taken).equals(printed(plan)));
   });
 
+  it('lets others have their turn, also when the reader takes all at once', async () => {
+    const spinMs = 1;
+    const out = new Writable({
+      write(_bytes, _encoding, callback) {
+        for (const end = performance.now() + spinMs; performance.now() < end; );
+        callback();
+      },
+    });
+    const plan = await longPlan();
+    let turns = 0;
+    const stop = new AbortController();
+    const count = async () => {
+      for (; !stop.signal.aborted; turns++) await setImmediate();
+    };
+    const counting = count();
+
+    await writePlan(plan, out, { gzip: false, signal: NEVER });
+    stop.abort();
+    await counting;
+
+    assert.ok(turns >= 8, `${turns} turns in 32 chunks`);
+  });
+
   it('gzips', async () => {
     const plan = await longPlan();
     const out = new PassThrough();

@@ -49,6 +49,18 @@ describe('createLog', () => {
     assert.doesNotMatch(lines.join(''), /hunter2/);
   });
 
+  it('says of an error its name, code and cause', () => {
+    const { log, lines } = logTo('info');
+    const cause = Object.assign(new TypeError('refused'), { code: 'ECONNREFUSED' });
+
+    log.warn('it failed', { err: new Error('no routes', { cause }) });
+
+    const { err } = JSON.parse(lines[0]!) as { err: Record<string, unknown> };
+    assert.deepEqual(Object.keys(err), ['name', 'message', 'stack', 'cause']);
+    const { stack: _, ...of } = err['cause'] as Record<string, unknown>;
+    assert.deepEqual(of, { name: 'TypeError', message: 'refused', code: 'ECONNREFUSED' });
+  });
+
   it('keeps a line a line', () => {
     const { log, lines } = logTo('info');
 
