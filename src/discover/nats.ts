@@ -14,7 +14,7 @@ import type {
 } from '@nats-io/transport-node';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import type { Clock } from './source.ts';
-import { SourceError } from './source-error.ts';
+import { SourceError, toSourceError } from './source-error.ts';
 
 export interface BusOptions {
   /** `nats://host:port`, `tls://host:port` or `host:port`; all are tried in turn. */
@@ -130,10 +130,18 @@ async function hold(
     connection.close(); // awaited below, by closed()
   };
   let denied: Error | undefined;
+  // The client takes an error that is thrown here for its own end, and falls silent.
+  const handOver = (handle: (message: BusMessage) => void, message: Msg): void => {
+    try {
+      handle(toBusMessage(message));
+    } catch (error) {
+      listener.onError(toSourceError(error));
+    }
+  };
   const subscribe = (subject: string, handle: (message: BusMessage) => void): void => {
     connection.subscribe(subject, {
       callback: (error, message) => {
-        if (!error) return handle(toBusMessage(message));
+        if (!error) return handOver(handle, message);
         denied = error;
         close();
       },

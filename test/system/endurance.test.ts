@@ -68,7 +68,7 @@ describe('promgate in the long run', () => {
 
   it('stops all fetches of a reader that leaves', async () => {
     const answers = [hang, endless, trickle('foo 1\n'), page('foo 1\n')];
-    const scrape = { max_body: '1GiB', max_bytes: '2GiB' }; // the endless one is not to fail
+    const scrape = { max_body: '256MiB', max_bytes: '2GiB' }; // the endless one is not to fail
     await using scene = await startScene({ slow: { answers } }, { scrape });
     const { promgate, apps } = scene;
     const leave = new AbortController();
