@@ -6,9 +6,19 @@
  * quarter less CPU per scrape, since the collector runs less often.
  */
 
-/** Frees a page. It is empty afterwards, whoever holds it. */
-export function freePage(page: Buffer): void {
-  free(page.buffer);
+/** What is freed in one turn of the event loop: giving memory back to the system takes 0.2 ms per MB. */
+const FREED_PER_TURN_BYTES = 8_388_608;
+
+/** Frees pages, large ones in several turns. They are empty afterwards, whoever holds them. */
+export function freePages(pages: readonly Buffer[]): void {
+  let bytes = 0;
+  for (const [at, page] of pages.entries()) {
+    bytes += page.buffer.byteLength;
+    free(page.buffer);
+    if (bytes < FREED_PER_TURN_BYTES) continue;
+    setImmediate(freePages, pages.slice(at + 1));
+    return;
+  }
 }
 
 /**
