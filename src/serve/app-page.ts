@@ -13,7 +13,7 @@ import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
-import { freePage } from '../fetch/memory.ts';
+import { freePages } from '../fetch/memory.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
 import { appLabels, type InsertedLabels, instanceLabels } from '../merge/labels.ts';
 import { GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
@@ -122,9 +122,7 @@ export async function loadAppPage(
   const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
-  resources.defer(() => {
-    for (const { page } of plan.sources) freePage(page.body.bytes);
-  });
+  resources.defer(() => freePages(plan.sources.map(({ page }) => page.body.bytes)));
   const held = resources.move();
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
 }

@@ -1,21 +1,32 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import { freePage, ReadMemory } from '../../src/fetch/memory.ts';
+import { freePages, ReadMemory } from '../../src/fetch/memory.ts';
 
-describe('freePage', () => {
-  it('empties the page, and all that lies in its memory', () => {
+describe('freePages', () => {
+  it('empties the pages, and all that lies in their memory', () => {
     const memory = Buffer.allocUnsafeSlow(100);
     const page = memory.subarray(0, 84);
 
-    freePage(page);
+    freePages([page, Buffer.allocUnsafeSlow(10)]);
 
     assert.deepEqual([page.length, memory.length], [0, 0]);
+  });
+
+  it('frees large ones in several turns, all in the end', async () => {
+    const pages = Array.from({ length: 5 }, () => Buffer.allocUnsafeSlow(5_000_000));
+
+    freePages(pages);
+
+    assert.equal(pages.filter(({ length }) => length > 0).length, 3);
+    await setImmediate();
+    await setImmediate();
+    assert.equal(pages.filter(({ length }) => length > 0).length, 0);
   });
 
   it("leaves Node's pool alone", () => {
     const pooled = Buffer.from('abc');
 
-    freePage(pooled);
+    freePages([pooled]);
 
     assert.equal(pooled.toString(), 'abc');
   });
@@ -47,16 +58,30 @@ describe('ReadMemory', () => {
     );
   });
 
-  it('of a response that was paused is left to the collector', async () => {
+  it('that was read last before a pause is freed when more has come, not at the end', async () => {
     const memory = new ReadMemory();
-    const read = [Buffer.allocUnsafeSlow(10), Buffer.allocUnsafeSlow(10)] as const;
+    const read = Array.from({ length: 2 }, () => Buffer.allocUnsafeSlow(10));
 
-    memory.add(read[0]);
+    memory.add(read[0]!);
     memory.keep();
-    memory.add(read[1]);
+    assert.equal(read[0]!.length, 10);
+    memory.add(read[1]!);
+    assert.equal(read[0]!.length, 0);
+    memory.keep();
     memory.freeSoon();
 
     await setImmediate();
-    assert.deepEqual([read[0].length, read[1].length], [10, 10]);
+    assert.equal(read[1]!.length, 10);
+  });
+
+  it('leaves the buffer of empty chunks alone', async () => {
+    const memory = new ReadMemory();
+    const empty = new ArrayBuffer(0);
+
+    memory.add(Buffer.from(empty));
+    memory.freeSoon();
+
+    await setImmediate();
+    assert.equal(empty.detached, false);
   });
 });
