@@ -11,6 +11,7 @@ import type { ScrapeAnswer } from './answer.ts';
 import { Budget, type Lease } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type ScrapeHeaders, TIMEOUT_HEADER } from './forward.ts';
+import { Pacer } from './pacer.ts';
 import { type Ending, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -52,6 +53,7 @@ export interface ScraperLoad {
 export class Scraper implements AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #budget: Budget;
+  readonly #pacer = new Pacer();
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #runs = new Set<Run>();
@@ -89,6 +91,7 @@ export class Scraper implements AsyncDisposable {
       const run = new Run(request, {
         pool: this.#pool,
         budget: this.#budget,
+        pacer: this.#pacer,
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
         done: (answers) => {
@@ -126,7 +129,8 @@ export class Scraper implements AsyncDisposable {
 /** A longer one would ring at once. Nobody waits for 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-interface RunParts extends Pick<Scene, 'pool' | 'budget' | 'connections' | 'maxBodyBytes'> {
+interface RunParts
+  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
 
@@ -134,6 +138,7 @@ interface RunParts extends Pick<Scene, 'pool' | 'budget' | 'connections' | 'maxB
 class Run implements Scene {
   readonly pool: SlotPool;
   readonly budget: Budget;
+  readonly pacer: Pacer;
   readonly connections: Connections;
   readonly maxBodyBytes: number;
   readonly lease: Lease;
@@ -148,9 +153,13 @@ class Run implements Scene {
   #headers: readonly string[] = [];
   #headersFor = '';
 
-  constructor(request: ScrapeRequest, { pool, budget, connections, maxBodyBytes, done }: RunParts) {
+  constructor(
+    request: ScrapeRequest,
+    { pool, budget, pacer, connections, maxBodyBytes, done }: RunParts,
+  ) {
     this.pool = pool;
     this.budget = budget;
+    this.pacer = pacer;
     this.connections = connections;
     this.maxBodyBytes = maxBodyBytes;
     this.lease = request.lease;

@@ -25,23 +25,25 @@ export function freePages(pages: readonly Buffer[]): void {
  * What was read from the socket of one HTTP/1.1 response, whose bytes have all been copied.
  *
  * Undici has done with a buffer when the next one's bytes come, so that one is held at most: a body
- * of 16 MiB takes no other 16 MiB. The last one may hold the beginning of a trailer.
+ * of 16 MiB takes no other 16 MiB. The last one may hold the beginning of a trailer, and of a
+ * response that is paused undici keeps what it has not parsed.
  */
 export class ReadMemory {
   #last: ArrayBufferLike | undefined;
-  #kept = false;
+  #paused = false;
 
   /** Notes the memory of a chunk, and frees that of the one before; several may lie in the same. */
   add(chunk: Buffer): void {
-    if (this.#kept || this.#last === chunk.buffer) return;
+    // An empty chunk lies in a buffer that undici has for all of them.
+    if (chunk.length === 0 || this.#last === chunk.buffer) return;
     if (this.#last) free(this.#last);
     this.#last = chunk.buffer;
+    this.#paused = false;
   }
 
-  /** The response was paused: undici holds on to what it had not parsed, so nothing more is freed. */
+  /** The response is paused: what was read last stays until more has come. */
   keep(): void {
-    this.#kept = true;
-    this.#last = undefined;
+    this.#paused = true;
   }
 
   /**
@@ -51,7 +53,7 @@ export class ReadMemory {
   freeSoon(): void {
     const last = this.#last;
     this.#last = undefined;
-    if (last) setImmediate(() => free(last));
+    if (last && !this.#paused) setImmediate(() => free(last));
   }
 }
 

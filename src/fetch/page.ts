@@ -13,6 +13,7 @@ import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import { ReadMemory } from './memory.ts';
+import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
 import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -22,6 +23,7 @@ import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 export interface Scene {
   readonly pool: SlotPool;
   readonly budget: Budget;
+  readonly pacer: Pacer;
   readonly connections: Connections;
   readonly lease: Lease;
   /** `scrape.max_body` */
@@ -41,7 +43,7 @@ const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
 const MAX_DRAINED_BYTES = 65_536;
 
-export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiver {
+export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, InflateReceiver {
   readonly #scene: Scene;
   readonly #target: ScrapeTarget;
   readonly #index: number;
@@ -61,6 +63,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
   #drainedBytes = 0;
   /** All has come, and waits for room. */
   #endedWaiting = false;
+  /** It is large, and waits for its turn to take more in. */
+  #paced = false;
   #done = false;
 
   constructor(scene: Scene, target: ScrapeTarget, index: number) {
@@ -111,7 +115,12 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
 
   bytesGranted(): void {
     if (!this.#body) this.#ask();
-    else if (this.#handle(this.#body.granted())) this.#resume();
+    else if (this.#handle(this.#body.granted()) && !this.#paced) this.#resume();
+  }
+
+  turnCame(): void {
+    this.#paced = false;
+    if (!this.#done && !this.#body?.waiting) this.#resume();
   }
 
   bytesRefused(): void {
@@ -131,8 +140,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
     if (this.#done) return;
     if (this.#verdict) this.#drain(chunk);
     else if (!this.#inflater) {
+      if (!this.#target.http2) this.#read.add(chunk); // before a pause for this chunk
       this.#add(chunk);
-      if (!this.#target.http2) this.#read.add(chunk);
     } else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
   }
 
@@ -196,19 +205,24 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, InflateReceiv
   }
 
   #add(chunk: Buffer): void {
-    if (!this.#done && this.#body) this.#handle(this.#body.add(chunk));
+    if (this.#done || !this.#body || !this.#handle(this.#body.add(chunk))) return;
+    if (this.#body.length <= HEAVY_BYTES || this.#paced) return;
+    this.#paced = !this.#scene.pacer.spend(chunk.length, this);
+    if (this.#paced) this.#pause();
   }
 
   /** @returns whether more may come */
   #handle(added: Added): boolean {
     if (added === 'full') this.#fail('too-large', 'answered');
     else if (added === 'refused') this.bytesRefused();
-    else if (added === 'waiting') {
-      this.#read.keep();
-      if (this.#inflater) this.#inflater.pause();
-      else this.#exchange?.pause();
-    }
+    else if (added === 'waiting') this.#pause();
     return added === 'added';
+  }
+
+  #pause(): void {
+    this.#read.keep();
+    if (this.#inflater) this.#inflater.pause();
+    else this.#exchange?.pause();
   }
 
   #resume(): void {

@@ -58,16 +58,30 @@ describe('ReadMemory', () => {
     );
   });
 
-  it('of a response that was paused is left to the collector', async () => {
+  it('that was read last before a pause is freed when more has come, not at the end', async () => {
     const memory = new ReadMemory();
-    const read = [Buffer.allocUnsafeSlow(10), Buffer.allocUnsafeSlow(10)] as const;
+    const read = Array.from({ length: 2 }, () => Buffer.allocUnsafeSlow(10));
 
-    memory.add(read[0]);
+    memory.add(read[0]!);
     memory.keep();
-    memory.add(read[1]);
+    assert.equal(read[0]!.length, 10);
+    memory.add(read[1]!);
+    assert.equal(read[0]!.length, 0);
+    memory.keep();
     memory.freeSoon();
 
     await setImmediate();
-    assert.deepEqual([read[0].length, read[1].length], [10, 10]);
+    assert.equal(read[1]!.length, 10);
+  });
+
+  it('leaves the buffer of empty chunks alone', async () => {
+    const memory = new ReadMemory();
+    const empty = new ArrayBuffer(0);
+
+    memory.add(Buffer.from(empty));
+    memory.freeSoon();
+
+    await setImmediate();
+    assert.equal(empty.detached, false);
   });
 });
