@@ -90,7 +90,13 @@ function shown(value: unknown, setting: Setting | undefined): string {
   if (typeof value === 'object') return 'a mapping';
   if (typeof value !== 'string') return String(value);
   // A text in place of a list or a mapping, or inside one of free keys, may hold anything.
-  if (setting?.kind !== 'value') return 'a text';
+  if (setting?.kind !== 'value') return withActions(value);
   const text = withoutSecrets(value);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+/** A text that may hold a secret: only actions that name a field are cited. */
+function withActions(text: string): string {
+  const actions = text.match(/\{\{\s{0,9}\.\w{1,40}\s{0,9}\}\}/g) ?? [];
+  return actions.length === 0 ? 'a text' : `a text with ${actions.slice(0, 3).join(' ')}`;
 }
