@@ -117,8 +117,15 @@ export class Splicer {
       this.#pending.push(bytes.subarray(from, end));
       return at;
     }
-    bytes.copy(out, at, from, end);
-    return at + end - from;
+    const length = end - from;
+    if (length > SHORT) bytes.copy(out, at, from, end);
+    else {
+      for (let i = 0; i < length; i += 16) {
+        outView.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
+        outView.setBigUint64(at + i + 8, view.getBigUint64(from + i + 8, true), true);
+      }
+    }
+    return at + length;
   }
 
   /** Copies what is pending, as far as there is room. */
