@@ -34,8 +34,6 @@ export interface PageIndex {
   readonly grammar: Grammar;
   /** Per line: the offset where labels are inserted, times four, plus how (series.ts). */
   readonly inserts: Int32Array;
-  /** How many lines there are of each way of insertion. */
-  readonly kinds: readonly [bare: number, before: number, alone: number, behind: number];
   /** Per line: which of the labels are not inserted, since the line's own are honoured. */
   readonly honored: Uint8Array | undefined;
   /** SPAN integers for each run of lines of one family. */
@@ -88,7 +86,6 @@ export class PageIndexWriter {
   #honored: Uint8Array<ArrayBuffer> | undefined;
   #spans = new Int32Array(SPAN * 64);
   #spansEnd = 0;
-  #kinds: [number, number, number, number] = [0, 0, 0, 0];
   #family = -1;
   #from = 0;
   #first = 0;
@@ -97,16 +94,18 @@ export class PageIndexWriter {
 
   /** Adds the sample line that begins at `lineFrom`. */
   line(family: number, lineFrom: number, insert: number, honored: number): void {
-    if (family !== this.#family) {
-      this.breakAt(lineFrom);
-      this.#family = family;
-      this.#from = lineFrom;
-      this.#first = this.lines;
-    }
+    if (family !== this.#family) this.#runOf(family, lineFrom);
     if (this.lines === this.#inserts.length) this.#inserts = doubled(this.#inserts);
     if (honored !== 0) this.#honor(honored);
     this.#inserts[this.lines++] = insert;
-    this.#kinds[(insert & 3) as 0 | 1 | 2 | 3] += 1;
+  }
+
+  /** Begins the run of another family. */
+  #runOf(family: number, lineFrom: number): void {
+    this.breakAt(lineFrom);
+    this.#family = family;
+    this.#from = lineFrom;
+    this.#first = this.lines;
   }
 
   #honor(honored: number): void {
@@ -136,10 +135,9 @@ export class PageIndexWriter {
   }
 
   /** The lines and spans of the page; the writer is empty again. */
-  take(): Pick<PageIndex, 'inserts' | 'kinds' | 'honored' | 'spans'> {
+  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans'> {
     const taken = {
       inserts: this.#inserts.slice(0, this.lines),
-      kinds: this.#kinds,
       honored: this.#honored && resized(this.#honored, this.lines),
       spans: this.#spans.slice(0, this.#spansEnd),
     };
@@ -151,7 +149,6 @@ export class PageIndexWriter {
   clear(): void {
     this.lines = 0;
     this.#spansEnd = 0;
-    this.#kinds = [0, 0, 0, 0];
     this.#family = -1;
     this.#honored = undefined;
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);

@@ -178,7 +178,12 @@ export function lengthOf({ sources, families, spans, foot }: SplicePlan): number
     for (let span = 0; span < own.length; span += SPAN) length += own[span + 2]! - own[span + 1]!;
     if (labels.bytes.length === 0) continue;
     length += page.inserts.length * labels.bytes.length;
-    length += page.kinds[BARE] - page.kinds[ALONE]; // braces for the comma, or no comma
+    for (const insert of page.inserts) {
+      const kind = insert & 3;
+      if (kind === BARE)
+        length += 1; // braces for the comma
+      else if (kind === ALONE) length -= 1; // no comma
+    }
   }
   return length;
 }
