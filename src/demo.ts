@@ -2,8 +2,13 @@
  * `promgate demo`: a simulated foundation on loopback, promgate in front of it, and what to open.
  */
 import { type App, startApp } from './app.ts';
+import { sleep } from './clock.ts';
 import { type ConfigSources, readConfig } from './config.ts';
 import { type Foundation, startFoundation } from './demo/foundation.ts';
+
+/** How long to wait for the routes, and how often to look. */
+const READY_MS = 10_000;
+const LOOK_EVERY_MS = 20;
 
 export interface DemoOptions {
   readonly flags: ConfigSources['flags'];
@@ -27,9 +32,16 @@ export async function startDemo(options: DemoOptions): Promise<App> {
   const foundation = parts.use(await startFoundation({ now, chance }));
   const config = await readConfig({ values: valuesFor(foundation), flags, memoryBytes });
   const app = parts.use(await startApp(config));
+  await untilReady(app.url);
   print(guide(app.url, foundation));
   const stop = parts.move();
   return { ...app, [Symbol.asyncDispose]: () => stop.disposeAsync() };
+}
+
+/** The addresses that are printed must answer: the routes are known by then. */
+async function untilReady(url: string): Promise<void> {
+  const giveUp = AbortSignal.timeout(READY_MS);
+  while (!giveUp.aborted && !(await fetch(`${url}/readyz`)).ok) await sleep(LOOK_EVERY_MS, giveUp);
 }
 
 function valuesFor({ routesUrl, username, password }: Foundation) {
