@@ -133,6 +133,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
         password: routes.nats.password,
         tls: tlsFiles(routes.nats.tls),
         registerIntervalMs: routes.nats.register_interval,
+        enough: routes.nats.enough,
         greet: routes.nats.greet,
       },
       file: routes.file,

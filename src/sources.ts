@@ -62,9 +62,15 @@ export async function startSources(
   const dial = dialTls(() => trust.context());
   const onPruned = (reason: string, count: number): void =>
     options.log.info('endpoints were taken out', { reason, count });
-  const source = started((observers) =>
-    startNats({ ...nats, tls, dial }, table, { ...observers, onPruned }),
-  );
+  const source: NatsSource = started((observers) => {
+    const onSuccess = (changed: boolean): void => {
+      if (nats.enough !== undefined && table.sizes().endpoints >= nats.enough) {
+        source.declareReady();
+      }
+      observers.onSuccess?.(changed);
+    };
+    return startNats({ ...nats, tls, dial }, table, { ...observers, onSuccess, onPruned });
+  });
   return { all, nats: source };
 }
 

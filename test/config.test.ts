@@ -96,7 +96,7 @@ routes:
   gorouter:
     - { url: "http://127.0.0.1:8082/routes", username: router-status, password: "p: w", interval: 10s }
     - { url: "https://10.0.0.2:8443/routes", max_body: 1MiB }
-  nats: { servers: ["nats://10.0.0.1:4222", "tls://10.0.0.2:4222"], register_interval: 5s, greet: true }
+  nats: { servers: ["nats://10.0.0.1:4222", "tls://10.0.0.2:4222"], register_interval: 5s, enough: 20, greet: true }
   file: ./routes.json
   require_tls: true
 scrape: { timeout: 10s, max_timeout: 1m30s, max_bytes: 64MiB, label_conflict: honor, export_job: false, loop_id: east }
@@ -136,6 +136,7 @@ sd: { address: "promgate.example.com:443", scheme: https }
         password: undefined,
         tls: undefined,
         registerIntervalMs: 5000,
+        enough: 20,
         greet: true,
       },
       file: './routes.json',

@@ -154,6 +154,12 @@ const nats = section(
       }),
       '20s',
     ),
+    enough: optional(
+      wholeNumber('So many endpoints are enough: ready as soon as they are known.', {
+        min: 1,
+        max: 1e6,
+      }),
+    ),
     greet: standard(
       flag('Publish router.start and answer router.greet: poses as a router.'),
       false,

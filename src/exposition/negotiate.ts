@@ -15,7 +15,7 @@ export interface Negotiated {
   readonly escaping: Readonly<Record<FormatName, Escaping>>;
   /** The Content-Type of the answer. */
   readonly contentType: Readonly<Record<FormatName, string>>;
-  /** The Accept for instances: what the reader understands. */
+  /** The Accept for instances: OpenMetrics first if the reader accepts it, since it says more. */
   readonly accept: string;
 }
 
@@ -62,7 +62,7 @@ export function negotiate(
       text: contentType('text', text?.type === TEXT_TYPE ? text : undefined),
       openmetrics: contentType('openmetrics', openMetrics),
     },
-    accept: acceptFor(preferOpenMetrics, escaping[preferOpenMetrics ? 'openmetrics' : 'text']),
+    accept: acceptFor(openMetrics !== undefined, escaping[openMetrics ? 'openmetrics' : 'text']),
   };
 }
 

@@ -138,7 +138,19 @@ export class Merge {
 
   /** Runs `work` to its end in slices, after what was queued before. */
   #queue<T>(work: Steps<T>, givesUp = this.#options.givesUp): Promise<T> {
-    const run = (): Promise<T> => this.#run(work, givesUp);
+    const next = (): IteratorResult<void, T> =>
+      givesUp?.() ? work.throw(new GivenUpError()) : work.next();
+    let step: IteratorResult<void, T> | undefined;
+    if (this.#turn === undefined) {
+      // Most pages are done in one step: no queue for them.
+      try {
+        step = next();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      if (step.done) return Promise.resolve(step.value);
+    }
+    const run = (): Promise<T> => this.#run(next, step);
     const result = this.#turn ? this.#turn.then(run) : run();
     const turn = result
       .catch(() => undefined) // the caller of `add` is told
@@ -149,11 +161,12 @@ export class Merge {
     return result;
   }
 
-  async #run<T>(work: Steps<T>, givesUp: (() => boolean) | undefined): Promise<T> {
+  async #run<T>(
+    next: () => IteratorResult<void, T>,
+    begun: IteratorResult<void, T> | undefined,
+  ): Promise<T> {
     const { pause = setImmediatePause } = this.#options;
-    const next = (): IteratorResult<void, T> =>
-      givesUp?.() ? work.throw(new GivenUpError()) : work.next();
-    let step = next();
+    let step = begun ?? next();
     while (!step.done) {
       await pause();
       step = next();

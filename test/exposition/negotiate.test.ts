@@ -63,12 +63,17 @@ describe('negotiate', () => {
     });
   }
 
-  it('asks instances for what the reader prefers', () => {
+  it('asks instances for OpenMetrics first when the reader accepts it', () => {
     const asked = (accept: string, textOnly = false): string =>
       negotiate(accept, { textOnly }).accept;
 
     assert.match(asked(PROMETHEUS_2), /^application\/openmetrics-text;version=1\.0\.0;q=/);
     assert.match(asked(PROMETHEUS_3), /^application\/openmetrics-text;.*escaping=allow-utf-8/);
+    assert.match(
+      asked('text/plain,application/openmetrics-text;q=0.1'),
+      /^application\/openmetrics/,
+    );
+    assert.doesNotMatch(asked('text/plain,application/openmetrics-text;q=0'), /openmetrics/);
     assert.equal(asked('*/*'), 'text/plain;version=0.0.4,*/*;q=0.1');
     assert.doesNotMatch(asked(PROMETHEUS_3, true), /openmetrics/);
   });

@@ -269,6 +269,24 @@ describe('promgate beside nats-server', () => {
     assert.match(await ready.text(), /"nats [^"]*":"waiting"/);
   });
 
+  it('is ready at once when as many endpoints are known as were said to be enough', async () => {
+    await using app = await startApp({ name: 'enough' }, [page('foo 1\n'), page('foo 2\n')]);
+    const nats = { servers: [`nats://${server.address}`], register_interval: '1h', enough: 2 };
+    await using promgate = await startPromgateProcess({
+      values: { routes: { nats } },
+      untilReady: false,
+    });
+    await promgate.untilLogged(WORKS);
+    const before = await promgate.get('/readyz');
+
+    await register(endpointsOf(app).map((one) => message(one, 'enough.example.com')));
+
+    assert.equal(before.status, 503);
+    await eventually('it is ready', async () =>
+      (await promgate.get('/readyz')).status === 200 ? true : undefined,
+    );
+  });
+
   it('ends with 0 when it is told to stop, connected or not', async () => {
     const nats = { servers: [`nats://${server.address}`], register_interval: '100ms' };
     const values = { routes: { nats } };
