@@ -7,27 +7,24 @@ const LABEL_CONFLICTS = ['exported', 'drop', 'honor'] as const;
 
 export type LabelConflict = (typeof LABEL_CONFLICTS)[number];
 
-/** The labels of every merged sample, in Promfetcher's order. */
-export const INSTANCE_LABELS = [
+/** The labels of org, space and app, in Promfetcher's order: all that an external exporter's samples get. */
+export const APP_LABELS = [
   'organization_id',
   'space_id',
   'app_id',
   'organization_name',
   'space_name',
   'app_name',
-  'index',
-  'instance_id',
-  'instance',
 ] as const;
-
-/** Those of samples that no instance gave: external exporters. */
-export const APP_LABELS = INSTANCE_LABELS.slice(0, 6);
 
 /**
  * Labels that `honor` leaves to the app. Never those of org, space and app: an app would speak in
  * another one's name.
  */
 export const HONORABLE = ['index', 'instance_id', 'instance'] as const;
+
+/** The labels of every sample that an instance gave, in Promfetcher's order. */
+export const INSTANCE_LABELS = [...APP_LABELS, ...HONORABLE] as const;
 
 /**
  * The new name of a label that stands in the way.
