@@ -13,7 +13,7 @@ const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request cannot be understood' },
   unauthorized: { status: 401, title: 'A credential is needed' },
   'not-found': { status: 404, title: 'There is nothing here' },
-  'method-not-allowed': { status: 405, title: 'Only other methods are understood here' },
+  'method-not-allowed': { status: 405, title: 'This method is not understood here' },
   'request-timeout': { status: 408, title: 'The request came too slowly' },
   ambiguous: { status: 409, title: 'Several instances are meant' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
