@@ -9,6 +9,7 @@ import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
 import { type ScrapeRequest, Scraper, type ScraperOptions } from '../../src/fetch/fan-out.ts';
 import type { ScrapeTarget } from '../../src/fetch/target.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** A server, and what it saw. Ends with all its connections. */
 export interface InstanceServer extends AsyncDisposable {
@@ -183,8 +184,5 @@ export function brief(answer: ScrapeAnswer | undefined): string {
 
 /** Waits until `condition` holds; fails if it never does. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const end = performance.now() + 20_000; !condition(); ) {
-    if (performance.now() > end) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await eventually(what, () => condition() || undefined, { pauseMs: 2 });
 }

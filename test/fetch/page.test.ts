@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import {
   ask,
@@ -481,7 +482,7 @@ describe('a page', () => {
         while (!response.destroyed) {
           await new Promise<void>((done) => response.write('x', () => done()));
           sent++;
-          await new Promise((done) => setTimeout(done, 1));
+          await setImmediate(); // others have their turn between two bytes
         }
       });
       assert.equal(await askUntil(server, () => sent > 10), 'timeout (200)');
