@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 export const OPENSSL = 'openssl';
 
 const run = promisify(execFile);
+/** Arguments for a new key, without a passphrase. */
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
 /** PEM texts, and the files they are in. */
 export interface Certificate {
@@ -36,11 +38,7 @@ export class Authority implements AsyncDisposable {
     await run(OPENSSL, [
       'req',
       '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
+      ...NEW_KEY,
       '-keyout',
       key,
       '-out',
@@ -59,11 +57,7 @@ export class Authority implements AsyncDisposable {
     await run(OPENSSL, [
       'req',
       '-new',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
+      ...NEW_KEY,
       '-keyout',
       file('key'),
       '-out',

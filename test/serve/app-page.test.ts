@@ -2,12 +2,27 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { negotiate } from '../../src/exposition/negotiate.ts';
-import { loadAppPage } from '../../src/serve/app-page.ts';
+import { type AppPageRequest, loadAppPage } from '../../src/serve/app-page.ts';
 import { openScraper } from '../fetch/instance-server.ts';
 import { page } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
 import type { Answer } from '../support/simulated-server.ts';
 import { instance } from './instances.ts';
+
+const options = { exporters: [], labelConflict: 'exported', exportJob: true } as const;
+
+/** A request for the page of an app with instances at these addresses. */
+function requestFor(addresses: readonly string[]): AppPageRequest {
+  return {
+    instances: addresses.map((address, at) => instance('shop', `${at}`, address)),
+    withExporters: false,
+    path: '/metrics',
+    headers: { instances: [], exporters: [] },
+    negotiated: negotiate(undefined, { textOnly: true }),
+    deadlineMs: performance.now() + 20_000,
+    signal: new AbortController().signal,
+  };
+}
 
 describe('loadAppPage', () => {
   it('rejects with a mistake of ours when all have answered, and gives the bytes back', async () => {
@@ -27,19 +42,8 @@ describe('loadAppPage', () => {
     };
 
     const loading = loadAppPage(
-      {
-        ...{ scraper, exporters: [], labelConflict: 'exported', exportJob: true },
-        observers: { onDroppedSamples },
-      },
-      {
-        instances: instances.addresses.map((address, at) => instance('shop', `${at}`, address)),
-        withExporters: false,
-        path: '/metrics',
-        headers: { instances: [], exporters: [] },
-        negotiated: negotiate(undefined, { textOnly: true }),
-        deadlineMs: performance.now() + 20_000,
-        signal: new AbortController().signal,
-      },
+      { scraper, ...options, observers: { onDroppedSamples } },
+      requestFor(instances.addresses),
     );
     const rejected = assert.rejects(loading, mistake);
     await counted.promise;
@@ -59,19 +63,8 @@ describe('the bytes of an app page', () => {
     await using instances = await startAppInstances([page(text), page(text), page(text)]);
 
     using loaded = await loadAppPage(
-      {
-        ...{ scraper, exporters: [], labelConflict: 'exported', exportJob: true },
-        observers: {},
-      },
-      {
-        instances: instances.addresses.map((address, at) => instance('shop', `${at}`, address)),
-        withExporters: false,
-        path: '/metrics',
-        headers: { instances: [], exporters: [] },
-        negotiated: negotiate(undefined, { textOnly: true }),
-        deadlineMs: performance.now() + 20_000,
-        signal: new AbortController().signal,
-      },
+      { scraper, ...options, observers: {} },
+      requestFor(instances.addresses),
     );
 
     const failures = loaded.outcomes.map(({ failure }) => failure);
