@@ -193,7 +193,7 @@ class Run implements Scene {
     clearTimeout(this.#timer);
     const leftMs = this.#deadlineMs - performance.now();
     if (leftMs <= 0) this.#expire();
-    else this.#timer = setTimeout(this.#expire, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
+    else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
   }
 
   /** A field, since it is a listener too. */
@@ -201,9 +201,12 @@ class Run implements Scene {
     this.#endAll(this.#fetches.map(() => ({ failure: 'aborted', outcome: 'unknown' })));
   };
 
-  readonly #expire = (): void => {
+  /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
+  readonly #look = (): void => this.endBy(this.#deadlineMs);
+
+  #expire(): void {
     this.#endAll(this.#fetches.map((fetch) => fetch.late));
-  };
+  }
 
   /** From the last to the first: those who wait are gone before others make room for them. */
   #endAll(endings: readonly Ending[]): void {
