@@ -34,3 +34,37 @@ export function toBody(page: Buffer): Body {
   bytes.fill(LINE_FEED, length);
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), length };
 }
+
+/** Whether `length` bytes of two pages are equal, compared eight at a time. */
+export function sameBytes(
+  a: DataView,
+  aFrom: number,
+  b: DataView,
+  bFrom: number,
+  length: number,
+): boolean {
+  const last = length - 8;
+  if (last < 0) return sameFewBytes(a, aFrom, b, bFrom, length);
+  let at = 0;
+  for (; at + 8 < last; at += 16) {
+    if (a.getBigInt64(aFrom + at, true) !== b.getBigInt64(bFrom + at, true)) return false;
+    if (a.getBigInt64(aFrom + at + 8, true) !== b.getBigInt64(bFrom + at + 8, true)) return false;
+  }
+  if (at < last && a.getBigInt64(aFrom + at, true) !== b.getBigInt64(bFrom + at, true)) {
+    return false;
+  }
+  return a.getBigInt64(aFrom + last, true) === b.getBigInt64(bFrom + last, true);
+}
+
+function sameFewBytes(
+  a: DataView,
+  aFrom: number,
+  b: DataView,
+  bFrom: number,
+  length: number,
+): boolean {
+  for (let at = 0; at < length; at++) {
+    if (a.getUint8(aFrom + at) !== b.getUint8(bFrom + at)) return false;
+  }
+  return true;
+}

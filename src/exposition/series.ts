@@ -4,6 +4,7 @@
  * The scanner reads bytes and keeps offsets; no string is made but for label names that may be
  * doubled. It knows where further labels can be inserted, so that a merge copies bytes only.
  */
+import { type Body, sameBytes } from './body.ts';
 import { BLANK, DIGIT, type Grammar, LABEL_NAME, METRIC_NAME, STRING_STOP } from './grammar.ts';
 
 const QUOTE = 34;
@@ -46,7 +47,12 @@ export class LabelNames {
   }
 }
 
-/** Scans the fronts of sample lines, one after the other; the fields tell of the last one. */
+/**
+ * Scans the fronts of sample lines, one after the other; the fields tell of the last one.
+ *
+ * Lines of one family begin alike, so what a line has in common with the one scanned before it is
+ * compared eight bytes at a time, and the scan begins behind the last label that both have.
+ */
 export class SeriesScanner {
   /** The metric name, without quotes. */
   nameFrom = 0;
@@ -56,6 +62,8 @@ export class SeriesScanner {
   insertKind = BARE;
   /** A name in quotes was seen (UTF-8 names, Prometheus 3). */
   quoted = false;
+  /** The name is that of the line scanned before, in the same page. */
+  sameName = false;
   /** Which of the reserved names were seen as labels: their bits. */
   clashes = 0;
   /** Offsets of label names (without quotes) and values (with quotes): four per label. */
@@ -70,6 +78,13 @@ export class SeriesScanner {
 
   readonly #grammar: Grammar;
   readonly #reserved: LabelNames;
+  /** The page of the line scanned last. */
+  #page: Body | undefined;
+  #lineFrom = 0;
+  /** Behind the label set of that line; 0 where the next line has nothing to take over. */
+  #seriesTo = 0;
+  /** Its `labelsEnd`. */
+  #lastEnd = 0;
 
   constructor(grammar: Grammar, reserved: LabelNames) {
     this.#grammar = grammar;
@@ -82,7 +97,61 @@ export class SeriesScanner {
    * @returns the offset behind the label set, or behind the name where there is none; -1 when the
    *   front is malformed, has too many labels, one twice or one called `__name__`
    */
-  scan(bytes: Buffer, from: number): number {
+  scan(page: Body, from: number): number {
+    const shared = this.#page === page ? this.#takeOver(page, from) : 0;
+    this.sameName = shared > 0;
+    const known = this.sameName ? this.labelsEnd : 0;
+    const end = this.sameName ? this.#scanRest(page, shared) : this.#scanFront(page.bytes, from);
+    const ok = end > 0 && this.#unambiguous(page, known);
+    const plain = ok && this.insertKind === BEFORE && this.clashes === 0 && !this.quoted;
+    this.#page = page;
+    this.#lineFrom = from;
+    this.#seriesTo = plain ? end : 0;
+    return ok ? end : -1;
+  }
+
+  /**
+   * Takes over the name and the first labels, as far as the line at `from` has them in common with
+   * the last one.
+   *
+   * @returns the offset behind them, or behind the brace; 0 when not even the name is the same
+   */
+  #takeOver({ view }: Body, from: number): number {
+    if (this.#seriesTo === 0) return 0;
+    const last = this.#lineFrom;
+    const common = last + commonPrefix(view, last, from, this.#seriesTo - last);
+    if (common < this.insertAt) return 0;
+    const { labels } = this;
+    let end = 0;
+    while (end < this.labelsEnd && labels[end + 3]! <= common) end += 4;
+    this.#lastEnd = this.labelsEnd;
+    this.#moveLabels(0, end, from - last);
+    this.nameFrom += from - last;
+    this.nameTo += from - last;
+    this.insertAt += from - last;
+    this.labelsEnd = end;
+    if (end > 0) return labels[end - 1]!;
+    this.insertKind = ALONE;
+    return this.insertAt;
+  }
+
+  /** Scans what follows the labels taken over: often one label, behind which all is as before. */
+  #scanRest({ bytes, view }: Body, from: number): number {
+    const known = this.labelsEnd;
+    if (known === this.#lastEnd) return this.#scanLabels(bytes, from, true);
+    const lastValueTo = this.labels[known + 3]!;
+    const label = known === 0 ? from : this.#skipSeparator(bytes, from);
+    const p = label < 0 ? -1 : this.#scanLabel(bytes, label, true);
+    if (p < 0 || this.labelsEnd === known) return this.#scanLabels(bytes, from, true);
+    const rest = this.#seriesTo - lastValueTo;
+    if (!sameBytes(view, p, view, lastValueTo, rest)) return this.#scanLabels(bytes, p, true);
+    this.#moveLabels(known + 4, this.#lastEnd, p - lastValueTo);
+    this.labelsEnd = this.#lastEnd;
+    return p + rest;
+  }
+
+  /** Scans the front of a line that does not begin as the one before. */
+  #scanFront(bytes: Buffer, from: number): number {
     const { classes } = this.#grammar;
     this.quoted = false;
     this.clashes = 0;
@@ -95,10 +164,9 @@ export class SeriesScanner {
     this.insertAt = p;
     this.insertKind = BARE;
     const named = p > from;
-    while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
+    p = this.#skipBlanks(bytes, p);
     if (bytes[p] !== OPEN) return named ? this.nameTo : -1;
-    const end = this.scanLabels(bytes, p + 1, named);
-    return end > 0 && this.#unambiguous(bytes) ? end : -1;
+    return this.scanLabels(bytes, p + 1, named);
   }
 
   /**
@@ -107,57 +175,79 @@ export class SeriesScanner {
    * @param named - a metric name stands before the brace, or none is wanted (exemplars)
    */
   scanLabels(bytes: Buffer, from: number, named: boolean): number {
-    const { classes, strict } = this.#grammar;
     this.quoted = false;
     this.labelsEnd = 0;
     this.insertAt = from;
     this.insertKind = ALONE;
-    let p = from;
-    for (;;) {
-      while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
+    return this.#scanLabels(bytes, from, named);
+  }
+
+  /** @param from - behind the brace, or behind a label that is noted already */
+  #scanLabels(bytes: Buffer, from: number, named: boolean): number {
+    let p = this.labelsEnd === 0 ? from : this.#skipSeparator(bytes, from);
+    while (p >= 0) {
+      p = this.#skipBlanks(bytes, p);
       if (bytes[p] === CLOSE) return named || this.insertKind === BEHIND ? p + 1 : -1;
-      let nameFrom = p;
-      let nameTo: number;
-      const quoted = bytes[p] === QUOTE;
-      if (quoted) {
-        p = skipString(bytes, p, classes);
-        if (p < 0) return -1;
-        this.quoted = true;
-        nameFrom += 1;
-        nameTo = p - 1;
-      } else {
-        if ((classes[bytes[p]!]! & DIGIT) !== 0) return -1;
-        while ((classes[bytes[p]!]! & LABEL_NAME) !== 0) p++;
-        nameTo = p;
-      }
-      if (nameTo === nameFrom) return -1;
-      const nameEnd = p;
-      while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
-      if (quoted && !named && this.insertKind !== BEHIND && bytes[p] !== EQUALS) {
-        // A quoted string without a value is the metric's name.
-        this.nameFrom = nameFrom;
-        this.nameTo = nameTo;
-        this.insertAt = nameEnd;
-        this.insertKind = BEHIND;
-      } else {
-        if (bytes[p] !== EQUALS) return -1;
-        p++;
-        while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
-        if (bytes[p] !== QUOTE) return -1;
-        const valueFrom = p;
-        p = skipString(bytes, p, classes);
-        if (p < 0) return -1;
-        this.clashes |= this.#reserved.bitOf(bytes, nameFrom, nameTo);
-        if (this.labelsEnd === this.labels.length && !this.#makeRoom()) return -1;
-        this.#addLabel(nameFrom, nameTo, valueFrom, p);
-        if (this.insertKind === ALONE) this.insertKind = BEFORE;
-        while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
-      }
-      if (bytes[p] === COMMA) {
-        p++;
-        if (strict && bytes[p] === CLOSE) return -1;
-      } else if (strict && bytes[p] !== CLOSE) return -1;
+      p = this.#scanLabel(bytes, p, named);
+      if (p >= 0) p = this.#skipSeparator(bytes, p);
     }
+    return -1;
+  }
+
+  /** Scans a label, or the name of the metric in quotes. Returns the offset behind it, or -1. */
+  #scanLabel(bytes: Buffer, from: number, named: boolean): number {
+    const { classes } = this.#grammar;
+    let p = from;
+    let nameFrom = p;
+    let nameTo: number;
+    const quoted = bytes[p] === QUOTE;
+    if (quoted) {
+      p = skipString(bytes, p, classes);
+      if (p < 0) return -1;
+      this.quoted = true;
+      nameFrom += 1;
+      nameTo = p - 1;
+    } else {
+      if ((classes[bytes[p]!]! & DIGIT) !== 0) return -1;
+      while ((classes[bytes[p]!]! & LABEL_NAME) !== 0) p++;
+      nameTo = p;
+    }
+    if (nameTo === nameFrom) return -1;
+    const nameEnd = p;
+    p = this.#skipBlanks(bytes, p);
+    if (quoted && !named && this.insertKind !== BEHIND && bytes[p] !== EQUALS) {
+      // A quoted string without a value is the metric's name.
+      this.nameFrom = nameFrom;
+      this.nameTo = nameTo;
+      this.insertAt = nameEnd;
+      this.insertKind = BEHIND;
+      return p;
+    }
+    if (bytes[p] !== EQUALS) return -1;
+    const valueFrom = this.#skipBlanks(bytes, p + 1);
+    if (bytes[valueFrom] !== QUOTE) return -1;
+    p = skipString(bytes, valueFrom, classes);
+    if (p < 0) return -1;
+    this.clashes |= this.#reserved.bitOf(bytes, nameFrom, nameTo);
+    if (this.labelsEnd === this.labels.length && !this.#makeRoom()) return -1;
+    this.#addLabel(nameFrom, nameTo, valueFrom, p);
+    if (this.insertKind === ALONE) this.insertKind = BEFORE;
+    return p;
+  }
+
+  #skipBlanks(bytes: Buffer, from: number): number {
+    const { classes } = this.#grammar;
+    let p = from;
+    while ((classes[bytes[p]!]! & BLANK) !== 0) p++;
+    return p;
+  }
+
+  /** Skips what stands between two labels: blanks and a comma. Returns the offset behind, or -1. */
+  #skipSeparator(bytes: Buffer, from: number): number {
+    const { strict } = this.#grammar;
+    const p = this.#skipBlanks(bytes, from);
+    if (bytes[p] !== COMMA) return strict && bytes[p] !== CLOSE ? -1 : p;
+    return strict && bytes[p + 1] === CLOSE ? -1 : p + 1;
   }
 
   #makeRoom(): boolean {
@@ -166,6 +256,10 @@ export class SeriesScanner {
     larger.set(this.labels);
     this.labels = larger;
     return true;
+  }
+
+  #moveLabels(from: number, to: number, by: number): void {
+    for (let at = from; at < to; at++) this.labels[at]! += by;
   }
 
   #addLabel(nameFrom: number, nameTo: number, valueFrom: number, valueTo: number): void {
@@ -177,18 +271,22 @@ export class SeriesScanner {
     this.labelsEnd = end + 4;
   }
 
-  /** Whether no label name stands twice and none is `__name__`. */
-  #unambiguous(bytes: Buffer): boolean {
+  /**
+   * Whether no label name stands twice and none is `__name__`.
+   *
+   * @param known - the end of those labels of which that is known
+   */
+  #unambiguous({ bytes, view }: Body, known: number): boolean {
     const { labels, labelsEnd } = this;
     if (labelsEnd > 4 * FEW_LABELS) return this.#unambiguousSet(bytes);
-    for (let i = 0; i < labelsEnd; i += 4) {
+    for (let i = known; i < labelsEnd; i += 4) {
       const from = labels[i]!;
       const length = labels[i + 1]! - from;
       if (length === 8 && bytes[from] === 95 && isMetricName(bytes, from)) return false;
       for (let k = 0; k < i; k += 4) {
         const other = labels[k]!;
         if (labels[k + 1]! - other !== length || bytes[other] !== bytes[from]) continue;
-        if (sameBytes(bytes, other, from, length)) return false;
+        if (sameBytes(view, other, view, from, length)) return false;
       }
     }
     return true;
@@ -204,13 +302,18 @@ export class SeriesScanner {
   }
 }
 
-function isMetricName(bytes: Buffer, from: number): boolean {
-  return bytes.toString('latin1', from, from + 8) === '__name__';
+/** How many bytes are equal at `a` and `b`, at most `limit`. */
+function commonPrefix(view: DataView, a: number, b: number, limit: number): number {
+  let at = 0;
+  while (at + 8 <= limit && view.getBigInt64(a + at, true) === view.getBigInt64(b + at, true)) {
+    at += 8;
+  }
+  while (at < limit && view.getUint8(a + at) === view.getUint8(b + at)) at++;
+  return at;
 }
 
-function sameBytes(bytes: Buffer, a: number, b: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
+function isMetricName(bytes: Buffer, from: number): boolean {
+  return bytes.toString('latin1', from, from + 8) === '__name__';
 }
 
 /**

@@ -6,14 +6,14 @@
  * `test/merge/index.test.ts` holds that it changes no byte of the merged page.
  */
 import { isUtf8 } from 'node:buffer';
-import type { Body } from '../exposition/body.ts';
+import { type Body, sameBytes } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED, sameBytes } from './layout.ts';
+import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED } from './layout.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { FamilyResolver } from './resolver.ts';
 
@@ -150,7 +150,7 @@ export class Indexer {
       }
       const first = bytes[p]!;
       if (first > SPACE && first !== HASH) {
-        p = this.#sample(bytes, p);
+        p = this.#sample(body, p);
         continue;
       }
       this.#writer.breakAt(p);
@@ -204,10 +204,11 @@ export class Indexer {
   }
 
   /** A sample line, in full. Returns the offset of the next line. */
-  #sample(bytes: Buffer, from: number): number {
+  #sample(body: Body, from: number): number {
+    const { bytes } = body;
     const scanner = this.#scanner;
     const families = this.#families;
-    let p = scanner.scan(bytes, from);
+    let p = scanner.scan(body, from);
     if (p < 0 && scanner.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many labels');
     }
@@ -226,7 +227,7 @@ export class Indexer {
     }
     this.#ownMetadata(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
-    const family = this.#resolver.familyOf(scanner.nameFrom, scanner.nameTo);
+    const family = this.#resolver.familyOf(scanner);
     if (family < 0) this.#drop(from);
     else this.#writer.line(family, from, insert, honored);
     this.#learning?.sample(from, p, { insert, honored, family, flags });

@@ -5,7 +5,7 @@
  * the suffix: `h_bucket` to the histogram `h`. Mostly that is the family last declared, so its name
  * is compared as bytes before any string is made.
  */
-import type { Body } from '../exposition/body.ts';
+import { type Body, sameBytes } from '../exposition/body.ts';
 import {
   type FamilyType,
   type FormatName,
@@ -13,11 +13,12 @@ import {
   splitSuffix,
   suffixesOf,
 } from '../exposition/grammar.ts';
+import type { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import { sameBytes } from './layout.ts';
 
 /** The family of a sample that must not be passed on: promgate's own name. */
 const DROPPED = -2;
+const UNKNOWN = -3;
 
 export class FamilyResolver {
   readonly #families: FamilyTable;
@@ -26,6 +27,8 @@ export class FamilyResolver {
   /** Where the page last declared a family, and where it last named a sample. */
   readonly #declared = { from: 0, to: 0, family: 0, type: 'unknown' as FamilyType };
   readonly #sample = { from: 0, to: 0, family: 0 };
+  /** The family of the sample before, or UNKNOWN: something has been declared since. */
+  #last = UNKNOWN;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
@@ -41,12 +44,14 @@ export class FamilyResolver {
     this.#types.clear();
     this.#declared.to = this.#declared.from;
     this.#sample.to = this.#sample.from;
+    this.#last = UNKNOWN;
   }
 
   /** The page declares a type. What was resolved before may be resolved otherwise from now on. */
   declare(family: number, type: FamilyType): void {
     this.#types.set(family, type);
     this.#sample.to = this.#sample.from;
+    this.#last = UNKNOWN;
   }
 
   /** The family whose HELP, TYPE or UNIT line has its name at `from` to `to`. */
@@ -64,10 +69,16 @@ export class FamilyResolver {
     declared.type = this.#types.get(family) ?? 'unknown';
     declared.from = from;
     declared.to = to;
+    this.#last = UNKNOWN;
   }
 
-  /** @returns a family's number, or DROPPED */
-  familyOf(from: number, to: number): number {
+  /** The family of the sample line that was scanned last: its number, or DROPPED. */
+  familyOf({ nameFrom, nameTo, sameName }: SeriesScanner): number {
+    if (!sameName || this.#last === UNKNOWN) this.#last = this.#familyNamed(nameFrom, nameTo);
+    return this.#last;
+  }
+
+  #familyNamed(from: number, to: number): number {
     const declared = this.#declared;
     const length = declared.to - declared.from;
     if (length > 0 && to - from >= length && this.#same(from, declared.from, length)) {

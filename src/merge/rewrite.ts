@@ -43,7 +43,7 @@ export function* rewritePage(
       yield;
       sliceEnd = from + SLICE.bytes;
     }
-    const seriesTo = scanner.scan(bytes, from);
+    const seriesTo = scanner.scan(page.body, from);
     if (
       options.labelConflict === 'exported' &&
       prefixLabels(out, bytes, scanner, { reserved, from, to })

@@ -99,8 +99,8 @@ export class Splicer {
       if (length > SHORT) bytes.copy(out, at, from, to);
       else {
         for (let i = 0; i < length; i += 16) {
-          outView.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
-          outView.setBigUint64(at + i + 8, view.getBigUint64(from + i + 8, true), true);
+          outView.setBigInt64(at + i, view.getBigInt64(from + i, true), true);
+          outView.setBigInt64(at + i + 8, view.getBigInt64(from + i + 8, true), true);
         }
       }
       at += length;
@@ -121,8 +121,8 @@ export class Splicer {
     if (length > SHORT) bytes.copy(out, at, from, end);
     else {
       for (let i = 0; i < length; i += 16) {
-        outView.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
-        outView.setBigUint64(at + i + 8, view.getBigUint64(from + i + 8, true), true);
+        outView.setBigInt64(at + i, view.getBigInt64(from + i, true), true);
+        outView.setBigInt64(at + i + 8, view.getBigInt64(from + i + 8, true), true);
       }
     }
     return at + length;

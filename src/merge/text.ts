@@ -38,7 +38,7 @@ export function* toText(page: PageIndex, families: FamilyTable): Generator<void,
       yield;
       sliceEnd = from + SLICE.bytes;
     }
-    const seriesTo = scanner.scan(bytes, from);
+    const seriesTo = scanner.scan(page.body, from);
     const name = bytes.toString('utf8', scanner.nameFrom, scanner.nameTo);
     if (name.endsWith('_created')) created.add(name);
     samples.copy(bytes, from, seriesTo);
