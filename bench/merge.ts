@@ -27,6 +27,8 @@ export interface MergeCase {
   readonly way: MergeWay;
   readonly instances: number;
   readonly sizeBytes: number;
+  /** So many apps take turns: with one its pages stay in the CPU's caches from round to round. */
+  readonly apps: number;
   /** Half as many go before them uncounted: a server's code is compiled. */
   readonly rounds: number;
 }
@@ -52,16 +54,21 @@ type LabelPair = readonly [name: string, value: string];
  *
  * One way per process: else the garbage of one is collected in the time of another.
  */
-export function measureMerge({ way, instances, sizeBytes, rounds }: MergeCase): MergeFigures {
-  const pages = Array.from({ length: instances }, (_, seed) => expositionPage({ sizeBytes, seed }));
+export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeCase): MergeFigures {
   const pairs = labelPairs(instances);
-  const expected = mergeNaively(pages, pairs.map(printed));
   const chunk = createChunk(CHUNK_BYTES);
-  const merge = way === 'strings' ? naiveMerge(pages, pairs) : indexedMerge(pages, pairs, way);
-  assertPrints(merge, expected);
+  const all = Array.from({ length: apps }, (_, app) => {
+    const page = (seed: number): Buffer => expositionPage({ sizeBytes, seed });
+    const pages = Array.from({ length: instances }, (_, at) => page(app * instances + at));
+    const expected = mergeNaively(pages, pairs.map(printed));
+    const merge = way === 'strings' ? naiveMerge(pages, pairs) : indexedMerge(pages, pairs, way);
+    assertPrints(merge, expected);
+    return { inputBytes: pages.reduce((sum, { length }) => sum + length, 0), expected, merge };
+  });
 
   const took = { copy: [] as number[], index: [] as number[], splice: [] as number[] };
   for (let round = -Math.ceil(rounds / 2); round < rounds; round++) {
+    const { expected, merge } = all[(round + rounds) % apps]!;
     const [copyMs] = timed(() => copyThrough(expected, chunk.bytes));
     const [indexMs, fill] = timed(merge);
     const [spliceMs] = timed(() => {
@@ -73,8 +80,8 @@ export function measureMerge({ way, instances, sizeBytes, rounds }: MergeCase): 
     took.splice.push(spliceMs);
   }
   return {
-    inputBytes: pages.reduce((sum, { length }) => sum + length, 0),
-    outputBytes: expected.length,
+    inputBytes: all[0]!.inputBytes,
+    outputBytes: all[0]!.expected.length,
     copyMs: median(took.copy),
     indexMs: median(took.index),
     spliceMs: median(took.splice),
