@@ -1,8 +1,8 @@
 /**
  * The floor of a whole scrape: fetches the same bodies, writes as many bytes, merges nothing.
  *
- * `node floor.ts '{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}'` prints its own address
- * and serves every path. Nothing that collects bodies with undici and streams an answer of that
+ * `node floor.ts '{"apps":[{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}]}'` prints its
+ * own address and serves the first app under `/0`. Nothing that collects bodies with undici and streams an answer of that
  * length through a reused chunk can be much cheaper.
  */
 import { createServer, type ServerResponse } from 'node:http';
@@ -10,6 +10,10 @@ import type { AddressInfo } from 'node:net';
 import { Agent, request } from 'undici';
 
 export interface FloorOptions {
+  readonly apps: readonly FloorApp[];
+}
+
+export interface FloorApp {
   readonly addresses: readonly string[];
   readonly answerBytes: number;
 }
@@ -17,10 +21,11 @@ export interface FloorOptions {
 const CHUNK_BYTES = 65_536;
 const RING_SIZE = 4;
 
-const { addresses, answerBytes } = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
+const { apps } = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
 const dispatcher = new Agent({ connections: 1, pipelining: 1 });
 
-const server = createServer(async (_, response) => {
+const server = createServer(async ({ url = '' }, response) => {
+  const { addresses, answerBytes } = apps[Number(url.slice(1))]!;
   const bodies = await Promise.all(addresses.map(fetchBody));
   response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
   await writeBytes(response, bodies.length === 0 ? 0 : answerBytes);

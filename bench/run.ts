@@ -1,13 +1,15 @@
 /**
  * `npm run bench`: all figures of `README.md`, as a table and as JSON.
  *
- * `--quick` runs each a few times only; `--only merge|scrape|start` one group; `--json FILE` writes
+ * `--quick` runs each a few times only; `--only merge|scrape|neighbours|start` one group; `--json FILE` writes
  * the figures there.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startScript } from './child.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
+import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
+import { measureNeighbours } from './neighbours.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
 import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
 import { measureScrapes } from './scrapes.ts';
@@ -53,6 +55,11 @@ const SCRAPES: readonly ScrapeCase[] = [
   },
 ];
 
+const NEIGHBOURS: readonly NeighbourCase[] = [
+  { other: { instances: 500, sizeBytes: 1_000, delayMs: 3_600_000 }, scrapes: 2_000 },
+  { other: { instances: 100, sizeBytes: 16_000_000, delayMs: 0 }, scrapes: 2_000 },
+];
+
 const machine = describeMachine();
 print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
 print(`Node ${machine.node}, load ${machine.load}\n`);
@@ -68,10 +75,17 @@ if (wanted('scrape')) {
   for (const of of SCRAPES) scrapes.push(await measureScrapes(of));
   print(scrapeTable(scrapes));
 }
+const neighbours: NeighbourResult[] = [];
+if (wanted('neighbours')) {
+  for (const of of NEIGHBOURS) {
+    neighbours.push(await measureNeighbours(flags.quick ? { ...of, scrapes: 200 } : of));
+  }
+  print(neighbourTable(neighbours));
+}
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
 if (flags.json !== undefined) {
-  const figures = { machine, quick: flags.quick, merges, scrapes, start };
+  const figures = { machine, quick: flags.quick, merges, scrapes, neighbours, start };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
@@ -122,6 +136,24 @@ function scrapeTable(results: readonly ScrapeResult[]): string {
   ]);
   const columns = ['answer', 'CPU', 'floor', 'ratio', 'p50', 'floor', 'ratio', 'p99', 'floor'];
   return `${table([['whole scrape', ...columns, 'peak RSS', 'floor'], ...rows])}\n`;
+}
+
+function neighbourTable(results: readonly NeighbourResult[]): string {
+  const rows = results.flatMap(({ of, promgate, floor }) => {
+    const { instances, sizeBytes, delayMs } = of.other;
+    const other = delayMs > 0 ? 'that hang' : `x ${megabytes(sizeBytes)}`;
+    return [
+      ['promgate, alone', ...latencies(promgate.alone)],
+      [`promgate, beside ${instances} ${other}`, ...latencies(promgate.beside)],
+      ...(floor ? [['floor, alone', ...latencies(floor.alone)]] : []),
+      ...(floor ? [[`floor, beside ${instances} ${other}`, ...latencies(floor.beside)]] : []),
+    ];
+  });
+  return `${table([['small app', 'p50', 'p90', 'p99'], ...rows])}\n`;
+}
+
+function latencies({ p50Ms, p90Ms, p99Ms }: Latencies): string[] {
+  return [milliseconds(p50Ms), milliseconds(p90Ms), milliseconds(p99Ms)];
 }
 
 function startTable({ promgateMs, nodeMs, ratio: times, idleRssBytes }: StartResult): string {

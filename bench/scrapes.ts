@@ -66,12 +66,12 @@ export async function measureScrapes(of: ScrapeCase): Promise<ScrapeResult> {
   await assertComplete(subject.url, instances, reader);
   const { bytes: answerBytes } = await scrape(subject.url, reader);
 
-  const floorOptions: FloorOptions = { addresses, answerBytes };
+  const floorOptions: FloorOptions = { apps: [{ addresses, answerBytes }] };
   const floorProcess = await startScript('floor.ts', floorOptions);
   parts.use(floorProcess.child);
   const floor: Subject = {
     child: floorProcess.child,
-    url: `http://${floorProcess.firstLine}/`,
+    url: `http://${floorProcess.firstLine}/0`,
   };
   return { of, answerBytes, ...(await inTurn(of, [subject, floor], reader)) };
 }
@@ -124,7 +124,7 @@ function figures(turns: readonly Turn[], child: Child): ScrapeFigures {
 }
 
 /** One scrape, read to its end and thrown away. */
-async function scrape(
+export async function scrape(
   url: string,
   dispatcher: Agent,
 ): Promise<{ readonly tookMs: number; readonly bytes: number }> {
