@@ -19,10 +19,12 @@ export { ConfigError } from './config/fault.ts';
 /** Faults beyond this number are counted, not printed. */
 const MAX_FAULTS = 100;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface ConfigSources {
   /** A YAML file. */
   readonly file?: string | undefined;
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly environment?: Environment;
   /** Settings of the command line. */
   readonly flags?: readonly Flag[];
   /** Values nested as in the file, in place of the standard ones; weaker than any other source. */
@@ -53,15 +55,23 @@ export async function describeConfig(
 }
 
 /** What is allowed but should be known. */
-export function configWarnings({ auth, listen, routes }: Config): string[] {
+export function configWarnings({ auth, broker, database, listen, routes }: Config): string[] {
   const warnings: string[] = [];
   const loopback = /^(?:127\.|localhost$|::1$)/.test(listen.host);
   if (auth.mode === 'open' && !loopback) {
     const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
     warnings.push(`auth.mode is open: ${whoever}`);
   }
-  if (auth.mode === 'basic' && !listen.tls && !loopback) {
-    warnings.push('auth.mode is basic without listen.tls: passwords need TLS in front of promgate');
+  if (auth.mode !== 'open' && !listen.tls && !loopback) {
+    const mode = `auth.mode is ${auth.mode} without listen.tls`;
+    warnings.push(`${mode}: passwords and tokens need TLS in front of promgate`);
+  }
+  if (auth.mode !== 'open' && auth.operators.length === 0) {
+    warnings.push("auth.operators names nobody: none can read promgate's own /metrics");
+  }
+  if (broker && database.encryptionKey === undefined) {
+    const where = 'the key of tokens and headers is made and kept beside them in the database';
+    warnings.push(`database.encryption_key is not set: ${where}`);
   }
   if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
     warnings.push('routes names no source: no app will be found');
@@ -88,6 +98,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
     ...(await certificateFaults(schema, said, layers)),
+    ...lostDatabase(result.data, environment),
   ];
   if (!result.success || faults.length > 0) {
     const rest = faults.length - MAX_FAULTS;
@@ -97,6 +108,16 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
   }
   const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
   return { config: freeze(toConfig(result.data, machine)), said };
+}
+
+/** On Cloud Foundry a container's disk dies with it. */
+function lostDatabase(values: Values | undefined, environment: Environment): string[] {
+  const onPlatform = environment['VCAP_APPLICATION'] !== undefined;
+  if (!onPlatform || !values?.database.url.startsWith('sqlite:')) return [];
+  const broker = toBroker(values.broker);
+  if (broker === undefined || broker.ephemeral) return [];
+  const lost = 'is SQLite, which is lost with its container on Cloud Foundry';
+  return [`database.url ${lost}: bind a database service, or set broker.ephemeral to accept that`];
 }
 
 interface Machine {
@@ -158,11 +179,36 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
       scheme: exporter.scheme,
       params: exporter.params,
     })),
-    auth: { mode: auth.mode, operators: auth.operators },
+    auth: { mode: auth.mode, operators: auth.operators, maxStaleMs: auth.max_stale },
+    broker: toBroker(values.broker),
+    database: {
+      url: values.database.url,
+      tls: tlsFiles(values.database.tls),
+      encryptionKey: values.database.encryption_key,
+      oldEncryptionKeys: values.database.old_encryption_keys,
+    },
     log: { level: values.log.level },
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: { mode: values.cache.mode },
+  };
+}
+
+/** Undefined without an account: no broker is mounted, and no database opened. */
+function toBroker(broker: Values['broker']) {
+  const { username, password } = broker;
+  const first = username !== undefined && password !== undefined ? [{ username, password }] : [];
+  const accounts = [...first, ...broker.accounts];
+  if (accounts.length === 0) return undefined;
+  return {
+    accounts,
+    serviceId: broker.service_id,
+    planId: broker.plan_id,
+    serviceName: broker.service_name,
+    planName: broker.plan_name,
+    url: broker.url,
+    adopt: broker.adopt,
+    ephemeral: broker.ephemeral,
   };
 }
 

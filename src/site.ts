@@ -5,8 +5,9 @@ import type { RequestListener } from 'node:http';
 import type { Config } from './config.ts';
 import type { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
+import type { SettingsOf } from './serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
-import { requireOperator } from './serve/auth.ts';
+import { requireCredential, type Tokens } from './serve/auth.ts';
 import { healthz, type Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
 import type { Handler } from './serve/request.ts';
@@ -23,21 +24,30 @@ export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'observers'> {
   readonly metrics: Metrics<never>;
   readonly log: Log;
   readonly cut: AbortSignal;
+  readonly bindings: SiteBindings;
+}
+
+/** What the program knows of bindings. */
+export interface SiteBindings {
+  readonly settingsOf: SettingsOf;
+  readonly tokens: Tokens;
 }
 
 export function connectSite(config: Config, parts: SiteParts): RequestListener {
   const { metrics, log, cut } = parts;
+  const { mode, operators } = config.auth;
+  const { tokens } = parts.bindings;
   return createSite({
     routes: siteRoutes(config, parts),
     observe: observe(log, metrics),
-    ...(config.auth.mode === 'basic' && { admit: requireOperator(config.auth.operators) }),
+    ...(mode !== 'open' && { admit: requireCredential({ mode, operators, tokens }) }),
     cut,
     onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
   });
 }
 
 function siteRoutes(config: Config, parts: SiteParts): Route[] {
-  const { readiness, metrics, table } = parts;
+  const { readiness, metrics, table, bindings } = parts;
   const { sd } = config;
   const asked = appsFrom(config, parts);
   return [
@@ -45,7 +55,7 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
     { name: 'apps', path: APPS_PATH, handle: apps(asked) },
     { name: 'healthz', path: '/healthz', handle: healthz },
     { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
-    { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics) },
+    { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics), operatorsOnly: true },
     { name: 'routes', path: '/routes', handle: routes(table) },
     {
       name: 'sd',
@@ -53,6 +63,7 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
       handle: serviceDiscovery({
         table,
         tableKnown: () => readiness.tableKnown,
+        settingsOf: bindings.settingsOf,
         address: sd.address,
         scheme: sd.scheme,
       }),
@@ -62,11 +73,12 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
 
 function appsFrom(
   { scrape, externalExporters, auth }: Config,
-  { scraper, table, observers, readiness }: SiteParts,
+  { scraper, table, observers, readiness, bindings }: SiteParts,
 ): AppsOptions {
   return {
     ...{ scraper, table, observers },
     tableKnown: () => readiness.tableKnown,
+    settingsOf: bindings.settingsOf,
     exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
       parseExporter({ ...exporter, metrics_path: metricsPath }),
     ),

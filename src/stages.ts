@@ -10,7 +10,9 @@ import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
 import type { AppPageObservers, Outcome } from './serve/app-page.ts';
+import { UNBOUND } from './serve/app-settings.ts';
 import type { Readiness } from './serve/health.ts';
+import type { SiteBindings } from './site.ts';
 import { type Sources, startSources } from './sources.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics, type LateMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -69,9 +71,18 @@ export async function startStages(
   readiness.expect(sources.all);
   const { connectSite } = await import('./site.ts'); // the routes are read meanwhile
   const observers = observeScrapes(metrics, log, sources);
-  const site = connectSite(config, { scraper, table, readiness, metrics, log, cut, observers });
+  const bindings = WITHOUT_BINDINGS;
+  const site = connectSite(config, {
+    ...{ scraper, table, readiness, metrics, log, cut, observers, bindings },
+  });
   return { site, log, metrics };
 }
+
+/** What is known of bindings where there is no broker. */
+const WITHOUT_BINDINGS: SiteBindings = {
+  settingsOf: () => UNBOUND,
+  tokens: { scopeOf: async () => undefined },
+};
 
 interface AppTrust {
   readonly instances: Trust;

@@ -421,11 +421,35 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'auth: { mode: token }',
-    'yml:1: auth.mode is "token", but must be one of open, basic (token: not in this version)',
+    'yml:1: auth is a mapping, but needs broker.username and broker.password in mode token or both: bindings give tokens',
+  ],
+  [
+    'auth: { mode: both, operators: [{ username: a, password: b }] }\nbroker: { accounts: [] }',
+    'yml:1: auth is a mapping, but needs broker.username and broker.password in mode token or both: bindings give tokens',
+  ],
+  [
+    'broker: { username: cf }',
+    'yml:1: broker.password is missing; it must be set, since username is',
+  ],
+  [
+    'broker: { username: cf, password: p, accounts: [{ username: cf, password: q }] }',
+    'yml:1: broker is a mapping, but must give every account a user name of its own',
+  ],
+  [
+    'broker: { service_name: Prom Fetcher }',
+    'yml:1: broker.service_name is "Prom Fetcher", but must be lower-case letters, digits and dashes, at most 64',
+  ],
+  [
+    'database: { url: "oracle://u:hunter2@h/db" }',
+    'yml:1: database.url is "oracle://********@h/db", but must be sqlite:<file>, postgres://… or mysql://…',
+  ],
+  [
+    'database: { encryption_key: hunter2 }',
+    'yml:1: database.encryption_key is ********, but must be a text of 16 to 1024 characters without control characters',
   ],
   [
     'auth: { mode: none }',
-    'yml:1: auth.mode is "none", but must be one of open, basic (token: not in this version)',
+    'yml:1: auth.mode is "none", but must be one of open, token, basic, both',
   ],
   [
     'auth: { mode: basic }',
@@ -709,6 +733,9 @@ describe('describeConfig', () => {
   });
 });
 
+const LOCAL = { listen: { host: '127.0.0.1' }, routes: { file: 'r.json' } };
+const KEY = 'sixteen characters or more';
+
 describe('configWarnings', () => {
   const warnings = async (values: unknown) =>
     configWarnings(await readConfig({ ...MEMORY, values }));
@@ -725,13 +752,90 @@ describe('configWarnings', () => {
   it('tells when passwords travel in the clear', async () => {
     const auth = { mode: 'basic', operators: [{ username: 'a', password: 'b' }] };
     assert.deepEqual(await warnings({ routes: { file: 'r.json' }, auth }), [
-      'auth.mode is basic without listen.tls: passwords need TLS in front of promgate',
+      'auth.mode is basic without listen.tls: passwords and tokens need TLS in front of promgate',
     ]);
+  });
+
+  it('tells when nobody can read what is not for tenants, and when tokens lie beside their key', async () => {
+    const broker = { username: 'cf', password: 'p' };
+    const values = { ...LOCAL, auth: { mode: 'token' }, broker };
+    assert.deepEqual(await warnings(values), [
+      "auth.operators names nobody: none can read promgate's own /metrics",
+      'database.encryption_key is not set: the key of tokens and headers is made and kept beside them in the database',
+    ]);
+    assert.deepEqual(await warnings({ ...LOCAL, broker, database: { encryption_key: KEY } }), []);
   });
 
   it('tells when there is no source of routes', async () => {
     assert.deepEqual(await warnings({ listen: { host: 'localhost' } }), [
       'routes names no source: no app will be found',
     ]);
+  });
+});
+
+describe('the database on Cloud Foundry', () => {
+  const broker = { username: 'cf', password: 'p' };
+  const postgres = (more: object) => ({
+    name: 'pg',
+    tags: ['postgresql', 'relational'],
+    credentials: { uri: 'postgres://u:p%40@db:5432/n' },
+    ...more,
+  });
+  const read = (services: unknown, more: object = {}) =>
+    readConfig({
+      ...MEMORY,
+      values: { broker, ...more },
+      environment: { VCAP_APPLICATION: '{}', VCAP_SERVICES: JSON.stringify(services) },
+    });
+
+  it('is the bound service with a tag of a database, whatever its name', async () => {
+    const other = { name: 'promgate', credentials: { log: { level: 'warn' } } };
+    const { database } = await read({ pg: [postgres({})], other: [other] });
+
+    assert.equal(database.url, 'postgres://u:p%40@db:5432/n');
+  });
+
+  it('is put together from credentials without a URI', async () => {
+    const credentials = { hostname: 'db', port: 3306, username: 'u', password: 'p/w', name: 'n' };
+    const { database } = await read({ m: [{ name: 'm', tags: ['MySQL'], credentials }] });
+
+    assert.equal(database.url, 'mysql://u:p%2Fw@db:3306/n');
+  });
+
+  it('is the one tagged promgate-database of several', async () => {
+    const credentials = { uri: 'mysql2://u:p@chosen/n?reconnect=true' };
+    const chosen = { name: 'm', tags: ['mysql', 'promgate-database'], credentials };
+    const { database } = await read({ a: [postgres({})], b: [chosen] });
+
+    assert.equal(database.url, 'mysql2://u:p@chosen/n?reconnect=true');
+  });
+
+  for (const [services, fault] of [
+    [
+      { a: [postgres({}), postgres({ name: 'pg2' })] },
+      'VCAP_SERVICES: several databases are bound ("pg", "pg2"): tag one of them promgate-database',
+    ],
+    [
+      { a: [postgres({ credentials: {} })] },
+      'VCAP_SERVICES: service "pg": its credentials hold no uri',
+    ],
+    [
+      {},
+      'database.url is SQLite, which is lost with its container on Cloud Foundry: bind a database service, or set broker.ephemeral to accept that',
+    ],
+  ] as const) {
+    it(`is refused: ${fault}`, async () => {
+      const environment = { VCAP_APPLICATION: '{}', VCAP_SERVICES: JSON.stringify(services) };
+      const faults = await faultsOf({ values: { broker }, environment });
+
+      assert.ok(faults.includes(fault), faults.join('\n'));
+    });
+  }
+
+  it('may be SQLite where that is accepted, or where there is no broker', async () => {
+    const ephemeral = { broker: { ...broker, ephemeral: true } };
+
+    assert.equal((await read({}, ephemeral)).database.url, 'sqlite:promgate.db');
+    assert.equal((await read({}, { broker: {} })).broker, undefined);
   });
 });

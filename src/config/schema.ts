@@ -288,15 +288,21 @@ const auth = section(
   {
     mode: standard(
       choice(
-        'open asks nobody; basic asks for the name and password of an operator.',
-        ['open', 'basic'],
-        ['token'],
+        "open asks nobody; basic for an operator's name and password; token for the token of a binding, or an operator's password as one; both takes either.",
+        ['open', 'token', 'basic', 'both'],
       ),
       'open',
     ),
+    max_stale: standard(
+      duration('Tokens are taken for so long after the database was last read.', {
+        minMs: 1000,
+        maxMs: 86_400_000,
+      }),
+      '5m',
+    ),
     operators: standard(
       list(
-        'Who reads everything, with auth.mode basic.',
+        'Who reads everything, with any auth.mode but open.',
         section('One operator.', {
           username: username('User name.'),
           password: password('Password.'),
@@ -319,6 +325,100 @@ const auth = section(
   ],
 );
 
+const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
+const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+const catalogId = (description: string) =>
+  text(description, {
+    allowed: 'letters, digits, dots, dashes and underscores, at most 64',
+    pattern: CATALOG_ID,
+  });
+const catalogName = (description: string) =>
+  text(description, {
+    allowed: 'lower-case letters, digits and dashes, at most 64',
+    pattern: CATALOG_NAME,
+  });
+
+const broker = section(
+  'The Open Service Broker at /broker/v2; there is none without username and password, or accounts.',
+  {
+    username: optional(username('User name of the platform.')),
+    password: optional(password('Password of the platform.')),
+    accounts: standard(
+      list(
+        'Further accounts.',
+        section('One account.', {
+          username: username('User name.'),
+          password: password('Password.'),
+          spaces: optional(
+            list(
+              'The only spaces it may act in, by guid; without it all.',
+              text('The guid of a space.', {
+                allowed: 'a guid',
+                pattern: /^[A-Za-z0-9._-]{1,64}$/,
+              }),
+            ),
+          ),
+        }),
+      ),
+      [],
+    ),
+    service_id: standard(
+      catalogId('Id of the service in the catalog.'),
+      '75bcebab-cc25-4ef6-89dc-a91b953919f1',
+    ),
+    plan_id: standard(
+      catalogId('Id of its plan in the catalog.'),
+      'e2900be3-709b-419e-b63b-de3aabcd9e15',
+    ),
+    service_name: standard(catalogName('Name of the service in the marketplace.'), 'promfetcher'),
+    plan_name: standard(catalogName('Name of its plan.'), 'fetch-app'),
+    url: optional(
+      url('Address of promgate in credentials; without it the one the platform used.', [
+        'http',
+        'https',
+      ]),
+    ),
+    adopt: standard(
+      flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),
+      false,
+    ),
+    ephemeral: standard(
+      flag('Allow SQLite on Cloud Foundry, where it is lost with its container.'),
+      false,
+    ),
+  },
+  together('username', 'password'),
+);
+
+const encryptionKey = (description: string) =>
+  text(description, {
+    allowed: 'a text of 16 to 1024 characters without control characters',
+    pattern: /^[^\p{Cc}]{16,1024}$/u,
+    secret: true,
+  });
+
+const database = section('Where bindings are kept.', {
+  url: standard(
+    text('The database.', {
+      allowed: 'sqlite:<file>, postgres://… or mysql://…',
+      pattern:
+        /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
+    }),
+    'sqlite:promgate.db',
+  ),
+  tls: clientTls('TLS to the database.'),
+  encryption_key: optional(
+    encryptionKey(
+      'Encrypts tokens and headers; without it a key is made and kept in the database itself.',
+    ),
+  ),
+  old_encryption_keys: standard(
+    list('Keys used before: they read, and write no more.', encryptionKey('One key.')),
+    [],
+  ),
+});
+
 const fields = {
   listen: standardSection(listen),
   routes: standardSection(routes),
@@ -328,6 +428,8 @@ const fields = {
     [],
   ),
   auth: standardSection(auth),
+  broker: standardSection(broker),
+  database: standardSection(database),
   log: standardSection(
     section('What promgate writes on its standard output.', {
       level: standard(
@@ -380,7 +482,41 @@ export const schema = section('promgate', fields, [
     holds: ({ external_exporters: exporters }) => !Array.isArray(exporters) || unique(exporters),
     otherwise: 'must be a list in which every name occurs once',
   },
+  {
+    key: 'auth',
+    holds: ({ auth, broker }) => !wantsTokens(auth) || hasAccounts(broker),
+    otherwise:
+      'needs broker.username and broker.password in mode token or both: bindings give tokens',
+  },
+  {
+    key: 'broker',
+    holds: ({ broker }) => uniqueAccounts(broker),
+    otherwise: 'must give every account a user name of its own',
+  },
 ]);
+
+function wantsTokens(auth: unknown): boolean {
+  const { mode } = (auth ?? {}) as { readonly mode?: unknown };
+  return mode === 'token' || mode === 'both';
+}
+
+interface GivenBroker {
+  readonly username?: unknown;
+  readonly accounts?: unknown;
+}
+
+function hasAccounts(broker: unknown): boolean {
+  const { username, accounts } = (broker ?? {}) as GivenBroker;
+  return username !== undefined || (Array.isArray(accounts) && accounts.length > 0);
+}
+
+function uniqueAccounts(broker: unknown): boolean {
+  const { username, accounts } = (broker ?? {}) as GivenBroker;
+  const others = Array.isArray(accounts) ? accounts : [];
+  const names = others.map((account: { readonly username?: unknown } | null) => account?.username);
+  const all = username === undefined ? names : [username, ...names];
+  return new Set(all).size === all.length;
+}
 
 /** Whether no two exporters have a name in common; one with other faults has none. */
 function unique(exporters: readonly Readonly<Record<string, unknown>>[]): boolean {
@@ -391,14 +527,6 @@ function unique(exporters: readonly Readonly<Record<string, unknown>>[]): boolea
 }
 
 /** Sections of the design that this version does not have: refused with a word of their own. */
-export const LATER: readonly string[] = [
-  'endpoints',
-  'broker',
-  'database',
-  'redis',
-  'kafka',
-  'push',
-  'query',
-];
+export const LATER: readonly string[] = ['endpoints', 'redis', 'kafka', 'push', 'query'];
 
 export type Values = z.output<typeof schema>;

@@ -1,7 +1,7 @@
 /**
  * Which instances a selector means: looked up as a guid, then as names, then as a route.
  */
-import type { Instance } from './instance.ts';
+import type { AppIdentity, Instance } from './instance.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Reading, Selector } from './selector.ts';
 
@@ -14,23 +14,32 @@ export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
  * By guid and by name these are the instances of the processes asked for; by route all that the
  * route serves, whatever their process and app.
  *
+ * @param processOf - which processes of an app are meant where the selector names none
  * @returns none when nothing matches
  */
-export function selectInstances(table: Lookup, { readings, process }: Selector): Instance[] {
+export function selectInstances(
+  table: Lookup,
+  { readings, process }: Selector,
+  processOf: (app: AppIdentity) => string = () => 'web',
+): Instance[] {
   for (const reading of readings) {
-    const found = selectReading(table, reading, process);
+    const found = selectReading(table, reading, (app) => process ?? processOf(app));
     if (found.length > 0) return found;
   }
   return [];
 }
 
-function selectReading(table: Lookup, { text, name }: Reading, process: string): Instance[] {
+function selectReading(
+  table: Lookup,
+  { text, name }: Reading,
+  processOf: (app: AppIdentity) => string,
+): Instance[] {
   for (const appId of new Set([text, text.toLowerCase()])) {
-    const found = distinctInstances(ofProcess(table.byApp(appId), process));
+    const found = ofTheirProcess(table.byApp(appId), processOf);
     if (found.length > 0) return found;
   }
   if (name) {
-    const found = distinctInstances(ofProcess(table.byName(...name), process));
+    const found = ofTheirProcess(table.byName(...name), processOf);
     if (found.length > 0) return found;
   }
   for (const route of new Set([text, encodeURI(text.toWellFormed())])) {
@@ -38,6 +47,14 @@ function selectReading(table: Lookup, { text, name }: Reading, process: string):
     if (found.length > 0) return found;
   }
   return [];
+}
+
+function ofTheirProcess(
+  instances: readonly Instance[],
+  processOf: (app: AppIdentity) => string,
+): Instance[] {
+  const apps = Map.groupBy(instances, ({ app }) => app.appId).values(); // a name may be two apps'
+  return distinctInstances([...apps.flatMap((own) => ofProcess(own, processOf(own[0]!.app)))]);
 }
 
 /** The instances of one process type, or of `all`. */

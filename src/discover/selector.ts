@@ -39,8 +39,8 @@ export interface Selector {
   readonly text: string;
   /** The ways to read it, the likeliest first. */
   readonly readings: readonly Reading[];
-  /** Which processes of an app are meant: a process type, or `all`. */
-  readonly process: string;
+  /** Which processes of an app are meant: a process type, or `all`; undefined: those it is bound with. */
+  readonly process: string | undefined;
 }
 
 const PROCESS = /^[\w.-]{1,255}$/;
@@ -58,8 +58,8 @@ export function parseSelector(request: {
   readonly search?: string;
 }): Selector {
   const search = request.search ?? '';
-  const process = decodeForm(rawParameter(search, 'process') || 'web');
-  if (!PROCESS.test(process)) throw new SelectorError('process', process);
+  const process = decodeForm(rawParameter(search, 'process')) || undefined;
+  if (process !== undefined && !PROCESS.test(process)) throw new SelectorError('process', process);
   const parts = askedParts(request.path ?? '', search);
   if (parts === undefined) throw new SelectorError('missing');
   const first = reading(parts);

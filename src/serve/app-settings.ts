@@ -1,6 +1,7 @@
 /**
  * What an app's bindings say of its metrics: which pages its instances have, and how to take them.
  */
+import type { AppIdentity } from '../discover/instance.ts';
 
 export type Process = 'web' | 'worker' | 'all';
 
@@ -32,3 +33,5 @@ export const UNBOUND: AppSettings = {
   process: 'web',
   pages: [{ path: undefined, headers: [], timeoutMs: undefined, labels: [], allow: [], deny: [] }],
 };
+
+export type SettingsOf = (app: AppIdentity) => AppSettings;

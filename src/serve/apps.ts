@@ -12,14 +12,18 @@ import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.t
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
 import { lengthOf } from '../merge/splice.ts';
 import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
+import type { SettingsOf } from './app-settings.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Handler } from './request.ts';
+import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
 
 export interface AppsOptions extends AppPageSettings, DeadlineOptions {
   readonly table: Lookup;
   /** Whether the table is whole: before that, an app that is not in it may still come. */
   readonly tableKnown: () => boolean;
+  /** What the bindings of an app say. */
+  readonly settingsOf: SettingsOf;
   /** Whose a reader's `Authorization` is: the app's in `auth.mode: open`. */
   readonly authorizationOf: 'app' | 'promgate';
   /** For the loop guard; replicas share it. */
@@ -42,7 +46,7 @@ export function apps(options: AppsOptions): Handler {
     const params = new URLSearchParams(query);
     const selector = readSelector(ctx, app, query);
     if (selector === undefined) return;
-    const instances = selectInstances(options.table, selector);
+    const instances = findInstances(options, ctx, selector);
     if (instances.length === 0) {
       if (!options.tableKnown()) throw starting();
       refuse(ctx, 404, `404 Cannot found app with id or path ${selector.text}\n`);
@@ -73,7 +77,7 @@ export function oneInstance(options: AppsOptions): Handler {
       refuse(ctx, 400, `400 Bad Request: a broken percent escape in "${rawId}"`);
       return;
     }
-    const found = selectInstances(options.table, selector);
+    const found = findInstances(options, ctx, selector);
     const [instance, ...others] = findInstance(found, id);
     if (instance === undefined) {
       if (!options.tableKnown()) throw starting();
@@ -91,6 +95,15 @@ export function oneInstance(options: AppsOptions): Handler {
     if (failure) throw failureProblem(failure, instance.endpoint.address);
     await answer(ctx, merged, options);
   };
+}
+
+/** Of what the reader may see, those meant. */
+function findInstances(
+  { table, settingsOf }: AppsOptions,
+  { state }: Context,
+  selector: Selector,
+): Instance[] {
+  return selectInstances(visibleTo(state.scope, table), selector, (app) => settingsOf(app).process);
 }
 
 function decoded(text: string): string | undefined {

@@ -1,44 +1,125 @@
 /**
- * Who may read: the operators' names and passwords, by basic auth.
+ * Who may read, and what: operators by name and password, tenants by the token of a binding.
  *
- * Comparison takes the same time whatever was sent: hashes of equal length are compared, with every
- * operator, whether or not one before it fitted.
+ * Comparison with the operators takes the same time whatever was sent: hashes of equal length are
+ * compared, with every operator, whether or not one before it fitted. A token is looked up by its
+ * own hash.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7617
+ * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
+import type { Scope } from './scope.ts';
 
 export interface Operator {
   readonly username: string;
   readonly password: string;
 }
 
-/** Paths that are answered without a credential. */
-const PUBLIC: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/doc']);
-
-const CHALLENGE = 'Basic realm="promgate", charset="UTF-8"';
-
-/** Asks for an operator's credential everywhere but on the public paths. */
-export function requireOperator(operators: readonly Operator[]): Handler {
-  const key = randomBytes(32);
-  const digest = (text: string): Buffer => createHmac('sha256', key).update(text).digest();
-  const known = operators.map(({ username, password }) => digest(`${username}:${password}`));
-  return (ctx, next) => {
-    if (PUBLIC.has(ctx.state.target.path)) return next();
-    const sent = digest(readCredential(ctx.get('Authorization')) ?? '');
-    let fits = false;
-    for (const expected of known) fits = timingSafeEqual(sent, expected) || fits;
-    if (fits) return next();
-    throw new Problem('unauthorized', "send an operator's name and password by basic auth", {
-      headers: { 'WWW-Authenticate': CHALLENGE },
-    });
-  };
+/** What the tokens of bindings open. */
+export interface Tokens {
+  /** @returns undefined for a token of no binding; `unsure` when nobody can tell any more */
+  scopeOf(token: string): Promise<Scope | 'unsure' | undefined>;
 }
 
-/** @returns `name:password`, or undefined if the header holds none */
-function readCredential(header: string): string | undefined {
+export interface AuthOptions {
+  /** `basic` knows operators only, by name and password; `token` tokens, and an operator's password as one. */
+  readonly mode: 'basic' | 'token' | 'both';
+  readonly operators: readonly Operator[];
+  readonly tokens: Tokens;
+}
+
+/** Paths that are answered without a credential. */
+const PUBLIC: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/doc']);
+/** The broker asks for its own accounts. */
+const BROKER = /^\/broker\/v2(?:\/|$)/;
+
+const BASIC = 'Basic realm="promgate", charset="UTF-8"';
+const BEARER = 'Bearer realm="promgate"';
+const CHALLENGES = { basic: BASIC, token: `${BEARER}, ${BASIC}`, both: `${BASIC}, ${BEARER}` };
+const WANTED = {
+  basic: "an operator's name and password by basic auth",
+  token: "a binding's token, as bearer or as the password of basic auth",
+  both: "an operator's name and password by basic auth, or a binding's token as bearer",
+};
+
+/** Asks for a credential everywhere but on the public paths; notes what it opens. */
+export function requireCredential({ mode, operators, tokens }: AuthOptions): Handler {
+  const known = new Operators(operators);
+  return async (ctx, next) => {
+    const { path } = ctx.state.target;
+    if (PUBLIC.has(path) || BROKER.test(path)) return next();
+    const sent = readCredential(ctx.get('Authorization'));
+    const scope = sent && (await scopeOf(sent));
+    if (scope === 'unsure') {
+      throw new Problem(
+        'tokens-unknown',
+        'the database of bindings has been away for longer than auth.max_stale',
+        { headers: { 'Retry-After': '5' } },
+      );
+    }
+    if (scope === undefined) {
+      throw new Problem('unauthorized', `send ${WANTED[mode]}`, {
+        headers: { 'WWW-Authenticate': CHALLENGES[mode] },
+      });
+    }
+    ctx.state.scope = scope;
+    return next();
+  };
+
+  async function scopeOf({ username, secret }: Credential): Promise<Scope | 'unsure' | undefined> {
+    const isOperator = mode !== 'token' && username !== undefined && known.fits(username, secret);
+    if (isOperator) return 'all';
+    if (mode === 'basic') return undefined;
+    return known.hasPassword(secret) ? 'all' : tokens.scopeOf(secret);
+  }
+}
+
+class Operators {
+  readonly #key = randomBytes(32);
+  readonly #pairs: readonly Buffer[];
+  readonly #passwords: readonly Buffer[];
+
+  constructor(operators: readonly Operator[]) {
+    this.#pairs = operators.map(({ username, password }) => this.#digest(username, password));
+    this.#passwords = operators.map(({ password }) => this.#digest(password));
+  }
+
+  fits(username: string, password: string): boolean {
+    return isAmong(this.#digest(username, password), this.#pairs);
+  }
+
+  hasPassword(password: string): boolean {
+    return isAmong(this.#digest(password), this.#passwords);
+  }
+
+  #digest(...parts: readonly string[]): Buffer {
+    return createHmac('sha256', this.#key).update(parts.join(':')).digest();
+  }
+}
+
+function isAmong(sent: Buffer, known: readonly Buffer[]): boolean {
+  let fits = false;
+  for (const expected of known) fits = timingSafeEqual(sent, expected) || fits;
+  return fits;
+}
+
+interface Credential {
+  /** Undefined for a bearer. */
+  readonly username: string | undefined;
+  /** Password or token; never ''. */
+  readonly secret: string;
+}
+
+function readCredential(header: string): Credential | undefined {
+  const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(header)?.[1];
+  if (bearer !== undefined) return { username: undefined, secret: bearer };
   const encoded = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i.exec(header)?.[1];
-  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  const secret = text.slice(colon + 1);
+  return colon < 0 || secret === '' ? undefined : { username: text.slice(0, colon), secret };
 }

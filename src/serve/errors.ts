@@ -12,6 +12,7 @@ import type { Failure } from '../fetch/failure.ts';
 const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request cannot be understood' },
   unauthorized: { status: 401, title: 'A credential is needed' },
+  forbidden: { status: 403, title: 'This credential does not open it' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'This method is not understood here' },
   'request-timeout': { status: 408, title: 'The request came too slowly' },
@@ -20,6 +21,7 @@ const PROBLEMS = {
   internal: { status: 500, title: 'promgate made a mistake' },
   'instance-failed': { status: 502, title: 'The instance gave no metrics' },
   starting: { status: 503, title: 'The route table is not known yet' },
+  'tokens-unknown': { status: 503, title: 'The token cannot be checked' },
   'instance-timeout': { status: 504, title: 'The instance did not answer in time' },
   loop: { status: 508, title: 'The request already went through promgate' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;

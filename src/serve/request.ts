@@ -3,6 +3,7 @@
  */
 import type { Middleware } from 'koa';
 import { Problem } from './errors.ts';
+import type { Scope } from './scope.ts';
 
 /** `ctx.state` of every request. */
 export interface RequestState {
@@ -12,6 +13,8 @@ export interface RequestState {
   signal: AbortSignal;
   /** Aborts when the server stops: answer now, with what has arrived. */
   cut: AbortSignal;
+  /** What the reader may see. */
+  scope: Scope;
   /** The name of the handler that answers: one of a closed set. */
   handler: string;
   /** How many app instances answered this request, for the log. */

@@ -1,10 +1,29 @@
 /**
- * `GET /routes`: the route table, in gorouter's JSON.
+ * `GET /routes`: the route table, in gorouter's JSON, as far as the reader may see it.
  */
+import type { Endpoint } from '../discover/instance.ts';
 import { printRoutes, type RouteTable } from '../discover/route-table.ts';
 import type { Handler } from './request.ts';
+import { type Scope, seesEndpoint } from './scope.ts';
 import { answerPieces } from './stream.ts';
 
-export function routes(table: Pick<RouteTable, 'routes'>): Handler {
-  return (ctx) => answerPieces(ctx, 'application/json', printRoutes(table));
+type Routes = Pick<RouteTable, 'routes'>;
+
+export function routes(table: Routes): Handler {
+  return (ctx) => {
+    const { scope } = ctx.state;
+    const seen = scope === 'all' ? table : { routes: () => visibleRoutes(table, scope) };
+    return answerPieces(ctx, 'application/json', printRoutes(seen));
+  };
+}
+
+/** A route whose endpoints are all others' is left out. */
+function* visibleRoutes(
+  table: Routes,
+  scope: Scope,
+): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
+  for (const [route, endpoints] of table.routes()) {
+    const visible = endpoints.filter((endpoint) => seesEndpoint(scope, endpoint));
+    if (visible.length > 0) yield [route, visible];
+  }
 }

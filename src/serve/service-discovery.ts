@@ -2,14 +2,17 @@
  * `GET /sd/apps`: the apps, or with `?per=instance` their instances, as Prometheus' targets.
  *
  * Every group carries labels of its own, so that each target's `up` is a series of its own without
- * relabelling. The list holds what `/v1/apps/<guid>/…` answers: apps with web instances.
+ * relabelling. The list holds what `/v1/apps/<guid>/…` answers: apps with instances of the process
+ * that their bindings name, web ones by themselves.
  *
  * @see https://prometheus.io/docs/prometheus/latest/http_sd/
  */
 import type { Instance } from '../discover/instance.ts';
 import { distinctInstances, ofProcess } from '../discover/select.ts';
+import type { SettingsOf } from './app-settings.ts';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
+import { type Scope, sees } from './scope.ts';
 import { answerPieces } from './stream.ts';
 
 interface AppSource {
@@ -21,6 +24,7 @@ export interface ServiceDiscoveryOptions {
   readonly table: AppSource;
   /** Whether the table is whole. Until then the answer is 503: Prometheus keeps its targets. */
   readonly tableKnown: () => boolean;
+  readonly settingsOf: SettingsOf;
   /** `host` or `host:port` of promgate, over what the request says. */
   readonly address?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
@@ -36,7 +40,7 @@ const ADDRESS =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
-  const { table, tableKnown, address, scheme } = options;
+  const { table, tableKnown, settingsOf, address, scheme } = options;
   return (ctx) => {
     const per = readPer(ctx.state.target.query);
     if (!tableKnown()) {
@@ -49,10 +53,11 @@ export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
       scheme: scheme ?? readScheme(ctx.get('X-Forwarded-Proto'), 'encrypted' in ctx.socket),
     };
     ctx.vary('X-Forwarded-Host, X-Forwarded-Proto, Host');
+    const apps = scrapedApps(table, settingsOf, ctx.state.scope);
     answerPieces(
       ctx,
       'application/json',
-      print(table, per === 'app' ? appGroup : instanceGroups, door),
+      print(apps, per === 'app' ? appGroup : instanceGroups, door),
     );
   };
 }
@@ -81,12 +86,10 @@ function readScheme(forwarded: string, encrypted: boolean): string {
 type Labels = Readonly<Record<string, string>>;
 type Group = (instances: readonly Instance[], door: Door) => Labels[];
 
-function* print(table: AppSource, group: Group, door: Door): Generator<string> {
+function* print(apps: Iterable<readonly Instance[]>, group: Group, door: Door): Generator<string> {
   const targets = JSON.stringify([door.address]);
   let before = '[';
-  for (const all of table.apps()) {
-    const instances = webInstances(all);
-    if (instances.length === 0) continue;
+  for (const instances of apps) {
     for (const labels of group(instances, door)) {
       yield `${before}{"targets":${targets},"labels":${JSON.stringify(labels)}}`;
       before = ',\n';
@@ -95,9 +98,18 @@ function* print(table: AppSource, group: Group, door: Door): Generator<string> {
   yield before === '[' ? '[]\n' : ']\n';
 }
 
-/** What a guid selects: web instances, each address once, by index and address. */
-function webInstances(all: readonly Instance[]): Instance[] {
-  return distinctInstances(ofProcess(all, 'web').filter(({ app }) => app.appId !== ''));
+/** What a guid selects: the instances of each app, each address once, by index and address. */
+function* scrapedApps(
+  table: AppSource,
+  settingsOf: SettingsOf,
+  scope: Scope,
+): Generator<readonly Instance[]> {
+  for (const all of table.apps()) {
+    const visible = all.filter(({ app }) => app.appId !== '' && sees(scope, app));
+    if (visible.length === 0) continue;
+    const instances = distinctInstances(ofProcess(visible, settingsOf(visible[0]!.app).process));
+    if (instances.length > 0) yield instances;
+  }
 }
 
 const appGroup: Group = (instances, door) => {

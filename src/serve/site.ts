@@ -15,8 +15,10 @@ export interface Route {
   /** The whole path, or a pattern of it; the first route that matches answers. */
   readonly path: string | RegExp;
   readonly handle: Handler;
-  /** Standard: GET and HEAD. */
-  readonly methods?: readonly string[];
+  /** Standard: GET and HEAD; `any` leaves it to the handler. */
+  readonly methods?: readonly string[] | 'any';
+  /** Not for tenants: needs a credential that sees everything. */
+  readonly operatorsOnly?: boolean;
 }
 
 export interface SiteOptions {
@@ -63,6 +65,7 @@ function prepare(cut: AbortSignal): Handler {
     });
     ctx.state.signal = reader.signal;
     ctx.state.cut = cut;
+    ctx.state.scope = 'all';
     ctx.state.handler = NOWHERE;
     ctx.state.target = { path: '/', query: '' };
     return next();
@@ -100,11 +103,14 @@ function dispatch(routes: readonly Route[]): Handler {
     if (!route) throw new Problem('not-found', 'see the README for the paths that are answered');
     ctx.state.handler = route.name;
     const { methods = READ } = route;
-    if (!methods.includes(ctx.method)) {
+    if (methods !== 'any' && !methods.includes(ctx.method)) {
       const allow = methods.join(', ');
       throw new Problem('method-not-allowed', `${ctx.method.slice(0, 20)} is not among ${allow}`, {
         headers: { Allow: allow },
       });
+    }
+    if (route.operatorsOnly && ctx.state.scope !== 'all') {
+      throw new Problem('forbidden', "an operator's credential is needed here");
     }
     return route.handle(ctx, next);
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { requireOperator } from '../../src/serve/auth.ts';
+import { type AuthOptions, requireCredential } from '../../src/serve/auth.ts';
 import type { Handler } from '../../src/serve/request.ts';
 import { serveSite } from './site-server.ts';
 
@@ -8,19 +8,38 @@ const handle: Handler = (ctx) => {
 };
 const PATHS = ['/healthz', '/readyz', '/doc', '/metrics', '/routes', '/sd/apps'];
 
-function serve() {
-  return serveSite({
-    routes: PATHS.map((path) => ({ name: path, path, handle })),
-    admit: requireOperator([
+const TOKEN = 'a-token-of-a-binding';
+const SCOPE = { appId: 'a1', spaceId: 's1' };
+
+function serve(mode: AuthOptions['mode'] = 'basic') {
+  const see: Handler = (ctx) => {
+    ctx.body = JSON.stringify(ctx.state.scope);
+  };
+  const admit = requireCredential({
+    mode,
+    operators: [
       { username: 'ops', password: 'päss:word' },
       { username: 'prometheus', password: 'p' },
-    ]),
+    ],
+    tokens: {
+      scopeOf: async (token) =>
+        token === 'stale' ? 'unsure' : token === TOKEN ? SCOPE : undefined,
+    },
+  });
+  return serveSite({
+    routes: [
+      ...PATHS.map((path) => ({ name: path, path, handle })),
+      { name: 'scope', path: '/scope', handle: see },
+      { name: 'own', path: '/own', handle, operatorsOnly: true },
+      { name: 'broker', path: '/broker/v2/catalog', handle, methods: 'any' },
+    ],
+    admit,
   });
 }
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
-describe('requireOperator', () => {
+describe('requireCredential', () => {
   it('asks for a credential everywhere but on health, readiness and documentation', async () => {
     await using site = await serve();
     for (const path of [...PATHS, '/no/such/path']) {
@@ -66,4 +85,65 @@ describe('requireOperator', () => {
       assert.equal(((await answer.json()) as { code: string }).code, 'unauthorized');
     });
   }
+
+  const basicToken = basic(`anyone:${TOKEN}`);
+  for (const [mode, header, seen] of [
+    ['basic', basic('ops:päss:word'), 'all'],
+    ['basic', basicToken, 401],
+    ['basic', `Bearer ${TOKEN}`, 401],
+    ['token', `Bearer ${TOKEN}`, SCOPE],
+    ['token', `bearer  ${TOKEN} `, SCOPE],
+    ['token', basicToken, SCOPE],
+    ['token', basic(`:${TOKEN}`), SCOPE],
+    ['token', 'Bearer p', 'all'],
+    ['token', basic('anyone:p'), 'all'],
+    ['token', 'Bearer ops', 401],
+    ['token', `Bearer ${TOKEN}x`, 401],
+    ['token', `Bearer ${TOKEN}, Bearer ${TOKEN}`, 401],
+    ['token', TOKEN, 401],
+    ['token', 'Bearer stale', 503],
+    ['both', `Bearer ${TOKEN}`, SCOPE],
+    ['both', basicToken, SCOPE],
+    ['both', basic('ops:päss:word'), 'all'],
+    ['both', basic('ops:no'), 401],
+  ] as const) {
+    it(`answers ${JSON.stringify(header)} in mode ${mode} with ${JSON.stringify(seen)}`, async () => {
+      await using site = await serve(mode);
+
+      const answer = await fetch(`${site.url}/scope`, { headers: { Authorization: header } });
+
+      const body = await answer.text();
+      assert.deepEqual(answer.ok ? JSON.parse(body) : answer.status, seen);
+    });
+  }
+
+  it('names the ways to send a credential in the order wanted', async () => {
+    const challenges = ['basic', 'token', 'both'].map(async (mode) => {
+      await using site = await serve(mode as AuthOptions['mode']);
+      return (await fetch(`${site.url}/scope`)).headers.get('www-authenticate');
+    });
+
+    assert.deepEqual(await Promise.all(challenges), [
+      'Basic realm="promgate", charset="UTF-8"',
+      'Bearer realm="promgate", Basic realm="promgate", charset="UTF-8"',
+      'Basic realm="promgate", charset="UTF-8", Bearer realm="promgate"',
+    ]);
+  });
+
+  it("keeps tenants from what is the operators'", async () => {
+    await using site = await serve('both');
+    const status = async (header: string): Promise<number> =>
+      (await fetch(`${site.url}/own`, { headers: { Authorization: header } })).status;
+
+    assert.equal(await status(`Bearer ${TOKEN}`), 403);
+    assert.equal(await status(basic('ops:päss:word')), 200);
+  });
+
+  it("leaves the broker's paths to the broker", async () => {
+    await using site = await serve('both');
+
+    const answer = await fetch(`${site.url}/broker/v2/catalog`, { method: 'PUT' });
+
+    assert.equal(answer.status, 200);
+  });
 });

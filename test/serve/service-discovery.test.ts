@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Instance } from '../../src/discover/instance.ts';
+import { UNBOUND } from '../../src/serve/app-settings.ts';
 import {
   type ServiceDiscoveryOptions,
   serviceDiscovery,
@@ -17,7 +18,12 @@ function serve(
   apps: readonly (readonly Instance[])[],
   more: Partial<ServiceDiscoveryOptions> = {},
 ) {
-  const handle = serviceDiscovery({ table: { apps: () => apps }, tableKnown: () => true, ...more });
+  const handle = serviceDiscovery({
+    table: { apps: () => apps },
+    tableKnown: () => true,
+    settingsOf: () => UNBOUND,
+    ...more,
+  });
   return serveSite({ routes: [{ name: 'sd', path: '/sd/apps', handle }] });
 }
 

@@ -1,0 +1,198 @@
+/**
+ * What all bindings say, in memory: which pages an app has, and what a token opens.
+ *
+ * Scrapes ask here and never a database. Fed with `Changes` of a store, in any order of replicas.
+ */
+import type { Binding, Changes } from './binding-store.ts';
+import { parseDurationMs } from './duration.ts';
+
+/** The parameters of a binding, as they were checked when it was made. */
+interface Parameters {
+  readonly endpoint?: string;
+  readonly endpoints?: readonly { readonly path: string; readonly labels?: Texts }[];
+  readonly timeout?: string;
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly labels?: Texts;
+  readonly process?: BoundProcess;
+}
+
+type Texts = Readonly<Record<string, string>>;
+
+export type BoundProcess = 'web' | 'worker' | 'all';
+
+/** One page that every instance of an app has. */
+export interface BoundPage {
+  /** Undefined: none is bound, the reader says which. */
+  readonly path: string | undefined;
+  /** Name, value, … */
+  readonly headers: readonly string[];
+  readonly timeoutMs: number | undefined;
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
+/** What the bindings of an app say together. */
+export interface BoundApp {
+  readonly process: BoundProcess;
+  /** At least one. */
+  readonly pages: readonly BoundPage[];
+}
+
+/** What a token opens: an app in its space, or with a service key a whole space. */
+export interface TokenScope {
+  readonly appId: string | undefined;
+  readonly spaceId: string;
+}
+
+export interface KnownBindingsOptions {
+  /**
+   * The headers of a binding, decrypted.
+   *
+   * @throws when they cannot be read: the key is gone
+   */
+  readonly headersOf: (binding: Binding) => Texts;
+  /** Headers of a binding cannot be read: its pages are asked without them. */
+  readonly onUnreadable: (bindingId: string, error: unknown) => void;
+}
+
+export class KnownBindings {
+  readonly #options: KnownBindingsOptions;
+  readonly #byId = new Map<string, Binding>();
+  readonly #byApp = new Map<string, Set<Binding>>();
+  readonly #byToken = new Map<string, Binding>();
+  /** Worked out when first asked for. */
+  readonly #apps = new Map<string, BoundApp>();
+
+  constructor(options: KnownBindingsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  apply({ whole, bindings, removed }: Changes): void {
+    if (whole) {
+      const left = new Set(this.#byId.keys());
+      for (const { id } of bindings) left.delete(id);
+      for (const id of left) this.#remove(id);
+    }
+    for (const id of removed) this.#remove(id);
+    for (const binding of bindings) this.add(binding);
+  }
+
+  /** Adds a binding; one that is known already, by another revision too, is replaced. */
+  add(binding: Binding): void {
+    if (this.#byId.get(binding.id)?.revision === binding.revision) return;
+    this.#remove(binding.id);
+    this.#byId.set(binding.id, binding);
+    this.#byToken.set(binding.tokenHash, binding);
+    if (binding.appId === undefined) return;
+    const ofApp = this.#byApp.get(binding.appId) ?? new Set();
+    this.#byApp.set(binding.appId, ofApp.add(binding));
+    this.#apps.delete(binding.appId);
+  }
+
+  #remove(id: string): void {
+    const binding = this.#byId.get(id);
+    if (binding === undefined) return;
+    this.#byId.delete(id);
+    this.#byToken.delete(binding.tokenHash);
+    if (binding.appId === undefined) return;
+    const ofApp = this.#byApp.get(binding.appId);
+    ofApp?.delete(binding);
+    if (ofApp?.size === 0) this.#byApp.delete(binding.appId);
+    this.#apps.delete(binding.appId);
+  }
+
+  /** @returns undefined for an app without bindings */
+  appOf(appId: string): BoundApp | undefined {
+    const known = this.#apps.get(appId);
+    if (known !== undefined) return known;
+    const bindings = this.#byApp.get(appId);
+    if (bindings === undefined) return undefined;
+    const app = unite([...bindings].sort((a, b) => a.revision - b.revision).map(this.#read));
+    this.#apps.set(appId, app);
+    return app;
+  }
+
+  /** @param tokenHash - SHA-256 in hexadecimal */
+  scopeOf(tokenHash: string): TokenScope | undefined {
+    return this.#byToken.get(tokenHash);
+  }
+
+  readonly #read = (binding: Binding): ReadBinding => {
+    const parameters = JSON.parse(binding.parameters) as Parameters; // as the broker checked it
+    const { endpoint, endpoints = [], timeout, allow = [], deny = [], labels = {} } = parameters;
+    const paths = [...(endpoint === undefined ? [] : [{ path: endpoint }]), ...endpoints];
+    const shared = {
+      headers: Object.entries(this.#headersOf(binding)).flat(),
+      timeoutMs: timeout === undefined ? undefined : parseDurationMs(timeout),
+      ...{ allow, deny },
+    };
+    const page = (path: string | undefined, own: Texts = {}): BoundPage => ({
+      path,
+      ...shared,
+      labels: Object.entries({ ...labels, ...own }),
+    });
+    return {
+      process: parameters.process,
+      pages:
+        paths.length === 0
+          ? [page(undefined)]
+          : paths.map((one) => page(one.path, 'labels' in one ? one.labels : undefined)),
+    };
+  };
+
+  #headersOf(binding: Binding): Texts {
+    if (binding.sealedHeaders === undefined) return {};
+    try {
+      return this.#options.headersOf(binding);
+    } catch (error) {
+      this.#options.onUnreadable(binding.id, error);
+      return {};
+    }
+  }
+}
+
+interface ReadBinding {
+  readonly process: BoundProcess | undefined;
+  readonly pages: readonly BoundPage[];
+}
+
+/**
+ * Several bindings of one app, in the order of their creation.
+ *
+ * Bound paths are united and beat the reader's; a path that is bound twice is one page. What an
+ * earlier binding says of a page holds; what it leaves open a later one may say.
+ */
+function unite(bindings: readonly ReadBinding[]): BoundApp {
+  const all = bindings.flatMap(({ pages }) => pages);
+  const bound = all.filter(({ path }) => path !== undefined);
+  const byPath = Map.groupBy(bound.length > 0 ? bound : all, ({ path }) => path);
+  const processes = new Set(bindings.flatMap(({ process }) => process ?? []));
+  const [process = 'web', ...others] = processes;
+  return {
+    process: others.length > 0 ? 'all' : process,
+    pages: [...byPath.values().map(joinPages)],
+  };
+}
+
+function joinPages(pages: readonly BoundPage[]): BoundPage {
+  return pages.reduce((earlier, later) => ({
+    path: earlier.path,
+    headers: joinHeaders(earlier.headers, later.headers),
+    timeoutMs: earlier.timeoutMs ?? later.timeoutMs,
+    labels: [...new Map([...earlier.labels, ...later.labels, ...earlier.labels])],
+    allow: earlier.allow.length > 0 ? earlier.allow : later.allow,
+    deny: earlier.deny.length > 0 ? earlier.deny : later.deny,
+  }));
+}
+
+function joinHeaders(earlier: readonly string[], later: readonly string[]): string[] {
+  const names = new Set(earlier.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
+  const added = later.filter((_, at) => !names.has(later[at - (at % 2)]!.toLowerCase()));
+  return [...earlier, ...added];
+}

@@ -1,0 +1,93 @@
+/**
+ * Follows the changes of a store: what replicas know of bindings is never older than its last poll.
+ *
+ * One poll at a time. Scrapes wait for none; a change of our own and an unknown token do, for one
+ * that began after them.
+ */
+import type { BindingStore, Changes } from '../../broker/binding-store.ts';
+import { sleep } from '../clock.ts';
+
+export interface FollowerOptions {
+  readonly store: Pick<BindingStore, 'changesSince' | 'onChange'>;
+  /** Takes what has changed. Must not throw. */
+  readonly apply: (changes: Changes) => void;
+  /** A poll failed; the first after one that did not, or the first of all. */
+  readonly onAway: (error: unknown) => void;
+  /** A poll succeeded; the first after one that failed. */
+  readonly onBack: () => void;
+  /** From poll to poll, when nobody asks for one. Standard: 1 s. */
+  readonly everyMs?: number;
+  /** Polls that somebody waits for are this far apart at least. Standard: 50 ms. */
+  readonly atLeastMs?: number;
+}
+
+export class Follower implements AsyncDisposable {
+  readonly #options: FollowerOptions;
+  /** Resolves when the first poll has ended, well or not. */
+  readonly first: Promise<void>;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #revision = 0;
+  #seenMs: number | undefined;
+  #away = false;
+  /** Ends the pause between two polls. */
+  #wake = new AbortController();
+  /** Those who wait for the next poll. */
+  #next = Promise.withResolvers<void>();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.first = this.#next.promise;
+    this.#running = this.#loop();
+    options.store.onChange?.(() => this.#wake.abort());
+  }
+
+  /** How long ago the last successful poll began; undefined when there was none. */
+  get ageMs(): number | undefined {
+    return this.#seenMs === undefined ? undefined : performance.now() - this.#seenMs;
+  }
+
+  /** Resolves when a poll has ended, well or not, that began after this call. */
+  refresh(): Promise<void> {
+    const { promise } = this.#next;
+    this.#wake.abort();
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#wake.abort();
+    await this.#running;
+    this.#next.resolve();
+  }
+
+  async #loop(): Promise<void> {
+    const { everyMs = 1000, atLeastMs = 50 } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const waiting = this.#next;
+      this.#next = Promise.withResolvers();
+      this.#wake = new AbortController();
+      await this.#poll();
+      waiting.resolve();
+      await sleep(atLeastMs, signal);
+      await sleep(everyMs - atLeastMs, this.#wake.signal);
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const { store, apply, onAway, onBack } = this.#options;
+    const beganMs = performance.now();
+    try {
+      const changes = await store.changesSince(this.#revision);
+      apply(changes);
+      this.#revision = changes.revision;
+      this.#seenMs = beganMs;
+      if (this.#away) onBack();
+      this.#away = false;
+    } catch (error) {
+      if (!this.#away && !this.#stop.signal.aborted) onAway(error);
+      this.#away = true;
+    }
+  }
+}

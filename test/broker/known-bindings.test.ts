@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Binding } from '../../broker/binding-store.ts';
+import { KnownBindings } from '../../broker/known-bindings.ts';
+
+let revisions = 0;
+
+/** A binding of app `a1` in space `s1`, created after those made before. */
+function binding(parameters: object, more: Partial<Binding> = {}): Binding {
+  revisions += 1;
+  return {
+    id: `b${revisions}`,
+    instanceId: 'i1',
+    serviceId: 'service',
+    planId: 'plan',
+    appId: 'a1',
+    spaceId: 's1',
+    parameters: JSON.stringify(parameters),
+    sealedHeaders: undefined,
+    tokenHash: `hash of ${revisions}`,
+    sealedToken: 'sealed',
+    revision: revisions,
+    ...more,
+  };
+}
+
+/** Knows these bindings; `sealedHeaders` are plain JSON here, and `broken` cannot be read. */
+function known(bindings: readonly Binding[], unreadable: string[] = []): KnownBindings {
+  const result = new KnownBindings({
+    headersOf: ({ sealedHeaders = '' }) => JSON.parse(sealedHeaders),
+    onUnreadable: (id) => unreadable.push(id),
+  });
+  result.apply({ revision: revisions, whole: true, bindings, removed: [] });
+  return result;
+}
+
+const paths = (bindings: KnownBindings, app = 'a1') =>
+  bindings.appOf(app)?.pages.map(({ path }) => path);
+
+describe('KnownBindings', () => {
+  it('unites the endpoints of all bindings of an app in the order of their creation', () => {
+    const first = binding({ endpoint: '/one', endpoints: [{ path: '/two' }] });
+    const second = binding({ endpoints: [{ path: '/three' }, { path: '/one' }] });
+
+    assert.deepEqual(paths(known([second, first])), ['/one', '/two', '/three']);
+  });
+
+  it('leaves the path to the reader when no binding has an endpoint', () => {
+    assert.deepEqual(paths(known([binding({}), binding({ timeout: '5s' })])), [undefined]);
+    assert.deepEqual(paths(known([binding({}), binding({ endpoint: '/m' })])), ['/m']);
+  });
+
+  it('knows nothing of an app without bindings', () => {
+    assert.equal(known([binding({})]).appOf('a2'), undefined);
+    assert.equal(known([binding({}, { appId: undefined })]).appOf('a1'), undefined);
+  });
+
+  it('leaves the other bindings when one goes', () => {
+    const [first, second] = [binding({ endpoint: '/one' }), binding({ endpoint: '/two' })];
+    const bindings = known([first, second]);
+    paths(bindings);
+
+    bindings.apply({ revision: 9, whole: false, bindings: [], removed: [first.id, 'unknown'] });
+
+    assert.deepEqual(paths(bindings), ['/two']);
+    assert.equal(bindings.scopeOf(first.tokenHash), undefined);
+  });
+
+  it('takes a binding that was removed and created again for the new one', () => {
+    const old = binding({ endpoint: '/old' });
+    const bindings = known([old]);
+    const fresh = binding({ endpoint: '/new' }, { id: old.id });
+
+    bindings.apply({ revision: 9, whole: false, bindings: [fresh], removed: [old.id] });
+
+    assert.deepEqual(paths(bindings), ['/new']);
+    assert.equal(bindings.scopeOf(old.tokenHash), undefined);
+    assert.equal(bindings.scopeOf(fresh.tokenHash)?.appId, 'a1');
+  });
+
+  it('gives a page what its earliest binding says, and from later ones what that leaves open', () => {
+    const headers = (value: object) => JSON.stringify(value);
+    const bindings = known([
+      binding(
+        { endpoint: '/m', labels: { tier: 'gold' } },
+        { sealedHeaders: headers({ Authorization: 'first' }) },
+      ),
+      binding(
+        { endpoint: '/m', labels: { tier: 'tin', team: 'x' }, timeout: '5s', allow: ['up'] },
+        { sealedHeaders: headers({ authorization: 'second', 'X-More': 'yes' }) },
+      ),
+    ]);
+
+    assert.deepEqual(bindings.appOf('a1')?.pages, [
+      {
+        path: '/m',
+        headers: ['Authorization', 'first', 'X-More', 'yes'],
+        timeoutMs: 5000,
+        labels: [
+          ['tier', 'gold'],
+          ['team', 'x'],
+        ],
+        allow: ['up'],
+        deny: [],
+      },
+    ]);
+  });
+
+  it("adds an endpoint's labels to those of its binding, whose values they replace", () => {
+    const parameters = {
+      labels: { tier: 'gold', team: 'x' },
+      endpoints: [{ path: '/m', labels: { tier: 'tin' } }],
+    };
+
+    assert.deepEqual(known([binding(parameters)]).appOf('a1')?.pages[0]?.labels, [
+      ['tier', 'tin'],
+      ['team', 'x'],
+    ]);
+  });
+
+  for (const [processes, expected] of [
+    [[undefined], 'web'],
+    [['worker'], 'worker'],
+    [[undefined, 'worker'], 'worker'],
+    [['worker', 'worker'], 'worker'],
+    [['web', 'worker'], 'all'],
+    [['all', 'web'], 'all'],
+  ] as const) {
+    it(`means ${expected} processes when bindings say ${processes.join(', ') || 'none'}`, () => {
+      const bindings = processes.map((process) => binding({ process }));
+
+      assert.equal(known(bindings).appOf('a1')?.process, expected);
+    });
+  }
+
+  it('asks without headers that cannot be decrypted, and tells of them', () => {
+    const unreadable: string[] = [];
+    const broken = binding({ endpoint: '/m' }, { sealedHeaders: 'no JSON' });
+
+    const { pages } = known([broken], unreadable).appOf('a1')!; // it has a binding
+
+    assert.deepEqual(pages[0]?.headers, []);
+    assert.deepEqual(unreadable, [broken.id]);
+  });
+
+  it('opens the app to a token, and the space to that of a service key', () => {
+    const [bound, key] = [binding({}), binding({}, { appId: undefined, spaceId: 's2' })];
+    const bindings = known([bound, key]);
+    const { appId, spaceId } = bindings.scopeOf(bound.tokenHash)!; // just added
+
+    assert.deepEqual([appId, spaceId], ['a1', 's1']);
+    assert.equal(bindings.scopeOf(key.tokenHash)?.appId, undefined);
+    assert.equal(bindings.scopeOf(key.tokenHash)?.spaceId, 's2');
+    assert.equal(bindings.scopeOf('no such hash'), undefined);
+  });
+
+  it('is after any changes as if it had been told only of what is left', () => {
+    const step = fc.record({
+      id: fc.constantFrom('b1', 'b2', 'b3', 'b4'),
+      remove: fc.boolean(),
+      app: fc.constantFrom('a1', 'a2', undefined),
+      path: fc.constantFrom('/x', '/y', undefined),
+      whole: fc.nat(9).map((one) => one === 0),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const left = new Map<string, Binding>();
+        const bindings = known([]);
+        for (const { id, remove, app: appId, path: endpoint, whole } of steps) {
+          left.delete(id);
+          const added = remove ? [] : [binding({ endpoint }, { id, appId })];
+          for (const one of added) left.set(id, one);
+          const all = [...left.values()];
+          bindings.apply({ revision: 1, whole, bindings: whole ? all : added, removed: [id] });
+        }
+
+        const fresh = known([...left.values()]);
+        assert.equal(bindings.size, left.size);
+        for (const app of ['a1', 'a2']) assert.deepEqual(bindings.appOf(app), fresh.appOf(app));
+        for (let at = 1; at <= revisions; at += 1) {
+          const hash = `hash of ${at}`;
+          assert.equal(bindings.scopeOf(hash), fresh.scopeOf(hash));
+        }
+        revisions = 0;
+      }),
+    );
+  });
+});
