@@ -11,6 +11,7 @@ import type { Instance } from '../discover/instance.ts';
 import { distinctInstances, ofProcess } from '../discover/select.ts';
 import type { SettingsOf } from './app-settings.ts';
 import { Problem } from './errors.ts';
+import { type AddressOptions, type OwnAddress, ownAddress } from './own-address.ts';
 import type { Handler } from './request.ts';
 import { type Scope, sees } from './scope.ts';
 import { answerPieces } from './stream.ts';
@@ -20,27 +21,15 @@ interface AppSource {
   apps(): Iterable<readonly Instance[]>;
 }
 
-export interface ServiceDiscoveryOptions {
+export interface ServiceDiscoveryOptions extends AddressOptions {
   readonly table: AppSource;
   /** Whether the table is whole. Until then the answer is 503: Prometheus keeps its targets. */
   readonly tableKnown: () => boolean;
   readonly settingsOf: SettingsOf;
-  /** `host` or `host:port` of promgate, over what the request says. */
-  readonly address?: string | undefined;
-  readonly scheme?: 'http' | 'https' | undefined;
 }
-
-/** The reader's own address of promgate. */
-interface Door {
-  readonly address: string;
-  readonly scheme: string;
-}
-
-const ADDRESS =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
-  const { table, tableKnown, settingsOf, address, scheme } = options;
+  const { table, tableKnown, settingsOf } = options;
   return (ctx) => {
     const per = readPer(ctx.state.target.query);
     if (!tableKnown()) {
@@ -48,10 +37,7 @@ export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
         headers: { 'Retry-After': '5' },
       });
     }
-    const door = {
-      address: address ?? readAddress(ctx.get('X-Forwarded-Host'), ctx.get('Host')),
-      scheme: scheme ?? readScheme(ctx.get('X-Forwarded-Proto'), 'encrypted' in ctx.socket),
-    };
+    const door = ownAddress(ctx, options);
     ctx.vary('X-Forwarded-Host, X-Forwarded-Proto, Host');
     const apps = scrapedApps(table, settingsOf, ctx.state.scope);
     answerPieces(
@@ -68,25 +54,14 @@ function readPer(query: string): 'app' | 'instance' {
   throw new Problem('bad-request', 'per must be app or instance');
 }
 
-/** @throws {Problem} if neither header holds an address */
-function readAddress(forwarded: string, host: string): string {
-  for (const header of [forwarded, host]) {
-    const first = header.split(',', 1)[0]!.trim();
-    if (ADDRESS.test(first)) return first;
-  }
-  throw new Problem('bad-request', 'the Host header holds no address; sd.address may name one');
-}
-
-function readScheme(forwarded: string, encrypted: boolean): string {
-  const first = forwarded.split(',', 1)[0]!.trim().toLowerCase();
-  if (first === 'http' || first === 'https') return first;
-  return encrypted ? 'https' : 'http';
-}
-
 type Labels = Readonly<Record<string, string>>;
-type Group = (instances: readonly Instance[], door: Door) => Labels[];
+type Group = (instances: readonly Instance[], door: OwnAddress) => Labels[];
 
-function* print(apps: Iterable<readonly Instance[]>, group: Group, door: Door): Generator<string> {
+function* print(
+  apps: Iterable<readonly Instance[]>,
+  group: Group,
+  door: OwnAddress,
+): Generator<string> {
   const targets = JSON.stringify([door.address]);
   let before = '[';
   for (const instances of apps) {
@@ -149,7 +124,7 @@ function segment(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
-function appLabels({ app, host }: Instance, { scheme }: Door, path: string): Labels {
+function appLabels({ app, host }: Instance, { scheme }: OwnAddress, path: string): Labels {
   return {
     organization_name: app.organizationName,
     space_name: app.spaceName,
