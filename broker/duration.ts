@@ -1,13 +1,17 @@
-/** Durations as parameters write them: `500ms`, `15s`, `10m`, `1h`. */
+/** Durations as app developers write them: `15s`, `1.5s`, `1m30s`, `500ms`. */
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?$/;
 
-/** What the catalog's schema allows. */
-export const DURATION = /^(\d{1,6})(ms|s|m|h)$/;
-
-/** @returns undefined for anything else */
-export function parseDurationMs(text: string): number | undefined {
-  const [, count, unit = ''] = DURATION.exec(text) ?? [];
-  const unitMs = UNITS_MS[unit];
-  return unitMs === undefined ? undefined : Number(count) * unitMs;
+/**
+ * @param text - what the schema of the parameters lets pass
+ * @returns whole milliseconds
+ * @throws {RangeError} for any other text
+ */
+export function readDurationMs(text: string): number {
+  const parts = text === '' ? null : DURATION.exec(text);
+  if (!parts) throw new RangeError(`${JSON.stringify(text)} is no duration`);
+  const [hours = 0, minutes = 0, seconds = 0, ms = 0] = parts
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  return Math.round(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms);
 }

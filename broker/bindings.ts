@@ -1,0 +1,184 @@
+/**
+ * What can be done with bindings, without HTTP.
+ *
+ * An account with spaces sees what belongs to them; all else is for it as if it did not exist.
+ */
+import { type Account, requireSpace, seesSpace } from './account.ts';
+import type { Binding, BindingStore, NewBinding, ServiceInstance } from './binding-store.ts';
+import { canonicalJson } from './canonical.ts';
+import { bindingCredentials, type Credentials } from './credentials.ts';
+import type { Json } from './fields.ts';
+import { type Instances, unknownInstance } from './instances.ts';
+import type { Offering } from './offering.ts';
+import type { ParameterCheck } from './parameters.ts';
+import type { GivenParameters } from './parameters-schema.ts';
+import { Refusal } from './refusal.ts';
+import { readBind, readPredecessor, readRotation } from './request.ts';
+import type { KeyRing } from './seal.ts';
+import { openParameters, openToken, sealSecrets } from './secrets.ts';
+
+export interface BindingsOptions {
+  readonly store: BindingStore;
+  readonly keys: KeyRing;
+  readonly offering: Offering;
+  readonly check: ParameterCheck;
+  readonly instances: Instances;
+  /** The guid of the space in which an app runs, as far as it is known. */
+  readonly spaceOfApp: (appId: string) => string | undefined;
+  /** Called after each change that was made. */
+  readonly onChange: () => void;
+}
+
+/** Which binding a call is about, and who calls. */
+export interface BindingCall {
+  readonly account: Account;
+  readonly instanceId: string;
+  readonly id: string;
+  /** Where promgate is reached, without a `/` at its end. */
+  readonly baseUrl: string;
+}
+
+/** What a binding shall say; its id, token and seals follow from it. */
+type Wanted = Pick<NewBinding, 'instanceId' | 'serviceId' | 'planId' | 'appId' | 'spaceId'> & {
+  readonly given: GivenParameters;
+};
+
+/** Of bindings from Promfetcher's database, which knows neither their instance nor their space. */
+const NO_INSTANCE = '';
+
+export class Bindings {
+  readonly #options: BindingsOptions;
+
+  constructor(options: BindingsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @returns the same credentials whenever the same is asked; `created` only the first time
+   * @throws {Refusal} `bad-request`, `not-found`, `conflict`
+   * @throws {SealError}
+   */
+  async bind(
+    call: BindingCall,
+    body: Json,
+  ): Promise<{ readonly created: boolean; readonly credentials: Credentials }> {
+    const { store, keys, onChange } = this.#options;
+    let wanted: Wanted;
+    try {
+      wanted = await this.#readWanted(call, body);
+    } catch (refusal) {
+      // Whatever is wrong with it: it is not what is stored.
+      if (refusal instanceof Refusal && (await this.find(call))) throw conflict(refusal);
+      throw refusal;
+    }
+    const { given, ...ids } = wanted;
+    const put = await store.putBinding({ ...ids, ...sealSecrets(call.id, given, keys) });
+    if (!put) throw unknownInstance();
+    if (put.created) onChange();
+    else if (!this.#isSame(put.binding, wanted)) throw conflict();
+    return { created: put.created, credentials: this.#credentials(call, put.binding) };
+  }
+
+  /** @throws {Refusal} `not-found`, {SealError} */
+  async fetch(call: BindingCall): Promise<{ credentials: Credentials; parameters: object }> {
+    const binding = await this.find(call);
+    if (!binding) throw new Refusal('not-found', 'there is no such binding');
+    const parameters: object = JSON.parse(binding.parameters); // headers are not among them
+    return { credentials: this.#credentials(call, binding), parameters };
+  }
+
+  /** @returns whether there was such a binding */
+  async unbind(call: BindingCall): Promise<boolean> {
+    const binding = await this.find(call);
+    if (!binding) return false;
+    const deleted = await this.#options.store.deleteBinding(binding.instanceId, call.id);
+    if (deleted) this.#options.onChange();
+    return deleted;
+  }
+
+  async find({ account, instanceId, id }: Omit<BindingCall, 'baseUrl'>) {
+    const binding = await this.#options.store.binding(id);
+    if (!binding || !seesSpace(account, binding.spaceId)) return undefined;
+    const owners = [instanceId, NO_INSTANCE];
+    return owners.includes(binding.instanceId) ? binding : undefined;
+  }
+
+  #readWanted(call: BindingCall, body: Json): Promise<Wanted> {
+    const predecessorId = readPredecessor(body);
+    return predecessorId === undefined
+      ? this.#readNew(call, body)
+      : this.#readSuccessor(call, predecessorId, body);
+  }
+
+  async #readNew({ account, instanceId, id }: BindingCall, body: Json): Promise<Wanted> {
+    const { store, offering, check, instances } = this.#options;
+    const { parameters, appId, resourceSpaceId, context, ...plan } = readBind(body, offering);
+    const given = check.binding(parameters);
+    const found = await instances.find(account, instanceId);
+    const ownSpaceId = found?.spaceId ?? (context.spaceId || (resourceSpaceId ?? ''));
+    const spaceId = (appId && resourceSpaceId) || context.spaceId || ownSpaceId;
+    const wanted = { instanceId, ...plan, appId, spaceId, given };
+    if (found) {
+      this.#requireApp(account, wanted);
+      return wanted;
+    }
+    if (!(await instances.isAdoptable(instanceId))) throw unknownInstance();
+    if (await store.binding(id)) throw conflict(); // before anything is taken over
+    this.#requireApp(account, wanted);
+    const unknown: ServiceInstance = {
+      ...{ id: instanceId, ...plan, parameters: '{}' },
+      ...{ organizationId: context.organizationId, spaceId: ownSpaceId },
+    };
+    if (!(await instances.adopt(account, unknown))) throw unknownInstance();
+    return wanted;
+  }
+
+  /** A second binding with all that the first one says, so that an app can go from one to the other. */
+  async #readSuccessor(call: BindingCall, predecessorId: string, body: Json): Promise<Wanted> {
+    const { offering, keys, instances } = this.#options;
+    const { account, instanceId } = call;
+    const { parameters, appId } = readRotation(body, offering);
+    if (!(await instances.find(account, instanceId))) throw unknownInstance();
+    const predecessor = await this.find({ account, instanceId, id: predecessorId });
+    if (predecessor?.instanceId !== instanceId) {
+      const description = 'predecessor_binding_id is no binding of this service instance';
+      throw new Refusal('bad-request', description);
+    }
+    const given = openParameters(predecessor, keys);
+    const isOther =
+      (parameters && canonicalJson(parameters) !== canonicalJson(given)) ||
+      (appId !== undefined && appId !== predecessor.appId);
+    if (isOther) {
+      const description = 'a successor has the app and the parameters of its predecessor';
+      throw new Refusal('bad-request', description);
+    }
+    const { serviceId, planId, spaceId } = predecessor;
+    return { instanceId, serviceId, planId, appId: predecessor.appId, spaceId, given };
+  }
+
+  /** @throws {Refusal} `bad-request` */
+  #requireApp(account: Account, { appId, spaceId }: Wanted): void {
+    requireSpace(account, spaceId);
+    const appSpaceId = appId && this.#options.spaceOfApp(appId);
+    if (appSpaceId) requireSpace(account, appSpaceId);
+  }
+
+  #isSame(stored: Binding, wanted: Wanted): boolean {
+    return (
+      stored.instanceId === wanted.instanceId &&
+      stored.serviceId === wanted.serviceId &&
+      stored.planId === wanted.planId &&
+      stored.appId === wanted.appId &&
+      stored.spaceId === wanted.spaceId &&
+      canonicalJson(openParameters(stored, this.#options.keys)) === canonicalJson(wanted.given)
+    );
+  }
+
+  #credentials({ baseUrl }: BindingCall, binding: Binding): Credentials {
+    return bindingCredentials(binding, openToken(binding, this.#options.keys), baseUrl);
+  }
+}
+
+function conflict(cause?: unknown): Refusal {
+  return new Refusal('conflict', 'this binding exists already, and is another one', { cause });
+}

@@ -1,0 +1,82 @@
+/**
+ * The catalog, in the words of the version that the platform speaks.
+ *
+ * The schemas of 2.13 are closed: what a later version brought is left out for who does not know it.
+ *
+ * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#catalog-management
+ */
+import { createHash } from 'node:crypto';
+import type { Offering } from './offering.ts';
+import { BINDING_PARAMETERS, INSTANCE_PARAMETERS } from './parameters-schema.ts';
+
+export interface CatalogOptions {
+  readonly offering: Offering;
+  /** Of `2.<minor>`. */
+  readonly minorVersion: number;
+  /** Where promgate is reached, without a `/` at its end. */
+  readonly baseUrl: string;
+}
+
+export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
+  const since = (minor: number, fields: object): object => (minorVersion >= minor ? fields : {});
+  const plan = {
+    id: offering.planId,
+    name: offering.planName,
+    description: 'The metrics of all instances of an app as one page, from the path that you name',
+    free: true,
+    bindable: true,
+    ...since(17, { binding_rotatable: true }),
+    metadata: {
+      displayName: offering.planName,
+      bullets: [
+        'Bind an app to say where its metrics are',
+        'Create a service key to read the metrics of a whole space',
+      ],
+    },
+    schemas: {
+      service_instance: {
+        create: { parameters: INSTANCE_PARAMETERS },
+        update: { parameters: INSTANCE_PARAMETERS },
+      },
+      service_binding: { create: { parameters: BINDING_PARAMETERS } },
+    },
+  };
+  const service = {
+    id: offering.serviceId,
+    name: offering.serviceName,
+    description: 'Fetch the Prometheus metrics of every instance of your app',
+    bindable: true,
+    ...since(14, { instances_retrievable: true, bindings_retrievable: true }),
+    ...since(15, { allow_context_updates: true }),
+    plan_updateable: false,
+    tags: ['metrics', 'prometheus'],
+    metadata: {
+      displayName: offering.serviceName,
+      longDescription:
+        'Merges the Prometheus metrics of all instances of an app into one page, which your own Prometheus reads.',
+      documentationUrl: `${baseUrl}/doc`,
+      shareable: false, // a binding opens the space it was made in
+    },
+    plans: [plan],
+  };
+  return { services: [service] };
+}
+
+/**
+ * The tag of an answer, for conditional requests.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3
+ */
+export function entityTag(body: string): string {
+  return `"${createHash('sha256').update(body).digest('base64url')}"`;
+}
+
+/**
+ * Whether a reader that sends this `If-None-Match` has what `tag` stands for.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
+ */
+export function hasTag(ifNoneMatch: string, tag: string): boolean {
+  if (ifNoneMatch.trim() === '*') return true;
+  return ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === tag);
+}

@@ -1,0 +1,34 @@
+/** What an app, or the holder of a service key, is given by its binding. */
+import type { Binding } from './binding-store.ts';
+import type { GivenParameters } from './parameters-schema.ts';
+import { scrapeConfig } from './scrape-config.ts';
+
+export interface Credentials {
+  /** For an app its merged page, for a service key the list of what there is. */
+  readonly url: string;
+  /** The path on the instances that comes first. */
+  readonly endpoint: string;
+  readonly token?: string;
+  readonly scrape_config?: string;
+}
+
+/** @param token - undefined for a binding that Promfetcher made: it has none */
+export function bindingCredentials(
+  binding: Binding,
+  token: string | undefined,
+  baseUrl: string,
+): Credentials {
+  const { id, appId } = binding;
+  const { endpoint, endpoints }: GivenParameters = JSON.parse(binding.parameters);
+  return {
+    url:
+      appId === undefined
+        ? `${baseUrl}/sd/apps`
+        : `${baseUrl}/v1/apps/${encodeURIComponent(appId)}/metrics`,
+    endpoint: endpoint ?? endpoints?.[0]?.path ?? '/metrics',
+    ...(token !== undefined && {
+      token,
+      scrape_config: scrapeConfig({ bindingId: id, baseUrl, token }),
+    }),
+  };
+}

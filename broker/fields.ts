@@ -1,0 +1,42 @@
+/**
+ * The fields of a request's body.
+ *
+ * What is missing, null or '' is not given. Fields that nobody reads are nobody's business: the
+ * specification wants unknown ones ignored.
+ */
+import { Refusal } from './refusal.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** In characters: as much as Cloud Controller keeps of an id, and an index of any database takes. */
+export const MAX_ID_LENGTH = 255;
+
+/** @throws {Refusal} `bad-request` for what is no text, or too long to be an id */
+export function optionalText(body: Json, name: string): string | undefined {
+  const value = body[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value !== 'string') throw new Refusal('bad-request', `${name} must be a string`);
+  if (value.length > MAX_ID_LENGTH) {
+    throw new Refusal('bad-request', `${name} must have at most ${MAX_ID_LENGTH} characters`);
+  }
+  return value;
+}
+
+/** @throws {Refusal} `bad-request` also when it is missing */
+export function requiredText(body: Json, name: string): string {
+  const value = optionalText(body, name);
+  if (value === undefined) throw new Refusal('bad-request', `${name} is missing or empty`);
+  return value;
+}
+
+/** @throws {Refusal} `bad-request` for what is no object */
+export function optionalObject(body: Json, name: string): Json | undefined {
+  const value = body[name];
+  if (value === undefined || value === null) return undefined;
+  if (!isObject(value)) throw new Refusal('bad-request', `${name} must be an object`);
+  return value;
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

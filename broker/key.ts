@@ -1,0 +1,45 @@
+/** The keys under which secrets are stored: 256 bits each, with an id that follows from them. */
+import { createHash, randomBytes, scryptSync } from 'node:crypto';
+import type { StoredKey } from './binding-store.ts';
+
+export interface Key {
+  /** 16 hexadecimal digits that tell nothing of the key. */
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+const KEY_BYTES = 32;
+
+/** 32 bytes in base64 or base64url: 43 characters, and one `=` or none. */
+const BASE64_KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
+
+/**
+ * The same on every replica, as nothing but the passphrase may be needed: so it cannot be random,
+ * and the cost of scrypt has to stop guesses.
+ */
+const SALT = 'promgate database.encryption_key';
+const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 2 ** 20 }; // 32 MiB and some 80 ms a guess
+
+/**
+ * Reads a key as an operator writes it.
+ *
+ * @param text - 32 bytes in base64 (`openssl rand -base64 32`), or any other text: a passphrase, of
+ *   which scrypt makes the key
+ * @throws {RangeError} for an empty text
+ */
+export function readKey(text: string): Key {
+  if (text === '') throw new RangeError('a key must not be empty');
+  if (BASE64_KEY.test(text)) return keyOf(Buffer.from(text, 'base64'));
+  return keyOf(scryptSync(text.normalize(), SALT, KEY_BYTES, COST));
+}
+
+/** A new random key, in the form in which a store keeps it. */
+export function freshKey(): StoredKey {
+  const { id, bytes } = keyOf(randomBytes(KEY_BYTES));
+  return { id, key: bytes.toString('base64') };
+}
+
+function keyOf(bytes: Buffer): Key {
+  const hash = createHash('sha256').update('promgate key id\0').update(bytes).digest();
+  return { id: hash.toString('hex', 0, 8), bytes };
+}

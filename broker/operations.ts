@@ -1,0 +1,114 @@
+/**
+ * The operations as answers: which status and which body each outcome has.
+ *
+ * What is refused is thrown, and has its form in `refusal.ts`.
+ */
+import type { Account } from './account.ts';
+import type { BindingStore } from './binding-store.ts';
+import { type BindingCall, Bindings } from './bindings.ts';
+import { catalog, entityTag, hasTag } from './catalog.ts';
+import type { Json } from './fields.ts';
+import { Instances, unknownInstance } from './instances.ts';
+import type { Offering } from './offering.ts';
+import { createParameterCheck, type Limits } from './parameters.ts';
+import type { Operation, Target } from './path.ts';
+import { Refusal } from './refusal.ts';
+import { requireIdsInQuery } from './request.ts';
+import type { KeyRing } from './seal.ts';
+
+export interface OperationsOptions extends Limits {
+  readonly store: BindingStore;
+  readonly keys: KeyRing;
+  readonly offering: Offering;
+  /** Whether unknown instances are taken over: Promfetcher's broker stored none of those it made. */
+  readonly adopt: boolean;
+  /** The guid of the space in which an app runs, as far as it is known. */
+  readonly spaceOfApp?: (appId: string) => string | undefined;
+  /** Called after each change that was made, before it is answered. */
+  readonly onChange?: () => void;
+}
+
+/** A request whose caller is known. */
+export interface Request extends Target {
+  readonly account: Account;
+  /** Of `2.<minor>`. */
+  readonly minorVersion: number;
+  readonly query: URLSearchParams;
+  readonly ifNoneMatch: string;
+  /** Where promgate is reached, without a `/` at its end. */
+  readonly baseUrl: string;
+  /** Reads it, once. */
+  readonly body: () => Promise<Json>;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** JSON, or '' where the status allows no body. */
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Operations = Readonly<
+  Record<Operation, (request: Request) => Answer | Promise<Answer>>
+>;
+
+export function createOperations(options: OperationsOptions): Operations {
+  const { offering, spaceOfApp = () => undefined, onChange = () => {} } = options;
+  const check = createParameterCheck(options);
+  const instances = new Instances({ ...options, check, onChange });
+  const bindings = new Bindings({ ...options, check, instances, spaceOfApp, onChange });
+  return {
+    catalog: (request) => answerCatalog(offering, request),
+    provision: async ({ account, instanceId, body }) =>
+      answer((await instances.provision(account, instanceId, await body())) ? 201 : 200),
+    update: async ({ account, instanceId, body }) => {
+      await instances.update(account, instanceId, await body());
+      return answer(200);
+    },
+    deprovision: async ({ account, instanceId, query }) => {
+      requireIdsInQuery(query);
+      return answer((await instances.deprovision(account, instanceId)) ? 200 : 410);
+    },
+    'fetch-instance': async ({ account, instanceId, query }) =>
+      answer(200, await instances.fetch(account, instanceId, query)),
+    'instance-operation': async ({ account, instanceId }) => {
+      if (!(await instances.find(account, instanceId))) throw unknownInstance();
+      return SUCCEEDED;
+    },
+    bind: async (request) => {
+      const { created, credentials } = await bindings.bind(callOf(request), await request.body());
+      return answer(created ? 201 : 200, { credentials });
+    },
+    unbind: async (request) => {
+      requireIdsInQuery(request.query);
+      return answer((await bindings.unbind(callOf(request))) ? 200 : 410);
+    },
+    'fetch-binding': async (request) => answer(200, await bindings.fetch(callOf(request))),
+    'binding-operation': async (request) => {
+      if (await bindings.find(callOf(request))) return SUCCEEDED;
+      throw new Refusal('not-found', 'there is no such binding');
+    },
+  };
+}
+
+/** Never an empty body: platforms take it for a malformed answer. */
+function answer(status: number, body: object = {}): Answer {
+  return { status, text: JSON.stringify(body) };
+}
+
+/** All is done when it is answered. */
+const SUCCEEDED = answer(200, { state: 'succeeded' });
+
+function answerCatalog(offering: Offering, request: Request): Answer {
+  const { minorVersion, baseUrl, ifNoneMatch } = request;
+  const text = JSON.stringify(catalog({ offering, minorVersion, baseUrl }));
+  const tag = entityTag(text);
+  const headers = { ETag: tag, Vary: 'X-Broker-API-Version', 'Cache-Control': 'private, no-cache' };
+  return hasTag(ifNoneMatch, tag)
+    ? { status: 304, text: '', headers }
+    : { status: 200, text, headers };
+}
+
+function callOf({ account, instanceId, bindingId, baseUrl }: Request): BindingCall {
+  return { account, instanceId, id: bindingId, baseUrl };
+}

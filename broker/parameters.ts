@@ -1,0 +1,87 @@
+/**
+ * The parameters of bindings and service instances: checked when they come, understood when used.
+ */
+import AjvModule, { type ErrorObject } from 'ajv-draft-04';
+import { readDurationMs } from './duration.ts';
+import { explain } from './explain.ts';
+import type { Json } from './fields.ts';
+import {
+  BINDING_PARAMETERS,
+  type GivenParameters,
+  INSTANCE_PARAMETERS,
+} from './parameters-schema.ts';
+import { Refusal } from './refusal.ts';
+
+/** How far an app developer may go. */
+export interface Limits {
+  readonly maxTimeoutMs: number;
+  readonly maxCacheMs?: number | undefined;
+}
+
+export interface ParameterCheck {
+  /** @throws {Refusal} `bad-request`, whose description says what is wrong and what is allowed */
+  binding(parameters: Json): GivenParameters;
+  /** @throws {Refusal} `bad-request` */
+  instance(parameters: Json): Json;
+}
+
+/** Compiles the schemas: some milliseconds. */
+export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): ParameterCheck {
+  const ajv = new AjvModule.default({ verbose: true });
+  const isBinding = ajv.compile<GivenParameters>(BINDING_PARAMETERS);
+  const isInstance = ajv.compile<Json>(INSTANCE_PARAMETERS);
+  return {
+    binding(parameters) {
+      const given: unknown = parameters; // else the check narrows Json, whose names are any
+      if (!isBinding(given)) throw refusal(isBinding.errors);
+      requireAtMost(maxTimeoutMs, 'timeout', given.timeout);
+      requireAtMost(maxCacheMs, 'cache', given.cache);
+      return given;
+    },
+    instance(parameters) {
+      if (!isInstance(parameters)) throw refusal(isInstance.errors);
+      return parameters;
+    },
+  };
+}
+
+function refusal(errors: readonly ErrorObject[] | null | undefined): Refusal {
+  return new Refusal('bad-request', explain(errors![0]!)); // a failed check has at least one
+}
+
+function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {
+  if (maxMs === undefined || text === undefined || readDurationMs(text) <= maxMs) return;
+  const description = `parameters.${name} must be at most ${maxMs / 1000}s, which the operator has set, not ${text}`;
+  throw new Refusal('bad-request', description);
+}
+
+/** A name with its value: of a label or a header. */
+export type Pair = readonly [name: string, value: string];
+
+/** What one binding says of its app, in the terms of whoever reads the metrics. */
+export interface BindingSettings {
+  /** In their order; empty if the binding names none. `path` is as given: not percent-encoded. */
+  readonly endpoints: readonly { readonly path: string; readonly labels: readonly Pair[] }[];
+  readonly headers: readonly Pair[];
+  readonly timeoutMs: number | undefined;
+  readonly cacheMs: number | undefined;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly labels: readonly Pair[];
+  readonly process: 'web' | 'worker' | 'all' | undefined;
+}
+
+export function bindingSettings(given: GivenParameters): BindingSettings {
+  const { endpoint, endpoints = [], timeout, cache } = given;
+  const all = endpoint === undefined ? endpoints : [{ path: endpoint }, ...endpoints];
+  return {
+    endpoints: all.map(({ path, labels = {} }) => ({ path, labels: Object.entries(labels) })),
+    headers: Object.entries(given.headers ?? {}),
+    timeoutMs: timeout === undefined ? undefined : readDurationMs(timeout),
+    cacheMs: cache === undefined ? undefined : readDurationMs(cache),
+    allow: given.allow ?? [],
+    deny: given.deny ?? [],
+    labels: Object.entries(given.labels ?? {}),
+    process: given.process,
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * What the platform asks for, read from bodies and queries.
+ *
+ * All faults here are `bad-request`, except for what has an answer of its own in the specification.
+ */
+import { isObject, type Json, optionalObject, optionalText, requiredText } from './fields.ts';
+import { type Offering, requirePlan, requireService } from './offering.ts';
+import { Refusal } from './refusal.ts';
+
+/** What a request says of where the thing belongs that it is about; '' where it says nothing. */
+interface Belonging {
+  readonly organizationId: string;
+  readonly spaceId: string;
+}
+
+/** @throws {Refusal} `bad-request`, `maintenance` */
+export function readProvision(body: Json, offering: Offering) {
+  const ids = readIds(body, offering);
+  const organizationId = requiredText(body, 'organization_guid');
+  const spaceId = requiredText(body, 'space_guid');
+  refuseMaintenance(body);
+  return { ...ids, organizationId, spaceId, parameters: optionalObject(body, 'parameters') ?? {} };
+}
+
+/** @throws {Refusal} `bad-request`, `maintenance` */
+export function readUpdate(body: Json, offering: Offering) {
+  const serviceId = requiredText(body, 'service_id');
+  requireService(offering, serviceId);
+  const planId = optionalText(body, 'plan_id');
+  refuseMaintenance(body);
+  const before = optionalObject(body, 'previous_values') ?? {};
+  const { organizationId, spaceId } = readContext(body);
+  return {
+    serviceId,
+    /** Undefined: the plan stays. */
+    planId,
+    /** Undefined: they stay. */
+    parameters: optionalObject(body, 'parameters'),
+    belonging: {
+      organizationId: organizationId || (optionalText(before, 'organization_id') ?? ''),
+      spaceId: spaceId || (optionalText(before, 'space_id') ?? ''),
+    },
+  };
+}
+
+/** @throws {Refusal} `bad-request` */
+export function readBind(body: Json, offering: Offering) {
+  const ids = readIds(body, offering);
+  return { ...ids, ...readBound(body), parameters: optionalObject(body, 'parameters') ?? {} };
+}
+
+/**
+ * A rotation needs name nothing but the predecessor; what else it names must be what that has.
+ *
+ * @throws {Refusal} `bad-request`
+ */
+export function readRotation(body: Json, offering: Offering) {
+  const serviceId = optionalText(body, 'service_id');
+  if (serviceId !== undefined) requireService(offering, serviceId);
+  const planId = optionalText(body, 'plan_id');
+  if (planId !== undefined) requirePlan(offering, planId);
+  return { ...readBound(body), parameters: optionalObject(body, 'parameters') };
+}
+
+/** @throws {Refusal} `bad-request` */
+export function readPredecessor(body: Json): string | undefined {
+  return optionalText(body, 'predecessor_binding_id');
+}
+
+/** Deletions name service and plan. Whether these are still in the catalog does not matter. */
+export function requireIdsInQuery(query: URLSearchParams): void {
+  for (const name of ['service_id', 'plan_id']) {
+    if (!query.get(name)) throw new Refusal('bad-request', `${name} is missing in the query`);
+  }
+}
+
+function readIds(body: Json, offering: Offering): { serviceId: string; planId: string } {
+  const serviceId = requiredText(body, 'service_id');
+  const planId = requiredText(body, 'plan_id');
+  requireService(offering, serviceId);
+  requirePlan(offering, planId);
+  return { serviceId, planId };
+}
+
+function readBound(body: Json) {
+  const resource = optionalObject(body, 'bind_resource') ?? {};
+  return {
+    /** Undefined for a service key. The app_guid beside `bind_resource` is deprecated. */
+    appId: optionalText(resource, 'app_guid') ?? optionalText(body, 'app_guid'),
+    /** Of the app; undefined for a service key, and where the platform does not say. */
+    resourceSpaceId: optionalText(resource, 'space_guid'),
+    context: readContext(body),
+  };
+}
+
+function readContext(body: Json): Belonging {
+  const context = optionalObject(body, 'context') ?? {};
+  return {
+    organizationId: optionalText(context, 'organization_guid') ?? '',
+    spaceId: optionalText(context, 'space_guid') ?? '',
+  };
+}
+
+/** The catalog has no maintenance information: a platform that sends some has an old one. */
+function refuseMaintenance(body: Json): void {
+  const info = body['maintenance_info'];
+  if (info === undefined || info === null) return;
+  if (!isObject(info)) throw new Refusal('bad-request', 'maintenance_info must be an object');
+  if (optionalText(info, 'version') === undefined) return;
+  throw new Refusal('maintenance', 'the catalog has no maintenance_info: read it again');
+}

@@ -1,0 +1,86 @@
+/**
+ * Secrets as they stand in the database: readable for who has the key, and only in their place.
+ *
+ * AES-256-GCM with a random nonce of 96 bits each; the binding's id and what is sealed are the
+ * associated data, so that a sealed text which was copied to another row opens no more. The form is
+ * `v1.<key id>.<nonce, ciphertext and tag in base64url>`.
+ *
+ * @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Key } from './key.ts';
+
+const ALGORITHM = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const SEALED = /^v1\.([0-9a-f]{16})\.([A-Za-z0-9_-]+)$/;
+
+/** Where a sealed text belongs. */
+export interface Place {
+  readonly bindingId: string;
+  readonly what: 'token' | 'headers';
+}
+
+/** Why a sealed text does not open: no sealed text at all, under no key that is known, or changed. */
+export type SealFailure = 'malformed' | 'unknown-key' | 'damaged';
+
+export class SealError extends Error {
+  override readonly name = 'SealError';
+  readonly failure: SealFailure;
+
+  constructor(failure: SealFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
+}
+
+/** One key that seals, and any number of older ones that still open. */
+export class KeyRing {
+  readonly #current: Key;
+  readonly #keys: ReadonlyMap<string, Key>;
+
+  /** @param older - in any order; the current one may be among them */
+  constructor(current: Key, older: readonly Key[] = []) {
+    this.#current = current;
+    this.#keys = new Map([...older, current].map((key) => [key.id, key]));
+  }
+
+  seal(text: string, place: Place): string {
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv(ALGORITHM, this.#current.bytes, nonce);
+    cipher.setAAD(associatedData(place));
+    const parts = [nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()];
+    return `v1.${this.#current.id}.${Buffer.concat(parts).toString('base64url')}`;
+  }
+
+  /** @throws {SealError} if `sealed` was not sealed for this place under one of the keys */
+  open(sealed: string, place: Place): string {
+    const [, id, body] = SEALED.exec(sealed) ?? [];
+    const bytes = Buffer.from(body ?? '', 'base64url');
+    const end = bytes.length - TAG_BYTES;
+    if (id === undefined || end < NONCE_BYTES || bytes.toString('base64url') !== body) {
+      throw new SealError('malformed', `the sealed ${place.what} of a binding has not its form`);
+    }
+    const key = this.#keys.get(id);
+    if (key === undefined) {
+      throw new SealError('unknown-key', `no key is known that has the id ${id}`);
+    }
+    const decipher = createDecipheriv(ALGORITHM, key.bytes, bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAAD(associatedData(place));
+    decipher.setAuthTag(bytes.subarray(end));
+    try {
+      const text = decipher.update(bytes.subarray(NONCE_BYTES, end));
+      return Buffer.concat([text, decipher.final()]).toString('utf8');
+    } catch (cause) {
+      const message = `the sealed ${place.what} of a binding was changed, or is another one's`;
+      throw new SealError('damaged', message, { cause });
+    }
+  }
+}
+
+/** JSON, since no two places have the same one. */
+function associatedData({ bindingId, what }: Place): Buffer {
+  return Buffer.from(JSON.stringify([what, bindingId]));
+}

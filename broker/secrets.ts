@@ -1,0 +1,43 @@
+/** What of a binding is stored sealed: its token, and the headers that the app wants. */
+import type { NewBinding } from './binding-store.ts';
+import { canonicalJson } from './canonical.ts';
+import type { GivenParameters } from './parameters-schema.ts';
+import type { KeyRing } from './seal.ts';
+import { freshToken, tokenHash } from './token.ts';
+
+type Sealed = Pick<NewBinding, 'id' | 'parameters' | 'sealedHeaders' | 'tokenHash' | 'sealedToken'>;
+
+/** @returns a binding's parameters and a fresh token, as they are stored */
+export function sealSecrets(id: string, given: GivenParameters, keys: KeyRing): Sealed {
+  const { headers, ...open } = given;
+  const token = freshToken();
+  return {
+    id,
+    parameters: canonicalJson(open),
+    sealedHeaders: headers && keys.seal(canonicalJson(headers), { bindingId: id, what: 'headers' }),
+    tokenHash: tokenHash(token),
+    sealedToken: keys.seal(token, { bindingId: id, what: 'token' }),
+  };
+}
+
+/**
+ * @returns undefined for a binding that was taken over from Promfetcher's database, and has no token
+ * @throws {SealError}
+ */
+export function openToken({ id, sealedToken }: Sealed, keys: KeyRing): string | undefined {
+  if (sealedToken === '') return undefined;
+  return keys.open(sealedToken, { bindingId: id, what: 'token' });
+}
+
+/**
+ * The parameters as they were given, headers included.
+ *
+ * @throws {SealError}
+ */
+export function openParameters(binding: Sealed, keys: KeyRing): GivenParameters {
+  const given: GivenParameters = JSON.parse(binding.parameters);
+  const { id, sealedHeaders } = binding;
+  if (sealedHeaders === undefined) return given;
+  const headers = keys.open(sealedHeaders, { bindingId: id, what: 'headers' });
+  return { ...given, headers: JSON.parse(headers) };
+}
