@@ -6,6 +6,9 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
+/** PostgreSQL's commands for users are wrappers; its server is not on the PATH. */
+const DEBIAN_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/lib/postgresql/15/bin'];
+
 /**
  * Finds `name` on the PATH or where Debian keeps servers.
  *
@@ -14,7 +17,7 @@ import path from 'node:path';
  * @throws {Error} when it is missing and PROMGATE_REQUIRE_SERVICES is 1
  */
 export function requireProgram(context: Mocha.Context, name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin', '/usr/bin'];
+  const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...DEBIAN_FOLDERS];
   const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
   if (found !== undefined) return found;
   if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed`);

@@ -1,0 +1,39 @@
+/**
+ * What a store does about an error of its database: try again, report the database as away, or pass
+ * it on.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { StoreAwayError } from '../../broker/binding-store.ts';
+import type { Engine } from './engine.ts';
+import { reasonOf } from './session.ts';
+
+/** No attempt begins later than this after the first; the last one may still wait for locks. */
+const ATTEMPTS_MS = 3000;
+const MAX_ATTEMPTS = 50;
+const MAX_PAUSE_MS = 100;
+
+/**
+ * Runs `work`, again if it met a conflict: deadlocks and the like are part of a database's life.
+ *
+ * @param work - leaves nothing behind when it fails
+ * @throws {StoreAwayError} when the database is away, or conflicts do not end
+ */
+export async function attempt<T>(
+  { place, failureOf }: Pick<Engine, 'place' | 'failureOf'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lastMs = performance.now() + ATTEMPTS_MS;
+  for (let count = 1; ; count++) {
+    try {
+      return await work();
+    } catch (cause) {
+      const failure = cause instanceof StoreAwayError ? 'away' : failureOf(cause);
+      if (failure !== 'conflict' && failure !== 'away') throw cause;
+      if (failure === 'away' || count === MAX_ATTEMPTS || performance.now() > lastMs) {
+        throw new StoreAwayError(`${place}: ${reasonOf(cause)}`, { cause });
+      }
+    }
+    // Chance keeps two that met from meeting again.
+    await delay(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** count));
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Opens the store of a database URL.
+ */
+import { Kysely } from 'kysely';
+import type { Adopt } from './app-endpoints.ts';
+import { parseDatabaseUrl } from './database-url.ts';
+import type { Engine } from './engine.ts';
+import { migrate } from './migrations.ts';
+import { SqlBindingStore } from './sql-binding-store.ts';
+import type { Tables } from './tables.ts';
+import { type DatabaseTls, serverTrust } from './tls.ts';
+
+export interface DatabaseOptions {
+  /** See `parseDatabaseUrl`. */
+  readonly url: string;
+  /** Given, even if empty, connections to a server are encrypted and the server is verified. */
+  readonly tls?: DatabaseTls | undefined;
+  /** Makes bindings of the rows of Promfetcher's table, when the tables are made beside it. */
+  readonly adopt?: Adopt | undefined;
+  /** Told of what fails in the background, such as the connection that hears of changes. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /** How many bindings that have gone are remembered for readers that ask what has changed. */
+  readonly maxTombstones?: number | undefined;
+}
+
+const MAX_TOMBSTONES = 10_000;
+
+/**
+ * Makes the tables, if need be.
+ *
+ * @throws {DatabaseUrlError}
+ * @throws {StoreAwayError} when the database cannot be reached; opening may be tried again
+ */
+export async function openBindingStore(options: DatabaseOptions): Promise<SqlBindingStore> {
+  await using parts = new AsyncDisposableStack();
+  const engine = parts.use(await openEngine(options));
+  const db = new Kysely<Tables>({ dialect: engine.dialect });
+  await migrate({ db, engine, adopt: options.adopt });
+  parts.move();
+  return new SqlBindingStore({
+    db,
+    engine,
+    maxTombstones: options.maxTombstones ?? MAX_TOMBSTONES,
+  });
+}
+
+/** Loads the driver of the engine that the URL names, and no other. */
+async function openEngine({ url, tls, onError = () => {} }: DatabaseOptions): Promise<Engine> {
+  const address = parseDatabaseUrl(url);
+  if (address.engine === 'sqlite') {
+    const { openSqlite } = await import('./sqlite.ts');
+    return openSqlite(address);
+  }
+  const server = { trust: serverTrust(address.tlsMode, tls), onError };
+  if (address.engine === 'postgres') {
+    const { openPostgres } = await import('./postgres.ts');
+    return openPostgres(address, server);
+  }
+  const { openMysql } = await import('./mysql.ts');
+  return openMysql(address, server);
+}

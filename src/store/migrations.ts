@@ -1,0 +1,80 @@
+/**
+ * Brings the tables of a store to what this version needs.
+ *
+ * Forward only, in numbered steps, each done once. A step only adds: the version before may still
+ * run, on other replicas. It does no harm when two replicas do it at once, since Galera has no lock
+ * over all its nodes.
+ */
+import type { Kysely } from 'kysely';
+import { type Adopt, copyEndpoints, ENDPOINT_COLUMNS } from './app-endpoints.ts';
+import { attempt } from './attempts.ts';
+import { change } from './change.ts';
+import type { Engine, Failure } from './engine.ts';
+import { tableDefinitions } from './table-definitions.ts';
+import type { Tables } from './tables.ts';
+
+export interface Migration {
+  readonly db: Kysely<Tables>;
+  readonly engine: Engine;
+  /** Left out, Promfetcher's table is not looked at, now: a later start may. */
+  readonly adopt: Adopt | undefined;
+}
+
+const STEPS: readonly ((number: number, migration: Migration) => Promise<void>)[] = [
+  makeTables,
+  adoptEndpoints,
+];
+
+/** @throws {StoreAwayError} also when another replica is at it for long */
+export async function migrate(migration: Migration): Promise<void> {
+  const { db, engine } = migration;
+  const done = await attempt(engine, async (): Promise<number[]> => {
+    const columns = await engine.columnsOf(db, 'promgate_migrations');
+    return columns.length === 0 ? [] : stepsDone(db);
+  });
+  const atOnce = {
+    place: engine.place,
+    failureOf(error: unknown): Failure | undefined {
+      const failure = engine.failureOf(error);
+      return failure === 'duplicate' ? 'conflict' : failure; // another replica was first
+    },
+  };
+  for (const [index, step] of STEPS.entries()) {
+    const number = index + 1;
+    if (!done.includes(number)) await attempt(atOnce, () => step(number, migration));
+  }
+}
+
+async function stepsDone(db: Kysely<Tables>): Promise<number[]> {
+  const rows = await db.selectFrom('promgate_migrations').select('number').execute();
+  return rows.map((row) => row.number);
+}
+
+async function makeTables(number: number, { db, engine }: Migration): Promise<void> {
+  await engine.exclusively(db, async (connection) => {
+    for (const table of tableDefinitions(connection, engine.schema)) await table.execute();
+    if ((await stepsDone(connection)).includes(number)) return;
+    const revision = await connection
+      .selectFrom('promgate_revision')
+      .select('id')
+      .executeTakeFirst();
+    if (!revision) {
+      const first = { id: 1, number: 0, pruned: 0 };
+      await connection.insertInto('promgate_revision').values(first).execute();
+    }
+    await connection.insertInto('promgate_migrations').values({ number }).execute();
+  });
+}
+
+/** Within one change: no binding that was adopted and removed since is ever adopted again. */
+async function adoptEndpoints(number: number, { db, engine, adopt }: Migration): Promise<void> {
+  if (!adopt) return;
+  const columns = await engine.columnsOf(db, 'app_endpoints');
+  const isPromfetchers = ENDPOINT_COLUMNS.every((name) => columns.includes(name));
+  await change(db, engine, async (made) => {
+    if ((await stepsDone(made.transaction)).includes(number)) return undefined;
+    if (isPromfetchers) await copyEndpoints(made, adopt);
+    await made.transaction.insertInto('promgate_migrations').values({ number }).execute();
+    return true;
+  });
+}

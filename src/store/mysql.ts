@@ -1,0 +1,161 @@
+/**
+ * MySQL, MariaDB and Galera, by a few connections that are replaced as they die.
+ */
+import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type QueryResult, sql } from 'kysely';
+import mysql from 'mysql2';
+import type { ServerAddress } from './database-url.ts';
+import type { Engine, Failure } from './engine.ts';
+import type { ServerOptions } from './postgres.ts';
+import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+
+const MAX_CONNECTIONS = 4;
+const IDLE_MS = 30_000;
+
+export function openMysql(address: ServerAddress, { trust, onError }: ServerOptions): Engine {
+  const pool = mysql.createPool({
+    host: address.host,
+    port: address.port ?? 3306,
+    user: address.user,
+    password: address.password,
+    database: address.database,
+    charset: 'utf8mb4_bin',
+    ...(trust && {
+      ssl: { ...trust.options, verifyIdentity: trust.namesHost } as mysql.SslOptions,
+    }),
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    connectionLimit: MAX_CONNECTIONS,
+    maxIdle: 1,
+    idleTimeout: IDLE_MS,
+    enableKeepAlive: true,
+  });
+  const known = new WeakSet<mysql.PoolConnection>();
+  const open = async (): Promise<Session> => {
+    const connection = await connectionOf(pool);
+    const session = mysqlSession(connection);
+    if (known.has(connection)) return session;
+    connection.on('error', onError); // of an idle connection: the pool drops it
+    try {
+      for (const statement of SETTINGS) await session.run(statement, []);
+    } catch (error) {
+      session.release(true);
+      throw error;
+    }
+    known.add(connection);
+    return session;
+  };
+  return {
+    place: `mysql ${address.host}:${address.port ?? 3306}/${address.database}`,
+    dialect: {
+      createDriver: () => new SessionDriver({ open }, (error) => failureOf(error) === 'away'),
+      createAdapter: () => new MysqlAdapter(),
+      createQueryCompiler: () => new MysqlQueryCompiler(),
+      createIntrospector: (db) => new MysqlIntrospector(db),
+    },
+    schema: {
+      text: sql`mediumtext`, // `text` ends at 64 KiB
+      end: sql`engine = InnoDB row_format = dynamic character set utf8mb4 collate utf8mb4_bin`,
+    },
+    failureOf,
+    columnsOf: async (db, table) => {
+      const { rows } = await sql<{ name: string }>`
+        select column_name as name from information_schema.columns
+        where table_schema = database() and table_name = ${table}`.execute(db);
+      return rows.map(({ name }) => name);
+    },
+    exclusively: (db, work) =>
+      db.connection().execute(async (connection) => {
+        const { rows } = await sql<{ isMine: number | null }>`
+          select get_lock(${MIGRATION_LOCK}, ${LOCK_TIMEOUT_MS / 1000}) as isMine`.execute(
+          connection,
+        );
+        if (Number(rows[0]?.isMine) !== 1)
+          throw new LockWaitError('another process makes the tables');
+        try {
+          await work(connection);
+        } finally {
+          await sql`select release_lock(${MIGRATION_LOCK})`.execute(connection);
+        }
+      }),
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve()))),
+  };
+}
+
+/** The lock is one of the server, not of the database; on Galera, one of the node: see migrations.ts. */
+const MIGRATION_LOCK = sql`left(concat('promgate ', sha1(database())), 64)`;
+
+/**
+ * Strict, so that nothing is cut off in silence; without NO_BACKSLASH_ESCAPES, since the driver
+ * escapes with backslashes.
+ */
+const SETTINGS = [
+  `set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+    innodb_lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}, lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}`,
+  'set session transaction isolation level repeatable read',
+];
+
+class LockWaitError extends Error {
+  override readonly name = 'LockWaitError';
+}
+
+function connectionOf(pool: mysql.Pool): Promise<mysql.PoolConnection> {
+  return new Promise((resolve, reject) => {
+    pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection)));
+  });
+}
+
+function mysqlSession(connection: mysql.PoolConnection): Session {
+  const run = (text: string, parameters: readonly unknown[]): Promise<QueryResult<unknown>> =>
+    new Promise((resolve, reject) => {
+      connection.query(text, [...parameters], (error, result) => {
+        if (error) reject(withoutStatement(error));
+        else if (Array.isArray(result)) resolve({ rows: result });
+        else resolve({ rows: [], numAffectedRows: BigInt(result.affectedRows) });
+      });
+    });
+  return {
+    run,
+    begin: (isReadOnly) =>
+      run(
+        isReadOnly
+          ? 'start transaction with consistent snapshot, read only'
+          : 'start transaction read write',
+        [],
+      ),
+    release: (isBroken) => (isBroken ? connection.destroy() : connection.release()),
+  };
+}
+
+/** The driver's errors carry the statement with all its values, which a log must not show. */
+function withoutStatement(error: mysql.QueryError): Error {
+  return Object.assign(error, { sql: undefined });
+}
+
+/** https://mariadb.com/kb/en/mariadb-error-code-reference/ and MySQL's server error reference. */
+const FAILURES: Readonly<Record<number, Failure>> = {
+  1020: 'conflict', // record has changed since it was read
+  1021: 'away', // disk full
+  1040: 'away', // too many connections
+  1047: 'conflict', // a Galera node that is joining
+  1053: 'away', // shutdown
+  1062: 'duplicate',
+  1205: 'conflict', // lock wait timeout
+  1213: 'conflict', // deadlock; on Galera, another node was first
+  1290: 'away', // read-only
+  1317: 'away', // interrupted
+  1792: 'away', // read-only transaction
+  1836: 'away', // read-only
+  1927: 'away', // connection was killed
+  1969: 'away', // statement timeout of MariaDB
+  3024: 'away', // statement timeout of MySQL
+  3101: 'conflict', // group replication: another member was first
+};
+
+function failureOf(error: unknown): Failure | undefined {
+  if (error instanceof LockWaitError) return 'conflict';
+  if (!(error instanceof Error)) return undefined;
+  const { errno, fatal } = error as Partial<mysql.QueryError>;
+  const known = FAILURES[errno ?? 0];
+  if (known !== undefined) return known;
+  return fatal === true ? 'away' : undefined; // the connection has ended
+}

@@ -1,0 +1,78 @@
+/**
+ * Hears what other processes announce through PostgreSQL (LISTEN), by a connection of its own.
+ *
+ * A lost connection is opened again, and counts as an announcement: some may have been missed.
+ */
+import type pg from 'pg';
+import { sleep } from '../clock.ts';
+
+export interface PostgresListenerOptions {
+  readonly connect: () => Promise<pg.Client>;
+  readonly channel: string;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Between two attempts to connect: nobody waits for it, readers also ask by themselves. */
+const PAUSE_MS = 1000;
+
+export class PostgresListener implements AsyncDisposable {
+  readonly #options: PostgresListenerOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: PostgresListenerOptions) {
+    this.#options = options;
+  }
+
+  /** The first one opens the connection. */
+  add(listener: () => void): void {
+    this.#listeners.add(listener);
+    this.#running ??= this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#hear(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#options.onError(error);
+      }
+      await sleep(PAUSE_MS, signal);
+    }
+  }
+
+  /** Resolves when the connection has ended. */
+  async #hear(signal: AbortSignal): Promise<void> {
+    const client = await this.#options.connect();
+    const ended = new Promise<void>((resolve, reject) => {
+      client.once('end', resolve);
+      client.once('error', reject);
+      client.on('error', () => undefined); // further ones of a connection that is given up
+    });
+    ended.catch(() => undefined); // awaited below
+    const end = (): void => void client.end().catch(() => undefined); // it has ended then
+    client.on('notification', () => this.#tell());
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      if (signal.aborted) return;
+      await client.query(`listen ${this.#options.channel}`);
+      this.#tell();
+      await ended;
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+      await ended.catch(() => undefined); // thrown above
+    }
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * PostgreSQL, by a few connections that are replaced as they die.
+ *
+ * Settings are made within transactions, not per connection, so that a pooler in between may hand
+ * its connections around.
+ */
+import {
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  sql,
+} from 'kysely';
+import pg from 'pg';
+import type { ServerAddress } from './database-url.ts';
+import type { Engine, Failure } from './engine.ts';
+import { PostgresListener } from './postgres-listener.ts';
+import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import type { ServerTrust } from './tls.ts';
+
+const CHANNEL = 'promgate_changed';
+/** Of the advisory lock for migrations: any number that nobody else takes. */
+const MIGRATION_LOCK = 7_376_281_154;
+const MAX_CONNECTIONS = 4;
+const IDLE_MS = 30_000;
+
+export interface ServerOptions {
+  readonly trust: ServerTrust | undefined;
+  /** Told of what fails in the background, where nobody waits for an answer. */
+  readonly onError: (error: unknown) => void;
+}
+
+export function openPostgres(address: ServerAddress, options: ServerOptions): Engine {
+  const { onError } = options;
+  const settings = clientSettings(address, options);
+  const pool = new pg.Pool({ ...settings, max: MAX_CONNECTIONS, idleTimeoutMillis: IDLE_MS });
+  pool.on('error', onError); // of an idle connection: the pool has dropped it
+  pool.on('connect', (client) => client.on('error', () => undefined)); // its statement tells of it
+  const listener = new PostgresListener({
+    connect: async () => {
+      const client = new pg.Client(settings);
+      await client.connect();
+      return client;
+    },
+    channel: CHANNEL,
+    onError,
+  });
+  const open = async (): Promise<Session> => postgresSession(await pool.connect());
+  return {
+    place: `postgres ${address.host}:${address.port ?? 5432}/${address.database}`,
+    dialect: {
+      createDriver: () => new SessionDriver({ open }, (error) => failureOf(error) === 'away'),
+      createAdapter: () => new PostgresAdapter(),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+    },
+    schema: { text: 'text', end: undefined },
+    failureOf,
+    columnsOf: async (db, table) => {
+      const { rows } = await sql<{ name: string }>`
+        select column_name as name from information_schema.columns
+        where table_schema = current_schema() and table_name = ${table}`.execute(db);
+      return rows.map(({ name }) => name);
+    },
+    exclusively: (db, work) =>
+      db.transaction().execute(async (transaction) => {
+        await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
+        await work(transaction);
+      }),
+    announce: async (transaction) => {
+      await sql`select pg_notify(${CHANNEL}, '')`.execute(transaction);
+    },
+    listen: (told) => listener.add(told),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([listener[Symbol.asyncDispose](), pool.end()]);
+    },
+  };
+}
+
+function clientSettings(address: ServerAddress, { trust }: ServerOptions): pg.ClientConfig {
+  return {
+    host: address.host,
+    ...(address.port !== undefined && { port: address.port }),
+    user: address.user,
+    password: address.password,
+    database: address.database,
+    ssl: trust
+      ? { ...trust.options, ...(!trust.namesHost && { checkServerIdentity: () => undefined }) }
+      : false,
+    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'promgate',
+  };
+}
+
+function postgresSession(client: pg.PoolClient): Session {
+  return {
+    run: async (text, parameters): Promise<QueryResult<unknown>> => {
+      const { rows, rowCount } = await client.query(text, [...parameters]);
+      return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
+    },
+    begin: (isReadOnly) =>
+      client.query(
+        `begin ${isReadOnly ? 'isolation level repeatable read read only' : 'isolation level read committed read write'};
+        set local statement_timeout = ${ANSWER_TIMEOUT_MS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`,
+      ),
+    release: (isBroken) => client.release(isBroken),
+  };
+}
+
+/** SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/15/errcodes-appendix.html */
+const FAILURES: Readonly<Record<string, Failure>> = {
+  '08': 'away', // connection exception
+  '23505': 'duplicate', // unique violation
+  '25006': 'away', // read-only: a standby
+  '40': 'conflict', // transaction rollback: deadlock, serialization
+  '53': 'away', // insufficient resources: connections, disk, memory
+  '55P03': 'conflict', // lock not available in time
+  '57': 'away', // operator intervention: shutdown, statement timeout
+  '58': 'away', // system error
+};
+
+/** What the driver throws of itself is about the connection, and has no SQLSTATE. */
+function failureOf(error: unknown): Failure | undefined {
+  if (error instanceof pg.DatabaseError) {
+    const code = error.code ?? '';
+    return FAILURES[code] ?? FAILURES[code.slice(0, 2)];
+  }
+  return error instanceof Error && !(error instanceof TypeError) ? 'away' : undefined;
+}

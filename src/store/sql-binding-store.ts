@@ -1,0 +1,199 @@
+/**
+ * Instances and bindings in a database of any kind.
+ */
+import type { Kysely } from 'kysely';
+import type {
+  Binding,
+  BindingStore,
+  Changes,
+  NewBinding,
+  ServiceInstance,
+  StoredKey,
+} from '../../broker/binding-store.ts';
+import { attempt } from './attempts.ts';
+import { type Change, change } from './change.ts';
+import { readChanges } from './changes.ts';
+import type { Engine } from './engine.ts';
+import { idHash, originalText, storedText } from './stored-text.ts';
+import { bindingOf, bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
+import { bury } from './tombstones.ts';
+
+export interface SqlBindingStoreOptions {
+  readonly db: Kysely<Tables>;
+  /** Disposed with the store. */
+  readonly engine: Engine;
+  /** How many bindings that have gone are remembered. */
+  readonly maxTombstones: number;
+}
+
+export class SqlBindingStore implements BindingStore {
+  readonly #db: Kysely<Tables>;
+  readonly #engine: Engine;
+  readonly #maxTombstones: number;
+  readonly onChange?: (listener: () => void) => void;
+
+  constructor({ db, engine, maxTombstones }: SqlBindingStoreOptions) {
+    this.#db = db;
+    this.#engine = engine;
+    this.#maxTombstones = maxTombstones;
+    if (engine.listen) this.onChange = engine.listen;
+  }
+
+  async instance(id: string): Promise<ServiceInstance | undefined> {
+    const row = await this.#attempt(() =>
+      this.#db
+        .selectFrom('promgate_instances')
+        .selectAll()
+        .where('id_hash', '=', idHash(id))
+        .executeTakeFirst(),
+    );
+    return row && instanceOf(row);
+  }
+
+  async putInstance(
+    instance: ServiceInstance,
+  ): Promise<{ readonly created: boolean; readonly instance: ServiceInstance }> {
+    for (;;) {
+      const isNew = await this.#insertIfNew((transaction) =>
+        transaction.insertInto('promgate_instances').values(instanceRow(instance)).execute(),
+      );
+      if (isNew) return { created: true, instance };
+      const present = await this.instance(instance.id);
+      if (present) return { created: false, instance: present }; // else it was deleted in between
+    }
+  }
+
+  async updateInstance(id: string, parameters: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#write((transaction) =>
+      transaction
+        .updateTable('promgate_instances')
+        .set({ parameters: storedText(parameters) })
+        .where('id_hash', '=', idHash(id))
+        .executeTakeFirst(),
+    );
+    return numUpdatedRows > 0; // rows that stay as they are count too
+  }
+
+  async deleteInstance(id: string): Promise<boolean> {
+    const hash = idHash(id);
+    const isDeleted = await this.#change(async (made) => {
+      await bury(made, { instance_hash: hash }, this.#maxTombstones);
+      const { numDeletedRows } = await made.transaction
+        .deleteFrom('promgate_instances')
+        .where('id_hash', '=', hash)
+        .executeTakeFirst();
+      return numDeletedRows > 0 || undefined;
+    });
+    return isDeleted === true;
+  }
+
+  async binding(id: string): Promise<Binding | undefined> {
+    return this.#attempt(() => findBinding(this.#db, id));
+  }
+
+  async bindingByToken(tokenHash: string): Promise<Binding | undefined> {
+    const row = await this.#attempt(() =>
+      this.#db
+        .selectFrom('promgate_bindings')
+        .selectAll()
+        .where('token_hash', '=', tokenHash)
+        .executeTakeFirst(),
+    );
+    return row && bindingOf(row);
+  }
+
+  async putBinding(
+    binding: NewBinding,
+  ): Promise<{ readonly created: boolean; readonly binding: Binding } | undefined> {
+    const before = await this.binding(binding.id); // most often none: asked without a lock
+    if (before) return { created: false, binding: before };
+    return this.#change(async ({ transaction, revision }) => {
+      const present = await findBinding(transaction, binding.id);
+      if (present) return { created: false, binding: present };
+      if (!(await hasInstance(transaction, idHash(binding.instanceId)))) return undefined;
+      const row = bindingRow(binding, revision);
+      await transaction.insertInto('promgate_bindings').values(row).execute();
+      return { created: true, binding: { ...binding, revision } };
+    });
+  }
+
+  async deleteBinding(instanceId: string, id: string): Promise<boolean> {
+    const which = { instance_hash: idHash(instanceId), id_hash: idHash(id) };
+    const isDeleted = await this.#change(async (made) => {
+      const count = await bury(made, which, this.#maxTombstones);
+      return count > 0 || undefined;
+    });
+    return isDeleted === true;
+  }
+
+  async changesSince(revision: number): Promise<Changes> {
+    return this.#attempt(() => readChanges(this.#db, revision));
+  }
+
+  async ownKey(fresh: StoredKey): Promise<StoredKey> {
+    const present = await this.#ownKey();
+    if (present) return present;
+    const row = { name: 'own', id: storedText(fresh.id), key_text: fresh.key };
+    await this.#insertIfNew((transaction) =>
+      transaction.insertInto('promgate_keys').values(row).execute(),
+    );
+    return (await this.#ownKey()) ?? fresh; // nobody deletes it
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy();
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  async #ownKey(): Promise<StoredKey | undefined> {
+    const row = await this.#attempt(() =>
+      this.#db
+        .selectFrom('promgate_keys')
+        .select(['id', 'key_text'])
+        .where('name', '=', 'own')
+        .executeTakeFirst(),
+    );
+    return row && { id: originalText(row.id), key: row.key_text };
+  }
+
+  #attempt<T>(work: () => Promise<T>): Promise<T> {
+    return attempt(this.#engine, work);
+  }
+
+  #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {
+    return this.#attempt(() => change(this.#db, this.#engine, work));
+  }
+
+  #write<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.#attempt(() => this.#db.transaction().setAccessMode('read write').execute(work));
+  }
+
+  /** @returns whether there was no such row before */
+  async #insertIfNew(insert: (transaction: Kysely<Tables>) => Promise<unknown>): Promise<boolean> {
+    try {
+      await this.#write(insert);
+      return true;
+    } catch (error) {
+      if (this.#engine.failureOf(error) === 'duplicate') return false;
+      throw error;
+    }
+  }
+}
+
+async function findBinding(db: Kysely<Tables>, id: string): Promise<Binding | undefined> {
+  const row = await db
+    .selectFrom('promgate_bindings')
+    .selectAll()
+    .where('id_hash', '=', idHash(id))
+    .executeTakeFirst();
+  return row && bindingOf(row);
+}
+
+async function hasInstance(db: Kysely<Tables>, hash: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('promgate_instances')
+    .select('id_hash')
+    .where('id_hash', '=', hash)
+    .executeTakeFirst();
+  return row !== undefined;
+}

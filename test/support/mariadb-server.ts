@@ -1,0 +1,83 @@
+/**
+ * Debian's MariaDB, started for tests.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import mysql from 'mysql2/promise';
+import {
+  DATABASE_PASSWORD,
+  DATABASE_USER,
+  type DatabaseServer,
+  databaseUrl,
+} from './database-server.ts';
+import { requireProgram } from './require-program.ts';
+import {
+  endServer,
+  freePort,
+  removeFolder,
+  runAs,
+  serverFolder,
+  serverUser,
+  startServer,
+} from './server-process.ts';
+
+/** @param flags - more options for its command line */
+export async function startMariadbServer(
+  context: Mocha.Context,
+  flags: readonly string[] = [],
+): Promise<DatabaseServer> {
+  const program = requireProgram(context, 'mariadbd');
+  const install = requireProgram(context, 'mariadb-install-db');
+  await using parts = new AsyncDisposableStack();
+  const user = await serverUser('mysql');
+  const folder = await serverFolder(user);
+  parts.defer(() => removeFolder(folder));
+  const data = path.join(folder, 'data');
+  await runAs(user, install, [
+    ...['--no-defaults', `--datadir=${data}`, '--skip-test-db', '--skip-log-bin'],
+    '--auth-root-authentication-method=normal',
+  ]);
+  const users = path.join(folder, 'users.sql'); // one statement per line
+  const name = `'${DATABASE_USER}'@'%'`;
+  await writeFile(
+    users,
+    `create user if not exists ${name} identified by '${DATABASE_PASSWORD}';\ngrant all on *.* to ${name};\n`,
+    { mode: 0o644 },
+  );
+  const port = await freePort();
+  const start = (): Promise<ChildProcess> =>
+    startServer({
+      ...user,
+      program,
+      args: [
+        ...['--no-defaults', `--datadir=${data}`, `--socket=${path.join(folder, 'socket')}`],
+        ...[`--port=${port}`, '--bind-address=127.0.0.1', '--skip-name-resolve'],
+        ...[`--init-file=${users}`, `--pid-file=${path.join(folder, 'pid')}`],
+        ...['--character-set-server=latin1'], // as unfit for us as it can be set
+        '--innodb-flush-log-at-trx-commit=2', // a crash of the server loses nothing by it
+        ...flags,
+      ],
+      ready: /ready for connections/,
+    });
+  let server = await start();
+  parts.defer(() => endServer(server, 'SIGKILL'));
+  const owned = parts.move();
+  let databases = 0;
+  return {
+    async freshDatabase() {
+      const database = `test_${++databases}`;
+      const client = await mysql.createConnection(databaseUrl('mysql', port, 'mysql'));
+      await client.query(`create database ${database}`);
+      await client.end();
+      return databaseUrl('mysql', port, database);
+    },
+    goDown: () => endServer(server, 'SIGKILL'),
+    async comeBack() {
+      server = await start();
+    },
+    hang: () => void server.kill('SIGSTOP'),
+    goOn: () => void server.kill('SIGCONT'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

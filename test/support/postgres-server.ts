@@ -1,0 +1,76 @@
+/**
+ * Debian's PostgreSQL, started for tests.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import pg from 'pg';
+import {
+  DATABASE_PASSWORD,
+  DATABASE_USER,
+  type DatabaseServer,
+  databaseUrl,
+} from './database-server.ts';
+import { requireProgram } from './require-program.ts';
+import {
+  endServer,
+  freePort,
+  removeFolder,
+  runAs,
+  serverFolder,
+  serverUser,
+  startServer,
+} from './server-process.ts';
+
+/** @param flags - more settings for its command line: `ssl=on` */
+export async function startPostgresServer(
+  context: Mocha.Context,
+  flags: readonly string[] = [],
+): Promise<DatabaseServer> {
+  const program = requireProgram(context, 'postgres');
+  await using parts = new AsyncDisposableStack();
+  const user = await serverUser('postgres');
+  const folder = await serverFolder(user);
+  parts.defer(() => removeFolder(folder));
+  const data = path.join(folder, 'data');
+  const passwordFile = path.join(folder, 'password');
+  await writeFile(passwordFile, DATABASE_PASSWORD, { mode: 0o644 });
+  await runAs(user, path.join(path.dirname(program), 'initdb'), [
+    ...['-D', data, '-U', DATABASE_USER, '--pwfile', passwordFile],
+    ...['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'],
+  ]);
+  const port = await freePort();
+  const settings = [
+    ...[`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='],
+    ...['fsync=off', 'full_page_writes=off'], // a crash of the server loses nothing by it
+    ...['lc_messages=C', ...flags],
+  ];
+  const start = (): Promise<ChildProcess> =>
+    startServer({
+      ...user,
+      program,
+      args: ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
+      ready: /database system is ready to accept connections/,
+    });
+  let server = await start();
+  parts.defer(() => endServer(server, 'SIGQUIT'));
+  const owned = parts.move();
+  let databases = 0;
+  return {
+    async freshDatabase() {
+      const name = `test_${++databases}`;
+      const client = new pg.Client(databaseUrl('postgres', port, 'postgres'));
+      await client.connect();
+      await client.query(`create database ${name}`);
+      await client.end();
+      return databaseUrl('postgres', port, name);
+    },
+    goDown: () => endServer(server, 'SIGQUIT'),
+    async comeBack() {
+      server = await start();
+    },
+    hang: () => void server.kill('SIGSTOP'),
+    goOn: () => void server.kill('SIGCONT'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
