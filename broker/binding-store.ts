@@ -95,8 +95,8 @@ export interface BindingStore extends AsyncDisposable {
   /** Tells of changes by other replicas sooner than they are asked for, where the database can. */
   onChange?(listener: () => void): void;
 
-  /** The key of this store; `fresh` becomes it when there is none. */
-  ownKey(fresh: StoredKey): Promise<StoredKey>;
+  /** The key of this store; `fresh`, if given, becomes it when there is none. */
+  ownKey(fresh?: StoredKey): Promise<StoredKey | undefined>;
 }
 
 /** The database cannot be reached, or does not answer. */

@@ -4,20 +4,7 @@
  * Scrapes ask here and never a database. Fed with `Changes` of a store, in any order of replicas.
  */
 import type { Binding, Changes } from './binding-store.ts';
-import { parseDurationMs } from './duration.ts';
-
-/** The parameters of a binding, as they were checked when it was made. */
-interface Parameters {
-  readonly endpoint?: string;
-  readonly endpoints?: readonly { readonly path: string; readonly labels?: Texts }[];
-  readonly timeout?: string;
-  readonly allow?: readonly string[];
-  readonly deny?: readonly string[];
-  readonly labels?: Texts;
-  readonly process?: BoundProcess;
-}
-
-type Texts = Readonly<Record<string, string>>;
+import type { BindingSettings, Pair } from './parameters.ts';
 
 export type BoundProcess = 'web' | 'worker' | 'all';
 
@@ -28,7 +15,7 @@ export interface BoundPage {
   /** Name, value, … */
   readonly headers: readonly string[];
   readonly timeoutMs: number | undefined;
-  readonly labels: readonly (readonly [name: string, value: string])[];
+  readonly labels: readonly Pair[];
   readonly allow: readonly string[];
   readonly deny: readonly string[];
 }
@@ -47,14 +34,8 @@ export interface TokenScope {
 }
 
 export interface KnownBindingsOptions {
-  /**
-   * The headers of a binding, decrypted.
-   *
-   * @throws when they cannot be read: the key is gone
-   */
-  readonly headersOf: (binding: Binding) => Texts;
-  /** Headers of a binding cannot be read: its pages are asked without them. */
-  readonly onUnreadable: (bindingId: string, error: unknown) => void;
+  /** What a binding says. Must not throw. */
+  readonly settingsOf: (binding: Binding) => BindingSettings;
 }
 
 export class KnownBindings {
@@ -111,9 +92,10 @@ export class KnownBindings {
   appOf(appId: string): BoundApp | undefined {
     const known = this.#apps.get(appId);
     if (known !== undefined) return known;
+    const { settingsOf } = this.#options;
     const bindings = this.#byApp.get(appId);
     if (bindings === undefined) return undefined;
-    const app = unite([...bindings].sort((a, b) => a.revision - b.revision).map(this.#read));
+    const app = unite([...bindings].sort((a, b) => a.revision - b.revision).map(settingsOf));
     this.#apps.set(appId, app);
     return app;
   }
@@ -122,44 +104,6 @@ export class KnownBindings {
   scopeOf(tokenHash: string): TokenScope | undefined {
     return this.#byToken.get(tokenHash);
   }
-
-  readonly #read = (binding: Binding): ReadBinding => {
-    const parameters = JSON.parse(binding.parameters) as Parameters; // as the broker checked it
-    const { endpoint, endpoints = [], timeout, allow = [], deny = [], labels = {} } = parameters;
-    const paths = [...(endpoint === undefined ? [] : [{ path: endpoint }]), ...endpoints];
-    const shared = {
-      headers: Object.entries(this.#headersOf(binding)).flat(),
-      timeoutMs: timeout === undefined ? undefined : parseDurationMs(timeout),
-      ...{ allow, deny },
-    };
-    const page = (path: string | undefined, own: Texts = {}): BoundPage => ({
-      path,
-      ...shared,
-      labels: Object.entries({ ...labels, ...own }),
-    });
-    return {
-      process: parameters.process,
-      pages:
-        paths.length === 0
-          ? [page(undefined)]
-          : paths.map((one) => page(one.path, 'labels' in one ? one.labels : undefined)),
-    };
-  };
-
-  #headersOf(binding: Binding): Texts {
-    if (binding.sealedHeaders === undefined) return {};
-    try {
-      return this.#options.headersOf(binding);
-    } catch (error) {
-      this.#options.onUnreadable(binding.id, error);
-      return {};
-    }
-  }
-}
-
-interface ReadBinding {
-  readonly process: BoundProcess | undefined;
-  readonly pages: readonly BoundPage[];
 }
 
 /**
@@ -168,8 +112,8 @@ interface ReadBinding {
  * Bound paths are united and beat the reader's; a path that is bound twice is one page. What an
  * earlier binding says of a page holds; what it leaves open a later one may say.
  */
-function unite(bindings: readonly ReadBinding[]): BoundApp {
-  const all = bindings.flatMap(({ pages }) => pages);
+function unite(bindings: readonly BindingSettings[]): BoundApp {
+  const all = bindings.flatMap(pagesOf);
   const bound = all.filter(({ path }) => path !== undefined);
   const byPath = Map.groupBy(bound.length > 0 ? bound : all, ({ path }) => path);
   const processes = new Set(bindings.flatMap(({ process }) => process ?? []));
@@ -178,6 +122,16 @@ function unite(bindings: readonly ReadBinding[]): BoundApp {
     process: others.length > 0 ? 'all' : process,
     pages: [...byPath.values().map(joinPages)],
   };
+}
+
+function pagesOf(settings: BindingSettings): BoundPage[] {
+  const { endpoints, headers, timeoutMs, labels, allow, deny } = settings;
+  const shared = { headers: headers.flat(), timeoutMs, allow, deny };
+  if (endpoints.length === 0) return [{ path: undefined, ...shared, labels }];
+  return endpoints.map(({ path, labels: own }) => ({
+    ...{ path, ...shared },
+    labels: [...new Map([...labels, ...own])],
+  }));
 }
 
 function joinPages(pages: readonly BoundPage[]): BoundPage {

@@ -31,6 +31,8 @@ export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'observers'> {
 export interface SiteBindings {
   readonly settingsOf: SettingsOf;
   readonly tokens: Tokens;
+  /** Answers below `/broker/v2`; undefined when there is none. */
+  readonly broker?: Handler;
 }
 
 export function connectSite(config: Config, parts: SiteParts): RequestListener {
@@ -51,6 +53,7 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
   const { sd } = config;
   const asked = appsFrom(config, parts);
   return [
+    ...(bindings.broker ? [brokerRoute(bindings.broker)] : []),
     { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(asked) },
     { name: 'apps', path: APPS_PATH, handle: apps(asked) },
     { name: 'healthz', path: '/healthz', handle: healthz },
@@ -69,6 +72,15 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
       }),
     },
   ];
+}
+
+function brokerRoute(broker: Handler): Route {
+  return {
+    name: 'broker',
+    path: /^\/broker\/v2(?:\/|$)/,
+    methods: 'any',
+    handle: broker,
+  };
 }
 
 function appsFrom(

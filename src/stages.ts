@@ -4,6 +4,7 @@
  * `app.ts` loads this once the ports are open, and ends it after they are closed.
  */
 import type { RequestListener } from 'node:http';
+import type { Bindings } from './bindings.ts';
 import type { Config } from './config.ts';
 import { RouteTable } from './discover/route-table.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
@@ -53,10 +54,11 @@ export async function startStages(
     onAddressGone: (address) => scraper.forget(address),
     onAppGone: (appId) => metrics.forgetApp(appId),
   });
+  let bindings: OpenedBindings | undefined;
   const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
-    levels: () => levelsOf(config, table, scraper),
+    levels: () => ({ ...levelsOf(config, table, scraper), bindings: bindings?.levels?.() }),
     knowsApp: (appId) => table.byApp(appId).length > 0,
   });
   const sources = await startSources(
@@ -71,18 +73,46 @@ export async function startStages(
   readiness.expect(sources.all);
   const { connectSite } = await import('./site.ts'); // the routes are read meanwhile
   const observers = observeScrapes(metrics, log, sources);
-  const bindings = WITHOUT_BINDINGS;
+  bindings = await openBindings(config, { table, trust, log, metrics, readiness, parts });
   const site = connectSite(config, {
     ...{ scraper, table, readiness, metrics, log, cut, observers, bindings },
   });
   return { site, log, metrics };
 }
 
+interface BindingParts {
+  readonly table: RouteTable;
+  readonly trust: AppTrust;
+  readonly log: Log;
+  readonly metrics: Metrics<Failure>;
+  readonly readiness: Readiness;
+  readonly parts: AsyncDisposableStack;
+}
+
+type OpenedBindings = SiteBindings & Partial<Pick<Bindings, 'levels'>>;
+
 /** What is known of bindings where there is no broker. */
-const WITHOUT_BINDINGS: SiteBindings = {
+const WITHOUT_BINDINGS: OpenedBindings = {
   settingsOf: () => UNBOUND,
   tokens: { scopeOf: async () => undefined },
 };
+
+async function openBindings(
+  config: Config,
+  { table, trust, log, metrics, readiness, parts }: BindingParts,
+): Promise<OpenedBindings> {
+  const { broker } = config;
+  if (!broker) return WITHOUT_BINDINGS;
+  const { startBindings } = await import('./bindings.ts');
+  const spaceOfApp = (appId: string) => table.byApp(appId)[0]?.app.spaceId || undefined;
+  const { authorities } = trust;
+  const bindings = await startBindings(
+    { config, broker, authorities, spaceOfApp, log, metrics },
+    parts,
+  );
+  readiness.mention('database', bindings.state);
+  return bindings;
+}
 
 interface AppTrust {
   readonly instances: Trust;
@@ -100,7 +130,8 @@ async function openTrust(config: Config, options: StagesOptions, log: Log): Prom
   const usesTls =
     routes.gorouter.some(({ url }) => url.startsWith('https:')) ||
     routes.nats !== undefined ||
-    externalExporters.some(({ scheme }) => scheme === 'https');
+    externalExporters.some(({ scheme }) => scheme === 'https') ||
+    (config.broker !== undefined && config.database.tls !== undefined);
   const authorities = usesTls ? await readAuthorities(options.platformAuthorities) : undefined;
   return { instances, system: fixedTrust({ ca: authorities }), authorities };
 }

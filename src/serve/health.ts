@@ -19,6 +19,13 @@ export interface Source {
 
 export type ReadyState = 'starting' | 'ready' | 'draining';
 
+export interface ReadyReport {
+  readonly status: ReadyState;
+  readonly sources: Readonly<Record<string, string>>;
+  /** What `mention` named. */
+  readonly [name: string]: unknown;
+}
+
 export class Readiness {
   readonly #now: () => number;
   /** Undefined until they exist. */
@@ -26,6 +33,7 @@ export class Readiness {
   #firstReadyMs: number | undefined;
   #known = false;
   #draining = false;
+  readonly #beside: Record<string, () => string> = {};
 
   /** @param now - milliseconds on any scale that only goes forward */
   constructor(now: () => number = () => performance.now()) {
@@ -41,6 +49,11 @@ export class Readiness {
   /** To be called when a source was read, so that its minute begins. */
   sourceRead(): void {
     this.#firstReadyMs ??= this.#sources?.some(({ ready }) => ready) ? this.#now() : undefined;
+  }
+
+  /** Something else is told in the body: whatever its state is, requests can be answered. */
+  mention(name: string, state: () => string): void {
+    this.#beside[name] = state;
   }
 
   /** From now on no new requests should be sent here. */
@@ -65,9 +78,14 @@ export class Readiness {
     return this.tableKnown ? 'ready' : 'starting';
   }
 
-  report(): { readonly status: ReadyState; readonly sources: Record<string, string> } {
+  report(): ReadyReport {
     const states = this.#sources?.map(({ name, ready }) => [name, ready ? 'ready' : 'waiting']);
-    return { status: this.state, sources: Object.fromEntries(states ?? []) };
+    const beside = Object.entries(this.#beside).map(([name, state]) => [name, state()]);
+    return {
+      status: this.state,
+      sources: Object.fromEntries(states ?? []),
+      ...Object.fromEntries(beside),
+    };
   }
 }
 

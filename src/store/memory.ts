@@ -103,7 +103,7 @@ export class MemoryBindingStore implements BindingStore {
     this.#listeners.add(listener);
   }
 
-  async ownKey(fresh: StoredKey): Promise<StoredKey> {
+  async ownKey(fresh?: StoredKey): Promise<StoredKey | undefined> {
     this.#key ??= fresh;
     return this.#key;
   }

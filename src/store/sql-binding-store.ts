@@ -130,9 +130,9 @@ export class SqlBindingStore implements BindingStore {
     return this.#attempt(() => readChanges(this.#db, revision));
   }
 
-  async ownKey(fresh: StoredKey): Promise<StoredKey> {
+  async ownKey(fresh?: StoredKey): Promise<StoredKey | undefined> {
     const present = await this.#ownKey();
-    if (present) return present;
+    if (present || !fresh) return present;
     const row = { name: 'own', id: storedText(fresh.id), key_text: fresh.key };
     await this.#insertIfNew((transaction) =>
       transaction.insertInto('promgate_keys').values(row).execute(),

@@ -21,6 +21,14 @@ export interface Levels {
     readonly bytesInFlight: number;
     readonly bytesLimit: number;
   };
+  /** Undefined without a broker. */
+  readonly bindings?:
+    | {
+        readonly known: number;
+        /** Since the database was last read; undefined: it was not yet. */
+        readonly ageSeconds: number | undefined;
+      }
+    | undefined;
 }
 
 export interface MetricsOptions<F extends string> {
@@ -41,6 +49,12 @@ export interface RequestEnd {
   readonly seconds: number;
 }
 
+export interface BrokerCall {
+  /** One of a closed set. */
+  readonly operation: string;
+  readonly status: number;
+}
+
 /** What the rest of the program reports; `src/app.ts` connects it to the stages' observers. */
 export interface Metrics<F extends string> {
   /** An app was asked: one entry per instance. */
@@ -51,6 +65,14 @@ export interface Metrics<F extends string> {
   readonly forgetApp: (appId: string) => void;
   readonly typeConflicts: (count: number) => void;
   readonly reservedSamplesDropped: (count: number) => void;
+  /** Samples that a binding does not want. */
+  readonly filteredSamplesDropped: (count: number) => void;
+  /** Samples of series that an earlier endpoint of the instance gave already. */
+  readonly duplicateSamplesDropped: (count: number) => void;
+  /** The broker was called. */
+  readonly brokerCalled: (call: BrokerCall) => void;
+  /** The database of bindings cannot be read any more. */
+  readonly databaseAway: () => void;
   /** A source gave a whole table, or a message that was understood. */
   readonly routesRead: (source: string) => void;
   /** A poll failed. */
@@ -100,6 +122,31 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     'promgate_merge_reserved_samples_dropped_total',
     "Samples of apps under names that are promgate's own.",
   );
+
+  const filtered = counter(
+    'promgate_merge_filtered_samples_dropped_total',
+    'Samples of apps under names that their bindings do not want.',
+  );
+  const duplicates = counter(
+    'promgate_merge_duplicate_samples_dropped_total',
+    'Samples of series that an earlier endpoint of the same instance gave already.',
+  );
+  const brokerCalls = counter('promgate_broker_requests_total', 'Calls of the service broker.', [
+    'operation',
+    'code',
+  ]);
+  const databaseFailures = counter(
+    'promgate_database_failures_total',
+    'Times that the database of bindings could not be read any more.',
+  );
+  if (levels().bindings) {
+    gauge('promgate_bindings', 'Bindings known.', () => levels().bindings?.known ?? 0);
+    gauge(
+      'promgate_bindings_age_seconds',
+      'Time since the database of bindings was last read.',
+      () => levels().bindings?.ageSeconds ?? Number.NaN,
+    );
+  }
 
   const failedReads = counter(
     'promfetch_scrape_route_failed_total',
@@ -192,6 +239,10 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     forgetApp: (appId) => apps.forget(appId),
     typeConflicts: (count) => conflicts.inc(count),
     reservedSamplesDropped: (count) => reserved.inc(count),
+    filteredSamplesDropped: (count) => filtered.inc(count),
+    duplicateSamplesDropped: (count) => duplicates.inc(count),
+    brokerCalled: ({ operation, status }) => brokerCalls.inc({ operation, code: String(status) }),
+    databaseAway: () => databaseFailures.inc(),
     routesRead: (source) => {
       routesReadAt = now();
       lastSuccess.set({ source }, routesReadAt);

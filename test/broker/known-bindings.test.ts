@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Binding } from '../../broker/binding-store.ts';
 import { KnownBindings } from '../../broker/known-bindings.ts';
+import { bindingSettings } from '../../broker/parameters.ts';
 
 let revisions = 0;
 
@@ -24,12 +25,10 @@ function binding(parameters: object, more: Partial<Binding> = {}): Binding {
   };
 }
 
-/** Knows these bindings; `sealedHeaders` are plain JSON here, and `broken` cannot be read. */
-function known(bindings: readonly Binding[], unreadable: string[] = []): KnownBindings {
-  const result = new KnownBindings({
-    headersOf: ({ sealedHeaders = '' }) => JSON.parse(sealedHeaders),
-    onUnreadable: (id) => unreadable.push(id),
-  });
+/** Knows these bindings; headers stand among their parameters here. */
+function known(bindings: readonly Binding[]): KnownBindings {
+  const settingsOf = ({ parameters }: Binding) => bindingSettings(JSON.parse(parameters));
+  const result = new KnownBindings({ settingsOf });
   result.apply({ revision: revisions, whole: true, bindings, removed: [] });
   return result;
 }
@@ -79,16 +78,15 @@ describe('KnownBindings', () => {
   });
 
   it('gives a page what its earliest binding says, and from later ones what that leaves open', () => {
-    const headers = (value: object) => JSON.stringify(value);
     const bindings = known([
-      binding(
-        { endpoint: '/m', labels: { tier: 'gold' } },
-        { sealedHeaders: headers({ Authorization: 'first' }) },
-      ),
-      binding(
-        { endpoint: '/m', labels: { tier: 'tin', team: 'x' }, timeout: '5s', allow: ['up'] },
-        { sealedHeaders: headers({ authorization: 'second', 'X-More': 'yes' }) },
-      ),
+      binding({ endpoint: '/m', labels: { tier: 'gold' }, headers: { Authorization: 'first' } }),
+      binding({
+        endpoint: '/m',
+        labels: { tier: 'tin', team: 'x' },
+        headers: { authorization: 'second', 'X-More': 'yes' },
+        timeout: '5s',
+        allow: ['up'],
+      }),
     ]);
 
     assert.deepEqual(bindings.appOf('a1')?.pages, [
@@ -132,16 +130,6 @@ describe('KnownBindings', () => {
       assert.equal(known(bindings).appOf('a1')?.process, expected);
     });
   }
-
-  it('asks without headers that cannot be decrypted, and tells of them', () => {
-    const unreadable: string[] = [];
-    const broken = binding({ endpoint: '/m' }, { sealedHeaders: 'no JSON' });
-
-    const { pages } = known([broken], unreadable).appOf('a1')!; // it has a binding
-
-    assert.deepEqual(pages[0]?.headers, []);
-    assert.deepEqual(unreadable, [broken.id]);
-  });
 
   it('opens the app to a token, and the space to that of a service key', () => {
     const [bound, key] = [binding({}), binding({}, { appId: undefined, spaceId: 's2' })];

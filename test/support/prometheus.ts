@@ -14,8 +14,8 @@ import { eventually } from './eventually.ts';
 export interface PrometheusOptions {
   /** The program's path, from `requireProgram(this, 'prometheus')`. */
   readonly program: string;
-  /** Prometheus' configuration as an object, printed as JSON, which is YAML. */
-  readonly config: Readonly<Record<string, unknown>>;
+  /** Prometheus' configuration: YAML, or an object, printed as JSON, which is YAML too. */
+  readonly config: string | Readonly<Record<string, unknown>>;
 }
 
 /** One series of an instant query's answer. */
@@ -52,7 +52,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-prometheus-'));
   parts.defer(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'prometheus.json');
-  await writeFile(file, JSON.stringify(options.config));
+  const { config } = options;
+  await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config));
 
   const server = spawn(
     options.program,

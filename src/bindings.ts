@@ -1,0 +1,102 @@
+/**
+ * Starts what bindings need, as soon as their database is there.
+ *
+ * A database that is away holds nothing else up. Until it is opened the broker says 503, tokens
+ * cannot be told apart, and apps are scraped as if they had no bindings.
+ */
+import { StoreAwayError } from '../broker/binding-store.ts';
+import { sleep } from './clock.ts';
+import type { Config } from './config.ts';
+import { type OpenBindings, openBindings } from './open-bindings.ts';
+import { UNBOUND } from './serve/app-settings.ts';
+import type { Handler } from './serve/request.ts';
+import type { SiteBindings } from './site.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
+
+export interface BindingsOptions {
+  readonly config: Config;
+  readonly broker: NonNullable<Config['broker']>;
+  /** Certificates trusted besides `database.tls.ca`. */
+  readonly authorities: readonly string[] | undefined;
+  /** The guid of the space of an app, as far as the route table tells. */
+  readonly spaceOfApp: (appId: string) => string | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics<never>;
+}
+
+export interface Bindings extends SiteBindings {
+  /** Answers below `/broker/v2`. */
+  readonly broker: Handler;
+  /** Whether the database answered when it was last asked. */
+  readonly state: () => 'ready' | 'away';
+  readonly levels: () => { readonly known: number; readonly ageSeconds: number | undefined };
+}
+
+/**
+ * Waits for the first attempt to open the database, not for its success.
+ *
+ * @param parts - takes what must be ended
+ * @throws {Error} when the first attempt fails for another reason than that the database is away
+ */
+export async function startBindings(
+  options: BindingsOptions,
+  parts: AsyncDisposableStack,
+): Promise<Bindings> {
+  const stop = new AbortController();
+  let opened = await tryToOpen(options);
+  const opening = opened ? Promise.resolve() : openLater();
+  parts.defer(async () => {
+    stop.abort();
+    await opening;
+    await opened?.[Symbol.asyncDispose]();
+  });
+  return {
+    settingsOf: (app) => opened?.settingsOf(app.appId) ?? UNBOUND,
+    tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
+    broker: (ctx, next) => (opened?.broker ?? notOpen)(ctx, next),
+    state: () => (opened?.isAway === false ? 'ready' : 'away'),
+    levels: () => ({
+      known: opened?.known.size ?? 0,
+      ageSeconds: opened?.follower.ageMs === undefined ? undefined : opened.follower.ageMs / 1000,
+    }),
+  };
+
+  async function openLater(): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!stop.signal.aborted) {
+      await sleep(pauseMs, stop.signal);
+      if (stop.signal.aborted) return;
+      try {
+        opened = await tryToOpen(options);
+        if (opened) return options.log.info('the database of bindings is open');
+      } catch (err) {
+        options.log.error('the database of bindings cannot be used', { err });
+      }
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+  }
+}
+
+/** What the broker answers until its database is open. */
+const notOpen: Handler = (ctx) => {
+  ctx.status = 503;
+  ctx.set({ 'Content-Type': 'application/json', 'Retry-After': '10' });
+  const description = 'the database cannot be reached at the moment: try again later';
+  ctx.body = JSON.stringify({ description });
+};
+
+/** @returns undefined when the database is away */
+async function tryToOpen(options: BindingsOptions): Promise<OpenBindings | undefined> {
+  try {
+    return await openBindings(options);
+  } catch (error) {
+    if (!(error instanceof StoreAwayError)) throw error;
+    options.metrics.databaseAway();
+    options.log.warn('the database of bindings is away: it is tried again', { err: error });
+    return undefined;
+  }
+}

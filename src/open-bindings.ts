@@ -1,0 +1,179 @@
+/**
+ * Opens the database of bindings, and connects what works on it: the broker, which writes, and what
+ * scrapes and readers know of it, in memory.
+ */
+import { readFile } from 'node:fs/promises';
+import { type BrokerCall, createBroker } from '../broker/api.ts';
+import type { Binding, BindingStore } from '../broker/binding-store.ts';
+import { freshKey, readKey } from '../broker/key.ts';
+import { KnownBindings, type TokenScope } from '../broker/known-bindings.ts';
+import { type BindingSettings, bindingSettings } from '../broker/parameters.ts';
+import type { GivenParameters } from '../broker/parameters-schema.ts';
+import { KeyRing } from '../broker/seal.ts';
+import { openParameters } from '../broker/secrets.ts';
+import type { BindingsOptions } from './bindings.ts';
+import type { Config } from './config.ts';
+import { parseMetricPath } from './fetch/metric-path.ts';
+import type { AppSettings } from './serve/app-settings.ts';
+import { ownAddress } from './serve/own-address.ts';
+import type { Handler } from './serve/request.ts';
+import { openBindingStore } from './store/database.ts';
+import { Follower } from './store/follower.ts';
+import { TokenScopes } from './store/tokens.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface OpenBindings extends AsyncDisposable {
+  readonly known: KnownBindings;
+  readonly follower: Follower;
+  readonly tokens: TokenScopes<TokenScope>;
+  readonly broker: Handler;
+  readonly isAway: boolean;
+  /** @returns undefined for an app without bindings */
+  settingsOf(appId: string): AppSettings | undefined;
+}
+
+/** @throws {StoreAwayError} when the database is away */
+export async function openBindings(options: BindingsOptions): Promise<OpenBindings> {
+  await using parts = new AsyncDisposableStack();
+  const { config, log, metrics } = options;
+  const { database, auth } = config;
+  const store = parts.use(
+    await openBindingStore({
+      url: database.url,
+      tls: await readTls(options),
+      onError: (err) => log.warn('the database of bindings made trouble', { err }),
+    }),
+  );
+  const keys = await openKeys(store, database);
+  const known = new KnownBindings({
+    settingsOf: (binding) =>
+      readSettings(binding, keys, (err) =>
+        log.error('a binding cannot be read in full', { binding_id: binding.id, err }),
+      ),
+  });
+  let isAway = false;
+  const follower = parts.use(
+    new Follower({
+      store,
+      apply: (changes) => known.apply(changes),
+      onAway: (err) => {
+        isAway = true;
+        metrics.databaseAway();
+        log.warn('the database of bindings is away: what is known of it holds', { err });
+      },
+      onBack: () => {
+        isAway = false;
+        log.info('the database of bindings is back');
+      },
+    }),
+  );
+  await follower.first;
+  const tokens = new TokenScopes({
+    scopeOf: (tokenHash) => known.scopeOf(tokenHash),
+    follower,
+    maxStaleMs: auth.maxStaleMs,
+  });
+  const broker = openBroker(options, { store, keys, follower });
+  const held = parts.move();
+  return {
+    ...{ known, follower, tokens, broker },
+    get isAway() {
+      return isAway;
+    },
+    settingsOf: (appId) => known.appOf(appId),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** The operator's keys, and the one that the database keeps: it may have been used before. */
+async function openKeys(store: BindingStore, database: Config['database']): Promise<KeyRing> {
+  const { encryptionKey, oldEncryptionKeys } = database;
+  const own = await store.ownKey(encryptionKey === undefined ? freshKey() : undefined);
+  const stored = own === undefined ? [] : [own.key];
+  const [current = '', ...older] = [encryptionKey ?? [], stored, oldEncryptionKeys].flat(); // one at least
+  return new KeyRing(readKey(current), older.map(readKey));
+}
+
+/**
+ * What a binding says, as far as it can be read: without its headers when their key is gone, and
+ * without a path that no request line can carry.
+ */
+function readSettings(
+  binding: Binding,
+  keys: KeyRing,
+  onError: (error: unknown) => void,
+): BindingSettings {
+  const settings = bindingSettings(readParameters());
+  return { ...settings, endpoints: settings.endpoints.flatMap(readEndpoint) };
+
+  function readParameters(): GivenParameters {
+    try {
+      return openParameters(binding, keys);
+    } catch (error) {
+      onError(error);
+      return JSON.parse(binding.parameters);
+    }
+  }
+
+  function readEndpoint<E extends { readonly path: string }>(endpoint: E): E[] {
+    try {
+      return [{ ...endpoint, path: parseMetricPath(endpoint.path) }];
+    } catch (error) {
+      onError(error);
+      return [];
+    }
+  }
+}
+
+interface BrokerParts {
+  readonly store: BindingStore;
+  readonly keys: KeyRing;
+  readonly follower: Follower;
+}
+
+function openBroker(
+  { config, broker, log, metrics, spaceOfApp }: BindingsOptions,
+  { store, keys, follower }: BrokerParts,
+): Handler {
+  const { accounts, adopt, url, ...offering } = broker;
+  return createBroker({
+    ...{ store, keys, accounts, adopt, offering, spaceOfApp },
+    maxTimeoutMs: config.scrape.maxTimeoutMs,
+    baseUrl: (ctx) => {
+      if (url !== undefined) return url.replace(/\/+$/, '');
+      const { scheme, address } = ownAddress(ctx, config.sd);
+      return `${scheme}://${address}`;
+    },
+    onChange: () => void follower.refresh(),
+    onCall: (call) => {
+      metrics.brokerCalled(call);
+      logCall(log, call);
+    },
+  });
+}
+
+function logCall(log: Log, call: BrokerCall): void {
+  const { operation, status, account, userId, requestIdentity, instanceId, bindingId, error } =
+    call;
+  const fields = {
+    ...{ operation, status, account, user_id: userId, request_identity: requestIdentity },
+    ...{ service_instance: instanceId, service_binding: bindingId },
+    ...(error !== undefined && { err: error }),
+  };
+  if (status >= 500) log.error('the broker could not answer', fields);
+  else log.info('the broker was called', fields);
+}
+
+/** Database servers are known by the operator's certificates, or by those that all trust. */
+async function readTls({ config, authorities }: BindingsOptions) {
+  const { tls } = config.database;
+  if (tls === undefined) return undefined;
+  const read = (file: string | undefined) =>
+    file === undefined ? undefined : readFile(file, 'utf8');
+  const [ca, cert, key] = await Promise.all([
+    read(tls.caFile),
+    read(tls.certFile),
+    read(tls.keyFile),
+  ]);
+  return { ca: [...(authorities ?? []), ...(ca === undefined ? [] : [ca])], cert, key };
+}

@@ -1,0 +1,221 @@
+/**
+ * The whole way of a binding: `cf create-service`, `cf bind-service`, its metrics in a real
+ * Prometheus, `cf unbind-service`; and what is left of it after kill -9.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { page, pageOf, status } from '../support/answers.ts';
+import { eventually } from '../support/eventually.ts';
+import { BROKER, Platform } from '../support/platform.ts';
+import { startPrometheus } from '../support/prometheus.ts';
+import { type PromgateProcess, startPromgateProcess } from '../support/promgate-process.ts';
+import { requireProgram } from '../support/require-program.ts';
+import { startScene } from '../support/scene.ts';
+import type { Answer } from '../support/simulated-server.ts';
+import { gives } from '../support/stored-series.ts';
+
+/** Metrics under `/my-metrics` only, for whoever knows the app's own token. */
+const protectedApp: Answer = (exchange) => {
+  const { target, headers } = exchange.request;
+  if (target !== '/my-metrics') return status(404)(exchange);
+  if (headers['authorization'] !== 'Bearer of-the-app') return status(403)(exchange);
+  return pageOf(() => 'orders_total 7\ndebug_total 1\n')(exchange);
+};
+
+const PARAMETERS = {
+  endpoint: '/my-metrics',
+  headers: { Authorization: 'Bearer of-the-app' },
+  labels: { team: 'shop' },
+  deny: ['debug_*'],
+};
+const OPERATOR = { username: 'ops', password: 'open-sesame' };
+
+async function temporaryFolder(parts: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bindings-'));
+  parts.defer(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function values(folder: string): Record<string, unknown> {
+  return {
+    broker: BROKER,
+    database: {
+      url: `sqlite:${path.join(folder, 'promgate.db')}`,
+      encryption_key: 'a key of sixteen characters',
+    },
+    auth: { mode: 'both', operators: [OPERATOR] },
+  };
+}
+
+async function startShop(parts: AsyncDisposableStack) {
+  const folder = await temporaryFolder(parts);
+  const apps = {
+    shop: { space: 'one', answers: [protectedApp, protectedApp] },
+    mailer: { space: 'two', answers: [page('mails_total 1\n')] },
+  };
+  const scene = parts.use(await startScene(apps, values(folder)));
+  const { shop } = scene.apps;
+  const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
+  const platform = new Platform({ url: scene.promgate.url });
+  return { ...scene, shop, spaceId, platform };
+}
+
+const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
+
+describe('a binding', () => {
+  it('gives Prometheus the metrics of its app until it is unbound', async function () {
+    const program = requireProgram(this, 'prometheus');
+    await using parts = new AsyncDisposableStack();
+    const { promgate, platform, shop, spaceId } = await startShop(parts);
+    assert.equal((await platform.createService('i1', spaceId)).status, 201);
+    const binding = { appId: shop.guid, spaceId, parameters: PARAMETERS };
+    const bound = await platform.bind('i1', 'b1', binding);
+    assert.equal(bound.status, 201);
+    const { url, token, scrape_config: scrapeConfig } = bound.body.credentials;
+    assert.equal(url, `${promgate.url}/v1/apps/${shop.guid}/metrics`);
+
+    const text = await (await fetch(url, bearer(token))).text();
+    assert.match(text, /^orders_total\{[^}]*index="0"[^}]*team="shop"\} 7$/m);
+    assert.doesNotMatch(text, /debug_total|mails_total/);
+
+    const config = `global: { scrape_interval: 1s }\nscrape_configs:\n${scrapeConfig}`;
+    await using prometheus = await startPrometheus({ program, config });
+    await gives(prometheus, 'orders_total', ['7', '7']);
+    await gives(prometheus, 'count(up)', ['1']);
+
+    assert.equal((await platform.unbind('i1', 'b1')).status, 200);
+    await eventually('the token to open nothing', async () =>
+      (await fetch(url, bearer(token))).status === 401 ? true : undefined,
+    );
+    await gives(prometheus, 'orders_total', []);
+  });
+
+  it('leaves the app to its other bindings when one goes', async () => {
+    await using parts = new AsyncDisposableStack();
+    const { platform, shop, spaceId } = await startShop(parts);
+    await platform.createService('i1', spaceId);
+    const binding = { appId: shop.guid, spaceId, parameters: PARAMETERS };
+    const [first, second] = [
+      await platform.bind('i1', 'b1', binding),
+      await platform.bind('i1', 'b2', binding),
+    ];
+    const { url, token } = second.body.credentials;
+    assert.notEqual(first.body.credentials.token, token);
+
+    await platform.unbind('i1', 'b1');
+
+    await eventually('the first token to open nothing', async () =>
+      (await fetch(url, bearer(first.body.credentials.token))).status === 401 ? true : undefined,
+    );
+    const text = await (await fetch(url, bearer(token))).text();
+    assert.match(text, /^orders_total\{/m);
+    assert.match(text, /^promgate_instance_up\{[^}]*\} 1$/m);
+  });
+
+  it('shows its own app, and a service key its own space', async () => {
+    await using parts = new AsyncDisposableStack();
+    const { promgate, platform, shop, spaceId, apps } = await startShop(parts);
+    await platform.createService('i1', spaceId);
+    const binding = { appId: shop.guid, spaceId, parameters: PARAMETERS };
+    const bound = await platform.bind('i1', 'b1', binding);
+    const key = await platform.bind('i1', 'k1', { spaceId });
+    const foreign = `/v1/apps/${apps.mailer.guid}/metrics`;
+
+    for (const { body } of [bound, key]) {
+      const init = bearer(body.credentials.token);
+      assert.equal((await promgate.get(shop.path, init)).status, 200);
+      assert.equal((await promgate.get(foreign, init)).status, 404);
+      assert.equal((await promgate.get('/metrics', init)).status, 403);
+      const listed = (await (await promgate.get('/sd/apps', init)).json()) as readonly {
+        readonly labels: Readonly<Record<string, string>>;
+      }[];
+      assert.deepEqual(
+        listed.map(({ labels }) => labels['app_id']),
+        [shop.guid],
+      );
+      const routes = await (await promgate.get('/routes', init)).json();
+      assert.deepEqual(Object.keys(routes as object), ['shop.apps.example.com']);
+    }
+    assert.equal(key.body.credentials.url, `${promgate.url}/sd/apps`);
+    assert.equal((await promgate.get(foreign)).status, 401);
+  });
+});
+
+/** What the platform was told: what was answered with 2xx must hold. */
+class Ledger {
+  readonly #there = new Map<string, string>();
+
+  async bind(platform: Platform, id: string): Promise<void> {
+    const { status: code, body } = await platform.bind('i1', id, { appId: `app of ${id}` });
+    assert.equal(code, this.#there.has(id) ? 200 : 201);
+    const { token } = body.credentials;
+    assert.equal(this.#there.get(id) ?? token, token);
+    this.#there.set(id, token);
+  }
+
+  async unbind(platform: Platform, id: string): Promise<void> {
+    const { status: code } = await platform.unbind('i1', id);
+    assert.equal(code, this.#there.has(id) ? 200 : 410);
+    this.#there.delete(id);
+  }
+
+  async check(
+    platform: Platform,
+    promgate: PromgateProcess,
+    ids: readonly string[],
+  ): Promise<void> {
+    for (const id of ids) {
+      const token = this.#there.get(id);
+      const { status: code, body } = await platform.binding('i1', id);
+      assert.equal(code, token === undefined ? 404 : 200);
+      assert.equal(body.credentials?.token, token);
+      if (token !== undefined)
+        assert.equal((await promgate.get('/sd/apps', bearer(token))).status, 200);
+    }
+  }
+}
+
+describe('what the broker has answered with 2xx', () => {
+  it('is there after kill -9 between any two calls', async () => {
+    const ids = ['b1', 'b2', 'b3'];
+    const step = fc.record({
+      what: fc.constantFrom('bind', 'bind', 'unbind', 'kill'),
+      id: fc.constantFrom(...ids),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 8 }), async (steps) => {
+        await using parts = new AsyncDisposableStack();
+        const folder = await temporaryFolder(parts);
+        const start = async (): Promise<PromgateProcess> =>
+          startPromgateProcess({
+            values: { ...values(folder), routes: { file: await noRoutes(folder) } },
+          });
+        const ledger = new Ledger();
+        let promgate = await start();
+        parts.defer(() => promgate[Symbol.asyncDispose]());
+        await new Platform({ url: promgate.url }).createService('i1');
+        for (const { what, id } of [...steps, { what: 'kill', id: '' }]) {
+          const platform = new Platform({ url: promgate.url });
+          if (what === 'bind') await ledger.bind(platform, id);
+          else if (what === 'unbind') await ledger.unbind(platform, id);
+          else {
+            promgate.kill('SIGKILL');
+            await promgate[Symbol.asyncDispose]();
+            promgate = await start();
+          }
+        }
+        await ledger.check(new Platform({ url: promgate.url }), promgate, ids);
+      }),
+      { numRuns: 6 },
+    );
+  });
+});
+
+async function noRoutes(folder: string): Promise<string> {
+  const file = path.join(folder, 'routes.json');
+  await writeFile(file, '{}');
+  return file;
+}
