@@ -132,6 +132,9 @@ export function exporterTarget(exporter: ExternalExporter, instance: Instance): 
     http2: false,
     host,
     path: exporterPath(exporter, instance),
+    headers: [],
+    timeoutMs: undefined,
+    oneOfSeveral: false,
     space: app.spaceId || `${app.organizationName}/${app.spaceName}`,
     app: app.appId || endpoint.address,
   };

@@ -10,9 +10,9 @@
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget, type Lease } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
-import { type ScrapeHeaders, TIMEOUT_HEADER } from './forward.ts';
+import { type ScrapeHeaders, TIMEOUT_HEADER, withOwnHeaders } from './forward.ts';
 import { Pacer } from './pacer.ts';
-import { type Ending, PageFetch, type Scene } from './page.ts';
+import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
 
@@ -126,9 +126,6 @@ export class Scraper implements AsyncDisposable {
   }
 }
 
-/** A longer one would ring at once. Nobody waits for 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 interface RunParts
   extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
   readonly done: (answers: ScrapeAnswer[]) => void;
@@ -152,6 +149,9 @@ class Run implements Scene {
   /** The headers made last: the instances of one app mostly have the same ones. */
   #headers: readonly string[] = [];
   #headersFor = '';
+  #headersWith: readonly string[] = [];
+  /** A page's own headers -> those shared, with its own in their places. */
+  #ownHeaders: Map<readonly string[], readonly string[]> | undefined;
 
   constructor(
     request: ScrapeRequest,
@@ -222,17 +222,31 @@ class Run implements Scene {
     this.#onDone(this.#answers);
   }
 
-  headersFor(target: ScrapeTarget): readonly string[] {
-    const { instances, exporters } = this.#request.headers;
-    const leftSeconds = Math.max(0, this.#deadlineMs - performance.now()) / 1000;
+  headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[] {
+    const endMs = Math.min(this.#deadlineMs, deadlineMs);
+    const leftSeconds = Math.max(0, endMs - performance.now()) / 1000;
     const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));
     const kind = target.instance ? 'instance' : 'exporter';
     const key = `${kind} ${left} ${target.host}`;
-    if (key !== this.#headersFor) {
-      const shared = target.instance ? instances : exporters;
+    if (key !== this.#headersFor || target.headers !== this.#headersWith) {
+      const { exporters } = this.#request.headers;
+      const shared = target.instance ? this.#instanceHeaders(target.headers) : exporters;
       this.#headers = ['Host', target.host, ...shared, TIMEOUT_HEADER, left];
       this.#headersFor = key;
+      this.#headersWith = target.headers;
     }
     return this.#headers;
+  }
+
+  #instanceHeaders(own: readonly string[]): readonly string[] {
+    const { instances } = this.#request.headers;
+    if (own.length === 0) return instances;
+    this.#ownHeaders ??= new Map();
+    let headers = this.#ownHeaders.get(own);
+    if (headers === undefined) {
+      headers = withOwnHeaders(instances, own);
+      this.#ownHeaders.set(own, headers);
+    }
+    return headers;
   }
 }

@@ -30,8 +30,11 @@ export interface ForwardOptions {
 export const VIA_HEADER = 'X-Promgate-Via';
 export const TIMEOUT_HEADER = 'X-Prometheus-Scrape-Timeout-Seconds';
 
-/** Not passed on: hop-by-hop (RFC 9110, 7.6.1), about promgate rather than the app, or set by us. */
-const NOT_FORWARDED = new Set([
+/**
+ * Nobody's but promgate's, a page's own headers neither: hop-by-hop (RFC 9110, 7.6.1), what decides
+ * on the form of the answer's bytes, and what says who asks.
+ */
+const FIXED = new Set([
   'connection',
   'http2-settings',
   'keep-alive',
@@ -41,18 +44,17 @@ const NOT_FORWARDED = new Set([
   'upgrade',
   'host',
   'accept-encoding',
-  'cookie',
   'range',
   'expect',
-  'via',
-  'forwarded',
-  'x-real-ip',
-  'accept',
   'x-promfetcher-scrapping',
   VIA_HEADER.toLowerCase(),
   TIMEOUT_HEADER.toLowerCase(),
 ]);
-const NOT_FORWARDED_PREFIXES = ['content-', 'if-', 'proxy-', 'x-forwarded-', 'x-cf-'];
+const FIXED_PREFIXES = ['content-', 'if-', 'proxy-'];
+
+/** Not passed on from the reader: further, what is about promgate rather than the app. */
+const NOT_FORWARDED = new Set([...FIXED, 'cookie', 'via', 'forwarded', 'x-real-ip', 'accept']);
+const NOT_FORWARDED_PREFIXES = [...FIXED_PREFIXES, 'x-forwarded-', 'x-cf-'];
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -98,6 +100,31 @@ export function scrapeHeaders(reader: readonly string[], options: ForwardOptions
     instances: [...passed, ...own, ...forwarded, ...guard],
     exporters: [...own, ...guard],
   };
+}
+
+/**
+ * Puts a page's own headers in place of the shared ones of the same names, upper and lower case alike.
+ *
+ * @param own - what no request may carry, or only promgate may set, is left out
+ */
+export function withOwnHeaders(shared: readonly string[], own: readonly string[]): string[] {
+  const sent: string[] = [];
+  const names = new Set<string>();
+  for (let i = 0; i + 1 < own.length; i += 2) {
+    const lower = own[i]!.toLowerCase();
+    if (!TOKEN.test(lower) || !VALUE.test(own[i + 1]!) || isFixed(lower)) continue;
+    sent.push(own[i]!, own[i + 1]!);
+    names.add(lower);
+  }
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < shared.length; i += 2) {
+    if (!names.has(shared[i]!.toLowerCase())) kept.push(shared[i]!, shared[i + 1]!);
+  }
+  return [...kept, ...sent];
+}
+
+function isFixed(lower: string): boolean {
+  return FIXED.has(lower) || FIXED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
 /** Whether the promgate with `id` has already sent this request on: it would go round for ever. */

@@ -2,9 +2,10 @@
  * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
  * in one answer.
  *
- * Everything that an instance can do wrong ends here as a word of `failure.ts`. Deadlines, and
- * readers that leave, come from `fan-out.ts`, by way of `end`. One object per fetch
- * and no promises: with 1,000 instances a scrape this is the hot path.
+ * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline of all,
+ * and readers that leave, come from `fan-out.ts`, by way of `end`; only a page with a timeout of its
+ * own has a timer. One object per fetch and no promises: with 1,000 instances a scrape this is the
+ * hot path.
  */
 import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes } from './body.ts';
@@ -14,8 +15,9 @@ import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import { ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
-import type { Outcome, Slot, SlotClaim, SlotPool } from './pool.ts';
+import type { Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
+import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
@@ -28,7 +30,8 @@ export interface Scene {
   readonly lease: Lease;
   /** `scrape.max_body` */
   readonly maxBodyBytes: number;
-  headersFor(target: ScrapeTarget): readonly string[];
+  /** @param deadlineMs - the page's own, if it is earlier than that of all */
+  headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
   /** Called once per fetch. */
   settled(index: number, answer: ScrapeAnswer): void;
 }
@@ -38,6 +41,9 @@ export interface Ending {
   readonly failure: Failure;
   readonly outcome: Outcome;
 }
+
+/** A longer timer would ring at once. Nobody waits for 24 days. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
@@ -55,6 +61,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   readonly #read = new ReadMemory();
   #contentType = '';
   #startedMs = 0;
+  /** Its own, set when it is asked for. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
   #status = 0;
   #path: string;
   #redirects = 0;
@@ -85,6 +94,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   get address(): string {
     return this.#target.address;
+  }
+
+  get page(): string {
+    return this.#target.oneOfSeveral ? this.#target.path : '';
   }
 
   /** Queues up. */
@@ -180,9 +193,17 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #ask(): void {
     const { connections } = this.#scene;
-    const headers = this.#scene.headersFor(this.#target);
+    const { timeoutMs } = this.#target;
+    if (timeoutMs !== undefined && this.#timer === undefined) this.#limit(timeoutMs);
+    const headers = this.#scene.headersFor(this.#target, this.#deadlineMs);
     this.#exchange = connections.get(this.#target, this.#path, headers, this);
     if (this.#done) this.#exchange.abort();
+  }
+
+  /** Ends it at its own deadline. The clock starts with the first request, and goes on in redirects. */
+  #limit(timeoutMs: number): void {
+    this.#deadlineMs = performance.now() + timeoutMs;
+    this.#timer = setTimeout(() => this.end(this.late), Math.min(timeoutMs, MAX_TIMER_MS));
   }
 
   /** A 200: prepares for its body. */
@@ -290,6 +311,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #settle(outcome: Outcome, answer: ScrapeAnswer): void {
     this.#done = true;
+    clearTimeout(this.#timer);
     this.#exchange?.abort();
     this.#inflater?.destroy();
     this.#body = undefined;

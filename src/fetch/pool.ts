@@ -5,12 +5,13 @@
  * first come first served. Two bounds beside the total keep one tenant from taking them all:
  * an app has at most `perApp`, and a space stops where it has `SHARE` times what is still free
  * (alone 8/9 of all, two of them 8/17 each, …), so that something is free for whoever comes next.
- * An address that hung twice gets one slot at a time, its probe, until it answers.
+ * An address that hung twice gets one slot at a time (`suspects.ts`).
  *
  * Nothing waits here by itself: who asked for a slot gives it back, or gives up asking, when its
  * deadline comes or its reader leaves.
  */
 import { type Linked, LinkedList } from './linked-list.ts';
+import { type Asked, type Outcome, Suspects } from './suspects.ts';
 
 export interface SlotPoolOptions {
   /** `scrape.concurrency`: slots over the whole program. */
@@ -24,12 +25,11 @@ export interface SlotClaim {
   readonly space: string;
   readonly app: string;
   readonly address: string;
+  /** Which page of the address, where it has several; else ''. */
+  readonly page: string;
   /** The slot is there: called once, perhaps within `request`. Must not throw. */
   slotGranted(): void;
 }
-
-/** How a fetch ended, for the address: whether it hangs. `unknown` leaves it as it was. */
-export type Outcome = 'answered' | 'hung' | 'unknown';
 
 /** Made by `SlotPool.slot`; opaque to others. */
 export class Slot implements Linked<Slot> {
@@ -38,6 +38,8 @@ export class Slot implements Linked<Slot> {
   after: Slot | undefined;
   state: 'waiting' | 'running' | 'done' = 'waiting';
   app: App | undefined;
+  /** What is asked, once it is running. */
+  asked: Asked<LinkedList<Slot>> | undefined;
   readonly claim: SlotClaim;
 
   constructor(claim: SlotClaim) {
@@ -77,27 +79,15 @@ class Space implements Linked<Space> {
   }
 }
 
-interface Address {
-  running: number;
-  /** How often in a row it hung, up to 2. */
-  strikes: number;
-  /** Those who had a slot coming while the probe was out. */
-  readonly parked: LinkedList<Slot>;
-}
-
 /** How many times the free slots a space may have; beside its first, which it always may. */
 const SHARE = 8;
-const HUNG_AT = 2;
-/** Addresses that hung are remembered until they answer or leave the table, and so many at most. */
-const MAX_SUSPECTS = 65_536;
-
 export class SlotPool {
   readonly #concurrency: number;
   readonly #perApp: number;
   readonly #spaces = new Map<string, Space>();
   /** Spaces with an app that is ready. */
   readonly #ready = new LinkedList<Space>();
-  readonly #addresses = new Map<string, Address>();
+  readonly #suspects = new Suspects(() => new LinkedList<Slot>());
   #running = 0;
   #waiting = 0;
   #granting = false;
@@ -119,7 +109,7 @@ export class SlotPool {
 
   /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
   get remembered(): { readonly addresses: number; readonly spaces: number } {
-    return { addresses: this.#addresses.size, spaces: this.#spaces.size };
+    return { addresses: this.#suspects.size, spaces: this.#spaces.size };
   }
 
   /** A slot to ask for with `request`. */
@@ -148,7 +138,7 @@ export class SlotPool {
       app.running--;
       app.space.running--;
       this.#running--;
-      this.#leaveAddress(slot.claim.address, outcome);
+      this.#leave(slot.asked!, outcome); // set when the slot was given
     } else this.#waiting--;
     app.members--;
     this.#list(app);
@@ -158,11 +148,11 @@ export class SlotPool {
 
   /** The address left the table: what was known of it does not hold for the next who gets it. */
   forget(address: string): void {
-    const known = this.#addresses.get(address);
-    if (!known) return;
-    known.strikes = 0;
-    this.#unpark(known);
-    this.#tidyAddress(address, known);
+    for (const asked of this.#suspects.at(address)) {
+      asked.strikes = 0;
+      this.#unpark(asked);
+      this.#suspects.tidy(asked);
+    }
     this.#grant();
   }
 
@@ -203,12 +193,13 @@ export class SlotPool {
     for (let app = space.ready.rotate(); app; app = space.ready.rotate()) {
       const slot = app.waiting.shift()!; // a ready app has someone waiting
       this.#list(app);
-      const address = this.#enterAddress(slot.claim.address);
-      if (address.strikes < HUNG_AT || address.running === 0) {
-        address.running++;
+      const asked = this.#suspects.of(slot.claim.address, slot.claim.page);
+      if (this.#suspects.admits(asked)) {
+        asked.running++;
+        slot.asked = asked;
         return slot;
       }
-      address.parked.push(slot);
+      asked.parked.push(slot);
     }
     return undefined;
   }
@@ -242,46 +233,21 @@ export class SlotPool {
     if (app.space.apps.size === 0) this.#spaces.delete(app.space.name);
   }
 
-  #enterAddress(address: string): Address {
-    let known = this.#addresses.get(address);
-    if (!known) {
-      known = { running: 0, strikes: 0, parked: new LinkedList() };
-      this.#addresses.set(address, known);
-    }
-    return known;
-  }
-
-  #leaveAddress(address: string, outcome: Outcome): void {
-    const known = this.#addresses.get(address)!; // entered when the slot was given
-    known.running--;
-    if (outcome === 'answered') known.strikes = 0;
-    else if (outcome === 'hung') known.strikes = Math.min(known.strikes + 1, HUNG_AT);
-    this.#unpark(known);
-    this.#tidyAddress(address, known);
+  #leave(asked: Asked<LinkedList<Slot>>, outcome: Outcome): void {
+    this.#suspects.left(asked, outcome);
+    this.#unpark(asked);
+    this.#suspects.tidy(asked);
   }
 
   /** Puts those parked first in their apps again, when one of them at least may go on. */
-  #unpark({ strikes, running, parked }: Address): void {
-    if (strikes >= HUNG_AT && running > 0) return;
+  #unpark(asked: Asked<LinkedList<Slot>>): void {
+    if (!this.#suspects.admits(asked)) return;
+    const { parked } = asked;
     for (let slot = parked.last; slot; slot = parked.last) {
       const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
       parked.remove(slot);
       app.waiting.unshift(slot);
       this.#list(app);
-    }
-  }
-
-  #tidyAddress(address: string, known: Address): void {
-    if (known.running > 0 || known.parked.size > 0) return;
-    if (known.strikes === 0) this.#addresses.delete(address);
-    else if (this.#addresses.size > MAX_SUSPECTS) this.#forgetOldestSuspect();
-  }
-
-  #forgetOldestSuspect(): void {
-    for (const [address, { running, parked }] of this.#addresses) {
-      if (running > 0 || parked.size > 0) continue;
-      this.#addresses.delete(address);
-      return;
     }
   }
 }

@@ -23,13 +23,28 @@ export interface ScrapeTarget {
   readonly host: string;
   /** The request target, sent as it is: begins with one `/`, may hold a query. */
   readonly path: string;
+  /** Sent in place of the shared headers of the same names: name, value, … Never to an exporter. */
+  readonly headers: readonly string[];
+  /** How long this page may take from the moment it is asked for; the scrape may end earlier. */
+  readonly timeoutMs: number | undefined;
+  /** The address has further pages: one of them that hangs says nothing about the others. */
+  readonly oneOfSeveral: boolean;
   /** Whose turn it is: slots and bytes are shared out over spaces, slots in a space over apps. */
   readonly space: string;
   readonly app: string;
 }
 
+/** What is special about one page of an instance; standard: nothing. */
+export type PageTarget = Partial<Pick<ScrapeTarget, 'headers' | 'timeoutMs' | 'oneOfSeveral'>>;
+
+const NO_HEADERS: readonly string[] = [];
+
 /** How to ask `instance` for `path` (as `parseMetricPath` gives it). */
-export function instanceTarget(instance: Instance, path: string): ScrapeTarget {
+export function instanceTarget(
+  instance: Instance,
+  path: string,
+  { headers = NO_HEADERS, timeoutMs, oneOfSeveral = false }: PageTarget = {},
+): ScrapeTarget {
   const { endpoint, app, host } = instance;
   return {
     instance,
@@ -41,6 +56,9 @@ export function instanceTarget(instance: Instance, path: string): ScrapeTarget {
     http2: endpoint.protocol === 'http2',
     host,
     path,
+    headers,
+    timeoutMs,
+    oneOfSeveral,
     space: app.spaceId || `${app.organizationName}/${app.spaceName}`,
     app: app.appId || host,
   };

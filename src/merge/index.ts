@@ -13,9 +13,11 @@ import { type CommentLine, readComment, skipLineBlanks } from '../exposition/met
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, type LabelNames, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
+import { keptMetadata } from './kept-metadata.ts';
 import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED } from './layout.ts';
+import type { NameFilter } from './name-filter.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
-import { FamilyResolver } from './resolver.ts';
+import { FamilyResolver, FILTERED } from './resolver.ts';
 
 const LINE_FEED = 10;
 const SPACE = 32;
@@ -34,6 +36,8 @@ export interface IndexerOptions {
   readonly reserved: LabelNames;
   /** Of these, the bits of those that a line may have itself, below 256. Standard: none. */
   readonly honored?: number;
+  /** Which samples are wanted. Standard: all. */
+  readonly filter?: NameFilter | undefined;
   /** Standard: true. False walks every page in full. */
   readonly learn?: boolean;
 }
@@ -46,6 +50,9 @@ export class Indexer {
   readonly #strict: boolean;
   readonly #resolver: FamilyResolver;
   readonly #honored: number;
+  readonly #filter: NameFilter | undefined;
+  /** Lists of metadata -> what of them is kept: pages of one layout share theirs. */
+  readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
   readonly #learn: boolean;
   readonly #writer = new PageIndexWriter();
   #layout: Layout | undefined;
@@ -59,6 +66,7 @@ export class Indexer {
   /** The page's own list, once it differs from the layout's. */
   #metadata: Metadata[] | undefined;
   #dropped = 0;
+  #filtered = 0;
   /** What must be rewritten in some line of the page. */
   #flags = 0;
   /** The layout's line that is expected next. */
@@ -68,14 +76,15 @@ export class Indexer {
   #misses = 0;
 
   constructor(options: IndexerOptions) {
-    const { families, grammar, reserved, honored = 0, learn = true } = options;
+    const { families, grammar, reserved, honored = 0, filter, learn = true } = options;
     this.#honored = honored;
+    this.#filter = filter;
     this.#families = families;
     this.#grammar = grammar;
     this.#scanner = new SeriesScanner(grammar, reserved);
     this.#strict = grammar.strict;
     this.#learn = learn;
-    this.#resolver = new FamilyResolver(families, grammar.format);
+    this.#resolver = new FamilyResolver(families, grammar.format, filter);
   }
 
   /**
@@ -99,7 +108,8 @@ export class Indexer {
       this.#families.truncate(known);
       throw error;
     }
-    return this.#finish(body);
+    const page = this.#finish(body);
+    return this.#filter === undefined ? page : yield* this.#withKept(page, this.#filter);
   }
 
   /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
@@ -117,6 +127,7 @@ export class Indexer {
     this.#metadata = layout === undefined ? [] : undefined;
     this.#resolver.begin(body);
     this.#dropped = 0;
+    this.#filtered = 0;
     this.#flags = 0;
     this.#expected = 0;
     this.#hits = 0;
@@ -130,12 +141,25 @@ export class Indexer {
       ...this.#writer.take(),
       metadata: this.#metadataList(),
       dropped: this.#dropped,
+      filtered: this.#filtered,
       clashes: (this.#flags & CLASHES) !== 0,
       quoted: (this.#flags & QUOTED) !== 0,
     };
     if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
     else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
     return page;
+  }
+
+  /** The layout keeps the whole list, since its lines tell their place in it. */
+  *#withKept(page: PageIndex, filter: NameFilter): Generator<void, PageIndex, void> {
+    const { metadata } = page;
+    let kept = this.#kept.get(metadata);
+    if (kept === undefined) {
+      const { format } = this.#grammar;
+      kept = yield* keptMetadata(metadata, { families: this.#families, format, filter });
+      this.#kept.set(metadata, kept);
+    }
+    return { ...page, metadata: kept };
   }
 
   /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
@@ -192,7 +216,7 @@ export class Indexer {
         : skipTextBack(bytes, at);
       if (next < 0) break;
       if (ref >= 0) writer.line(ref, p, insert + p * 4, honored[t]!);
-      else this.#drop(p);
+      else this.#drop(p, ref);
       p = next;
     }
     if (layout.flags !== undefined) {
@@ -228,15 +252,16 @@ export class Indexer {
     this.#ownMetadata(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
-    if (family < 0) this.#drop(from);
+    if (family < 0) this.#drop(from, family);
     else this.#writer.line(family, from, insert, honored);
     this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
   }
 
-  #drop(from: number): void {
+  #drop(from: number, why: number): void {
     this.#writer.breakAt(from);
-    this.#dropped += 1;
+    if (why === FILTERED) this.#filtered += 1;
+    else this.#dropped += 1;
   }
 
   /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */

@@ -4,7 +4,11 @@
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { HONORABLE } from './relabel.ts';
 
-type LabelPair = readonly [name: string, value: string];
+export type LabelPair = readonly [name: string, value: string];
+
+export function isSameLabel([name, value]: LabelPair, other: LabelPair): boolean {
+  return name === other[0] && value === other[1];
+}
 
 /** Escapes a label's value, for either format. */
 export function escapeLabelValue(value: string): string {
@@ -15,13 +19,13 @@ export function escapeLabelValue(value: string): string {
 export class InsertedLabels {
   /** Each followed by a comma: what most lines need. Empty when there are none. */
   readonly bytes: Buffer;
-  readonly #pairs: readonly LabelPair[];
+  readonly pairs: readonly LabelPair[];
   #without: Map<number, Buffer> | undefined;
 
   /** @param pairs - in the order in which they are printed */
   constructor(pairs: readonly LabelPair[]) {
-    this.#pairs = pairs.filter(([, value]) => value !== '');
-    this.bytes = encode(this.#pairs);
+    this.pairs = pairs.filter(([, value]) => value !== '');
+    this.bytes = encode(this.pairs);
   }
 
   /** @param honored - bits: labels that a line has itself, by their place in HONORABLE */
@@ -31,7 +35,7 @@ export class InsertedLabels {
     let bytes = this.#without.get(honored);
     if (bytes === undefined) {
       const names: readonly string[] = HONORABLE.filter((_, at) => (honored >> at) & 1);
-      bytes = encode(this.#pairs.filter(([name]) => !names.includes(name)));
+      bytes = encode(this.pairs.filter(([name]) => !names.includes(name)));
       this.#without.set(honored, bytes);
     }
     return bytes;
@@ -59,6 +63,29 @@ export function instanceLabels(instance: Instance): InsertedLabels {
     ];
     labels = new InsertedLabels([...appPairs(app), ...own]);
     ofInstances.set(instance, labels);
+  }
+  return labels;
+}
+
+const ofPages = new WeakMap<readonly LabelPair[], WeakMap<Instance, InsertedLabels>>();
+
+/**
+ * The labels of what an instance gave as one of its pages.
+ *
+ * @param constants - stand behind the instance's own; the same list while nothing changes
+ */
+export function pageLabels(instance: Instance, constants: readonly LabelPair[]): InsertedLabels {
+  const own = instanceLabels(instance);
+  if (constants.length === 0) return own;
+  let ofInstance = ofPages.get(constants);
+  if (ofInstance === undefined) {
+    ofInstance = new WeakMap();
+    ofPages.set(constants, ofInstance);
+  }
+  let labels = ofInstance.get(instance);
+  if (labels === undefined) {
+    labels = new InsertedLabels([...own.pairs, ...constants]);
+    ofInstance.set(instance, labels);
   }
   return labels;
 }

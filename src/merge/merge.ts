@@ -3,54 +3,43 @@
  * order of their places.
  */
 import { setImmediate } from 'node:timers/promises';
-import { toBody } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
-import type { Escaping } from '../exposition/escape.ts';
-import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
-import { LabelNames } from '../exposition/series.ts';
+import { type FormatName, OPENMETRICS } from '../exposition/grammar.ts';
+import { SERIES_BYTES, SeriesOfInstance } from './duplicates.ts';
 import { FamilyTable } from './families.ts';
-import { Indexer } from './index.ts';
 import type { InsertedLabels } from './labels.ts';
 import { indexBytes, metadataBytes, type PageIndex } from './page-index.ts';
 import { planSplice, type SplicePlan } from './plan.ts';
-import { APP_LABELS, HONORABLE, INSTANCE_LABELS, type LabelConflict } from './relabel.ts';
-import { rewritePage } from './rewrite.ts';
-import { toText } from './text.ts';
+import { type PageKind, Preparation, type PreparationOptions } from './preparation.ts';
 
-export interface MergeOptions {
-  readonly labelConflict: LabelConflict;
-  /** A page's own `job` is renamed too, since readers use `honor_labels`. */
-  readonly exportJob: boolean;
-  /** How names that are no legacy names are printed, in either format. */
-  readonly escaping: Readonly<Record<FormatName, Escaping>>;
-  /** The reader prefers OpenMetrics: it gets it if every page is in it. */
-  readonly preferOpenMetrics: boolean;
-  /** Standard: true. See `IndexerOptions`. */
-  readonly learn?: boolean;
+export interface MergeOptions extends PreparationOptions {
   /** Lets others have their turn, between slices of a large page. Standard: `setImmediate`. */
   readonly pause?: () => Promise<void>;
   /** Nobody waits for further pages: those whose turn has not come are given up. */
   readonly givesUp?: () => boolean;
 }
 
-/** Whose page it is. */
-export type PageOf = 'instance' | 'exporter';
-
-export interface AddedPage {
+export interface AddedPage extends PageKind {
   /** Where it stands in the merged page; a place is used once. */
   readonly place: number;
-  readonly of: PageOf;
   /** The caller gives the bytes away. */
   readonly bytes: Buffer;
   readonly format: FormatName;
-  /** The labels that its samples get. */
+  /** The labels that its samples get, the constant ones of its rules among them. */
   readonly labels: InsertedLabels;
+  /**
+   * Pages with the same one are of one instance: a series that several of them give is taken from
+   * the first, by their places. Standard: the page is the only one.
+   */
+  readonly instance?: object | undefined;
 }
 
 export interface AddedSamples {
   readonly samples: number;
   /** Samples that spoke in promgate's name: they are left out. */
   readonly dropped: number;
+  /** Samples that its rules do not want: they are left out too. */
+  readonly filtered: number;
   /** What is held for the page besides its bytes: its index, and its copy if it was written anew. */
   readonly heldBytes: number;
 }
@@ -70,12 +59,24 @@ export interface TakenOut {
   readonly error: ExpositionError | GivenUpError;
 }
 
+/** Samples dropped from a page, since earlier pages of the instance give their series. */
+export interface Duplicates {
+  readonly place: number;
+  readonly samples: number;
+}
+
+export interface Settled {
+  readonly format: FormatName;
+  readonly takenOut: readonly TakenOut[];
+  readonly duplicates: readonly Duplicates[];
+}
+
 const setImmediatePause = (): Promise<void> => setImmediate();
 
-interface Indexed {
+interface Indexed extends PageKind {
   readonly page: PageIndex;
-  readonly of: PageOf;
   readonly labels: InsertedLabels;
+  readonly instance: object | undefined;
 }
 
 type Steps<T> = Generator<void, T, void>;
@@ -85,18 +86,19 @@ const NEVER = (): boolean => false;
 
 export class Merge {
   readonly #options: MergeOptions;
-  readonly #honored: readonly string[];
   readonly #families = new FamilyTable();
-  readonly #indexers = new Map<string, Indexer>();
+  readonly #preparation: Preparation;
   readonly #pages: (Indexed | undefined)[] = [];
   /** Lists of metadata that are counted as held: pages of one layout share theirs. */
   readonly #lists = new WeakSet<readonly unknown[]>();
+  /** Some instance may have several pages. */
+  #grouped = false;
   /** Pages are worked on one after the other: they share the table of families. */
   #turn: Promise<unknown> | undefined;
 
   constructor(options: MergeOptions) {
     this.#options = options;
-    this.#honored = options.labelConflict === 'honor' ? HONORABLE : [];
+    this.#preparation = new Preparation(options, this.#families);
   }
 
   /**
@@ -110,14 +112,15 @@ export class Merge {
   }
 
   /**
-   * Settles the format, once the pages of all instances and exporters are in.
+   * Settles the format and who gives which series, once the pages of all instances and exporters
+   * are in.
    *
    * Pages of OpenMetrics beside pages of text are turned into text; one that text cannot say
    * is taken out.
    *
-   * @returns the format of the merged page, and the pages taken out
+   * @returns the format of the merged page, the pages taken out, and the samples dropped
    */
-  settle(): Promise<{ readonly format: FormatName; readonly takenOut: readonly TakenOut[] }> {
+  settle(): Promise<Settled> {
     return this.#queue(this.#settling(), NEVER);
   }
 
@@ -174,39 +177,46 @@ export class Merge {
     return step.value;
   }
 
-  *#adding({ place, of, bytes, format, labels }: AddedPage): Steps<AddedSamples> {
+  *#adding(added: AddedPage): Steps<AddedSamples> {
+    const { place, of, bytes, format, labels, rules, instance } = added;
     // Prometheus takes an empty page of any type; it says nothing about the format of the others.
-    if (bytes.length === 0) return { samples: 0, dropped: 0, heldBytes: 0 };
-    const first = yield* this.#indexer(of, format, false).index(toBody(bytes));
-    const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
-    const told = text ? yield* this.#asText(first, of) : first;
-    const page = yield* this.#cleared(told, of);
-    this.#pages[place] = { page, of, labels };
-    const dropped = first.dropped + (page === first ? 0 : page.dropped);
-    return { samples: page.inserts.length, dropped, heldBytes: this.#heldBytes(page, first) };
+    if (bytes.length === 0) return { samples: 0, dropped: 0, filtered: 0, heldBytes: 0 };
+    const { page, first } = yield* this.#preparation.prepare(bytes, format, { of, rules });
+    this.#pages[place] = { page, of, labels, rules, instance };
+    if (instance !== undefined) this.#grouped = true;
+    return {
+      samples: page.inserts.length,
+      dropped: first.dropped + (page === first ? 0 : page.dropped),
+      filtered: first.filtered,
+      heldBytes: this.#heldBytes(page, first, instance !== undefined),
+    };
   }
 
-  #heldBytes(page: PageIndex, first: PageIndex): number {
-    const copyBytes = page === first ? 0 : page.body.length;
+  #heldBytes(page: PageIndex, first: PageIndex, hasOthers: boolean): number {
+    const copyBytes = page.body === first.body ? 0 : page.body.length;
+    const seriesBytes = hasOthers ? page.inserts.length * SERIES_BYTES : 0;
     const shares = this.#lists.has(page.metadata);
     this.#lists.add(page.metadata);
-    return indexBytes(page) + copyBytes + (shares ? 0 : metadataBytes(page));
+    return indexBytes(page) + copyBytes + seriesBytes + (shares ? 0 : metadataBytes(page));
   }
 
-  *#settling(): Steps<{ readonly format: FormatName; readonly takenOut: readonly TakenOut[] }> {
+  *#settling(): Steps<Settled> {
+    const takenOut: TakenOut[] = [];
+    const format = yield* this.#settleFormat(takenOut);
+    const duplicates = this.#grouped ? yield* this.#dropDuplicates(takenOut) : [];
+    return { format, takenOut, duplicates };
+  }
+
+  *#settleFormat(takenOut: TakenOut[]): Steps<FormatName> {
     const pages = this.#pages.filter((indexed) => indexed !== undefined);
     const openMetrics = pages.filter(({ page }) => page.grammar === OPENMETRICS).length;
-    if (openMetrics === 0) return { format: 'text', takenOut: [] };
-    if (openMetrics === pages.length) return { format: 'openmetrics', takenOut: [] };
-    const takenOut: TakenOut[] = [];
+    if (openMetrics === 0) return 'text';
+    if (openMetrics === pages.length) return 'openmetrics';
     for (const [place, indexed] of this.#pages.entries()) {
       if (indexed?.page.grammar !== OPENMETRICS) continue;
       try {
         if (this.#options.givesUp?.()) throw new GivenUpError();
-        const page = yield* this.#cleared(
-          yield* this.#asText(indexed.page, indexed.of),
-          indexed.of,
-        );
+        const page = yield* this.#preparation.asText(indexed.page, indexed);
         this.#pages[place] = { ...indexed, page };
       } catch (error) {
         if (!(error instanceof ExpositionError || error instanceof GivenUpError)) throw error;
@@ -214,54 +224,43 @@ export class Merge {
         takenOut.push({ place, error });
       }
     }
-    return { format: 'text', takenOut };
+    return 'text';
   }
 
-  *#asText(page: PageIndex, of: PageOf): Steps<PageIndex> {
-    const body = yield* toText(page, this.#families);
-    return yield* this.#indexer(of, 'text', true).index(body);
-  }
-
-  /** The page without labels that stand in the way, and without names the reader cannot take. */
-  *#cleared(page: PageIndex, of: PageOf): Steps<PageIndex> {
-    const { labelConflict } = this.#options;
-    const escaping = this.#options.escaping[page.grammar.format];
-    if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
-    const inTheWay = new Set(this.#inTheWay(of));
-    const body = yield* rewritePage(page, {
-      ...{ families: this.#families, escaping, inTheWay, labelConflict },
-      honored: this.#honoredIn(of),
-    });
-    return yield* this.#indexer(of, page.grammar.format, true).index(body);
-  }
-
-  /** Names of labels that are renamed or dropped. */
-  #inTheWay(of: PageOf): readonly string[] {
-    const { labelConflict, exportJob } = this.#options;
-    const inserted = of === 'exporter' ? APP_LABELS : INSTANCE_LABELS;
-    const job = exportJob && labelConflict !== 'honor' ? ['job'] : [];
-    return [...inserted.filter((name) => !this.#honored.includes(name)), ...job];
-  }
-
-  #honoredIn(of: PageOf): readonly string[] {
-    return of === 'instance' ? this.#honored : [];
-  }
-
-  /** Pages of one kind have one layout; pages rewritten have another. */
-  #indexer(of: PageOf, format: FormatName, rewritten: boolean): Indexer {
-    const key = `${of} ${format} ${rewritten}`;
-    let indexer = this.#indexers.get(key);
-    if (indexer === undefined) {
-      const honored = this.#honoredIn(of);
-      indexer = new Indexer({
-        families: this.#families,
-        grammar: format === 'text' ? TEXT : OPENMETRICS,
-        reserved: new LabelNames([...honored, ...this.#inTheWay(of)]),
-        honored: (1 << honored.length) - 1,
-        learn: this.#options.learn ?? true,
-      });
-      this.#indexers.set(key, indexer);
+  /** Of each instance with several pages: what an earlier page has is dropped from later ones. */
+  *#dropDuplicates(takenOut: TakenOut[]): Steps<Duplicates[]> {
+    const duplicates: Duplicates[] = [];
+    for (const places of this.#placesByInstance()) {
+      const pages = places.map((place) => this.#pages[place]!); // places of pages that are there
+      const series = new SeriesOfInstance(pages, this.#families);
+      yield;
+      if (!series.mayMeet) continue;
+      for (const [at, place] of places.entries()) {
+        if (this.#options.givesUp?.()) {
+          if (at === 0) continue; // it has all its series in any case
+          this.remove(place);
+          takenOut.push({ place, error: new GivenUpError() });
+          continue;
+        }
+        const known = pages[at]!; // one for each place
+        const page = yield* series.sift(at);
+        if (page === known.page) continue;
+        this.#pages[place] = { ...known, page };
+        duplicates.push({ place, samples: known.page.inserts.length - page.inserts.length });
+      }
     }
-    return indexer;
+    return duplicates;
+  }
+
+  /** Of those with several pages in the merge. */
+  #placesByInstance(): readonly (readonly number[])[] {
+    const places = new Map<object, number[]>();
+    for (const [place, indexed] of this.#pages.entries()) {
+      if (indexed?.instance === undefined) continue;
+      const others = places.get(indexed.instance);
+      if (others) others.push(place);
+      else places.set(indexed.instance, [place]);
+    }
+    return [...places.values()].filter(({ length }) => length > 1);
   }
 }

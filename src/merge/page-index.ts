@@ -41,6 +41,8 @@ export interface PageIndex {
   readonly metadata: readonly Metadata[];
   /** Lines that named one of promgate's own families: they are in no span. */
   readonly dropped: number;
+  /** Lines that are not wanted: they are in no span either. */
+  readonly filtered: number;
   /** Some line has a label of a name that is to be inserted, and it is not honoured. */
   readonly clashes: boolean;
   /** Some name stands in quotes. */

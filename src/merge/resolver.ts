@@ -6,6 +6,7 @@
  * is compared as bytes before any string is made.
  */
 import { type Body, sameBytes } from '../exposition/body.ts';
+import { unquote } from '../exposition/escape.ts';
 import {
   type FamilyType,
   type FormatName,
@@ -15,14 +16,18 @@ import {
 } from '../exposition/grammar.ts';
 import type { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
+import type { NameFilter } from './name-filter.ts';
 
 /** The family of a sample that must not be passed on: promgate's own name. */
 const DROPPED = -2;
 const UNKNOWN = -3;
+/** The family of a sample that is not wanted. */
+export const FILTERED = -4;
 
 export class FamilyResolver {
   readonly #families: FamilyTable;
   readonly #format: FormatName;
+  readonly #filter: NameFilter | undefined;
   readonly #types = new Map<number, FamilyType>();
   /** Where the page last declared a family, and where it last named a sample. */
   readonly #declared = { from: 0, to: 0, family: 0, type: 'unknown' as FamilyType };
@@ -32,9 +37,10 @@ export class FamilyResolver {
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  constructor(families: FamilyTable, format: FormatName) {
+  constructor(families: FamilyTable, format: FormatName, filter: NameFilter | undefined) {
     this.#families = families;
     this.#format = format;
+    this.#filter = filter;
   }
 
   /** Forgets the page before; the next one is `body`. */
@@ -72,10 +78,18 @@ export class FamilyResolver {
     this.#last = UNKNOWN;
   }
 
-  /** The family of the sample line that was scanned last: its number, or DROPPED. */
+  /** The family of the sample line that was scanned last: its number, DROPPED or FILTERED. */
   familyOf({ nameFrom, nameTo, sameName }: SeriesScanner): number {
-    if (!sameName || this.#last === UNKNOWN) this.#last = this.#familyNamed(nameFrom, nameTo);
+    if (!sameName || this.#last === UNKNOWN) {
+      const family = this.#familyNamed(nameFrom, nameTo);
+      this.#last = this.#passes(family, nameFrom, nameTo) ? family : FILTERED;
+    }
     return this.#last;
+  }
+
+  #passes(family: number, from: number, to: number): boolean {
+    if (this.#filter === undefined || family < 0) return true;
+    return this.#filter.passes(unquote(this.#bytes.toString('utf8', from, to)));
   }
 
   #familyNamed(from: number, to: number): number {

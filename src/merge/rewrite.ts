@@ -32,6 +32,7 @@ export function* rewritePage(
   const { bytes, length } = page.body;
   const reserved = new LabelNames([...options.inTheWay]);
   const scanner = new SeriesScanner(page.grammar, reserved);
+  const prefixes = options.labelConflict === 'exported' && ![...options.inTheWay].some(isPrefixed);
   const out = new PageBuilder(length + 1024);
   for (const [at, line] of page.metadata.entries()) {
     if (at % SLICE.metadata === SLICE.metadata - 1) yield;
@@ -44,12 +45,7 @@ export function* rewritePage(
       sliceEnd = from + SLICE.bytes;
     }
     const seriesTo = scanner.scan(page.body, from);
-    if (
-      options.labelConflict === 'exported' &&
-      prefixLabels(out, bytes, scanner, { reserved, from, to })
-    ) {
-      continue;
-    }
+    if (prefixes && prefixLabels(out, bytes, scanner, { reserved, from, to })) continue;
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);
     else {
@@ -70,6 +66,11 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
 }
 
 const PREFIX = Buffer.from('exported_');
+
+/** Of a name that is inserted: a label that gets the prefix might meet it. */
+function isPrefixed(name: string): boolean {
+  return name.startsWith(PREFIX.toString());
+}
 
 interface PrefixedLine {
   readonly reserved: LabelNames;

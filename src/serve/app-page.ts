@@ -1,5 +1,6 @@
 /**
- * The merged page of an app: asks the instances, merges what they answer, says how each did.
+ * The merged page of an app: asks the instances for their pages, merges what they answer, says how
+ * each did.
  *
  * Every failure is in the page; only the caller knows whether it is one of the whole request.
  */
@@ -9,15 +10,14 @@ import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
 import type { Lease } from '../fetch/budget.ts';
-import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
+import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
-import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
-import { appLabels, type InsertedLabels, instanceLabels } from '../merge/labels.ts';
-import { GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
+import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
+import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
 import { printReport } from './report.ts';
 
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
@@ -36,15 +36,15 @@ const MERGE_GRACE_MS = 250;
 export interface AppPageObservers {
   readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
   readonly onTypeConflicts?: (count: number) => void;
+  /** Samples that spoke in promgate's name. */
   readonly onDroppedSamples?: (count: number) => void;
+  /** Samples that the app's bindings do not want. */
+  readonly onFilteredSamples?: (count: number) => void;
+  /** Samples of series that an earlier page of the same instance gave. */
+  readonly onDuplicateSamples?: (count: number) => void;
 }
 
-export interface AppPageRequest {
-  /** At least one. */
-  readonly instances: readonly Instance[];
-  readonly withExporters: boolean;
-  /** As `parseMetricPath` gives it. */
-  readonly path: string;
+export interface AppPageRequest extends Wanted {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
   /** On the scale of `performance.now()`. */
@@ -52,13 +52,16 @@ export interface AppPageRequest {
   readonly signal: AbortSignal;
 }
 
-/** How one instance or exporter did. */
+/** How one page of an instance, or an exporter, did. */
 export interface Outcome {
   readonly app: AppIdentity;
   /** Undefined for an external exporter. */
   readonly instance: Instance | undefined;
+  /** The request target asked. */
+  readonly path: string;
   readonly durationSeconds: number;
   readonly bytes: number;
+  /** Of those in the merged page. */
   readonly samples: number;
   readonly failure: Failure | undefined;
   /** The HTTP status, where that is why it failed. */
@@ -74,14 +77,6 @@ export interface AppPage extends Disposable {
   readonly outcomes: readonly Outcome[];
 }
 
-/** Whom a request asks, in the order of the merged page. */
-interface Asked {
-  readonly target: ScrapeTarget;
-  readonly app: AppIdentity;
-  readonly instance: Instance | undefined;
-  readonly labels: InsertedLabels;
-}
-
 /** @throws only for a mistake of ours */
 export async function loadAppPage(
   settings: AppPageSettings,
@@ -89,7 +84,7 @@ export async function loadAppPage(
 ): Promise<AppPage> {
   const { scraper, labelConflict, exportJob, observers } = settings;
   const { negotiated, headers, deadlineMs, signal } = request;
-  const asked = whomToAsk(settings, request);
+  const asked = pagesToAsk(settings.exporters, request);
   const places = new Map(asked.map(({ target }, place) => [target, place]));
   const { escaping, preferOpenMetrics } = negotiated;
   const merge = new Merge({
@@ -113,44 +108,19 @@ export async function loadAppPage(
     },
   });
   const added = await Promise.all(adding);
-  const { format, takenOut } = await merge.settle();
+  const { format, takenOut, duplicates } = await merge.settle();
   const outcomes = added.with(0, added[0]!); // at least one was asked
   for (const { place, error } of takenOut) {
     const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';
     outcomes[place] = failed(outcomes[place]!, failure, error.message);
   }
+  if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
   const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   resources.defer(() => freePages(plan.sources.map(({ page }) => page.body.bytes)));
   const held = resources.move();
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
-}
-
-function whomToAsk(
-  { exporters }: AppPageSettings,
-  { instances, withExporters, path }: AppPageRequest,
-): Asked[] {
-  const asked: Asked[] = instances.map((instance) => ({
-    target: instanceTarget(instance, path),
-    app: instance.app,
-    instance,
-    labels: instanceLabels(instance),
-  }));
-  if (!withExporters) return asked;
-  const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
-  for (const instance of apps.values()) {
-    for (const exporter of exporters) {
-      const target = exporterTarget(exporter, instance);
-      asked.push({
-        target,
-        app: instance.app,
-        instance: undefined,
-        labels: appLabels(instance.app),
-      });
-    }
-  }
-  return asked;
 }
 
 interface Answered {
@@ -164,25 +134,28 @@ interface Answered {
 /** Puts one answer into the merge. */
 async function takeAnswer(
   merge: Merge,
-  { app, instance, labels, target }: Asked,
+  { app, instance, labels, rules, target }: AskedPage,
   { answer, place, observers, lease, signal }: Answered,
 ): Promise<Outcome> {
   const { durationSeconds, bodyBytes: bytes } = answer;
   const outcome: Outcome = {
-    ...{ app, instance, durationSeconds, bytes, samples: 0 },
+    ...{ app, instance, path: target.path, durationSeconds, bytes, samples: 0 },
     ...{ failure: answer.failure, status: undefined, detail: undefined },
   };
   if (answer.failure !== undefined) return { ...outcome, status: answer.status };
   const { format, announced } = formatOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
   try {
-    const page = { place, of, bytes: answer.page.body, format, labels } as const;
-    const { samples, dropped, heldBytes } = await merge.add(page);
+    const { samples, dropped, filtered, heldBytes } = await merge.add({
+      ...{ place, of, bytes: answer.page.body, format, labels, rules },
+      instance: target.oneOfSeveral ? instance : undefined,
+    });
     if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
       merge.remove(place);
       return failed(outcome, 'over-budget', 'no room for its index');
     }
     if (dropped > 0) observers.onDroppedSamples?.(dropped);
+    if (filtered > 0) observers.onFilteredSamples?.(filtered);
     return { ...outcome, samples };
   } catch (error) {
     if (error instanceof GivenUpError) return failed(outcome, lateFailure(signal), error.message);
@@ -197,13 +170,37 @@ function lateFailure(signal: AbortSignal): Failure {
   return signal.aborted ? 'aborted' : 'timeout';
 }
 
+/** Duplicates are found once all pages are in, when their samples are counted already. */
+function takeOff(
+  outcomes: Outcome[],
+  duplicates: readonly Duplicates[],
+  { onDuplicateSamples }: AppPageObservers,
+): void {
+  let sum = 0;
+  for (const { place, samples } of duplicates) {
+    const outcome = outcomes[place]!; // the merge names places that it was given
+    outcomes[place] = { ...outcome, samples: outcome.samples - samples };
+    sum += samples;
+  }
+  onDuplicateSamples?.(sum);
+}
+
 function failed(outcome: Outcome, failure: Failure, detail: string): Outcome {
   return { ...outcome, samples: 0, failure, detail };
 }
 
 /** What promgate itself says of those asked, printed behind all pages. */
-function report(asked: readonly Asked[], outcomes: readonly Outcome[], format: FormatName): Buffer {
-  const reported = outcomes.map((outcome, at) => ({ ...outcome, ...asked[at]! })); // one for each
+function report(
+  asked: readonly AskedPage[],
+  outcomes: readonly Outcome[],
+  format: FormatName,
+): Buffer {
+  const reported = outcomes.map((outcome, at) => ({
+    ...outcome,
+    ...asked[at]!, // one for each
+    labels: asked[at]!.reported,
+    page: asked[at]!.reportedPage,
+  }));
   const exporters = reported
     .filter(({ instance }) => instance === undefined)
     .map((one) => ({ ...one, name: one.target.exporter ?? '', host: one.target.host }));

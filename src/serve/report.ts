@@ -1,5 +1,6 @@
 /**
- * What promgate appends to a merged page: how each instance and external exporter did.
+ * What promgate appends to a merged page: how each page of each instance, and each external
+ * exporter, did.
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import { PageBuilder } from '../exposition/page-builder.ts';
@@ -9,6 +10,8 @@ import { escapeLabelValue, type InsertedLabels } from '../merge/labels.ts';
 /** How one instance or exporter did, and the labels that say which. */
 export interface Reported {
   readonly labels: InsertedLabels;
+  /** Labels behind them that say which page of the instance, encoded; '' where it has one only. */
+  readonly page: string;
   readonly durationSeconds: number;
   readonly bytes: number;
   readonly samples: number;
@@ -58,7 +61,10 @@ export function printReport(
   if (failed.length > 0) {
     const name = 'promfetcher_scrape_error';
     out.write(errorHead(name, 'Why the instance gave no page.', format));
-    for (const { labels, failure } of failed) printError(out, name, labels, errorLabel(failure));
+    for (const { labels, page, failure } of failed) {
+      const own = page === '' ? '' : `${page},`;
+      printError(out, name, labels, own + errorLabel(failure));
+    }
   }
   const failedExporters = exporters.filter(({ failure }) => failure !== undefined);
   if (failedExporters.length > 0) {
@@ -72,10 +78,16 @@ export function printReport(
   return out.bytes;
 }
 
-function printGauge(out: PageBuilder, name: string, { labels }: Reported, value: number): void {
+function printGauge(
+  out: PageBuilder,
+  name: string,
+  { labels: { bytes }, page }: Reported,
+  value: number,
+): void {
   out.write(`${name}{`);
-  out.copy(labels.bytes, 0, Math.max(0, labels.bytes.length - 1)); // without the last comma
-  out.write(`} ${value}\n`);
+  const comma = page === '' ? 1 : 0; // the last one, where nothing follows
+  out.copy(bytes, 0, Math.max(0, bytes.length - comma));
+  out.write(`${page}} ${value}\n`);
 }
 
 function printError(out: PageBuilder, name: string, labels: InsertedLabels, own: string): void {

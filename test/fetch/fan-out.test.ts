@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ScrapeAnswer } from '../../src/fetch/answer.ts';
-import { VIA_HEADER } from '../../src/fetch/forward.ts';
+import { TIMEOUT_HEADER, VIA_HEADER } from '../../src/fetch/forward.ts';
 import {
   ask,
   brief,
@@ -144,6 +144,114 @@ describe('Scraper', () => {
 
     assert.deepEqual(answers.map(brief), ['timeout']);
     assert.ok(performance.now() >= deadlineMs);
+  });
+
+  it("sends a page's own headers to that page alone, and the time that it has", async () => {
+    await using scraper = openScraper();
+    const seen = new Map<string | undefined, IncomingMessage['headers']>();
+    await using server = await serve(({ url, headers }, response) => {
+      seen.set(url, headers);
+      response.end();
+    });
+    const shared = ['Authorization', 'Basic reader', 'X-Shared', '1'];
+    const headers = { instances: shared, exporters: ['X-Shared', '1'] };
+    const own = { headers: ['authorization', 'Bearer page'], timeoutMs: 5000 };
+    const exporter = { ...own, instance: undefined, exporter: 'billing', path: '/exporter' };
+    const targets = [
+      { path: '/plain' },
+      { ...own, path: '/own' },
+      { path: '/plain-too' },
+      exporter,
+    ];
+
+    await scrape(
+      scraper,
+      targets.map((one) => target(server.address, one)),
+      { headers, deadlineMs: performance.now() + 20_000 },
+    );
+
+    const sent = (path: string, name: string) => seen.get(path)?.[name];
+    assert.deepEqual(
+      targets.map(({ path }) => sent(path, 'authorization')),
+      ['Basic reader', 'Bearer page', 'Basic reader', undefined],
+    );
+    assert.deepEqual(
+      targets.map(({ path }) => sent(path, 'x-shared')),
+      ['1', '1', '1', '1'],
+    );
+    const left = (path: string) => Number(sent(path, TIMEOUT_HEADER.toLowerCase()));
+    assert.ok(left('/own') <= 5, String(left('/own')));
+    assert.ok(left('/plain') > 5, String(left('/plain')));
+  });
+
+  it('fails a page that has not answered within its own timeout, and no other one', async () => {
+    await using scraper = openScraper();
+    const waiting: ServerResponse[] = [];
+    await using server = await serve(({ url }, response) => {
+      if (url === '/late') waiting.push(response);
+    });
+    const told: string[] = [];
+    const pages = [{ path: '/hangs', timeoutMs: 30, oneOfSeveral: true }, { path: '/late' }];
+
+    const scraping = scrape(
+      scraper,
+      pages.map((page) => target(server.address, page)),
+      { onAnswer: (answer) => void told.push(brief(answer)) },
+    );
+    await until(() => told.length === 1 && waiting.length === 1, 'one has had its time');
+    waiting[0]?.end('late 1\n');
+
+    assert.deepEqual((await scraping).map(brief), ['timeout', 'late 1\n']);
+    assert.equal(scraper.load.slots, 0);
+  });
+
+  it('counts the time of redirects too, and ends no page before its time', async () => {
+    await using scraper = openScraper();
+    await using server = await serve(({ url }, response) => {
+      if (url === '/moved') return;
+      response.writeHead(302, { Location: '/moved' });
+      response.end();
+    });
+    const startMs = performance.now();
+
+    const answer = await ask(scraper, server.address, { timeoutMs: 40 });
+
+    assert.equal(answer, 'timeout');
+    assert.ok(performance.now() - startMs >= 39); // timers round down
+  });
+
+  it('ends at the deadline of all when that is earlier than a page its own', async () => {
+    await using scraper = openScraper();
+    await using hanging = await serve(() => undefined);
+    const targets = [target(hanging.address, { timeoutMs: 2 ** 40 })];
+
+    const answers = await scrape(scraper, targets, { deadlineMs: performance.now() + 20 });
+
+    assert.deepEqual(answers.map(brief), ['timeout']);
+  });
+
+  it('asks a page that answers although the others of its address hang', async () => {
+    await using scraper = openScraper();
+    await using server = await serve(({ url }, response) => {
+      if (url === '/good') response.end('good 1\n');
+    });
+    const page = (path: string, timeoutMs?: number) =>
+      target(server.address, { path, timeoutMs, oneOfSeveral: true });
+    for (let round = 0; round < 2; round++) {
+      await scrape(scraper, [page('/a', 10), page('/b', 10)]);
+    }
+    const reader = new AbortController();
+    const told: string[] = [];
+
+    const scraping = scrape(scraper, [page('/a'), page('/b'), page('/good')], {
+      signal: reader.signal,
+      onAnswer: (answer) => void told.push(brief(answer)),
+    });
+    await until(() => told.length > 0, 'one answers');
+    reader.abort();
+
+    await scraping;
+    assert.deepEqual(told, ['good 1\n', 'aborted', 'aborted']);
   });
 
   it('takes a deadline beyond all timers', async () => {

@@ -5,6 +5,7 @@ import {
   passedThrough,
   type ScrapeHeaders,
   scrapeHeaders,
+  withOwnHeaders,
 } from '../../src/fetch/forward.ts';
 
 const open: ForwardOptions = {
@@ -42,6 +43,39 @@ function passed(headers: readonly string[], options = open): string[] {
   assert.deepEqual(all.slice(-OWN.length + 1, -1), OWN.slice(1, -1));
   return all.slice(0, -OWN.length);
 }
+
+describe('withOwnHeaders', () => {
+  it("puts a page's own headers in the places of those of the same names", () => {
+    const shared = raw('authorization: Basic reader', 'X-A: 1', 'x-a: 2', 'Accept: text/plain');
+    const own = raw('Authorization: Bearer page', 'X-a: page', 'Cookie: session=1');
+
+    assert.deepEqual(lines(withOwnHeaders(shared, own)), [
+      'Accept: text/plain',
+      'Authorization: Bearer page',
+      'X-a: page',
+      'Cookie: session=1',
+    ]);
+  });
+
+  it('leaves to promgate who asks, in which form, and how the connection is used', () => {
+    const shared = scrapeHeaders([], open).instances;
+    const names = [
+      ...['Host', 'Connection', 'Transfer-Encoding', 'TE', 'Upgrade', 'Expect', 'Range'],
+      ...['Content-Length', 'If-None-Match', 'Proxy-Authorization', 'Accept-Encoding'],
+      ...['X-Promgate-Via', 'X-Prometheus-Scrape-Timeout-Seconds', 'X-Promfetcher-Scrapping'],
+    ];
+
+    const own = names.flatMap((name) => [`${name}: 1`, `${name.toLowerCase()}: 1`]);
+
+    assert.deepEqual(withOwnHeaders(shared, raw(...own)), shared);
+  });
+
+  it('leaves out what could split a request', () => {
+    const own = ['X-A', 'a\r\nX-B: b', 'X B', 'c', '', 'd', 'X-E', '\u0000', 'X-F', 'ok'];
+
+    assert.deepEqual(withOwnHeaders([], own), ['X-F', 'ok']);
+  });
+});
 
 describe('scrapeHeaders', () => {
   it("sends promgate's own headers", () => {

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Outcome, type Slot, type SlotClaim, SlotPool } from '../../src/fetch/pool.ts';
+import { type Slot, type SlotClaim, SlotPool } from '../../src/fetch/pool.ts';
+import type { Outcome } from '../../src/fetch/suspects.ts';
 
 /** One who wants a slot, and remembers that it got it. */
 class Fetch implements SlotClaim {
   readonly space: string;
   readonly app: string;
   readonly address: string;
+  readonly page: string;
   readonly slot: Slot;
   readonly #pool: SlotPool;
   granted = false;
   ended = false;
 
-  constructor(pool: SlotPool, space: string, app: string, address: string) {
+  constructor(pool: SlotPool, space: string, app: string, address: string, page = '') {
     this.space = space;
     this.app = app;
     this.address = address;
+    this.page = page;
     this.#pool = pool;
     this.slot = pool.slot(this);
     pool.request(this.slot);
@@ -178,6 +181,23 @@ describe('SlotPool', () => {
     assert.deepEqual(pool.remembered, { addresses: 0, spaces: 0 });
   });
 
+  it('asks the pages of an address that do not hang, whichever of them do', () => {
+    const pool = new SlotPool({ concurrency: 512, perApp: 128 });
+    const ask = (page: string) => new Fetch(pool, 's', 'app', 'half:80', page);
+    for (const page of ['/a', '/b', '/a', '/b']) ask(page).end('hung');
+
+    const all = ['/a', '/a', '/b', '/b', '/good', '/good'].map(ask);
+    assert.deepEqual(
+      all.map((one) => one.running),
+      [true, false, true, false, true, true],
+    );
+    pool.forget('half:80');
+
+    assert.equal(running(all), 6);
+    for (const one of all) one.end('unknown');
+    assert.deepEqual(pool.remembered, { addresses: 0, spaces: 0 });
+  });
+
   it('remembers a bounded number of addresses that hung', () => {
     const pool = new SlotPool({ concurrency: 512, perApp: 128 });
 
@@ -194,6 +214,7 @@ describe('SlotPool', () => {
         space: 's',
         app: 'a',
         address: `${i}:80`,
+        page: '',
         slotGranted: () => {
           ended++;
           pool.release(slot, 'answered');
@@ -216,6 +237,7 @@ describe('SlotPool', () => {
             space: fc.constantFrom('a', 'b', 'c'),
             app: fc.constantFrom('1', '2'),
             address: fc.nat(5),
+            page: fc.constantFrom('', '', '/a', '/b'),
           }),
         }),
       },
@@ -253,6 +275,18 @@ describe('SlotPool', () => {
   });
 });
 
+interface AskedFetch {
+  readonly space: string;
+  readonly app: string;
+  readonly address: number;
+  readonly page: string;
+}
+
+/** What hangs by itself. */
+function keyOf({ address, page }: { readonly address: string; readonly page: string }): string {
+  return `${address} ${page}`;
+}
+
 /** What the pool promises, counted from outside. */
 class Model {
   readonly #pool: SlotPool;
@@ -265,28 +299,28 @@ class Model {
     this.#bounds = bounds;
   }
 
-  ask({ space, app, address }: { space: string; app: string; address: number }): void {
-    this.#fetches.push(new Fetch(this.#pool, space, `${space}${app}`, `${address}:80`));
+  ask({ space, app, address, page }: AskedFetch): void {
+    this.#fetches.push(new Fetch(this.#pool, space, `${space}${app}`, `${address}:80`, page));
   }
 
   end({ which, outcome }: { which: number; outcome: Outcome }): void {
     const fetch = this.#fetches[which % (this.#fetches.length || 1)];
     if (!fetch) return;
-    const { address } = fetch;
-    if (fetch.running && outcome === 'answered') this.#strikes.delete(address);
+    const key = keyOf(fetch);
+    if (fetch.running && outcome === 'answered') this.#strikes.delete(key);
     if (fetch.running && outcome === 'hung') {
-      this.#strikes.set(address, (this.#strikes.get(address) ?? 0) + 1);
+      this.#strikes.set(key, (this.#strikes.get(key) ?? 0) + 1);
     }
-    const before = this.#runningAt(address);
+    const before = this.#runningAt(key);
     const wasRunning = fetch.running;
     this.#fetches = this.#fetches.filter((one) => one !== fetch);
     fetch.end(outcome);
-    const mayRun = this.#hangs(address) ? Math.max(1, before - (wasRunning ? 1 : 0)) : Infinity;
-    assert.ok(this.#runningAt(address) <= mayRun, 'more than a probe at an address that hangs');
+    const mayRun = this.#hangs(key) ? Math.max(1, before - (wasRunning ? 1 : 0)) : Infinity;
+    assert.ok(this.#runningAt(key) <= mayRun, 'more than a probe at an address that hangs');
   }
 
   forget(address: string): void {
-    this.#strikes.delete(address);
+    for (const page of ['', '/a', '/b']) this.#strikes.delete(keyOf({ address, page }));
     this.#pool.forget(address);
   }
 
@@ -307,7 +341,7 @@ class Model {
         free === 0 ||
         active.filter((one) => one.app === fetch.app).length === perApp ||
         (inSpace(fetch.space) > 0 && inSpace(fetch.space) >= free * 8) ||
-        (this.#hangs(fetch.address) && this.#runningAt(fetch.address) > 0);
+        (this.#hangs(keyOf(fetch)) && this.#runningAt(keyOf(fetch)) > 0);
       assert.ok(full, `${fetch.app} ${fetch.address} waits for nothing`);
     }
   }
@@ -322,11 +356,11 @@ class Model {
     }
   }
 
-  #hangs(address: string): boolean {
-    return (this.#strikes.get(address) ?? 0) >= 2;
+  #hangs(key: string): boolean {
+    return (this.#strikes.get(key) ?? 0) >= 2;
   }
 
-  #runningAt(address: string): number {
-    return this.#fetches.filter((one) => one.running && one.address === address).length;
+  #runningAt(key: string): number {
+    return this.#fetches.filter((one) => one.running && keyOf(one) === key).length;
   }
 }

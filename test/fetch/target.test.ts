@@ -29,6 +29,9 @@ describe('instanceTarget', () => {
       http2: false,
       host: 'shop.example.com',
       path: '/metrics?a=b',
+      headers: [],
+      timeoutMs: undefined,
+      oneOfSeveral: false,
       space: 'space-guid',
       app: 'app-guid',
     });

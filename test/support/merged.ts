@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import type { FormatName } from '../../src/exposition/grammar.ts';
 import { InsertedLabels } from '../../src/merge/labels.ts';
-import { Merge, type MergeOptions, type PageOf } from '../../src/merge/merge.ts';
+import { Merge, type MergeOptions } from '../../src/merge/merge.ts';
+import type { PageOf } from '../../src/merge/preparation.ts';
 import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
 import { createChunk, lengthOf, Splicer } from '../../src/merge/splice.ts';
 

@@ -1,0 +1,222 @@
+/**
+ * Series that several pages of one instance give: the first page's is kept, the others' are dropped.
+ *
+ * Only lines of families that may share a name with another page's are read; where the pages tell
+ * of different things, as they mostly do, that is none. What is known takes 28 bytes a line at
+ * most, outside of the heap, and as long as one instance is gone through.
+ */
+import { splitSuffix } from '../exposition/grammar.ts';
+import type { FamilyTable } from './families.ts';
+import { isSameLabel, type LabelPair } from './labels.ts';
+import { type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
+import { PageSeries } from './page-series.ts';
+import type { Source } from './plan.ts';
+
+const LINE_FEED = 10;
+/** Lines that are gone through at once: a few milliseconds' work. */
+const SLICE = 8_192;
+
+/** The most that is held for a line of a page that has others beside it. */
+export const SERIES_BYTES = 28;
+
+type Steps<T> = Generator<void, T, void>;
+
+/** The series of the pages of one instance. */
+export class SeriesOfInstance {
+  readonly #pages: readonly PageSeries[];
+  readonly #roots: Roots;
+  /** Of families that several pages have. */
+  readonly #shared: ReadonlySet<string>;
+  readonly #known: SeriesTable;
+  #work = 0;
+
+  /** @param sources - the pages of one instance, in their order */
+  constructor(sources: readonly Source[], families: FamilyTable) {
+    const common = commonLabels(sources);
+    this.#pages = sources.map((source) => new PageSeries(source, common));
+    this.#roots = new Roots(families);
+    this.#shared = this.#sharedRoots();
+    this.#known = new SeriesTable(this.#linesToKnow());
+  }
+
+  /** Whether any two pages may have a series in common. */
+  get mayMeet(): boolean {
+    return this.#shared.size > 0;
+  }
+
+  /**
+   * A page without the series that an earlier one has; to be asked for in the order of the pages.
+   * A page passed over counts for nothing.
+   *
+   * @returns the same index when nothing is dropped
+   */
+  *sift(at: number): Steps<PageIndex> {
+    const { page } = this.#pages[at]!;
+    const dropped: number[] = [];
+    for (const { line, from } of sharedLines(page, (family) => this.#isShared(family))) {
+      if (++this.#work % SLICE === 0) yield;
+      if (this.#isKnown(at, from)) dropped.push(line);
+    }
+    return dropped.length === 0 ? page : yield* withoutLines(page, dropped);
+  }
+
+  /** Whether an earlier page has the series; it is known from now on. */
+  #isKnown(at: number, from: number): boolean {
+    const own = this.#pages[at]!;
+    const hash = own.hashAt(from);
+    const owner = this.#known.ownerOf(hash, (page, other) =>
+      own.isSame(from, this.#pages[page]!, other),
+    );
+    if (owner !== undefined) return owner < at;
+    if (at < this.#pages.length - 1) this.#known.add(hash, at, from);
+    return false;
+  }
+
+  #isShared(family: number): boolean {
+    return this.#shared.has(this.#roots.of(family));
+  }
+
+  #sharedRoots(): ReadonlySet<string> {
+    const seen = new Set<string>();
+    const shared = new Set<string>();
+    for (const { page } of this.#pages) {
+      const own = new Set<string>();
+      for (let span = 0; span < page.spans.length; span += SPAN) {
+        own.add(this.#roots.of(page.spans[span]!));
+      }
+      for (const root of own) (seen.has(root) ? shared : seen).add(root);
+    }
+    return shared;
+  }
+
+  #linesToKnow(): number {
+    let lines = 0;
+    for (const { page } of this.#pages.slice(0, -1)) {
+      const { spans } = page;
+      for (let span = 0; span < spans.length; span += SPAN) {
+        if (this.#isShared(spans[span]!)) lines += spans[span + 4]! - spans[span + 3]!;
+      }
+    }
+    return lines;
+  }
+}
+
+/** Labels that all sources insert, as the first one has them. */
+function commonLabels(sources: readonly Source[]): readonly LabelPair[] {
+  const [first, ...others] = sources.map(({ labels }) => labels.pairs);
+  const inAll = (pair: LabelPair): boolean =>
+    others.every((pairs) => pairs.some((one) => isSameLabel(one, pair)));
+  return (first ?? []).filter(inAll);
+}
+
+/**
+ * Names without any suffix. A sample `h_sum` is of the family `h` in one page and of `h_sum` in
+ * another one: families whose samples may have a name in common have the same root.
+ */
+class Roots {
+  readonly #families: FamilyTable;
+  readonly #known = new Map<number, string>();
+
+  constructor(families: FamilyTable) {
+    this.#families = families;
+  }
+
+  of(family: number): string {
+    let root = this.#known.get(family);
+    if (root === undefined) {
+      root = rootOf(this.#families.nameOf(family));
+      this.#known.set(family, root);
+    }
+    return root;
+  }
+}
+
+function rootOf(name: string): string {
+  let root = name;
+  for (let [base, suffix] = splitSuffix(root); suffix !== ''; [base, suffix] = splitSuffix(root)) {
+    root = base;
+  }
+  return root;
+}
+
+/** The sample lines of the families wanted. */
+function* sharedLines(
+  { body, spans, inserts }: PageIndex,
+  wanted: (family: number) => boolean,
+): Iterable<{ readonly line: number; readonly from: number }> {
+  for (let span = 0; span < spans.length; span += SPAN) {
+    if (!wanted(spans[span]!)) continue;
+    let from = spans[span + 1]!;
+    const lastLine = spans[span + 4]!;
+    for (let line = spans[span + 3]!; line < lastLine; line++) {
+      yield { line, from };
+      from = body.bytes.indexOf(LINE_FEED, inserts[line]! >> 2) + 1;
+    }
+  }
+}
+
+/** @param dropped - numbers of sample lines, ascending */
+function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageIndex> {
+  const { body, spans, inserts, honored } = page;
+  const writer = new PageIndexWriter();
+  let next = 0;
+  for (let span = 0; span < spans.length; span += SPAN) {
+    let from = spans[span + 1]!;
+    const lastLine = spans[span + 4]!;
+    for (let line = spans[span + 3]!; line < lastLine; line++) {
+      if (line % SLICE === SLICE - 1) yield;
+      const insert = inserts[line]!;
+      if (line === dropped[next]) {
+        writer.breakAt(from);
+        next++;
+      } else writer.line(spans[span]!, from, insert, honored?.[line] ?? 0);
+      from = body.bytes.indexOf(LINE_FEED, insert >> 2) + 1;
+    }
+    writer.breakAt(spans[span + 2]!);
+  }
+  return { ...page, ...writer.take() };
+}
+
+/** Series that were met, by their hashes: open addressing, never more than half full. */
+class SeriesTable {
+  /** Numbers of entries from 1; 0 is free. */
+  readonly #slots: Int32Array;
+  readonly #hashes: Int32Array;
+  readonly #pages: Int32Array;
+  readonly #froms: Int32Array;
+  #size = 0;
+
+  constructor(capacity: number) {
+    this.#slots = new Int32Array(capacity === 0 ? 1 : 2 ** Math.ceil(Math.log2(capacity * 2)));
+    this.#hashes = new Int32Array(capacity);
+    this.#pages = new Int32Array(capacity);
+    this.#froms = new Int32Array(capacity);
+  }
+
+  /** The page of the entry of this hash for which `isIt` holds. */
+  ownerOf(hash: number, isIt: (page: number, from: number) => boolean): number | undefined {
+    for (let slot = this.#first(hash); this.#slots[slot] !== 0; slot = this.#after(slot)) {
+      const entry = this.#slots[slot]! - 1;
+      if (this.#hashes[entry] !== hash) continue;
+      if (isIt(this.#pages[entry]!, this.#froms[entry]!)) return this.#pages[entry];
+    }
+    return undefined;
+  }
+
+  add(hash: number, page: number, from: number): void {
+    let slot = this.#first(hash);
+    while (this.#slots[slot] !== 0) slot = this.#after(slot);
+    this.#hashes[this.#size] = hash;
+    this.#pages[this.#size] = page;
+    this.#froms[this.#size] = from;
+    this.#slots[slot] = ++this.#size;
+  }
+
+  #first(hash: number): number {
+    return hash & (this.#slots.length - 1);
+  }
+
+  #after(slot: number): number {
+    return (slot + 1) & (this.#slots.length - 1);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Whom a request for an app's page asks: every instance for every page that its app's bindings
+ * name, then every external exporter, once per app.
+ *
+ * The order is that of the merged page: instance by instance, and of an instance page by page.
+ */
+import type { AppIdentity, Instance } from '../discover/instance.ts';
+import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
+import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
+import {
+  appLabels,
+  escapeLabelValue,
+  type InsertedLabels,
+  instanceLabels,
+  pageLabels,
+} from '../merge/labels.ts';
+import { type PageRules, pageRules } from '../merge/page-rules.ts';
+import { type AppSettings, type PageSettings, UNBOUND } from './app-settings.ts';
+
+export interface Wanted {
+  /** At least one. */
+  readonly instances: readonly Instance[];
+  readonly withExporters: boolean;
+  /** As `parseMetricPath` gives it: of pages whose settings name none. */
+  readonly path: string;
+  /**
+   * What an app's bindings say; it gives the same object while they stay the same. Standard: no app
+   * has any.
+   */
+  readonly settingsOf?: ((app: AppIdentity) => AppSettings) | undefined;
+}
+
+/** One page to be fetched and merged. */
+export interface AskedPage {
+  readonly target: ScrapeTarget;
+  readonly app: AppIdentity;
+  /** Undefined for an external exporter. */
+  readonly instance: Instance | undefined;
+  /** The labels that its samples get. */
+  readonly labels: InsertedLabels;
+  readonly rules: PageRules | undefined;
+  /** The labels that its report gets, and behind them those that tell it from the instance's others. */
+  readonly reported: InsertedLabels;
+  readonly reportedPage: string;
+}
+
+const unbound = (): AppSettings => UNBOUND;
+
+export function pagesToAsk(
+  exporters: readonly ExternalExporter[],
+  { instances, withExporters, path, settingsOf = unbound }: Wanted,
+): AskedPage[] {
+  const asked: AskedPage[] = [];
+  for (const instance of instances) {
+    const { pages } = settingsOf(instance.app);
+    for (const page of pages) asked.push(askedPage(instance, page, { path, pages }));
+  }
+  if (!withExporters) return asked;
+  const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
+  for (const instance of apps.values()) {
+    for (const exporter of exporters) asked.push(askedExporter(exporter, instance));
+  }
+  return asked;
+}
+
+interface Beside {
+  /** The reader's. */
+  readonly path: string;
+  /** All pages of the instance. */
+  readonly pages: readonly PageSettings[];
+}
+
+function askedPage(instance: Instance, page: PageSettings, { path, pages }: Beside): AskedPage {
+  const { headers, timeoutMs } = page;
+  const several = pages.length > 1;
+  const rules = several || isSpecial(page) ? rulesOf(page) : undefined;
+  const own = instanceLabels(instance);
+  return {
+    target: instanceTarget(instance, page.path ?? path, {
+      ...{ headers, timeoutMs, oneOfSeveral: several },
+    }),
+    app: instance.app,
+    instance,
+    labels: rules === undefined ? own : pageLabels(instance, rules.constants),
+    rules,
+    reported: own,
+    reportedPage: several ? pageLabel(page, { path, pages }) : '',
+  };
+}
+
+/** The path; where another page has the same one, with other headers say, its place too. */
+function pageLabel(page: PageSettings, { path, pages }: Beside): string {
+  const own = page.path ?? path;
+  const alike = pages.filter((one) => (one.path ?? path) === own).length;
+  const place = alike > 1 ? `,page="${pages.indexOf(page)}"` : '';
+  return `path="${escapeLabelValue(own)}"${place}`;
+}
+
+function askedExporter(exporter: ExternalExporter, instance: Instance): AskedPage {
+  const labels = appLabels(instance.app);
+  return {
+    target: exporterTarget(exporter, instance),
+    app: instance.app,
+    instance: undefined,
+    labels,
+    rules: undefined,
+    reported: labels,
+    reportedPage: '',
+  };
+}
+
+function isSpecial({ labels, allow, deny }: PageSettings): boolean {
+  return labels.length > 0 || allow.length > 0 || deny.length > 0;
+}
+
+/** Settings stay the same objects while the bindings do: so do rules, and the labels made of them. */
+const ofSettings = new WeakMap<PageSettings, PageRules>();
+
+function rulesOf(page: PageSettings): PageRules {
+  let rules = ofSettings.get(page);
+  if (rules === undefined) {
+    rules = pageRules(page);
+    ofSettings.set(page, rules);
+  }
+  return rules;
+}
