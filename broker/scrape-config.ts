@@ -19,7 +19,8 @@ export interface ScrapeConfigOptions {
  *   YAML of Go takes more of them for numbers and dates than ours does
  */
 export function scrapeConfig({ bindingId, baseUrl, token }: ScrapeConfigOptions): string {
-  const authorization = { credentials: token };
+  // The type has to be said: Prometheus 2.42 knows no standard one in a discovery.
+  const authorization = { type: 'Bearer', credentials: token };
   const job = {
     job_name: `promgate-${encodeURIComponent(bindingId)}`,
     honor_labels: true, // the labels of the instances, not those of promgate

@@ -162,6 +162,8 @@ function observeScrapes(metrics: Metrics<Failure>, log: Log, sources: Sources): 
   return {
     onTypeConflicts: metrics.typeConflicts,
     onDroppedSamples: metrics.reservedSamplesDropped,
+    onFilteredSamples: metrics.filteredSamplesDropped,
+    onDuplicateSamples: metrics.duplicateSamplesDropped,
     onOutcomes: (outcomes) => {
       for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
         countApp(metrics, outcomesOfApp);

@@ -167,6 +167,7 @@ async function load(
     instances,
     withExporters,
     path: metricPath,
+    settingsOf: options.settingsOf,
     headers: headersFor(options, ctx, negotiated),
     negotiated,
     deadlineMs: performance.now() + timeoutMs,
