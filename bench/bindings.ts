@@ -3,8 +3,10 @@
  */
 import { createHash } from 'node:crypto';
 import type { Binding } from '../broker/binding-store.ts';
-import { bindingSettings } from '../broker/parameters.ts';
 import { KnownBindings } from '../broker/known-bindings.ts';
+import { bindingSettings } from '../broker/parameters.ts';
+import { BROKER, Platform } from '../test/support/platform.ts';
+import { startPromgate } from './promgate.ts';
 import { median } from './statistics.ts';
 
 export interface LookupFigures {
@@ -13,6 +15,13 @@ export interface LookupFigures {
   readonly appMicroseconds: number;
   /** What a token opens, with the hash that finds it. */
   readonly tokenMicroseconds: number;
+}
+
+export interface BindFigures {
+  /** `cf bind-service` after `cf bind-service`, over HTTP, each on disk before it is answered. */
+  readonly perSecond: number;
+  /** With so many platforms calling at once. */
+  readonly callers: number;
 }
 
 const ROUNDS = 20;
@@ -66,4 +75,25 @@ const tokenOf = (at: number): string => `token-of-binding-${at}`.padEnd(43, 'x')
 
 function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
+}
+
+/** Makes bindings in a fresh SQLite file. */
+export async function measureBinds(callers: number, binds: number): Promise<BindFigures> {
+  await using promgate = await startPromgate({}, (folder) => ({
+    broker: BROKER,
+    database: { url: `sqlite:${folder}/promgate.db`, encryption_key: 'a key of the benchmark' },
+  }));
+  const platform = new Platform({ url: promgate.url });
+  await platform.createService('instance');
+  let next = 0;
+  const call = async (): Promise<void> => {
+    while (next < binds) {
+      const appId = `app-${next}`;
+      const { status } = await platform.bind('instance', `binding-${next++}`, { appId });
+      if (status !== 201) throw new Error(`a bind was answered with ${status}`);
+    }
+  };
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: callers }, call));
+  return { callers, perSecond: (binds * 1000) / (performance.now() - startedMs) };
 }

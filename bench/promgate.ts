@@ -25,15 +25,23 @@ export interface Promgate extends AsyncDisposable {
   readonly readyMs: number;
 }
 
-/** Starts `promgate serve` with `routes` as its file source; resolves when it is ready. */
-export async function startPromgate(routes: RoutesJson): Promise<Promgate> {
+/**
+ * Starts `promgate serve` with `routes` as its file source; resolves when it is ready.
+ *
+ * @param more - further sections of the configuration, made for a folder of its own
+ */
+export async function startPromgate(
+  routes: RoutesJson,
+  more: (folder: string) => object = () => ({}),
+): Promise<Promgate> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bench-'));
   parts.defer(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'routes.json');
   const configFile = path.join(folder, 'promgate.yml');
   const port = await freePort();
-  const config = { listen: { host: '127.0.0.1', port }, routes: { file }, drain: { wait: '0s' } };
+  const listen = { host: '127.0.0.1', port };
+  const config = { listen, routes: { file }, drain: { wait: '0s' }, ...more(folder) };
   await writeFile(file, JSON.stringify(routes));
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 

@@ -1,11 +1,14 @@
 /**
  * `npm run bench`: all figures of `README.md`, as a table and as JSON.
  *
- * `--quick` runs each a few times only; `--only merge|scrape|neighbours|start` one group; `--json FILE` writes
+ * `--quick` runs each a few times only; `--only merge|scrape|neighbours|bindings|start` one
+ * group; `--json FILE` writes
  * the figures there.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import type { BindFigures, LookupFigures } from './bindings.ts';
+import { measureBinds, measureLookups } from './bindings.ts';
 import { startScript } from './child.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
@@ -82,10 +85,12 @@ if (wanted('neighbours')) {
   }
   print(neighbourTable(neighbours));
 }
+const bindings = wanted('bindings') ? await measureBindings() : undefined;
+if (bindings) print(bindingTable(bindings));
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
 if (flags.json !== undefined) {
-  const figures = { machine, quick: flags.quick, merges, scrapes, neighbours, start };
+  const figures = { machine, quick: flags.quick, merges, scrapes, neighbours, bindings, start };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
@@ -154,6 +159,31 @@ function neighbourTable(results: readonly NeighbourResult[]): string {
 
 function latencies({ p50Ms, p90Ms, p99Ms }: Latencies): string[] {
   return [milliseconds(p50Ms), milliseconds(p90Ms), milliseconds(p99Ms)];
+}
+
+interface BindingFigures {
+  readonly lookups: LookupFigures;
+  readonly binds: readonly BindFigures[];
+}
+
+async function measureBindings(): Promise<BindingFigures> {
+  const count = flags.quick ? 200 : 1_000;
+  const binds: BindFigures[] = [];
+  for (const callers of [1, 8]) binds.push(await measureBinds(callers, count));
+  return { lookups: measureLookups(50_000), binds };
+}
+
+function bindingTable({ lookups, binds }: BindingFigures): string {
+  const microseconds = (value: number): string => `${value.toFixed(2)} us`;
+  return `${table([
+    ['bindings', 'figure'],
+    [`pages of an app, of ${lookups.bindings}`, microseconds(lookups.appMicroseconds)],
+    [`scope of a token, of ${lookups.bindings}`, microseconds(lookups.tokenMicroseconds)],
+    ...binds.map(({ callers, perSecond }) => [
+      `binds on SQLite, ${callers} at once`,
+      `${perSecond.toFixed(0)}/s`,
+    ]),
+  ])}\n`;
 }
 
 function startTable({ promgateMs, nodeMs, ratio: times, idleRssBytes }: StartResult): string {

@@ -6,27 +6,13 @@
  */
 import { StoreAwayError } from '../broker/binding-store.ts';
 import { sleep } from './clock.ts';
-import type { Config } from './config.ts';
-import { type OpenBindings, openBindings } from './open-bindings.ts';
+import { type BindingsOptions, type OpenBindings, openBindings } from './open-bindings.ts';
 import { UNBOUND } from './serve/app-settings.ts';
 import type { Handler } from './serve/request.ts';
 import type { SiteBindings } from './site.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
-
-export interface BindingsOptions {
-  readonly config: Config;
-  readonly broker: NonNullable<Config['broker']>;
-  /** Certificates trusted besides `database.tls.ca`. */
-  readonly authorities: readonly string[] | undefined;
-  /** The guid of the space of an app, as far as the route table tells. */
-  readonly spaceOfApp: (appId: string) => string | undefined;
-  readonly log: Log;
-  readonly metrics: Metrics<never>;
-}
 
 export interface Bindings extends SiteBindings {
   /** Answers below `/broker/v2`. */

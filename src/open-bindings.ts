@@ -11,7 +11,6 @@ import { type BindingSettings, bindingSettings } from '../broker/parameters.ts';
 import type { GivenParameters } from '../broker/parameters-schema.ts';
 import { KeyRing } from '../broker/seal.ts';
 import { openParameters } from '../broker/secrets.ts';
-import type { BindingsOptions } from './bindings.ts';
 import type { Config } from './config.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
@@ -21,6 +20,18 @@ import { openBindingStore } from './store/database.ts';
 import { Follower } from './store/follower.ts';
 import { TokenScopes } from './store/tokens.ts';
 import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface BindingsOptions {
+  readonly config: Config;
+  readonly broker: NonNullable<Config['broker']>;
+  /** Certificates trusted besides `database.tls.ca`. */
+  readonly authorities: readonly string[] | undefined;
+  /** The guid of the space of an app, as far as the route table tells. */
+  readonly spaceOfApp: (appId: string) => string | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics<never>;
+}
 
 export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;

@@ -58,10 +58,8 @@ export function apps(options: AppsOptions): Handler {
     using merged = page;
     const noEndpoint =
       options.exporters.length === 0 ? withoutEndpoint(merged.outcomes) : undefined;
-    if (noEndpoint) {
-      const metricPath = parseMetricPath(params.get('metric_path') ?? undefined);
-      refuse(ctx, 406, noEndpointText(metricPath, noEndpoint));
-    } else await answer(ctx, merged, options);
+    if (noEndpoint) refuse(ctx, 406, noEndpointText(noEndpoint));
+    else await answer(ctx, merged, options);
   };
 }
 
@@ -91,8 +89,9 @@ export function oneInstance(options: AppsOptions): Handler {
     const page = await load(options, ctx, { instances: [instance], withExporters: false });
     if (page === undefined) return;
     using merged = page;
-    const { failure } = merged.outcomes[0]!; // one was asked
-    if (failure) throw failureProblem(failure, instance.endpoint.address);
+    const failures = merged.outcomes.flatMap(({ failure }) => failure ?? []);
+    const isDown = failures.length === merged.outcomes.length; // of its pages, mostly one
+    if (isDown) throw failureProblem(failures[0]!, instance.endpoint.address);
     await answer(ctx, merged, options);
   };
 }
@@ -210,7 +209,7 @@ function withoutEndpoint(outcomes: readonly Outcome[]): Outcome | undefined {
   return outcomes.every(({ status }) => status === 404) ? outcomes[0] : undefined;
 }
 
-function noEndpointText(path: string, { app, instance }: Outcome): string {
+function noEndpointText({ path, app, instance }: Outcome): string {
   const name = `${app.organizationName}/${app.spaceName}/${app.appName}`;
   const which = app.appName === '' ? (instance?.host ?? '') : name;
   const said = `Cannot found endpoint '${path}' for app with id or path`;
