@@ -1,0 +1,54 @@
+/** The commands of the documentation, run as they are written. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requireProgram } from '../support/require-program.ts';
+import { freePort } from '../support/server-process.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+/** Runs all `sh` blocks of a page as one script, on a port that is free. @returns what they print */
+async function runBlocks(page: string, port: number): Promise<string> {
+  const text = await readFile(new URL(`docs/${page}`, ROOT), 'utf8');
+  const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1]!);
+  assert.ok(blocks.length > 0, `${page} has commands`);
+  await using parts = new AsyncDisposableStack();
+  const folder = await mkdtemp(path.join(tmpdir(), 'promgate-docs-'));
+  parts.defer(() => rm(folder, { recursive: true, force: true }));
+  const script = blocks
+    .join('\n')
+    .replaceAll('8085', String(port))
+    .replaceAll('src/main.ts', fileURLToPath(new URL('src/main.ts', ROOT)))
+    .replaceAll('npx node', process.execPath);
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', `set -m\n${script}`], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  parts.defer(async () => {
+    if (shell.exitCode === null && shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
+  });
+  let printed = '';
+  shell.stdout.on('data', (part: Buffer) => {
+    printed += part.toString();
+  });
+  const [code] = await once(shell, 'close');
+  assert.equal(code, 0, printed);
+  return printed;
+}
+
+describe('docs/bindings.md', () => {
+  it('shows commands that do what it says', async function () {
+    requireProgram(this, 'curl');
+    const printed = await runBlocks('bindings.md', await freePort());
+
+    assert.match(printed, /"services":\[\{/);
+    assert.match(printed, /^http_\w+\{[^}]*app_name="mailer"[^}]*team="post"\} /m);
+    assert.match(printed, /^404 Cannot found app with id or path demo\/prod\/shop$/m);
+    assert.match(printed, /"app_name":"mailer"/);
+  });
+});
