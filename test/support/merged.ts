@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { FormatName } from '../../src/exposition/grammar.ts';
 import { InsertedLabels } from '../../src/merge/labels.ts';
 import { Merge, type MergeOptions } from '../../src/merge/merge.ts';
+import type { PageRules } from '../../src/merge/page-rules.ts';
 import type { PageOf } from '../../src/merge/preparation.ts';
 import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
 import { createChunk, lengthOf, Splicer } from '../../src/merge/splice.ts';
@@ -22,6 +23,10 @@ export interface InputPage {
   readonly of?: PageOf;
   /** Standard: those of the instance at its place. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
+  /** Its constant labels are put behind `labels`. */
+  readonly rules?: PageRules | undefined;
+  /** The number of the instance whose page it is one of: gives its labels too. Standard: alone. */
+  readonly instance?: number | undefined;
 }
 
 export interface Merged {
@@ -31,6 +36,8 @@ export interface Merged {
   readonly refused: readonly number[];
   readonly conflicts: number;
   readonly dropped: number;
+  readonly filtered: number;
+  readonly duplicates: number;
 }
 
 /** The labels of the nth instance of a test's app. */
@@ -62,13 +69,23 @@ export async function mergePages(
 ): Promise<Merged> {
   const merge = new Merge({ ...STANDARD, ...options });
   const refused: number[] = [];
+  const groups = new Map<number, object>();
   let dropped = 0;
+  let filtered = 0;
   for (const place of order ?? pages.keys()) {
-    const { bytes, format, of = 'instance', labels: own = instanceLabels(place) } = pages[place]!;
-    const labels = new InsertedLabels(own);
+    const { bytes: given, format, of = 'instance', rules, instance: number } = pages[place]!;
+    const { labels: own = instanceLabels(number ?? place) } = pages[place]!;
+    const labels = new InsertedLabels([...own, ...(rules?.constants ?? [])]);
+    const bytes = Buffer.from(given);
+    let instance: object | undefined;
+    if (number !== undefined) {
+      instance = groups.get(number) ?? {};
+      groups.set(number, instance);
+    }
     try {
-      dropped += (await merge.add({ place, of, bytes: Buffer.from(bytes), format, labels }))
-        .dropped;
+      const added = await merge.add({ place, of, bytes, format, labels, rules, instance });
+      dropped += added.dropped;
+      filtered += added.filtered;
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'ExpositionError') throw error;
       refused.push(place);
@@ -91,5 +108,7 @@ export async function mergePages(
     refused: [...refused, ...settled.takenOut.map(({ place }) => place)].sort((a, b) => a - b),
     conflicts: plan.conflicts,
     dropped,
+    filtered,
+    duplicates: settled.duplicates.reduce((sum, { samples }) => sum + samples, 0),
   };
 }
