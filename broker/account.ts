@@ -52,10 +52,10 @@ export function seesSpace({ spaces }: Account, spaceId: string): boolean {
   return spaces === undefined || (spaceId !== '' && spaces.includes(spaceId));
 }
 
-/** @throws {Refusal} `bad-request` */
+/** @throws {Refusal} `unacceptable` */
 export function requireSpace(account: Account, spaceId: string): void {
   if (seesSpace(account, spaceId)) return;
   const space = spaceId === '' ? 'no space' : `the space ${JSON.stringify(spaceId)}`;
   const description = `this broker serves certain spaces only, and the request names ${space}`;
-  throw new Refusal('bad-request', description);
+  throw new Refusal('unacceptable', description);
 }

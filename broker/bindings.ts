@@ -55,7 +55,7 @@ export class Bindings {
 
   /**
    * @returns the same credentials whenever the same is asked; `created` only the first time
-   * @throws {Refusal} `bad-request`, `not-found`, `conflict`
+   * @throws {Refusal} `bad-request`, `unacceptable`, `not-found`, `conflict`
    * @throws {SealError}
    */
   async bind(
@@ -67,8 +67,8 @@ export class Bindings {
     try {
       wanted = await this.#readWanted(call, body);
     } catch (refusal) {
-      // Whatever is wrong with it: it is not what is stored.
-      if (refusal instanceof Refusal && (await this.find(call))) throw conflict(refusal);
+      const isOther = refusal instanceof Refusal && refusal.reason === 'unacceptable';
+      if (isOther && (await this.find(call))) throw conflict(refusal);
       throw refusal;
     }
     const { given, ...ids } = wanted;
@@ -142,7 +142,7 @@ export class Bindings {
     const predecessor = await this.find({ account, instanceId, id: predecessorId });
     if (predecessor?.instanceId !== instanceId) {
       const description = 'predecessor_binding_id is no binding of this service instance';
-      throw new Refusal('bad-request', description);
+      throw new Refusal('unacceptable', description);
     }
     const given = openParameters(predecessor, keys);
     const isOther =
@@ -150,13 +150,13 @@ export class Bindings {
       (appId !== undefined && appId !== predecessor.appId);
     if (isOther) {
       const description = 'a successor has the app and the parameters of its predecessor';
-      throw new Refusal('bad-request', description);
+      throw new Refusal('unacceptable', description);
     }
     const { serviceId, planId, spaceId } = predecessor;
     return { instanceId, serviceId, planId, appId: predecessor.appId, spaceId, given };
   }
 
-  /** @throws {Refusal} `bad-request` */
+  /** @throws {Refusal} `unacceptable` */
   #requireApp(account: Account, { appId, spaceId }: Wanted): void {
     requireSpace(account, spaceId);
     const appSpaceId = appId && this.#options.spaceOfApp(appId);

@@ -31,7 +31,7 @@ export class Instances {
 
   /**
    * @returns whether it is new; it is there already if the same was asked before
-   * @throws {Refusal} `bad-request`, `maintenance`, `conflict`
+   * @throws {Refusal} `bad-request`, `unacceptable`, `maintenance`, `conflict`
    */
   async provision(account: Account, id: string, body: Json): Promise<boolean> {
     const { store } = this.#options;
@@ -39,8 +39,8 @@ export class Instances {
     try {
       wanted = this.#readInstance(account, id, body);
     } catch (refusal) {
-      // Whatever is wrong with it: it is not what is stored.
-      if (await this.find(account, id)) throw conflict(refusal);
+      const isOther = refusal instanceof Refusal && refusal.reason === 'unacceptable';
+      if (isOther && (await this.find(account, id))) throw conflict(refusal);
       throw refusal;
     }
     const { created, instance } = await store.putInstance(wanted);
@@ -56,7 +56,7 @@ export class Instances {
     return { id, ...rest, parameters: canonicalJson(check.instance(parameters)) };
   }
 
-  /** @throws {Refusal} `bad-request`, `maintenance`, `plan-change`, `not-found` */
+  /** @throws {Refusal} `bad-request`, `unacceptable`, `maintenance`, `plan-change`, `not-found` */
   async update(account: Account, id: string, body: Json): Promise<void> {
     const { store, offering, check, onChange } = this.#options;
     const wanted = readUpdate(body, offering);
@@ -114,7 +114,7 @@ export class Instances {
    * Takes over an adoptable instance.
    *
    * @returns undefined if meanwhile it became one that the account does not see
-   * @throws {Refusal} `bad-request` if it is in none of the account's spaces
+   * @throws {Refusal} `unacceptable` if it is in none of the account's spaces
    */
   async adopt(account: Account, instance: ServiceInstance): Promise<ServiceInstance | undefined> {
     const { store, onChange } = this.#options;

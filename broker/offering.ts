@@ -17,14 +17,14 @@ export const STANDARD_OFFERING: Offering = {
   planName: 'fetch-app',
 };
 
-/** @throws {Refusal} `bad-request` */
+/** @throws {Refusal} `unacceptable` */
 export function requireService({ serviceId }: Offering, id: string): void {
   if (id === serviceId) return;
-  throw new Refusal('bad-request', 'service_id is not in the catalog');
+  throw new Refusal('unacceptable', 'service_id is not in the catalog');
 }
 
-/** @throws {Refusal} `bad-request` */
+/** @throws {Refusal} `unacceptable` */
 export function requirePlan({ planId }: Offering, id: string): void {
   if (id === planId) return;
-  throw new Refusal('bad-request', 'plan_id is not in the catalog, or not of this service');
+  throw new Refusal('unacceptable', 'plan_id is not in the catalog, or not of this service');
 }

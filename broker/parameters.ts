@@ -19,9 +19,9 @@ export interface Limits {
 }
 
 export interface ParameterCheck {
-  /** @throws {Refusal} `bad-request`, whose description says what is wrong and what is allowed */
+  /** @throws {Refusal} `unacceptable`, whose description says what is wrong and what is allowed */
   binding(parameters: Json): GivenParameters;
-  /** @throws {Refusal} `bad-request` */
+  /** @throws {Refusal} `unacceptable` */
   instance(parameters: Json): Json;
 }
 
@@ -46,13 +46,13 @@ export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): Para
 }
 
 function refusal(errors: readonly ErrorObject[] | null | undefined): Refusal {
-  return new Refusal('bad-request', explain(errors![0]!)); // a failed check has at least one
+  return new Refusal('unacceptable', explain(errors![0]!)); // a failed check has at least one
 }
 
 function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {
   if (maxMs === undefined || text === undefined || readDurationMs(text) <= maxMs) return;
   const description = `parameters.${name} must be at most ${maxMs / 1000}s, which the operator has set, not ${text}`;
-  throw new Refusal('bad-request', description);
+  throw new Refusal('unacceptable', description);
 }
 
 /** A name with its value: of a label or a header. */

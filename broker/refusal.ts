@@ -13,7 +13,10 @@ interface Form {
 }
 
 const FORMS = {
+  /** It cannot be understood: fields are missing, or of another type. */
   'bad-request': { status: 400 },
+  /** It is understood, and not allowed: by the catalog, its schemas, or the account's spaces. */
+  unacceptable: { status: 400 },
   unauthorized: { status: 401 },
   'not-found': { status: 404 },
   'method-not-allowed': { status: 405 },

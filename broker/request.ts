@@ -1,7 +1,8 @@
 /**
  * What the platform asks for, read from bodies and queries.
  *
- * All faults here are `bad-request`, except for what has an answer of its own in the specification.
+ * Throws `bad-request` for what cannot be understood, `unacceptable` for what is not in the catalog.
+ * All fields are read first: what lacks one is a bad request, whatever the others say.
  */
 import { isObject, type Json, optionalObject, optionalText, requiredText } from './fields.ts';
 import { type Offering, requirePlan, requireService } from './offering.ts';
@@ -13,27 +14,28 @@ interface Belonging {
   readonly spaceId: string;
 }
 
-/** @throws {Refusal} `bad-request`, `maintenance` */
+/** @throws {Refusal} `bad-request`, `unacceptable`, `maintenance` */
 export function readProvision(body: Json, offering: Offering) {
-  const ids = readIds(body, offering);
-  const organizationId = requiredText(body, 'organization_guid');
-  const spaceId = requiredText(body, 'space_guid');
+  const provision = {
+    serviceId: requiredText(body, 'service_id'),
+    planId: requiredText(body, 'plan_id'),
+    organizationId: requiredText(body, 'organization_guid'),
+    spaceId: requiredText(body, 'space_guid'),
+    parameters: optionalObject(body, 'parameters') ?? {},
+  };
   refuseMaintenance(body);
-  return { ...ids, organizationId, spaceId, parameters: optionalObject(body, 'parameters') ?? {} };
+  requireOffered(offering, provision);
+  return provision;
 }
 
-/** @throws {Refusal} `bad-request`, `maintenance` */
+/** @throws {Refusal} `bad-request`, `unacceptable`, `maintenance` */
 export function readUpdate(body: Json, offering: Offering) {
-  const serviceId = requiredText(body, 'service_id');
-  requireService(offering, serviceId);
-  const planId = optionalText(body, 'plan_id');
-  refuseMaintenance(body);
   const before = optionalObject(body, 'previous_values') ?? {};
   const { organizationId, spaceId } = readContext(body);
-  return {
-    serviceId,
+  const update = {
+    serviceId: requiredText(body, 'service_id'),
     /** Undefined: the plan stays. */
-    planId,
+    planId: optionalText(body, 'plan_id'),
     /** Undefined: they stay. */
     parameters: optionalObject(body, 'parameters'),
     belonging: {
@@ -41,25 +43,41 @@ export function readUpdate(body: Json, offering: Offering) {
       spaceId: spaceId || (optionalText(before, 'space_id') ?? ''),
     },
   };
+  refuseMaintenance(body);
+  requireService(offering, update.serviceId);
+  return update;
 }
 
-/** @throws {Refusal} `bad-request` */
+/** @throws {Refusal} `bad-request`, `unacceptable` */
 export function readBind(body: Json, offering: Offering) {
-  const ids = readIds(body, offering);
-  return { ...ids, ...readBound(body), parameters: optionalObject(body, 'parameters') ?? {} };
+  const bind = {
+    serviceId: requiredText(body, 'service_id'),
+    planId: requiredText(body, 'plan_id'),
+    ...readBound(body),
+    parameters: optionalObject(body, 'parameters') ?? {},
+  };
+  requireOffered(offering, bind);
+  return bind;
 }
 
 /**
  * A rotation needs name nothing but the predecessor; what else it names must be what that has.
  *
- * @throws {Refusal} `bad-request`
+ * @throws {Refusal} `bad-request`, `unacceptable`
  */
 export function readRotation(body: Json, offering: Offering) {
-  const serviceId = optionalText(body, 'service_id');
-  if (serviceId !== undefined) requireService(offering, serviceId);
-  const planId = optionalText(body, 'plan_id');
-  if (planId !== undefined) requirePlan(offering, planId);
-  return { ...readBound(body), parameters: optionalObject(body, 'parameters') };
+  const {
+    serviceId = offering.serviceId,
+    planId = offering.planId,
+    ...rotation
+  } = {
+    serviceId: optionalText(body, 'service_id'),
+    planId: optionalText(body, 'plan_id'),
+    ...readBound(body),
+    parameters: optionalObject(body, 'parameters'),
+  };
+  requireOffered(offering, { serviceId, planId });
+  return rotation;
 }
 
 /** @throws {Refusal} `bad-request` */
@@ -74,12 +92,12 @@ export function requireIdsInQuery(query: URLSearchParams): void {
   }
 }
 
-function readIds(body: Json, offering: Offering): { serviceId: string; planId: string } {
-  const serviceId = requiredText(body, 'service_id');
-  const planId = requiredText(body, 'plan_id');
+function requireOffered(
+  offering: Offering,
+  { serviceId, planId }: Pick<Offering, 'serviceId' | 'planId'>,
+): void {
   requireService(offering, serviceId);
   requirePlan(offering, planId);
-  return { serviceId, planId };
 }
 
 function readBound(body: Json) {
