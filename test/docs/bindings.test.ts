@@ -24,14 +24,13 @@ async function runBlocks(page: string, port: number): Promise<string> {
     .replaceAll('8085', String(port))
     .replaceAll('src/main.ts', fileURLToPath(new URL('src/main.ts', ROOT)))
     .replaceAll('npx node', process.execPath);
-  const shell = spawn('bash', ['-euo', 'pipefail', '-c', `set -m\n${script}`], {
+  // Jobs as at a terminal; whatever fails, none of them stays.
+  const frame = `set -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n`;
+  const shell = spawn('bash', ['-eu', '-c', frame + script], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
   });
-  parts.defer(async () => {
-    if (shell.exitCode === null && shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
-  });
+  parts.defer(async () => void shell.kill());
   let printed = '';
   shell.stdout.on('data', (part: Buffer) => {
     printed += part.toString();
