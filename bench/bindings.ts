@@ -34,13 +34,17 @@ export function measureLookups(bindings: number): LookupFigures {
   });
   const all = Array.from({ length: bindings }, (_, at) => binding(at));
   known.apply({ revision: bindings, whole: true, bindings: all, removed: [] });
-  for (const { appId = '' } of all) known.appOf(appId); // as after the first scrape of each
+  for (const { appId = '', spaceId } of all) known.appOf(appId, spaceId); // as after a first scrape
   const order = Array.from({ length: LOOKUPS }, (_, at) => (at * 7_919) % bindings);
   const appIds = order.map((at) => all[at]?.appId ?? '');
+  const spaceOf = (appId: string): string => `space-${Number(appId.slice(-12)) % 100}`;
   const tokens = order.map(tokenOf);
   return {
     bindings,
-    appMicroseconds: perLookup(appIds, (appId) => known.appOf(appId)?.pages[0]?.path),
+    appMicroseconds: perLookup(
+      appIds,
+      (appId) => known.appOf(appId, spaceOf(appId))?.pages[0]?.path,
+    ),
     tokenMicroseconds: perLookup(tokens, (token) => known.scopeOf(hashOf(token))?.appId),
   };
 }

@@ -38,13 +38,16 @@ export interface KnownBindingsOptions {
   readonly settingsOf: (binding: Binding) => BindingSettings;
 }
 
+/** An app is in one space; while a table is wrong it may seem to be in several. */
+const MAX_SPACES = 4;
+
 export class KnownBindings {
   readonly #options: KnownBindingsOptions;
   readonly #byId = new Map<string, Binding>();
   readonly #byApp = new Map<string, Set<Binding>>();
   readonly #byToken = new Map<string, Binding>();
-  /** Worked out when first asked for. */
-  readonly #apps = new Map<string, BoundApp>();
+  /** App -> space -> what holds there; worked out when first asked for. */
+  readonly #apps = new Map<string, Map<string, BoundApp | undefined>>();
 
   constructor(options: KnownBindingsOptions) {
     this.#options = options;
@@ -88,15 +91,21 @@ export class KnownBindings {
     this.#apps.delete(binding.appId);
   }
 
-  /** @returns undefined for an app without bindings */
-  appOf(appId: string): BoundApp | undefined {
-    const known = this.#apps.get(appId);
-    if (known !== undefined) return known;
-    const { settingsOf } = this.#options;
+  /**
+   * A binding that names another space than the app's says nothing of it: whoever made it may know no
+   * more of the app than its guid.
+   *
+   * @param spaceId - of the app, as the route table has it
+   * @returns undefined for an app without bindings
+   */
+  appOf(appId: string, spaceId: string): BoundApp | undefined {
     const bindings = this.#byApp.get(appId);
     if (bindings === undefined) return undefined;
-    const app = unite([...bindings].sort((a, b) => a.revision - b.revision).map(settingsOf));
-    this.#apps.set(appId, app);
+    const bySpace = this.#apps.get(appId) ?? new Map<string, BoundApp | undefined>();
+    if (bySpace.has(spaceId)) return bySpace.get(spaceId);
+    const own = [...bindings].filter((one) => one.spaceId === '' || one.spaceId === spaceId);
+    const app = own.length === 0 ? undefined : unite(own.sort(byRevision), this.#options);
+    if (bySpace.size < MAX_SPACES) this.#apps.set(appId, bySpace.set(spaceId, app));
     return app;
   }
 
@@ -112,16 +121,21 @@ export class KnownBindings {
  * Bound paths are united and beat the reader's; a path that is bound twice is one page. What an
  * earlier binding says of a page holds; what it leaves open a later one may say.
  */
-function unite(bindings: readonly BindingSettings[]): BoundApp {
-  const all = bindings.flatMap(pagesOf);
+function unite(bindings: readonly Binding[], { settingsOf }: KnownBindingsOptions): BoundApp {
+  const settings = bindings.map(settingsOf);
+  const all = settings.flatMap(pagesOf);
   const bound = all.filter(({ path }) => path !== undefined);
   const byPath = Map.groupBy(bound.length > 0 ? bound : all, ({ path }) => path);
-  const processes = new Set(bindings.flatMap(({ process }) => process ?? []));
+  const processes = new Set(settings.flatMap(({ process }) => process ?? []));
   const [process = 'web', ...others] = processes;
   return {
     process: others.length > 0 ? 'all' : process,
     pages: [...byPath.values().map(joinPages)],
   };
+}
+
+function byRevision(a: Binding, b: Binding): number {
+  return a.revision - b.revision;
 }
 
 function pagesOf(settings: BindingSettings): BoundPage[] {

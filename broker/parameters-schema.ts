@@ -28,7 +28,7 @@ const OWN_HEADERS = [
 ];
 const OWN_HEADER_PREFIXES = ['content-', 'proxy-'];
 
-/** Labels that promgate or Prometheus gives. */
+/** Labels that promgate or Prometheus gives, or that tell the parts of a histogram or summary. */
 const OWN_LABELS = [
   'organization_id',
   'space_id',
@@ -40,7 +40,10 @@ const OWN_LABELS = [
   'instance_id',
   'instance',
   'path',
+  'page',
   'job',
+  'le',
+  'quantile',
 ];
 
 /** Draft-04 has no flag for it. */

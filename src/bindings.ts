@@ -41,7 +41,7 @@ export async function startBindings(
     await opened?.[Symbol.asyncDispose]();
   });
   return {
-    settingsOf: (app) => opened?.settingsOf(app.appId) ?? UNBOUND,
+    settingsOf: (app) => opened?.settingsOf(app) ?? UNBOUND,
     tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
     broker: (ctx, next) => (opened?.broker ?? notOpen)(ctx, next),
     state: () => (opened?.isAway === false ? 'ready' : 'away'),

@@ -12,6 +12,7 @@ import type { GivenParameters } from '../broker/parameters-schema.ts';
 import { KeyRing } from '../broker/seal.ts';
 import { openParameters } from '../broker/secrets.ts';
 import type { Config } from './config.ts';
+import type { AppIdentity } from './discover/instance.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
 import { ownAddress } from './serve/own-address.ts';
@@ -40,7 +41,7 @@ export interface OpenBindings extends AsyncDisposable {
   readonly broker: Handler;
   readonly isAway: boolean;
   /** @returns undefined for an app without bindings */
-  settingsOf(appId: string): AppSettings | undefined;
+  settingsOf(app: AppIdentity): AppSettings | undefined;
 }
 
 /** @throws {StoreAwayError} when the database is away */
@@ -91,7 +92,7 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
     get isAway() {
       return isAway;
     },
-    settingsOf: (appId) => known.appOf(appId),
+    settingsOf: ({ appId, spaceId }) => known.appOf(appId, spaceId),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

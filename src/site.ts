@@ -41,6 +41,7 @@ export function connectSite(config: Config, parts: SiteParts): RequestListener {
   const { tokens } = parts.bindings;
   return createSite({
     routes: siteRoutes(config, parts),
+    broker: parts.bindings.broker,
     observe: observe(log, metrics),
     ...(mode !== 'open' && { admit: requireCredential({ mode, operators, tokens }) }),
     cut,
@@ -53,7 +54,6 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
   const { sd } = config;
   const asked = appsFrom(config, parts);
   return [
-    ...(bindings.broker ? [brokerRoute(bindings.broker)] : []),
     { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(asked) },
     { name: 'apps', path: APPS_PATH, handle: apps(asked) },
     { name: 'healthz', path: '/healthz', handle: healthz },
@@ -72,15 +72,6 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
       }),
     },
   ];
-}
-
-function brokerRoute(broker: Handler): Route {
-  return {
-    name: 'broker',
-    path: /^\/broker\/v2(?:\/|$)/,
-    methods: 'any',
-    handle: broker,
-  };
 }
 
 function appsFrom(

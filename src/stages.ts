@@ -190,7 +190,7 @@ function tellFailure(outcome: Outcome, log: Log, { nats }: Sources): void {
     nats?.reportFailure(address, failure, serverCertDomainSan);
   }
   log.debug('no metrics from an instance', {
-    ...{ failure, status, detail },
+    ...{ failure, status, detail, path: outcome.path },
     ...{ instance: instance?.endpoint.address, app_id: app.appId, app_name: app.appName },
   });
 }

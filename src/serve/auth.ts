@@ -33,8 +33,6 @@ export interface AuthOptions {
 
 /** Paths that are answered without a credential. */
 const PUBLIC: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/doc']);
-/** The broker asks for its own accounts. */
-const BROKER = /^\/broker\/v2(?:\/|$)/;
 
 const BASIC = 'Basic realm="promgate", charset="UTF-8"';
 const BEARER = 'Bearer realm="promgate"';
@@ -49,8 +47,7 @@ const WANTED = {
 export function requireCredential({ mode, operators, tokens }: AuthOptions): Handler {
   const known = new Operators(operators);
   return async (ctx, next) => {
-    const { path } = ctx.state.target;
-    if (PUBLIC.has(path) || BROKER.test(path)) return next();
+    if (PUBLIC.has(ctx.state.target.path)) return next();
     const sent = readCredential(ctx.get('Authorization'));
     const scope = sent && (await scopeOf(sent));
     if (scope === 'unsure') {

@@ -15,14 +15,16 @@ export interface Route {
   /** The whole path, or a pattern of it; the first route that matches answers. */
   readonly path: string | RegExp;
   readonly handle: Handler;
-  /** Standard: GET and HEAD; `any` leaves it to the handler. */
-  readonly methods?: readonly string[] | 'any';
+  /** Standard: GET and HEAD. */
+  readonly methods?: readonly string[];
   /** Not for tenants: needs a credential that sees everything. */
   readonly operatorsOnly?: boolean;
 }
 
 export interface SiteOptions {
   readonly routes: readonly Route[];
+  /** Answers all below its path by itself: methods, credentials, errors. */
+  readonly broker?: Handler | undefined;
   /** Sees every request, also those that are refused. */
   readonly observe?: Handler;
   /** Lets a request pass, or throws why not. */
@@ -50,6 +52,7 @@ export function createSite(options: SiteOptions): RequestListener {
   koa.use(prepare(cut));
   koa.use(observe);
   koa.use(answerErrors(onError));
+  if (options.broker) koa.use(handOver(options.broker));
   koa.use(readTarget);
   koa.use(admit);
   koa.use(dispatch(routes));
@@ -69,6 +72,20 @@ function prepare(cut: AbortSignal): Handler {
     ctx.state.handler = NOWHERE;
     ctx.state.target = { path: '/', query: '' };
     return next();
+  };
+}
+
+const BROKER = /^\/broker\/v2(?=[/?]|$)/;
+
+/** The broker speaks JSON of its own, also of paths and credentials that are wrong. */
+function handOver(broker: Handler): Handler {
+  return (ctx, next) => {
+    const target = (ctx.req.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '');
+    const [path = '', query = ''] = target.split('?', 2);
+    if (!BROKER.test(path)) return next();
+    ctx.state.handler = 'broker';
+    ctx.state.target = { path, query };
+    return broker(ctx, next);
   };
 }
 
@@ -103,7 +120,7 @@ function dispatch(routes: readonly Route[]): Handler {
     if (!route) throw new Problem('not-found', 'see the README for the paths that are answered');
     ctx.state.handler = route.name;
     const { methods = READ } = route;
-    if (methods !== 'any' && !methods.includes(ctx.method)) {
+    if (!methods.includes(ctx.method)) {
       const allow = methods.join(', ');
       throw new Problem('method-not-allowed', `${ctx.method.slice(0, 20)} is not among ${allow}`, {
         headers: { Allow: allow },

@@ -34,7 +34,7 @@ function known(bindings: readonly Binding[]): KnownBindings {
 }
 
 const paths = (bindings: KnownBindings, app = 'a1') =>
-  bindings.appOf(app)?.pages.map(({ path }) => path);
+  bindings.appOf(app, 's1')?.pages.map(({ path }) => path);
 
 describe('KnownBindings', () => {
   it('unites the endpoints of all bindings of an app in the order of their creation', () => {
@@ -50,8 +50,24 @@ describe('KnownBindings', () => {
   });
 
   it('knows nothing of an app without bindings', () => {
-    assert.equal(known([binding({})]).appOf('a2'), undefined);
-    assert.equal(known([binding({}, { appId: undefined })]).appOf('a1'), undefined);
+    assert.equal(known([binding({})]).appOf('a2', 's1'), undefined);
+    assert.equal(known([binding({}, { appId: undefined })]).appOf('a1', 's1'), undefined);
+  });
+
+  it('believes no binding of another space than the app is in', () => {
+    const [own, foreign] = [{ endpoint: '/own' }, { endpoint: '/foreign' }];
+    const bindings = known([
+      binding(foreign, { spaceId: 's2' }),
+      binding(own, { spaceId: 's1' }),
+      binding({ endpoint: '/unknown' }, { spaceId: '' }),
+    ]);
+    const inSpace = (spaceId: string) =>
+      bindings.appOf('a1', spaceId)?.pages.map(({ path }) => path);
+
+    assert.deepEqual(inSpace('s1'), ['/own', '/unknown']);
+    assert.deepEqual(inSpace('s2'), ['/foreign', '/unknown']);
+    assert.deepEqual(inSpace(''), ['/unknown']);
+    assert.equal(known([binding(foreign, { spaceId: 's2' })]).appOf('a1', 's1'), undefined);
   });
 
   it('leaves the other bindings when one goes', () => {
@@ -89,7 +105,7 @@ describe('KnownBindings', () => {
       }),
     ]);
 
-    assert.deepEqual(bindings.appOf('a1')?.pages, [
+    assert.deepEqual(bindings.appOf('a1', 's1')?.pages, [
       {
         path: '/m',
         headers: ['Authorization', 'first', 'X-More', 'yes'],
@@ -110,7 +126,7 @@ describe('KnownBindings', () => {
       endpoints: [{ path: '/m', labels: { tier: 'tin' } }],
     };
 
-    assert.deepEqual(known([binding(parameters)]).appOf('a1')?.pages[0]?.labels, [
+    assert.deepEqual(known([binding(parameters)]).appOf('a1', 's1')?.pages[0]?.labels, [
       ['tier', 'tin'],
       ['team', 'x'],
     ]);
@@ -127,7 +143,7 @@ describe('KnownBindings', () => {
     it(`means ${expected} processes when bindings say ${processes.join(', ') || 'none'}`, () => {
       const bindings = processes.map((process) => binding({ process }));
 
-      assert.equal(known(bindings).appOf('a1')?.process, expected);
+      assert.equal(known(bindings).appOf('a1', 's1')?.process, expected);
     });
   }
 
@@ -164,7 +180,8 @@ describe('KnownBindings', () => {
 
         const fresh = known([...left.values()]);
         assert.equal(bindings.size, left.size);
-        for (const app of ['a1', 'a2']) assert.deepEqual(bindings.appOf(app), fresh.appOf(app));
+        for (const app of ['a1', 'a2'])
+          assert.deepEqual(bindings.appOf(app, 's1'), fresh.appOf(app, 's1'));
         for (let at = 1; at <= revisions; at += 1) {
           const hash = `hash of ${at}`;
           assert.equal(bindings.scopeOf(hash), fresh.scopeOf(hash));

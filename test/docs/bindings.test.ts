@@ -36,7 +36,7 @@ async function runBlocks(page: string, port: number): Promise<string> {
     printed += part.toString();
   });
   const [code] = await once(shell, 'close');
-  assert.equal(code, 0, printed);
+  assert.equal(code, 0, `exit code ${code}: ${printed}`);
   return printed;
 }
 
@@ -46,7 +46,7 @@ describe('docs/bindings.md', () => {
     const printed = await runBlocks('bindings.md', await freePort());
 
     assert.match(printed, /"services":\[\{/);
-    assert.match(printed, /^http_\w+\{[^}]*app_name="mailer"[^}]*team="post"\} /m);
+    assert.match(printed, /^http_\w+\{[^}]*app_name="mailer"[^}]*team="post"/m);
     assert.match(printed, /^404 Cannot found app with id or path demo\/prod\/shop$/m);
     assert.match(printed, /"app_name":"mailer"/);
   });

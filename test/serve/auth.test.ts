@@ -31,8 +31,8 @@ function serve(mode: AuthOptions['mode'] = 'basic') {
       ...PATHS.map((path) => ({ name: path, path, handle })),
       { name: 'scope', path: '/scope', handle: see },
       { name: 'own', path: '/own', handle, operatorsOnly: true },
-      { name: 'broker', path: '/broker/v2/catalog', handle, methods: 'any' },
     ],
+    broker: handle,
     admit,
   });
 }

@@ -85,10 +85,7 @@ describe('replicas with one database', () => {
     const bind = (platform: Platform, endpoint: string, id: string) =>
       platform.bind('i1', id, { appId: 'app', parameters: { endpoint } });
 
-    const equal = await Promise.all([
-      bind(scene.one, '/a', 'same'),
-      bind(scene.two, '/a', 'same'),
-    ]);
+    const equal = await Promise.all([bind(scene.one, '/a', 'same'), bind(scene.two, '/a', 'same')]);
     const different = await Promise.all([
       bind(scene.one, '/a', 'other'),
       bind(scene.two, '/b', 'other'),
