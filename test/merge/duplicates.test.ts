@@ -102,10 +102,15 @@ describe('series of several pages of an instance', () => {
       '# TYPE h gauge\nh 2\n# TYPE h_sum summary\nh_sum 2\nh_sum_count 2\n',
     ]);
 
-    const merged = await mergePages(pages.map((page) => ({ ...page, instance: 0, labels: [] })));
+    for (const learn of [true, false]) {
+      const merged = await mergePages(
+        pages.map((page) => ({ ...page, instance: 0, labels: [] })),
+        { learn },
+      );
 
-    assert.deepEqual(samplesOf(merged.page), ['h_sum_count{} 1', 'h_sum{} 1', 'h{} 2']);
-    assert.ok(merged.conflicts > 0);
+      assert.deepEqual(samplesOf(merged.page), ['h_sum_count{} 1', 'h_sum{} 1', 'h{} 2']);
+      assert.ok(merged.conflicts > 0);
+    }
   });
 
   it('stay where the pages are of different instances, or one page says them twice', async () => {
