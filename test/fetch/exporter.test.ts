@@ -127,6 +127,9 @@ describe('exporterTarget', () => {
       http2: false,
       host: 'exporter.example.com',
       path: '/metrics',
+      headers: [],
+      timeoutMs: undefined,
+      oneOfSeveral: false,
       space: 'space-guid',
       app: 'app-guid',
     });

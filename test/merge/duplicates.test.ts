@@ -98,14 +98,19 @@ describe('series of several pages of an instance', () => {
 
   it('are compared whatever families the pages say they are of, in types that contradict', async () => {
     const pages = texts([
-      '# TYPE h histogram\nh_sum 1\nh_count_total 1\n',
-      '# TYPE h gauge\nh 2\n# TYPE h_sum gauge\nh_sum 2\n# TYPE h_count summary\nh_count_total 2\n',
+      '# TYPE h histogram\nh_sum 1\nh_sum_count 1\n',
+      '# TYPE h gauge\nh 2\n# TYPE h_sum summary\nh_sum 2\nh_sum_count 2\n',
     ]);
 
-    const merged = await mergePages(pages.map((page) => ({ ...page, instance: 0, labels: [] })));
+    for (const learn of [true, false]) {
+      const merged = await mergePages(
+        pages.map((page) => ({ ...page, instance: 0, labels: [] })),
+        { learn },
+      );
 
-    assert.deepEqual(samplesOf(merged.page), ['h_count_total{} 1', 'h_sum{} 1', 'h{} 2']);
-    assert.ok(merged.conflicts > 0);
+      assert.deepEqual(samplesOf(merged.page), ['h_sum_count{} 1', 'h_sum{} 1', 'h{} 2']);
+      assert.ok(merged.conflicts > 0);
+    }
   });
 
   it('stay where the pages are of different instances, or one page says them twice', async () => {

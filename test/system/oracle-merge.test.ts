@@ -3,6 +3,7 @@
  * costs another its samples, and what Prometheus takes alone it takes merged.
  */
 import assert from 'node:assert/strict';
+import { pageRules } from '../../src/merge/page-rules.ts';
 import { OPENMETRICS_TYPE, TEXT_TYPE } from '../support/answers.ts';
 import { type InputPage, instanceLabels, type Merged, mergePages } from '../support/merged.ts';
 import { type Judgement, judgePages } from '../support/oracle.ts';
@@ -41,6 +42,39 @@ describe('merged pages before a real Prometheus', () => {
       return fault === undefined ? [] : [`${one.format}: ${one.name}: ${fault}`];
     });
     assert.deepEqual(faults, []);
+  });
+
+  it('give each series once, whichever pages of an instance say it in whatever spelling', async function () {
+    const program = requireProgram(this, 'prometheus');
+    const atMs = Date.now();
+    const histogram = 'h_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n';
+    const blue = histogram
+      .replaceAll('{', '{team="blue",')
+      .replace(/(_sum|_count)/g, '$1{team="blue"}');
+    const texts = [
+      `a{x="\\\\x",y="1"} 1\n# TYPE h histogram\n${histogram}c_total 1\nd{job="own"} 1\n`,
+      `a{ y = "1", z="", team="blue", x="\\x", } 2\na{x="\\\\\\\\x",y="1"} 1\n${blue}i{team="blue"} 1\n`,
+      '{"c_total"} 2\nd{exported_job="own"} 2\nd{job="other"} 1\ni{team="red"} 1\nh_sum{x="1"} 1\n',
+    ];
+    const rules = pageRules({ labels: [['team', 'blue']], allow: [], deny: [] });
+    const pages = texts.map(
+      (text, at): InputPage => ({
+        ...{ bytes: Buffer.from(text), format: 'text', instance: 0 },
+        rules: at === 1 ? undefined : rules,
+      }),
+    );
+    const openMetrics: InputPage = {
+      ...{ bytes: Buffer.from('# TYPE c counter\nc_total 3\n# EOF\n'), format: 'openmetrics' },
+      ...{ instance: 0, rules },
+    };
+    const { page, duplicates } = await mergePages([...pages, openMetrics]);
+
+    const [judgement] = await judgePages(program, [{ bytes: page, contentType: TEXT_TYPE }], atMs);
+
+    assert.equal(judgement?.error, '');
+    assert.equal(judgement?.samples, 12);
+    assert.equal(judgement?.series.length, 12);
+    assert.equal(duplicates, 8);
   });
 });
 
