@@ -619,7 +619,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is no key of promgate; known here are listen, routes, scrape, external_exporters, auth, log, drain, sd, cache',
+    'VCAP_SERVICES, service "c": colour is no key of promgate; known here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
   ],
 ];
 

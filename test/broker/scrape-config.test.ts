@@ -21,10 +21,12 @@ describe('scrapeConfig', () => {
       `- job_name: "promgate-b-1"
   honor_labels: true
   authorization:
+    type: "Bearer"
     credentials: "TOKEN"
   http_sd_configs:
     - url: "https://promgate.example.com/sd/apps"
       authorization:
+        type: "Bearer"
         credentials: "TOKEN"
 `,
     );

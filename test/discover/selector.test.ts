@@ -94,9 +94,9 @@ describe('parseSelector', () => {
   it("says what is missing in Promfetcher's words", () =>
     assert.throws(() => parseSelector({}), new SelectorError('missing')));
 
-  it('takes web processes unless others are asked for', () => {
-    assert.equal(parseSelector({ path: 'shop' }).process, 'web');
-    assert.equal(parseSelector({ path: 'shop', search: '?process=' }).process, 'web');
+  it('leaves the processes to the bindings unless some are asked for', () => {
+    assert.equal(parseSelector({ path: 'shop' }).process, undefined);
+    assert.equal(parseSelector({ path: 'shop', search: '?process=' }).process, undefined);
     assert.equal(parseSelector({ path: 'shop', search: '?process=worker' }).process, 'worker');
     assert.equal(parseSelector({ path: 'shop', search: '?process=all' }).process, 'all');
   });
