@@ -4,6 +4,7 @@
  * Settings are made within transactions, not per connection, so that a pooler in between may hand
  * its connections around.
  */
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
   PostgresAdapter,
   PostgresIntrospector,
@@ -84,13 +85,17 @@ function clientSettings(address: ServerAddress, { trust }: ServerOptions): pg.Cl
     user: address.user,
     password: address.password,
     database: address.database,
-    ssl: trust
-      ? { ...trust.options, ...(!trust.namesHost && { checkServerIdentity: () => undefined }) }
-      : false,
+    ssl: trust ? { ...trust.options, checkServerIdentity: identityCheck(address, trust) } : false,
     connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'promgate',
   };
+}
+
+/** The driver names no host to TLS when it is an IP address, and Node checks `localhost` then. */
+function identityCheck({ host }: ServerAddress, { namesHost }: ServerTrust) {
+  return (_: string, certificate: PeerCertificate): Error | undefined =>
+    namesHost ? checkServerIdentity(host, certificate) : undefined;
 }
 
 function postgresSession(client: pg.PoolClient): Session {

@@ -30,6 +30,7 @@ export class SqlBindingStore implements BindingStore {
   readonly #db: Kysely<Tables>;
   readonly #engine: Engine;
   readonly #maxTombstones: number;
+  #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
   constructor({ db, engine, maxTombstones }: SqlBindingStoreOptions) {
@@ -140,7 +141,13 @@ export class SqlBindingStore implements BindingStore {
     return (await this.#ownKey()) ?? fresh; // nobody deletes it
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** May be called again. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#db.destroy();
     await this.#engine[Symbol.asyncDispose]();
   }

@@ -5,6 +5,8 @@
 export interface DatabaseServer extends AsyncDisposable {
   /** Makes an empty database. @returns its URL; user and password hold characters that URLs encode */
   freshDatabase(): Promise<string>;
+  /** Runs statements, each by itself. @returns the rows of the last one */
+  run(url: string, statements: readonly string[]): Promise<Record<string, unknown>[]>;
   /** Ends it like a crash; what it had committed is kept. */
   goDown(): Promise<void>;
   /** Starts it again on the same port. */

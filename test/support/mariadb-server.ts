@@ -67,11 +67,10 @@ export async function startMariadbServer(
   return {
     async freshDatabase() {
       const database = `test_${++databases}`;
-      const client = await mysql.createConnection(databaseUrl('mysql', port, 'mysql'));
-      await client.query(`create database ${database}`);
-      await client.end();
+      await run(databaseUrl('mysql', port, 'mysql'), [`create database ${database}`]);
       return databaseUrl('mysql', port, database);
     },
+    run,
     goDown: () => endServer(server, 'SIGKILL'),
     async comeBack() {
       server = await start();
@@ -80,4 +79,15 @@ export async function startMariadbServer(
     goOn: () => void server.kill('SIGCONT'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function run(url: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+  const client = await mysql.createConnection(url);
+  try {
+    let rows: unknown;
+    for (const statement of statements) [rows] = await client.query(statement);
+    return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []; // else it changed some
+  } finally {
+    await client.end();
+  }
 }

@@ -59,12 +59,10 @@ export async function startPostgresServer(
   return {
     async freshDatabase() {
       const name = `test_${++databases}`;
-      const client = new pg.Client(databaseUrl('postgres', port, 'postgres'));
-      await client.connect();
-      await client.query(`create database ${name}`);
-      await client.end();
+      await run(databaseUrl('postgres', port, 'postgres'), [`create database ${name}`]);
       return databaseUrl('postgres', port, name);
     },
+    run,
     goDown: () => endServer(server, 'SIGQUIT'),
     async comeBack() {
       server = await start();
@@ -73,4 +71,16 @@ export async function startPostgresServer(
     goOn: () => void server.kill('SIGCONT'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function run(url: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    let rows: Record<string, unknown>[] = [];
+    for (const statement of statements) ({ rows } = await client.query(statement));
+    return rows;
+  } finally {
+    await client.end();
+  }
 }
