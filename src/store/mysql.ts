@@ -1,32 +1,38 @@
 /**
  * MySQL, MariaDB and Galera, by a few connections that are replaced as they die.
  */
+import { isIP, type Socket } from 'node:net';
+import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type QueryResult, sql } from 'kysely';
 import mysql from 'mysql2';
 import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import type { ServerOptions } from './postgres.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import { Sockets } from './sockets.ts';
+import type { ServerTrust } from './tls.ts';
 
+const PORT = 3306;
 const MAX_CONNECTIONS = 4;
 const IDLE_MS = 30_000;
 
 export function openMysql(address: ServerAddress, { trust, onError }: ServerOptions): Engine {
+  const sockets = new Sockets();
   const pool = mysql.createPool({
+    stream: () => connected(sockets.create(), address),
     host: address.host,
-    port: address.port ?? 3306,
+    port: address.port ?? PORT,
     user: address.user,
     password: address.password,
     database: address.database,
     charset: 'utf8mb4_bin',
     ...(trust && {
-      ssl: { ...trust.options, verifyIdentity: trust.namesHost } as mysql.SslOptions,
+      ssl: tlsOptions(address, trust),
     }),
     connectTimeout: ANSWER_TIMEOUT_MS,
     connectionLimit: MAX_CONNECTIONS,
     maxIdle: 1,
     idleTimeout: IDLE_MS,
-    enableKeepAlive: true,
   });
   const known = new WeakSet<mysql.PoolConnection>();
   const open = async (): Promise<Session> => {
@@ -35,6 +41,7 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     if (known.has(connection)) return session;
     connection.on('error', onError); // of an idle connection: the pool drops it
     try {
+      if (trust?.namesHost && isIP(address.host)) checkAddress(connection, address.host);
       for (const statement of SETTINGS) await session.run(statement, []);
     } catch (error) {
       session.release(true);
@@ -44,7 +51,7 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     return session;
   };
   return {
-    place: `mysql ${address.host}:${address.port ?? 3306}/${address.database}`,
+    place: `mysql ${address.host}:${address.port ?? PORT}/${address.database}`,
     dialect: {
       createDriver: () => new SessionDriver({ open }, (error) => failureOf(error) === 'away'),
       createAdapter: () => new MysqlAdapter(),
@@ -76,8 +83,12 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
           await sql`select release_lock(${MIGRATION_LOCK})`.execute(connection);
         }
       }),
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve()))),
+    [Symbol.asyncDispose]: async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      pool.end(() => resolve()); // an error says that a connection has ended already
+      sockets[Symbol.dispose]();
+      await promise;
+    },
   };
 }
 
@@ -96,6 +107,23 @@ const SETTINGS = [
 
 class LockWaitError extends Error {
   override readonly name = 'LockWaitError';
+}
+
+/** The driver would look for `localhost` in the certificate of an IP address: see `checkAddress`. */
+function tlsOptions({ host }: ServerAddress, trust: ServerTrust): mysql.SslOptions {
+  const options = { ...trust.options, verifyIdentity: trust.namesHost && isIP(host) === 0 };
+  return options as mysql.SslOptions; // the same as Node's, but declared more narrowly
+}
+
+/** @throws {Error} when the server's certificate does not name its address */
+function checkAddress(connection: mysql.PoolConnection, host: string): void {
+  const { stream } = connection as unknown as { readonly stream: TLSSocket }; // undeclared
+  const fault = checkServerIdentity(host, stream.getPeerCertificate());
+  if (fault) throw fault;
+}
+
+function connected(socket: Socket, { host, port }: ServerAddress): Socket {
+  return socket.connect(port ?? PORT, host).setKeepAlive(true).setNoDelay(true);
 }
 
 function connectionOf(pool: mysql.Pool): Promise<mysql.PoolConnection> {

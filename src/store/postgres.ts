@@ -17,6 +17,7 @@ import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import { PostgresListener } from './postgres-listener.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import { Sockets } from './sockets.ts';
 import type { ServerTrust } from './tls.ts';
 
 const CHANNEL = 'promgate_changed';
@@ -33,7 +34,8 @@ export interface ServerOptions {
 
 export function openPostgres(address: ServerAddress, options: ServerOptions): Engine {
   const { onError } = options;
-  const settings = clientSettings(address, options);
+  const sockets = new Sockets();
+  const settings = { ...clientSettings(address, options), stream: () => sockets.create() };
   const pool = new pg.Pool({ ...settings, max: MAX_CONNECTIONS, idleTimeoutMillis: IDLE_MS });
   pool.on('error', onError); // of an idle connection: the pool has dropped it
   pool.on('connect', (client) => client.on('error', () => undefined)); // its statement tells of it
@@ -73,7 +75,9 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
     },
     listen: (told) => listener.add(told),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([listener[Symbol.asyncDispose](), pool.end()]);
+      const ended = Promise.all([listener[Symbol.asyncDispose](), pool.end()]);
+      sockets[Symbol.dispose]();
+      await ended;
     },
   };
 }

@@ -20,5 +20,11 @@ describe('openBindingStore of PostgreSQL', () => {
 
   itIsABindingStore(fresh);
   itSharesADatabase(fresh);
-  itOutlivesItsServer(() => server, fresh);
+  itOutlivesItsServer({
+    server: () => server,
+    place: fresh,
+    lockWaits:
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    beginStrong: ["set deadlock_timeout = '60s'", 'begin'],
+  });
 });

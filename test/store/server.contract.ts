@@ -11,10 +11,21 @@ import { bindingOf, instanceOf } from './bindings.ts';
 import type { DatabasePlace } from './database-place.ts';
 import { Reader } from './reader.ts';
 
-export function itOutlivesItsServer(
-  server: () => DatabaseServer,
-  place: () => Promise<DatabasePlace>,
-): void {
+export interface ServerContract {
+  readonly server: () => DatabaseServer;
+  readonly place: () => Promise<DatabasePlace>;
+  /** Gives rows while a connection waits for a lock. */
+  readonly lockWaits: string;
+  /** Statements with which a transaction is not the one that ends in a deadlock with a small one. */
+  readonly beginStrong: readonly string[];
+}
+
+export function itOutlivesItsServer({
+  server,
+  place,
+  lockWaits,
+  beginStrong,
+}: ServerContract): void {
   it('reports a server that went away, and goes on when it is back, with all it had answered', async () => {
     await using database = await place();
     const store = await database.open();
@@ -65,6 +76,63 @@ export function itOutlivesItsServer(
       assert.doesNotMatch(JSON.stringify([error.message, error.stack, error.cause]), /wr%|p\/a:s/);
       return true;
     });
+  });
+
+  it('does not wait for a server that answers nothing, not even to close', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    await server().hang();
+    try {
+      await Promise.all([
+        assert.rejects(store.instance('i'), StoreAwayError),
+        assert.rejects(store.putBinding(bindingOf('i', 'b')), StoreAwayError),
+        assert.rejects(store.changesSince(0), StoreAwayError),
+        assert.rejects(database.open(), StoreAwayError),
+      ]);
+      await store[Symbol.asyncDispose]();
+    } finally {
+      server().goOn();
+    }
+
+    const again = await database.open();
+    assert.equal((await again.putBinding(bindingOf('i', 'c')))?.created, true);
+  });
+
+  it('tries again when the database ends its transaction because of a deadlock', async () => {
+    await using database = await place();
+    const store = await database.open();
+    for (const id of ['i', 'j']) await store.putInstance(instanceOf(id));
+    await store.putBinding(bindingOf('i', 'b'));
+    await using other = await server().connect(database.url);
+    for (const statement of beginStrong) await other.run(statement);
+    await other.run("update promgate_instances set parameters = 'by the other'");
+
+    const deletion = store.deleteInstance('i'); // has the revision, waits for the instance
+    await eventually('the deletion to wait', async () => {
+      const waits = await database.run(lockWaits);
+      return waits.length > 0 || undefined;
+    });
+    await other.run('update promgate_revision set number = number + 10'); // waits for the revision
+    await other.run('commit');
+
+    assert.equal(await deletion, true);
+    assert.equal((await store.instance('j'))?.parameters, 'by the other');
+    assert.deepEqual((await store.changesSince(0)).bindings, []);
+  });
+
+  it('reports a lock that is held for long as away', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    await using other = await server().connect(database.url);
+    await other.run('begin');
+    await other.run('update promgate_revision set number = number + 10');
+
+    await assert.rejects(store.putBinding(bindingOf('i', 'b')), StoreAwayError);
+
+    await other.run('rollback');
+    assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
   });
 }
 

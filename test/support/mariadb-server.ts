@@ -8,13 +8,16 @@ import mysql from 'mysql2/promise';
 import {
   DATABASE_PASSWORD,
   DATABASE_USER,
+  type DatabaseConnection,
   type DatabaseServer,
   databaseUrl,
+  runAll,
 } from './database-server.ts';
 import { requireProgram } from './require-program.ts';
 import {
   endServer,
   freePort,
+  freeze,
   removeFolder,
   runAs,
   serverFolder,
@@ -67,27 +70,28 @@ export async function startMariadbServer(
   return {
     async freshDatabase() {
       const database = `test_${++databases}`;
-      await run(databaseUrl('mysql', port, 'mysql'), [`create database ${database}`]);
+      await runAll(connect, databaseUrl('mysql', port, 'mysql'), [`create database ${database}`]);
       return databaseUrl('mysql', port, database);
     },
-    run,
+    connect,
+    run: (url, statements) => runAll(connect, url, statements),
     goDown: () => endServer(server, 'SIGKILL'),
     async comeBack() {
       server = await start();
     },
-    hang: () => void server.kill('SIGSTOP'),
+    hang: () => freeze([server.pid!]),
     goOn: () => void server.kill('SIGCONT'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function run(url: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+async function connect(url: string): Promise<DatabaseConnection> {
   const client = await mysql.createConnection(url);
-  try {
-    let rows: unknown;
-    for (const statement of statements) [rows] = await client.query(statement);
-    return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []; // else it changed some
-  } finally {
-    await client.end();
-  }
+  return {
+    async run(statement) {
+      const [rows] = await client.query(statement);
+      return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []; // else it changed some
+    },
+    [Symbol.asyncDispose]: () => client.end(),
+  };
 }

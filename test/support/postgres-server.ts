@@ -2,19 +2,23 @@
  * Debian's PostgreSQL, started for tests.
  */
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import {
   DATABASE_PASSWORD,
   DATABASE_USER,
+  type DatabaseConnection,
   type DatabaseServer,
   databaseUrl,
+  runAll,
 } from './database-server.ts';
 import { requireProgram } from './require-program.ts';
 import {
   endServer,
   freePort,
+  freeze,
   removeFolder,
   runAs,
   serverFolder,
@@ -59,28 +63,34 @@ export async function startPostgresServer(
   return {
     async freshDatabase() {
       const name = `test_${++databases}`;
-      await run(databaseUrl('postgres', port, 'postgres'), [`create database ${name}`]);
+      await runAll(connect, databaseUrl('postgres', port, 'postgres'), [`create database ${name}`]);
       return databaseUrl('postgres', port, name);
     },
-    run,
+    connect,
+    run: (url, statements) => runAll(connect, url, statements),
     goDown: () => endServer(server, 'SIGQUIT'),
     async comeBack() {
       server = await start();
     },
-    hang: () => void server.kill('SIGSTOP'),
-    goOn: () => void server.kill('SIGCONT'),
+    hang: () => freeze(processes(server)),
+    goOn() {
+      for (const pid of processes(server)) process.kill(pid, 'SIGCONT');
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function run(url: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+async function connect(url: string): Promise<DatabaseConnection> {
   const client = new pg.Client(url);
   await client.connect();
-  try {
-    let rows: Record<string, unknown>[] = [];
-    for (const statement of statements) ({ rows } = await client.query(statement));
-    return rows;
-  } finally {
-    await client.end();
-  }
+  return {
+    run: async (statement) => (await client.query(statement)).rows,
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
+
+/** It is one process per connection, and some more. */
+function processes({ pid }: ChildProcess): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return `${pid} ${children}`.trim().split(' ').map(Number);
 }
