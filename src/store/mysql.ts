@@ -123,7 +123,10 @@ function checkAddress(connection: mysql.PoolConnection, host: string): void {
 }
 
 function connected(socket: Socket, { host, port }: ServerAddress): Socket {
-  return socket.connect(port ?? PORT, host).setKeepAlive(true).setNoDelay(true);
+  return socket
+    .connect(port ?? PORT, host)
+    .setKeepAlive(true)
+    .setNoDelay(true);
 }
 
 function connectionOf(pool: mysql.Pool): Promise<mysql.PoolConnection> {

@@ -2,13 +2,14 @@
  * Instances and bindings in a database of any kind.
  */
 import type { Kysely } from 'kysely';
-import type {
-  Binding,
-  BindingStore,
-  Changes,
-  NewBinding,
-  ServiceInstance,
-  StoredKey,
+import {
+  type Binding,
+  type BindingStore,
+  type Changes,
+  type NewBinding,
+  type ServiceInstance,
+  StoreAwayError,
+  type StoredKey,
 } from '../../broker/binding-store.ts';
 import { attempt } from './attempts.ts';
 import { type Change, change } from './change.ts';
@@ -30,6 +31,7 @@ export class SqlBindingStore implements BindingStore {
   readonly #db: Kysely<Tables>;
   readonly #engine: Engine;
   readonly #maxTombstones: number;
+  readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
@@ -141,13 +143,14 @@ export class SqlBindingStore implements BindingStore {
     return (await this.#ownKey()) ?? fresh; // nobody deletes it
   }
 
-  /** May be called again. */
+  /** What has begun is brought to its end, within its own bounds. May be called again. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    await Promise.allSettled(this.#running);
     await this.#db.destroy();
     await this.#engine[Symbol.asyncDispose]();
   }
@@ -163,8 +166,15 @@ export class SqlBindingStore implements BindingStore {
     return row && { id: originalText(row.id), key: row.key_text };
   }
 
-  #attempt<T>(work: () => Promise<T>): Promise<T> {
-    return attempt(this.#engine, work);
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw new StoreAwayError(`${this.#engine.place}: the store is closed`);
+    const running = attempt(this.#engine, work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {

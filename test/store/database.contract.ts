@@ -3,6 +3,7 @@
  * way.
  */
 import assert from 'node:assert/strict';
+import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { AppEndpoint } from '../../src/store/app-endpoints.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import type { DatabasePlace } from './database-place.ts';
@@ -28,6 +29,18 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
     const after = await database.open();
 
     assert.deepEqual((await after.changesSince(0)).bindings, [put?.binding]);
+  });
+
+  it('ends what has begun before it closes, and begins nothing then', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    const puts = ['a', 'b', 'c'].map((id) => store.putInstance(instanceOf(id)));
+
+    await store[Symbol.asyncDispose]();
+
+    for (const put of await Promise.all(puts)) assert.equal(put.created, true);
+    await assert.rejects(store.instance('i'), StoreAwayError);
   });
 
   it('goes on with tables that a later version has added to', async () => {

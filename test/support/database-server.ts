@@ -19,6 +19,11 @@ export interface DatabaseServer extends AsyncDisposable {
   goOn(): void;
 }
 
+export interface DatabaseServerOptions {
+  /** PEM texts of its certificate: connections may be encrypted then. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
 export interface DatabaseConnection extends AsyncDisposable {
   /** @returns the statement's rows; none when it has no answer */
   run(statement: string): Promise<Record<string, unknown>[]>;

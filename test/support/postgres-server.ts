@@ -3,7 +3,6 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import {
@@ -11,6 +10,7 @@ import {
   DATABASE_USER,
   type DatabaseConnection,
   type DatabaseServer,
+  type DatabaseServerOptions,
   databaseUrl,
   runAll,
 } from './database-server.ts';
@@ -21,15 +21,15 @@ import {
   freeze,
   removeFolder,
   runAs,
+  serverFile,
   serverFolder,
   serverUser,
   startServer,
 } from './server-process.ts';
 
-/** @param flags - more settings for its command line: `ssl=on` */
 export async function startPostgresServer(
   context: Mocha.Context,
-  flags: readonly string[] = [],
+  { tls }: DatabaseServerOptions = {},
 ): Promise<DatabaseServer> {
   const program = requireProgram(context, 'postgres');
   await using parts = new AsyncDisposableStack();
@@ -38,16 +38,21 @@ export async function startPostgresServer(
   parts.defer(() => removeFolder(folder));
   const data = path.join(folder, 'data');
   const passwordFile = path.join(folder, 'password');
-  await writeFile(passwordFile, DATABASE_PASSWORD, { mode: 0o644 });
+  await serverFile(user, passwordFile, DATABASE_PASSWORD);
   await runAs(user, path.join(path.dirname(program), 'initdb'), [
     ...['-D', data, '-U', DATABASE_USER, '--pwfile', passwordFile],
     ...['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'],
   ]);
+  const encryption = tls && [
+    'ssl=on',
+    `ssl_cert_file=${await serverFile(user, path.join(folder, 'server.crt'), tls.cert)}`,
+    `ssl_key_file=${await serverFile(user, path.join(folder, 'server.key'), tls.key)}`,
+  ];
   const port = await freePort();
   const settings = [
     ...[`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='],
     ...['fsync=off', 'full_page_writes=off'], // a crash of the server loses nothing by it
-    ...['lc_messages=C', ...flags],
+    ...['lc_messages=C', ...(encryption ?? [])],
   ];
   const start = (): Promise<ChildProcess> =>
     startServer({

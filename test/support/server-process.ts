@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,6 +36,17 @@ export async function serverFolder({ uid, gid }: ServerUser): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-database-'));
   if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
   return folder;
+}
+
+/** Writes a file that only the server may read. @returns its path */
+export async function serverFile(
+  { uid, gid }: ServerUser,
+  file: string,
+  text: string,
+): Promise<string> {
+  await writeFile(file, text, { mode: 0o600 });
+  if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
+  return file;
 }
 
 /** Runs a program to its end. @throws {Error} with what it printed, when it fails */
