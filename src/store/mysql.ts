@@ -69,20 +69,8 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
         where table_schema = database() and table_name = ${table}`.execute(db);
       return rows.map(({ name }) => name);
     },
-    exclusively: (db, work) =>
-      db.connection().execute(async (connection) => {
-        const { rows } = await sql<{ isMine: number | null }>`
-          select get_lock(${MIGRATION_LOCK}, ${LOCK_TIMEOUT_MS / 1000}) as isMine`.execute(
-          connection,
-        );
-        if (Number(rows[0]?.isMine) !== 1)
-          throw new LockWaitError('another process makes the tables');
-        try {
-          await work(connection);
-        } finally {
-          await sql`select release_lock(${MIGRATION_LOCK})`.execute(connection);
-        }
-      }),
+    // Galera has no lock over all its nodes, and may refuse GET_LOCK; tables are made one at a time.
+    makeTables: (db, work) => work(db),
     [Symbol.asyncDispose]: async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       pool.end(() => resolve()); // an error says that a connection has ended already
@@ -91,9 +79,6 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     },
   };
 }
-
-/** The lock is one of the server, not of the database; on Galera, one of the node: see migrations.ts. */
-const MIGRATION_LOCK = sql`left(concat('promgate ', sha1(database())), 64)`;
 
 /**
  * Strict, so that nothing is cut off in silence; without NO_BACKSLASH_ESCAPES, since the driver
@@ -104,10 +89,6 @@ const SETTINGS = [
     innodb_lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}, lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}`,
   'set session transaction isolation level repeatable read',
 ];
-
-class LockWaitError extends Error {
-  override readonly name = 'LockWaitError';
-}
 
 /** The driver would look for `localhost` in the certificate of an IP address: see `checkAddress`. */
 function tlsOptions({ host }: ServerAddress, trust: ServerTrust): mysql.SslOptions {
@@ -183,7 +164,6 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 };
 
 function failureOf(error: unknown): Failure | undefined {
-  if (error instanceof LockWaitError) return 'conflict';
   if (!(error instanceof Error)) return undefined;
   const { errno, fatal } = error as Partial<mysql.QueryError>;
   const known = FAILURES[errno ?? 0];

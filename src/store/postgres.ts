@@ -65,7 +65,7 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
         where table_schema = current_schema() and table_name = ${table}`.execute(db);
       return rows.map(({ name }) => name);
     },
-    exclusively: (db, work) =>
+    makeTables: (db, work) =>
       db.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
         await work(transaction);

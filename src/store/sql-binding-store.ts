@@ -91,18 +91,11 @@ export class SqlBindingStore implements BindingStore {
   }
 
   async binding(id: string): Promise<Binding | undefined> {
-    return this.#attempt(() => findBinding(this.#db, id));
+    return this.#attempt(() => findBinding(this.#db, { id_hash: idHash(id) }));
   }
 
   async bindingByToken(tokenHash: string): Promise<Binding | undefined> {
-    const row = await this.#attempt(() =>
-      this.#db
-        .selectFrom('promgate_bindings')
-        .selectAll()
-        .where('token_hash', '=', tokenHash)
-        .executeTakeFirst(),
-    );
-    return row && bindingOf(row);
+    return this.#attempt(() => findBinding(this.#db, { token_hash: tokenHash }));
   }
 
   async putBinding(
@@ -111,10 +104,10 @@ export class SqlBindingStore implements BindingStore {
     const before = await this.binding(binding.id); // most often none: asked without a lock
     if (before) return { created: false, binding: before };
     return this.#change(async ({ transaction, revision }) => {
-      const present = await findBinding(transaction, binding.id);
-      if (present) return { created: false, binding: present };
-      if (!(await hasInstance(transaction, idHash(binding.instanceId)))) return undefined;
       const row = bindingRow(binding, revision);
+      const present = await findBinding(transaction, { id_hash: row.id_hash });
+      if (present) return { created: false, binding: present };
+      if (!(await hasInstance(transaction, row.instance_hash))) return undefined;
       await transaction.insertInto('promgate_bindings').values(row).execute();
       return { created: true, binding: { ...binding, revision } };
     });
@@ -197,11 +190,14 @@ export class SqlBindingStore implements BindingStore {
   }
 }
 
-async function findBinding(db: Kysely<Tables>, id: string): Promise<Binding | undefined> {
+async function findBinding(
+  db: Kysely<Tables>,
+  which: Readonly<Partial<Record<'id_hash' | 'token_hash', string>>>,
+): Promise<Binding | undefined> {
   const row = await db
     .selectFrom('promgate_bindings')
     .selectAll()
-    .where('id_hash', '=', idHash(id))
+    .where((row) => row.and(which))
     .executeTakeFirst();
   return row && bindingOf(row);
 }

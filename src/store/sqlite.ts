@@ -56,7 +56,7 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
       return rows.map(({ name }) => name);
     },
     // A transaction that writes is alone in the file.
-    exclusively: (db, work) => db.transaction().execute(work),
+    makeTables: (db, work) => db.transaction().execute(work),
     [Symbol.asyncDispose]: async () => database.close(),
   };
 }

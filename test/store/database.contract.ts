@@ -43,6 +43,17 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
     await assert.rejects(store.instance('i'), StoreAwayError);
   });
 
+  it('keeps no more of bindings that have gone than its bound', async () => {
+    await using database = await place();
+    const store = await database.open({ maxTombstones: 3 });
+    await store.putInstance(instanceOf('i'));
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of ids) await store.putBinding(bindingOf('i', id));
+    for (const id of ids) await store.deleteBinding('i', id);
+
+    assert.equal((await database.run('select * from promgate_tombstones')).length, 3);
+  });
+
   it('goes on with tables that a later version has added to', async () => {
     await using database = await place();
     await database.open({ adopt: adopted });

@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
 import { itOutlivesItsServer } from './server.contract.ts';
+
+const LOCK_WAITS =
+  "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
 describe('openBindingStore of PostgreSQL', () => {
   let server: DatabaseServer;
@@ -26,9 +30,30 @@ describe('openBindingStore of PostgreSQL', () => {
   itOutlivesItsServer({
     server: () => server,
     place: fresh,
-    lockWaits:
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    lockWaits: LOCK_WAITS,
     beginStrong: ["set deadlock_timeout = '60s'", 'begin'],
+  });
+
+  it('reads changes of one moment, however long that takes', async () => {
+    await using database = await fresh();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    await store.putBinding(bindingOf('i', 'b'));
+    const { revision } = await store.changesSince(0);
+    await store.deleteBinding('i', 'b');
+    await using other = await server.connect(database.url);
+    await other.run('begin');
+    await other.run('lock table promgate_bindings in access exclusive mode');
+
+    const reading = store.changesSince(revision); // has read the revision, waits for the bindings
+    await eventually('the reader to wait', async () => {
+      const waits = await database.run(LOCK_WAITS);
+      return waits.length > 0 || undefined;
+    });
+    await other.run('delete from promgate_tombstones'); // as pruning does
+    await other.run('commit');
+
+    assert.deepEqual((await reading).removed, ['b']);
   });
 
   describe('onChange', () => {
