@@ -59,8 +59,8 @@ async function removedAfter(db: Kysely<Tables>, revision: number): Promise<strin
   const rows = await db
     .selectFrom('promgate_tombstones')
     .select('binding_id')
-    .distinct()
     .where('revision', '>', revision)
     .execute();
-  return rows.map((row) => originalText(row.binding_id));
+  const ids = rows.map((row) => originalText(row.binding_id));
+  return [...new Set(ids)]; // MySQL's `distinct` takes "a" and "a " for the same
 }

@@ -20,8 +20,11 @@ export interface Engine extends AsyncDisposable {
   failureOf(error: unknown): Failure | undefined;
   /** @returns the names of the columns of a table; none when there is no such table */
   columnsOf(db: Kysely<Tables>, table: string): Promise<string[]>;
-  /** Runs `work` while no other process is in here, in a transaction where tables can be made in one. */
-  exclusively(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<void>): Promise<void>;
+  /**
+   * Runs `work`, which makes tables: alone and in one transaction where the database can do that.
+   * Elsewhere it may meet another process that makes the same ones.
+   */
+  makeTables(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<void>): Promise<void>;
   /** Tells other processes of a change, once its transaction is committed. */
   announce?(transaction: Kysely<Tables>): Promise<void>;
   /** Calls `listener` for every announcement, until the engine is disposed. */

@@ -2,8 +2,8 @@
  * Brings the tables of a store to what this version needs.
  *
  * Forward only, in numbered steps, each done once. A step only adds: the version before may still
- * run, on other replicas. It does no harm when two replicas do it at once, since Galera has no lock
- * over all its nodes.
+ * run, on other replicas. Two replicas may do it at once: one of them finds what the other has made,
+ * or begins again.
  */
 import type { Kysely } from 'kysely';
 import { type Adopt, copyEndpoints, ENDPOINT_COLUMNS } from './app-endpoints.ts';
@@ -51,7 +51,7 @@ async function stepsDone(db: Kysely<Tables>): Promise<number[]> {
 }
 
 async function makeTables(number: number, { db, engine }: Migration): Promise<void> {
-  await engine.exclusively(db, async (connection) => {
+  await engine.makeTables(db, async (connection) => {
     for (const table of tableDefinitions(connection, engine.schema)) await table.execute();
     if ((await stepsDone(connection)).includes(number)) return;
     const revision = await connection

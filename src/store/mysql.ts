@@ -1,32 +1,38 @@
 /**
  * MySQL, MariaDB and Galera, by a few connections that are replaced as they die.
  */
+import { isIP, type Socket } from 'node:net';
+import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type QueryResult, sql } from 'kysely';
 import mysql from 'mysql2';
 import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import type { ServerOptions } from './postgres.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import { Sockets } from './sockets.ts';
+import type { ServerTrust } from './tls.ts';
 
+const PORT = 3306;
 const MAX_CONNECTIONS = 4;
 const IDLE_MS = 30_000;
 
 export function openMysql(address: ServerAddress, { trust, onError }: ServerOptions): Engine {
+  const sockets = new Sockets();
   const pool = mysql.createPool({
+    stream: () => connected(sockets.create(), address),
     host: address.host,
-    port: address.port ?? 3306,
+    port: address.port ?? PORT,
     user: address.user,
     password: address.password,
     database: address.database,
     charset: 'utf8mb4_bin',
     ...(trust && {
-      ssl: { ...trust.options, verifyIdentity: trust.namesHost } as mysql.SslOptions,
+      ssl: tlsOptions(address, trust),
     }),
     connectTimeout: ANSWER_TIMEOUT_MS,
     connectionLimit: MAX_CONNECTIONS,
     maxIdle: 1,
     idleTimeout: IDLE_MS,
-    enableKeepAlive: true,
   });
   const known = new WeakSet<mysql.PoolConnection>();
   const open = async (): Promise<Session> => {
@@ -35,6 +41,7 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     if (known.has(connection)) return session;
     connection.on('error', onError); // of an idle connection: the pool drops it
     try {
+      if (trust?.namesHost && isIP(address.host)) checkAddress(connection, address.host);
       for (const statement of SETTINGS) await session.run(statement, []);
     } catch (error) {
       session.release(true);
@@ -44,7 +51,7 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     return session;
   };
   return {
-    place: `mysql ${address.host}:${address.port ?? 3306}/${address.database}`,
+    place: `mysql ${address.host}:${address.port ?? PORT}/${address.database}`,
     dialect: {
       createDriver: () => new SessionDriver({ open }, (error) => failureOf(error) === 'away'),
       createAdapter: () => new MysqlAdapter(),
@@ -62,27 +69,16 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
         where table_schema = database() and table_name = ${table}`.execute(db);
       return rows.map(({ name }) => name);
     },
-    exclusively: (db, work) =>
-      db.connection().execute(async (connection) => {
-        const { rows } = await sql<{ isMine: number | null }>`
-          select get_lock(${MIGRATION_LOCK}, ${LOCK_TIMEOUT_MS / 1000}) as isMine`.execute(
-          connection,
-        );
-        if (Number(rows[0]?.isMine) !== 1)
-          throw new LockWaitError('another process makes the tables');
-        try {
-          await work(connection);
-        } finally {
-          await sql`select release_lock(${MIGRATION_LOCK})`.execute(connection);
-        }
-      }),
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve()))),
+    // Galera has no lock over all its nodes, and may refuse GET_LOCK; tables are made one at a time.
+    makeTables: (db, work) => work(db),
+    [Symbol.asyncDispose]: async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      pool.end(() => resolve()); // an error says that a connection has ended already
+      sockets[Symbol.dispose]();
+      await promise;
+    },
   };
 }
-
-/** The lock is one of the server, not of the database; on Galera, one of the node: see migrations.ts. */
-const MIGRATION_LOCK = sql`left(concat('promgate ', sha1(database())), 64)`;
 
 /**
  * Strict, so that nothing is cut off in silence; without NO_BACKSLASH_ESCAPES, since the driver
@@ -94,8 +90,24 @@ const SETTINGS = [
   'set session transaction isolation level repeatable read',
 ];
 
-class LockWaitError extends Error {
-  override readonly name = 'LockWaitError';
+/** The driver would look for `localhost` in the certificate of an IP address: see `checkAddress`. */
+function tlsOptions({ host }: ServerAddress, trust: ServerTrust): mysql.SslOptions {
+  const options = { ...trust.options, verifyIdentity: trust.namesHost && isIP(host) === 0 };
+  return options as mysql.SslOptions; // the same as Node's, but declared more narrowly
+}
+
+/** @throws {Error} when the server's certificate does not name its address */
+function checkAddress(connection: mysql.PoolConnection, host: string): void {
+  const { stream } = connection as unknown as { readonly stream: TLSSocket }; // undeclared
+  const fault = checkServerIdentity(host, stream.getPeerCertificate());
+  if (fault) throw fault;
+}
+
+function connected(socket: Socket, { host, port }: ServerAddress): Socket {
+  return socket
+    .connect(port ?? PORT, host)
+    .setKeepAlive(true)
+    .setNoDelay(true);
 }
 
 function connectionOf(pool: mysql.Pool): Promise<mysql.PoolConnection> {
@@ -152,7 +164,6 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 };
 
 function failureOf(error: unknown): Failure | undefined {
-  if (error instanceof LockWaitError) return 'conflict';
   if (!(error instanceof Error)) return undefined;
   const { errno, fatal } = error as Partial<mysql.QueryError>;
   const known = FAILURES[errno ?? 0];

@@ -4,6 +4,7 @@
  * Settings are made within transactions, not per connection, so that a pooler in between may hand
  * its connections around.
  */
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
   PostgresAdapter,
   PostgresIntrospector,
@@ -16,6 +17,7 @@ import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import { PostgresListener } from './postgres-listener.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import { Sockets } from './sockets.ts';
 import type { ServerTrust } from './tls.ts';
 
 const CHANNEL = 'promgate_changed';
@@ -32,7 +34,8 @@ export interface ServerOptions {
 
 export function openPostgres(address: ServerAddress, options: ServerOptions): Engine {
   const { onError } = options;
-  const settings = clientSettings(address, options);
+  const sockets = new Sockets();
+  const settings = { ...clientSettings(address, options), stream: () => sockets.create() };
   const pool = new pg.Pool({ ...settings, max: MAX_CONNECTIONS, idleTimeoutMillis: IDLE_MS });
   pool.on('error', onError); // of an idle connection: the pool has dropped it
   pool.on('connect', (client) => client.on('error', () => undefined)); // its statement tells of it
@@ -62,7 +65,7 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
         where table_schema = current_schema() and table_name = ${table}`.execute(db);
       return rows.map(({ name }) => name);
     },
-    exclusively: (db, work) =>
+    makeTables: (db, work) =>
       db.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
         await work(transaction);
@@ -72,7 +75,9 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
     },
     listen: (told) => listener.add(told),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([listener[Symbol.asyncDispose](), pool.end()]);
+      const ended = Promise.all([listener[Symbol.asyncDispose](), pool.end()]);
+      sockets[Symbol.dispose]();
+      await ended;
     },
   };
 }
@@ -84,13 +89,17 @@ function clientSettings(address: ServerAddress, { trust }: ServerOptions): pg.Cl
     user: address.user,
     password: address.password,
     database: address.database,
-    ssl: trust
-      ? { ...trust.options, ...(!trust.namesHost && { checkServerIdentity: () => undefined }) }
-      : false,
+    ssl: trust ? { ...trust.options, checkServerIdentity: identityCheck(address, trust) } : false,
     connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'promgate',
   };
+}
+
+/** The driver names no host to TLS when it is an IP address, and Node checks `localhost` then. */
+function identityCheck({ host }: ServerAddress, { namesHost }: ServerTrust) {
+  return (_: string, certificate: PeerCertificate): Error | undefined =>
+    namesHost ? checkServerIdentity(host, certificate) : undefined;
 }
 
 function postgresSession(client: pg.PoolClient): Session {

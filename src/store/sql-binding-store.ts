@@ -2,13 +2,14 @@
  * Instances and bindings in a database of any kind.
  */
 import type { Kysely } from 'kysely';
-import type {
-  Binding,
-  BindingStore,
-  Changes,
-  NewBinding,
-  ServiceInstance,
-  StoredKey,
+import {
+  type Binding,
+  type BindingStore,
+  type Changes,
+  type NewBinding,
+  type ServiceInstance,
+  StoreAwayError,
+  type StoredKey,
 } from '../../broker/binding-store.ts';
 import { attempt } from './attempts.ts';
 import { type Change, change } from './change.ts';
@@ -30,6 +31,8 @@ export class SqlBindingStore implements BindingStore {
   readonly #db: Kysely<Tables>;
   readonly #engine: Engine;
   readonly #maxTombstones: number;
+  readonly #running = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
   constructor({ db, engine, maxTombstones }: SqlBindingStoreOptions) {
@@ -88,18 +91,11 @@ export class SqlBindingStore implements BindingStore {
   }
 
   async binding(id: string): Promise<Binding | undefined> {
-    return this.#attempt(() => findBinding(this.#db, id));
+    return this.#attempt(() => findBinding(this.#db, { id_hash: idHash(id) }));
   }
 
   async bindingByToken(tokenHash: string): Promise<Binding | undefined> {
-    const row = await this.#attempt(() =>
-      this.#db
-        .selectFrom('promgate_bindings')
-        .selectAll()
-        .where('token_hash', '=', tokenHash)
-        .executeTakeFirst(),
-    );
-    return row && bindingOf(row);
+    return this.#attempt(() => findBinding(this.#db, { token_hash: tokenHash }));
   }
 
   async putBinding(
@@ -108,10 +104,10 @@ export class SqlBindingStore implements BindingStore {
     const before = await this.binding(binding.id); // most often none: asked without a lock
     if (before) return { created: false, binding: before };
     return this.#change(async ({ transaction, revision }) => {
-      const present = await findBinding(transaction, binding.id);
-      if (present) return { created: false, binding: present };
-      if (!(await hasInstance(transaction, idHash(binding.instanceId)))) return undefined;
       const row = bindingRow(binding, revision);
+      const present = await findBinding(transaction, { id_hash: row.id_hash });
+      if (present) return { created: false, binding: present };
+      if (!(await hasInstance(transaction, row.instance_hash))) return undefined;
       await transaction.insertInto('promgate_bindings').values(row).execute();
       return { created: true, binding: { ...binding, revision } };
     });
@@ -140,7 +136,14 @@ export class SqlBindingStore implements BindingStore {
     return (await this.#ownKey()) ?? fresh; // nobody deletes it
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** What has begun is brought to its end, within its own bounds. May be called again. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running);
     await this.#db.destroy();
     await this.#engine[Symbol.asyncDispose]();
   }
@@ -156,8 +159,15 @@ export class SqlBindingStore implements BindingStore {
     return row && { id: originalText(row.id), key: row.key_text };
   }
 
-  #attempt<T>(work: () => Promise<T>): Promise<T> {
-    return attempt(this.#engine, work);
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw new StoreAwayError(`${this.#engine.place}: the store is closed`);
+    const running = attempt(this.#engine, work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {
@@ -180,11 +190,14 @@ export class SqlBindingStore implements BindingStore {
   }
 }
 
-async function findBinding(db: Kysely<Tables>, id: string): Promise<Binding | undefined> {
+async function findBinding(
+  db: Kysely<Tables>,
+  which: Readonly<Partial<Record<'id_hash' | 'token_hash', string>>>,
+): Promise<Binding | undefined> {
   const row = await db
     .selectFrom('promgate_bindings')
     .selectAll()
-    .where('id_hash', '=', idHash(id))
+    .where((row) => row.and(which))
     .executeTakeFirst();
   return row && bindingOf(row);
 }

@@ -6,6 +6,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import {
   type QueryResult,
   SqliteAdapter,
@@ -35,10 +36,14 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
   const place = `sqlite ${file}`;
   const database = await attempt({ place, failureOf }, async () => openFile(file));
   const session = sqliteSession(database);
+  const open = async (): Promise<Session> => {
+    await setImmediate(); // SQLite answers at once: other work must come in between two questions
+    return session;
+  };
   return {
     place,
     dialect: {
-      createDriver: () => new SessionDriver({ open: async () => session }, () => false),
+      createDriver: () => new SessionDriver({ open }, () => false),
       createAdapter: () => new SqliteAdapter(),
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createIntrospector: (db) => new SqliteIntrospector(db),
@@ -51,7 +56,7 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
       return rows.map(({ name }) => name);
     },
     // A transaction that writes is alone in the file.
-    exclusively: (db, work) => db.transaction().execute(work),
+    makeTables: (db, work) => db.transaction().execute(work),
     [Symbol.asyncDispose]: async () => database.close(),
   };
 }

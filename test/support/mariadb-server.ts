@@ -2,30 +2,33 @@
  * Debian's MariaDB, started for tests.
  */
 import type { ChildProcess } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mysql from 'mysql2/promise';
 import {
   DATABASE_PASSWORD,
   DATABASE_USER,
+  type DatabaseConnection,
   type DatabaseServer,
+  type DatabaseServerOptions,
   databaseUrl,
+  runAll,
 } from './database-server.ts';
 import { requireProgram } from './require-program.ts';
 import {
   endServer,
   freePort,
+  freeze,
   removeFolder,
   runAs,
+  serverFile,
   serverFolder,
   serverUser,
   startServer,
 } from './server-process.ts';
 
-/** @param flags - more options for its command line */
 export async function startMariadbServer(
   context: Mocha.Context,
-  flags: readonly string[] = [],
+  { tls }: DatabaseServerOptions = {},
 ): Promise<DatabaseServer> {
   const program = requireProgram(context, 'mariadbd');
   const install = requireProgram(context, 'mariadb-install-db');
@@ -40,11 +43,15 @@ export async function startMariadbServer(
   ]);
   const users = path.join(folder, 'users.sql'); // one statement per line
   const name = `'${DATABASE_USER}'@'%'`;
-  await writeFile(
+  await serverFile(
+    user,
     users,
     `create user if not exists ${name} identified by '${DATABASE_PASSWORD}';\ngrant all on *.* to ${name};\n`,
-    { mode: 0o644 },
   );
+  const encryption = tls && [
+    `--ssl-cert=${await serverFile(user, path.join(folder, 'server.crt'), tls.cert)}`,
+    `--ssl-key=${await serverFile(user, path.join(folder, 'server.key'), tls.key)}`,
+  ];
   const port = await freePort();
   const start = (): Promise<ChildProcess> =>
     startServer({
@@ -56,7 +63,7 @@ export async function startMariadbServer(
         ...[`--init-file=${users}`, `--pid-file=${path.join(folder, 'pid')}`],
         ...['--character-set-server=latin1'], // as unfit for us as it can be set
         '--innodb-flush-log-at-trx-commit=2', // a crash of the server loses nothing by it
-        ...flags,
+        ...(encryption ?? []),
       ],
       ready: /ready for connections/,
     });
@@ -67,17 +74,28 @@ export async function startMariadbServer(
   return {
     async freshDatabase() {
       const database = `test_${++databases}`;
-      const client = await mysql.createConnection(databaseUrl('mysql', port, 'mysql'));
-      await client.query(`create database ${database}`);
-      await client.end();
+      await runAll(connect, databaseUrl('mysql', port, 'mysql'), [`create database ${database}`]);
       return databaseUrl('mysql', port, database);
     },
+    connect,
+    run: (url, statements) => runAll(connect, url, statements),
     goDown: () => endServer(server, 'SIGKILL'),
     async comeBack() {
       server = await start();
     },
-    hang: () => void server.kill('SIGSTOP'),
+    hang: () => freeze([server.pid!]),
     goOn: () => void server.kill('SIGCONT'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function connect(url: string): Promise<DatabaseConnection> {
+  const client = await mysql.createConnection(url);
+  return {
+    async run(statement) {
+      const [rows] = await client.query(statement);
+      return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []; // else it changed some
+    },
+    [Symbol.asyncDispose]: () => client.end(),
   };
 }

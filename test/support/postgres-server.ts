@@ -2,30 +2,34 @@
  * Debian's PostgreSQL, started for tests.
  */
 import type { ChildProcess } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import {
   DATABASE_PASSWORD,
   DATABASE_USER,
+  type DatabaseConnection,
   type DatabaseServer,
+  type DatabaseServerOptions,
   databaseUrl,
+  runAll,
 } from './database-server.ts';
 import { requireProgram } from './require-program.ts';
 import {
   endServer,
   freePort,
+  freeze,
   removeFolder,
   runAs,
+  serverFile,
   serverFolder,
   serverUser,
   startServer,
 } from './server-process.ts';
 
-/** @param flags - more settings for its command line: `ssl=on` */
 export async function startPostgresServer(
   context: Mocha.Context,
-  flags: readonly string[] = [],
+  { tls }: DatabaseServerOptions = {},
 ): Promise<DatabaseServer> {
   const program = requireProgram(context, 'postgres');
   await using parts = new AsyncDisposableStack();
@@ -34,16 +38,21 @@ export async function startPostgresServer(
   parts.defer(() => removeFolder(folder));
   const data = path.join(folder, 'data');
   const passwordFile = path.join(folder, 'password');
-  await writeFile(passwordFile, DATABASE_PASSWORD, { mode: 0o644 });
+  await serverFile(user, passwordFile, DATABASE_PASSWORD);
   await runAs(user, path.join(path.dirname(program), 'initdb'), [
     ...['-D', data, '-U', DATABASE_USER, '--pwfile', passwordFile],
     ...['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'],
   ]);
+  const encryption = tls && [
+    'ssl=on',
+    `ssl_cert_file=${await serverFile(user, path.join(folder, 'server.crt'), tls.cert)}`,
+    `ssl_key_file=${await serverFile(user, path.join(folder, 'server.key'), tls.key)}`,
+  ];
   const port = await freePort();
   const settings = [
     ...[`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='],
     ...['fsync=off', 'full_page_writes=off'], // a crash of the server loses nothing by it
-    ...['lc_messages=C', ...flags],
+    ...['lc_messages=C', ...(encryption ?? [])],
   ];
   const start = (): Promise<ChildProcess> =>
     startServer({
@@ -59,18 +68,34 @@ export async function startPostgresServer(
   return {
     async freshDatabase() {
       const name = `test_${++databases}`;
-      const client = new pg.Client(databaseUrl('postgres', port, 'postgres'));
-      await client.connect();
-      await client.query(`create database ${name}`);
-      await client.end();
+      await runAll(connect, databaseUrl('postgres', port, 'postgres'), [`create database ${name}`]);
       return databaseUrl('postgres', port, name);
     },
+    connect,
+    run: (url, statements) => runAll(connect, url, statements),
     goDown: () => endServer(server, 'SIGQUIT'),
     async comeBack() {
       server = await start();
     },
-    hang: () => void server.kill('SIGSTOP'),
-    goOn: () => void server.kill('SIGCONT'),
+    hang: () => freeze(processes(server)),
+    goOn() {
+      for (const pid of processes(server)) process.kill(pid, 'SIGCONT');
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function connect(url: string): Promise<DatabaseConnection> {
+  const client = new pg.Client(url);
+  await client.connect();
+  return {
+    run: async (statement) => (await client.query(statement)).rows,
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
+
+/** It is one process per connection, and some more. */
+function processes({ pid }: ChildProcess): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return `${pid} ${children}`.trim().split(' ').map(Number);
 }

@@ -4,13 +4,15 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
 
 const run = promisify(execFile);
 
@@ -34,6 +36,17 @@ export async function serverFolder({ uid, gid }: ServerUser): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-database-'));
   if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
   return folder;
+}
+
+/** Writes a file that only the server may read. @returns its path */
+export async function serverFile(
+  { uid, gid }: ServerUser,
+  file: string,
+  text: string,
+): Promise<string> {
+  await writeFile(file, text, { mode: 0o600 });
+  if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
+  return file;
 }
 
 /** Runs a program to its end. @throws {Error} with what it printed, when it fails */
@@ -84,4 +97,18 @@ export async function endServer(server: ChildProcess, signal: NodeJS.Signals): P
   const exited = once(server, 'exit');
   server.kill(signal);
   await exited;
+}
+
+/** Stops processes in their tracks; resolves when no thread of theirs runs any more. */
+export async function freeze(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  await eventually('processes to stop', () => (pids.every(isFrozen) ? true : undefined));
+}
+
+/** @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function isFrozen(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+    return status.slice(status.lastIndexOf(')') + 2).startsWith('T');
+  });
 }

@@ -1,0 +1,33 @@
+/** A database of a test, and the stores that it opens there. */
+import { type DatabaseOptions, openBindingStore } from '../../src/store/database.ts';
+import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
+
+export interface DatabasePlace extends AsyncDisposable {
+  readonly url: string;
+  /** Runs statements as another program would, each by itself. @returns the rows of the last one */
+  run(...statements: readonly string[]): Promise<Record<string, unknown>[]>;
+  /** Each is another replica; closed with the place. */
+  open(options?: Omit<DatabaseOptions, 'url'>): Promise<SqlBindingStore>;
+}
+
+export interface DatabasePlaceOptions {
+  readonly url: string;
+  readonly run: DatabasePlace['run'];
+  /** What goes when the stores are closed. */
+  readonly remove?: () => Promise<void>;
+}
+
+export function databasePlace({
+  url,
+  run,
+  remove = async () => {},
+}: DatabasePlaceOptions): DatabasePlace {
+  const parts = new AsyncDisposableStack();
+  parts.defer(remove);
+  return {
+    url,
+    run,
+    open: async (options) => parts.use(await openBindingStore({ url, ...options })),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}

@@ -1,0 +1,204 @@
+/**
+ * What a store does in any database: makes its tables, takes over Promfetcher's, gets out of others'
+ * way.
+ */
+import assert from 'node:assert/strict';
+import { StoreAwayError } from '../../broker/binding-store.ts';
+import type { AppEndpoint } from '../../src/store/app-endpoints.ts';
+import { bindingOf, instanceOf } from './bindings.ts';
+import type { DatabasePlace } from './database-place.ts';
+
+export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
+  it('makes its tables once, however many replicas begin at once', async () => {
+    await using database = await place();
+
+    const stores = await Promise.all([1, 2, 3, 4].map(() => database.open({ adopt: adopted })));
+
+    await stores[0]?.putInstance(instanceOf('i'));
+    for (const store of stores) assert.ok(await store.instance('i'));
+    assert.equal((await database.run('select * from promgate_revision')).length, 1);
+  });
+
+  it('finds what it kept when it is opened again', async () => {
+    await using database = await place();
+    const before = await database.open();
+    await before.putInstance(instanceOf('i'));
+    const put = await before.putBinding(bindingOf('i', 'b'));
+    await before[Symbol.asyncDispose]();
+
+    const after = await database.open();
+
+    assert.deepEqual((await after.changesSince(0)).bindings, [put?.binding]);
+  });
+
+  it('ends what has begun before it closes, and begins nothing then', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    const puts = ['a', 'b', 'c'].map((id) => store.putInstance(instanceOf(id)));
+
+    await store[Symbol.asyncDispose]();
+
+    for (const put of await Promise.all(puts)) assert.equal(put.created, true);
+    await assert.rejects(store.instance('i'), StoreAwayError);
+  });
+
+  it('keeps no more of bindings that have gone than its bound', async () => {
+    await using database = await place();
+    const store = await database.open({ maxTombstones: 3 });
+    await store.putInstance(instanceOf('i'));
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const id of ids) await store.putBinding(bindingOf('i', id));
+    for (const id of ids) await store.deleteBinding('i', id);
+
+    assert.equal((await database.run('select * from promgate_tombstones')).length, 3);
+  });
+
+  it('goes on with tables that a later version has added to', async () => {
+    await using database = await place();
+    await database.open({ adopt: adopted });
+    await database.run(
+      'insert into promgate_migrations (number) values (99)',
+      'alter table promgate_bindings add column more varchar(10)',
+    );
+
+    const store = await database.open({ adopt: adopted });
+
+    await store.putInstance(instanceOf('i'));
+    assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
+    assert.equal((await store.changesSince(0)).bindings.length, 1);
+  });
+
+  describe("beside Promfetcher's table", () => {
+    const rows = Array.from({ length: 1234 }, (_, index) => ({
+      guid: `guid-${String(index).padStart(4, '0')}`,
+      appGuid: index % 7 === 0 ? '' : `app-${index}`,
+      endpoint: index % 2 === 0 ? '/metrics' : `/it's/ä`,
+    }));
+
+    it('takes its rows over once, in order, and leaves them alone', async () => {
+      await using database = await place();
+      await makeTable(database, rows);
+      const given: AppEndpoint[] = [];
+      const adopt = (row: AppEndpoint) => {
+        given.push(row);
+        return adopted(row);
+      };
+
+      const store = await database.open({ adopt });
+
+      assert.deepEqual(given, rows);
+      const { bindings, revision } = await store.changesSince(0);
+      assert.deepEqual(
+        bindings.map(({ id, appId, parameters }) => [id, appId, parameters]),
+        [...rows.map(({ guid, appGuid, endpoint }) => [guid, appGuid || undefined, endpoint])],
+      );
+      assert.equal(bindings.at(-1)?.revision, revision);
+      const revisions = bindings.map((binding) => binding.revision);
+      assert.deepEqual(
+        revisions,
+        [...new Set(revisions)].toSorted((a, b) => a - b),
+      );
+      assert.ok(await store.instance('adopted 3'));
+      assert.equal((await database.run('select * from app_endpoints')).length, rows.length);
+
+      await store.deleteBinding('adopted 0', 'guid-0000');
+      const again = await database.open({ adopt });
+      assert.equal(given.length, rows.length);
+      assert.equal(await again.binding('guid-0000'), undefined);
+    });
+
+    it('takes them over once when replicas begin at once, and later ones are told', async () => {
+      await using database = await place();
+      const old = await database.open();
+      await old.putInstance(instanceOf('i'));
+      const put = await old.putBinding(bindingOf('i', 'before'));
+      await makeTable(database, rows.slice(0, 20));
+
+      const stores = await Promise.all([1, 2, 3].map(() => database.open({ adopt: adopted })));
+
+      for (const store of [old, ...stores]) {
+        const { bindings } = await store.changesSince(put?.binding.revision ?? 0);
+        assert.deepEqual(
+          bindings.map(({ id }) => id),
+          rows.slice(0, 20).map(({ guid }) => guid),
+        );
+      }
+      const next = await old.putBinding(bindingOf('i', 'after'));
+      assert.deepEqual(await stores[0]?.binding('after'), next?.binding);
+    });
+
+    it('leaves out what the broker does not want, and what is there already', async () => {
+      await using database = await place();
+      const old = await database.open();
+      await old.putInstance(instanceOf('i'));
+      await old.putBinding(bindingOf('i', 'guid-0001'));
+      await makeTable(database, rows.slice(0, 3));
+
+      const store = await database.open({
+        adopt: (row) => (row.guid === 'guid-0002' ? undefined : adopted(row)),
+      });
+
+      const { bindings } = await store.changesSince(0);
+      assert.deepEqual(
+        bindings.map(({ id, instanceId }) => [id, instanceId]),
+        [
+          ['guid-0001', 'i'],
+          ['guid-0000', 'adopted 0'],
+        ],
+      );
+    });
+
+    it('takes over none of them if one cannot be, and all of them the next time', async () => {
+      await using database = await place();
+      await makeTable(database, rows);
+      let count = 0;
+      const failing = (row: AppEndpoint) => {
+        if (++count === 700) throw new Error('no key');
+        return adopted(row);
+      };
+
+      await assert.rejects(database.open({ adopt: failing }), /no key/);
+
+      const unadopted = await database.open();
+      assert.equal((await unadopted.changesSince(0)).bindings.length, 0);
+      const store = await database.open({ adopt: adopted });
+      assert.equal((await store.changesSince(0)).bindings.length, rows.length);
+    });
+
+    it("takes a table of the same name for another program's when it has other columns", async () => {
+      await using database = await place();
+      await database.run(
+        'create table app_endpoints (guid varchar(255) primary key, url varchar(255))',
+        "insert into app_endpoints values ('a', 'b')",
+      );
+
+      const store = await database.open({ adopt: adopted });
+
+      assert.equal((await store.changesSince(0)).bindings.length, 0);
+    });
+  });
+}
+
+/** Three instances at most: rows share theirs. */
+function adopted({ guid, appGuid, endpoint }: AppEndpoint) {
+  const instance = instanceOf(`adopted ${Number(guid.slice(-4)) % 4}`);
+  const binding = bindingOf(instance.id, guid, {
+    appId: appGuid || undefined,
+    parameters: endpoint,
+  });
+  return { instance, binding };
+}
+
+/** As gorm makes it for Promfetcher. */
+async function makeTable(database: DatabasePlace, rows: readonly AppEndpoint[]): Promise<void> {
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  const values = rows.map(
+    ({ guid, appGuid, endpoint }) =>
+      `(${quoted(guid)}, ${appGuid === '' ? 'null' : quoted(appGuid)}, ${quoted(endpoint)})`,
+  );
+  await database.run(
+    'create table app_endpoints (guid varchar(255), app_guid varchar(255), endpoint varchar(255), primary key (guid))',
+    `insert into app_endpoints (guid, app_guid, endpoint) values ${values.join(', ')}`,
+  );
+}

@@ -1,0 +1,30 @@
+/** A replica that knows of bindings only what `changesSince` tells it. */
+import type { Binding, BindingStore } from '../../broker/binding-store.ts';
+
+export class Reader {
+  readonly #store: BindingStore;
+  readonly #known = new Map<string, Binding>();
+  #revision = 0;
+
+  constructor(store: BindingStore) {
+    this.#store = store;
+  }
+
+  /** @returns whether it was told everything anew */
+  async read(): Promise<boolean> {
+    const { revision, whole, bindings, removed } = await this.#store.changesSince(this.#revision);
+    if (whole) this.#known.clear();
+    for (const id of removed) this.#known.delete(id);
+    for (const binding of bindings) {
+      this.#known.delete(binding.id); // one made again comes last
+      this.#known.set(binding.id, binding);
+    }
+    this.#revision = revision;
+    return whole;
+  }
+
+  /** In the order of their creation. */
+  get bindings(): readonly Binding[] {
+    return [...this.#known.values()];
+  }
+}
