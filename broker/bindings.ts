@@ -44,7 +44,7 @@ type Wanted = Pick<NewBinding, 'instanceId' | 'serviceId' | 'planId' | 'appId' |
 };
 
 /** Of bindings from Promfetcher's database, which knows neither their instance nor their space. */
-const NO_INSTANCE = '';
+export const NO_INSTANCE = '';
 
 export class Bindings {
   readonly #options: BindingsOptions;

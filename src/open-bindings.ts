@@ -5,18 +5,21 @@
 import { readFile } from 'node:fs/promises';
 import { type BrokerCall, createBroker } from '../broker/api.ts';
 import type { Binding, BindingStore } from '../broker/binding-store.ts';
+import { NO_INSTANCE } from '../broker/bindings.ts';
 import { freshKey, readKey } from '../broker/key.ts';
 import { KnownBindings, type TokenScope } from '../broker/known-bindings.ts';
+import type { Offering } from '../broker/offering.ts';
 import { type BindingSettings, bindingSettings } from '../broker/parameters.ts';
 import type { GivenParameters } from '../broker/parameters-schema.ts';
 import { KeyRing } from '../broker/seal.ts';
-import { openParameters } from '../broker/secrets.ts';
+import { openParameters, sealSecrets } from '../broker/secrets.ts';
 import type { Config } from './config.ts';
 import type { AppIdentity } from './discover/instance.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
 import { ownAddress } from './serve/own-address.ts';
 import type { Handler } from './serve/request.ts';
+import type { Adopted, AppEndpoint } from './store/app-endpoints.ts';
 import { openBindingStore } from './store/database.ts';
 import { Follower } from './store/follower.ts';
 import { TokenScopes } from './store/tokens.ts';
@@ -57,6 +60,7 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
     }),
   );
   const keys = await openKeys(store, database);
+  await store.adoptEndpoints((row) => adoptedEndpoint(row, { keys, offering: options.broker }));
   const known = new KnownBindings({
     settingsOf: (binding) =>
       readSettings(binding, keys, (err) =>
@@ -104,6 +108,29 @@ async function openKeys(store: BindingStore, database: Config['database']): Prom
   const stored = own === undefined ? [] : [own.key];
   const [current = '', ...older] = [encryptionKey ?? [], stored, oldEncryptionKeys].flat(); // one at least
   return new KeyRing(readKey(current), older.map(readKey));
+}
+
+interface Adopting {
+  readonly keys: KeyRing;
+  readonly offering: Offering;
+}
+
+/** A row of Promfetcher's table as a binding: of whichever instance the platform names it with. */
+function adoptedEndpoint(row: AppEndpoint, { keys, offering }: Adopting): Adopted | undefined {
+  const { guid, appGuid, endpoint } = row;
+  if (guid === '') return undefined;
+  const { serviceId, planId } = offering;
+  const plan = { serviceId, planId, spaceId: '' };
+  const given = endpoint === '' ? {} : { endpoint };
+  return {
+    instance: { id: NO_INSTANCE, ...plan, organizationId: '', parameters: '{}' },
+    binding: {
+      instanceId: NO_INSTANCE,
+      ...plan,
+      appId: appGuid === '' ? undefined : appGuid,
+      ...sealSecrets(guid, given, keys),
+    },
+  };
 }
 
 /**

@@ -2,7 +2,6 @@
  * Opens the store of a database URL.
  */
 import { Kysely } from 'kysely';
-import type { Adopt } from './app-endpoints.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
@@ -15,8 +14,6 @@ export interface DatabaseOptions {
   readonly url: string;
   /** Given, even if empty, connections to a server are encrypted and the server is verified. */
   readonly tls?: DatabaseTls | undefined;
-  /** Makes bindings of the rows of Promfetcher's table, when the tables are made beside it. */
-  readonly adopt?: Adopt | undefined;
   /** Told of what fails in the background, such as the connection that hears of changes. */
   readonly onError?: ((error: unknown) => void) | undefined;
   /** How many bindings that have gone are remembered for readers that ask what has changed. */
@@ -35,7 +32,7 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
   await using parts = new AsyncDisposableStack();
   const engine = parts.use(await openEngine(options));
   const db = new Kysely<Tables>({ dialect: engine.dialect });
-  await migrate({ db, engine, adopt: options.adopt });
+  await migrate({ db, engine, adopt: undefined });
   parts.move();
   return new SqlBindingStore({
     db,

@@ -11,10 +11,12 @@ import {
   StoreAwayError,
   type StoredKey,
 } from '../../broker/binding-store.ts';
+import type { Adopt } from './app-endpoints.ts';
 import { attempt } from './attempts.ts';
 import { type Change, change } from './change.ts';
 import { readChanges } from './changes.ts';
 import type { Engine } from './engine.ts';
+import { migrate } from './migrations.ts';
 import { idHash, originalText, storedText } from './stored-text.ts';
 import { bindingOf, bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
 import { bury } from './tombstones.ts';
@@ -134,6 +136,14 @@ export class SqlBindingStore implements BindingStore {
       transaction.insertInto('promgate_keys').values(row).execute(),
     );
     return (await this.#ownKey()) ?? fresh; // nobody deletes it
+  }
+
+  /**
+   * Makes bindings of the rows of Promfetcher's table, if there is one: in the first of all calls that
+   * are made on this database, by whichever replica.
+   */
+  adoptEndpoints(adopt: Adopt): Promise<void> {
+    return migrate({ db: this.#db, engine: this.#engine, adopt });
   }
 
   /** What has begun is brought to its end, within its own bounds. May be called again. */

@@ -1,13 +1,19 @@
 /** A database of a test, and the stores that it opens there. */
+import type { Adopt } from '../../src/store/app-endpoints.ts';
 import { type DatabaseOptions, openBindingStore } from '../../src/store/database.ts';
 import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
+
+interface PlaceOptions extends Omit<DatabaseOptions, 'url'> {
+  /** What becomes of the rows of Promfetcher's table. */
+  readonly adopt?: Adopt;
+}
 
 export interface DatabasePlace extends AsyncDisposable {
   readonly url: string;
   /** Runs statements as another program would, each by itself. @returns the rows of the last one */
   run(...statements: readonly string[]): Promise<Record<string, unknown>[]>;
   /** Each is another replica; closed with the place. */
-  open(options?: Omit<DatabaseOptions, 'url'>): Promise<SqlBindingStore>;
+  open(options?: PlaceOptions): Promise<SqlBindingStore>;
 }
 
 export interface DatabasePlaceOptions {
@@ -27,7 +33,11 @@ export function databasePlace({
   return {
     url,
     run,
-    open: async (options) => parts.use(await openBindingStore({ url, ...options })),
+    open: async ({ adopt, ...options } = {}) => {
+      const store = parts.use(await openBindingStore({ url, ...options }));
+      if (adopt) await store.adoptEndpoints(adopt);
+      return store;
+    },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }

@@ -6,12 +6,17 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { startPrometheus } from '../support/prometheus.ts';
-import { type PromgateProcess, startPromgateProcess } from '../support/promgate-process.ts';
+import {
+  gorouterValues,
+  type PromgateProcess,
+  startPromgateProcess,
+} from '../support/promgate-process.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { startScene } from '../support/scene.ts';
 import type { Answer } from '../support/simulated-server.ts';
@@ -23,6 +28,12 @@ const protectedApp: Answer = (exchange) => {
   if (target !== '/my-metrics') return status(404)(exchange);
   if (headers['authorization'] !== 'Bearer of-the-app') return status(403)(exchange);
   return pageOf(() => 'orders_total 7\ndebug_total 1\n')(exchange);
+};
+
+/** The same for everybody. */
+const open: Answer = (exchange) => {
+  const found = exchange.request.target === '/my-metrics';
+  return (found ? page('orders_total 7\n') : status(404))(exchange);
 };
 
 const PARAMETERS = {
@@ -141,6 +152,50 @@ describe('a binding', () => {
     }
     assert.equal(key.body.credentials.url, `${promgate.url}/sd/apps`);
     assert.equal((await promgate.get(foreign)).status, 401);
+  });
+});
+
+describe("Promfetcher's own database", () => {
+  it('gives its bindings to promgate, and keeps them for Promfetcher', async () => {
+    await using parts = new AsyncDisposableStack();
+    const folder = await temporaryFolder(parts);
+    const file = path.join(folder, 'promgate.db');
+    const shop = { guid: 'b-old', app_guid: '', endpoint: '/my-metrics' };
+    const scene = parts.use(await startScene({ shop: { answers: [open] } }, { routes: {} }));
+    shop.app_guid = scene.apps.shop.guid;
+    const rows = (): unknown[] => {
+      using database = new DatabaseSync(file);
+      database.exec(
+        'create table if not exists app_endpoints (guid text primary key, app_guid text, endpoint text)',
+      );
+      return database
+        .prepare('select * from app_endpoints')
+        .all()
+        .map((row) => ({ ...row }));
+    };
+    rows();
+    {
+      using database = new DatabaseSync(file);
+      database.prepare('insert into app_endpoints values (:guid, :app_guid, :endpoint)').run(shop);
+    }
+    const routes = { gorouter: [gorouterValues(scene.gorouter)] };
+    const settings = { ...values(folder), auth: { mode: 'open' }, routes };
+    const { broker } = values(folder);
+    const adopting = { ...settings, broker: { ...(broker as object), adopt: true } };
+    const promgate = parts.use(await startPromgateProcess({ values: adopting }));
+    assert.match(await promgate.text(scene.apps.shop.path), /^orders_total\{[^}]*\} 7$/m);
+    assert.deepEqual(rows(), [shop]);
+
+    const platform = new Platform({ url: promgate.url });
+    assert.equal((await platform.binding('never-stored', 'b-old')).status, 200);
+    assert.equal((await platform.bind('never-stored', 'b-new', {})).status, 201);
+    assert.equal((await platform.unbind('never-stored', 'b-old')).status, 200);
+
+    await eventually('the app to be asked for /metrics', async () => {
+      const text = await promgate.text(scene.apps.shop.path);
+      return /^406 .*'\/metrics'/.test(text) ? true : undefined;
+    });
+    assert.deepEqual(rows(), [shop]);
   });
 });
 
