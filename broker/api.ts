@@ -17,7 +17,7 @@ import { Refusal } from './refusal.ts';
 import { SealError } from './seal.ts';
 import { readMinorVersion } from './version.ts';
 
-export const BROKER_PREFIX = '/broker/v2';
+const BROKER_PREFIX = '/broker/v2';
 
 export interface BrokerOptions extends OperationsOptions {
   /** Without any, nobody gets in. */

@@ -6,10 +6,10 @@
 import type { Binding, Changes } from './binding-store.ts';
 import type { BindingSettings, Pair } from './parameters.ts';
 
-export type BoundProcess = 'web' | 'worker' | 'all';
+type BoundProcess = 'web' | 'worker' | 'all';
 
 /** One page that every instance of an app has. */
-export interface BoundPage {
+interface BoundPage {
   /** Undefined: none is bound, the reader says which. */
   readonly path: string | undefined;
   /** Name, value, … */

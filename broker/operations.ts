@@ -29,7 +29,7 @@ export interface OperationsOptions extends Limits {
 }
 
 /** A request whose caller is known. */
-export interface Request extends Target {
+interface Request extends Target {
   readonly account: Account;
   /** Of `2.<minor>`. */
   readonly minorVersion: number;

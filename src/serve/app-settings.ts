@@ -3,7 +3,7 @@
  */
 import type { AppIdentity } from '../discover/instance.ts';
 
-export type Process = 'web' | 'worker' | 'all';
+type Process = 'web' | 'worker' | 'all';
 
 /** One page that every instance of an app has. */
 export interface PageSettings {

@@ -13,7 +13,7 @@ import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 import type { Scope } from './scope.ts';
 
-export interface Operator {
+interface Operator {
   readonly username: string;
   readonly password: string;
 }

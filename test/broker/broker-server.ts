@@ -23,11 +23,11 @@ export const PROVISION = { ...IDS, organization_guid: 'org-1', space_guid: 'spac
 export const BIND = { ...IDS, bind_resource: { app_guid: 'app-1', space_guid: 'space-1' } };
 
 /** The one place that says which store the tests use. */
-export function openStore(): MemoryBindingStore {
+function openStore(): MemoryBindingStore {
   return new MemoryBindingStore();
 }
 
-export interface Sending {
+interface Sending {
   /** An object is sent as JSON, text and bytes as they are. */
   readonly body?: object | string;
   /** `name:password`; '' for none. */
