@@ -79,7 +79,6 @@ export interface BindingStore extends AsyncDisposable {
   deleteInstance(id: string): Promise<boolean>;
 
   binding(id: string): Promise<Binding | undefined>;
-  bindingByToken(tokenHash: string): Promise<Binding | undefined>;
   /**
    * @returns what is stored under the id from now on, the given one when it was new; undefined when
    *   there is no such instance

@@ -64,10 +64,6 @@ export class MemoryBindingStore implements BindingStore {
     return this.#bindings.get(id);
   }
 
-  async bindingByToken(tokenHash: string): Promise<Binding | undefined> {
-    return this.#bindings.values().find((binding) => binding.tokenHash === tokenHash);
-  }
-
   async putBinding(
     binding: NewBinding,
   ): Promise<{ readonly created: boolean; readonly binding: Binding } | undefined> {

@@ -93,11 +93,7 @@ export class SqlBindingStore implements BindingStore {
   }
 
   async binding(id: string): Promise<Binding | undefined> {
-    return this.#attempt(() => findBinding(this.#db, { id_hash: idHash(id) }));
-  }
-
-  async bindingByToken(tokenHash: string): Promise<Binding | undefined> {
-    return this.#attempt(() => findBinding(this.#db, { token_hash: tokenHash }));
+    return this.#attempt(() => findBinding(this.#db, idHash(id)));
   }
 
   async putBinding(
@@ -107,7 +103,7 @@ export class SqlBindingStore implements BindingStore {
     if (before) return { created: false, binding: before };
     return this.#change(async ({ transaction, revision }) => {
       const row = bindingRow(binding, revision);
-      const present = await findBinding(transaction, { id_hash: row.id_hash });
+      const present = await findBinding(transaction, row.id_hash);
       if (present) return { created: false, binding: present };
       if (!(await hasInstance(transaction, row.instance_hash))) return undefined;
       await transaction.insertInto('promgate_bindings').values(row).execute();
@@ -200,14 +196,11 @@ export class SqlBindingStore implements BindingStore {
   }
 }
 
-async function findBinding(
-  db: Kysely<Tables>,
-  which: Readonly<Partial<Record<'id_hash' | 'token_hash', string>>>,
-): Promise<Binding | undefined> {
+async function findBinding(db: Kysely<Tables>, hash: string): Promise<Binding | undefined> {
   const row = await db
     .selectFrom('promgate_bindings')
     .selectAll()
-    .where((row) => row.and(which))
+    .where('id_hash', '=', hash)
     .executeTakeFirst();
   return row && bindingOf(row);
 }

@@ -56,7 +56,6 @@ function bindings(
     .addColumn('token_hash', HASH, (column) => column.notNull())
     .addUniqueConstraint('promgate_bindings_revision', ['revision'])
     .addUniqueConstraint('promgate_bindings_instance', ['instance_hash', 'revision'])
-    .addUniqueConstraint('promgate_bindings_token', ['token_hash', 'revision'])
     .addForeignKeyConstraint(
       'promgate_bindings_of_instance',
       ['instance_hash'],

@@ -108,18 +108,6 @@ export function itIsABindingStore(place: () => Promise<Place>): void {
       assert.equal(await store.binding('b'), undefined);
     });
 
-    it('are found by their token', async () => {
-      await using database = await place();
-      const store = await database.open();
-      await store.putInstance(instanceOf('i'));
-      const put = await store.putBinding(bindingOf('i', 'b', { tokenHash: 'ab'.repeat(32) }));
-
-      assert.deepEqual(await store.bindingByToken('ab'.repeat(32)), put?.binding);
-      assert.equal(await store.bindingByToken('AB'.repeat(32)), undefined);
-      await store.deleteBinding('i', 'b');
-      assert.equal(await store.bindingByToken('ab'.repeat(32)), undefined);
-    });
-
     it('are deleted by the name of their own instance only', async () => {
       await using database = await place();
       const store = await database.open();

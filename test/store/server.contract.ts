@@ -142,7 +142,6 @@ function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
   yield store.updateInstance('i', '{}');
   yield store.deleteInstance('i');
   yield store.binding('b0');
-  yield store.bindingByToken('0'.repeat(64));
   yield store.putBinding(bindingOf('i', 'new'));
   yield store.deleteBinding('i', 'b0');
   yield store.changesSince(0);

@@ -50,11 +50,6 @@ export class MemoryBindingStore implements BindingStore {
     return this.bindings.get(id);
   }
 
-  async bindingByToken(tokenHash: string) {
-    this.#reach();
-    return this.bindings.values().find((binding) => binding.tokenHash === tokenHash);
-  }
-
   async putBinding(binding: NewBinding) {
     this.#reach();
     const stored = this.bindings.get(binding.id);
