@@ -20,7 +20,7 @@ export interface AppEndpoint {
 }
 
 /** What a row becomes: the instance is made unless there is one with its id. */
-export interface Adopted {
+interface Adopted {
   readonly instance: ServiceInstance;
   /** Of this instance. */
   readonly binding: NewBinding;
