@@ -19,7 +19,7 @@ import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
 import { ownAddress } from './serve/own-address.ts';
 import type { Handler } from './serve/request.ts';
-import type { Adopted, AppEndpoint } from './store/app-endpoints.ts';
+import type { Adopt } from './store/app-endpoints.ts';
 import { openBindingStore } from './store/database.ts';
 import { Follower } from './store/follower.ts';
 import { TokenScopes } from './store/tokens.ts';
@@ -116,8 +116,10 @@ interface Adopting {
 }
 
 /** A row of Promfetcher's table as a binding: of whichever instance the platform names it with. */
-function adoptedEndpoint(row: AppEndpoint, { keys, offering }: Adopting): Adopted | undefined {
-  const { guid, appGuid, endpoint } = row;
+function adoptedEndpoint(
+  { guid, appGuid, endpoint }: Parameters<Adopt>[0],
+  { keys, offering }: Adopting,
+): ReturnType<Adopt> {
   if (guid === '') return undefined;
   const { serviceId, planId } = offering;
   const plan = { serviceId, planId, spaceId: '' };

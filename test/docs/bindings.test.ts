@@ -49,5 +49,7 @@ describe('docs/bindings.md', () => {
     assert.match(printed, /^http_\w+\{[^}]*app_name="mailer"[^}]*team="post"/m);
     assert.match(printed, /^404 Cannot found app with id or path demo\/prod\/shop$/m);
     assert.match(printed, /"app_name":"mailer"/);
+    assert.match(printed, /^ {2}adopt: true$/m);
+    assert.match(printed, /^the new key: 200$/m);
   });
 });
