@@ -33,7 +33,7 @@ export async function startBindings(
   parts: AsyncDisposableStack,
 ): Promise<Bindings> {
   const stop = new AbortController();
-  let opened = await tryToOpen(options);
+  let opened = await firstAttempt(options);
   const opening = opened ? Promise.resolve() : openLater();
   parts.defer(async () => {
     stop.abort();
@@ -57,10 +57,11 @@ export async function startBindings(
       await sleep(pauseMs, stop.signal);
       if (stop.signal.aborted) return;
       try {
-        opened = await tryToOpen(options);
-        if (opened) return options.log.info('the database of bindings is open');
+        opened = await openBindings(options);
+        return options.log.info('the database of bindings is open');
       } catch (err) {
-        options.log.error('the database of bindings cannot be used', { err });
+        const level = err instanceof StoreAwayError ? 'debug' : 'error';
+        options.log[level]('the database of bindings cannot be opened', { err });
       }
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
@@ -76,11 +77,14 @@ const notOpen: Handler = (ctx) => {
 };
 
 /** @returns undefined when the database is away */
-async function tryToOpen(options: BindingsOptions): Promise<OpenBindings | undefined> {
+async function firstAttempt(options: BindingsOptions): Promise<OpenBindings | undefined> {
   try {
     return await openBindings(options);
   } catch (error) {
-    if (!(error instanceof StoreAwayError)) throw error;
+    if (!(error instanceof StoreAwayError)) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`the database of bindings cannot be used: ${reason}`, { cause: error });
+    }
     options.metrics.databaseAway();
     options.log.warn('the database of bindings is away: it is tried again', { err: error });
     return undefined;
