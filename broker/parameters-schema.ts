@@ -22,11 +22,12 @@ const OWN_HEADERS = [
   'expect',
   'host',
   'accept-encoding',
+  'range',
   'x-promfetcher-scrapping',
   'x-prometheus-scrape-timeout-seconds',
   'x-promgate-via',
 ];
-const OWN_HEADER_PREFIXES = ['content-', 'proxy-'];
+const OWN_HEADER_PREFIXES = ['content-', 'if-', 'proxy-'];
 
 /** Labels that promgate or Prometheus gives, or that tell the parts of a histogram or summary. */
 const OWN_LABELS = [

@@ -4,7 +4,9 @@ import { readDurationMs } from '../../broker/duration.ts';
 import { bindingSettings, createParameterCheck } from '../../broker/parameters.ts';
 import { BINDING_PARAMETERS, type GivenParameters } from '../../broker/parameters-schema.ts';
 import { Refusal } from '../../broker/refusal.ts';
+import { withOwnHeaders } from '../../src/fetch/forward.ts';
 import { parseMetricPath } from '../../src/fetch/metric-path.ts';
+import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
 
 const check = createParameterCheck({ maxTimeoutMs: 60_000, maxCacheMs: 3_600_000 });
 
@@ -16,6 +18,16 @@ function refusalOf(parameters: object): string {
     throw error;
   }
   throw new Error(`${JSON.stringify(parameters)} was accepted`);
+}
+
+function accepts(parameters: GivenParameters): boolean {
+  try {
+    check.binding({ ...parameters });
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof Refusal);
+    return false;
+  }
 }
 
 const ACCEPTED: readonly GivenParameters[] = [
@@ -146,6 +158,21 @@ describe('parameters of a binding', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('hold no header that instances would not be sent, and no label that promgate gives', () => {
+    const header = fc.oneof(
+      fc.constantFrom('Range', 'If-Match', 'TE', 'X-Promgate-Via', 'Proxy-X', 'Cookie', 'Accept'),
+      fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/),
+    );
+    fc.assert(
+      fc.property(header, (name) => {
+        const isSent = withOwnHeaders([], [name, 'x']).length > 0;
+        assert.ok(isSent || !accepts({ headers: { [name]: 'x' } }), name);
+      }),
+      { numRuns: 1000 },
+    );
+    for (const name of INSTANCE_LABELS) assert.equal(accepts({ labels: { [name]: 'x' } }), false);
   });
 
   it('become settings, the single endpoint before the others', () => {
