@@ -5,6 +5,9 @@
  * The keys are the file's (`max_timeout`); `../config.ts` gives them the names the program uses.
  */
 import type { z } from 'zod';
+import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
+import { clientTls, isEmpty, password, username } from './credentials.ts';
+import { routes } from './routes.ts';
 import {
   choice,
   duration,
@@ -12,14 +15,12 @@ import {
   flag,
   list,
   optional,
-  type Rule,
   section,
   size,
   standard,
   standardSection,
   text,
   textLists,
-  url,
   wholeNumber,
 } from './setting.ts';
 
@@ -27,8 +28,6 @@ const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$/;
 const ADDRESS =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
-const USERNAME = /^[^:\p{Cc}]{1,256}$/u; // RFC 7617, 2: no colon, no control characters
-const PASSWORD = /^[^\p{Cc}]{1,1024}$/u;
 
 /**
  * Texts with Promfetcher's placeholders: `{{.AppID}}`, blanks around the name allowed, nothing else
@@ -37,47 +36,9 @@ const PASSWORD = /^[^\p{Cc}]{1,1024}$/u;
 const TEMPLATE =
   /^(?:(?!\{\{)[^\p{Cc}]|\{\{\s*\.(?:AppID|AppName|SpaceID|SpaceName|OrganizationID|OrganizationName|SourceID|ProcessType|ProcessID|ProcessInstanceID|InstanceID|Component)\s*\}\})*$/u;
 
-const username = (description: string) =>
-  text(description, { allowed: 'a text without colons and control characters', pattern: USERNAME });
-
-const password = (description: string) =>
-  text(description, {
-    allowed: 'a text without control characters, at most 1024 long',
-    pattern: PASSWORD,
-    secret: true,
-  });
-
-/** Both keys or neither. */
-function together<K extends string>(first: K, second: K): Rule<K>[] {
-  const missing = (key: K, other: K): Rule<K> => ({
-    key,
-    holds: (values) => values[key] !== undefined || values[other] === undefined,
-    otherwise: `must be set, since ${other} is`,
-  });
-  return [missing(first, second), missing(second, first)];
-}
-
 /** Compares what `before` and `after` are, if both are numbers. */
 function notAbove(before: unknown, after: unknown): boolean {
   return typeof before !== 'number' || typeof after !== 'number' || before <= after;
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-function clientTls(description: string) {
-  return optional(
-    section(
-      description,
-      {
-        ca: optional(file('Certificates that sign the other side, PEM.', 'certificate')),
-        cert: optional(file('Certificate that promgate shows, PEM.', 'certificate')),
-        key: optional(file('Key of that certificate, PEM.', 'key')),
-      },
-      together('cert', 'key'),
-    ),
-  );
 }
 
 const listen = section(
@@ -120,70 +81,6 @@ const listen = section(
     },
   ],
 );
-
-const gorouter = section(
-  'One gorouter.',
-  {
-    url: url('Its route table.', ['http', 'https']),
-    username: optional(username('User name of its status endpoint.')),
-    password: optional(password('Password of its status endpoint.')),
-    interval: standard(
-      duration('Time from poll to poll.', { minMs: 1000, maxMs: 3_600_000 }),
-      '15s',
-    ),
-    max_body: standard(
-      size('A larger table is refused.', { minBytes: 1024, maxBytes: 2 ** 30 }),
-      '256MiB',
-    ),
-    tls: clientTls('TLS to this gorouter.'),
-  },
-  together('username', 'password'),
-);
-
-const nats = section(
-  "CF's message bus, over which routes are announced.",
-  {
-    servers: list('Servers of the cluster.', url('One server.', ['nats', 'tls'])),
-    username: optional(username('User name.')),
-    password: optional(password('Password.')),
-    tls: clientTls('TLS to the servers.'),
-    register_interval: standard(
-      duration('How often routes are announced: the table is whole after one such time.', {
-        minMs: 100,
-        maxMs: 3_600_000,
-      }),
-      '20s',
-    ),
-    enough: optional(
-      wholeNumber('So many endpoints are enough: ready as soon as they are known.', {
-        min: 1,
-        max: 1e6,
-      }),
-    ),
-    greet: standard(
-      flag('Publish router.start and answer router.greet: poses as a router.'),
-      false,
-    ),
-  },
-  [
-    ...together('username', 'password'),
-    {
-      key: 'servers',
-      holds: ({ servers }) => !isEmpty(servers),
-      otherwise: 'must be a list of at least one server',
-    },
-  ],
-);
-
-const routes = section('Where the app instances are learned from: any of these, together.', {
-  gorouter: standard(list('gorouters to poll; their tables are joined.', gorouter), []),
-  nats: optional(nats),
-  file: optional(file("A file with gorouter's JSON, read again when it changes.")),
-  require_tls: standard(
-    flag("Leave out endpoints without TLS, whose address may be another tenant's by now."),
-    false,
-  ),
-});
 
 const scrape = section(
   'How instances are asked.',
@@ -325,100 +222,6 @@ const auth = section(
   ],
 );
 
-const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
-const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
-
-const catalogId = (description: string) =>
-  text(description, {
-    allowed: 'letters, digits, dots, dashes and underscores, at most 64',
-    pattern: CATALOG_ID,
-  });
-const catalogName = (description: string) =>
-  text(description, {
-    allowed: 'lower-case letters, digits and dashes, at most 64',
-    pattern: CATALOG_NAME,
-  });
-
-const broker = section(
-  'The Open Service Broker at /broker/v2; there is none without username and password, or accounts.',
-  {
-    username: optional(username('User name of the platform.')),
-    password: optional(password('Password of the platform.')),
-    accounts: standard(
-      list(
-        'Further accounts.',
-        section('One account.', {
-          username: username('User name.'),
-          password: password('Password.'),
-          spaces: optional(
-            list(
-              'The only spaces it may act in, by guid; without it all.',
-              text('The guid of a space.', {
-                allowed: 'a guid',
-                pattern: /^[A-Za-z0-9._-]{1,64}$/,
-              }),
-            ),
-          ),
-        }),
-      ),
-      [],
-    ),
-    service_id: standard(
-      catalogId('Id of the service in the catalog.'),
-      '75bcebab-cc25-4ef6-89dc-a91b953919f1',
-    ),
-    plan_id: standard(
-      catalogId('Id of its plan in the catalog.'),
-      'e2900be3-709b-419e-b63b-de3aabcd9e15',
-    ),
-    service_name: standard(catalogName('Name of the service in the marketplace.'), 'promfetcher'),
-    plan_name: standard(catalogName('Name of its plan.'), 'fetch-app'),
-    url: optional(
-      url('Address of promgate in credentials; without it the one the platform used.', [
-        'http',
-        'https',
-      ]),
-    ),
-    adopt: standard(
-      flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),
-      false,
-    ),
-    ephemeral: standard(
-      flag('Allow SQLite on Cloud Foundry, where it is lost with its container.'),
-      false,
-    ),
-  },
-  together('username', 'password'),
-);
-
-const encryptionKey = (description: string) =>
-  text(description, {
-    allowed: 'a text of 16 to 1024 characters without control characters',
-    pattern: /^[^\p{Cc}]{16,1024}$/u,
-    secret: true,
-  });
-
-const database = section('Where bindings are kept.', {
-  url: standard(
-    text('The database.', {
-      allowed: 'sqlite:<file>, postgres://… or mysql://…',
-      pattern:
-        /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
-    }),
-    'sqlite:promgate.db',
-  ),
-  tls: clientTls('TLS to the database.'),
-  encryption_key: optional(
-    encryptionKey(
-      'Encrypts tokens and headers; without it a key is made and kept in the database itself.',
-    ),
-  ),
-  old_encryption_keys: standard(
-    list('Keys used before: they read, and write no more.', encryptionKey('One key.')),
-    [],
-  ),
-});
-
 const fields = {
   listen: standardSection(listen),
   routes: standardSection(routes),
@@ -498,24 +301,6 @@ export const schema = section('promgate', fields, [
 function wantsTokens(auth: unknown): boolean {
   const { mode } = (auth ?? {}) as { readonly mode?: unknown };
   return mode === 'token' || mode === 'both';
-}
-
-interface GivenBroker {
-  readonly username?: unknown;
-  readonly accounts?: unknown;
-}
-
-function hasAccounts(broker: unknown): boolean {
-  const { username, accounts } = (broker ?? {}) as GivenBroker;
-  return username !== undefined || (Array.isArray(accounts) && accounts.length > 0);
-}
-
-function uniqueAccounts(broker: unknown): boolean {
-  const { username, accounts } = (broker ?? {}) as GivenBroker;
-  const others = Array.isArray(accounts) ? accounts : [];
-  const names = others.map((account: { readonly username?: unknown } | null) => account?.username);
-  const all = username === undefined ? names : [username, ...names];
-  return new Set(all).size === all.length;
 }
 
 /** Whether no two exporters have a name in common; one with other faults has none. */

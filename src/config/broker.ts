@@ -1,0 +1,117 @@
+/**
+ * The sections `broker` and `database`: who makes bindings, and where they are kept.
+ */
+import { clientTls, password, together, username } from './credentials.ts';
+import { flag, list, optional, section, standard, text, url } from './setting.ts';
+
+const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
+const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+const catalogId = (description: string) =>
+  text(description, {
+    allowed: 'letters, digits, dots, dashes and underscores, at most 64',
+    pattern: CATALOG_ID,
+  });
+const catalogName = (description: string) =>
+  text(description, {
+    allowed: 'lower-case letters, digits and dashes, at most 64',
+    pattern: CATALOG_NAME,
+  });
+
+export const broker = section(
+  'The Open Service Broker at /broker/v2; there is none without username and password, or accounts.',
+  {
+    username: optional(username('User name of the platform.')),
+    password: optional(password('Password of the platform.')),
+    accounts: standard(
+      list(
+        'Further accounts.',
+        section('One account.', {
+          username: username('User name.'),
+          password: password('Password.'),
+          spaces: optional(
+            list(
+              'The only spaces it may act in, by guid; without it all.',
+              text('The guid of a space.', {
+                allowed: 'a guid',
+                pattern: /^[A-Za-z0-9._-]{1,64}$/,
+              }),
+            ),
+          ),
+        }),
+      ),
+      [],
+    ),
+    service_id: standard(
+      catalogId('Id of the service in the catalog.'),
+      '75bcebab-cc25-4ef6-89dc-a91b953919f1',
+    ),
+    plan_id: standard(
+      catalogId('Id of its plan in the catalog.'),
+      'e2900be3-709b-419e-b63b-de3aabcd9e15',
+    ),
+    service_name: standard(catalogName('Name of the service in the marketplace.'), 'promfetcher'),
+    plan_name: standard(catalogName('Name of its plan.'), 'fetch-app'),
+    url: optional(
+      url('Address of promgate in credentials; without it the one the platform used.', [
+        'http',
+        'https',
+      ]),
+    ),
+    adopt: standard(
+      flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),
+      false,
+    ),
+    ephemeral: standard(
+      flag('Allow SQLite on Cloud Foundry, where it is lost with its container.'),
+      false,
+    ),
+  },
+  together('username', 'password'),
+);
+
+const encryptionKey = (description: string) =>
+  text(description, {
+    allowed: 'a text of 16 to 1024 characters without control characters',
+    pattern: /^[^\p{Cc}]{16,1024}$/u,
+    secret: true,
+  });
+
+export const database = section('Where bindings are kept.', {
+  url: standard(
+    text('The database.', {
+      allowed: 'sqlite:<file>, postgres://… or mysql://…',
+      pattern:
+        /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
+    }),
+    'sqlite:promgate.db',
+  ),
+  tls: clientTls('TLS to the database.'),
+  encryption_key: optional(
+    encryptionKey(
+      'Encrypts tokens and headers; without it a key is made and kept in the database itself.',
+    ),
+  ),
+  old_encryption_keys: standard(
+    list('Keys used before: they read, and write no more.', encryptionKey('One key.')),
+    [],
+  ),
+});
+
+interface GivenBroker {
+  readonly username?: unknown;
+  readonly accounts?: unknown;
+}
+
+export function hasAccounts(broker: unknown): boolean {
+  const { username, accounts } = (broker ?? {}) as GivenBroker;
+  return username !== undefined || (Array.isArray(accounts) && accounts.length > 0);
+}
+
+export function uniqueAccounts(broker: unknown): boolean {
+  const { username, accounts } = (broker ?? {}) as GivenBroker;
+  const others = Array.isArray(accounts) ? accounts : [];
+  const names = others.map((account: { readonly username?: unknown } | null) => account?.username);
+  const all = username === undefined ? names : [username, ...names];
+  return new Set(all).size === all.length;
+}

@@ -1,0 +1,45 @@
+/**
+ * Settings that several sections have: names and passwords, certificates, and how they hang together.
+ */
+import { file, optional, type Rule, section, text } from './setting.ts';
+
+const USERNAME = /^[^:\p{Cc}]{1,256}$/u; // RFC 7617, 2: no colon, no control characters
+const PASSWORD = /^[^\p{Cc}]{1,1024}$/u;
+
+export const username = (description: string) =>
+  text(description, { allowed: 'a text without colons and control characters', pattern: USERNAME });
+
+export const password = (description: string) =>
+  text(description, {
+    allowed: 'a text without control characters, at most 1024 long',
+    pattern: PASSWORD,
+    secret: true,
+  });
+
+/** Both keys or neither. */
+export function together<K extends string>(first: K, second: K): Rule<K>[] {
+  const missing = (key: K, other: K): Rule<K> => ({
+    key,
+    holds: (values) => values[key] !== undefined || values[other] === undefined,
+    otherwise: `must be set, since ${other} is`,
+  });
+  return [missing(first, second), missing(second, first)];
+}
+
+export function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+export function clientTls(description: string) {
+  return optional(
+    section(
+      description,
+      {
+        ca: optional(file('Certificates that sign the other side, PEM.', 'certificate')),
+        cert: optional(file('Certificate that promgate shows, PEM.', 'certificate')),
+        key: optional(file('Key of that certificate, PEM.', 'key')),
+      },
+      together('cert', 'key'),
+    ),
+  );
+}
