@@ -22,9 +22,9 @@ interface Tombstone {
 
 export class MemoryBindingStore implements BindingStore {
   readonly #maxTombstones: number;
-  readonly #instances = new Map<string, ServiceInstance>();
+  readonly instances = new Map<string, ServiceInstance>();
   /** In the order of their creation. */
-  readonly #bindings = new Map<string, Binding>();
+  readonly bindings = new Map<string, Binding>();
   readonly #listeners = new Set<() => void>();
   #tombstones: Tombstone[] = [];
   #revision = 0;
@@ -36,48 +36,48 @@ export class MemoryBindingStore implements BindingStore {
   }
 
   async instance(id: string): Promise<ServiceInstance | undefined> {
-    return this.#instances.get(id);
+    return this.instances.get(id);
   }
 
   async putInstance(
     instance: ServiceInstance,
   ): Promise<{ readonly created: boolean; readonly instance: ServiceInstance }> {
-    const present = this.#instances.get(instance.id);
+    const present = this.instances.get(instance.id);
     if (present) return { created: false, instance: present };
-    this.#instances.set(instance.id, instance);
+    this.instances.set(instance.id, instance);
     return { created: true, instance };
   }
 
   async updateInstance(id: string, parameters: string): Promise<boolean> {
-    const instance = this.#instances.get(id);
-    if (instance) this.#instances.set(id, { ...instance, parameters });
+    const instance = this.instances.get(id);
+    if (instance) this.instances.set(id, { ...instance, parameters });
     return instance !== undefined;
   }
 
   async deleteInstance(id: string): Promise<boolean> {
-    const gone = [...this.#bindings.values()].filter(({ instanceId }) => instanceId === id);
+    const gone = [...this.bindings.values()].filter(({ instanceId }) => instanceId === id);
     if (gone.length > 0) this.#bury(gone);
-    return this.#instances.delete(id);
+    return this.instances.delete(id);
   }
 
   async binding(id: string): Promise<Binding | undefined> {
-    return this.#bindings.get(id);
+    return this.bindings.get(id);
   }
 
   async putBinding(
     binding: NewBinding,
   ): Promise<{ readonly created: boolean; readonly binding: Binding } | undefined> {
-    const present = this.#bindings.get(binding.id);
+    const present = this.bindings.get(binding.id);
     if (present) return { created: false, binding: present };
-    if (!this.#instances.has(binding.instanceId)) return undefined;
+    if (!this.instances.has(binding.instanceId)) return undefined;
     const created = { ...binding, revision: ++this.#revision };
-    this.#bindings.set(binding.id, created);
+    this.bindings.set(binding.id, created);
     this.#tell();
     return { created: true, binding: created };
   }
 
   async deleteBinding(instanceId: string, id: string): Promise<boolean> {
-    const binding = this.#bindings.get(id);
+    const binding = this.bindings.get(id);
     if (binding?.instanceId !== instanceId) return false;
     this.#bury([binding]);
     return true;
@@ -90,7 +90,7 @@ export class MemoryBindingStore implements BindingStore {
     return {
       revision: this.#revision,
       whole,
-      bindings: [...this.#bindings.values().filter((binding) => binding.revision > since)],
+      bindings: [...this.bindings.values().filter((binding) => binding.revision > since)],
       removed: whole ? [] : [...new Set(removed)],
     };
   }
@@ -112,7 +112,7 @@ export class MemoryBindingStore implements BindingStore {
   #bury(bindings: readonly Binding[]): void {
     const revision = ++this.#revision;
     for (const { id } of bindings) {
-      this.#bindings.delete(id);
+      this.bindings.delete(id);
       this.#tombstones.push({ revision, id });
     }
     const last = this.#tombstones.at(-1 - this.#maxTombstones);

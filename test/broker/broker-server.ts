@@ -4,10 +4,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import { type BrokerCall, type BrokerOptions, createBroker } from '../../broker/api.ts';
+import { StoreAwayError } from '../../broker/binding-store.ts';
 import { type Key, readKey } from '../../broker/key.ts';
 import { STANDARD_OFFERING } from '../../broker/offering.ts';
 import { KeyRing } from '../../broker/seal.ts';
-import { MemoryBindingStore } from '../support/memory-binding-store.ts';
+import { MemoryBindingStore } from '../../src/store/memory.ts';
 
 export const KEY: Key = readKey(Buffer.alloc(32, 7).toString('base64'));
 export const BASE_URL = 'https://promgate.example.com';
@@ -22,9 +23,21 @@ export const IDS_QUERY = `service_id=${serviceId}&plan_id=${planId}`;
 export const PROVISION = { ...IDS, organization_guid: 'org-1', space_guid: 'space-1' };
 export const BIND = { ...IDS, bind_resource: { app_guid: 'app-1', space_guid: 'space-1' } };
 
-/** The one place that says which store the tests use. */
-function openStore(): MemoryBindingStore {
-  return new MemoryBindingStore();
+/** A store in memory, whose every method rejects while it is away. */
+interface TestStore extends MemoryBindingStore {
+  away: boolean;
+}
+
+function openStore(): TestStore {
+  const store = Object.assign(new MemoryBindingStore(), { away: false });
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (target.away) return () => Promise.reject(new StoreAwayError('the test says so'));
+      return value.bind(target);
+    },
+  });
 }
 
 interface Sending {
@@ -48,7 +61,7 @@ export interface Received {
 
 export interface BrokerServer extends AsyncDisposable {
   readonly url: string;
-  readonly store: MemoryBindingStore;
+  readonly store: TestStore;
   /** What `onCall` was told. */
   readonly calls: BrokerCall[];
   /** How often `onChange` was called. */
