@@ -26,6 +26,9 @@ const HASH = 35;
 /** What is walked at once: a few milliseconds' work where nothing is known yet. */
 const SLICE_BYTES = 262_144;
 const SLICE_LINES = 8_192;
+const SLICE_STEPS = 1 << 20;
+/** Steps of a filter per page: some 10 ms. Patterns and names that need more are no honest ones. */
+const MAX_STEPS = 1 << 23;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
 const MAX_METADATA = 250_000;
 
@@ -165,8 +168,10 @@ export class Indexer {
   /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
   #walk(body: Body, limit: number): void {
     const { bytes, length } = body;
+    const maxSteps = this.#resolver.filterSteps + SLICE_STEPS;
     let p = this.#at;
     for (let read = 0; p < limit && read < SLICE_LINES; read++) {
+      if (this.#resolver.filterSteps > maxSteps) break;
       if (this.#layout !== undefined) {
         p = this.#walkLayout(this.#layout, body, p, limit);
         if (p >= limit) break;
@@ -252,6 +257,9 @@ export class Indexer {
     this.#ownMetadata(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
+    if (this.#resolver.filterSteps > MAX_STEPS) {
+      throw new ExpositionError('too-large', bytes, from, 'too long names for the patterns bound');
+    }
     if (family < 0) this.#drop(from, family);
     else this.#writer.line(family, from, insert, honored);
     this.#learning?.sample(from, p, { insert, honored, family, flags });

@@ -8,8 +8,11 @@ import type { FamilyTable } from './families.ts';
 import type { NameFilter } from './name-filter.ts';
 import type { Metadata } from './page-index.ts';
 
-/** Lines that are gone through at once. */
+/** Lines that are gone through at once, and steps of the filter. */
 const SLICE = 4_096;
+const SLICE_STEPS = 1 << 20;
+/** After so many all that is left is kept: what has no samples is not printed in any case. */
+const MAX_STEPS = 1 << 23;
 
 interface Filtering {
   readonly families: FamilyTable;
@@ -23,12 +26,18 @@ export function* keptMetadata(
   { families, format, filter }: Filtering,
 ): Generator<void, readonly Metadata[], void> {
   const kept = new Set<number>();
+  const begin = filter.steps;
+  let pause = begin + SLICE_STEPS;
   for (const [at, { family, type }] of metadata.entries()) {
-    if (at % SLICE === SLICE - 1) yield;
+    if (at % SLICE === SLICE - 1 || filter.steps > pause) {
+      pause = filter.steps + SLICE_STEPS;
+      yield;
+    }
     if (kept.has(family)) continue;
     const name = unquote(families.nameOf(family));
     const names = [name, ...suffixesOf(type, format).map((suffix) => name + suffix)];
-    if (names.some((one) => filter.passes(one))) kept.add(family);
+    const tired = filter.steps - begin > MAX_STEPS;
+    if (tired || names.some((one) => filter.passes(one))) kept.add(family);
   }
   const list = metadata.filter(({ family }) => kept.has(family));
   return list.length === metadata.length ? metadata : list;

@@ -34,6 +34,8 @@ export class FamilyResolver {
   readonly #sample = { from: 0, to: 0, family: 0 };
   /** The family of the sample before, or UNKNOWN: something has been declared since. */
   #last = UNKNOWN;
+  /** What the filter has cost for the page so far. */
+  filterSteps = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
@@ -48,6 +50,7 @@ export class FamilyResolver {
     this.#bytes = body.bytes;
     this.#view = body.view;
     this.#types.clear();
+    this.filterSteps = 0;
     this.#declared.to = this.#declared.from;
     this.#sample.to = this.#sample.from;
     this.#last = UNKNOWN;
@@ -88,8 +91,12 @@ export class FamilyResolver {
   }
 
   #passes(family: number, from: number, to: number): boolean {
-    if (this.#filter === undefined || family < 0) return true;
-    return this.#filter.passes(unquote(this.#bytes.toString('utf8', from, to)));
+    const filter = this.#filter;
+    if (filter === undefined || family < 0) return true;
+    const before = filter.steps;
+    const passes = filter.passes(unquote(this.#bytes.toString('utf8', from, to)));
+    this.filterSteps += filter.steps - before;
+    return passes;
   }
 
   #familyNamed(from: number, to: number): number {

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { toBody } from '../../src/exposition/body.ts';
+import { ExpositionError } from '../../src/exposition/error.ts';
+import { TEXT } from '../../src/exposition/grammar.ts';
+import { LabelNames } from '../../src/exposition/series.ts';
+import { FamilyTable } from '../../src/merge/families.ts';
+import { Indexer } from '../../src/merge/index.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
 
 describe('NameFilter', () => {
@@ -36,7 +42,7 @@ describe('NameFilter', () => {
   it('takes a pattern whose naive reading would never end', () => {
     const filter = new NameFilter({ allow: [`${'*a'.repeat(40)}*b`], deny: [] });
 
-    assert.equal(filter.passes('a'.repeat(2000)), false);
+    assert.equal(filter.passes('a'.repeat(250)), false);
   });
 
   it('gives the same verdicts of more names than it keeps', () => {
@@ -46,6 +52,37 @@ describe('NameFilter', () => {
 
     assert.deepEqual(verdicts(), verdicts());
     assert.equal(filter.passes('m7'), true);
+  });
+
+  it('fits no name of more than 256 characters, whatever the pattern', () => {
+    const [long, longer] = ['x'.repeat(256), 'x'.repeat(257)];
+    const passes = (filter: NameFilter) => [filter.passes(long), filter.passes(longer)];
+
+    assert.deepEqual(passes(new NameFilter({ allow: ['*'], deny: [] })), [true, false]);
+    assert.deepEqual(passes(new NameFilter({ allow: [], deny: ['*'] })), [false, true]);
+  });
+
+  it('lets others have their turn, and ends, where names and patterns were made to take long', () => {
+    const deny = Array.from({ length: 50 }, (_, at) => `*${'a'.repeat(150)}${at}b`);
+    const name = (at: number): string => `${'a'.repeat(230)}_${at}`;
+    const text = Array.from({ length: 5_000 }, (_, at) => `${name(at)} 1\n`).join('');
+    const filter = new NameFilter({ allow: [], deny });
+    const indexer = new Indexer({
+      families: new FamilyTable(),
+      grammar: TEXT,
+      reserved: new LabelNames([]),
+      filter,
+    });
+    const slices: number[] = [];
+
+    const index = (): void => {
+      for (const _ of indexer.index(toBody(Buffer.from(text)))) slices.push(filter.steps);
+    };
+
+    assert.throws(index, (error) => error instanceof ExpositionError && error.kind === 'too-large');
+    const longest = Math.max(...slices.map((steps, at) => steps - (slices[at - 1] ?? 0)));
+    assert.ok(slices.length >= 4 && longest < 2 ** 22, `${slices}`);
+    assert.ok(filter.steps < 2 ** 24, `${filter.steps}`);
   });
 });
 
