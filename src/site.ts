@@ -7,7 +7,7 @@ import type { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
 import type { SettingsOf } from './serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
-import { requireCredential, type Tokens } from './serve/auth.ts';
+import { heedToken, requireCredential, type Tokens } from './serve/auth.ts';
 import { healthz, type Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
 import type { Handler } from './serve/request.ts';
@@ -43,7 +43,7 @@ export function connectSite(config: Config, parts: SiteParts): RequestListener {
     routes: siteRoutes(config, parts),
     broker: parts.bindings.broker,
     observe: observe(log, metrics),
-    ...(mode !== 'open' && { admit: requireCredential({ mode, operators, tokens }) }),
+    admit: mode === 'open' ? heedToken(tokens) : requireCredential({ mode, operators, tokens }),
     cut,
     onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
   });

@@ -178,15 +178,15 @@ async function load(
   return page;
 }
 
-function headersFor({ authorizationOf, id }: AppsOptions, ctx: Context, { accept }: Negotiated) {
-  const { req, socket } = ctx;
+function headersFor(options: AppsOptions, ctx: Context, { accept }: Negotiated) {
+  const { req, socket, state } = ctx;
   const proto = ctx.get('X-Forwarded-Proto').split(',', 1)[0]!.trim().toLowerCase();
   const remote = socket.remoteAddress ?? '';
   const before = ctx.get('X-Forwarded-For');
   return scrapeHeaders(req.rawHeaders, {
-    authorizationOf,
+    authorizationOf: state.credentialIsOurs ? 'promgate' : options.authorizationOf,
     accept,
-    id,
+    id: options.id,
     forwardedProto: /^https?$/.test(proto) ? proto : 'encrypted' in socket ? 'https' : 'http',
     forwardedFor: before === '' ? remote : `${before}, ${remote}`,
   });

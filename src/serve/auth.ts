@@ -53,7 +53,7 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
     if (scope === 'unsure') {
       throw new Problem(
         'tokens-unknown',
-        'the database of bindings has been away for longer than auth.max_stale',
+        'the database of bindings cannot be asked for it: try again later',
         { headers: { 'Retry-After': '5' } },
       );
     }
@@ -72,6 +72,23 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
     if (mode === 'basic') return undefined;
     return known.hasPassword(secret) ? 'all' : tokens.scopeOf(secret);
   }
+}
+
+/** 256 random bits in base64url: the form of every token. */
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Where nobody is asked for a credential, a binding's token still shows no more than it opens, and is
+ * never passed on: the apps of others would collect it.
+ */
+export function heedToken(tokens: Tokens): Handler {
+  return async (ctx, next) => {
+    const { secret = '' } = readCredential(ctx.get('Authorization')) ?? {};
+    const scope = TOKEN.test(secret) ? await tokens.scopeOf(secret) : undefined;
+    ctx.state.credentialIsOurs = scope !== undefined; // also when nobody can tell
+    if (scope !== undefined && scope !== 'unsure') ctx.state.scope = scope;
+    return next();
+  };
 }
 
 class Operators {

@@ -15,6 +15,8 @@ export interface RequestState {
   cut: AbortSignal;
   /** What the reader may see. */
   scope: Scope;
+  /** The `Authorization` is promgate's, whatever the mode: it goes to no app. */
+  credentialIsOurs?: boolean;
   /** The name of the handler that answers: one of a closed set. */
   handler: string;
   /** How many app instances answered this request, for the log. */

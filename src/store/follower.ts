@@ -1,8 +1,7 @@
 /**
  * Follows the changes of a store: what replicas know of bindings is never older than its last poll.
  *
- * One poll at a time. Scrapes wait for none; a change of our own and an unknown token do, for one
- * that began after them.
+ * One poll at a time. Scrapes wait for none; an unknown token does, for one that began after it came.
  */
 import type { BindingStore, Changes } from '../../broker/binding-store.ts';
 import { sleep } from '../clock.ts';
@@ -23,8 +22,8 @@ export interface FollowerOptions {
 
 export class Follower implements AsyncDisposable {
   readonly #options: FollowerOptions;
-  /** Resolves when the first poll has ended, well or not. */
-  readonly first: Promise<void>;
+  /** Whether the first poll was successful, once it has ended. */
+  readonly first: Promise<boolean>;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #revision = 0;
@@ -33,7 +32,7 @@ export class Follower implements AsyncDisposable {
   /** Ends the pause between two polls. */
   #wake = new AbortController();
   /** Those who wait for the next poll. */
-  #next = Promise.withResolvers<void>();
+  #next = Promise.withResolvers<boolean>();
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -47,8 +46,8 @@ export class Follower implements AsyncDisposable {
     return this.#seenMs === undefined ? undefined : performance.now() - this.#seenMs;
   }
 
-  /** Resolves when a poll has ended, well or not, that began after this call. */
-  refresh(): Promise<void> {
+  /** @returns whether a poll that began after this call was successful, once it has ended */
+  refresh(): Promise<boolean> {
     const { promise } = this.#next;
     this.#wake.abort();
     return promise;
@@ -58,7 +57,7 @@ export class Follower implements AsyncDisposable {
     this.#stop.abort();
     this.#wake.abort();
     await this.#running;
-    this.#next.resolve();
+    this.#next.resolve(false);
   }
 
   async #loop(): Promise<void> {
@@ -68,14 +67,14 @@ export class Follower implements AsyncDisposable {
       const waiting = this.#next;
       this.#next = Promise.withResolvers();
       this.#wake = new AbortController();
-      await this.#poll();
-      waiting.resolve();
+      waiting.resolve(await this.#poll());
       await sleep(atLeastMs, signal);
       await sleep(everyMs - atLeastMs, this.#wake.signal);
     }
   }
 
-  async #poll(): Promise<void> {
+  /** @returns whether it was successful */
+  async #poll(): Promise<boolean> {
     const { store, apply, onAway, onBack } = this.#options;
     const beganMs = performance.now();
     try {
@@ -85,9 +84,11 @@ export class Follower implements AsyncDisposable {
       this.#seenMs = beganMs;
       if (this.#away) onBack();
       this.#away = false;
+      return true;
     } catch (error) {
       if (!this.#away && !this.#stop.signal.aborted) onAway(error);
       this.#away = true;
+      return false;
     }
   }
 }

@@ -13,7 +13,8 @@ export interface TokensOptions<S> {
   readonly follower: {
     /** Milliseconds since what is known was read; undefined: nothing was. */
     readonly ageMs: number | undefined;
-    refresh(): Promise<void>;
+    /** @returns whether the store could be asked */
+    refresh(): Promise<boolean>;
   };
   /** What is older is trusted no more: a token may have been revoked since. */
   readonly maxStaleMs: number;
@@ -29,14 +30,14 @@ export class TokenScopes<S> {
     this.#options = options;
   }
 
-  /** @returns undefined for a token of no binding; `unsure` when the store has been away too long */
+  /** @returns undefined for a token of no binding; `unsure` when the store cannot be asked for it */
   async scopeOf(token: string): Promise<S | 'unsure' | undefined> {
     if (token.length > MAX_LENGTH) return undefined;
     const { scopeOf, follower } = this.#options;
     const hash = createHash('sha256').update(token).digest('hex');
-    if (scopeOf(hash) === undefined || this.#stale) await follower.refresh();
-    if (this.#stale) return 'unsure';
-    return scopeOf(hash);
+    const known = this.#stale ? undefined : scopeOf(hash);
+    if (known !== undefined) return known;
+    return (await follower.refresh()) ? scopeOf(hash) : 'unsure';
   }
 
   get #stale(): boolean {

@@ -119,7 +119,7 @@ describe('Follower', () => {
 
     await follower[Symbol.asyncDispose]();
 
-    await refreshed;
-    await follower.refresh();
+    assert.equal(await refreshed, false);
+    assert.equal(await follower.refresh(), false);
   });
 });

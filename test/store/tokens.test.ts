@@ -5,7 +5,11 @@ import { TokenScopes } from '../../src/store/tokens.ts';
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 /** Tokens of which a poll brings the later ones. */
-function scene({ age = 0 as number | 'unread', later = [] as readonly string[] } = {}) {
+function scene({
+  age = 0 as number | 'unread',
+  later = [] as readonly string[],
+  away = false,
+} = {}) {
   const known = new Map([[hashOf('known'), 'its scope']]);
   const follower = {
     ageMs: age === 'unread' ? undefined : age,
@@ -13,6 +17,7 @@ function scene({ age = 0 as number | 'unread', later = [] as readonly string[] }
     refresh: async () => {
       follower.polls += 1;
       for (const token of later) known.set(hashOf(token), `scope of ${token}`);
+      return !away;
     },
   };
   const tokens = new TokenScopes({
@@ -46,9 +51,16 @@ describe('TokenScopes', () => {
     assert.equal(follower.polls, 1, 'the store is not asked for the long one');
   });
 
+  it('is unsure of an unknown token that the store cannot be asked for', async () => {
+    const { tokens } = scene({ away: true });
+
+    assert.equal(await tokens.scopeOf('fresh'), 'unsure');
+    assert.equal(await tokens.scopeOf('known'), 'its scope');
+  });
+
   for (const age of [1001, 'unread'] as const) {
     it(`is unsure when the age of what is known is ${age}`, async () => {
-      const { tokens } = scene({ age });
+      const { tokens } = scene({ age, away: true });
 
       assert.equal(await tokens.scopeOf('known'), 'unsure');
       assert.equal(await tokens.scopeOf('guessed'), 'unsure');

@@ -199,6 +199,40 @@ describe("Promfetcher's own database", () => {
   });
 });
 
+describe('a token where nobody is asked for one', () => {
+  it('shows no more than it opens, and is shown to no app', async () => {
+    await using parts = new AsyncDisposableStack();
+    const folder = await temporaryFolder(parts);
+    const settings = { ...values(folder), auth: { mode: 'open' } };
+    const apps = {
+      shop: { space: 'one', answers: [page('orders_total 7\n')] },
+      mailer: { space: 'two', answers: [page('mails_total 1\n')] },
+    };
+    const { promgate, ...scene } = parts.use(await startScene(apps, settings));
+    const { shop, mailer } = scene.apps;
+    const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
+    const platform = new Platform({ url: promgate.url });
+    await platform.createService('i1', spaceId);
+    const { token } = (await platform.bind('i1', 'k1', { spaceId })).body.credentials;
+    const status = async (where: string, init?: RequestInit): Promise<number> =>
+      (await promgate.get(where, init)).status;
+    const authorizations = () =>
+      [shop, mailer].map(({ instances }) =>
+        instances[0]?.requests.map(({ headers }) => headers['authorization']),
+      );
+
+    assert.equal(await status(shop.path, bearer(token)), 200);
+    assert.equal(await status(mailer.path, bearer(token)), 404);
+    assert.deepEqual(authorizations(), [[undefined], []]);
+
+    assert.equal(await status(mailer.path), 200);
+    assert.equal(await status(mailer.path, bearer('of-the-app')), 200);
+    const alike = 'x'.repeat(43);
+    assert.equal(await status(mailer.path, bearer(alike)), 200);
+    assert.deepEqual(authorizations()[1], [undefined, 'Bearer of-the-app', `Bearer ${alike}`]);
+  });
+});
+
 /** What the platform was told: what was answered with 2xx must hold. */
 class Ledger {
   readonly #there = new Map<string, string>();
