@@ -119,10 +119,11 @@ export class Bindings {
     const spaceId = (appId && resourceSpaceId) || context.spaceId || ownSpaceId;
     const wanted = { instanceId, ...plan, appId, spaceId, given };
     if (found) {
+      requireOneSpace(found.spaceId, spaceId);
       this.#requireApp(account, wanted);
       return wanted;
     }
-    if (!(await instances.isAdoptable(instanceId))) throw unknownInstance();
+    if (!(await instances.isAdoptable(account, instanceId))) throw unknownInstance();
     if (await store.binding(id)) throw conflict(); // before anything is taken over
     this.#requireApp(account, wanted);
     const unknown: ServiceInstance = {
@@ -177,6 +178,19 @@ export class Bindings {
   #credentials({ baseUrl }: BindingCall, binding: Binding): Credentials {
     return bindingCredentials(binding, openToken(binding, this.#options.keys), baseUrl);
   }
+}
+
+/**
+ * The catalog says that instances are not shared: whoever may delete one deletes no other space's
+ * bindings.
+ *
+ * @throws {Refusal} `unacceptable`
+ */
+function requireOneSpace(instanceSpaceId: string, spaceId: string): void {
+  if (instanceSpaceId === '' || instanceSpaceId === spaceId) return;
+  const description =
+    'this service instance is in another space, and cannot be shared with this one';
+  throw new Refusal('unacceptable', description);
 }
 
 function conflict(cause?: unknown): Refusal {

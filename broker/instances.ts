@@ -62,7 +62,7 @@ export class Instances {
     const wanted = readUpdate(body, offering);
     const parameters = wanted.parameters && canonicalJson(check.instance(wanted.parameters));
     let found = await this.find(account, id);
-    const isUnknown = !found && (await this.isAdoptable(id));
+    const isUnknown = !found && (await this.isAdoptable(account, id));
     if (!found && !isUnknown) throw unknownInstance();
     const { serviceId, planId = found?.planId ?? offering.planId, belonging } = wanted;
     if (planId !== (found ?? offering).planId) {
@@ -104,21 +104,22 @@ export class Instances {
     return stored && seesSpace(account, stored.spaceId) ? stored : undefined;
   }
 
-  /** Whether it is stored nowhere, and such instances are taken over. */
-  async isAdoptable(id: string): Promise<boolean> {
+  /**
+   * Whether it is stored nowhere, and such instances are taken over. Nobody can tell whose space it is in:
+   * it is nothing for an account with spaces, which could make another's its own.
+   */
+  async isAdoptable({ spaces }: Account, id: string): Promise<boolean> {
     const { store, adopt } = this.#options;
-    return adopt && (await store.instance(id)) === undefined;
+    return adopt && spaces === undefined && (await store.instance(id)) === undefined;
   }
 
   /**
    * Takes over an adoptable instance.
    *
    * @returns undefined if meanwhile it became one that the account does not see
-   * @throws {Refusal} `unacceptable` if it is in none of the account's spaces
    */
   async adopt(account: Account, instance: ServiceInstance): Promise<ServiceInstance | undefined> {
     const { store, onChange } = this.#options;
-    requireSpace(account, instance.spaceId);
     const put = await store.putInstance(instance);
     if (put.created) onChange();
     return seesSpace(account, put.instance.spaceId) ? put.instance : undefined;

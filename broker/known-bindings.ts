@@ -36,7 +36,12 @@ export interface TokenScope {
 export interface KnownBindingsOptions {
   /** What a binding says. Must not throw. */
   readonly settingsOf: (binding: Binding) => BindingSettings;
+  /** The bindings of an app say more than is used: `MAX`. Told once for each change of them. */
+  readonly onBound?: (appId: string) => void;
 }
+
+/** What the bindings of one app may unite to: each costs at every scrape, and anybody may bind. */
+const MAX = { bindings: 100, pages: 32, labels: 20, headers: 32 } as const;
 
 /** An app is in one space; while a table is wrong it may seem to be in several. */
 const MAX_SPACES = 4;
@@ -104,9 +109,21 @@ export class KnownBindings {
     const bySpace = this.#apps.get(appId) ?? new Map<string, BoundApp | undefined>();
     if (bySpace.has(spaceId)) return bySpace.get(spaceId);
     const own = [...bindings].filter((one) => one.spaceId === '' || one.spaceId === spaceId);
-    const app = own.length === 0 ? undefined : unite(own.sort(byRevision), this.#options);
+    const app = own.length === 0 ? undefined : this.#unite(appId, own.sort(byRevision));
     if (bySpace.size < MAX_SPACES) this.#apps.set(appId, bySpace.set(spaceId, app));
     return app;
+  }
+
+  #unite(appId: string, bindings: readonly Binding[]): BoundApp {
+    const { settingsOf, onBound } = this.#options;
+    const app = unite(bindings.slice(0, MAX.bindings).map(settingsOf));
+    const pages = app.pages.slice(0, MAX.pages).map(boundPage);
+    const isWhole =
+      bindings.length <= MAX.bindings &&
+      app.pages.length === pages.length &&
+      pages.every((page, at) => page === app.pages[at]);
+    if (!isWhole) onBound?.(appId);
+    return { ...app, pages };
   }
 
   /** @param tokenHash - SHA-256 in hexadecimal */
@@ -121,8 +138,7 @@ export class KnownBindings {
  * Bound paths are united and beat the reader's; a path that is bound twice is one page. What an
  * earlier binding says of a page holds; what it leaves open a later one may say.
  */
-function unite(bindings: readonly Binding[], { settingsOf }: KnownBindingsOptions): BoundApp {
-  const settings = bindings.map(settingsOf);
+function unite(settings: readonly BindingSettings[]): BoundApp {
   const all = settings.flatMap(pagesOf);
   const bound = all.filter(({ path }) => path !== undefined);
   const byPath = Map.groupBy(bound.length > 0 ? bound : all, ({ path }) => path);
@@ -131,6 +147,17 @@ function unite(bindings: readonly Binding[], { settingsOf }: KnownBindingsOption
   return {
     process: others.length > 0 ? 'all' : process,
     pages: [...byPath.values().map(joinPages)],
+  };
+}
+
+/** @returns the same page if it is within the bounds */
+function boundPage(page: BoundPage): BoundPage {
+  const { labels, headers } = page;
+  if (labels.length <= MAX.labels && headers.length <= 2 * MAX.headers) return page;
+  return {
+    ...page,
+    labels: labels.slice(0, MAX.labels),
+    headers: headers.slice(0, 2 * MAX.headers),
   };
 }
 

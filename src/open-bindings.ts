@@ -62,6 +62,10 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
   const keys = await openKeys(store, database);
   await store.adoptEndpoints((row) => adoptedEndpoint(row, { keys, offering: options.broker }));
   const known = new KnownBindings({
+    onBound: (appId) =>
+      log.warn('the bindings of an app say more than is used: the earliest hold', {
+        app_id: appId,
+      }),
     settingsOf: (binding) =>
       readSettings(binding, keys, (err) =>
         log.error('a binding cannot be read in full', { binding_id: binding.id, err }),

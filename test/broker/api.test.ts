@@ -467,7 +467,7 @@ describe('broker', () => {
           body: {
             ...IDS,
             bind_resource: { credential_client_id: 'x' },
-            context: { space_guid: 's' },
+            context: { space_guid: 'space-1' },
           },
         });
 
@@ -475,7 +475,7 @@ describe('broker', () => {
         assert.equal(json.credentials.url, `${BASE_URL}/sd/apps`);
         assert.equal(json.credentials.endpoint, '/metrics');
         const stored = broker.store.bindings.get('b');
-        assert.deepEqual([stored?.appId, stored?.spaceId], [undefined, 's']);
+        assert.deepEqual([stored?.appId, stored?.spaceId], [undefined, 'space-1']);
       });
 
       it('takes the deprecated app_guid where bind_resource has none', async () => {

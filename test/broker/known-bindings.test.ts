@@ -54,6 +54,30 @@ describe('KnownBindings', () => {
     assert.equal(known([binding({}, { appId: undefined })]).appOf('a1', 's1'), undefined);
   });
 
+  it('uses no more of the bindings of one app than its bounds, and tells of it', () => {
+    const bounded: string[] = [];
+    const bindings = new KnownBindings({
+      settingsOf: ({ parameters }) => bindingSettings(JSON.parse(parameters)),
+      onBound: (appId) => bounded.push(appId),
+    });
+    const many = Array.from({ length: 300 }, (_, at) => {
+      const named = (prefix: string) => ({ [`${prefix}${at}`]: 'x' });
+      const endpoints = Array.from({ length: 16 }, (_, n) => ({ path: `/${at}/${n}` }));
+      const shared = { path: '/shared', labels: named('l') };
+      return binding({ endpoints: [shared, ...endpoints], headers: named('X-') });
+    });
+    bindings.apply({ revision: 1, whole: true, bindings: many, removed: [] });
+
+    const { pages } = bindings.appOf('a1', 's1')!; // it has bindings
+
+    assert.equal(pages.length, 32);
+    assert.deepEqual([pages[0]?.path, pages[1]?.path], ['/shared', '/0/0']);
+    assert.equal(pages[0]?.labels.length, 20);
+    assert.equal(pages[0]?.headers.length, 64);
+    assert.deepEqual(bounded, ['a1']);
+    assert.deepEqual(known([binding({})]).appOf('a1', 's1')?.pages.length, 1);
+  });
+
   it('believes no binding of another space than the app is in', () => {
     const [own, foreign] = [{ endpoint: '/own' }, { endpoint: '/foreign' }];
     const bindings = known([

@@ -113,22 +113,36 @@ describe('an account with spaces', () => {
     assert.equal(stored(broker), before);
   });
 
-  it('adopts in its spaces only', async () => {
+  it('adopts nothing: whose an instance of Promfetcher is, nobody can tell', async () => {
     await using broker = await startBroker({ adopt: true });
     const before = stored(broker);
     for (const [method, path, body] of [
+      ['PUT', B, BIND],
       ['PUT', B, FOREIGN_BIND],
       ['PUT', B, IDS],
-      ['PUT', B, { ...BIND, context: { space_guid: 'space-9' } }],
       ['PATCH', I, IDS],
-      ['PATCH', I, { ...IDS, context: { space_guid: 'space-9' } }],
+      ['PATCH', I, { ...IDS, context: { space_guid: 'space-1' } }],
     ] as const) {
       const { status } = await broker.send(method, path, asDeveloper(body));
-      assert.equal(status, 400);
+      assert.equal(status, 404);
     }
     assert.equal((await broker.send('GET', `${I}?${IDS_QUERY}`, asDeveloper())).status, 404);
     assert.equal(stored(broker), before);
-    assert.equal((await broker.send('PUT', B, asDeveloper(BIND))).status, 201);
-    assert.equal(broker.store.instances.get('i')?.spaceId, 'space-1');
+  });
+});
+
+describe('a service instance', () => {
+  it('takes no binding of another space: its own space could delete it', async () => {
+    await using broker = await startBroker();
+    await broker.send('PUT', I, { body: PROVISION });
+    const other = { app_guid: 'app-9', space_guid: 'space-9' };
+
+    const { status, json } = await broker.send('PUT', B, {
+      body: { ...IDS, bind_resource: other },
+    });
+
+    assert.equal(status, 400);
+    assert.match(json.description, /another space/);
+    assert.equal(broker.store.bindings.size, 0);
   });
 });
