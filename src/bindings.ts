@@ -10,6 +10,7 @@ import { type BindingsOptions, type OpenBindings, openBindings } from './open-bi
 import { UNBOUND } from './serve/app-settings.ts';
 import type { Handler } from './serve/request.ts';
 import type { SiteBindings } from './site.ts';
+import { DatabaseUrlError } from './store/database-url.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
@@ -26,7 +27,7 @@ export interface Bindings extends SiteBindings {
  * Waits for the first attempt to open the database, not for its success.
  *
  * @param parts - takes what must be ended
- * @throws {Error} when the first attempt fails for another reason than that the database is away
+ * @throws {DatabaseUrlError | RangeError} when it cannot be opened as it is configured
  */
 export async function startBindings(
   options: BindingsOptions,
@@ -76,17 +77,17 @@ const notOpen: Handler = (ctx) => {
   ctx.body = JSON.stringify({ description });
 };
 
-/** @returns undefined when the database is away */
+/** @returns undefined when the database is away, or not as it should be: scrapes go on without it */
 async function firstAttempt(options: BindingsOptions): Promise<OpenBindings | undefined> {
+  const { metrics, log } = options;
   try {
     return await openBindings(options);
-  } catch (error) {
-    if (!(error instanceof StoreAwayError)) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`the database of bindings cannot be used: ${reason}`, { cause: error });
-    }
-    options.metrics.databaseAway();
-    options.log.warn('the database of bindings is away: it is tried again', { err: error });
+  } catch (err) {
+    if (err instanceof DatabaseUrlError || err instanceof RangeError) throw err;
+    metrics.databaseAway();
+    const isAway = err instanceof StoreAwayError;
+    if (isAway) log.warn('the database of bindings is away: it is tried again', { err });
+    else log.error('the database of bindings cannot be used: it is tried again', { err });
     return undefined;
   }
 }

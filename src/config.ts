@@ -9,10 +9,12 @@ import { effectiveValues, printYaml } from './config/effective.ts';
 import { type Flag, readEnvironment, readFlags } from './config/environment.ts';
 import { ConfigError, faultLines } from './config/fault.ts';
 import { readConfigFile } from './config/file.ts';
-import { join, type Reading } from './config/layer.ts';
+import { isMapping, join, type Layer, type Reading } from './config/layer.ts';
 import { printSize } from './config/quantity.ts';
 import { schema, type Values } from './config/schema.ts';
 import { readApplicationId, readServices } from './config/vcap.ts';
+import { readDatabaseService } from './config/vcap-database.ts';
+import { DatabaseUrlError, parseDatabaseUrl } from './store/database-url.ts';
 
 export { ConfigError } from './config/fault.ts';
 
@@ -81,9 +83,11 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
 
 async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
+  const database = readDatabaseService(environment['VCAP_SERVICES']);
   const readings: readonly Reading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
+    { layers: database.layers, faults: [] },
     readServices(schema, environment['VCAP_SERVICES']),
     readEnvironment(schema, environment),
     readFlags(schema, flags),
@@ -98,6 +102,8 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
     ...(await certificateFaults(schema, said, layers)),
+    ...(wantsDatabase(result.data, layers, database) ? database.faults : []),
+    ...databaseUrlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
   if (!result.success || faults.length > 0) {
@@ -108,6 +114,32 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
   }
   const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
   return { config: freeze(toConfig(result.data, machine)), said };
+}
+
+/** Whether there is a broker, and nothing but the bound services says which its database is. */
+function wantsDatabase(
+  values: Values | undefined,
+  layers: readonly Layer[],
+  { layers: own }: Reading,
+): boolean {
+  if (values === undefined || toBroker(values.broker) === undefined) return false;
+  const others = layers.filter((layer) => !own.includes(layer));
+  return !others.some(({ values: said }) => {
+    const section = isMapping(said) ? said['database'] : undefined;
+    return isMapping(section) && section['url'] !== undefined;
+  });
+}
+
+/** The store reads the URL itself: what it cannot read is a fault here. */
+function databaseUrlFaults(values: Values | undefined): string[] {
+  if (!values) return [];
+  try {
+    parseDatabaseUrl(values.database.url);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    return [`database.url cannot be used: ${error.message}`];
+  }
 }
 
 /** On Cloud Foundry a container's disk dies with it. */

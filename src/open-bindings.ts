@@ -17,7 +17,7 @@ import type { Config } from './config.ts';
 import type { AppIdentity } from './discover/instance.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
-import { ownAddress } from './serve/own-address.ts';
+import { type AddressOptions, ownAddress } from './serve/own-address.ts';
 import type { Handler } from './serve/request.ts';
 import type { Adopt } from './store/app-endpoints.ts';
 import { openBindingStore } from './store/database.ts';
@@ -184,17 +184,21 @@ function openBroker(
   return createBroker({
     ...{ store, keys, accounts, adopt, offering, spaceOfApp },
     maxTimeoutMs: config.scrape.maxTimeoutMs,
-    baseUrl: (ctx) => {
-      if (url !== undefined) return url.replace(/\/+$/, '');
-      const { scheme, address } = ownAddress(ctx, config.sd);
-      return `${scheme}://${address}`;
-    },
+    baseUrl: (ctx) => (url === undefined ? baseUrl(ctx, config.sd) : url.replace(/\/+$/, '')),
     onChange: () => void follower.refresh(),
     onCall: (call) => {
       metrics.brokerCalled(call);
       logCall(log, call);
     },
   });
+}
+
+/** Where the platform has reached promgate; by the socket where its request names no address. */
+function baseUrl(ctx: Parameters<Handler>[0], options: AddressOptions): string {
+  const { localAddress = '', localPort } = ctx.socket;
+  const socket = `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;
+  const { scheme, address } = ownAddress(ctx, { ...options, otherwise: socket });
+  return `${scheme}://${address}`;
 }
 
 function logCall(log: Log, call: BrokerCall): void {

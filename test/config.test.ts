@@ -441,7 +441,15 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'database: { url: "oracle://u:hunter2@h/db" }',
-    'yml:1: database.url is "oracle://********@h/db", but must be sqlite:<file>, postgres://… or mysql://…',
+    'yml:1: database.url is "oracle://********@h/db", but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
+  ],
+  [
+    'database: { url: "postgres://u:hun ter2@h/db" }',
+    'yml:1: database.url is "postgres://********@h/db", but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
+  ],
+  [
+    'database: { url: "postgres://u:hunter%zz@h/db" }',
+    'database.url cannot be used: the database URL holds a % that begins no percent-encoded character; allowed are sqlite:<file>, postgres://user:password@host:port/database and mysql://user:password@host:port/database, user and password percent-encoded',
   ],
   [
     'database: { encryption_key: hunter2 }',
@@ -831,6 +839,14 @@ describe('the database on Cloud Foundry', () => {
       assert.ok(faults.includes(fault), faults.join('\n'));
     });
   }
+
+  it('is of no matter where there is no broker, or where it is named', async () => {
+    const two = JSON.stringify({ a: [postgres({}), postgres({ name: 'pg2', credentials: {} })] });
+    const named = { VCAP_SERVICES: two, PROMGATE_DATABASE_URL: 'mysql://u:p@h/d' };
+
+    assert.deepEqual(await faultsOf({ environment: { VCAP_SERVICES: two } }), []);
+    assert.deepEqual(await faultsOf({ values: { broker }, environment: named }), []);
+  });
 
   it('may be SQLite where that is accepted, or where there is no broker', async () => {
     const ephemeral = { broker: { ...broker, ephemeral: true } };

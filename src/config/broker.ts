@@ -80,7 +80,7 @@ const encryptionKey = (description: string) =>
 export const database = section('Where bindings are kept.', {
   url: standard(
     text('The database.', {
-      allowed: 'sqlite:<file>, postgres://… or mysql://…',
+      allowed: 'sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
       pattern:
         /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
     }),

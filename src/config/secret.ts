@@ -14,7 +14,7 @@ export function isSecretName(name: string): boolean {
 /** Masks what a text that is a URL or a path may hold: a user name and password, secrets in its query. */
 export function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/\/\/[^/\s]*@/g, `//${MASK}@`)
+    .replaceAll(/\/\/.*@/gs, `//${MASK}@`) // up to the last one: a password may hold anything
     .replaceAll(/([?&]([^=&#]+)=)[^&#]*/g, (pair, before: string, name: string) =>
       isSecretName(name) ? before + MASK : pair,
     );

@@ -6,6 +6,7 @@
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html#VCAP-SERVICES
  */
 import { isMapping, type Layer, type Reading } from './layer.ts';
+import { parse } from './vcap.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
 
@@ -21,8 +22,12 @@ const CHOSEN = 'promgate-database';
 
 const NOTHING: Reading = { layers: [], faults: [] };
 
-/** @param services - of VCAP_SERVICES, whatever it holds */
-export function readDatabaseService(services: unknown): Reading {
+/**
+ * @param text - of VCAP_SERVICES, whatever it is
+ * @returns faults that matter only where the database is wanted, and named nowhere else
+ */
+export function readDatabaseService(text: string | undefined): Reading {
+  const services = parse(text ?? '');
   if (!isMapping(services)) return NOTHING;
   const databases = Object.values(services)
     .flat()

@@ -1,5 +1,6 @@
 /**
- * What Cloud Foundry hands the app: user-provided services, a database, and the app's own id.
+ * What Cloud Foundry hands the app: user-provided services, and the app's own id. Its database is
+ * `vcap-database.ts`'s.
  *
  * The credentials of every service that is named or tagged `promgate` are configuration, nested as
  * in the file: `cf create-user-provided-service promgate -p '{"auth":{"mode":"basic", …}}'`.
@@ -9,7 +10,6 @@
 import type { z } from 'zod';
 import { isMapping, type Layer, type Reading } from './layer.ts';
 import { readTexts } from './text.ts';
-import { readDatabaseService } from './vcap-database.ts';
 
 const NAME = 'promgate';
 
@@ -17,9 +17,8 @@ export function readServices(schema: z.ZodType, text: string | undefined): Readi
   if (text === undefined || text.trim() === '') return { layers: [], faults: [] };
   const services = parse(text);
   if (!isMapping(services)) return { layers: [], faults: ['VCAP_SERVICES: is not a JSON object'] };
-  const database = readDatabaseService(services);
-  const layers: Layer[] = [...database.layers]; // weaker than what follows
-  const faults: string[] = [...database.faults];
+  const layers: Layer[] = [];
+  const faults: string[] = [];
   for (const service of Object.values(services).flat().filter(isOurs)) {
     const place = `VCAP_SERVICES, service ${JSON.stringify(service['name'] ?? NAME).slice(0, 80)}`;
     const values = readTexts(schema, service['credentials']);
@@ -42,7 +41,8 @@ function isOurs(service: unknown): service is Readonly<Record<string, unknown>> 
   return service['name'] === NAME || (Array.isArray(tags) && tags.includes(NAME));
 }
 
-function parse(text: string): unknown {
+/** @returns undefined for what is no JSON */
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -8,6 +8,8 @@ export interface AddressOptions {
   /** `host` or `host:port` of promgate, over what the request says. */
   readonly address?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
+  /** The address where the request names none; without it that is an error. */
+  readonly otherwise?: string;
 }
 
 export interface OwnAddress {
@@ -19,22 +21,23 @@ export interface OwnAddress {
 const ADDRESS =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
-/** @throws {Problem} if no header holds an address, and none is given */
+/** @throws {Problem} `bad-request` if no header holds an address, and none is given */
 export function ownAddress(
   ctx: Pick<Context, 'get' | 'socket'>,
-  { address, scheme }: AddressOptions,
+  { address, scheme, otherwise }: AddressOptions,
 ): OwnAddress {
   return {
-    address: address ?? readAddress(ctx.get('X-Forwarded-Host'), ctx.get('Host')),
+    address: address ?? readAddress(ctx, otherwise),
     scheme: scheme ?? readScheme(ctx.get('X-Forwarded-Proto'), 'encrypted' in ctx.socket),
   };
 }
 
-function readAddress(forwarded: string, host: string): string {
-  for (const header of [forwarded, host]) {
-    const first = header.split(',', 1)[0]!.trim();
+function readAddress(ctx: Pick<Context, 'get'>, otherwise: string | undefined): string {
+  for (const name of ['X-Forwarded-Host', 'Host']) {
+    const first = ctx.get(name).split(',', 1)[0]!.trim();
     if (ADDRESS.test(first)) return first;
   }
+  if (otherwise !== undefined) return otherwise;
   throw new Problem('bad-request', 'the Host header holds no address; sd.address may name one');
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
+import { sendRaw } from '../serve/site-server.ts';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { BROKER, Platform } from '../support/platform.ts';
@@ -196,6 +197,33 @@ describe("Promfetcher's own database", () => {
       return /^406 .*'\/metrics'/.test(text) ? true : undefined;
     });
     assert.deepEqual(rows(), [shop]);
+  });
+});
+
+describe('the broker', () => {
+  it('answers a platform whose requests name no host', async () => {
+    await using parts = new AsyncDisposableStack();
+    const folder = await temporaryFolder(parts);
+    const routes = { file: await noRoutes(folder) };
+    const promgate = parts.use(
+      await startPromgateProcess({ values: { ...values(folder), routes } }),
+    );
+    const { port } = new URL(promgate.url);
+    const credential = btoa(`${BROKER.username}:${BROKER.password}`);
+    const ask = (line: string): Promise<string> =>
+      sendRaw(
+        Number(port),
+        [line, `Authorization: Basic ${credential}`, 'X-Broker-API-Version: 2.15', '', ''].join(
+          '\r\n',
+        ),
+      );
+
+    const catalog = await ask('GET /broker/v2/catalog HTTP/1.0');
+    const gone = await ask('DELETE /broker/v2/service_instances/i?service_id=s&plan_id=p HTTP/1.0');
+
+    assert.match(catalog, /^HTTP\/1\.1 200 /);
+    assert.match(catalog, new RegExp(`http://127.0.0.1:${port}/doc`));
+    assert.match(gone, /^HTTP\/1\.1 410 /);
   });
 });
 
