@@ -8,16 +8,11 @@ export interface Credentials {
   readonly url: string;
   /** The path on the instances that comes first. */
   readonly endpoint: string;
-  readonly token?: string;
-  readonly scrape_config?: string;
+  readonly token: string;
+  readonly scrape_config: string;
 }
 
-/** @param token - undefined for a binding that Promfetcher made: it has none */
-export function bindingCredentials(
-  binding: Binding,
-  token: string | undefined,
-  baseUrl: string,
-): Credentials {
+export function bindingCredentials(binding: Binding, token: string, baseUrl: string): Credentials {
   const { id, appId } = binding;
   const { endpoint, endpoints }: GivenParameters = JSON.parse(binding.parameters);
   return {
@@ -26,9 +21,7 @@ export function bindingCredentials(
         ? `${baseUrl}/sd/apps`
         : `${baseUrl}/v1/apps/${encodeURIComponent(appId)}/metrics`,
     endpoint: endpoint ?? endpoints?.[0]?.path ?? '/metrics',
-    ...(token !== undefined && {
-      token,
-      scrape_config: scrapeConfig({ bindingId: id, baseUrl, token }),
-    }),
+    token,
+    scrape_config: scrapeConfig({ bindingId: id, baseUrl, token }),
   };
 }

@@ -20,12 +20,8 @@ export function sealSecrets(id: string, given: GivenParameters, keys: KeyRing): 
   };
 }
 
-/**
- * @returns undefined for a binding that was taken over from Promfetcher's database, and has no token
- * @throws {SealError}
- */
-export function openToken({ id, sealedToken }: Sealed, keys: KeyRing): string | undefined {
-  if (sealedToken === '') return undefined;
+/** @throws {SealError} */
+export function openToken({ id, sealedToken }: Sealed, keys: KeyRing): string {
   return keys.open(sealedToken, { bindingId: id, what: 'token' });
 }
 

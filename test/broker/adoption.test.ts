@@ -1,6 +1,8 @@
 /** Service instances that Promfetcher's broker made, and stored nowhere. */
 import assert from 'node:assert/strict';
-import { BIND, IDS, IDS_QUERY, startBroker, VERSIONS } from './broker-server.ts';
+import { KeyRing } from '../../broker/seal.ts';
+import { sealSecrets } from '../../broker/secrets.ts';
+import { BIND, IDS, IDS_QUERY, KEY, startBroker, VERSIONS } from './broker-server.ts';
 
 const I = '/service_instances/i';
 const B = `${I}/service_bindings/b`;
@@ -70,17 +72,17 @@ describe('adoption', () => {
     assert.equal((await broker.send('DELETE', `${B}?${IDS_QUERY}`)).status, 410);
   });
 
-  it("shows and unbinds a binding of Promfetcher's database, which has neither instance nor token", async () => {
+  it("shows and unbinds a binding of Promfetcher's database, which knows no instance", async () => {
     await using broker = await startBroker({ adopt: true });
-    const none = { serviceId: '', planId: '', spaceId: '', sealedHeaders: undefined };
+    const none = { serviceId: '', planId: '', spaceId: '' };
     broker.store.bindings.set('b', {
-      ...{ ...none, id: 'b', instanceId: '', appId: 'app-1', tokenHash: '', sealedToken: '' },
-      ...{ parameters: '{"endpoint":"/my"}', revision: 1 },
+      ...{ ...none, instanceId: '', appId: 'app-1', revision: 1 },
+      ...sealSecrets('b', { endpoint: '/my' }, new KeyRing(KEY)),
     });
     const { status, json } = await broker.send('GET', B);
     assert.equal(status, 200);
     assert.deepEqual(json.parameters, { endpoint: '/my' });
-    assert.deepEqual(Object.keys(json.credentials), ['url', 'endpoint']);
+    assert.match(json.credentials.token, /^[\w-]{43}$/);
     assert.equal((await broker.send('DELETE', `${B}?${IDS_QUERY}`)).status, 200);
     assert.equal(broker.store.bindings.size, 0);
   });
