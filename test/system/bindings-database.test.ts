@@ -49,6 +49,7 @@ describe('replicas with one database', () => {
       two: new Platform({ url: other.url }),
       replicas: [scene.promgate, other],
       shop: scene.apps.shop,
+      spaceId,
       bind,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -83,7 +84,7 @@ describe('replicas with one database', () => {
   it('answer the same binding made on both at once with one 201 and one 200', async () => {
     await using scene = await startReplicas();
     const bind = (platform: Platform, endpoint: string, id: string) =>
-      platform.bind('i1', id, { appId: 'app', parameters: { endpoint } });
+      platform.bind('i1', id, { spaceId: scene.spaceId, parameters: { endpoint } });
 
     const equal = await Promise.all([bind(scene.one, '/a', 'same'), bind(scene.two, '/a', 'same')]);
     const different = await Promise.all([
