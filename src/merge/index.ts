@@ -27,8 +27,8 @@ const HASH = 35;
 const SLICE_BYTES = 262_144;
 const SLICE_LINES = 8_192;
 const SLICE_STEPS = 1 << 20;
-/** Steps of a filter per page: some 10 ms. Patterns and names that need more are no honest ones. */
-const MAX_STEPS = 1 << 23;
+/** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
+const MAX_STEPS = 1 << 25;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
 const MAX_METADATA = 250_000;
 

@@ -12,7 +12,7 @@ import type { Metadata } from './page-index.ts';
 const SLICE = 4_096;
 const SLICE_STEPS = 1 << 20;
 /** After so many all that is left is kept: what has no samples is not printed in any case. */
-const MAX_STEPS = 1 << 23;
+const MAX_STEPS = 1 << 25;
 
 interface Filtering {
   readonly families: FamilyTable;
@@ -26,18 +26,22 @@ export function* keptMetadata(
   { families, format, filter }: Filtering,
 ): Generator<void, readonly Metadata[], void> {
   const kept = new Set<number>();
-  const begin = filter.steps;
-  let pause = begin + SLICE_STEPS;
+  let steps = 0;
+  let pause = SLICE_STEPS;
+  const passes = (name: string): boolean => {
+    const verdict = filter.judge(name);
+    steps += verdict.steps;
+    return verdict.passes;
+  };
   for (const [at, { family, type }] of metadata.entries()) {
-    if (at % SLICE === SLICE - 1 || filter.steps > pause) {
-      pause = filter.steps + SLICE_STEPS;
+    if (at % SLICE === SLICE - 1 || steps > pause) {
+      pause = steps + SLICE_STEPS;
       yield;
     }
     if (kept.has(family)) continue;
     const name = unquote(families.nameOf(family));
     const names = [name, ...suffixesOf(type, format).map((suffix) => name + suffix)];
-    const tired = filter.steps - begin > MAX_STEPS;
-    if (tired || names.some((one) => filter.passes(one))) kept.add(family);
+    if (steps > MAX_STEPS || names.some(passes)) kept.add(family);
   }
   const list = metadata.filter(({ family }) => kept.has(family));
   return list.length === metadata.length ? metadata : list;

@@ -2,14 +2,12 @@
  * Which samples of a page are wanted, by the names that Prometheus gives them (`__name__`):
  * `h_bucket` may be denied while `h_sum` stays.
  *
- * Patterns come from tenants: they are globs, whose worst case is the product of the two lengths. The
- * steps are counted, so that whoever walks a page can give up, or let others have their turn.
+ * Patterns come from tenants, and so do names: what judging a name costs is told, so that whoever
+ * walks a page can let others have their turn, or give up. Nothing is kept here of what was judged.
  */
 
-/** Names whose verdicts are kept; beyond that all are forgotten. */
-const MAX_KNOWN = 20_000;
 /** Longer names fit no pattern. */
-const MAX_NAME = 256;
+export const MAX_NAME = 256;
 
 export interface NamePatterns {
   /** Names that none of these fits are dropped; empty: none is. */
@@ -18,12 +16,15 @@ export interface NamePatterns {
   readonly deny: readonly string[];
 }
 
+export interface Verdict {
+  readonly passes: boolean;
+  /** Comparisons of one character, about. */
+  readonly steps: number;
+}
+
 export class NameFilter {
   readonly #allow: readonly Glob[];
   readonly #deny: readonly Glob[];
-  readonly #known = new Map<string, boolean>();
-  /** Comparisons of one character so far. */
-  steps = 0;
 
   constructor({ allow, deny }: NamePatterns) {
     this.#allow = allow.map(toGlob);
@@ -31,29 +32,48 @@ export class NameFilter {
   }
 
   /** @param name - without quotes and escapes */
-  passes(name: string): boolean {
-    let passes = this.#known.get(name);
-    if (passes === undefined) {
-      if (this.#known.size === MAX_KNOWN) this.#known.clear();
-      passes = this.#judge(name.length > MAX_NAME ? undefined : Array.from(name));
-      this.#known.set(name, passes);
-    }
-    return passes;
+  judge(name: string): Verdict {
+    if (name.length > MAX_NAME) return { passes: this.#allow.length === 0, steps: 1 };
+    const cost = { steps: 0 };
+    const fits = (glob: Glob): boolean => glob(name, cost);
+    const allowed = this.#allow.length === 0 || this.#allow.some(fits);
+    return { passes: allowed && !this.#deny.some(fits), steps: cost.steps };
   }
+}
 
-  #judge(name: readonly string[] | undefined): boolean {
-    if (name === undefined) return this.#allow.length === 0;
-    const allowed = this.#allow.length === 0 || this.#allow.some((glob) => this.#fits(glob, name));
-    return allowed && !this.#deny.some((glob) => this.#fits(glob, name));
-  }
+interface Cost {
+  steps: number;
+}
 
-  /** Goes back to the last `*` only: what an earlier one took was enough for what follows it. */
-  #fits(glob: Glob, name: readonly string[]): boolean {
+/** Whether a name fits, and what it cost to tell. */
+type Glob = (name: string, cost: Cost) => boolean;
+
+/** The runtime compares so many characters in the time of one of our steps. */
+const AT_ONCE = 8;
+
+/**
+ * `*` stands for any run of characters, `?` for one. Most patterns have one literal text with `*` at
+ * its ends: the runtime finds that faster.
+ */
+function toGlob(pattern: string): Glob {
+  const [, before = '', literal = '', behind = ''] = /^(\*?)([^*?]*)(\*?)$/.exec(pattern) ?? [];
+  if (before + literal + behind !== pattern || literal === '') return wildGlob(Array.from(pattern));
+  return (name, cost) => {
+    cost.steps += 1 + Math.ceil(name.length / AT_ONCE);
+    if (before === '') return behind === '' ? name === literal : name.startsWith(literal);
+    return behind === '' ? name.endsWith(literal) : name.includes(literal);
+  };
+}
+
+/** Goes back to the last `*` only: what an earlier one took was enough for what follows it. */
+function wildGlob(glob: readonly string[]): Glob {
+  return (text, cost) => {
+    const name = Array.from(text);
     let g = 0;
     let n = 0;
     let star = -1;
     let resume = 0;
-    let steps = 0;
+    let steps = name.length;
     for (; n < name.length; steps++) {
       if (glob[g] === '*') {
         star = g++;
@@ -66,15 +86,8 @@ export class NameFilter {
         n = ++resume;
       } else break;
     }
-    this.steps += steps;
+    cost.steps += steps;
     while (glob[g] === '*') g++;
     return n === name.length && g === glob.length;
-  }
-}
-
-/** Its characters; `*` stands for any run of characters, `?` for one. */
-type Glob = readonly string[];
-
-function toGlob(pattern: string): Glob {
-  return Array.from(pattern);
+  };
 }

@@ -16,13 +16,16 @@ import {
 } from '../exposition/grammar.ts';
 import type { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import type { NameFilter } from './name-filter.ts';
+import { MAX_NAME, type NameFilter } from './name-filter.ts';
 
 /** The family of a sample that must not be passed on: promgate's own name. */
 const DROPPED = -2;
 const UNKNOWN = -3;
 /** The family of a sample that is not wanted. */
 export const FILTERED = -4;
+
+/** Names whose verdicts are kept: half a megabyte. Beyond that all are forgotten. */
+const MAX_VERDICTS = 2_000;
 
 export class FamilyResolver {
   readonly #families: FamilyTable;
@@ -34,6 +37,8 @@ export class FamilyResolver {
   readonly #sample = { from: 0, to: 0, family: 0 };
   /** The family of the sample before, or UNKNOWN: something has been declared since. */
   #last = UNKNOWN;
+  /** Of names that came before, in this merge. */
+  readonly #verdicts = new Map<string, boolean>();
   /** What the filter has cost for the page so far. */
   filterSteps = 0;
   #bytes: Buffer = Buffer.alloc(0);
@@ -93,9 +98,13 @@ export class FamilyResolver {
   #passes(family: number, from: number, to: number): boolean {
     const filter = this.#filter;
     if (filter === undefined || family < 0) return true;
-    const before = filter.steps;
-    const passes = filter.passes(unquote(this.#bytes.toString('utf8', from, to)));
-    this.filterSteps += filter.steps - before;
+    const name = unquote(this.#bytes.toString('utf8', from, to));
+    const known = this.#verdicts.get(name);
+    if (known !== undefined) return known;
+    const { passes, steps } = filter.judge(name);
+    this.filterSteps += steps;
+    if (this.#verdicts.size === MAX_VERDICTS) this.#verdicts.clear();
+    if (name.length <= MAX_NAME) this.#verdicts.set(name, passes);
     return passes;
   }
 

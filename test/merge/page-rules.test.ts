@@ -53,7 +53,7 @@ describe('the rules of pages', () => {
         const merged = await mergePages(texts(pages).map((page) => ({ ...page, rules })));
 
         const wanted = whole.filter(
-          (series) => rules.filter?.passes(/^[^{]*/.exec(series)![0]) ?? true,
+          (series) => rules.filter?.judge(/^[^{]*/.exec(series)![0]).passes ?? true,
         );
         assert.deepEqual(samplesOf(merged), wanted);
         assert.equal(merged.filtered, whole.length - wanted.length);
