@@ -75,7 +75,7 @@ function binding(at: number): Binding {
   };
 }
 
-const tokenOf = (at: number): string => `token-of-binding-${at}`.padEnd(43, 'x');
+const tokenOf = (at: number): string => `token-of-binding-${at}`.padEnd(52, 'x');
 
 function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');

@@ -74,21 +74,35 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
   }
 }
 
-/** 256 random bits in base64url: the form of every token. */
-const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+/** The form of every token. */
+const TOKEN = /promgate_[A-Za-z0-9_-]{43}/;
 
 /**
  * Where nobody is asked for a credential, a binding's token still shows no more than it opens, and is
- * never passed on: the apps of others would collect it.
+ * never passed on, in whatever form it is sent: the apps of others would collect it.
  */
 export function heedToken(tokens: Tokens): Handler {
   return async (ctx, next) => {
-    const { secret = '' } = readCredential(ctx.get('Authorization')) ?? {};
-    const scope = TOKEN.test(secret) ? await tokens.scopeOf(secret) : undefined;
-    ctx.state.credentialIsOurs = scope !== undefined; // also when nobody can tell
+    const token = findToken(ctx.req.rawHeaders);
+    if (token === undefined || PUBLIC.has(ctx.state.target.path)) return next();
+    ctx.state.credentialIsOurs = true;
+    const scope = await tokens.scopeOf(token);
     if (scope !== undefined && scope !== 'unsure') ctx.state.scope = scope;
     return next();
   };
+}
+
+/** @param headers - names and values in turn, as they came */
+function findToken(headers: readonly string[]): string | undefined {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]!.toLowerCase() !== 'authorization') continue;
+    const value = headers[at + 1]!;
+    const [, encoded = ''] = /^basic +(.*)$/i.exec(value) ?? [];
+    const found =
+      TOKEN.exec(value) ?? TOKEN.exec(Buffer.from(encoded, 'base64').toString('latin1'));
+    if (found) return found[0];
+  }
+  return undefined;
 }
 
 class Operators {

@@ -82,7 +82,7 @@ describe('adoption', () => {
     const { status, json } = await broker.send('GET', B);
     assert.equal(status, 200);
     assert.deepEqual(json.parameters, { endpoint: '/my' });
-    assert.match(json.credentials.token, /^[\w-]{43}$/);
+    assert.match(json.credentials.token, /^promgate_[\w-]{43}$/);
     assert.equal((await broker.send('DELETE', `${B}?${IDS_QUERY}`)).status, 200);
     assert.equal(broker.store.bindings.size, 0);
   });

@@ -446,7 +446,7 @@ describe('broker', () => {
 
         assert.deepEqual([first.status, again.status, fetched.status], [201, 200, 200]);
         const { token, scrape_config, ...rest } = first.json.credentials;
-        assert.match(token, /^[A-Za-z0-9_-]{43}$/);
+        assert.match(token, /^promgate_[A-Za-z0-9_-]{43}$/);
         assert.ok(scrape_config.includes(token));
         assert.deepEqual(rest, { url: `${BASE_URL}/v1/apps/app-1/metrics`, endpoint: '/my' });
         assert.deepEqual(Object.keys(first.json), ['credentials']);

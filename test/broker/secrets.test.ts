@@ -67,7 +67,7 @@ describe('secrets of a binding', () => {
 describe('freshToken', () => {
   it('gives 256 bits, never the same', () => {
     const tokens = Array.from({ length: 1000 }, freshToken);
-    for (const token of tokens) assert.match(token, /^[A-Za-z0-9_-]{43}$/);
+    for (const token of tokens) assert.match(token, /^promgate_[A-Za-z0-9_-]{43}$/);
     assert.equal(new Set(tokens).size, 1000);
   });
 });

@@ -63,7 +63,10 @@ describe('NameFilter', () => {
   });
 
   it('lets others have their turn, and ends, where names and patterns were made to take long', () => {
-    const deny = Array.from({ length: 50 }, (_, at) => `*${'a'.repeat(75)}?${'a'.repeat(75)}${at}b`);
+    const deny = Array.from(
+      { length: 50 },
+      (_, at) => `*${'a'.repeat(75)}?${'a'.repeat(75)}${at}b`,
+    );
     const name = (at: number): string => `${'a'.repeat(230)}_${at}`;
     const text = Array.from({ length: 5_000 }, (_, at) => `${name(at)} 1\n`).join('');
     const filter = new NameFilter({ allow: [], deny });
