@@ -27,7 +27,7 @@ export interface Bindings extends SiteBindings {
  * Waits for the first attempt to open the database, not for its success.
  *
  * @param parts - takes what must be ended
- * @throws {DatabaseUrlError | RangeError} when it cannot be opened as it is configured
+ * @throws {DatabaseUrlError}
  */
 export async function startBindings(
   options: BindingsOptions,
@@ -83,7 +83,7 @@ async function firstAttempt(options: BindingsOptions): Promise<OpenBindings | un
   try {
     return await openBindings(options);
   } catch (err) {
-    if (err instanceof DatabaseUrlError || err instanceof RangeError) throw err;
+    if (err instanceof DatabaseUrlError) throw err;
     metrics.databaseAway();
     const isAway = err instanceof StoreAwayError;
     if (isAway) log.warn('the database of bindings is away: it is tried again', { err });

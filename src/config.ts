@@ -4,12 +4,13 @@
  * Precedence: command line, environment, VCAP_SERVICES, file. The keys are `config/schema.ts`';
  * here they get the program's names, units at their end, and the values that depend on the machine.
  */
+import { hasAccounts } from './config/broker.ts';
 import { certificateFaults } from './config/certificate.ts';
 import { effectiveValues, printYaml } from './config/effective.ts';
 import { type Flag, readEnvironment, readFlags } from './config/environment.ts';
 import { ConfigError, faultLines } from './config/fault.ts';
 import { readConfigFile } from './config/file.ts';
-import { isMapping, join, type Layer, type Reading } from './config/layer.ts';
+import { isMapping, join, type Reading } from './config/layer.ts';
 import { printSize } from './config/quantity.ts';
 import { schema, type Values } from './config/schema.ts';
 import { readApplicationId, readServices } from './config/vcap.ts';
@@ -83,15 +84,18 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
 
 async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
-  const database = readDatabaseService(environment['VCAP_SERVICES']);
-  const readings: readonly Reading[] = [
+  const weaker: readonly Reading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
-    { layers: database.layers, faults: [] },
+  ];
+  const stronger: readonly Reading[] = [
     readServices(schema, environment['VCAP_SERVICES']),
     readEnvironment(schema, environment),
     readFlags(schema, flags),
   ];
+  const wanted = wantsBoundDatabase(weaker, stronger);
+  const database = wanted ? [readDatabaseService(environment['VCAP_SERVICES'])] : [];
+  const readings = [...weaker, ...database, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
   const said = join(
     schema,
@@ -102,7 +106,6 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
     ...(await certificateFaults(schema, said, layers)),
-    ...(wantsDatabase(result.data, layers, database) ? database.faults : []),
     ...databaseUrlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
@@ -116,18 +119,14 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
   return { config: freeze(toConfig(result.data, machine)), said };
 }
 
-/** Whether there is a broker, and nothing but the bound services says which its database is. */
-function wantsDatabase(
-  values: Values | undefined,
-  layers: readonly Layer[],
-  { layers: own }: Reading,
-): boolean {
-  if (values === undefined || toBroker(values.broker) === undefined) return false;
-  const others = layers.filter((layer) => !own.includes(layer));
-  return !others.some(({ values: said }) => {
-    const section = isMapping(said) ? said['database'] : undefined;
-    return isMapping(section) && section['url'] !== undefined;
-  });
+/** Whether there is a broker, and no source that is stronger than bound services says which its database is. */
+function wantsBoundDatabase(weaker: readonly Reading[], stronger: readonly Reading[]): boolean {
+  const sections = (readings: readonly Reading[], key: string): unknown[] =>
+    readings
+      .flatMap(({ layers }) => layers)
+      .map(({ values }) => (isMapping(values) ? values[key] : undefined));
+  if (!sections([...weaker, ...stronger], 'broker').some(hasAccounts)) return false;
+  return !sections(stronger, 'database').some((one) => isMapping(one) && one['url'] !== undefined);
 }
 
 /** The store reads the URL itself: what it cannot read is a fault here. */

@@ -441,11 +441,11 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'database: { url: "oracle://u:hunter2@h/db" }',
-    'yml:1: database.url is "oracle://********@h/db", but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
+    'yml:1: database.url is ********, but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
   ],
   [
     'database: { url: "postgres://u:hun ter2@h/db" }',
-    'yml:1: database.url is "postgres://********@h/db", but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
+    'yml:1: database.url is ********, but must be sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
   ],
   [
     'database: { url: "postgres://u:hunter%zz@h/db" }',
@@ -844,7 +844,10 @@ describe('the database on Cloud Foundry', () => {
     const two = JSON.stringify({ a: [postgres({}), postgres({ name: 'pg2', credentials: {} })] });
     const named = { VCAP_SERVICES: two, PROMGATE_DATABASE_URL: 'mysql://u:p@h/d' };
 
-    assert.deepEqual(await faultsOf({ environment: { VCAP_SERVICES: two } }), []);
+    const wrong = [postgres({ credentials: { uri: 'postgres://u:p%zz@h/db' } })];
+    for (const services of [two, JSON.stringify({ wrong })]) {
+      assert.deepEqual(await faultsOf({ environment: { VCAP_SERVICES: services } }), []);
+    }
     assert.deepEqual(await faultsOf({ values: { broker }, environment: named }), []);
   });
 

@@ -81,6 +81,7 @@ export const database = section('Where bindings are kept.', {
   url: standard(
     text('The database.', {
       allowed: 'sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
+      secret: true, // in what is no URL a password may stand anywhere
       pattern:
         /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
     }),

@@ -82,7 +82,8 @@ function urlOf(credentials: unknown, scheme: string): string | undefined {
     const key = keys.find((name) => ['string', 'number'].includes(typeof credentials[name]));
     return key === undefined ? '' : encodeURIComponent(String(credentials[key]));
   };
-  const host = part('hostname', 'host');
+  const named = part('hostname', 'host');
+  const host = named.includes('%3A') ? `[${decodeURIComponent(named)}]` : named; // IPv6
   const name = part('name', 'database', 'dbname');
   if (host === '' || name === '') return undefined;
   const port = part('port');

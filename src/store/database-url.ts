@@ -78,6 +78,9 @@ function serverAddress(engine: ServerAddress['engine'], text: string): ServerAdd
   if (!url || url.hostname === '') throw new DatabaseUrlError('cannot be understood');
   const database = decoded(url.pathname.slice(1));
   if (database === '') throw new DatabaseUrlError('names no database');
+  if (url.pathname.includes('@')) {
+    throw new DatabaseUrlError('has an @ behind the host: that of a password is written %40');
+  }
   if (url.username === '') throw new DatabaseUrlError('names no user');
   return {
     engine,
