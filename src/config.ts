@@ -238,6 +238,7 @@ function toBroker(broker: Values['broker']) {
     serviceName: broker.service_name,
     planName: broker.plan_name,
     url: broker.url,
+    maxCacheMs: broker.max_cache,
     adopt: broker.adopt,
     ephemeral: broker.ephemeral,
   };

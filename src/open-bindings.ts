@@ -180,10 +180,11 @@ function openBroker(
   { config, broker, log, metrics, spaceOfApp }: BindingsOptions,
   { store, keys, follower }: BrokerParts,
 ): Handler {
-  const { accounts, adopt, url, ...offering } = broker;
+  const { accounts, adopt, url, maxCacheMs, ...offering } = broker;
   return createBroker({
     ...{ store, keys, accounts, adopt, offering, spaceOfApp },
     maxTimeoutMs: config.scrape.maxTimeoutMs,
+    maxCacheMs,
     baseUrl: (ctx) => (url === undefined ? baseUrl(ctx, config.sd) : url.replace(/\/+$/, '')),
     onChange: () => void follower.refresh(),
     onCall: (call) => {

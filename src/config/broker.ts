@@ -2,7 +2,7 @@
  * The sections `broker` and `database`: who makes bindings, and where they are kept.
  */
 import { clientTls, password, together, username } from './credentials.ts';
-import { flag, list, optional, section, standard, text, url } from './setting.ts';
+import { duration, flag, list, optional, section, standard, text, url } from './setting.ts';
 
 const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
 const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -57,6 +57,13 @@ export const broker = section(
         'http',
         'https',
       ]),
+    ),
+    max_cache: standard(
+      duration('Longest time that a binding may have an answer kept.', {
+        minMs: 0,
+        maxMs: 86_400_000,
+      }),
+      '1h',
     ),
     adopt: standard(
       flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),

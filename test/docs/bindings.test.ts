@@ -50,6 +50,7 @@ describe('docs/bindings.md', () => {
     assert.match(printed, /^404 Cannot found app with id or path demo\/prod\/shop$/m);
     assert.match(printed, /"app_name":"mailer"/);
     assert.match(printed, /^ {2}adopt: true$/m);
+    assert.match(printed, /"endpoint":"\/metrics","token":"promgate_[\w-]{43}"/);
     assert.match(printed, /the new key: 200$/m);
   });
 });

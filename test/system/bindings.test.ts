@@ -201,6 +201,17 @@ describe("Promfetcher's own database", () => {
 });
 
 describe('the broker', () => {
+  it('is not there without an account: there is no standard password', async () => {
+    await using parts = new AsyncDisposableStack();
+    const file = await noRoutes(await temporaryFolder(parts));
+    const promgate = parts.use(await startPromgateProcess({ values: { routes: { file } } }));
+    const platform = new Platform({ url: promgate.url });
+
+    const { status: code, body } = await platform.call('GET', '/catalog');
+
+    assert.deepEqual([code, body.code], [404, 'not-found']);
+  });
+
   it('answers a platform whose requests name no host', async () => {
     await using parts = new AsyncDisposableStack();
     const folder = await temporaryFolder(parts);
