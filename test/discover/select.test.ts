@@ -87,6 +87,22 @@ describe('selectInstances', () => {
     assert.deepEqual(select(table, 'shop.apps.example.com', '?process=worker'), all);
   });
 
+  it('takes the processes that an app is bound with where none is asked for', () => {
+    const worker = app('shop', ['10.0.0.9:1'], { processType: 'worker' });
+    const table = tableOf([shop, worker, app('blog', ['10.0.0.3:1'])]);
+    const bound = (path: string, search = ''): string[] =>
+      addressesOf(
+        selectInstances(table, parseSelector({ path, search }), ({ appName }) =>
+          appName === 'shop' ? 'worker' : 'web',
+        ),
+      );
+
+    assert.deepEqual(bound('sys/tools/shop'), ['10.0.0.9:1']);
+    assert.deepEqual(bound(appGuid(shop)), ['10.0.0.9:1']);
+    assert.deepEqual(bound('sys/tools/shop', '?process=web'), ['10.0.0.2:1', '10.0.0.1:1']);
+    assert.deepEqual(bound('sys/tools/blog'), ['10.0.0.3:1']);
+  });
+
   it('keeps both web processes of a rolling deploy, which share indexes', () => {
     const next = app('shop', ['10.0.0.3:1', '10.0.0.4:1'], { revision: 'next' });
     const table = tableOf([shop, next]);

@@ -217,4 +217,20 @@ describe('GET /sd/apps', () => {
     await using site = await serve([SHOP]);
     assert.equal((await fetch(`${site.url}/sd/apps?per=space`)).status, 400);
   });
+
+  it('lists the processes that an app is bound with', async () => {
+    const all = [
+      instance('shop', '0', '10.0.0.1:80'),
+      instance('shop', '0', '10.0.0.2:80', { process_type: 'worker' }),
+    ];
+    const listed = async (process: 'web' | 'worker' | 'all'): Promise<readonly unknown[]> => {
+      await using site = await serve([all], { settingsOf: () => ({ ...UNBOUND, process }) });
+      const found = await groups(`${site.url}/sd/apps?per=instance`);
+      return found.map(({ labels }) => labels['instance']);
+    };
+
+    assert.deepEqual(await listed('web'), ['10.0.0.1:80']);
+    assert.deepEqual(await listed('worker'), ['10.0.0.2:80']);
+    assert.deepEqual(await listed('all'), ['10.0.0.1:80', '10.0.0.2:80']);
+  });
 });
