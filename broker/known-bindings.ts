@@ -69,11 +69,11 @@ export class KnownBindings {
       for (const id of left) this.#remove(id);
     }
     for (const id of removed) this.#remove(id);
-    for (const binding of bindings) this.add(binding);
+    for (const binding of bindings) this.#add(binding);
   }
 
   /** Adds a binding; one that is known already, by another revision too, is replaced. */
-  add(binding: Binding): void {
+  #add(binding: Binding): void {
     if (this.#byId.get(binding.id)?.revision === binding.revision) return;
     this.#remove(binding.id);
     this.#byId.set(binding.id, binding);

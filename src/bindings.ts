@@ -61,8 +61,7 @@ export async function startBindings(
         opened = await openBindings(options);
         return options.log.info('the database of bindings is open');
       } catch (err) {
-        const level = err instanceof StoreAwayError ? 'debug' : 'error';
-        options.log[level]('the database of bindings cannot be opened', { err });
+        options.log.debug('the database of bindings cannot be opened', { err }); // told already
       }
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }

@@ -9,6 +9,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { findToken } from '../fetch/token.ts';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 import type { Scope } from './scope.ts';
@@ -74,35 +75,19 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
   }
 }
 
-/** The form of every token. */
-const TOKEN = /promgate_[A-Za-z0-9_-]{43}/;
-
 /**
- * Where nobody is asked for a credential, a binding's token still shows no more than it opens, and is
- * never passed on, in whatever form it is sent: the apps of others would collect it.
+ * Where nobody is asked for a credential, a binding's token still shows no more than it opens. The
+ * app's own `Authorization` then travels as where everybody is asked.
  */
 export function heedToken(tokens: Tokens): Handler {
   return async (ctx, next) => {
-    const token = findToken(ctx.req.rawHeaders);
+    const token = findToken(ctx.get('Authorization'));
     if (token === undefined || PUBLIC.has(ctx.state.target.path)) return next();
     ctx.state.credentialIsOurs = true;
     const scope = await tokens.scopeOf(token);
     if (scope !== undefined && scope !== 'unsure') ctx.state.scope = scope;
     return next();
   };
-}
-
-/** @param headers - names and values in turn, as they came */
-function findToken(headers: readonly string[]): string | undefined {
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]!.toLowerCase() !== 'authorization') continue;
-    const value = headers[at + 1]!;
-    const [, encoded = ''] = /^basic +(.*)$/i.exec(value) ?? [];
-    const found =
-      TOKEN.exec(value) ?? TOKEN.exec(Buffer.from(encoded, 'base64').toString('latin1'));
-    if (found) return found[0];
-  }
-  return undefined;
 }
 
 class Operators {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { freshToken } from '../../broker/token.ts';
 import {
   type ForwardOptions,
   passedThrough,
@@ -137,6 +138,26 @@ describe('scrapeHeaders', () => {
     const headers = ['connection: close, X-Hop ,authorization', 'x-hop: 1', 'Authorization: a'];
 
     assert.deepEqual(passed([...headers, 'X-End: 1']), ['X-End: 1']);
+  });
+
+  it("passes no binding's token on, in whatever header and form", () => {
+    const token = freshToken();
+    const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+    const forms = [
+      `Bearer ${token}`,
+      token,
+      `Token "${token}",`,
+      basic(`${token}:`),
+      basic(`:${token}`),
+    ];
+    for (const form of forms) {
+      for (const name of ['Authorization', 'X-Forward-Authorization', 'X-Api-Key']) {
+        const header = [`${name}: ${form}`];
+        assert.deepEqual(passed(header, open), [], form);
+        assert.deepEqual(passed(header, closed), [], form);
+      }
+    }
+    assert.deepEqual(passed(['X-Api-Key: promgate_short'], open), ['X-Api-Key: promgate_short']);
   });
 
   it("keeps promgate's Authorization, and passes the app's in its place", () => {
