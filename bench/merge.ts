@@ -5,7 +5,7 @@
  */
 import { toBody } from '../src/exposition/body.ts';
 import { TEXT } from '../src/exposition/grammar.ts';
-import { LabelNames } from '../src/exposition/series.ts';
+import { LabelNames } from '../src/exposition/label-names.ts';
 import { FamilyTable } from '../src/merge/families.ts';
 import { Indexer } from '../src/merge/index.ts';
 import { InsertedLabels } from '../src/merge/labels.ts';

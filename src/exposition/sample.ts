@@ -3,8 +3,9 @@
  */
 
 import { OPENMETRICS } from './grammar.ts';
+import { LabelNames } from './label-names.ts';
 import { skipSeconds, skipTimestamp, skipValue } from './number.ts';
-import { LabelNames, SeriesScanner } from './series.ts';
+import { SeriesScanner } from './series.ts';
 
 const TAB = 9;
 const LINE_FEED = 10;

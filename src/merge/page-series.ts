@@ -8,7 +8,8 @@
 import { randomBytes } from 'node:crypto';
 import { sameBytes } from '../exposition/body.ts';
 import { unquote } from '../exposition/escape.ts';
-import { LabelNames, SeriesScanner } from '../exposition/series.ts';
+import { LabelNames } from '../exposition/label-names.ts';
+import { SeriesScanner } from '../exposition/series.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
 import type { PageIndex } from './page-index.ts';
 import type { Source } from './plan.ts';

@@ -7,7 +7,7 @@
 import { toBody } from '../exposition/body.ts';
 import type { Escaping } from '../exposition/escape.ts';
 import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
-import { LabelNames } from '../exposition/series.ts';
+import { LabelNames } from '../exposition/label-names.ts';
 import type { FamilyTable } from './families.ts';
 import { Indexer } from './index.ts';
 import type { PageIndex } from './page-index.ts';

@@ -5,8 +5,9 @@
 import type { Body } from '../exposition/body.ts';
 import { type Escaping, printName, unquote } from '../exposition/escape.ts';
 import { wordOf } from '../exposition/grammar.ts';
+import { LabelNames } from '../exposition/label-names.ts';
 import { PageBuilder } from '../exposition/page-builder.ts';
-import { LabelNames, SeriesScanner } from '../exposition/series.ts';
+import { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';

@@ -8,9 +8,10 @@
 import type { Body } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import { type FamilyType, suffixesOf, wordOf } from '../exposition/grammar.ts';
+import { LabelNames } from '../exposition/label-names.ts';
 import { skipValue } from '../exposition/number.ts';
 import { PageBuilder } from '../exposition/page-builder.ts';
-import { LabelNames, SeriesScanner } from '../exposition/series.ts';
+import { SeriesScanner } from '../exposition/series.ts';
 import { toMilliseconds } from '../exposition/timestamp.ts';
 import { printedName } from './conflict.ts';
 import type { FamilyTable } from './families.ts';

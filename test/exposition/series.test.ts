@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { toBody } from '../../src/exposition/body.ts';
 import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
-import { LabelNames, SeriesScanner } from '../../src/exposition/series.ts';
+import { LabelNames } from '../../src/exposition/label-names.ts';
+import { SeriesScanner } from '../../src/exposition/series.ts';
 
 const RESERVED = ['app_id', 'instance'];
 

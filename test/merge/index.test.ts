@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { toBody } from '../../src/exposition/body.ts';
 import { ExpositionError } from '../../src/exposition/error.ts';
 import { OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
-import { LabelNames } from '../../src/exposition/series.ts';
+import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
 import { Indexer } from '../../src/merge/index.ts';
 import { pageBytes, readVerdicts, verdictFiles } from '../support/verdicts.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { toBody } from '../../src/exposition/body.ts';
 import { ExpositionError } from '../../src/exposition/error.ts';
 import { TEXT } from '../../src/exposition/grammar.ts';
-import { LabelNames } from '../../src/exposition/series.ts';
+import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
 import { Indexer } from '../../src/merge/index.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
