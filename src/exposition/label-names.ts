@@ -1,5 +1,6 @@
 /** Names of labels that are looked for in the lines of pages: those that will be inserted. */
 
+/** Names beyond it share it: only those that may be honoured, the first ones, must be told apart. */
 const LAST_BIT = 30;
 
 /**
