@@ -56,6 +56,26 @@ describe('openBindingStore of PostgreSQL', () => {
     assert.deepEqual((await reading).removed, ['b']);
   });
 
+  it('tries again where transactions cannot be brought into an order (40001)', async () => {
+    await using database = await fresh();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    await database.run(
+      'create sequence attempts', // which no rollback takes back
+      `create function fail_twice() returns trigger language plpgsql as $$ begin
+         if nextval('attempts') <= 2 then raise exception 'x' using errcode = '40001'; end if;
+         return new;
+       end $$`,
+      'create trigger t before insert on promgate_bindings for each row execute function fail_twice()',
+    );
+
+    assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
+
+    const [attempts] = await database.run('select last_value::int as count from attempts');
+    assert.equal(attempts?.['count'], 3);
+    assert.equal((await store.changesSince(0)).bindings.length, 1);
+  });
+
   describe('onChange', () => {
     it('tells of changes by other replicas', async () => {
       await using database = await fresh();
