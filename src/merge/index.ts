@@ -15,10 +15,26 @@ import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { keptMetadata } from './kept-metadata.ts';
-import { CLASHES, type Layout, LayoutWriter, NO_SAMPLE, QUOTED } from './layout.ts';
+import {
+  CLASHES,
+  DROPPED,
+  FAMILY,
+  FILTERED,
+  HEAD,
+  HONORED,
+  INSERT,
+  type Layout,
+  LayoutWriter,
+  LENGTH,
+  layoutBytes,
+  NO_SAMPLE,
+  QUOTED,
+} from './layout.ts';
+import { layoutWalk } from './layout-walk.ts';
 import type { NameFilter } from './name-filter.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
-import { FamilyResolver, FILTERED } from './resolver.ts';
+import { PageMetadata } from './page-metadata.ts';
+import { FamilyResolver, UNWANTED } from './resolver.ts';
 
 const LINE_FEED = 10;
 const SPACE = 32;
@@ -46,6 +62,12 @@ export interface IndexerOptions {
   readonly learn?: boolean;
 }
 
+/** A page that was learnt, and what was noted of it. */
+interface Learnt {
+  readonly writer: LayoutWriter;
+  readonly page: PageIndex;
+}
+
 /** Indexes the pages of one merge that are in one format. */
 export class Indexer {
   readonly #families: FamilyTable;
@@ -59,16 +81,16 @@ export class Indexer {
   readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
   readonly #learn: boolean;
   readonly #writer = new PageIndexWriter();
+  /** Its layout is made when there is another page to compare with it. */
+  #learnt: Learnt | undefined;
   #layout: Layout | undefined;
 
   // The page in work.
   #at = 0;
   #ended = false;
   #learning: LayoutWriter | undefined;
-  /** Metadata lines of the layout that this page has too, from the first one on. */
-  #shared = 0;
-  /** The page's own list, once it differs from the layout's. */
-  #metadata: Metadata[] | undefined;
+  readonly #metadata: PageMetadata;
+  #layoutBytes = 0;
   #dropped = 0;
   #filtered = 0;
   /** What must be rewritten in some line of the page. */
@@ -89,6 +111,7 @@ export class Indexer {
     this.#strict = grammar.strict;
     this.#learn = learn;
     this.#resolver = new FamilyResolver(families, grammar.format, filter);
+    this.#metadata = new PageMetadata(this.#resolver);
   }
 
   /**
@@ -123,12 +146,13 @@ export class Indexer {
   }
 
   #begin(body: Body): void {
+    this.#layoutBytes = 0;
+    if (this.#learnt !== undefined) this.#makeLayout(this.#learnt);
     const layout = this.#layout;
     this.#at = 0;
     this.#ended = false;
     this.#learning = this.#learn && layout === undefined ? new LayoutWriter() : undefined;
-    this.#shared = 0;
-    this.#metadata = layout === undefined ? [] : undefined;
+    this.#metadata.begin(layout);
     this.#resolver.begin(body);
     this.#dropped = 0;
     this.#filtered = 0;
@@ -138,18 +162,25 @@ export class Indexer {
     this.#misses = 0;
   }
 
+  #makeLayout({ writer, page }: Learnt): void {
+    this.#layout = writer.finish(page);
+    this.#layoutBytes = layoutBytes(this.#layout);
+    this.#learnt = undefined;
+  }
+
   #finish(body: Body): PageIndex {
     const page: PageIndex = {
       body,
       grammar: this.#grammar,
       ...this.#writer.take(),
-      metadata: this.#metadataList(),
+      metadata: this.#metadata.all(),
       dropped: this.#dropped,
       filtered: this.#filtered,
       clashes: (this.#flags & CLASHES) !== 0,
       quoted: (this.#flags & QUOTED) !== 0,
+      layoutBytes: this.#layoutBytes,
     };
-    if (this.#learning?.full === false) this.#layout = this.#learning.finish(page);
+    if (this.#learning?.full === false) this.#learnt = { writer: this.#learning, page };
     else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
     return page;
   }
@@ -170,6 +201,7 @@ export class Indexer {
   #walk(body: Body, limit: number): void {
     const { bytes, length } = body;
     const maxSteps = this.#resolver.filterSteps + SLICE_STEPS;
+    if (this.#layout !== undefined) layoutWalk().begin();
     let p = this.#at;
     for (let read = 0; p < limit && read < SLICE_LINES; read++) {
       if (this.#resolver.filterSteps > maxSteps) break;
@@ -198,39 +230,61 @@ export class Indexer {
   }
 
   /** Walks on as long as the lines are the layout's. Returns the offset of the first other one. */
-  #walkLayout(layout: Layout, { bytes, view, length }: Body, from: number, limit: number): number {
-    const { starts, lengths, inserts, honored, refs, lines } = layout;
-    const layoutView = layout.body.view;
+  #walkLayout(layout: Layout, body: Body, from: number, limit: number): number {
     const writer = this.#writer;
-    const strict = this.#strict;
+    const walk = layoutWalk();
+    const firstLine = this.#expected;
+    const firstSample = writer.lines;
+    let line = firstLine;
     let p = from;
-    let t = this.#expected;
-    for (; t < lines && p < limit; t++) {
-      const same = lengths[t]!;
-      if (p + same > length || !sameBytes(view, p, layoutView, starts[t]!, same)) break;
-      const insert = inserts[t]!;
-      const ref = refs[t]!;
-      if (insert === NO_SAMPLE) {
-        writer.breakAt(p);
-        if (ref >= 0) this.#shareMetadata(layout, ref);
-        p += same;
-        continue;
-      }
-      const at = p + same;
-      const next = strict
-        ? skipOpenMetricsBack(bytes, at, p + nameLength(insert))
-        : skipTextBack(bytes, at);
+    while (line < layout.lines && p < limit) {
+      const next = this.#layoutLine(layout, line, body, p);
       if (next < 0) break;
-      if (ref >= 0) writer.line(ref, p, insert + p * 4, honored[t]!);
-      else this.#drop(p, ref);
+      line += 1;
       p = next;
+      if (line === layout.lines || p >= limit) break;
+      line += walk.walk({ layout, line, body, from: p }, writer);
+      p = walk.at;
     }
-    if (layout.flags !== undefined) {
-      for (let line = this.#expected; line < t; line++) this.#flags |= layout.flags[line]!;
-    }
-    this.#hits += t - this.#expected;
-    this.#expected = t;
+    this.#metadata.share(layout.metadataBefore[firstLine]!, layout.metadataBefore[line]!);
+    if (layout.flags !== undefined) this.#noteFlags(layout, firstLine, line, firstSample);
+    this.#hits += line - firstLine;
+    this.#expected = line;
     return p;
+  }
+
+  /** One line of the layout. Returns the offset of the next line, or -1: it is not the layout's. */
+  #layoutLine(layout: Layout, line: number, { bytes, view, length }: Body, p: number): number {
+    const writer = this.#writer;
+    const recordAt = layout.recordsAt[line]!;
+    const head = recordAt / Int32Array.BYTES_PER_ELEMENT;
+    const same = layout.integers[head + LENGTH]!;
+    const at = p + same;
+    if (at > length || !sameBytes(view, p, layout.view, recordAt + HEAD, same)) return -1;
+    const insert = layout.integers[head + INSERT]!;
+    if (insert === NO_SAMPLE) {
+      writer.breakAt(p);
+      return at;
+    }
+    const next = this.#strict
+      ? skipOpenMetricsBack(bytes, at, p + nameLength(insert))
+      : skipTextBack(bytes, at);
+    if (next < 0) return -1;
+    const family = layout.integers[head + FAMILY]!;
+    if (family < 0) writer.breakAt(p);
+    else writer.line(family, p, insert + p * 4, 0);
+    return next;
+  }
+
+  /** Does what is out of the ordinary in lines of the layout that were walked. */
+  #noteFlags(layout: Layout, from: number, to: number, firstSample: number): void {
+    const { flags, honored, integers, recordsAt } = layout;
+    let sample = firstSample;
+    for (let line = from; line < to; line++) {
+      this.#note(flags![line]!);
+      if ((flags![line]! & HONORED) !== 0) this.#writer.honor(sample, honored[line]!);
+      if (integers[recordsAt[line]! / Int32Array.BYTES_PER_ELEMENT + FAMILY]! >= 0) sample += 1;
+    }
   }
 
   /** A sample line, in full. Returns the offset of the next line. */
@@ -249,35 +303,45 @@ export class Indexer {
       ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
       : skipTextBack(bytes, p);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
-    const honored = scanner.clashes & this.#honored;
-    const flags = (scanner.clashes === honored ? 0 : CLASHES) | (scanner.quoted ? QUOTED : 0);
-    this.#flags |= flags;
     if (this.#writer.full || families.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
-    this.#ownMetadata(); // the types declared so far decide on the sample's family
+    this.#metadata.own(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
     if (this.#resolver.filterSteps > MAX_STEPS) {
       throw new ExpositionError('too-large', bytes, from, 'too long names for the patterns bound');
     }
-    if (family < 0) this.#drop(from, family);
+    const honored = scanner.clashes & this.#honored;
+    const flags = this.#flagsOf(scanner, honored, family);
+    this.#note(flags);
+    if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
     this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
   }
 
-  #drop(from: number, why: number): void {
-    this.#writer.breakAt(from);
-    if (why === FILTERED) this.#filtered += 1;
-    else this.#dropped += 1;
+  #flagsOf({ clashes, quoted }: SeriesScanner, honored: number, family: number): number {
+    const kept = family >= 0 ? 0 : family === UNWANTED ? FILTERED : DROPPED;
+    return (
+      kept |
+      (clashes === honored ? 0 : CLASHES) |
+      (quoted ? QUOTED : 0) |
+      (honored !== 0 && kept === 0 ? HONORED : 0)
+    );
+  }
+
+  #note(flags: number): void {
+    this.#flags |= flags;
+    if ((flags & DROPPED) !== 0) this.#dropped += 1;
+    if ((flags & FILTERED) !== 0) this.#filtered += 1;
   }
 
   /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
   #noSample(bytes: Buffer, from: number): number {
     const p = skipLineBlanks(bytes, from, this.#grammar);
     if (bytes[p] === LINE_FEED && !this.#strict) {
-      this.#learning?.comment(from, p + 1 - from, { ordinal: -1, flags: 0 });
+      this.#learning?.comment(from, p + 1 - from, { isMetadata: false, flags: 0 });
       return p + 1;
     }
     if (bytes[p] !== HASH) this.#fail(bytes, from, 'a line begins with a blank or is empty');
@@ -285,7 +349,7 @@ export class Indexer {
     const comment = readComment(bytes, p, end, this.#grammar);
     if (comment.says === 'eof') return -1;
     if (comment.says === 'nothing') {
-      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags: 0 });
+      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags: 0 });
     } else this.#metadataLine(bytes, from, end, comment);
     return end + 1;
   }
@@ -294,50 +358,23 @@ export class Indexer {
     const { says, type, textFrom, textTo, quoted } = comment;
     if (says === 'eof' || says === 'nothing') return;
     const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
-    const metadata = this.#ownMetadata();
+    const metadata = this.#metadata.own();
     if (this.#families.full || metadata.length > MAX_METADATA) {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
     const flags = quoted ? QUOTED : 0;
     this.#flags |= flags;
     if (this.#families.isOwn(family)) {
-      this.#learning?.comment(from, end + 1 - from, { ordinal: -1, flags });
+      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags });
       return;
     }
-    this.#learning?.comment(from, end + 1 - from, { ordinal: metadata.length, flags });
+    this.#learning?.comment(from, end + 1 - from, { isMetadata: true, flags });
     this.#learning?.resumeAt(family);
     metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
     if (says === 'type') this.#resolver.declare(family, type);
     this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
     const resume = this.#layout?.resume.get(family);
     if (resume !== undefined) this.#expected = resume;
-  }
-
-  /** A line is the layout's: as long as all are, the page has the layout's list. */
-  #shareMetadata(layout: Layout, ref: number): void {
-    if (this.#metadata === undefined && ref === this.#shared) {
-      this.#shared += 1;
-      return;
-    }
-    const line = layout.metadata[ref]!;
-    this.#ownMetadata().push(line);
-    if (line.says === 'type') this.#resolver.declare(line.family, line.type);
-  }
-
-  /** Begins a list of the page's own, with what it has had in common with the layout's. */
-  #ownMetadata(): Metadata[] {
-    if (this.#metadata === undefined) {
-      this.#metadata = this.#layout?.metadata.slice(0, this.#shared) ?? [];
-      for (const { says, family, type } of this.#metadata) {
-        if (says === 'type') this.#resolver.declare(family, type);
-      }
-    }
-    return this.#metadata;
-  }
-
-  #metadataList(): readonly Metadata[] {
-    const { metadata = [] } = this.#layout ?? {};
-    return this.#metadata ?? (this.#shared === metadata.length ? metadata : this.#ownMetadata());
   }
 
   /** `# EOF`: nothing may follow. */

@@ -193,7 +193,7 @@ export class Merge {
   }
 
   #heldBytes(page: PageIndex, first: PageIndex, hasOthers: boolean): number {
-    const copyBytes = page.body === first.body ? 0 : page.body.length;
+    const copyBytes = page.body === first.body ? 0 : page.body.length + first.layoutBytes;
     const seriesBytes = hasOthers ? page.inserts.length * SERIES_BYTES : 0;
     const shares = this.#lists.has(page.metadata);
     this.#lists.add(page.metadata);

@@ -47,6 +47,8 @@ export interface PageIndex {
   readonly clashes: boolean;
   /** Some name stands in quotes. */
   readonly quoted: boolean;
+  /** What the layout takes that was made for comparing this page with; 0 for most pages. */
+  readonly layoutBytes: number;
 }
 
 /** The sample lines of a page: from their first byte to behind their line feed. */
@@ -72,14 +74,23 @@ const METADATA_BYTES = 80;
 const RUN_BYTES = 8;
 
 /** The memory of an index, without the page itself and its metadata. */
-export function indexBytes({ inserts, honored, spans }: PageIndex): number {
+export function indexBytes({ inserts, honored, spans, layoutBytes }: PageIndex): number {
   const lines = inserts.byteLength + (honored?.byteLength ?? 0);
-  return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES;
+  return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES + layoutBytes;
 }
 
 /** The memory of a page's list of metadata. */
 export function metadataBytes({ metadata }: PageIndex): number {
   return metadata.length * METADATA_BYTES;
+}
+
+/** Lines and spans that follow those of a writer, and the run that goes on behind them. */
+export interface WalkedLines {
+  readonly inserts: Int32Array;
+  readonly spans: Int32Array;
+  readonly family: number;
+  readonly from: number;
+  readonly first: number;
 }
 
 /** Collects lines and spans; used for one page after the other. */
@@ -88,48 +99,66 @@ export class PageIndexWriter {
   #honored: Uint8Array<ArrayBuffer> | undefined;
   #spans = new Int32Array(SPAN * 64);
   #spansEnd = 0;
-  #family = -1;
-  #from = 0;
-  #first = 0;
   /** Sample lines so far. */
   lines = 0;
+  /** The run that goes on: its family, or -1 for none, its first byte and its first line. */
+  family = -1;
+  from = 0;
+  first = 0;
 
   /** Adds the sample line that begins at `lineFrom`. */
   line(family: number, lineFrom: number, insert: number, honored: number): void {
-    if (family !== this.#family) this.#runOf(family, lineFrom);
-    if (this.lines === this.#inserts.length) this.#inserts = doubled(this.#inserts);
-    if (honored !== 0) this.#honor(honored);
+    if (family !== this.family) this.#runOf(family, lineFrom);
+    if (this.lines === this.#inserts.length) this.#inserts = grown(this.#inserts, this.lines + 1);
+    if (honored !== 0) this.honor(this.lines, honored);
     this.#inserts[this.lines++] = insert;
+  }
+
+  /** Adds what was walked elsewhere, from the line and the run on where this writer was. */
+  append({ inserts, spans, family, from, first }: WalkedLines): void {
+    const lines = this.lines + inserts.length;
+    if (lines > this.#inserts.length) this.#inserts = grown(this.#inserts, lines);
+    this.#inserts.set(inserts, this.lines);
+    this.lines = lines;
+    const spansEnd = this.#spansEnd + spans.length;
+    if (spansEnd > this.#spans.length) this.#spans = grown(this.#spans, spansEnd);
+    this.#spans.set(spans, this.#spansEnd);
+    this.#spansEnd = spansEnd;
+    this.family = family;
+    this.from = from;
+    this.first = first;
   }
 
   /** Begins the run of another family. */
   #runOf(family: number, lineFrom: number): void {
     this.breakAt(lineFrom);
-    this.#family = family;
-    this.#from = lineFrom;
-    this.#first = this.lines;
+    this.family = family;
+    this.from = lineFrom;
+    this.first = this.lines;
   }
 
-  #honor(honored: number): void {
+  /** Some labels are not inserted into a line, since its own are honoured. */
+  honor(line: number, honored: number): void {
     const known = this.#honored;
-    const array = known && known.length > this.lines ? known : resized(known, this.#inserts.length);
-    array[this.lines] = honored;
+    const array = known && known.length > line ? known : resized(known, this.#inserts.length);
+    array[line] = honored;
     this.#honored = array;
   }
 
   /** Ends the run of lines that ends at `offset`, if there is one. */
   breakAt(offset: number): void {
-    if (this.#family < 0) return;
-    if (this.#spansEnd + SPAN > this.#spans.length) this.#spans = doubled(this.#spans);
+    if (this.family < 0) return;
+    const spansEnd = this.#spansEnd + SPAN;
+    if (spansEnd > this.#spans.length) this.#spans = grown(this.#spans, spansEnd);
     const spans = this.#spans;
     let at = this.#spansEnd;
-    spans[at++] = this.#family;
-    spans[at++] = this.#from;
+    spans[at++] = this.family;
+    spans[at++] = this.from;
     spans[at++] = offset;
-    spans[at++] = this.#first;
+    spans[at++] = this.first;
     spans[at++] = this.lines;
-    this.#spansEnd = at;
-    this.#family = -1;
+    this.#spansEnd = spansEnd;
+    this.family = -1;
   }
 
   get full(): boolean {
@@ -151,15 +180,15 @@ export class PageIndexWriter {
   clear(): void {
     this.lines = 0;
     this.#spansEnd = 0;
-    this.#family = -1;
+    this.family = -1;
     this.#honored = undefined;
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
     if (this.#spans.length > KEPT_INTEGERS) this.#spans = new Int32Array(SPAN * 64);
   }
 }
 
-function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
+function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(array.length * 2, length));
   larger.set(array);
   return larger;
 }

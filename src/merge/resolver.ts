@@ -22,7 +22,7 @@ import { MAX_NAME, type NameFilter } from './name-filter.ts';
 const DROPPED = -2;
 const UNKNOWN = -3;
 /** The family of a sample that is not wanted. */
-export const FILTERED = -4;
+export const UNWANTED = -4;
 
 /** Names whose verdicts are kept: half a megabyte. Beyond that all are forgotten. */
 const MAX_VERDICTS = 2_000;
@@ -86,11 +86,11 @@ export class FamilyResolver {
     this.#last = UNKNOWN;
   }
 
-  /** The family of the sample line that was scanned last: its number, DROPPED or FILTERED. */
+  /** The family of the sample line that was scanned last: its number, DROPPED or UNWANTED. */
   familyOf({ nameFrom, nameTo, sameName }: SeriesScanner): number {
     if (!sameName || this.#last === UNKNOWN) {
       const family = this.#familyNamed(nameFrom, nameTo);
-      this.#last = this.#passes(family, nameFrom, nameTo) ? family : FILTERED;
+      this.#last = this.#passes(family, nameFrom, nameTo) ? family : UNWANTED;
     }
     return this.#last;
   }

@@ -178,8 +178,9 @@ export function lengthOf({ sources, families, spans, foot }: SplicePlan): number
     for (let span = 0; span < own.length; span += SPAN) length += own[span + 2]! - own[span + 1]!;
     if (labels.bytes.length === 0) continue;
     length += page.inserts.length * labels.bytes.length;
-    for (const insert of page.inserts) {
-      const kind = insert & 3;
+    const { inserts } = page;
+    for (let line = 0; line < inserts.length; line++) {
+      const kind = inserts[line]! & 3;
       if (kind === BARE)
         length += 1; // braces for the comma
       else if (kind === ALONE) length -= 1; // no comma

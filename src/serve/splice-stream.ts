@@ -55,45 +55,80 @@ export async function writePlan(
 async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal): Promise<void> {
   const splicer = new Splicer(plan);
   const pace = everyTurn(TURN_MS);
-  const ring: Slot[] = [];
-  const left = Promise.withResolvers<void>();
-  let failure: unknown;
-  const fail = (error: unknown): void => {
-    failure ??= error;
-    left.resolve();
-  };
-  const onAbort = (): void => fail(signal.reason);
+  const ring = new Ring();
+  const onAbort = (): void => ring.fail(signal.reason);
   signal.addEventListener('abort', onAbort);
   if (signal.aborted) onAbort();
-  for (let turn = 0; ; turn++) {
-    const slot = ring[turn % RING] ?? newSlot(ring);
-    await Promise.race([slot.free, left.promise]);
-    await pace();
-    const filled = failure === undefined ? splicer.fill(slot.chunk) : 0;
-    if (filled === 0) break;
-    slot.free = new Promise((resolve) => {
-      out.write(slot.chunk.bytes.subarray(0, filled), (error) => {
-        if (error) fail(error);
-        resolve();
-      });
-    });
-  }
-  if (failure === undefined) {
+  try {
+    for (;;) {
+      while (ring.isFull) await ring.change();
+      await pace();
+      ring.check();
+      const slot = ring.next();
+      const filled = splicer.fill(slot.chunk);
+      if (filled === 0) break;
+      slot.busy = true;
+      out.write(slot.chunk.bytes.subarray(0, filled), (error) => ring.written(slot, error));
+    }
     out.end();
-    await Promise.race([Promise.all(ring.map(({ free }) => free)), left.promise]);
+    while (ring.isBusy) await ring.change();
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
-  signal.removeEventListener('abort', onAbort);
-  if (failure !== undefined) throw failure;
 }
 
 interface Slot {
   readonly chunk: Chunk;
-  /** Resolves when what was last written from the chunk is no longer needed. */
-  free: Promise<void>;
+  /** What was last written from the chunk is still needed. */
+  busy: boolean;
 }
 
-function newSlot(ring: Slot[]): Slot {
-  const slot = { chunk: createChunk(CHUNK_BYTES), free: Promise.resolve() };
-  ring.push(slot);
-  return slot;
+/** The chunks of one response, used in turn. */
+class Ring {
+  readonly #slots: Slot[] = [];
+  #turn = 0;
+  #failure: { readonly reason: unknown } | undefined;
+  #wake = (): void => undefined;
+
+  /** The chunk whose turn it is may not be filled yet. */
+  get isFull(): boolean {
+    return this.#slots[this.#turn]?.busy === true;
+  }
+
+  get isBusy(): boolean {
+    return this.#slots.some(({ busy }) => busy);
+  }
+
+  next(): Slot {
+    const slot = this.#slots[this.#turn] ?? { chunk: createChunk(CHUNK_BYTES), busy: false };
+    this.#slots[this.#turn] = slot;
+    this.#turn = (this.#turn + 1) % RING;
+    return slot;
+  }
+
+  written(slot: Slot, error: Error | null | undefined): void {
+    slot.busy = false;
+    if (error) this.fail(error);
+    this.#wake();
+  }
+
+  /** Nothing is to be written any more; the first reason counts. */
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#wake();
+  }
+
+  /** @throws what it failed with */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason;
+  }
+
+  /** @throws what it failed with */
+  async change(): Promise<void> {
+    this.check();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.check();
+  }
 }

@@ -290,6 +290,24 @@ describe('Merge', () => {
     assert.ok(rewritten >= plain + lines.length, `${rewritten} bytes`);
   });
 
+  it('tells of the layout with the page that is first compared with it', async () => {
+    const merge = new Merge({
+      ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: false },
+      escaping: { text: 'underscores', openmetrics: 'underscores' },
+    });
+    const text = 'a{bob="mine"} 1\n'.repeat(1000);
+    const held: number[] = [];
+    for (const place of [0, 1, 2]) {
+      const bytes = Buffer.from(text);
+      const labels = new InsertedLabels([]);
+      const added = await merge.add({ place, of: 'instance', bytes, format: 'text', labels });
+      held.push(added.heldBytes);
+    }
+
+    assert.equal(held[0], held[2]);
+    assert.ok(held[1]! >= held[0]! + text.length, `${held} bytes`);
+  });
+
   it('refuses a page with more families than any program has', async () => {
     const many = Array.from({ length: 110_000 }, (_, n) => `m${n} 1`).join('\n');
     const alike = Array.from({ length: 300_000 }, (_, n) => `m${n % 2} 1`).join('\n');

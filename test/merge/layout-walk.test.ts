@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import openWabt from 'wabt';
+import { type Body, toBody } from '../../src/exposition/body.ts';
+import { ExpositionError } from '../../src/exposition/error.ts';
+import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
+import { LabelNames } from '../../src/exposition/label-names.ts';
+import { FamilyTable } from '../../src/merge/families.ts';
+import { Indexer, type IndexerOptions } from '../../src/merge/index.ts';
+import { NameFilter } from '../../src/merge/name-filter.ts';
+import type { PageIndex } from '../../src/merge/page-index.ts';
+
+const SOURCE = new URL('../../src/merge/layout-walk.wat', import.meta.url);
+const KERNEL = new URL('../../src/merge/layout-walk.wasm', import.meta.url);
+
+const line = (name: string, value: string): string => `${name}{x="1"} ${value}\n`;
+
+describe('the walk over the layout', () => {
+  it('is what its source says', async () => {
+    const wabt = await openWabt();
+    const { buffer } = wabt.parseWat('layout-walk.wat', readFileSync(SOURCE, 'utf8')).toBinary({});
+
+    assert.ok(readFileSync(KERNEL).equals(buffer), 'assemble it again: npm run build:kernel');
+  });
+
+  for (const grammar of [TEXT, OPENMETRICS]) {
+    const end = grammar === OPENMETRICS ? '# EOF\n' : '';
+    const first = [1, 2, 3].map((n) => line(`metric_${n}`, '1')).join('') + end;
+
+    it(`takes the values that a page without layout may have: ${grammar.format}`, () => {
+      fc.assert(
+        fc.property(backs(grammar), (back) => {
+          const page = first.replace('metric_2{x="1"} 1', `metric_2{x="1"} ${back}`);
+
+          assertSameIndex([first, page], { grammar });
+        }),
+        { numRuns: 2_000 },
+      );
+    });
+  }
+
+  it('tells lines from the layout’s that differ in a byte, or are cut off', () => {
+    const long = line(`name_${'x'.repeat(60)}`, '1.5');
+    const first = `${line('b', '1')}# TYPE a counter\n${line('a', '1')}${long}# end\na 3\n`;
+    fc.assert(
+      fc.property(fc.nat(first.length), fc.constantFrom('', 'a', '1', '\n', '"'), (at, put) => {
+        const changed = first.slice(0, at) + put + first.slice(at + 1);
+
+        assertSameIndex([first, first, changed, first.slice(0, at)]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('does not take over what stands in its window from a layout before', () => {
+    const lines = (name: string, from: number, to: number): string =>
+      Array.from({ length: to - from }, (_, n) => `${name}{x="${from + n}"} 1\n`).join('');
+    const ends = Array.from({ length: 50 }, (_, n) => `m${10 + n}{x="99"} 1\n`).join('');
+    const longer = lines('mmm', 10, 60) + ends;
+
+    assertSameIndex([longer, longer]);
+    assertSameIndex([
+      Array.from({ length: 50 }, (_, n) => `q${10 + n}{x="99"} 1\n`).join(''),
+      Array.from({ length: 50 }, (_, n) => `q${10 + n}{x="99"} 1\n`).join('') + ends,
+    ]);
+  });
+
+  it('goes on where a window on the page ends, wherever that is in a line', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 0, max: 99 }), (long, at) => {
+        const names = Array.from({ length: 65_536 / (long + 12) + 20 }, (_, n) =>
+          n % 3 === 0 ? `f${at}` : `f${n}_`.padEnd(long, 'x'),
+        );
+
+        assertSameIndex(
+          ['1', '22.5', '333'].map((value) => names.map((name) => line(name, value)).join('')),
+        );
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('goes on with the shortest lines there are', () => {
+    const page = (value: string): string => `a ${value}\nb ${value}\n`.repeat(30_000);
+
+    assertSameIndex([page('1'), page('2'), page('3')]);
+  });
+
+  it('walks layouts and lines that are longer than its windows', () => {
+    const page = (value: string): string =>
+      [1_500_000, 70_000, 10, 100_000, 20]
+        .map((length, n) => `f${n}{x="${'y'.repeat(length)}"} ${value}\n`)
+        .join('') +
+      Array.from({ length: 30_000 }, (_, n) => line(`metric_of_some_length_${n}`, value)).join('');
+
+    assertSameIndex([page('1'), page('2.5')]);
+  });
+
+  it('keeps the pages of two merges apart that are walked in turn', () => {
+    const pages = ['a', 'b'].map(
+      (name) => (value: string) =>
+        Array.from({ length: 40_000 }, (_, n) => line(`${name}${n % 7}`, value)).join(''),
+    );
+    const indexers = pages.map(() => newIndexer({}));
+    for (const [at, page] of pages.entries())
+      indexed(indexers[at]!, toBody(Buffer.from(page('1'))));
+    const bodies = pages.map((page) => toBody(Buffer.from(page('22'))));
+
+    const walks = indexers.map((indexer, at) => indexer.index(bodies[at]!));
+    let steps = walks.map((walk) => walk.next());
+    for (let turns = 0; !steps.every(({ done }) => done); turns++) {
+      assert.ok(turns < 100);
+      steps = steps.map((step, at) => (step.done ? step : walks[at]!.next()));
+    }
+
+    for (const [at, { value }] of steps.entries()) {
+      const alone = newIndexer({ learn: false });
+      indexed(alone, toBody(Buffer.from(pages[at]!('1'))));
+      assert.deepEqual(told(value as PageIndex), told(indexed(alone, bodies[at]!)));
+    }
+  });
+
+  it('leaves out and counts what is not wanted, promgate’s own, and what is honoured', () => {
+    const page = (value: string): string =>
+      [
+        `# TYPE wanted counter\nwanted{instance="own"} ${value}\n`,
+        `unwanted ${value}\nunwanted{app_id=""} ${value}\nwanted 1\n`,
+        `# TYPE promgate_instance_up gauge\npromgate_instance_up ${value}\n`,
+        `wanted{app_id="x",instance=""} ${value}\n`,
+      ].join('');
+
+    assertSameIndex([page('1'), page('2'), page('3')], {
+      reserved: new LabelNames(['app_id', 'instance']),
+      honored: 2,
+      filter: new NameFilter({ allow: ['wanted'], deny: [] }),
+    });
+  });
+});
+
+/** Whatever may stand where a value is expected: mostly nearly a number. */
+function backs({ format }: Grammar): fc.Arbitrary<string> {
+  const characters = [...'0123456789', ...'00..eE+--_adDx \t#', 'NaN', 'Inf', '1e'];
+  const further = format === 'text' ? ' 1700000000000' : ' # {t="x"} 1';
+  return fc.oneof(
+    fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 }),
+    fc.double().map(String),
+    fc.double().map((value) => `${value}${further}`),
+    fc.constantFrom('NaN', '-NaN', '+Inf', '-Inf', '1e99', '1e400', '1e-400', '.', '-', '-.', '1.'),
+    fc.integer({ min: 25, max: 40 }).map((digits) => '1'.repeat(digits)),
+    fc.integer({ min: 25, max: 40 }).map((digits) => `0.${'1'.repeat(digits)}`),
+  );
+}
+
+/** Indexes the pages with and without layout; each must be told alike. */
+function assertSameIndex(pages: readonly string[], options: Partial<IndexerOptions> = {}): void {
+  const learning = newIndexer(options);
+  const full = newIndexer({ ...options, learn: false });
+  for (const page of pages) {
+    const body = toBody(Buffer.from(page));
+    assert.deepEqual(told(indexed(learning, body)), told(indexed(full, body)));
+  }
+}
+
+function newIndexer(options: Partial<IndexerOptions>): Indexer {
+  const families = new FamilyTable();
+  return new Indexer({ families, grammar: TEXT, reserved: new LabelNames([]), ...options });
+}
+
+function indexed(indexer: Indexer, body: Body): PageIndex | 'refused' {
+  const slices = indexer.index(body);
+  try {
+    for (;;) {
+      const { done, value } = slices.next();
+      if (done) return value;
+    }
+  } catch (error) {
+    assert.ok(error instanceof ExpositionError, String(error));
+    return 'refused';
+  }
+}
+
+/** What an index says, without where it lies. */
+function told(page: PageIndex | 'refused'): unknown {
+  if (page === 'refused') return page;
+  const { inserts, spans, honored, metadata, dropped, filtered, clashes, quoted } = page;
+  return {
+    inserts: Buffer.from(inserts.buffer),
+    spans: Buffer.from(spans.buffer),
+    honored: honored && Buffer.from(honored),
+    metadata: metadata.map(({ says, family, type, bytes, from, to }) => [
+      ...[says, family, type],
+      bytes.toString('utf8', from, to),
+    ]),
+    counts: { dropped, filtered, clashes, quoted },
+  };
+}
