@@ -44,6 +44,11 @@ const HASH = 35;
 const SLICE_BYTES = 262_144;
 const SLICE_LINES = 8_192;
 const SLICE_STEPS = 1 << 20;
+/** A walk over fewer lines is dearer than comparing them one by one, which is then done for a while. */
+const LONG_WALK = 4;
+const LINES_BETWEEN = 16;
+/** So many pages in a row that are not like the one before them: no further one is learnt. */
+const MAX_STRANGERS = 4;
 /** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
 const MAX_STEPS = 1 << 25;
 /** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
@@ -84,6 +89,8 @@ export class Indexer {
   /** Its layout is made when there is another page to compare with it. */
   #learnt: Learnt | undefined;
   #layout: Layout | undefined;
+  /** Pages in a row that were not like the layout. */
+  #strangers = 0;
 
   // The page in work.
   #at = 0;
@@ -97,6 +104,8 @@ export class Indexer {
   #flags = 0;
   /** The layout's line that is expected next. */
   #expected = 0;
+  /** Lines to be compared one by one before a walk is tried again: the last one did not get far. */
+  #untilWalk = 0;
   /** Lines that were the layout's, and lines that were not. */
   #hits = 0;
   #misses = 0;
@@ -151,13 +160,15 @@ export class Indexer {
     const layout = this.#layout;
     this.#at = 0;
     this.#ended = false;
-    this.#learning = this.#learn && layout === undefined ? new LayoutWriter() : undefined;
+    const learns = this.#learn && this.#strangers < MAX_STRANGERS;
+    this.#learning = learns && layout === undefined ? new LayoutWriter() : undefined;
     this.#metadata.begin(layout);
     this.#resolver.begin(body);
     this.#dropped = 0;
     this.#filtered = 0;
     this.#flags = 0;
     this.#expected = 0;
+    this.#untilWalk = 0;
     this.#hits = 0;
     this.#misses = 0;
   }
@@ -181,8 +192,15 @@ export class Indexer {
       layoutBytes: this.#layoutBytes,
     };
     if (this.#learning?.full === false) this.#learnt = { writer: this.#learning, page };
-    else if (this.#misses > this.#hits) this.#layout = undefined; // the next page may teach better
+    if (this.#layout !== undefined) this.#judgeLayout();
     return page;
+  }
+
+  /** Where most lines are others, the next page may teach better. */
+  #judgeLayout(): void {
+    const strange = this.#misses > this.#hits;
+    this.#strangers = strange ? this.#strangers + 1 : 0;
+    if (strange) this.#layout = undefined;
   }
 
   /** The layout keeps the whole list, since its lines tell their place in it. */
@@ -243,7 +261,13 @@ export class Indexer {
       line += 1;
       p = next;
       if (line === layout.lines || p >= limit) break;
-      line += walk.walk({ layout, line, body, from: p }, writer);
+      if (this.#untilWalk > 0) {
+        this.#untilWalk -= 1;
+        continue;
+      }
+      const walked = walk.walk({ layout, line, body, from: p }, writer);
+      if (walked < LONG_WALK) this.#untilWalk = LINES_BETWEEN;
+      line += walked;
       p = walk.at;
     }
     this.#metadata.share(layout.metadataBefore[firstLine]!, layout.metadataBefore[line]!);

@@ -1,6 +1,6 @@
 ;; Walks the lines of a page that are the layout's: sixteen bytes are compared at once, and a value
 ;; is classed by masks. What is rare is left to layout-walk.ts: a line that is not the layout's, a
-;; value with a timestamp, an exemplar, three digits of exponent, or more than 31 characters.
+;; value with an exemplar, three digits of exponent, or more than 31 characters.
 ;;
 ;; `npm run build:kernel` assembles it; a test holds that layout-walk.wasm is what stands here.
 (module
@@ -21,16 +21,8 @@
     ;; One bit for each of the next 32 characters.
     (local.set $digits
       (i32.or
-        (i8x16.bitmask
-          (i8x16.lt_u
-            (i8x16.sub (local.get $low) (i8x16.splat (i32.const 48)))
-            (i8x16.splat (i32.const 10))))
-        (i32.shl
-          (i8x16.bitmask
-            (i8x16.lt_u
-              (i8x16.sub (local.get $high) (i8x16.splat (i32.const 48)))
-              (i8x16.splat (i32.const 10))))
-          (i32.const 16))))
+        (call $digitsIn (local.get $low))
+        (i32.shl (call $digitsIn (local.get $high)) (i32.const 16))))
     (local.set $dots
       (i32.or
         (i8x16.bitmask (i8x16.eq (local.get $low) (i8x16.splat (i32.const 46))))
@@ -53,6 +45,22 @@
     (if (i32.eq (local.get $byte) (i32.const 10)) ;; "\n"
       (then (return (i32.add (local.get $at) (i32.const 1)))))
 
+    ;; A blank and a timestamp: up to 16 digits are one in both formats.
+    (if (i32.eq (local.get $byte) (i32.const 32)) ;; " "
+      (then
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (local.set $length
+          (i32.ctz
+            (i32.xor (call $digitsIn (v128.load (local.get $at))) (i32.const -1))))
+        (local.set $at (i32.add (local.get $at) (local.get $length)))
+        (return
+          (select
+            (i32.add (local.get $at) (i32.const 1))
+            (i32.const 0)
+            (i32.and
+              (i32.ne (local.get $length) (i32.const 0))
+              (i32.eq (i32.load8_u (local.get $at)) (i32.const 10)))))))
+
     ;; "e" or "E", a sign, one or two digits: no such number overflows.
     (if (i32.ne (i32.or (local.get $byte) (i32.const 32)) (i32.const 101))
       (then (return (i32.const 0))))
@@ -73,6 +81,13 @@
       (i32.add (local.get $at) (i32.const 1))
       (i32.const 0)
       (i32.eq (i32.load8_u (local.get $at)) (i32.const 10))))
+
+  ;; A bit for each of 16 characters.
+  (func $digitsIn (param $characters v128) (result i32)
+    (i8x16.bitmask
+      (i8x16.lt_u
+        (i8x16.sub (local.get $characters) (i8x16.splat (i32.const 48)))
+        (i8x16.splat (i32.const 10)))))
 
   (func $isDigit (param $at i32) (result i32)
     (i32.lt_u (i32.sub (i32.load8_u (local.get $at)) (i32.const 48)) (i32.const 10)))

@@ -121,6 +121,13 @@ describe('the walk over the layout', () => {
     }
   });
 
+  it('takes pages of which none is like another', () => {
+    const page = (n: number): string =>
+      ['a', 'b', 'c', 'd', 'e'].map((name) => line(`${name}_${n}`, '1')).join('');
+
+    assertSameIndex([0, 1, 2, 3, 4, 5, 6, 6, 7, 7, 7].map(page));
+  });
+
   it('leaves out and counts what is not wanted, promgate’s own, and what is honoured', () => {
     const page = (value: string): string =>
       [
@@ -141,12 +148,29 @@ describe('the walk over the layout', () => {
 /** Whatever may stand where a value is expected: mostly nearly a number. */
 function backs({ format }: Grammar): fc.Arbitrary<string> {
   const characters = [...'0123456789', ...'00..eE+--_adDx \t#', 'NaN', 'Inf', '1e'];
-  const further = format === 'text' ? ' 1700000000000' : ' # {t="x"} 1';
+  const further = format === 'text' ? ' \t1700000000000 ' : ' # {t="x"} 1';
   return fc.oneof(
     fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 }),
     fc.double().map(String),
     fc.double().map((value) => `${value}${further}`),
-    fc.constantFrom('NaN', '-NaN', '+Inf', '-Inf', '1e99', '1e400', '1e-400', '.', '-', '-.', '1.'),
+    fc
+      .tuple(fc.nat(9), fc.stringMatching(/^[0-9]{0,20}[ .e-]?[0-9]{0,2}$/))
+      .map(([value, timestamp]) => `${value} ${timestamp}`),
+    fc.constantFrom(
+      'NaN',
+      '-NaN',
+      '+Inf',
+      '-Inf',
+      '1e99',
+      '1e400',
+      '1e-400',
+      '.',
+      '-',
+      '-.',
+      '1.',
+      '1.2.3',
+      '..5',
+    ),
     fc.integer({ min: 25, max: 40 }).map((digits) => '1'.repeat(digits)),
     fc.integer({ min: 25, max: 40 }).map((digits) => `0.${'1'.repeat(digits)}`),
   );
