@@ -20,6 +20,8 @@ export interface Child extends AsyncDisposable {
   peakRssBytes(): number;
   /** Asks it to end (SIGTERM) and waits until it has; disposal then has nothing to do. */
   stop(): Promise<void>;
+  /** Ends its standard input. */
+  closeInput(): void;
   /** Lines of standard output, one at a time; undefined at its end. */
   line(): Promise<string | undefined>;
 }
@@ -45,6 +47,7 @@ export function startNode(args: readonly string[], cwd?: URL, environment = {}):
     rssBytes: () => statusBytes(pid, 'VmRSS'),
     peakRssBytes: () => statusBytes(pid, 'VmHWM'),
     stop: () => end(child, 'SIGTERM'),
+    closeInput: () => child.stdin.end(),
     line: async () => (await lines.next()).value,
     [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };

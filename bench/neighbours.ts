@@ -10,6 +10,7 @@ import { appGuid, routesJson } from '../test/support/foundation.ts';
 import { startScript } from './child.ts';
 import type { FloorApp } from './floor.ts';
 import { startPromgate } from './promgate.ts';
+import type { ReaderOptions } from './reader.ts';
 import { scrape } from './scrapes.ts';
 import type { SimulatorOptions } from './simulator.ts';
 import { percentile } from './statistics.ts';
@@ -73,11 +74,11 @@ async function measurePair(
   const [small = '', other = ''] = urls;
   const smallBytes = await warm(small, scrapes);
   const alone = latencies(await scrapeTimes(small, scrapes));
-  const pause = new AbortController();
-  const others = readWithoutPause(other, pause.signal);
+  const options: ReaderOptions = { url: other };
+  await using others = (await startScript('reader.ts', options)).child;
   const beside = latencies(await scrapeTimes(small, scrapes));
-  pause.abort();
-  return { alone, beside, answerBytes: [smallBytes, await others] };
+  others.closeInput();
+  return { alone, beside, answerBytes: [smallBytes, Number(await others.line())] };
 }
 
 /** Code that is compiled and connections that are open; returns the bytes of an answer. */
@@ -93,15 +94,6 @@ async function scrapeTimes(url: string, scrapes: number): Promise<number[]> {
   const times: number[] = [];
   for (let count = 0; count < scrapes; count++) times.push((await scrape(url, reader)).tookMs);
   return times;
-}
-
-/** Returns the bytes of the largest answer. */
-async function readWithoutPause(url: string, signal: AbortSignal): Promise<number> {
-  await using reader = newReader();
-  let answer = 0;
-  do answer = Math.max(answer, (await scrape(url, reader)).bytes);
-  while (!signal.aborted);
-  return answer;
 }
 
 function newReader(): AsyncDisposable & Agent {

@@ -1,9 +1,12 @@
 /**
- * A body while it comes in: one buffer that grows, within a bound of its own and the byte budget.
+ * A body while it comes in: one buffer that grows, within a bound of its own and the byte budget. A
+ * large one comes in parts, which are put together at the end: moving 8 MB to a larger buffer kept
+ * everybody waiting for 6 ms.
  *
  * The buffer ends up with 16 bytes to spare behind the body: `merge/` reads 16 at a time.
  */
 import type { Account, Budget } from './budget.ts';
+import { free } from './memory.ts';
 
 export interface BodyOptions {
   /** `scrape.max_body`, after decompression. */
@@ -24,6 +27,8 @@ const SPARE_BYTES = 16;
 const FIRST_BYTES = 65_536;
 /** A Content-Length is believed up to here; beyond, memory follows what really comes. */
 const BELIEVED_BYTES = 1_048_576;
+/** A buffer of this size or more is not moved: what comes behind it is another part. */
+export const PART_BYTES = 262_144;
 
 /** How much to take from the budget before a fetch begins. */
 export function firstBytes(maxBytes: number, budget: Budget): number {
@@ -34,8 +39,17 @@ export class Body {
   readonly #maxBytes: number;
   readonly #budget: Budget;
   readonly #account: Account;
+  /** What is being filled. */
   #buffer: Buffer<ArrayBuffer> = Buffer.alloc(0);
-  #length = 0;
+  #filled = 0;
+  /** What comes behind it: the next chunk does not fit. */
+  #next: Buffer<ArrayBuffer> | undefined;
+  /** What was filled before it. */
+  #parts: Buffer<ArrayBuffer>[] = [];
+  #partsBytes = 0;
+  /** All parts together, and how much of it is in place. */
+  #whole: Buffer<ArrayBuffer> | undefined;
+  #placed = 0;
   #sizeHint = 0;
   /** Chunks that came while waiting. */
   #late: Buffer[] = [];
@@ -49,7 +63,7 @@ export class Body {
 
   /** Bytes that came, those that wait for room too. */
   get length(): number {
-    return this.#length + this.#lateBytes;
+    return this.#partsBytes + this.#filled + this.#lateBytes;
   }
 
   /** It waits for room. */
@@ -70,15 +84,14 @@ export class Body {
       this.#lateBytes += chunk.length;
       return 'waiting';
     }
-    const room = this.#makeRoom(length + SPARE_BYTES);
+    const room = this.#makeRoom(chunk.length);
     if (room === 'refused') return 'refused';
     if (room === 'waiting') {
       this.#late.push(chunk);
       this.#lateBytes = chunk.length;
       return 'waiting';
     }
-    chunk.copy(this.#buffer, this.#length);
-    this.#length = length;
+    this.#append(chunk);
     return 'added';
   }
 
@@ -87,7 +100,7 @@ export class Body {
     const late = this.#late;
     this.#late = [];
     this.#lateBytes = 0;
-    this.#move(this.#account.bytes);
+    this.#enlarge(late[0]!.length, this.#account.bytes);
     let added: Added = 'added';
     for (const chunk of late) {
       added = this.add(chunk);
@@ -96,27 +109,87 @@ export class Body {
     return added;
   }
 
-  /** The whole body; what it does not need goes back to the budget. */
-  finish(): Buffer {
-    const size = this.#length + SPARE_BYTES;
+  /**
+   * The whole body, once all has come; what it does not need goes back to the budget.
+   *
+   * @returns `undefined` when PART_BYTES were put into place and there are more: to be called again
+   */
+  finish(): Buffer | undefined {
+    if (this.#parts.length > 0 || this.#whole !== undefined) return this.#placeNext();
+    const size = this.#filled + SPARE_BYTES;
     const wasted = this.#buffer.length - size;
     if (wasted < 0 || wasted > size >> 3) this.#move(size);
-    this.#budget.keep(this.#account, this.#buffer.length);
-    return this.#buffer.subarray(0, this.#length);
+    return this.#kept(this.#buffer);
   }
 
-  #makeRoom(needed: number): 'granted' | 'waiting' | 'refused' {
-    if (needed <= this.#buffer.length) return 'granted';
-    const doubled = Math.max(this.#buffer.length * 2, this.#sizeHint || this.#account.bytes);
-    const size = Math.max(needed, Math.min(doubled, this.#maxBytes + SPARE_BYTES));
-    let room = this.#grow(size);
-    if (room === 'refused' && size > needed) room = this.#grow(needed);
-    if (room === 'granted') this.#move(this.#account.bytes >= size ? size : needed);
+  #placeNext(): Buffer | undefined {
+    if (this.#whole === undefined) {
+      this.#whole = Buffer.allocUnsafeSlow(this.length + SPARE_BYTES);
+      this.#endPart();
+    }
+    const part = this.#parts.shift()!; // it was not the last that was placed before
+    part.copy(this.#whole, this.#placed);
+    this.#placed += part.length;
+    free(part.buffer);
+    return this.#parts.length > 0 ? undefined : this.#kept(this.#whole);
+  }
+
+  #kept(buffer: Buffer): Buffer {
+    this.#budget.keep(this.#account, buffer.length);
+    return buffer.subarray(0, this.length);
+  }
+
+  #append(chunk: Buffer): void {
+    const fits = chunk.copy(this.#buffer, this.#filled);
+    this.#filled += fits;
+    if (this.#next === undefined) return;
+    this.#endPart();
+    this.#buffer = this.#next;
+    this.#next = undefined;
+    this.#filled = chunk.copy(this.#buffer, 0, fits);
+  }
+
+  #endPart(): void {
+    this.#parts.push(this.#buffer.subarray(0, this.#filled));
+    this.#partsBytes += this.#filled;
+    this.#filled = 0;
+  }
+
+  /** Room for a chunk: in the buffer, or in it and the next one. */
+  #makeRoom(chunkBytes: number): 'granted' | 'waiting' | 'refused' {
+    const needed = this.#filled + chunkBytes + SPARE_BYTES;
+    if (needed <= this.#buffer.length + (this.#next?.length ?? 0)) return 'granted';
+    const isPart = this.#needsPart(chunkBytes);
+    const held = this.#partsBytes + (isPart ? this.#buffer.length : 0);
+    const least = isPart ? needed - this.#buffer.length : needed;
+    const wanted = isPart ? PART_BYTES : this.#doubled;
+    const most = this.#maxBytes + SPARE_BYTES - held;
+    const size = Math.max(least, Math.min(wanted, most));
+    let room = this.#grow(held + size);
+    if (room === 'refused' && size > least) room = this.#grow(held + least);
+    const bytes = held + size <= this.#account.bytes ? held + size : held + least;
+    if (room === 'granted') this.#enlarge(chunkBytes, bytes);
     return room;
+  }
+
+  get #doubled(): number {
+    return Math.max(this.#buffer.length * 2, this.#sizeHint || this.#account.bytes);
+  }
+
+  /** The chunk, or its end, goes into another part. */
+  #needsPart(chunkBytes: number): boolean {
+    return this.#filled > 0 && this.#filled + chunkBytes + SPARE_BYTES > PART_BYTES;
   }
 
   #grow(size: number): 'granted' | 'waiting' | 'refused' {
     return size <= this.#account.bytes ? 'granted' : this.#budget.grow(this.#account, size);
+  }
+
+  /** @param bytes - what the body may hold from now on */
+  #enlarge(chunkBytes: number, bytes: number): void {
+    const size = bytes - this.#partsBytes;
+    if (!this.#needsPart(chunkBytes)) this.#move(size);
+    else this.#next = Buffer.allocUnsafeSlow(size - this.#buffer.length);
   }
 
   /**
@@ -124,7 +197,7 @@ export class Body {
    * with 100 pages of 16 MiB the process had 850 MiB instead of 600.
    */
   #move(size: number): void {
-    const grows = this.#length > 0;
+    const grows = this.#filled > 0;
     this.#buffer = grows
       ? Buffer.from(this.#buffer.buffer.transfer(size))
       : Buffer.allocUnsafeSlow(size);

@@ -57,7 +57,8 @@ export class ReadMemory {
   }
 }
 
-function free(buffer: ArrayBufferLike): void {
+/** Gives memory back, if it is ours. */
+export function free(buffer: ArrayBufferLike): void {
   // Node hands out small buffers as parts of one pool, which is not ours to free.
   const pooled = buffer.byteLength === Buffer.poolSize;
   if (!pooled && buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);

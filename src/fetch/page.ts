@@ -8,7 +8,7 @@
  * hot path.
  */
 import type { ScrapeAnswer } from './answer.ts';
-import { type Added, Body, firstBytes } from './body.ts';
+import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
 import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
@@ -70,9 +70,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
-  /** All has come, and waits for room. */
-  #endedWaiting = false;
-  /** It is large, and waits for its turn to take more in. */
+  /** All has come; it may wait for room, or for its turn to be put together. */
+  #hasCome = false;
+  /** It is large, and waits for its turn. */
   #paced = false;
   #done = false;
 
@@ -247,7 +247,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   }
 
   #resume(): void {
-    if (this.#endedWaiting) this.#complete();
+    if (this.#hasCome) this.#complete();
     else if (this.#inflater) this.#inflater.resume();
     else this.#exchange?.resume();
   }
@@ -284,11 +284,14 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #complete(): void {
     if (this.#done || !this.#body) return;
-    if (this.#body.waiting) {
-      this.#endedWaiting = true;
-      return;
+    this.#hasCome = true;
+    if (this.#body.waiting) return;
+    let body = this.#body.finish();
+    while (body === undefined) {
+      this.#paced = !this.#scene.pacer.spend(PART_BYTES, this);
+      if (this.#paced) return;
+      body = this.#body.finish();
     }
-    const body = this.#body.finish();
     this.#read.freeSoon();
     this.#settle('answered', {
       target: this.#target,

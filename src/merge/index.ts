@@ -84,7 +84,7 @@ export class Indexer {
   readonly #filter: NameFilter | undefined;
   /** Lists of metadata -> what of them is kept: pages of one layout share theirs. */
   readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
-  readonly #learn: boolean;
+  #learn: boolean;
   readonly #writer = new PageIndexWriter();
   /** Its layout is made when there is another page to compare with it. */
   #learnt: Learnt | undefined;
@@ -131,6 +131,8 @@ export class Indexer {
    */
   *index(body: Body): Generator<void, PageIndex, void> {
     const known = this.#families.size;
+    this.#layoutBytes = 0;
+    if (this.#learnt !== undefined) yield* this.#makeLayout(this.#learnt);
     this.#begin(body);
     try {
       while (!this.#ended) {
@@ -155,8 +157,6 @@ export class Indexer {
   }
 
   #begin(body: Body): void {
-    this.#layoutBytes = 0;
-    if (this.#learnt !== undefined) this.#makeLayout(this.#learnt);
     const layout = this.#layout;
     this.#at = 0;
     this.#ended = false;
@@ -173,8 +173,8 @@ export class Indexer {
     this.#misses = 0;
   }
 
-  #makeLayout({ writer, page }: Learnt): void {
-    this.#layout = writer.finish(page);
+  *#makeLayout({ writer, page }: Learnt): Generator<void, void, void> {
+    this.#layout = yield* writer.finish(page);
     this.#layoutBytes = layoutBytes(this.#layout);
     this.#learnt = undefined;
   }
@@ -191,7 +191,9 @@ export class Indexer {
       quoted: (this.#flags & QUOTED) !== 0,
       layoutBytes: this.#layoutBytes,
     };
-    if (this.#learning?.full === false) this.#learnt = { writer: this.#learning, page };
+    if (this.#learning?.full)
+      this.#learn = false; // others will be as large
+    else if (this.#learning) this.#learnt = { writer: this.#learning, page };
     if (this.#layout !== undefined) this.#judgeLayout();
     return page;
   }

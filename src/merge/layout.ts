@@ -65,8 +65,10 @@ interface LearntComment {
   readonly flags: number;
 }
 
-/** Pages of about 10 MB. */
-const MAX_LINES = 100_000;
+/** Pages of about 50 MB. */
+const MAX_LINES = 500_000;
+/** Lines whose records are made at once. */
+const SLICE = 8_192;
 
 /** Integers and flags per line, besides its record. */
 const LINE_BYTES = 10;
@@ -78,59 +80,73 @@ export function layoutBytes({ records, lines }: Layout): number {
 
 let layouts = 0;
 
+/** What is noted of a line: integers, by their places. */
+const NOTED = 6;
+const START = 3;
+const FLAGS = 4;
+const HONORS = 5;
+/** Among the flags noted: the line is one of the page's metadata. */
+const METADATA = 256;
+
 /** Learns the layout of the page that is being indexed. */
 export class LayoutWriter {
-  readonly #starts: number[] = [];
-  readonly #lengths: number[] = [];
-  readonly #inserts: number[] = [];
-  readonly #families: number[] = [];
-  readonly #honored: number[] = [];
-  readonly #flags: number[] = [];
-  readonly #metadataBefore: number[] = [0];
+  /** NOTED integers per line: those of a record's head first. */
+  #noted = new Int32Array(NOTED * 1024);
+  #lines = 0;
   #flagged = 0;
   readonly #resume = new Map<number, number>();
 
   /** The page has more lines than are worth their memory. */
   get full(): boolean {
-    return this.#starts.length >= MAX_LINES;
+    return this.#lines >= MAX_LINES;
   }
 
   /** @param to - where its value begins */
-  sample(from: number, to: number, sample: LearntSample): void {
-    if (this.full) return;
-    this.#inserts.push(sample.insert - from * 4);
-    this.#families.push(Math.max(sample.family, -1));
-    this.#line(from, to - from, { ...sample, metadata: 0 });
+  sample(from: number, to: number, { insert, honored, family, flags }: LearntSample): void {
+    this.#line(from, to - from, insert - from * 4, Math.max(family, -1), flags, honored);
   }
 
   comment(from: number, length: number, { isMetadata, flags }: LearntComment): void {
-    if (this.full) return;
-    this.#inserts.push(NO_SAMPLE);
-    this.#families.push(-1);
-    this.#line(from, length, { honored: 0, flags, metadata: isMetadata ? 1 : 0 });
+    this.#line(from, length, NO_SAMPLE, -1, isMetadata ? flags | METADATA : flags, 0);
   }
 
   /** The line last added is metadata of this family. */
   resumeAt(family: number): void {
-    if (!this.#resume.has(family)) this.#resume.set(family, this.#starts.length);
+    if (!this.#resume.has(family)) this.#resume.set(family, this.#lines);
   }
 
-  /** @param page - the page that was learnt */
-  finish({ body, metadata }: PageIndex): Layout {
-    const lines = this.#starts.length;
+  /**
+   * Makes the layout, in slices.
+   *
+   * @param page - the page that was learnt
+   */
+  *finish({ body, metadata }: PageIndex): Generator<void, Layout, void> {
+    const lines = this.#lines;
+    const noted = this.#noted;
     const recordsAt = new Int32Array(lines + 1);
-    for (const [line, length] of this.#lengths.entries()) {
-      recordsAt[line + 1] = recordsAt[line]! + HEAD + ((length + 15) & ~15);
+    const metadataBefore = new Int32Array(lines + 1);
+    const flags = new Uint8Array(lines);
+    const honored = new Uint8Array(lines);
+    for (let line = 0; line < lines; line++) {
+      const at = line * NOTED;
+      recordsAt[line + 1] = recordsAt[line]! + HEAD + ((noted[at + LENGTH]! + 15) & ~15);
+      const isMetadata = (noted[at + FLAGS]! & METADATA) !== 0;
+      metadataBefore[line + 1] = metadataBefore[line]! + (isMetadata ? 1 : 0);
+      flags[line] = noted[at + FLAGS]!;
+      honored[line] = noted[at + HONORS]!;
     }
-    const integers = new Int32Array(recordsAt[lines]! / 4);
+    const integers = new Int32Array(recordsAt[lines]! / Int32Array.BYTES_PER_ELEMENT);
     const records = Buffer.from(integers.buffer);
-    for (const [line, from] of this.#starts.entries()) {
-      const at = recordsAt[line]!;
-      const length = this.#lengths[line]!;
-      integers[at / 4 + LENGTH] = length;
-      integers[at / 4 + INSERT] = this.#inserts[line]!;
-      integers[at / 4 + FAMILY] = this.#families[line]!;
-      body.bytes.copy(records, at + HEAD, from, from + length);
+    for (let line = 0; line < lines; line++) {
+      if (line % SLICE === SLICE - 1) yield;
+      const at = line * NOTED;
+      const recordAt = recordsAt[line]!;
+      const head = recordAt / Int32Array.BYTES_PER_ELEMENT;
+      integers[head + LENGTH] = noted[at + LENGTH]!;
+      integers[head + INSERT] = noted[at + INSERT]!;
+      integers[head + FAMILY] = noted[at + FAMILY]!;
+      const from = noted[at + START]!;
+      body.bytes.copy(records, recordAt + HEAD, from, from + noted[at + LENGTH]!);
     }
     return {
       key: ++layouts,
@@ -139,24 +155,39 @@ export class LayoutWriter {
       view: new DataView(integers.buffer),
       integers,
       recordsAt,
-      metadataBefore: Int32Array.from(this.#metadataBefore),
+      metadataBefore,
       resume: this.#resume,
       metadata,
-      flags: this.#flagged === 0 ? undefined : Uint8Array.from(this.#flags),
-      honored: Uint8Array.from(this.#honored),
+      flags: this.#flagged === 0 ? undefined : flags,
+      honored,
     };
   }
 
   #line(
     from: number,
     length: number,
-    { honored, flags, metadata }: { honored: number; flags: number; metadata: number },
+    insert: number,
+    family: number,
+    flags: number,
+    honored: number,
   ): void {
-    this.#starts.push(from);
-    this.#lengths.push(length);
-    this.#honored.push(honored);
-    this.#flags.push(flags);
-    this.#metadataBefore.push(this.#metadataBefore.at(-1)! + metadata);
-    this.#flagged |= flags;
+    if (this.full) return;
+    const at = this.#lines * NOTED;
+    if (at === this.#noted.length) this.#grow();
+    const noted = this.#noted;
+    noted[at + LENGTH] = length;
+    noted[at + INSERT] = insert;
+    noted[at + FAMILY] = family;
+    noted[at + START] = from;
+    noted[at + FLAGS] = flags;
+    noted[at + HONORS] = honored;
+    this.#flagged |= flags & ~METADATA;
+    this.#lines += 1;
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.#noted.length * 2);
+    larger.set(this.#noted);
+    this.#noted = larger;
   }
 }

@@ -15,8 +15,11 @@ const CHUNK_BYTES = 65_536;
 const RING = 4;
 /** Of a merged page, 33:1 at a quarter of level 6's time. */
 const GZIP_LEVEL = 2;
-/** A reader that takes all at once leaves no wait in between for other requests to be served in. */
-const TURN_MS = 2;
+/**
+ * A reader that takes all at once leaves no wait in between for other requests to be served in. A
+ * small scrape takes some five turns.
+ */
+const TURN_MS = 0.25;
 
 export interface WriteOptions {
   readonly gzip: boolean;

@@ -43,22 +43,27 @@ async function collect(
       added = body.granted();
     }
   }
-  const finished = body.finish();
+  let finished = body.finish();
+  for (let steps = 0; finished === undefined; steps++) {
+    assert.ok(steps < 100);
+    finished = body.finish();
+  }
   return { body: finished, accounted: account.bytes };
 }
 
 describe('Body', () => {
-  const sizes = fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 30, size: 'max' });
+  const size = fc.oneof(fc.integer({ min: 0, max: 40_000 }), fc.integer({ min: 0, max: 300_000 }));
+  const sizes = fc.array(size, { maxLength: 30, size: 'max' });
 
   it('is what came, however it was cut, and accounts for its buffer', async () => {
-    const expectation = fc.option(fc.integer({ min: -1, max: 2_000_000 }), { nil: -1 });
+    const expectation = fc.option(fc.integer({ min: -1, max: 6_000_000 }), { nil: -1 });
     await fc.assert(
       fc.asyncProperty(sizes, expectation, async (lengths, expected) => {
         const chunks = lengths.map((length, i) => Buffer.alloc(length, i + 1));
-        const budget = new Budget({ maxBytes: 10_000_000 });
+        const budget = new Budget({ maxBytes: 20_000_000 });
         using lease = budget.lease();
 
-        const got = await collect(chunks, budget, lease, { expected, maxBytes: 2_000_000 });
+        const got = await collect(chunks, budget, lease, { expected, maxBytes: 9_000_000 });
 
         assert.ok(typeof got === 'object');
         assert.ok(got.body.equals(Buffer.concat(chunks)));

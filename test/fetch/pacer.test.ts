@@ -30,18 +30,18 @@ describe('Pacer', () => {
     const pacer = new Pacer(turns.schedule);
     const resumed: number[] = [];
 
-    const went = Array.from({ length: 20 }, (_, at) =>
+    const went = Array.from({ length: 5 }, (_, at) =>
       pacer.spend(
         CHUNK,
         waiter('space', () => resumed.push(at)),
       ),
     );
 
-    assert.equal(went.filter(Boolean).length, 8);
+    assert.equal(went.filter(Boolean).length, 2);
     turns.run();
-    assert.deepEqual(resumed, [8, 9, 10, 11, 12, 13, 14, 15]);
+    assert.deepEqual(resumed, [2, 3]);
     turns.run();
-    assert.deepEqual(resumed.slice(8), [16, 17, 18, 19]);
+    assert.deepEqual(resumed, [2, 3, 4]);
     assert.ok(turns.idle);
   });
 
@@ -54,7 +54,7 @@ describe('Pacer', () => {
         CHUNK,
         waiter(space, () => resumed.push(space)),
       );
-    for (let n = 0; n < 8; n++) spend('first');
+    for (let n = 0; n < 2; n++) spend('first');
 
     for (let n = 0; n < 20; n++) spend('many');
     spend('one');
