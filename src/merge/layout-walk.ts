@@ -1,43 +1,19 @@
 /**
- * Walks the lines of a page that are the layout's, in WebAssembly (`layout-walk.wat`).
- *
- * It compares sixteen bytes at once, which JavaScript cannot; `bench/` measures what that saves.
- * Page and layout are copied into its memory in windows: pages come and go, and that memory never
- * shrinks. It is 1.5 MB, whatever is walked.
+ * Walks the lines of a page that are the layout's, by the kernel: page and layout are shown to it in
+ * windows.
  */
-import { readFileSync } from 'node:fs';
 import type { Body } from '../exposition/body.ts';
+import {
+  INSERTS_AT,
+  kernel,
+  LAYOUT_AT,
+  LAYOUT_BYTES,
+  PAGE_AT,
+  PAGE_BYTES,
+  WRITTEN_AT,
+} from './kernel.ts';
 import type { Layout } from './layout.ts';
 import type { PageIndexWriter } from './page-index.ts';
-
-/** Its memory: what `walk` returns, the windows on the layout and the page, two lists. */
-const LAYOUT_AT = 4_096;
-const LAYOUT_BYTES = 1 << 20;
-const PAGE_AT = LAYOUT_AT + LAYOUT_BYTES;
-const PAGE_BYTES = 65_536;
-/** Bytes behind the page that it may read: they decide nothing. */
-const SLACK = 64;
-const INSERTS_AT = PAGE_AT + PAGE_BYTES + SLACK;
-/** The shortest sample line has four bytes: `a 1`. */
-const MAX_LINES = PAGE_BYTES / 4;
-const SPANS_AT = INSERTS_AT + MAX_LINES * Int32Array.BYTES_PER_ELEMENT;
-
-interface Kernel {
-  readonly memory: WebAssembly.Memory;
-  readonly walk: (
-    record: number,
-    recordsEnd: number,
-    at: number,
-    end: number,
-    base: number,
-    insertAt: number,
-    spanAt: number,
-    lines: number,
-    family: number,
-    from: number,
-    first: number,
-  ) => void;
-}
 
 /** Where a page and its layout are, between two lines. */
 interface Place {
@@ -50,9 +26,7 @@ interface Place {
 }
 
 class LayoutWalk {
-  readonly #kernel: Kernel;
-  readonly #bytes: Buffer;
-  readonly #integers: Int32Array<ArrayBuffer>;
+  readonly #kernel = kernel();
   /** Which of the page's bytes stand in its window. */
   #pageFrom = 0;
   #pageTo = 0;
@@ -62,15 +36,6 @@ class LayoutWalk {
   #layoutTo = 0;
   /** The offset in the page to which `walk` came. */
   at = 0;
-
-  constructor() {
-    const source = readFileSync(new URL('layout-walk.wasm', import.meta.url));
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(source));
-    this.#kernel = exports as Kernel;
-    const { buffer } = this.#kernel.memory;
-    this.#bytes = Buffer.from(buffer);
-    this.#integers = new Int32Array(buffer);
-  }
 
   /** From now on another page is walked, or the same one after others had their turn. */
   begin(): void {
@@ -97,19 +62,19 @@ class LayoutWalk {
       base + this.#pageTo,
       base,
       INSERTS_AT,
-      SPANS_AT,
+      WRITTEN_AT,
       writer.lines,
       writer.family,
       writer.from,
       writer.first,
     );
-    const integers = this.#integers;
+    const { integers } = this.#kernel;
     const lines = integers[2]! - writer.lines;
     this.at = integers[0]!;
     if (integers[1] === 0) return 0;
     writer.append({
       inserts: integers.subarray(INSERTS_AT / 4, INSERTS_AT / 4 + lines),
-      spans: integers.subarray(SPANS_AT / 4, integers[3]! / 4),
+      spans: integers.subarray(WRITTEN_AT / 4, integers[3]! / 4),
       family: integers[4]!,
       from: integers[5]!,
       first: integers[6]!,
@@ -121,7 +86,7 @@ class LayoutWalk {
     if (from >= this.#pageFrom && from < this.#pageTo) return;
     this.#pageFrom = from;
     this.#pageTo = Math.min(from + PAGE_BYTES, length);
-    bytes.copy(this.#bytes, PAGE_AT, from, this.#pageTo);
+    bytes.copy(this.#kernel.bytes, PAGE_AT, from, this.#pageTo);
   }
 
   #showLayout({ key, lines, records, recordsAt }: Layout, line: number): void {
@@ -130,7 +95,7 @@ class LayoutWalk {
     this.#layoutKey = key;
     this.#layoutFrom = line;
     this.#layoutTo = lastNotAbove(recordsAt, from + LAYOUT_BYTES, lines);
-    records.copy(this.#bytes, LAYOUT_AT, from, recordsAt[this.#layoutTo]);
+    records.copy(this.#kernel.bytes, LAYOUT_AT, from, recordsAt[this.#layoutTo]);
   }
 }
 

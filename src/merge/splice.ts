@@ -5,6 +5,7 @@
  * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
  */
 import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
+import { LabelInsertion, suitsKernel } from './label-insertion.ts';
 import { SPAN } from './page-index.ts';
 import type { SplicePlan } from './plan.ts';
 
@@ -41,6 +42,7 @@ export class Splicer {
   /** Within the run: the next line, or -1 before the first. */
   #line = -1;
   #from = 0;
+  readonly #insertion = new LabelInsertion();
   #ended = false;
 
   constructor(plan: SplicePlan) {
@@ -82,9 +84,20 @@ export class Splicer {
     const { bytes, view } = body;
     const { bytes: out, view: outView, capacity } = chunk;
     const lastLine = spansOf[span + 4]!;
+    const end = spansOf[span + 2]!;
     let from = this.#line < 0 ? spansOf[span + 1]! : this.#from;
     let line = this.#line < 0 ? spansOf[span + 3]! : this.#line;
     let at = start;
+    if (suitsKernel(lastLine - line, page, inserted)) {
+      const insertion = this.#insertion;
+      insertion.line = line;
+      insertion.from = from;
+      insertion.at = at;
+      insertion.copy({ page, labels: inserted, lastLine, end }, out, capacity);
+      line = insertion.line;
+      from = insertion.from;
+      at = insertion.at;
+    }
     for (; line < lastLine; line++) {
       const insert = inserts[line]!;
       const to = insert >> 2;
@@ -112,7 +125,6 @@ export class Splicer {
       } else if (inserted.length > 0) at = insertAround(out, at, inserted, kind);
     }
     this.#line = -1;
-    const end = spansOf[span + 2]!;
     if (at + end - from > capacity) {
       this.#pending.push(bytes.subarray(from, end));
       return at;

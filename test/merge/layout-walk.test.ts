@@ -11,15 +11,15 @@ import { Indexer, type IndexerOptions } from '../../src/merge/index.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
 import type { PageIndex } from '../../src/merge/page-index.ts';
 
-const SOURCE = new URL('../../src/merge/layout-walk.wat', import.meta.url);
-const KERNEL = new URL('../../src/merge/layout-walk.wasm', import.meta.url);
+const SOURCE = new URL('../../src/merge/kernel.wat', import.meta.url);
+const KERNEL = new URL('../../src/merge/kernel.wasm', import.meta.url);
 
 const line = (name: string, value: string): string => `${name}{x="1"} ${value}\n`;
 
 describe('the walk over the layout', () => {
   it('is what its source says', async () => {
     const wabt = await openWabt();
-    const { buffer } = wabt.parseWat('layout-walk.wat', readFileSync(SOURCE, 'utf8')).toBinary({});
+    const { buffer } = wabt.parseWat('kernel.wat', readFileSync(SOURCE, 'utf8')).toBinary({});
 
     assert.ok(readFileSync(KERNEL).equals(buffer), 'assemble it again: npm run build:kernel');
   });

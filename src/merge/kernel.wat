@@ -1,13 +1,13 @@
-;; Walks the lines of a page that are the layout's: sixteen bytes are compared at once, and a value
-;; is classed by masks. What is rare is left to layout-walk.ts: a line that is not the layout's, a
-;; value with an exemplar, three digits of exponent, or more than 31 characters.
+;; The two loops that go over every byte of a merge, sixteen bytes at a time: comparing a page's lines
+;; with a layout (`layout-walk.ts`), and copying them with labels inserted (`label-insertion.ts`).
 ;;
-;; `npm run build:kernel` assembles it; a test holds that layout-walk.wasm is what stands here.
+;; `npm run build:kernel` assembles it; a test holds that kernel.wasm is what stands here.
 (module
-  ;; 0: what `walk` returns; the rest is laid out by layout-walk.ts.
+  ;; 0: what a function returns; the rest is laid out by kernel.ts.
   (memory (export "memory") 24 24)
 
-  ;; The address behind the line feed that ends the value at $at, or 0: not told here.
+  ;; The address behind the line feed that ends the value at $at, or 0: not told here. That is so for
+  ;; what is rare: an exemplar, three digits of exponent, more than 31 characters.
   (func $lineEnd (param $at i32) (result i32)
     (local $low v128) (local $high v128)
     (local $digits i32) (local $dots i32) (local $length i32) (local $within i32) (local $byte i32)
@@ -92,7 +92,8 @@
   (func $isDigit (param $at i32) (result i32)
     (i32.lt_u (i32.sub (i32.load8_u (local.get $at)) (i32.const 48)) (i32.const 10)))
 
-  ;; Stops at the first line that it leaves to others, at $recordsEnd or at $end.
+  ;; Walks lines that are the layout's. Stops at the first one that is not, or whose value is not told
+  ;; here, at $recordsEnd or at $end.
   (func (export "walk")
     (param $record i32) ;; the layout's next line: length, insert, family, nothing; its bytes
     (param $recordsEnd i32)
@@ -183,4 +184,72 @@
     (i32.store offset=12 (i32.const 0) (local.get $spanAt))
     (i32.store offset=16 (i32.const 0) (local.get $family))
     (i32.store offset=20 (i32.const 0) (local.get $from))
-    (i32.store offset=24 (i32.const 0) (local.get $first))))
+    (i32.store offset=24 (i32.const 0) (local.get $first)))
+
+  ;; Copies lines up to where labels go, and the labels. Stops at $insertsEnd, at the first line that
+  ;; is not known up to there, and where the next one has no room.
+  (func (export "insert")
+    (param $from i32) ;; the page's next byte
+    (param $end i32) ;; no byte of the page is known from here on
+    (param $base i32) ;; where the page's first byte would be
+    (param $inserts i32) ;; an integer for each line: where labels go, times four, plus how
+    (param $insertsEnd i32)
+    (param $labels i32) ;; each followed by a comma; not empty
+    (param $labelsLength i32)
+    (param $out i32) ;; where to write
+    (param $outEnd i32) ;; fifteen more bytes may be overwritten
+    (local $insert i32) (local $to i32) (local $length i32) (local $done i32) (local $kind i32)
+    (block $stop
+      (loop $line
+        (br_if $stop (i32.ge_u (local.get $inserts) (local.get $insertsEnd)))
+        (local.set $insert (i32.load (local.get $inserts)))
+        (local.set $to
+          (i32.add (local.get $base) (i32.shr_u (local.get $insert) (i32.const 2))))
+        (br_if $stop (i32.gt_u (local.get $to) (local.get $end)))
+        (local.set $length (i32.sub (local.get $to) (local.get $from)))
+        (br_if $stop
+          (i32.gt_u
+            (i32.add
+              (i32.add (local.get $out) (local.get $length))
+              (i32.add (local.get $labelsLength) (i32.const 2))) ;; a pair of braces at most
+            (local.get $outEnd)))
+
+        (local.set $done (i32.const 0))
+        (loop $bytes
+          (v128.store
+            (i32.add (local.get $out) (local.get $done))
+            (v128.load (i32.add (local.get $from) (local.get $done))))
+          (local.set $done (i32.add (local.get $done) (i32.const 16)))
+          (br_if $bytes (i32.lt_u (local.get $done) (local.get $length))))
+        (local.set $out (i32.add (local.get $out) (local.get $length)))
+        (local.set $from (local.get $to))
+
+        (local.set $kind (i32.and (local.get $insert) (i32.const 3)))
+        (if (i32.eqz (local.get $kind)) ;; BARE
+          (then
+            (i32.store8 (local.get $out) (i32.const 123)) ;; "{"
+            (local.set $out (i32.add (local.get $out) (i32.const 1)))))
+        (if (i32.eq (local.get $kind) (i32.const 3)) ;; BEHIND
+          (then
+            (i32.store8 (local.get $out) (i32.const 44)) ;; ","
+            (local.set $out (i32.add (local.get $out) (i32.const 1)))))
+        (local.set $done (i32.const 0))
+        (loop $labels
+          (v128.store
+            (i32.add (local.get $out) (local.get $done))
+            (v128.load (i32.add (local.get $labels) (local.get $done))))
+          (local.set $done (i32.add (local.get $done) (i32.const 16)))
+          (br_if $labels (i32.lt_u (local.get $done) (local.get $labelsLength))))
+        (local.set $out (i32.add (local.get $out) (local.get $labelsLength)))
+        (if (i32.ne (local.get $kind) (i32.const 1)) ;; all but BEFORE: no label follows
+          (then (local.set $out (i32.sub (local.get $out) (i32.const 1)))))
+        (if (i32.eqz (local.get $kind))
+          (then
+            (i32.store8 (local.get $out) (i32.const 125)) ;; "}"
+            (local.set $out (i32.add (local.get $out) (i32.const 1)))))
+
+        (local.set $inserts (i32.add (local.get $inserts) (i32.const 4)))
+        (br $line)))
+    (i32.store offset=0 (i32.const 0) (local.get $out))
+    (i32.store offset=4 (i32.const 0) (i32.sub (local.get $from) (local.get $base)))
+    (i32.store offset=8 (i32.const 0) (local.get $inserts))))
