@@ -6,34 +6,21 @@
  * `test/merge/index.test.ts` holds that it changes no byte of the merged page.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Body, sameBytes } from '../exposition/body.ts';
+import type { Body } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
-import { BARE, SeriesScanner } from '../exposition/series.ts';
+import { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { keptMetadata } from './kept-metadata.ts';
-import {
-  CLASHES,
-  DROPPED,
-  FAMILY,
-  FILTERED,
-  HEAD,
-  HONORED,
-  INSERT,
-  type Layout,
-  LayoutWriter,
-  LENGTH,
-  layoutBytes,
-  NO_SAMPLE,
-  QUOTED,
-} from './layout.ts';
-import { layoutWalk } from './layout-walk.ts';
+import { type Layout, LayoutWriter, layoutBytes } from './layout.ts';
+import { LayoutLines } from './layout-lines.ts';
 import type { NameFilter } from './name-filter.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { PageMetadata } from './page-metadata.ts';
+import { CLASHES, DROPPED, FILTERED, HONORED, PageNotes, QUOTED } from './page-notes.ts';
 import { FamilyResolver, UNWANTED } from './resolver.ts';
 
 const LINE_FEED = 10;
@@ -44,9 +31,6 @@ const HASH = 35;
 const SLICE_BYTES = 262_144;
 const SLICE_LINES = 8_192;
 const SLICE_STEPS = 1 << 20;
-/** A walk over fewer lines is dearer than comparing them one by one, which is then done for a while. */
-const LONG_WALK = 4;
-const LINES_BETWEEN = 16;
 /** So many pages in a row that are not like the one before them: no further one is learnt. */
 const MAX_STRANGERS = 4;
 /** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
@@ -97,18 +81,9 @@ export class Indexer {
   #ended = false;
   #learning: LayoutWriter | undefined;
   readonly #metadata: PageMetadata;
+  readonly #notes = new PageNotes();
+  readonly #layoutLines: LayoutLines;
   #layoutBytes = 0;
-  #dropped = 0;
-  #filtered = 0;
-  /** What must be rewritten in some line of the page. */
-  #flags = 0;
-  /** The layout's line that is expected next. */
-  #expected = 0;
-  /** Lines to be compared one by one before a walk is tried again: the last one did not get far. */
-  #untilWalk = 0;
-  /** Lines that were the layout's, and lines that were not. */
-  #hits = 0;
-  #misses = 0;
 
   constructor(options: IndexerOptions) {
     const { families, grammar, reserved, honored = 0, filter, learn = true } = options;
@@ -121,6 +96,12 @@ export class Indexer {
     this.#learn = learn;
     this.#resolver = new FamilyResolver(families, grammar.format, filter);
     this.#metadata = new PageMetadata(this.#resolver);
+    this.#layoutLines = new LayoutLines({
+      strict: grammar.strict,
+      writer: this.#writer,
+      metadata: this.#metadata,
+      notes: this.#notes,
+    });
   }
 
   /**
@@ -140,7 +121,6 @@ export class Indexer {
         if (!this.#ended) yield;
       }
       this.#writer.breakAt(this.#at);
-      this.#checkUtf8(body);
     } catch (error) {
       this.#writer.clear();
       this.#families.truncate(known);
@@ -148,12 +128,6 @@ export class Indexer {
     }
     const page = this.#finish(body);
     return this.#filter === undefined ? page : yield* this.#withKept(page, this.#filter);
-  }
-
-  /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
-  #checkUtf8({ bytes, length }: Body): void {
-    const known = !this.#strict && this.#layout !== undefined && this.#misses === 0;
-    if (!known && !isUtf8(bytes.subarray(0, length))) this.#fail(bytes, 0, 'the page is not UTF-8');
   }
 
   #begin(body: Body): void {
@@ -164,13 +138,8 @@ export class Indexer {
     this.#learning = learns && layout === undefined ? new LayoutWriter() : undefined;
     this.#metadata.begin(layout);
     this.#resolver.begin(body);
-    this.#dropped = 0;
-    this.#filtered = 0;
-    this.#flags = 0;
-    this.#expected = 0;
-    this.#untilWalk = 0;
-    this.#hits = 0;
-    this.#misses = 0;
+    this.#layoutLines.begin(layout);
+    this.#notes.clear();
   }
 
   *#makeLayout({ writer, page }: Learnt): Generator<void, void, void> {
@@ -185,22 +154,26 @@ export class Indexer {
       grammar: this.#grammar,
       ...this.#writer.take(),
       metadata: this.#metadata.all(),
-      dropped: this.#dropped,
-      filtered: this.#filtered,
-      clashes: (this.#flags & CLASHES) !== 0,
-      quoted: (this.#flags & QUOTED) !== 0,
+      dropped: this.#notes.dropped,
+      filtered: this.#notes.filtered,
+      clashes: this.#notes.clashes,
+      quoted: this.#notes.quoted,
       layoutBytes: this.#layoutBytes,
     };
-    if (this.#learning?.full)
-      this.#learn = false; // others will be as large
-    else if (this.#learning) this.#learnt = { writer: this.#learning, page };
-    if (this.#layout !== undefined) this.#judgeLayout();
+    if (this.#learning !== undefined) this.#learnFrom(page, this.#learning);
+    else if (this.#layout !== undefined) this.#judgeLayout();
     return page;
+  }
+
+  /** Where one page has too many lines, others will have as many. */
+  #learnFrom(page: PageIndex, writer: LayoutWriter): void {
+    if (writer.full) this.#learn = false;
+    else this.#learnt = { writer, page };
   }
 
   /** Where most lines are others, the next page may teach better. */
   #judgeLayout(): void {
-    const strange = this.#misses > this.#hits;
+    const { strange } = this.#layoutLines;
     this.#strangers = strange ? this.#strangers + 1 : 0;
     if (strange) this.#layout = undefined;
   }
@@ -219,98 +192,41 @@ export class Indexer {
 
   /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
   #walk(body: Body, limit: number): void {
-    const { bytes, length } = body;
+    const { length } = body;
+    const layoutLines = this.#layoutLines;
+    const { misses } = layoutLines;
     const maxSteps = this.#resolver.filterSteps + SLICE_STEPS;
-    if (this.#layout !== undefined) layoutWalk().begin();
+    layoutLines.resume();
     let p = this.#at;
-    for (let read = 0; p < limit && read < SLICE_LINES; read++) {
+    for (let read = 0; p < limit && !this.#ended && read < SLICE_LINES; read++) {
       if (this.#resolver.filterSteps > maxSteps) break;
-      if (this.#layout !== undefined) {
-        p = this.#walkLayout(this.#layout, body, p, limit);
-        if (p >= limit) break;
-        this.#misses += 1;
-      }
-      const first = bytes[p]!;
-      if (first > SPACE && first !== HASH) {
-        p = this.#sample(body, p);
-        continue;
-      }
-      this.#writer.breakAt(p);
-      const next = this.#noSample(bytes, p);
-      if (next < 0) {
-        this.#endOfPage(body, p);
-        break;
-      }
-      p = next;
+      p = layoutLines.read(body, p, limit);
+      if (p < limit) p = this.#line(body, p);
     }
+    this.#checkUtf8(body, this.#at, p, layoutLines.misses > misses);
     this.#at = p;
     if (p < length || this.#ended) return;
-    if (this.#strict) this.#fail(bytes, length, 'no # EOF at the end');
+    if (this.#strict) this.#fail(body.bytes, length, 'no # EOF at the end');
     this.#ended = true;
   }
 
-  /** Walks on as long as the lines are the layout's. Returns the offset of the first other one. */
-  #walkLayout(layout: Layout, body: Body, from: number, limit: number): number {
-    const writer = this.#writer;
-    const walk = layoutWalk();
-    const firstLine = this.#expected;
-    const firstSample = writer.lines;
-    let line = firstLine;
-    let p = from;
-    while (line < layout.lines && p < limit) {
-      const next = this.#layoutLine(layout, line, body, p);
-      if (next < 0) break;
-      line += 1;
-      p = next;
-      if (line === layout.lines || p >= limit) break;
-      if (this.#untilWalk > 0) {
-        this.#untilWalk -= 1;
-        continue;
-      }
-      const walked = walk.walk({ layout, line, body, from: p }, writer);
-      if (walked < LONG_WALK) this.#untilWalk = LINES_BETWEEN;
-      line += walked;
-      p = walk.at;
-    }
-    this.#metadata.share(layout.metadataBefore[firstLine]!, layout.metadataBefore[line]!);
-    if (layout.flags !== undefined) this.#noteFlags(layout, firstLine, line, firstSample);
-    this.#hits += line - firstLine;
-    this.#expected = line;
+  /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
+  #checkUtf8({ bytes, length }: Body, from: number, to: number, others: boolean): void {
+    if (!others && !this.#strict) return;
+    const lines = bytes.subarray(from, Math.min(to, length));
+    if (!isUtf8(lines)) this.#fail(bytes, from, 'the page is not UTF-8');
+  }
+
+  /** A line, in full. Returns the offset of the next one. */
+  #line(body: Body, p: number): number {
+    const { bytes } = body;
+    const first = bytes[p]!;
+    if (first > SPACE && first !== HASH) return this.#sample(body, p);
+    this.#writer.breakAt(p);
+    const next = this.#noSample(bytes, p);
+    if (next >= 0) return next;
+    this.#endOfPage(body, p);
     return p;
-  }
-
-  /** One line of the layout. Returns the offset of the next line, or -1: it is not the layout's. */
-  #layoutLine(layout: Layout, line: number, { bytes, view, length }: Body, p: number): number {
-    const writer = this.#writer;
-    const recordAt = layout.recordsAt[line]!;
-    const head = recordAt / Int32Array.BYTES_PER_ELEMENT;
-    const same = layout.integers[head + LENGTH]!;
-    const at = p + same;
-    if (at > length || !sameBytes(view, p, layout.view, recordAt + HEAD, same)) return -1;
-    const insert = layout.integers[head + INSERT]!;
-    if (insert === NO_SAMPLE) {
-      writer.breakAt(p);
-      return at;
-    }
-    const next = this.#strict
-      ? skipOpenMetricsBack(bytes, at, p + nameLength(insert))
-      : skipTextBack(bytes, at);
-    if (next < 0) return -1;
-    const family = layout.integers[head + FAMILY]!;
-    if (family < 0) writer.breakAt(p);
-    else writer.line(family, p, insert + p * 4, 0);
-    return next;
-  }
-
-  /** Does what is out of the ordinary in lines of the layout that were walked. */
-  #noteFlags(layout: Layout, from: number, to: number, firstSample: number): void {
-    const { flags, honored, integers, recordsAt } = layout;
-    let sample = firstSample;
-    for (let line = from; line < to; line++) {
-      this.#note(flags![line]!);
-      if ((flags![line]! & HONORED) !== 0) this.#writer.honor(sample, honored[line]!);
-      if (integers[recordsAt[line]! / Int32Array.BYTES_PER_ELEMENT + FAMILY]! >= 0) sample += 1;
-    }
   }
 
   /** A sample line, in full. Returns the offset of the next line. */
@@ -340,7 +256,7 @@ export class Indexer {
     }
     const honored = scanner.clashes & this.#honored;
     const flags = this.#flagsOf(scanner, honored, family);
-    this.#note(flags);
+    this.#notes.add(flags);
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
     this.#learning?.sample(from, p, { insert, honored, family, flags });
@@ -355,12 +271,6 @@ export class Indexer {
       (quoted ? QUOTED : 0) |
       (honored !== 0 && kept === 0 ? HONORED : 0)
     );
-  }
-
-  #note(flags: number): void {
-    this.#flags |= flags;
-    if ((flags & DROPPED) !== 0) this.#dropped += 1;
-    if ((flags & FILTERED) !== 0) this.#filtered += 1;
   }
 
   /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
@@ -389,7 +299,7 @@ export class Indexer {
       throw new ExpositionError('too-large', bytes, from, 'too many metric families');
     }
     const flags = quoted ? QUOTED : 0;
-    this.#flags |= flags;
+    this.#notes.add(flags);
     if (this.#families.isOwn(family)) {
       this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags });
       return;
@@ -399,8 +309,7 @@ export class Indexer {
     metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
     if (says === 'type') this.#resolver.declare(family, type);
     this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
-    const resume = this.#layout?.resume.get(family);
-    if (resume !== undefined) this.#expected = resume;
+    this.#layoutLines.resumeBehind(family);
   }
 
   /** `# EOF`: nothing may follow. */
@@ -413,9 +322,4 @@ export class Indexer {
   #fail(bytes: Buffer, offset: number, what: string): never {
     throw new ExpositionError('grammar', bytes, offset, what);
   }
-}
-
-/** From the begin of an OpenMetrics line to the end of its name, told by where labels go. */
-function nameLength(insert: number): number {
-  return (insert & 3) === BARE ? insert >> 2 : (insert >> 2) - 1;
 }

@@ -43,14 +43,6 @@ export interface Layout {
 /** A line that is no sample. */
 export const NO_SAMPLE = -1;
 
-/** Flags of a line: it has a label that stands in the way; a name in quotes; honoured labels. */
-export const CLASHES = 1;
-export const QUOTED = 2;
-export const HONORED = 4;
-/** It names one of promgate's own families; it is not wanted. */
-export const DROPPED = 8;
-export const FILTERED = 16;
-
 interface LearntSample {
   readonly insert: number;
   readonly honored: number;
