@@ -6,6 +6,7 @@
  */
 import type { Body } from '../exposition/body.ts';
 import type { FamilyType, Grammar } from '../exposition/grammar.ts';
+import { ALONE, BARE } from '../exposition/series.ts';
 
 /** Integers per span: family, first byte, end byte, first line, end line. */
 export const SPAN = 5;
@@ -38,6 +39,10 @@ export interface PageIndex {
   readonly honored: Uint8Array | undefined;
   /** SPAN integers for each run of lines of one family. */
   readonly spans: Int32Array;
+  /** The bytes of all sample lines. */
+  readonly sampleBytes: number;
+  /** What labels take beyond their own bytes when they are inserted into all lines: braces, commas. */
+  readonly aroundBytes: number;
   readonly metadata: readonly Metadata[];
   /** Lines that named one of promgate's own families: they are in no span. */
   readonly dropped: number;
@@ -166,14 +171,16 @@ export class PageIndexWriter {
   }
 
   /** The lines and spans of the page; the writer is empty again. */
-  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans'> {
-    const taken = {
-      inserts: this.#inserts.slice(0, this.lines),
-      honored: this.#honored && resized(this.#honored, this.lines),
-      spans: this.#spans.slice(0, this.#spansEnd),
-    };
+  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans' | 'sampleBytes' | 'aroundBytes'> {
+    const inserts = this.#inserts.slice(0, this.lines);
+    const spans = this.#spans.slice(0, this.#spansEnd);
+    const honored = this.#honored && resized(this.#honored, this.lines);
     this.clear();
-    return taken;
+    return {
+      ...{ inserts, honored, spans },
+      sampleBytes: bytesOf(spans),
+      aroundBytes: aroundBytes(inserts),
+    };
   }
 
   /** Forgets a page that was given up. */
@@ -185,6 +192,24 @@ export class PageIndexWriter {
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
     if (this.#spans.length > KEPT_INTEGERS) this.#spans = new Int32Array(SPAN * 64);
   }
+}
+
+function bytesOf(spans: Int32Array): number {
+  let bytes = 0;
+  for (let span = 0; span < spans.length; span += SPAN)
+    bytes += spans[span + 2]! - spans[span + 1]!;
+  return bytes;
+}
+
+/** Braces where there were none, less a comma; no comma where no label follows. */
+function aroundBytes(inserts: Int32Array): number {
+  let bytes = 0;
+  for (let line = 0; line < inserts.length; line++) {
+    const kind = inserts[line]! & 3;
+    if (kind === BARE) bytes += 1;
+    else if (kind === ALONE) bytes -= 1;
+  }
+  return bytes;
 }
 
 function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {

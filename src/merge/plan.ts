@@ -14,8 +14,8 @@ import { type PageIndex, SPAN } from './page-index.ts';
 
 const LINE_FEED = 10;
 const QUOTE = 34;
-/** Lines, runs or metadata lines that are gone through at once: a few milliseconds' work. */
-const SLICE = 100_000;
+/** Lines, runs or metadata lines that are gone through at once: up to a millisecond's work. */
+const SLICE = 20_000;
 /** What it costs to divide a line of a family with a conflict from the others, in lines. */
 const DIVIDING = 8;
 

@@ -4,9 +4,8 @@
  * Hot: runs once per byte of output. Short pieces are copied sixteen bytes at a time, over their end
  * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
  */
-import { ALONE, BARE, BEFORE, BEHIND } from '../exposition/series.ts';
+import { BARE, BEFORE, BEHIND } from '../exposition/series.ts';
 import { LabelInsertion, suitsKernel } from './label-insertion.ts';
-import { SPAN } from './page-index.ts';
 import type { SplicePlan } from './plan.ts';
 
 /** Room behind a chunk's end for copying sixteen bytes at a time. */
@@ -181,22 +180,14 @@ function around(kind: number, labels: Buffer): Buffer {
  *
  * @returns `undefined` where lines of one page get different labels
  */
-export function lengthOf({ sources, families, spans, foot }: SplicePlan): number | undefined {
+export function lengthOf({ sources, families, foot }: SplicePlan): number | undefined {
   let length = foot.length;
   for (const { head } of families) length += head.length;
-  for (const [at, { page, labels }] of sources.entries()) {
+  for (const { page, labels } of sources) {
     if (page.honored !== undefined) return undefined;
-    const own = spans[at]!;
-    for (let span = 0; span < own.length; span += SPAN) length += own[span + 2]! - own[span + 1]!;
-    if (labels.bytes.length === 0) continue;
-    length += page.inserts.length * labels.bytes.length;
-    const { inserts } = page;
-    for (let line = 0; line < inserts.length; line++) {
-      const kind = inserts[line]! & 3;
-      if (kind === BARE)
-        length += 1; // braces for the comma
-      else if (kind === ALONE) length -= 1; // no comma
-    }
+    length += page.sampleBytes;
+    const inserted = labels.bytes.length;
+    if (inserted > 0) length += page.inserts.length * inserted + page.aroundBytes;
   }
   return length;
 }
