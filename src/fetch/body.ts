@@ -173,7 +173,8 @@ export class Body {
   }
 
   get #doubled(): number {
-    return Math.max(this.#buffer.length * 2, this.#sizeHint || this.#account.bytes);
+    if (this.#buffer.length > 0) return this.#buffer.length * 2;
+    return this.#sizeHint || this.#account.bytes;
   }
 
   /** The chunk, or its end, goes into another part. */

@@ -12,7 +12,7 @@ import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
-import { SeriesScanner } from '../exposition/series.ts';
+import { BARE, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { keptMetadata } from './kept-metadata.ts';
 import { type Layout, LayoutWriter, layoutBytes } from './layout.ts';
@@ -35,8 +35,6 @@ const SLICE_STEPS = 1 << 20;
 const MAX_STRANGERS = 4;
 /** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
 const MAX_STEPS = 1 << 25;
-/** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
-const MAX_METADATA = 250_000;
 
 export interface IndexerOptions {
   readonly families: FamilyTable;
@@ -83,7 +81,8 @@ export class Indexer {
   readonly #metadata: PageMetadata;
   readonly #notes = new PageNotes();
   readonly #layoutLines: LayoutLines;
-  #layoutBytes = 0;
+  /** What layouts take that no page has told of: the one it was made for may have been refused. */
+  #untoldBytes = 0;
 
   constructor(options: IndexerOptions) {
     const { families, grammar, reserved, honored = 0, filter, learn = true } = options;
@@ -112,7 +111,6 @@ export class Indexer {
    */
   *index(body: Body): Generator<void, PageIndex, void> {
     const known = this.#families.size;
-    this.#layoutBytes = 0;
     if (this.#learnt !== undefined) yield* this.#makeLayout(this.#learnt);
     this.#begin(body);
     try {
@@ -143,12 +141,16 @@ export class Indexer {
   }
 
   *#makeLayout({ writer, page }: Learnt): Generator<void, void, void> {
-    this.#layout = yield* writer.finish(page);
-    this.#layoutBytes = layoutBytes(this.#layout);
+    const layout = yield* writer.finish(page);
+    this.#layout = layout;
     this.#learnt = undefined;
+    this.#untoldBytes += Math.max(0, layoutBytes(layout) - writer.bytes); // `writer` was told of
   }
 
   #finish(body: Body): PageIndex {
+    const learning = this.#learning;
+    const { full = false, bytes = 0 } = learning ?? {};
+    if (full) this.#learn = false; // others will have as many lines
     const page: PageIndex = {
       body,
       grammar: this.#grammar,
@@ -158,17 +160,12 @@ export class Indexer {
       filtered: this.#notes.filtered,
       clashes: this.#notes.clashes,
       quoted: this.#notes.quoted,
-      layoutBytes: this.#layoutBytes,
+      layoutBytes: this.#untoldBytes + (full ? 0 : bytes),
     };
-    if (this.#learning !== undefined) this.#learnFrom(page, this.#learning);
-    else if (this.#layout !== undefined) this.#judgeLayout();
+    this.#untoldBytes = 0;
+    if (learning !== undefined && !full) this.#learnt = { writer: learning, page };
+    if (this.#layout !== undefined) this.#judgeLayout();
     return page;
-  }
-
-  /** Where one page has too many lines, others will have as many. */
-  #learnFrom(page: PageIndex, writer: LayoutWriter): void {
-    if (writer.full) this.#learn = false;
-    else this.#learnt = { writer, page };
   }
 
   /** Where most lines are others, the next page may teach better. */
@@ -245,9 +242,7 @@ export class Indexer {
       ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
       : skipTextBack(bytes, p);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
-    if (this.#writer.full || families.full) {
-      throw new ExpositionError('too-large', bytes, from, 'too many metric families');
-    }
+    if (families.full) this.#tooMany(bytes, from);
     this.#metadata.own(); // the types declared so far decide on the sample's family
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
@@ -259,6 +254,9 @@ export class Indexer {
     this.#notes.add(flags);
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
+    if (this.#writer.overfull) this.#tooMany(bytes, from);
+    // A name that ends where the value begins may go on in another page's line: `a-1`, `a1 5`.
+    if (scanner.insertKind === BARE && p === scanner.insertAt) this.#learning = undefined;
     this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
   }
@@ -295,9 +293,7 @@ export class Indexer {
     if (says === 'eof' || says === 'nothing') return;
     const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
     const metadata = this.#metadata.own();
-    if (this.#families.full || metadata.length > MAX_METADATA) {
-      throw new ExpositionError('too-large', bytes, from, 'too many metric families');
-    }
+    if (this.#families.full) this.#tooMany(bytes, from);
     const flags = quoted ? QUOTED : 0;
     this.#notes.add(flags);
     if (this.#families.isOwn(family)) {
@@ -307,6 +303,7 @@ export class Indexer {
     this.#learning?.comment(from, end + 1 - from, { isMetadata: true, flags });
     this.#learning?.resumeAt(family);
     metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
+    if (this.#metadata.overfull) this.#tooMany(bytes, from);
     if (says === 'type') this.#resolver.declare(family, type);
     this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
     this.#layoutLines.resumeBehind(family);
@@ -317,6 +314,10 @@ export class Indexer {
     const end = bytes.indexOf(LINE_FEED, from) + 1;
     if (end < length) this.#fail(bytes, end, 'data behind # EOF');
     this.#ended = true;
+  }
+
+  #tooMany(bytes: Buffer, offset: number): never {
+    throw new ExpositionError('too-large', bytes, offset, 'too many metric families');
   }
 
   #fail(bytes: Buffer, offset: number, what: string): never {

@@ -48,10 +48,11 @@ export class LabelInsertion {
   copy({ page, labels, lastLine, end }: LabelledLines, out: Buffer, capacity: number): void {
     const { bytes, integers, insert } = this.#kernel;
     const { body, inserts } = page;
-    const known = Math.min(end, this.from + PAGE_BYTES);
+    const room = Math.min(capacity - this.at, WRITTEN_BYTES); // no more can be needed of the page
+    const known = Math.min(end, this.from + Math.min(room, PAGE_BYTES));
     body.bytes.copy(bytes, PAGE_AT, this.from, known);
     labels.copy(bytes, LABELS_AT);
-    const lines = Math.min(lastLine - this.line, MAX_LINES);
+    const lines = Math.min(lastLine - this.line, MAX_LINES, Math.ceil(room / labels.length));
     const first = INSERTS_AT / Int32Array.BYTES_PER_ELEMENT;
     for (let at = 0; at < lines; at++) integers[first + at] = inserts[this.line + at]!;
     const base = PAGE_AT - this.from;
@@ -64,7 +65,7 @@ export class LabelInsertion {
       LABELS_AT,
       labels.length,
       WRITTEN_AT,
-      WRITTEN_AT + Math.min(capacity - this.at, WRITTEN_BYTES),
+      WRITTEN_AT + room,
     );
     this.at += bytes.copy(out, this.at, WRITTEN_AT, integers[0]);
     this.from = integers[1]!;

@@ -3,6 +3,7 @@
  * what is known of them is noted.
  */
 import { type Body, sameBytes } from '../exposition/body.ts';
+import { ExpositionError } from '../exposition/error.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE } from '../exposition/series.ts';
 import { FAMILY, HEAD, INSERT, type Layout, LENGTH, NO_SAMPLE } from './layout.ts';
@@ -72,6 +73,7 @@ export class LayoutLines {
    * Reads on as long as the lines are the layout's.
    *
    * @returns the offset of the first other one, or one from `limit` on
+   * @throws {ExpositionError} `too-large`
    */
   read(body: Body, from: number, limit: number): number {
     const layout = this.#layout;
@@ -101,8 +103,12 @@ export class LayoutLines {
       if (walked < LONG_WALK) this.#untilWalk = LINES_BETWEEN;
       line += walked;
       p = walk.at;
+      if (writer.overfull) break;
     }
     this.#metadata.share(layout.metadataBefore[firstLine]!, layout.metadataBefore[line]!);
+    if (writer.overfull || this.#metadata.overfull) {
+      throw new ExpositionError('too-large', body.bytes, p, 'too many metric families');
+    }
     if (layout.flags !== undefined) this.#note(layout, firstLine, line, firstSample);
     this.#hits += line - firstLine;
     this.#expected = line;

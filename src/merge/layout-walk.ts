@@ -15,6 +15,9 @@ import {
 import type { Layout } from './layout.ts';
 import type { PageIndexWriter } from './page-index.ts';
 
+/** What is shown at once of a layout that does not fit: a page may jump 4,000 times in a slice. */
+const STEP_BYTES = 16_384;
+
 /** Where a page and its layout are, between two lines. */
 interface Place {
   readonly layout: Layout;
@@ -89,12 +92,15 @@ class LayoutWalk {
     bytes.copy(this.#kernel.bytes, PAGE_AT, from, this.#pageTo);
   }
 
+  /** A layout that fits is shown whole. Of another one little: a page may jump about in it. */
   #showLayout({ key, lines, records, recordsAt }: Layout, line: number): void {
     if (key === this.#layoutKey && line >= this.#layoutFrom && line < this.#layoutTo) return;
-    const from = recordsAt[line]!;
+    const fits = records.length <= LAYOUT_BYTES;
+    const first = fits ? 0 : line;
+    const from = recordsAt[first]!;
     this.#layoutKey = key;
-    this.#layoutFrom = line;
-    this.#layoutTo = lastNotAbove(recordsAt, from + LAYOUT_BYTES, lines);
+    this.#layoutFrom = first;
+    this.#layoutTo = fits ? lines : lastNotAbove(recordsAt, from + STEP_BYTES, lines);
     records.copy(this.#kernel.bytes, LAYOUT_AT, from, recordsAt[this.#layoutTo]);
   }
 }

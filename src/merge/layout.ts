@@ -59,8 +59,11 @@ interface LearntComment {
 
 /** Pages of about 50 MB. */
 const MAX_LINES = 500_000;
-/** Lines whose records are made at once. */
-const SLICE = 8_192;
+/** A page with a longer line is not learnt. */
+const MAX_LINE_BYTES = 65_536;
+/** Lines, and bytes of them, whose records are made at once. */
+const SLICE_LINES = 8_192;
+const SLICE_BYTES = 262_144;
 
 /** Integers and flags per line, besides its record. */
 const LINE_BYTES = 10;
@@ -88,9 +91,14 @@ export class LayoutWriter {
   #flagged = 0;
   readonly #resume = new Map<number, number>();
 
-  /** The page has more lines than are worth their memory. */
+  /** The page has more lines, or longer ones, than are worth their memory. */
   get full(): boolean {
     return this.#lines >= MAX_LINES;
+  }
+
+  /** The memory of what is noted. */
+  get bytes(): number {
+    return this.#noted.byteLength;
   }
 
   /** @param to - where its value begins */
@@ -129,10 +137,14 @@ export class LayoutWriter {
     }
     const integers = new Int32Array(recordsAt[lines]! / Int32Array.BYTES_PER_ELEMENT);
     const records = Buffer.from(integers.buffer);
+    let sliceEnd = SLICE_BYTES;
     for (let line = 0; line < lines; line++) {
-      if (line % SLICE === SLICE - 1) yield;
       const at = line * NOTED;
       const recordAt = recordsAt[line]!;
+      if (line % SLICE_LINES === SLICE_LINES - 1 || recordAt >= sliceEnd) {
+        sliceEnd = recordAt + SLICE_BYTES;
+        yield;
+      }
       const head = recordAt / Int32Array.BYTES_PER_ELEMENT;
       integers[head + LENGTH] = noted[at + LENGTH]!;
       integers[head + INSERT] = noted[at + INSERT]!;
@@ -163,6 +175,7 @@ export class LayoutWriter {
     flags: number,
     honored: number,
   ): void {
+    if (length > MAX_LINE_BYTES) this.#lines = MAX_LINES;
     if (this.full) return;
     const at = this.#lines * NOTED;
     if (at === this.#noted.length) this.#grow();

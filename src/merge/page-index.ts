@@ -52,7 +52,7 @@ export interface PageIndex {
   readonly clashes: boolean;
   /** Some name stands in quotes. */
   readonly quoted: boolean;
-  /** What the layout takes that was made for comparing this page with; 0 for most pages. */
+  /** What was noted of this page, or the layout made of an earlier one, takes; 0 for most pages. */
   readonly layoutBytes: number;
 }
 
@@ -166,8 +166,9 @@ export class PageIndexWriter {
     this.family = -1;
   }
 
-  get full(): boolean {
-    return this.#spansEnd >= SPAN * MAX_SPANS;
+  /** It has more runs than may be, with the one that goes on. */
+  get overfull(): boolean {
+    return this.#spansEnd / SPAN + (this.family < 0 ? 0 : 1) > MAX_SPANS;
   }
 
   /** The lines and spans of the page; the writer is empty again. */

@@ -8,6 +8,9 @@ import type { Layout } from './layout.ts';
 import type { Metadata } from './page-index.ts';
 import type { FamilyResolver } from './resolver.ts';
 
+/** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
+const MAX_METADATA = 250_000;
+
 export class PageMetadata {
   readonly #resolver: FamilyResolver;
   #layout: readonly Metadata[] = [];
@@ -50,6 +53,10 @@ export class PageMetadata {
       }
     }
     return this.#own;
+  }
+
+  get overfull(): boolean {
+    return (this.#own?.length ?? this.#shared) > MAX_METADATA;
   }
 
   /** The whole list, at the end of the page. */

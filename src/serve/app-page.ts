@@ -89,6 +89,7 @@ export async function loadAppPage(
   const { escaping, preferOpenMetrics } = negotiated;
   const merge = new Merge({
     ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
+    learn: asked.length > 1,
     givesUp: () => signal.aborted || performance.now() > deadlineMs + MERGE_GRACE_MS,
   });
   using resources = new DisposableStack();

@@ -89,12 +89,43 @@ describe('the walk over the layout', () => {
 
   it('walks layouts and lines that are longer than its windows', () => {
     const page = (value: string): string =>
-      [1_500_000, 70_000, 10, 100_000, 20]
+      [65_400, 65_000, 10, 30_000, 20]
         .map((length, n) => `f${n}{x="${'y'.repeat(length)}"} ${value}\n`)
         .join('') +
       Array.from({ length: 30_000 }, (_, n) => line(`metric_of_some_length_${n}`, value)).join('');
 
     assertSameIndex([page('1'), page('2.5')]);
+  });
+
+  it('does not learn a page with a line longer than all windows', () => {
+    const page = (value: string): string =>
+      `a ${value}\nb{x="${'y'.repeat(1_500_000)}"} ${value}\nc ${value}\n`;
+
+    assertSameIndex([page('1'), page('2.5')]);
+  });
+
+  it('follows a page that jumps about in its layout, in short slices', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const first = names.map((name) => `# TYPE ${name} gauge\n${`${name} 1\n`.repeat(14)}\n`);
+    const jumps = names.map((name) => `# TYPE ${name} gauge\n${`${name} 1\n`.repeat(13)}`).join('');
+
+    assertSameIndex([first.join('m 1\n'.repeat(60_000)), jumps.repeat(500)]);
+  });
+
+  it('refuses what is too much with a layout too', () => {
+    const runs = `# TYPE a gauge\n${'a 1\nb 1\n'.repeat(100_000)}`;
+    const families = Array.from({ length: 90_000 }, (_, n) => `# TYPE f${n} gauge\n`).join('');
+    const names = `# HELP f0 All.\n${families}`;
+
+    assertSameIndex([runs, `${runs}# HELP a It.\n${runs}`]);
+    assertSameIndex([names, `${names}# HELP f0 Other.\n${names}# HELP f0 x\n${names}`]);
+    assertSameIndex(['a 1\nb 1\n'.repeat(100_000), 'a 1\nb 1\n'.repeat(125_000)]);
+    assertSameIndex(['a 1\nb 1\n'.repeat(100_000), `${'a 1\nb 1\n'.repeat(125_000)}a 1\n`]);
+  });
+
+  it('takes no name for a shorter one and a value', () => {
+    assertSameIndex(['a-1\n', 'a1 5\n', 'aNaN\n']);
+    assertSameIndex(['b 1\na+1\n', 'b 2\na1 5\n']);
   });
 
   it('keeps the pages of two merges apart that are walked in turn', () => {
