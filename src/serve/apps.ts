@@ -38,6 +38,16 @@ export const APPS_PATH = /^\/v[12]\/apps\/(?:.*\/)?(?:only-app-)?metrics$/s;
 export const INSTANCE_PATH =
   /^\/v[12]\/apps\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/instances\/([^/]+)\/metrics$/i;
 
+/** Parts of a path that mean the same however often they are escaped on their way. */
+const PLAIN = /^[\w.~-]+$/;
+
+/** `INSTANCE_PATH` of an instance, by its id or else its index; undefined if none leads to it. */
+export function instancePath({ app, index, processInstanceId }: Instance): string | undefined {
+  const id = [processInstanceId, index].find((name) => PLAIN.test(name));
+  const path = `/v1/apps/${app.appId}/instances/${id}/metrics`;
+  return id !== undefined && INSTANCE_PATH.test(path) ? path : undefined;
+}
+
 /** Answers `APPS_PATH`. */
 export function apps(options: AppsOptions): Handler {
   return async (ctx) => {

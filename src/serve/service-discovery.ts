@@ -10,6 +10,7 @@
 import type { Instance } from '../discover/instance.ts';
 import { distinctInstances, ofProcess } from '../discover/select.ts';
 import type { SettingsOf } from './app-settings.ts';
+import { instancePath } from './apps.ts';
 import { Problem } from './errors.ts';
 import { type AddressOptions, type OwnAddress, ownAddress } from './own-address.ts';
 import type { Handler } from './request.ts';
@@ -100,24 +101,22 @@ const appGroup: Group = (instances, door) => {
 };
 
 const instanceGroups: Group = (instances, door) =>
-  instances
-    .filter(({ index, processInstanceId }) => index !== '' || processInstanceId !== '')
-    .map((instance) => {
-      const { app, endpoint, index, processInstanceId } = instance;
-      const name = segment(processInstanceId || index);
-      const path = `/v1/apps/${segment(app.appId)}/instances/${name}/metrics`;
-      return {
-        ...appLabels(instance, door, path),
-        instance: endpoint.address,
-        index,
-        __meta_cf_instance_index: index,
-        __meta_cf_instance_address: endpoint.address,
-        __meta_cf_process_instance_id: processInstanceId,
-        __meta_cf_process_type: instance.processType,
-        __meta_cf_availability_zone: endpoint.availabilityZone,
-        __meta_cf_isolation_segment: endpoint.isolationSegment,
-      };
-    });
+  instances.flatMap((instance) => {
+    const { endpoint, index, processInstanceId } = instance;
+    const path = instancePath(instance);
+    if (path === undefined) return [];
+    return {
+      ...appLabels(instance, door, path),
+      instance: endpoint.address,
+      index,
+      __meta_cf_instance_index: index,
+      __meta_cf_instance_address: endpoint.address,
+      __meta_cf_process_instance_id: processInstanceId,
+      __meta_cf_process_type: instance.processType,
+      __meta_cf_availability_zone: endpoint.availabilityZone,
+      __meta_cf_isolation_segment: endpoint.isolationSegment,
+    };
+  });
 
 /** A part of a path. Text that is no Unicode stays findable by eye, and costs nobody the list. */
 function segment(text: string): string {

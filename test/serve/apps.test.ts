@@ -164,14 +164,16 @@ describe('app pages', () => {
 
   it('answer HEAD without asking an instance, and no other method', async () => {
     await using scene = await startScene([page(FOO)]);
-    const { promgate, instances } = scene;
+    const { promgate, instances, guid } = scene;
 
     const head = await promgate.get(PATH, { method: 'HEAD' });
+    const ofOne = await promgate.get(`/v1/apps/${guid}/instances/0/metrics`, { method: 'HEAD' });
     const missing = await promgate.get('/v1/apps/nowhere/metrics', { method: 'HEAD' });
     const post = await promgate.get(PATH, { method: 'POST' });
 
     assert.equal(head.status, 200);
     assert.equal(head.headers.get('content-type'), TEXT);
+    assert.equal(ofOne.status, 200);
     assert.equal(missing.status, 404);
     assert.equal(post.status, 405);
     assert.equal(post.headers.get('allow'), 'GET, HEAD');
@@ -229,6 +231,17 @@ describe('app pages', () => {
 
     assert.equal(response.status, 200);
     assert.equal(sample(await response.text(), 'promgate_instance_up', 1), '0');
+  });
+
+  it('count what they left out, and types that differ', async () => {
+    const answers = [page('# TYPE foo counter\nfoo 1\n'), page('# TYPE foo gauge\nfoo 2\n')];
+    await using scene = await startScene([...answers, page('promgate_instance_up 1\n')]);
+    await scene.promgate.text(PATH);
+
+    const own = await scene.promgate.text('/metrics');
+
+    assert.match(own, /^promgate_merge_type_conflicts_total 1$/m);
+    assert.match(own, /^promgate_merge_reserved_samples_dropped_total 1$/m);
   });
 
   it('follow a redirect to a path of the same instance', async () => {
@@ -386,9 +399,12 @@ describe('app pages', () => {
     const headers = { 'X-Promgate-Via': 'promgate' };
 
     const answer = await scene.promgate.get(PATH, { headers });
+    const path = `/v1/apps/${scene.guid}/instances/0/metrics`;
+    const ofOne = await scene.promgate.get(path, { headers });
     const own = await scene.promgate.get('/metrics', { headers });
 
     assert.equal(answer.status, 508);
+    assert.equal(ofOne.status, 508);
     assert.match(await answer.text(), /"code":"loop"/);
     assert.equal(own.status, 200);
   });

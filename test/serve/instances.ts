@@ -17,7 +17,12 @@ export function endpoint(address: string, tags: Readonly<Record<string, string>>
   };
 }
 
-/** An instance of `acme/dev/<name>`; its guids are made of the name. */
+/** The guid of the app of this name, of up to six letters. */
+export function guidOf(name: string): string {
+  return `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padEnd(12, '0').slice(0, 12)}`;
+}
+
+/** An instance of `acme/dev/<name>`. */
 export function instance(
   name: string,
   index: string,
@@ -29,7 +34,7 @@ export function instance(
     organization_name: 'acme',
     space_id: 's-1',
     space_name: 'dev',
-    app_id: `guid-${name}`,
+    app_id: guidOf(name),
     app_name: name,
     instance_id: index,
     process_instance_id: `${name}-instance-${index}`,

@@ -6,7 +6,7 @@ import {
   type ServiceDiscoveryOptions,
   serviceDiscovery,
 } from '../../src/serve/service-discovery.ts';
-import { instance } from './instances.ts';
+import { guidOf, instance } from './instances.ts';
 import { requestText, sendRaw, serveSite } from './site-server.ts';
 
 interface Group {
@@ -50,15 +50,15 @@ describe('GET /sd/apps', () => {
         organization_name: 'acme',
         space_name: 'dev',
         app_name: 'shop',
-        app_id: 'guid-shop',
+        app_id: guidOf('shop'),
         instance: 'acme/dev/shop',
         __scheme__: 'http',
-        __metrics_path__: '/v1/apps/guid-shop/metrics',
+        __metrics_path__: `/v1/apps/${guidOf('shop')}/metrics`,
         __meta_cf_organization_id: 'o-1',
         __meta_cf_organization_name: 'acme',
         __meta_cf_space_id: 's-1',
         __meta_cf_space_name: 'dev',
-        __meta_cf_app_id: 'guid-shop',
+        __meta_cf_app_id: guidOf('shop'),
         __meta_cf_app_name: 'shop',
         __meta_cf_route: 'shop.apps.example.com',
         __meta_cf_instances: '2',
@@ -75,7 +75,7 @@ describe('GET /sd/apps', () => {
     const instances = await groups(`${site.url}/sd/apps?per=instance`);
 
     assert.equal(apps[1]?.labels['app_name'], 'shop');
-    assert.equal(instances.length, 3);
+    assert.equal(instances.length, 2); // none of what is no guid
   });
 
   it('lists one group per instance with ?per=instance, by index', async () => {
@@ -86,8 +86,8 @@ describe('GET /sd/apps', () => {
     assert.deepEqual(
       found.map(({ labels }) => [labels['instance'], labels['index'], labels['__metrics_path__']]),
       [
-        ['10.0.0.1:80', '0', '/v1/apps/guid-shop/instances/shop-instance-0/metrics'],
-        ['10.0.0.2:80', '1', '/v1/apps/guid-shop/instances/shop-instance-1/metrics'],
+        ['10.0.0.1:80', '0', `/v1/apps/${guidOf('shop')}/instances/shop-instance-0/metrics`],
+        ['10.0.0.2:80', '1', `/v1/apps/${guidOf('shop')}/instances/shop-instance-1/metrics`],
       ],
     );
     assert.equal(found[0]?.labels['__meta_cf_process_instance_id'], 'shop-instance-0');
@@ -103,8 +103,23 @@ describe('GET /sd/apps', () => {
 
     assert.deepEqual(
       found.map(({ labels }) => labels['__metrics_path__']),
-      ['/v1/apps/guid-shop/instances/3/metrics'],
+      [`/v1/apps/${guidOf('shop')}/instances/3/metrics`],
     );
+  });
+
+  it('names no instance by what would be escaped on its way, and none of an app without a guid', async () => {
+    const odd = instance('shop', '3', '10.0.0.1:80', { process_instance_id: 'p/1?x#é' });
+    const lost = instance('shop', 'a/b', '10.0.0.2:80', { process_instance_id: '%2F' });
+    const named = instance('job', '0', '10.0.0.3:80', { app_id: 'my-app' });
+    await using site = await serve([[odd, lost], [named]]);
+
+    const found = await groups(`${site.url}/sd/apps?per=instance`);
+
+    assert.deepEqual(
+      found.map(({ labels }) => labels['__metrics_path__']),
+      [`/v1/apps/${guidOf('shop')}/instances/3/metrics`],
+    );
+    assert.equal((await groups(`${site.url}/sd/apps`)).length, 2);
   });
 
   it('keeps both instances that share an index during a rolling deploy', async () => {

@@ -61,7 +61,7 @@ describe('Prometheus in front of promgate', () => {
         mixed: { space: 'mail', answers: [negotiated, page(TEXT)] },
         broken: { answers: ['refuse', page('foo 1\n')] },
         blue: { answers: [page('hue 1\n')], routes: ['www.example.com'] },
-        green: { answers: [page('hue 1\n')], routes: ['www-next.example.com'] },
+        green: { answers: [page('hue 1\nup 0\n')], routes: ['www-next.example.com'] },
       }),
     );
     const guarded = parts.use(
@@ -107,8 +107,10 @@ describe('Prometheus in front of promgate', () => {
     );
 
     assert.deepEqual(groups, [6, 10]);
-    await gives(prometheus, 'count(up)', [String(targets.length)]);
-    await gives(prometheus, 'count by (job) (up)', ['10', '6', '6']);
+    const ups = 'up{organization_id=""}'; // an app's own up carries all labels of the page
+    await gives(prometheus, `count(${ups})`, [String(targets.length)]);
+    await gives(prometheus, `count by (job) (${ups})`, ['10', '6', '6']);
+    await gives(prometheus, 'count by (job) (up{organization_id!=""})', ['1', '1', '1']);
     const [shop] = await prometheus.query('up{job="apps",app_name="shop"}');
     assert.deepEqual(shop?.labels, {
       __name__: 'up',
@@ -235,7 +237,10 @@ describe('Prometheus in front of promgate', () => {
     );
 
     assert.deepEqual(
-      await values(prometheus, 'min_over_time(up{job="apps",app_name="shop"}[10m])'),
+      await values(
+        prometheus,
+        'min_over_time(up{organization_id="",job="apps",app_name="shop"}[10m])',
+      ),
       ['1'],
     );
   });
@@ -262,10 +267,13 @@ describe('Prometheus in front of promgate', () => {
       });
     }
 
-    await gives(prometheus, 'count(up)', ['19']);
+    await gives(prometheus, 'count(up{organization_id=""})', ['19']);
     await gives(prometheus, 'count by (app_name) (hue{job="apps"})', ['1']);
     assert.deepEqual(
-      await values(prometheus, 'min_over_time(up{job="apps",app_name="green"}[10m])'),
+      await values(
+        prometheus,
+        'min_over_time(up{organization_id="",job="apps",app_name="green"}[10m])',
+      ),
       ['1'],
     );
   });
@@ -288,7 +296,11 @@ describe('Prometheus in front of promgate', () => {
       assert.equal(value, '0', JSON.stringify(labels));
     }
     // Blue was still a target for a moment when it had gone.
-    await gives(prometheus, 'min_over_time(up{job="apps",app_name!="blue"}[10m]) == 0', []);
+    await gives(
+      prometheus,
+      'min_over_time(up{organization_id="",job="apps",app_name!="blue"}[10m]) == 0',
+      [],
+    );
   });
 });
 
