@@ -27,6 +27,12 @@ interface Refusal {
   readonly detail: string;
 }
 
+/** Node's parser hands a CONNECT over as a connection, not as a request. */
+const CONNECT: Refusal = {
+  reason: 'malformed',
+  code: 'method-not-allowed',
+  detail: 'promgate is no proxy for connections',
+};
 const MALFORMED: Refusal = {
   reason: 'malformed',
   code: 'bad-request',
@@ -79,6 +85,13 @@ export class Connections {
     server.prependListener('request', (_, answer: ServerResponse) => this.#track(answer));
     server.on('drop', () => this.#count('too-many-connections'));
     server.on('clientError', (error, socket) => this.#refuse(error, socket));
+    server.on('connect', (_, socket) => {
+      this.#count(CONNECT.reason);
+      socket.once('error', () => socket.destroy()); // Node leaves it to us: it would end the process
+      answerRefused(socket, CONNECT);
+    });
+    // Others than 100-continue need not be met (RFC 9110, 10.1.1): Node would answer 417 by itself.
+    server.on('checkExpectation', (request, answer) => server.emit('request', request, answer));
   }
 
   /**
@@ -142,16 +155,21 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const problem = new Problem(refusal.code, refusal.detail);
-    const body = problemBody(problem);
-    const head = `HTTP/1.1 ${problem.status} ${problem.code}\r\nContent-Type: ${PROBLEM_TYPE}`;
-    const rest = `\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-    socket.end(Buffer.concat([Buffer.from(head + rest), body]), () => socket.destroy());
+    answerRefused(socket, refusal);
   }
 
   #count(reason: ClientError): void {
     this.#options.onClientError?.(reason);
   }
+}
+
+/** Answers what never became a request, and closes the connection. */
+function answerRefused(socket: Duplex, { code, detail }: Refusal): void {
+  const problem = new Problem(code, detail);
+  const body = problemBody(problem);
+  const head = `HTTP/1.1 ${problem.status} ${problem.code}\r\nContent-Type: ${PROBLEM_TYPE}`;
+  const rest = `\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  socket.end(Buffer.concat([Buffer.from(head + rest), body]), () => socket.destroy());
 }
 
 function lastOfConnection(answer: ServerResponse): void {

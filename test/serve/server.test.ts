@@ -77,6 +77,41 @@ describe('startServer', () => {
     assert.deepEqual(site.reasons, ['malformed']);
   });
 
+  it('answers CONNECT with 405, and counts it', async () => {
+    await using site = await refusals();
+
+    const answer = await sendRaw(site.port, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n');
+
+    assert.match(answer, /^HTTP\/1\.1 405 /);
+    assert.match(answer, /"code":"method-not-allowed"/);
+    assert.deepEqual(site.reasons, ['malformed']);
+  });
+
+  it('takes no harm from a reset behind CONNECT', async () => {
+    await using site = await refusals();
+    for (let count = 0; count < 20; count++) {
+      const socket = connect(site.port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n');
+      socket.resetAndDestroy();
+    }
+
+    const answer = await sendRaw(site.port, requestText('/hello', ['Connection: close']));
+
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+  });
+
+  it('answers a request with an expectation that it does not know', async () => {
+    await using site = await refusals();
+
+    const answer = await sendRaw(
+      site.port,
+      requestText('/hello', ['Expect: foo', 'Connection: close']),
+    );
+
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+  });
+
   it('answers huge headers with 431', async () => {
     await using site = await refusals();
 
