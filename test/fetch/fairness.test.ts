@@ -190,6 +190,17 @@ describe('fairness', () => {
     assert.deepEqual(failures(answers), new Map([['page', 50]]));
   });
 
+  it('gives up an address that takes no connection, long before the deadline', async () => {
+    await using nobody = await serveNobody();
+    await using scraper = openScraper();
+    const deadlineMs = performance.now() + 10_000;
+
+    const [answer] = await scrape(scraper, [target(nobody.address)], { deadlineMs });
+
+    assert.equal(answer?.failure, 'unreachable'); // at the deadline it would be `timeout`
+    assert.ok(answer.durationSeconds >= 1.9, `${answer.durationSeconds} s`);
+  });
+
   it('gives an address that took no connection twice one slot', async () => {
     await using nobody = await serveNobody();
     await using scraper = openScraper({ connectTimeoutMs: 20 });
