@@ -38,8 +38,8 @@ export const APPS_PATH = /^\/v[12]\/apps\/(?:.*\/)?(?:only-app-)?metrics$/s;
 export const INSTANCE_PATH =
   /^\/v[12]\/apps\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/instances\/([^/]+)\/metrics$/i;
 
-/** Parts of a path that mean the same however often they are escaped on their way. */
-const PLAIN = /^[\w.~-]+$/;
+/** Parts of a path that mean the same whoever escapes or resolves it on its way: not `..` either. */
+const PLAIN = /^[\w~-][\w.~-]*$/;
 
 /** `INSTANCE_PATH` of an instance, by its id or else its index; undefined if none leads to it. */
 export function instancePath({ app, index, processInstanceId }: Instance): string | undefined {

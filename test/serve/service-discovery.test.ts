@@ -109,7 +109,7 @@ describe('GET /sd/apps', () => {
 
   it('names no instance by what would be escaped on its way, and none of an app without a guid', async () => {
     const odd = instance('shop', '3', '10.0.0.1:80', { process_instance_id: 'p/1?x#é' });
-    const lost = instance('shop', 'a/b', '10.0.0.2:80', { process_instance_id: '%2F' });
+    const lost = instance('shop', 'a/b', '10.0.0.2:80', { process_instance_id: '..' });
     const named = instance('job', '0', '10.0.0.3:80', { app_id: 'my-app' });
     await using site = await serve([[odd, lost], [named]]);
 
