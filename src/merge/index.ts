@@ -149,6 +149,7 @@ export class Indexer {
 
   #finish(body: Body): PageIndex {
     const learning = this.#learning;
+    this.#learning = undefined; // what it noted is not held longer than it is needed
     const { full = false, bytes = 0 } = learning ?? {};
     if (full) this.#learn = false; // others will have as many lines
     const page: PageIndex = {
