@@ -25,6 +25,19 @@ export const MAX_LINES = PAGE_BYTES / 4;
 export const WRITTEN_AT = INSERTS_AT + MAX_LINES * Int32Array.BYTES_PER_ELEMENT;
 export const WRITTEN_BYTES = MAX_LINES * SPAN * Int32Array.BYTES_PER_ELEMENT;
 
+/** What `walk` returns, by places among the integers; `kernel.wat` has the parameters. */
+export const WALKED = {
+  at: 0,
+  layoutLines: 1,
+  lines: 2,
+  spansEnd: 3,
+  family: 4,
+  from: 5,
+  first: 6,
+} as const;
+/** What `insert` returns, likewise. */
+export const INSERTED = { outEnd: 0, from: 1, insertsEnd: 2 } as const;
+
 interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly walk: (

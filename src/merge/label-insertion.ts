@@ -2,6 +2,7 @@
  * Copies lines of a page with labels inserted, by the kernel.
  */
 import {
+  INSERTED,
   INSERTS_AT,
   kernel,
   LABELS_AT,
@@ -67,8 +68,8 @@ export class LabelInsertion {
       WRITTEN_AT,
       WRITTEN_AT + room,
     );
-    this.at += bytes.copy(out, this.at, WRITTEN_AT, integers[0]);
-    this.from = integers[1]!;
-    this.line += integers[2]! / Int32Array.BYTES_PER_ELEMENT - first;
+    this.at += bytes.copy(out, this.at, WRITTEN_AT, integers[INSERTED.outEnd]);
+    this.from = integers[INSERTED.from]!;
+    this.line += integers[INSERTED.insertsEnd]! / Int32Array.BYTES_PER_ELEMENT - first;
   }
 }

@@ -10,11 +10,13 @@ import {
   LAYOUT_BYTES,
   PAGE_AT,
   PAGE_BYTES,
+  WALKED,
   WRITTEN_AT,
 } from './kernel.ts';
 import type { Layout } from './layout.ts';
 import type { PageIndexWriter } from './page-index.ts';
 
+const INTEGER_BYTES = Int32Array.BYTES_PER_ELEMENT;
 /** What is shown at once of a layout that does not fit: a page may jump 4,000 times in a slice. */
 const STEP_BYTES = 16_384;
 
@@ -72,17 +74,22 @@ class LayoutWalk {
       writer.first,
     );
     const { integers } = this.#kernel;
-    const lines = integers[2]! - writer.lines;
-    this.at = integers[0]!;
-    if (integers[1] === 0) return 0;
+    const walked = integers[WALKED.layoutLines]!;
+    this.at = integers[WALKED.at]!;
+    if (walked === 0) return 0;
+    const inserts = INSERTS_AT / INTEGER_BYTES;
+    const lines = integers[WALKED.lines]! - writer.lines;
     writer.append({
-      inserts: integers.subarray(INSERTS_AT / 4, INSERTS_AT / 4 + lines),
-      spans: integers.subarray(WRITTEN_AT / 4, integers[3]! / 4),
-      family: integers[4]!,
-      from: integers[5]!,
-      first: integers[6]!,
+      inserts: integers.subarray(inserts, inserts + lines),
+      spans: integers.subarray(
+        WRITTEN_AT / INTEGER_BYTES,
+        integers[WALKED.spansEnd]! / INTEGER_BYTES,
+      ),
+      family: integers[WALKED.family]!,
+      from: integers[WALKED.from]!,
+      first: integers[WALKED.first]!,
     });
-    return integers[1]!;
+    return walked;
   }
 
   #showPage({ bytes, length }: Body, from: number): void {
