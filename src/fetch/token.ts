@@ -9,7 +9,7 @@ const TOKEN = /promgate_[A-Za-z0-9_-]{43}/;
  * @returns the first one
  */
 export function findToken(value: string): string | undefined {
-  const [, encoded] = /^basic +(.*)$/i.exec(value) ?? [];
+  const [, encoded] = /^basic\s+(.*)$/i.exec(value) ?? [];
   const texts =
     encoded === undefined ? [value] : [value, Buffer.from(encoded, 'base64').toString()];
   for (const text of texts) {
