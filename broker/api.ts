@@ -9,7 +9,7 @@
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type Account, accountsGate } from './account.ts';
 import { StoreAwayError } from './binding-store.ts';
-import { readBody } from './body.ts';
+import { BodyReader } from './body.ts';
 import { readRequestIdentity, readUserId } from './caller.ts';
 import { type Answer, createOperations, type OperationsOptions } from './operations.ts';
 import { type Operation, parsePath } from './path.ts';
@@ -51,6 +51,7 @@ export function createBroker(options: BrokerOptions): Middleware {
   const { accounts, baseUrl, onCall } = options;
   const authenticate = accountsGate(accounts);
   const operations = createOperations(options);
+  const bodies = new BodyReader();
 
   async function handle(ctx: ParameterizedContext, path: string, call: BrokerCall) {
     const account = authenticate(ctx.get('Authorization'));
@@ -65,7 +66,7 @@ export function createBroker(options: BrokerOptions): Middleware {
       query: new URLSearchParams(splitTarget(ctx.req.url)[1]),
       ifNoneMatch: ctx.get('If-None-Match'),
       baseUrl: baseUrl(ctx),
-      body: () => readBody(ctx.req),
+      body: () => bodies.read(ctx.req),
     });
   }
 

@@ -1,65 +1,113 @@
 /**
  * The body of a request as a JSON object, whatever its Content-Type says.
  *
- * Bounded in bytes. Depth needs no bound: nothing here recurses, and what reads the fields looks only
- * where it knows its way.
+ * Cloud Controller sends the annotations of organization, space and app, 1 MB each at worst: they are
+ * parsed, and let go of at once with all else that nobody reads, whatever it holds. Bytes are bounded,
+ * of one body and of all together. Depth needs no bound: nothing here recurses, `JSON.parse` neither.
  */
 import type { IncomingMessage } from 'node:http';
 import { isObject, type Json } from './fields.ts';
 import { Refusal } from './refusal.ts';
 
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** A longer body is read to its end for so long, since who is still writing reads no answer. */
-const MAX_DISCARDED_BYTES = 1024 * 1024;
+const MAX_DISCARDED_BYTES = 8 * 1024 * 1024;
+
+/** A body up to this size is read however many there are: connections bound their number. */
+const SMALL_BYTES = 64 * 1024;
+
+/** What bodies may hold together beyond that, while they are on their way. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws {Refusal} `too-large`; `bad-request` for anything but an object in well-formed JSON */
-export async function readBody(request: IncomingMessage): Promise<Json> {
-  const bytes = await readBytes(request);
-  let value: unknown;
-  try {
-    value = JSON.parse(UTF8.decode(bytes));
-  } catch (cause) {
-    throw new Refusal('bad-request', 'the body must be JSON in UTF-8', { cause });
-  }
-  if (!isObject(value)) throw new Refusal('bad-request', 'the body must be a JSON object');
-  if (!isStorable(value)) {
-    const description = 'texts must be Unicode without lone surrogates and the character U+0000';
-    throw new Refusal('bad-request', description);
-  }
-  return value;
-}
+/** What `request.ts` reads; of objects with names behind them only these members. */
+const FIELDS: Readonly<Record<string, readonly string[] | undefined>> = {
+  service_id: undefined,
+  plan_id: undefined,
+  organization_guid: undefined,
+  space_guid: undefined,
+  app_guid: undefined,
+  predecessor_binding_id: undefined,
+  parameters: undefined,
+  bind_resource: ['app_guid', 'space_guid', 'route'],
+  context: ['organization_guid', 'space_guid'],
+  previous_values: ['organization_id', 'space_id'],
+  maintenance_info: ['version'],
+};
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > MAX_DISCARDED_BYTES) break;
-    if (sizeBytes <= MAX_BYTES) chunks.push(chunk);
-  }
-  if (sizeBytes <= MAX_BYTES) return Buffer.concat(chunks);
-  throw new Refusal('too-large', `the body must have at most ${MAX_BYTES} bytes`, {
-    headers: sizeBytes > MAX_DISCARDED_BYTES ? { Connection: 'close' } : {},
-  });
-}
+/** Reads bodies, which share a bound. */
+export class BodyReader {
+  readonly #maxHeldBytes: number;
+  #heldBytes = 0;
 
-/**
- * Whether all names and texts in `root` come out of any database as they went in.
- *
- * @see https://www.rfc-editor.org/rfc/rfc7493#section-2.1
- */
-function isStorable(root: Json): boolean {
-  const open: unknown[] = [root];
-  while (open.length > 0) {
-    const value = open.pop();
-    if (typeof value === 'string') {
-      if (!value.isWellFormed() || value.includes('\0')) return false;
-    } else if (typeof value === 'object' && value !== null) {
-      for (const [name, inner] of Object.entries(value)) open.push(name, inner);
+  constructor(maxHeldBytes = MAX_HELD_BYTES) {
+    this.#maxHeldBytes = maxHeldBytes;
+  }
+
+  /**
+   * @returns the fields that somebody reads
+   * @throws {Refusal} `too-large`, `busy`; `bad-request` for anything but an object in well-formed JSON
+   */
+  async read(request: Pick<IncomingMessage, 'iterator'>): Promise<Json> {
+    const bytes = await this.#readBytes(request);
+    let value: unknown;
+    try {
+      value = JSON.parse(UTF8.decode(bytes));
+    } catch (cause) {
+      throw new Refusal('bad-request', 'the body must be JSON in UTF-8', { cause });
     }
+    if (!isObject(value)) throw new Refusal('bad-request', 'the body must be a JSON object');
+    return readFields(value);
   }
-  return true;
+
+  async #readBytes(request: Pick<IncomingMessage, 'iterator'>): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    let heldBytes = 0;
+    try {
+      for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+        sizeBytes += chunk.length;
+        if (sizeBytes > MAX_DISCARDED_BYTES) break;
+        if (sizeBytes > MAX_BYTES) continue;
+        if (sizeBytes > SMALL_BYTES) {
+          if (this.#heldBytes + chunk.length > this.#maxHeldBytes) throw busy();
+          this.#heldBytes += chunk.length;
+          heldBytes += chunk.length;
+        }
+        chunks.push(chunk);
+      }
+    } finally {
+      this.#heldBytes -= heldBytes; // what follows is done before another body is read
+    }
+    if (sizeBytes <= MAX_BYTES) return Buffer.concat(chunks);
+    throw new Refusal('too-large', `the body must have at most ${MAX_BYTES} bytes`, {
+      headers: sizeBytes > MAX_DISCARDED_BYTES ? { Connection: 'close' } : {},
+    });
+  }
+}
+
+/** Without a prototype, since the names are the caller's. */
+function readFields(body: Json): Json {
+  const read: Record<string, unknown> = Object.create(null);
+  for (const [name, members] of Object.entries(FIELDS)) {
+    const value = body[name];
+    if (!Object.hasOwn(body, name)) continue;
+    read[name] = members !== undefined && isObject(value) ? only(value, members) : value;
+  }
+  return read;
+}
+
+function only(value: Json, names: readonly string[]): Json {
+  const members = names.flatMap((name) =>
+    Object.hasOwn(value, name) ? [[name, value[name]]] : [],
+  );
+  return Object.fromEntries(members);
+}
+
+function busy(): Refusal {
+  return new Refusal('busy', 'too many large bodies are on their way: try again later', {
+    headers: { 'Retry-After': '5', Connection: 'close' },
+  });
 }

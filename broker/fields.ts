@@ -11,7 +11,7 @@ export type Json = Readonly<Record<string, unknown>>;
 /** In characters: as much as Cloud Controller keeps of an id, and an index of any database takes. */
 export const MAX_ID_LENGTH = 255;
 
-/** @throws {Refusal} `bad-request` for what is no text, or too long to be an id */
+/** @throws {Refusal} `bad-request` for what is no text, too long to be an id, or what no database keeps */
 export function optionalText(body: Json, name: string): string | undefined {
   const value = body[name];
   if (value === undefined || value === null || value === '') return undefined;
@@ -19,6 +19,7 @@ export function optionalText(body: Json, name: string): string | undefined {
   if (value.length > MAX_ID_LENGTH) {
     throw new Refusal('bad-request', `${name} must have at most ${MAX_ID_LENGTH} characters`);
   }
+  if (!isStorable(value)) throw unstorable();
   return value;
 }
 
@@ -39,4 +40,29 @@ export function optionalObject(body: Json, name: string): Json | undefined {
 
 export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @throws {Refusal} `bad-request` if a name or text in `root` is nothing that a database keeps */
+export function requireStorable(root: Json): void {
+  const open: unknown[] = [root];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value === 'string' && !isStorable(value)) throw unstorable();
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) open.push(name, inner);
+  }
+}
+
+/**
+ * Whether a text comes out of any database as it went in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7493#section-2.1
+ */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function unstorable(): Refusal {
+  const description = 'texts must be Unicode without lone surrogates and the character U+0000';
+  return new Refusal('bad-request', description);
 }

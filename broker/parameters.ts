@@ -4,7 +4,7 @@
 import AjvModule, { type ErrorObject } from 'ajv-draft-04';
 import { readDurationMs } from './duration.ts';
 import { explain } from './explain.ts';
-import type { Json } from './fields.ts';
+import { type Json, requireStorable } from './fields.ts';
 import {
   BINDING_PARAMETERS,
   type GivenParameters,
@@ -19,7 +19,10 @@ export interface Limits {
 }
 
 export interface ParameterCheck {
-  /** @throws {Refusal} `unacceptable`, whose description says what is wrong and what is allowed */
+  /**
+   * @throws {Refusal} `unacceptable`, whose description says what is wrong and what is allowed;
+   *   `bad-request` for texts that no database keeps
+   */
   binding(parameters: Json): GivenParameters;
   /** @throws {Refusal} `unacceptable` */
   instance(parameters: Json): Json;
@@ -34,6 +37,7 @@ export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): Para
     binding(parameters) {
       const given: unknown = parameters; // else the check narrows Json, whose names are any
       if (!isBinding(given)) throw refusal(isBinding.errors);
+      requireStorable(parameters);
       requireAtMost(maxTimeoutMs, 'timeout', given.timeout);
       requireAtMost(maxCacheMs, 'cache', given.cache);
       return given;

@@ -28,6 +28,8 @@ const FORMS = {
   unreadable: { status: 500 },
   internal: { status: 500 },
   away: { status: 503 },
+  /** It may be carried out later: promgate has too much to do. */
+  busy: { status: 503 },
 } as const satisfies Record<string, Form>;
 
 export type RefusalReason = keyof typeof FORMS;

@@ -43,9 +43,8 @@ const BAD_BODIES: readonly (readonly [title: string, body: string])[] = [
   ['null', 'null'],
   ['a text', '"x"'],
   ['broken JSON', '{"service_id":'],
-  ['a lone surrogate', '{"x":"\\ud800"}'],
-  ['U+0000', '{"x":["\\u0000"]}'],
-  ['U+0000 in a name', '{"\\u0000":1}'],
+  ['a lone surrogate', '{"service_id":"\\ud800"}'],
+  ['U+0000', '{"context":{"space_guid":"\\u0000"}}'],
 ];
 
 const ROWS: readonly Row[] = [

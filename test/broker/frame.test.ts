@@ -128,17 +128,74 @@ describe('broker frame', () => {
     }
   });
 
-  it('refuses a body above 64 KiB, also one that is far longer', async () => {
+  it('refuses a body above 4 MiB, also one that is far longer', async () => {
     await using broker = await startBroker();
     for (const [length, status] of [
-      [65_536, 201],
-      [65_537, 413],
-      [900_000, 413],
+      [4 * 2 ** 20, 201],
+      [4 * 2 ** 20 + 1, 413],
+      [8 * 2 ** 20, 413],
     ] as const) {
       const body = JSON.stringify(PROVISION).padEnd(length);
       const answer = await broker.send('PUT', I, { body });
       assert.equal(answer.status, status);
-      if (status === 413) assert.match(answer.json.description, /65536 bytes/);
+      if (status === 413) assert.match(answer.json.description, /4194304 bytes/);
+    }
+  });
+
+  it('takes the annotations that Cloud Controller sends, and keeps none', async () => {
+    await using broker = await startBroker();
+    const annotations = { 'example.com/note': 'ä'.repeat(524_000) };
+    const context = {
+      ...{ organization_annotations: annotations, space_annotations: annotations },
+      ...{ space_guid: 'space-1', app_annotations: annotations },
+    };
+
+    const provision = await broker.send('PUT', I, { body: { ...PROVISION, context } });
+    const bind = await broker.send('PUT', B, { body: { ...BIND, context } });
+
+    assert.deepEqual([provision.status, bind.status], [201, 201]);
+    const stored = [...broker.store.instances.values(), ...broker.store.bindings.values()];
+    assert.ok(JSON.stringify(stored).length < 4096);
+  });
+
+  for (const [title, value] of [
+    ['a lone surrogate', '"\\ud800"'],
+    ['U+0000', '["\\u0000"]'],
+    ['U+0000 in a name', '{"\\u0000":1}'],
+    ['a name of every object', '{"__proto__":{"toString":1},"constructor":null}'],
+    ['depth', '['.repeat(2e6) + ']'.repeat(2e6)],
+    ['width', `[${'[],'.repeat(1e6)}[]]`],
+  ] as const) {
+    it(`ignores what it does not read: ${title}`, async () => {
+      await using broker = await startBroker();
+      const with_ = (body: object, own: string) => `${JSON.stringify(body).slice(0, -1)},${own}}`;
+      const inContext = `"context":{"space_guid":"space-1","app_annotations":${value}}`;
+      const inResource = `"bind_resource":{"app_guid":"a","space_guid":"space-1","x":${value}}`;
+
+      const statuses = [
+        await broker.send('PUT', I, { body: with_(PROVISION, `"x":${value}`) }),
+        await broker.send('PUT', I, { body: with_(PROVISION, inContext) }),
+        await broker.send('PATCH', I, { body: with_(PROVISION, inContext) }),
+        await broker.send('PUT', B, { body: with_(BIND, inResource) }),
+      ].map(({ status }) => status);
+
+      assert.deepEqual(statuses, [201, 200, 200, 201]);
+    });
+  }
+
+  it('keeps no text that a database would not', async () => {
+    await using broker = await startBroker();
+    await broker.send('PUT', I, { body: PROVISION });
+    for (const bad of ['\ud800', 'a\0']) {
+      for (const own of [
+        { bind_resource: { app_guid: bad, space_guid: 'space-1' } },
+        { context: { space_guid: bad } },
+        { parameters: { endpoint: `/${bad}` } },
+        { parameters: { labels: { a: bad } } },
+      ]) {
+        const { status } = await broker.send('PUT', B, { body: { ...BIND, ...own } });
+        assert.equal(status, 400, JSON.stringify(own));
+      }
     }
   });
 
