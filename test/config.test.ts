@@ -730,6 +730,19 @@ describe('describeConfig', () => {
     assert.match(yaml, /^ {8}- "\{\{\.AppID\}\}"$/m);
   });
 
+  it('advises to keep credentials from endpoints without TLS where instances have TLS', async () => {
+    const advice = async (scrape: unknown) => {
+      const values = { ...LOCAL, scrape };
+      return (await describeConfig({ ...MEMORY, values })).warnings.join('\n');
+    };
+    using certificates = new CertificateFolder();
+    const { cert: ca } = certificates.selfSigned('cells');
+
+    assert.match(await advice({ tls: { ca } }), /scrape\.plain_credentials is true/);
+    assert.equal(await advice({ tls: { ca }, plain_credentials: false }), '');
+    assert.equal(await advice({}), '');
+  });
+
   it('prints a file that is read as the same configuration', async () => {
     const values = { scrape: { timeout: '5s' }, routes: { nats: { servers: ['nats://h'] } } };
     const { yaml } = await describeConfig({ ...MEMORY, values });

@@ -126,6 +126,12 @@ const scrape = section(
       flag("Rename an app's own job label to exported_job, since readers use honor_labels."),
       true,
     ),
+    plain_credentials: standard(
+      flag(
+        "Send a reader's Authorization and the headers of bindings to endpoints without TLS too, which nothing identifies.",
+      ),
+      true,
+    ),
     loop_id: optional(
       text(
         'Name in the loop guard header, the same for all replicas; without it the id of the CF app, or promgate.',
