@@ -571,6 +571,21 @@ auth: { mode: basic, operators: [] }
     ]);
   });
 
+  it('tells which placeholder is wrong, and cites only one that names a field', async () => {
+    const said = async (text: string) => {
+      const params = JSON.stringify({ a: ['right {{.AppID}}', text] });
+      const [fault = ''] = await faultsOfYaml(
+        `external_exporters: [{ host: h, params: ${params} }]`,
+      );
+      return /params\.a\[1\] is (.*), but must be a text in which/.exec(fault)?.[1];
+    };
+
+    assert.equal(await said('{{.AppID}} {{ .Nope }}'), 'a text whose 2. {{ }} holds {{.Nope}}');
+    assert.equal(await said('{{ hunter2 }}'), 'a text whose {{ }} holds something else');
+    assert.equal(await said('{{.AppID}} {{ hunter2'), 'a text whose 2. {{ has no end');
+    assert.equal(await said('hunter2\u0001'), 'a text');
+  });
+
   it('never shows a secret', async () => {
     const faults = await faultsOfYaml(`
 routes: { gorouter: [{ url: "http://u:hunter2@h" }], nats: { servers: hunter2, password: [hunter2] } }
