@@ -9,6 +9,9 @@ import path from 'node:path';
 /** PostgreSQL's commands for users are wrappers; its server is not on the PATH. */
 const DEBIAN_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/lib/postgresql/15/bin'];
 
+/** A test, or whatever else can do without. */
+export type Skippable = Pick<Mocha.Context, 'skip'>;
+
 /**
  * Finds `name` on the PATH or where Debian keeps servers.
  *
@@ -16,7 +19,7 @@ const DEBIAN_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/lib/postgresql/15/bin'];
  * @returns the program's path
  * @throws {Error} when it is missing and PROMGATE_REQUIRE_SERVICES is 1
  */
-export function requireProgram(context: Mocha.Context, name: string): string {
+export function requireProgram(context: Skippable, name: string): string {
   const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...DEBIAN_FOLDERS];
   const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
   if (found !== undefined) return found;
