@@ -136,7 +136,7 @@ export function itOutlivesItsServer({
   });
 }
 
-function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
+export function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
   yield store.instance('i');
   yield store.putInstance(instanceOf('j'));
   yield store.updateInstance('i', '{}');
