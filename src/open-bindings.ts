@@ -47,6 +47,10 @@ export interface OpenBindings extends AsyncDisposable {
   settingsOf(app: AppIdentity): AppSettings | undefined;
 }
 
+const RESTORED =
+  'the database of bindings does not hold what was read of it: if no backup was restored, look ' +
+  'which database it is; all bindings are read anew, and what is not in it holds no more';
+
 /** @throws {StoreAwayError} when the database is away */
 export async function openBindings(options: BindingsOptions): Promise<OpenBindings> {
   await using parts = new AsyncDisposableStack();
@@ -75,7 +79,10 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
   const follower = parts.use(
     new Follower({
       store,
-      apply: (changes) => known.apply(changes),
+      apply: (changes) => {
+        if (changes.isRestored) log.warn(RESTORED);
+        known.apply(changes);
+      },
       onAway: (err) => {
         isAway = true;
         metrics.databaseAway();

@@ -182,6 +182,7 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   1047: 'away', // a Galera node that is joining, or has lost the others
   1053: 'away', // shutdown
   1062: 'duplicate',
+  1146: 'away', // no such table: a backup is being restored
   1205: 'conflict', // lock wait timeout
   1213: 'conflict', // deadlock; on Galera, another node was first
   1290: 'away', // read-only

@@ -134,6 +134,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   '23505': 'duplicate', // unique violation
   '25006': 'away', // read-only: a standby
   '40': 'conflict', // transaction rollback: deadlock, serialization
+  '42P01': 'away', // no such table: a backup is being restored
   '53': 'away', // insufficient resources: connections, disk, memory
   '55P03': 'conflict', // lock not available in time
   '57': 'away', // operator intervention: shutdown, statement timeout

@@ -33,6 +33,6 @@ describe('openBindingStore of a Galera cluster', () => {
       assert.equal((await found)?.id, id);
       assert.equal(await deletion, true);
     }
-    assert.deepEqual((await one.changesSince(0)).bindings, []);
+    assert.deepEqual((await one.changesSince()).bindings, []);
   });
 });

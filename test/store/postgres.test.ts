@@ -42,13 +42,13 @@ describe('openBindingStore of PostgreSQL', () => {
     const store = await database.open();
     await store.putInstance(instanceOf('i'));
     await store.putBinding(bindingOf('i', 'b'));
-    const { revision } = await store.changesSince(0);
+    const seen = await store.changesSince();
     await store.deleteBinding('i', 'b');
     await using other = await server.connect(database.url);
     await other.run('begin');
     await other.run('lock table promgate_bindings in access exclusive mode');
 
-    const reading = store.changesSince(revision); // has read the revision, waits for the bindings
+    const reading = store.changesSince(seen); // has read the revision, waits for the bindings
     await eventually('the reader to wait', async () => {
       const waits = await database.run(LOCK_WAITS);
       return waits.length > 0 || undefined;
@@ -76,7 +76,7 @@ describe('openBindingStore of PostgreSQL', () => {
 
     const [attempts] = await database.run('select last_value::int as count from attempts');
     assert.equal(attempts?.['count'], 3);
-    assert.equal((await store.changesSince(0)).bindings.length, 1);
+    assert.equal((await store.changesSince()).bindings.length, 1);
   });
 
   describe('onChange', () => {
@@ -91,7 +91,7 @@ describe('openBindingStore of PostgreSQL', () => {
       const put = await other.putBinding(bindingOf('i', 'b'));
       await told;
 
-      assert.deepEqual((await one.changesSince(0)).bindings, [put?.binding]);
+      assert.deepEqual((await one.changesSince()).bindings, [put?.binding]);
     });
 
     it('listens again after its connection was lost, and tells of it', async () => {
