@@ -3,7 +3,7 @@
  *
  * `.ci/run` installs them and sets PROMGATE_REQUIRE_SERVICES=1: there a missing one is a failure.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 
 /** PostgreSQL's commands for users are wrappers; its server is not on the PATH. */
@@ -24,6 +24,13 @@ export function requireProgram(context: Skippable, name: string): string {
   const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
   if (found !== undefined) return found;
   if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed`);
+  return context.skip();
+}
+
+/** The same for a file that no folder of programs has, such as a library that a server loads. */
+export function requireFile(context: Mocha.Context, file: string): string {
+  if (existsSync(file)) return file;
+  if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${file} is not installed`);
   return context.skip();
 }
 
