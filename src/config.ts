@@ -69,10 +69,11 @@ function configAdvice({ routes, scrape }: Config): string[] {
 /** What is allowed but should be known. */
 export function configWarnings({ auth, broker, database, listen, routes }: Config): string[] {
   const warnings: string[] = [];
-  const loopback = /^(?:127\.|localhost$|::1$)/.test(listen.host);
+  const loopback = /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(listen.host);
   if (auth.mode === 'open' && !loopback) {
     const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
-    warnings.push(`auth.mode is open: ${whoever}`);
+    const remedy = 'set auth.mode to basic, token or both, or listen.host to 127.0.0.1';
+    warnings.push(`auth.mode is open: ${whoever}; ${remedy}`);
   }
   if (auth.mode !== 'open' && !listen.tls && !loopback) {
     const mode = `auth.mode is ${auth.mode} without listen.tls`;

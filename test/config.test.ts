@@ -779,8 +779,9 @@ describe('configWarnings', () => {
   it('tells when everybody may read and anybody can reach it', async () => {
     const routes = { file: 'r.json' };
     assert.deepEqual(await warnings({ routes }), [
-      'auth.mode is open: whoever reaches 0.0.0.0 port 8085 reads the metrics of all apps',
+      'auth.mode is open: whoever reaches 0.0.0.0 port 8085 reads the metrics of all apps; set auth.mode to basic, token or both, or listen.host to 127.0.0.1',
     ]);
+    assert.equal((await warnings({ routes, listen: { host: '127.example.com' } })).length, 1);
     assert.deepEqual(await warnings({ routes, listen: { host: '127.0.0.1' } }), []);
     assert.deepEqual(await warnings({ routes, listen: { host: '::1' } }), []);
   });

@@ -64,7 +64,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
  * Picks what of a reader's request goes on to the instances, and adds promgate's own headers.
  *
  * A name or value with characters that no header may hold is dropped: it could split the request. So
- * is, under whatever name, a binding's token: the apps of others would collect it.
+ * is, as name or value, a binding's token: the apps of others would collect it.
  *
  * @param reader - node:http's `rawHeaders` of the reader's request
  */
@@ -76,7 +76,8 @@ export function scrapeHeaders(reader: readonly string[], options: ForwardOptions
     const name = reader[i]!;
     const value = reader[i + 1]!;
     const lower = name.toLowerCase();
-    if (!TOKEN.test(name) || !VALUE.test(value) || findToken(value) !== undefined) continue;
+    if (!TOKEN.test(name) || !VALUE.test(value)) continue;
+    if (findToken(name) !== undefined || findToken(value) !== undefined) continue;
     if (lower === VIA_HEADER.toLowerCase()) via.push(value);
     else if (named.has(lower) || !isForwarded(lower)) continue;
     else if (options.authorizationOf === 'app') passed.push(name, value);

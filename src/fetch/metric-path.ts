@@ -5,6 +5,8 @@
  * would make it another host.
  */
 
+import { findToken } from './token.ts';
+
 /** A `metric_path` that no request line should carry. */
 export class MetricPathError extends Error {
   override readonly name = 'MetricPathError';
@@ -18,11 +20,15 @@ const STANDARD_PATH = '/metrics';
  * @param text - undefined or blank means `/metrics`; a query in it is kept
  * @returns a request target: begins with one `/`; blanks and anything beyond ASCII are
  *   percent-encoded, all else is as given
- * @throws {MetricPathError} for `//…`, a backslash, a control character, `#`, a lone surrogate
+ * @throws {MetricPathError} for `//…`, a backslash, a control character, `#`, a lone surrogate,
+ *   a binding's token: the app would read it
  */
 export function parseMetricPath(text: string | undefined): string {
   const trimmed = text?.replace(/^[ \t]+|[ \t]+$/g, '') ?? '';
   if (trimmed === '') return STANDARD_PATH;
+  if (findToken(trimmed) !== undefined) {
+    throw new MetricPathError("metric_path must not hold a binding's token: apps would read it");
+  }
   if (/[\x00-\x1f\x7f-\x9f\\#]/.test(trimmed)) {
     throw new MetricPathError(
       `metric_path ${JSON.stringify(text)}: a path without \\, # and control characters is wanted`,

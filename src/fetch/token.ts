@@ -3,18 +3,39 @@
  */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43}/;
 
+/** What no layer of escapes hides: each is decoded, as long as there is one, up to this many. */
+const MAX_LAYERS = 8;
+
 /**
- * Finds a token in a header's value, whatever stands around it, also where basic auth encodes it.
+ * Finds a token in a header's value or a request's target, whatever stands around it: also where
+ * basic auth encodes it, and where it is percent-encoded once or several times.
  *
  * @returns the first one
  */
-export function findToken(value: string): string | undefined {
-  const [, encoded] = /^basic +(.*)$/i.exec(value) ?? [];
-  const texts =
-    encoded === undefined ? [value] : [value, Buffer.from(encoded, 'base64').toString()];
-  for (const text of texts) {
-    const found = TOKEN.exec(text);
-    if (found) return found[0];
+export function findToken(text: string): string | undefined {
+  const found = TOKEN.exec(text)?.[0] ?? findEscaped(text);
+  if (found !== undefined) return found;
+  const encoded = /^basic\s+(.*)$/i.exec(text)?.[1];
+  if (encoded === undefined) return undefined;
+  const decoded = Buffer.from(encoded, 'base64').toString();
+  return TOKEN.exec(decoded)?.[0] ?? findEscaped(decoded);
+}
+
+function findEscaped(text: string): string | undefined {
+  let inner = text;
+  for (let layer = 0; layer < MAX_LAYERS && inner.includes('%'); layer += 1) {
+    const outer = inner;
+    inner = decodeAscii(outer);
+    if (inner === outer) return undefined;
+    const found = TOKEN.exec(inner)?.[0];
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Unlike `decodeURIComponent` it minds no broken escape beside those of a token. */
+function decodeAscii(text: string): string {
+  return text.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
 }

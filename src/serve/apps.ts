@@ -10,6 +10,7 @@ import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
 import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
 import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
+import { findToken } from '../fetch/token.ts';
 import { lengthOf } from '../merge/splice.ts';
 import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
 import type { SettingsOf } from './app-settings.ts';
@@ -192,7 +193,8 @@ function headersFor(options: AppsOptions, ctx: Context, { accept }: Negotiated) 
   const { req, socket, state } = ctx;
   const proto = ctx.get('X-Forwarded-Proto').split(',', 1)[0]!.trim().toLowerCase();
   const remote = socket.remoteAddress ?? '';
-  const before = ctx.get('X-Forwarded-For');
+  const sent = ctx.get('X-Forwarded-For');
+  const before = findToken(sent) === undefined ? sent : ''; // apps would read the token
   return scrapeHeaders(req.rawHeaders, {
     authorizationOf: state.credentialIsOurs ? 'promgate' : options.authorizationOf,
     accept,

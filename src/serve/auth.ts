@@ -51,13 +51,7 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
     if (PUBLIC.has(ctx.state.target.path)) return next();
     const sent = readCredential(ctx.get('Authorization'));
     const scope = sent && (await scopeOf(sent));
-    if (scope === 'unsure') {
-      throw new Problem(
-        'tokens-unknown',
-        'the database of bindings cannot be asked for it: try again later',
-        { headers: { 'Retry-After': '5' } },
-      );
-    }
+    if (scope === 'unsure') throw uncheckable();
     if (scope === undefined) {
       throw new Problem('unauthorized', `send ${WANTED[mode]}`, {
         headers: { 'WWW-Authenticate': CHALLENGES[mode] },
@@ -76,18 +70,39 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
 }
 
 /**
- * Where nobody is asked for a credential, a binding's token still shows no more than it opens. The
- * app's own `Authorization` then travels as where everybody is asked.
+ * Where nobody is asked for a credential, a binding's token still shows no more than it opens: one
+ * that was revoked opens nothing, and so does one that cannot be checked. The app's own
+ * `Authorization` then travels as where everybody is asked.
  */
 export function heedToken(tokens: Tokens): Handler {
   return async (ctx, next) => {
-    const token = findToken(ctx.get('Authorization'));
-    if (token === undefined || PUBLIC.has(ctx.state.target.path)) return next();
-    ctx.state.credentialIsOurs = true;
+    if (PUBLIC.has(ctx.state.target.path)) return next();
+    const token = sentToken(ctx.req.headersDistinct['authorization']);
+    if (token === undefined) return next();
     const scope = await tokens.scopeOf(token);
-    if (scope !== undefined && scope !== 'unsure') ctx.state.scope = scope;
+    if (scope === 'unsure') throw uncheckable();
+    if (scope === undefined) {
+      const detail = "this token was revoked, or is no binding's: send another one, or none";
+      throw new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': BEARER } });
+    }
+    ctx.state.credentialIsOurs = true;
+    ctx.state.scope = scope;
     return next();
   };
+}
+
+/** @param headers - all of this name: node:http shows only the first otherwise */
+function sentToken(headers: readonly string[] = []): string | undefined {
+  for (const header of headers) {
+    const token = findToken(header);
+    if (token !== undefined) return token;
+  }
+  return undefined;
+}
+
+function uncheckable(): Problem {
+  const detail = 'the database of bindings cannot be asked for this token: try again later';
+  return new Problem('tokens-unknown', detail, { headers: { 'Retry-After': '5' } });
 }
 
 class Operators {

@@ -2,7 +2,7 @@
  * What is known of a request when it has ended: for the log and the metrics.
  */
 import type { Fields, Level } from '../telemetry/log.ts';
-import { redactQuery } from '../telemetry/redact.ts';
+import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import type { Handler } from './request.ts';
 
 export interface RequestRecord {
@@ -61,13 +61,13 @@ export function requestLevel({ handler, status }: RequestRecord): Level {
   return status >= 500 && status !== 503 ? 'warn' : 'info';
 }
 
-/** A line of the log, secrets of the query masked. */
+/** A line of the log, secrets of the query and tokens anywhere masked. */
 export function requestFields(record: RequestRecord): Fields {
   const { method, path, query, status, durationMs, bytes, left, instances } = record;
   return {
     method: method.slice(0, 20),
-    path: path.slice(0, MAX_LENGTH),
-    ...(query === '' ? {} : { query: redactQuery(query.slice(0, MAX_LENGTH)) }),
+    path: redactTokens(path).slice(0, MAX_LENGTH),
+    ...(query === '' ? {} : { query: redactQuery(query).slice(0, MAX_LENGTH) }),
     status,
     ms: Math.round(durationMs * 10) / 10,
     bytes,

@@ -6,6 +6,7 @@
  */
 import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
+import { findToken } from '../fetch/token.ts';
 import { Problem, writeProblem } from './errors.ts';
 import { type Handler, parseTarget, type RequestState } from './request.ts';
 
@@ -89,8 +90,15 @@ function handOver(broker: Handler): Handler {
   };
 }
 
+/** A token in a target would end in the logs of all that stand before promgate, and in those of apps. */
 const readTarget: Handler = (ctx, next) => {
-  ctx.state.target = parseTarget(ctx.req.url ?? '');
+  const target = ctx.req.url ?? '';
+  if (findToken(target) !== undefined) {
+    const remedy =
+      "it belongs in the header Authorization; it should be changed, as others' logs may hold it";
+    throw new Problem('bad-request', `the path or query holds a binding's token: ${remedy}`);
+  }
+  ctx.state.target = parseTarget(target);
   return next();
 };
 

@@ -14,12 +14,35 @@ const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
 const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
 const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+[A-Za-z0-9+/=._~-]{4,}/gi;
 
+/** A binding's token, whatever stands around it. */
+const TOKEN = /promgate_[A-Za-z0-9_-]{43,}/g;
+
+/** Layers of percent escapes below which a token is looked for. */
+const MAX_LAYERS = 8;
+
 /** Deeper than this nothing is written: whoever logs a whole tree has made a mistake. */
 const MAX_DEPTH = 6;
 
-/** Masks user names and passwords in URLs, secrets in query strings, and credentials. */
+/**
+ * Masks the tokens of bindings; a text that holds one in percent escapes is masked as a whole.
+ *
+ * To be called before a text is cut: half a token has no form.
+ */
+export function redactTokens(text: string): string {
+  const masked = text.replace(TOKEN, MASK);
+  let inner = masked;
+  for (let layer = 0; layer < MAX_LAYERS && inner.includes('%'); layer += 1) {
+    inner = inner.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    );
+    if (inner.search(TOKEN) >= 0) return MASK;
+  }
+  return masked;
+}
+
+/** Masks user names and passwords in URLs, secrets in query strings, tokens and other credentials. */
 export function redactText(text: string): string {
-  return text
+  return redactTokens(text)
     .replace(USER_INFO, `$1${MASK}@`)
     .replace(QUERY_PAIR, (pair, before: string, name: string) =>
       isSecretName(name) ? `${before}${name}=${MASK}` : pair,
@@ -35,6 +58,7 @@ export function redactText(text: string): string {
 export function redactQuery(query: string): string {
   return query
     .split('&')
+    .map(redactTokens)
     .map((pair) => {
       const equals = pair.indexOf('=');
       if (equals < 0) return redactText(pair);

@@ -142,6 +142,7 @@ describe('scrapeHeaders', () => {
 
   it("passes no binding's token on, in whatever header and form", () => {
     const token = freshToken();
+    const escaped = Buffer.from(token).toString('hex').replace(/../g, '%$&');
     const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
     const forms = [
       `Bearer ${token}`,
@@ -149,7 +150,11 @@ describe('scrapeHeaders', () => {
       `Token "${token}",`,
       basic(`${token}:`),
       basic(`:${token}`),
+      basic(`:${token}`).replace(' ', '\t'),
+      `https://promgate.example.com/?x=${escaped}`,
+      `https://promgate.example.com/?x=${encodeURIComponent(escaped)}`,
     ];
+    assert.deepEqual(passed([`X-${token}: 1`], open), []);
     for (const form of forms) {
       for (const name of ['Authorization', 'X-Forward-Authorization', 'X-Api-Key']) {
         const header = [`${name}: ${form}`];

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { freshToken } from '../../broker/token.ts';
 import { MetricPathError, parseMetricPath } from '../../src/fetch/metric-path.ts';
+
+const TOKEN = freshToken();
 
 describe('parseMetricPath', () => {
   const accepted: readonly [why: string, given: string | undefined, path: string][] = [
@@ -37,11 +40,17 @@ describe('parseMetricPath', () => {
     ['a NUL', '/a\0'],
     ['DEL', '/a\x7f'],
     ['a C1 control character', '/a\x85b'],
+    ["a binding's token", `/x/${TOKEN}`],
+    ["a binding's token in percent escapes", `/x?y=${TOKEN.replaceAll('_', '%255F')}`],
     ['half a surrogate pair', '/a\ud800'],
   ];
   for (const [why, given] of refused) {
     it(`refuses ${why}`, () => assert.throws(() => parseMetricPath(given), MetricPathError));
   }
+
+  it('repeats no token', () => {
+    assert.throws(() => parseMetricPath(`/${TOKEN}`), { message: /^(?!.*promgate_)/ });
+  });
 
   it('says what was wrong with which path', () => {
     assert.throws(() => parseMetricPath('//x'), /metric_path "\/\/x" must not begin with \/\//);

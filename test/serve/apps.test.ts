@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { freshToken } from '../../broker/token.ts';
 import {
   endless,
   gzipBomb,
@@ -103,6 +104,31 @@ describe('app pages', () => {
       'organization_name="sys",space_name="tools",app_name="shop",index="0",instance_id="0",' +
       `instance="${RegExp.escape(address)}",a="b"`;
     assert.match(text, new RegExp(`^foo\\{${labels}\\} 1$`, 'm'));
+  });
+
+  it("show no app a binding's token, wherever a reader puts it", async () => {
+    await using scene = await startScene([page(FOO)]);
+    const { promgate, instances } = scene;
+    const token = freshToken();
+    const escaped = encodeURIComponent(token.replaceAll('_', '%5F'));
+
+    for (const path of [
+      `${PATH}?metric_path=/${token}`,
+      `${PATH}?metric_path=/x%3Fy=${escaped}`,
+      `/v1/apps/${token}/metrics`,
+    ]) {
+      assert.equal((await promgate.get(path)).status, 400, path);
+    }
+    for (const name of ['X-Forwarded-For', 'Referer', 'X-Promgate-Via', `X-${token}`]) {
+      const headers = { [name]: `http://h/?x=${escaped}` };
+      assert.equal((await promgate.get(PATH, { headers })).status, 200, name);
+    }
+
+    assert.equal(instances.instances[0]?.requests.length, 4);
+    assert.doesNotMatch(
+      JSON.stringify(instances.instances[0]?.requests),
+      /promgate(?:_[A-Za-z0-9]|%)/,
+    );
   });
 
   it('refuse with the texts and codes of Promfetcher', async () => {

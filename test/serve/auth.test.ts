@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { type AuthOptions, requireCredential } from '../../src/serve/auth.ts';
+import { type AuthOptions, heedToken, requireCredential } from '../../src/serve/auth.ts';
 import type { Handler } from '../../src/serve/request.ts';
-import { serveSite } from './site-server.ts';
+import { requestText, sendRaw, serveSite } from './site-server.ts';
 
 const handle: Handler = (ctx) => {
   ctx.body = 'in';
@@ -38,6 +38,58 @@ function serve(mode: AuthOptions['mode'] = 'basic') {
 }
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+
+/** `promgate_` and 43 characters: known, revoked, and one that nobody can check at the moment. */
+const BOUND = `promgate_${'k'.repeat(43)}`;
+const REVOKED = `promgate_${'r'.repeat(43)}`;
+const UNSURE = `promgate_${'u'.repeat(43)}`;
+
+function serveOpen() {
+  const see: Handler = (ctx) => {
+    ctx.body = JSON.stringify([ctx.state.scope, ctx.state.credentialIsOurs ?? false]);
+  };
+  return serveSite({
+    routes: ['/scope', '/healthz'].map((path) => ({ name: path, path, handle: see })),
+    admit: heedToken({
+      scopeOf: async (token) => (token === BOUND ? SCOPE : token === UNSURE ? 'unsure' : undefined),
+    }),
+  });
+}
+
+describe('heedToken', () => {
+  for (const [title, headers, seen] of [
+    ['nothing', [], ['all', false]],
+    ["an app's own credential", ['Bearer of-the-app'], ['all', false]],
+    ['a token', [`Bearer ${BOUND}`], [SCOPE, true]],
+    ['a token as password', [basic(`x:${BOUND}`)], [SCOPE, true]],
+    ['a revoked token', [`Bearer ${REVOKED}`], 401],
+    ['a revoked token as password', [basic(`x:${REVOKED}`)], 401],
+    ['a revoked token as password behind a tab', [`Basic\t${btoa(`x:${REVOKED}`)}`], 401],
+    ['a revoked token in another scheme', [`Token ${REVOKED}`], 401],
+    ['a revoked token in a second header', ['Bearer of-the-app', `Bearer ${REVOKED}`], 401],
+    ['a token that cannot be checked', [`Bearer ${UNSURE}`], 503],
+  ] as const) {
+    it(`answers ${title} with ${JSON.stringify(seen)}`, async () => {
+      await using site = await serveOpen();
+      const lines = headers.map((value) => `Authorization: ${value}`);
+
+      const answer = await sendRaw(site.port, requestText('/scope', lines));
+
+      const [head = '', body = ''] = answer.split('\r\n\r\n');
+      const status = Number(head.slice(9, 12));
+      assert.deepEqual(status === 200 ? JSON.parse(body) : status, seen);
+      if (status === 401) assert.match(head, /^WWW-Authenticate: Bearer realm="promgate"\r$/m);
+      if (status === 503) assert.match(head, /^Retry-After: \d+\r$/m);
+      assert.ok(!body.includes('promgate_'), 'the token is not repeated');
+    });
+  }
+
+  it('looks at no token on the public paths', async () => {
+    await using site = await serveOpen();
+    const headers = { Authorization: `Bearer ${REVOKED}` };
+    assert.equal((await fetch(`${site.url}/healthz`, { headers })).status, 200);
+  });
+});
 
 describe('requireCredential', () => {
   it('asks for a credential everywhere but on health, readiness and documentation', async () => {

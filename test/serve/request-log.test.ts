@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
+import { freshToken } from '../../broker/token.ts';
 import type { Handler } from '../../src/serve/request.ts';
 import {
   observeRequests,
@@ -131,6 +132,39 @@ describe('requestFields', () => {
     assert.doesNotMatch(JSON.stringify(fields), /hunter2/);
     assert.ok(String(fields['path']).length <= 1024);
   });
+});
+
+describe('a token where none belongs', () => {
+  const token = freshToken();
+  const escaped = Buffer.from(token).toString('hex').replace(/../g, '%$&');
+  for (const form of [token, escaped, encodeURIComponent(escaped), `${token}x`]) {
+    for (const target of [
+      `/v1/apps/${form}/metrics`,
+      `/v1/apps/a/metrics?metric_path=/${form}`,
+      `/v1/apps/a/metrics?${form}`,
+      `/no/such/path/${'x'.repeat(980)}${form}`, // cut in the middle
+      `http://promgate.example.com/v1/apps/a/metrics?app=${form}`,
+    ]) {
+      it(`is refused and not written: ${target.replaceAll(token, '<token>').slice(0, 60)}`, async () => {
+        let reached = false;
+        await using site = await serveObserved(() => {
+          reached = true;
+        });
+        const ended = site.next();
+
+        const answer = await sendRaw(site.port, requestText(target));
+        const line = JSON.stringify(requestFields(await ended));
+
+        assert.match(answer, /^HTTP\/1\.1 400 /);
+        assert.match(answer, /holds a binding's token/);
+        assert.equal(reached, false);
+        for (const text of [answer, line]) {
+          assert.ok(!text.includes(token.slice(9, 20)), text);
+          assert.ok(!text.includes(escaped.slice(30, 60)), text);
+        }
+      });
+    }
+  }
 });
 
 describe('requestLevel', () => {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { freshToken } from '../../broker/token.ts';
 import { redactFields, redactQuery, redactText } from '../../src/telemetry/redact.ts';
+
+const TOKEN = freshToken();
+/** Every character of it in percent escapes. */
+const ESCAPED = Buffer.from(TOKEN).toString('hex').replace(/../g, '%$&');
 
 describe('redactText', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -10,6 +15,14 @@ describe('redactText', () => {
     ['/x?a=1;api_key=abc#f', '/x?a=1;api_key=***#f'],
     ['Authorization: Basic dTpwYXNz', 'Authorization: Basic ***'],
     ['sent Bearer eyJhbGciOi.J9 to h', 'sent Bearer *** to h'],
+    [`no binding of ${TOKEN}, it says`, 'no binding of ***, it says'],
+    [`a${TOKEN}b`, 'a***'],
+    [ESCAPED, '***'],
+    [`GET /x?y=${encodeURIComponent(ESCAPED)}`, '***'],
+    [
+      'promgate_merge_duplicate_samples_dropped_total 1',
+      'promgate_merge_duplicate_samples_dropped_total 1',
+    ],
     ['nothing secret: a=b http://host/x?app=1', 'nothing secret: a=b http://host/x?app=1'],
   ];
   for (const [text, redacted] of cases) {
@@ -24,6 +37,8 @@ describe('redactQuery', () => {
     ['metric_path=%2Fm%3Ftoken%3Dabc', 'metric_path=%2Fm%3Ftoken%3D***'],
     ['route_url=https%3A%2F%2Fu%3Ap%40h', 'route_url=https%3A%2F%2F***%40h'],
     ['app=%zz', 'app=%zz'],
+    [`app=a&x=${TOKEN}&y=%20`, 'app=a&x=***&y=%20'],
+    [`app=a&x=${ESCAPED}&${TOKEN}=y`, 'app=a&***&***=y'],
     ['', ''],
   ];
   for (const [query, redacted] of cases) {
