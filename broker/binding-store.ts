@@ -44,12 +44,23 @@ export interface Binding extends NewBinding {
   readonly revision: number;
 }
 
-/** What has changed in a store. */
-export interface Changes {
-  /** The number of the last change; ask for what comes after it next time. */
+/** Up to which change a reader knows a store. */
+export interface Seen {
+  /** The number of the last change. */
   readonly revision: number;
+  /**
+   * A random text that was stored with the last change. Where a backup was restored, changes are made
+   * under the same numbers a second time: their marks tell the two apart.
+   */
+  readonly mark: string;
+}
+
+/** What has changed in a store. As `Seen` it says what to ask for next time. */
+export interface Changes extends Seen {
   /** `bindings` are all that there are: whatever else is known has gone. */
   readonly whole: boolean;
+  /** The store does not hold what the reader had seen: most likely a backup was restored. */
+  readonly isRestored?: boolean;
   /** In the order of their creation. */
   readonly bindings: readonly Binding[];
   /** Ids of bindings that have gone; one created again since is in `bindings`. */
@@ -89,8 +100,8 @@ export interface BindingStore extends AsyncDisposable {
   /** @returns whether there was such a binding of this instance */
   deleteBinding(instanceId: string, id: string): Promise<boolean>;
 
-  /** @param revision - 0 asks for all that there is */
-  changesSince(revision: number): Promise<Changes>;
+  /** @param seen - left out, all that there is is told */
+  changesSince(seen?: Seen): Promise<Changes>;
   /** Tells of changes by other replicas sooner than they are asked for, where the database can. */
   onChange?(listener: () => void): void;
 

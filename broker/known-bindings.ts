@@ -62,7 +62,7 @@ export class KnownBindings {
     return this.#byId.size;
   }
 
-  apply({ whole, bindings, removed }: Changes): void {
+  apply({ whole, bindings, removed }: Omit<Changes, 'mark'>): void {
     if (whole) {
       const left = new Set(this.#byId.keys());
       for (const { id } of bindings) left.delete(id);
@@ -72,9 +72,13 @@ export class KnownBindings {
     for (const binding of bindings) this.#add(binding);
   }
 
-  /** Adds a binding; one that is known already, by another revision too, is replaced. */
+  /**
+   * Adds a binding; one that is known already is replaced, by another revision too, or by the same
+   * one with another token: a backup may have been restored in between.
+   */
   #add(binding: Binding): void {
-    if (this.#byId.get(binding.id)?.revision === binding.revision) return;
+    const known = this.#byId.get(binding.id);
+    if (known?.revision === binding.revision && known.tokenHash === binding.tokenHash) return;
     this.#remove(binding.id);
     this.#byId.set(binding.id, binding);
     this.#byToken.set(binding.tokenHash, binding);

@@ -9,6 +9,7 @@ import { sleep } from './clock.ts';
 import { type Config, configWarnings } from './config.ts';
 import { createDoor, type Door } from './serve/door.ts';
 import { healthListener, Readiness } from './serve/health.ts';
+import { listenError } from './serve/listen-error.ts';
 import { type Server, startServer } from './serve/server.ts';
 import type { Stages } from './stages.ts';
 import type { Log } from './telemetry/log.ts';
@@ -101,6 +102,8 @@ function listen(
         if (err === undefined) log.info('the certificate was read again');
         else log.warn('the certificate has changed and cannot be used', { err });
       }),
+  }).catch((cause: unknown) => {
+    throw listenError(cause, { host, port, key: 'listen.port' });
   });
 }
 
@@ -116,5 +119,7 @@ async function listenForHealth(
     idleMs: IDLE_MARGIN_MS,
     handle: healthListener(readiness),
     cut: new AbortController(),
+  }).catch((cause: unknown) => {
+    throw listenError(cause, { host, port: healthPort, key: 'listen.health_port' });
   });
 }

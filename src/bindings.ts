@@ -6,7 +6,12 @@
  */
 import { StoreAwayError } from '../broker/binding-store.ts';
 import { sleep } from './clock.ts';
-import { type BindingsOptions, type OpenBindings, openBindings } from './open-bindings.ts';
+import {
+  type BindingsOptions,
+  type DatabaseState,
+  type OpenBindings,
+  openBindings,
+} from './open-bindings.ts';
 import { UNBOUND } from './serve/app-settings.ts';
 import type { Handler } from './serve/request.ts';
 import type { SiteBindings } from './site.ts';
@@ -18,8 +23,8 @@ const LONGEST_PAUSE_MS = 10_000;
 export interface Bindings extends SiteBindings {
   /** Answers below `/broker/v2`. */
   readonly broker: Handler;
-  /** Whether the database answered when it was last asked. */
-  readonly state: () => 'ready' | 'away';
+  /** What became of the database when it was last asked. */
+  readonly state: () => DatabaseState;
   readonly levels: () => { readonly known: number; readonly ageSeconds: number | undefined };
 }
 
@@ -45,7 +50,7 @@ export async function startBindings(
     settingsOf: (app) => opened?.settingsOf(app) ?? UNBOUND,
     tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
     broker: (ctx, next) => (opened?.broker ?? notOpen)(ctx, next),
-    state: () => (opened?.isAway === false ? 'ready' : 'away'),
+    state: () => opened?.state ?? 'away',
     levels: () => ({
       known: opened?.known.size ?? 0,
       ageSeconds: opened?.follower.ageMs === undefined ? undefined : opened.follower.ageMs / 1000,

@@ -53,8 +53,17 @@ export async function describeConfig(
   const values = join(schema, [{ scrape: computed }, said]);
   return {
     yaml: await printYaml(effectiveValues(schema, values)),
-    warnings: configWarnings(config),
+    warnings: [...configWarnings(config), ...configAdvice(config)],
   };
+}
+
+/** What would be safer; told when the configuration is checked, not at every start. */
+function configAdvice({ routes, scrape }: Config): string[] {
+  if (!scrape.tls || !scrape.plainCredentials || routes.requireTls) return [];
+  return [
+    "scrape.plain_credentials is true: a reader's Authorization and the headers of bindings also go to " +
+      'endpoints without TLS; since scrape.tls is set, false keeps them from these',
+  ];
 }
 
 /** What is allowed but should be known. */
@@ -201,6 +210,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
       maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
       labelConflict: scrape.label_conflict,
       exportJob: scrape.export_job,
+      plainCredentials: scrape.plain_credentials,
       loopId: scrape.loop_id ?? appId ?? 'promgate',
       tls: tlsFiles(scrape.tls),
     },

@@ -12,6 +12,7 @@ import type { Offering } from '../broker/offering.ts';
 import { type BindingSettings, bindingSettings } from '../broker/parameters.ts';
 import type { GivenParameters } from '../broker/parameters-schema.ts';
 import { KeyRing } from '../broker/seal.ts';
+import { SealCheck } from '../broker/seal-check.ts';
 import { openParameters, sealSecrets } from '../broker/secrets.ts';
 import type { Config } from './config.ts';
 import type { AppIdentity } from './discover/instance.ts';
@@ -37,15 +38,28 @@ export interface BindingsOptions {
   readonly metrics: Metrics<never>;
 }
 
+/**
+ * `away`: the database cannot be read, or takes no changes. `wrong-key`: what is stored was sealed
+ * under a key that is not configured.
+ */
+export type DatabaseState = 'ready' | 'away' | 'wrong-key';
+
 export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;
   readonly follower: Follower;
   readonly tokens: TokenScopes<TokenScope>;
   readonly broker: Handler;
-  readonly isAway: boolean;
+  readonly state: DatabaseState;
   /** @returns undefined for an app without bindings */
   settingsOf(app: AppIdentity): AppSettings | undefined;
 }
+
+const SEALED =
+  'the configured keys do not open what is stored: put its key under database.old_encryption_keys';
+
+const RESTORED =
+  'the database of bindings does not hold what was read of it: if no backup was restored, look ' +
+  'which database it is; all bindings are read anew, and what is not in it holds no more';
 
 /** @throws {StoreAwayError} when the database is away */
 export async function openBindings(options: BindingsOptions): Promise<OpenBindings> {
@@ -71,11 +85,19 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
         log.error('a binding cannot be read in full', { binding_id: binding.id, err }),
       ),
   });
+  const seals = new SealCheck({
+    keys,
+    onSealed: (binding_id) => log.error(SEALED, { binding_id }),
+  });
   let isAway = false;
   const follower = parts.use(
     new Follower({
       store,
-      apply: (changes) => known.apply(changes),
+      apply: (changes) => {
+        if (changes.isRestored) log.warn(RESTORED);
+        known.apply(changes);
+        seals.apply(changes);
+      },
       onAway: (err) => {
         isAway = true;
         metrics.databaseAway();
@@ -97,8 +119,9 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
   const held = parts.move();
   return {
     ...{ known, follower, tokens, broker },
-    get isAway() {
-      return isAway;
+    get state() {
+      if (isAway) return 'away';
+      return seals.count > 0 ? 'wrong-key' : 'ready';
     },
     settingsOf: ({ appId, spaceId }) => known.appOf(appId, spaceId),
     [Symbol.asyncDispose]: () => held.disposeAsync(),

@@ -18,7 +18,7 @@ import { createSite, type Route } from './serve/site.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
-export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'observers'> {
+export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'choice' | 'observers'> {
   readonly table: RouteTable;
   readonly readiness: Readiness;
   readonly metrics: Metrics<never>;
@@ -76,10 +76,10 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
 
 function appsFrom(
   { scrape, externalExporters, auth }: Config,
-  { scraper, table, observers, readiness, bindings }: SiteParts,
+  { scraper, choice, table, observers, readiness, bindings }: SiteParts,
 ): AppsOptions {
   return {
-    ...{ scraper, table, observers },
+    ...{ scraper, choice, table, observers },
     tableKnown: () => readiness.tableKnown,
     settingsOf: bindings.settingsOf,
     exporters: externalExporters.map(({ metricsPath, ...exporter }) =>

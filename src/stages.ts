@@ -7,6 +7,7 @@ import type { RequestListener } from 'node:http';
 import type { Bindings } from './bindings.ts';
 import type { Config } from './config.ts';
 import { RouteTable } from './discover/route-table.ts';
+import { EndpointChoice } from './fetch/endpoint-choice.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
@@ -49,9 +50,13 @@ export async function startStages(
   const trust = await openTrust(config, options, log);
   const scraper = parts.use(new Scraper({ ...config.scrape, trust }));
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
+  const choice = new EndpointChoice();
   const table = new RouteTable({
     requireTls: config.routes.requireTls,
-    onAddressGone: (address) => scraper.forget(address),
+    onAddressGone: (address) => {
+      scraper.forget(address);
+      choice.forget(address);
+    },
     onAppGone: (appId) => metrics.forgetApp(appId),
   });
   let bindings: OpenedBindings | undefined;
@@ -75,7 +80,7 @@ export async function startStages(
   const observers = observeScrapes(metrics, log, sources);
   bindings = await openBindings(config, { table, trust, log, metrics, readiness, parts });
   const site = connectSite(config, {
-    ...{ scraper, table, readiness, metrics, log, cut, observers, bindings },
+    ...{ scraper, choice, table, readiness, metrics, log, cut, observers, bindings },
   });
   return { site, log, metrics };
 }

@@ -111,6 +111,7 @@ describe('startApp', () => {
 
     await assert.rejects(start({ listen: { host: '127.0.0.1', port: 0, health_port } }), {
       code: 'EADDRINUSE',
+      message: `cannot listen on 127.0.0.1:${health_port} (listen.host, listen.health_port): another program listens there already; end it, or set another port`,
     });
 
     await eventually('its port to be closed', () => listeners() === before || undefined);

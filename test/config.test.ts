@@ -571,6 +571,21 @@ auth: { mode: basic, operators: [] }
     ]);
   });
 
+  it('tells which placeholder is wrong, and cites only one that names a field', async () => {
+    const said = async (text: string) => {
+      const params = JSON.stringify({ a: ['right {{.AppID}}', text] });
+      const [fault = ''] = await faultsOfYaml(
+        `external_exporters: [{ host: h, params: ${params} }]`,
+      );
+      return /params\.a\[1\] is (.*), but must be a text in which/.exec(fault)?.[1];
+    };
+
+    assert.equal(await said('{{.AppID}} {{ .Nope }}'), 'a text whose 2. {{ }} holds {{.Nope}}');
+    assert.equal(await said('{{ hunter2 }}'), 'a text whose {{ }} holds something else');
+    assert.equal(await said('{{.AppID}} {{ hunter2'), 'a text whose 2. {{ has no end');
+    assert.equal(await said('hunter2\u0001'), 'a text');
+  });
+
   it('never shows a secret', async () => {
     const faults = await faultsOfYaml(`
 routes: { gorouter: [{ url: "http://u:hunter2@h" }], nats: { servers: hunter2, password: [hunter2] } }
@@ -728,6 +743,19 @@ describe('describeConfig', () => {
     assert.match(yaml, /^ {6}password: "\*{8}"$/m);
     assert.match(yaml, /^ {4}metrics_path: \/probe\?module=icmp&token=\*{8}$/m);
     assert.match(yaml, /^ {8}- "\{\{\.AppID\}\}"$/m);
+  });
+
+  it('advises to keep credentials from endpoints without TLS where instances have TLS', async () => {
+    const advice = async (scrape: unknown) => {
+      const values = { ...LOCAL, scrape };
+      return (await describeConfig({ ...MEMORY, values })).warnings.join('\n');
+    };
+    using certificates = new CertificateFolder();
+    const { cert: ca } = certificates.selfSigned('cells');
+
+    assert.match(await advice({ tls: { ca } }), /scrape\.plain_credentials is true/);
+    assert.equal(await advice({ tls: { ca }, plain_credentials: false }), '');
+    assert.equal(await advice({}), '');
   });
 
   it('prints a file that is read as the same configuration', async () => {

@@ -211,6 +211,10 @@ describe('promgate serve', () => {
     assert.equal(level, 'fatal');
     assert.equal(msg, 'promgate cannot start');
     assert.equal(err.code, 'EADDRINUSE');
+    assert.equal(
+      err.message,
+      `cannot listen on 127.0.0.1:${port} (listen.host, listen.port): another program listens there already; end it, or set another port`,
+    );
   });
 
   it('ends with 1 and one line of JSON when a part cannot be loaded once the port is open', async () => {

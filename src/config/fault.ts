@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
 import { nearest } from './nearest.ts';
-import { LATER } from './schema.ts';
+import { LATER, WRONG_TAG } from './schema.ts';
 import { MASK, withoutSecrets } from './secret.ts';
 import { type Setting, settingOf } from './setting.ts';
 
@@ -95,8 +95,20 @@ function shown(value: unknown, setting: Setting | undefined): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
-/** A text that may hold a secret: only actions that name a field are cited. */
+/**
+ * A text that may hold a secret: of its placeholders it is told which one is wrong, and cited only
+ * when it names a field.
+ */
 function withActions(text: string): string {
-  const actions = text.match(/\{\{\s{0,9}\.\w{1,40}\s{0,9}\}\}/g) ?? [];
-  return actions.length === 0 ? 'a text' : `a text with ${actions.slice(0, 3).join(' ')}`;
+  const opened = text.split('{{').slice(1);
+  for (const [at, part] of opened.entries()) {
+    const which = `a text whose ${opened.length > 1 ? `${at + 1}. ` : ''}{{`;
+    const end = part.indexOf('}}');
+    if (end < 0) return `${which} has no end`;
+    const inside = part.slice(0, end).trim();
+    if (!WRONG_TAG.test(inside)) continue;
+    const cited = /^\.\w{1,40}$/.test(inside) ? `{{${inside}}}` : 'something else';
+    return `${which} }} holds ${cited}`;
+  }
+  return 'a text';
 }

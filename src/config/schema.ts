@@ -29,12 +29,15 @@ const HOST =
 const ADDRESS =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
-/**
- * Texts with Promfetcher's placeholders: `{{.AppID}}`, blanks around the name allowed, nothing else
- * between double braces.
- */
-const TEMPLATE =
-  /^(?:(?!\{\{)[^\p{Cc}]|\{\{\s*\.(?:AppID|AppName|SpaceID|SpaceName|OrganizationID|OrganizationName|SourceID|ProcessType|ProcessID|ProcessInstanceID|InstanceID|Component)\s*\}\})*$/u;
+/** The words of Promfetcher's placeholders: `{{.AppID}}`, blanks around the name allowed. */
+const TAGS =
+  'AppID|AppName|SpaceID|SpaceName|OrganizationID|OrganizationName|SourceID|ProcessType|ProcessID|ProcessInstanceID|InstanceID|Component';
+
+/** Texts with placeholders; nothing else may stand between double braces. */
+const TEMPLATE = new RegExp(`^(?:(?!\\{\\{)[^\\p{Cc}]|\\{\\{\\s*\\.(?:${TAGS})\\s*\\}\\})*$`, 'u');
+
+/** What stands between double braces, without its blanks, if it is no placeholder that is known. */
+export const WRONG_TAG = new RegExp(`^(?!\\.(?:${TAGS})$)`);
 
 /** Compares what `before` and `after` are, if both are numbers. */
 function notAbove(before: unknown, after: unknown): boolean {
@@ -124,6 +127,12 @@ const scrape = section(
     ),
     export_job: standard(
       flag("Rename an app's own job label to exported_job, since readers use honor_labels."),
+      true,
+    ),
+    plain_credentials: standard(
+      flag(
+        "Send a reader's Authorization and the headers of bindings to endpoints without TLS too, which nothing identifies.",
+      ),
       true,
     ),
     loop_id: optional(

@@ -41,6 +41,8 @@ export interface Instance {
   /** `web`, `worker`, …; '' when unknown. */
   readonly processType: string;
   readonly processInstanceId: string;
+  /** Its further endpoints (an app with several ports), by address; none when left out. */
+  readonly others?: readonly Instance[];
 }
 
 /** Reads an endpoint's tags as an instance found under `route` (`host` or `host/path`). */

@@ -9,7 +9,7 @@ import type { Reading, Selector } from './selector.ts';
 export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
 
 /**
- * Finds the instances, each address once, in the order of their index, then of their address.
+ * Finds the instances, each once, in the order of their index, then of their address.
  *
  * By guid and by name these are the instances of the processes asked for; by route all that the
  * route serves, whatever their process and app.
@@ -64,9 +64,10 @@ export function ofProcess(instances: readonly Instance[], process: string): read
 }
 
 /**
- * Each address once, sorted by index (as numbers), then by address.
+ * Each process instance once, sorted by index (as numbers), then by address.
  *
- * Of an address with several routes the first by name is kept, one without wildcard before others,
+ * Endpoints with the same `process_instance_id` are ports of one instance, which has one page: the
+ * first by address stands for it, and names the `others`. Of an address with several routes the first by name is kept, one without wildcard before others,
  * so that the answer does not hang on the order in which routes became known.
  */
 export function distinctInstances(instances: readonly Instance[]): Instance[] {
@@ -76,7 +77,36 @@ export function distinctInstances(instances: readonly Instance[]): Instance[] {
     const known = byAddress.get(address);
     if (!known || comparePreference(instance, known) < 0) byAddress.set(address, instance);
   }
-  return [...byAddress.values()].sort(compareInstances);
+  return withOthers([...byAddress.values()].sort(compareInstances));
+}
+
+/** @param endpoints - sorted; those of one process instance become one */
+function withOthers(endpoints: readonly Instance[]): Instance[] {
+  const groups = new Map<string | Instance, Instance[]>();
+  for (const endpoint of endpoints) {
+    const { app, index, processType, processInstanceId: id } = endpoint;
+    const key = id === '' ? endpoint : JSON.stringify([app.appId, processType, index, id]);
+    const group = groups.get(key);
+    if (group) group.push(endpoint);
+    else groups.set(key, [endpoint]);
+  }
+  return [...groups.values()].map(([first, ...others]) =>
+    others.length === 0 ? first! : asOne(first!, others),
+  );
+}
+
+/** Endpoints stay the same objects while nothing changes in the table: so does what stands for them. */
+const ofEndpoints = new WeakMap<Instance, Instance>();
+
+function asOne(first: Instance, others: readonly Instance[]): Instance {
+  const known = ofEndpoints.get(first);
+  const same =
+    known?.others?.length === others.length &&
+    others.every((one, at) => one === known.others?.[at]);
+  if (known && same) return known;
+  const instance = { ...first, others };
+  ofEndpoints.set(first, instance);
+  return instance;
 }
 
 function comparePreference(a: Instance, b: Instance): number {

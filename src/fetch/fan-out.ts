@@ -10,7 +10,12 @@
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget, type Lease } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
-import { type ScrapeHeaders, TIMEOUT_HEADER, withOwnHeaders } from './forward.ts';
+import {
+  type ScrapeHeaders,
+  TIMEOUT_HEADER,
+  withOwnHeaders,
+  withoutCredentials,
+} from './forward.ts';
 import { Pacer } from './pacer.ts';
 import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
@@ -25,6 +30,8 @@ export interface ScraperOptions extends ConnectionsOptions {
   readonly maxBodyBytes: number;
   /** `scrape.max_bytes` */
   readonly maxBytes: number;
+  /** `scrape.plain_credentials` */
+  readonly plainCredentials: boolean;
 }
 
 export interface ScrapeRequest {
@@ -56,6 +63,7 @@ export class Scraper implements AsyncDisposable {
   readonly #pacer = new Pacer();
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
+  readonly #plainCredentials: boolean;
   readonly #runs = new Set<Run>();
   #latestMs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -65,6 +73,7 @@ export class Scraper implements AsyncDisposable {
     this.#budget = new Budget(options);
     this.#connections = new Connections(options);
     this.#maxBodyBytes = options.maxBodyBytes;
+    this.#plainCredentials = options.plainCredentials;
   }
 
   /** What is in use now, for promgate's own metrics. */
@@ -85,6 +94,11 @@ export class Scraper implements AsyncDisposable {
     return this.#budget.lease();
   }
 
+  /** No further scrape uses the lease: what it holds waits to be written. */
+  fetched(lease: Lease): void {
+    this.#budget.fetched(lease);
+  }
+
   /** @returns one answer per target, in their order; never rejects */
   scrape(request: ScrapeRequest): Promise<ScrapeAnswer[]> {
     return new Promise((resolve) => {
@@ -94,9 +108,9 @@ export class Scraper implements AsyncDisposable {
         pacer: this.#pacer,
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
+        plainCredentials: this.#plainCredentials,
         done: (answers) => {
           this.#runs.delete(run);
-          this.#budget.fetched(request.lease);
           resolve(answers);
         },
       });
@@ -128,6 +142,7 @@ export class Scraper implements AsyncDisposable {
 
 interface RunParts
   extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
+  readonly plainCredentials: boolean;
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
 
@@ -140,6 +155,7 @@ class Run implements Scene {
   readonly maxBodyBytes: number;
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
+  readonly #plainCredentials: boolean;
   readonly #onDone: RunParts['done'];
   readonly #answers: ScrapeAnswer[];
   readonly #fetches: PageFetch[];
@@ -152,10 +168,12 @@ class Run implements Scene {
   #headersWith: readonly string[] = [];
   /** A page's own headers -> those shared, with its own in their places. */
   #ownHeaders: Map<readonly string[], readonly string[]> | undefined;
+  /** The shared headers for endpoints that must not see a credential. */
+  #uncredentialed: readonly string[] | undefined;
 
   constructor(
     request: ScrapeRequest,
-    { pool, budget, pacer, connections, maxBodyBytes, done }: RunParts,
+    { pool, budget, pacer, connections, maxBodyBytes, plainCredentials, done }: RunParts,
   ) {
     this.pool = pool;
     this.budget = budget;
@@ -164,6 +182,7 @@ class Run implements Scene {
     this.maxBodyBytes = maxBodyBytes;
     this.lease = request.lease;
     this.#request = request;
+    this.#plainCredentials = plainCredentials;
     this.#onDone = done;
     this.#deadlineMs = request.deadlineMs;
     this.#answers = new Array(request.targets.length);
@@ -226,11 +245,11 @@ class Run implements Scene {
     const endMs = Math.min(this.#deadlineMs, deadlineMs);
     const leftSeconds = Math.max(0, endMs - performance.now()) / 1000;
     const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));
-    const kind = target.instance ? 'instance' : 'exporter';
+    const kind = target.instance ? (target.tls ? 'tls' : 'plain') : 'exporter';
     const key = `${kind} ${left} ${target.host}`;
     if (key !== this.#headersFor || target.headers !== this.#headersWith) {
       const { exporters } = this.#request.headers;
-      const shared = target.instance ? this.#instanceHeaders(target.headers) : exporters;
+      const shared = target.instance ? this.#instanceHeaders(target) : exporters;
       this.#headers = ['Host', target.host, ...shared, TIMEOUT_HEADER, left];
       this.#headersFor = key;
       this.#headersWith = target.headers;
@@ -238,8 +257,12 @@ class Run implements Scene {
     return this.#headers;
   }
 
-  #instanceHeaders(own: readonly string[]): readonly string[] {
+  #instanceHeaders({ tls, headers: own }: ScrapeTarget): readonly string[] {
     const { instances } = this.#request.headers;
+    if (!tls && !this.#plainCredentials) {
+      this.#uncredentialed ??= withoutCredentials(instances);
+      return this.#uncredentialed;
+    }
     if (own.length === 0) return instances;
     this.#ownHeaders ??= new Map();
     let headers = this.#ownHeaders.get(own);

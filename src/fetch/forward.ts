@@ -126,6 +126,15 @@ export function withOwnHeaders(shared: readonly string[], own: readonly string[]
   return [...kept, ...sent];
 }
 
+/** The shared headers without `Authorization`: for an endpoint that has nothing to prove who it is. */
+export function withoutCredentials(shared: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < shared.length; i += 2) {
+    if (shared[i]!.toLowerCase() !== 'authorization') kept.push(shared[i]!, shared[i + 1]!);
+  }
+  return kept;
+}
+
 function isFixed(lower: string): boolean {
   return FIXED.has(lower) || FIXED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }

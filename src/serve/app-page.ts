@@ -10,6 +10,7 @@ import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
 import type { Lease } from '../fetch/budget.ts';
+import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
@@ -18,11 +19,14 @@ import { freePages } from '../fetch/memory.ts';
 import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
+import { type Answered, askForAll } from './asking.ts';
 import { printReport } from './report.ts';
 
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
   readonly scraper: Scraper;
   readonly exporters: readonly ExternalExporter[];
+  /** Remembers which endpoint of an instance with several gave its page. */
+  readonly choice?: EndpointChoice | undefined;
   readonly observers: AppPageObservers;
 }
 
@@ -84,8 +88,8 @@ export async function loadAppPage(
 ): Promise<AppPage> {
   const { scraper, labelConflict, exportJob, observers } = settings;
   const { negotiated, headers, deadlineMs, signal } = request;
-  const asked = pagesToAsk(settings.exporters, request);
-  const places = new Map(asked.map(({ target }, place) => [target, place]));
+  const { choice } = settings;
+  const asked = pagesToAsk(settings.exporters, { ...request, choice });
   const { escaping, preferOpenMetrics } = negotiated;
   const merge = new Merge({
     ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
@@ -94,29 +98,19 @@ export async function loadAppPage(
   });
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
-  const adding: Promise<Outcome>[] = [];
-  await scraper.scrape({
-    targets: asked.map(({ target }) => target),
-    headers,
-    deadlineMs,
-    signal,
-    lease,
-    onAnswer: (answer) => {
-      const place = places.get(answer.target)!; // one of those asked
-      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers, lease, signal });
-      taken.catch(() => undefined); // thrown below, once all have answered: nobody listens yet
-      adding[place] = taken;
-    },
+  const answers = await askForAll(asked, {
+    ...{ scraper, choice, headers, deadlineMs, signal, lease },
+    take: (page, place, answer) =>
+      takeAnswer(merge, page, { answer, place, observers, lease, signal }),
   });
-  const added = await Promise.all(adding);
   const { format, takenOut, duplicates } = await merge.settle();
-  const outcomes = added.with(0, added[0]!); // at least one was asked
+  const outcomes = answers.map(({ result }) => result);
   for (const { place, error } of takenOut) {
     const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';
     outcomes[place] = failed(outcomes[place]!, failure, error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
-  const plan = await merge.plan(format, report(asked, outcomes, format));
+  const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   resources.defer(() => freePages(plan.sources.map(({ page }) => page.body.bytes)));
@@ -124,7 +118,7 @@ export async function loadAppPage(
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
 }
 
-interface Answered {
+interface Given {
   readonly answer: ScrapeAnswer;
   readonly place: number;
   readonly observers: AppPageObservers;
@@ -135,8 +129,8 @@ interface Answered {
 /** Puts one answer into the merge. */
 async function takeAnswer(
   merge: Merge,
-  { app, instance, labels, rules, target }: AskedPage,
-  { answer, place, observers, lease, signal }: Answered,
+  { app, instance, owner, labels, rules, target }: AskedPage,
+  { answer, place, observers, lease, signal }: Given,
 ): Promise<Outcome> {
   const { durationSeconds, bodyBytes: bytes } = answer;
   const outcome: Outcome = {
@@ -149,7 +143,7 @@ async function takeAnswer(
   try {
     const { samples, dropped, filtered, heldBytes } = await merge.add({
       ...{ place, of, bytes: answer.page.body, format, labels, rules },
-      instance: target.oneOfSeveral ? instance : undefined,
+      instance: target.oneOfSeveral ? owner : undefined,
     });
     if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
       merge.remove(place);
@@ -192,15 +186,15 @@ function failed(outcome: Outcome, failure: Failure, detail: string): Outcome {
 
 /** What promgate itself says of those asked, printed behind all pages. */
 function report(
-  asked: readonly AskedPage[],
+  answers: readonly Answered<Outcome>[],
   outcomes: readonly Outcome[],
   format: FormatName,
 ): Buffer {
   const reported = outcomes.map((outcome, at) => ({
     ...outcome,
-    ...asked[at]!, // one for each
-    labels: asked[at]!.reported,
-    page: asked[at]!.reportedPage,
+    ...answers[at]!.page, // one for each
+    labels: answers[at]!.page.reported,
+    page: answers[at]!.page.reportedPage,
   }));
   const exporters = reported
     .filter(({ instance }) => instance === undefined)

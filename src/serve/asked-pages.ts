@@ -5,6 +5,7 @@
  * The order is that of the merged page: instance by instance, and of an instance page by page.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
+import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
 import {
@@ -28,6 +29,8 @@ export interface Wanted {
    * has any.
    */
   readonly settingsOf?: ((app: AppIdentity) => AppSettings) | undefined;
+  /** Which endpoint of an instance with several comes first. Standard: in the order given. */
+  readonly choice?: EndpointChoice | undefined;
 }
 
 /** One page to be fetched and merged. */
@@ -36,6 +39,10 @@ export interface AskedPage {
   readonly app: AppIdentity;
   /** Undefined for an external exporter. */
   readonly instance: Instance | undefined;
+  /** The instance with all its endpoints: pages with the same one are of the same instance. */
+  readonly owner: Instance | undefined;
+  /** The same page at the instance's other endpoints, to be asked when this one fails. */
+  readonly elsewhere: readonly AskedPage[];
   /** The labels that its samples get. */
   readonly labels: InsertedLabels;
   readonly rules: PageRules | undefined;
@@ -45,15 +52,16 @@ export interface AskedPage {
 }
 
 const unbound = (): AppSettings => UNBOUND;
+const IN_ORDER = new EndpointChoice();
 
 export function pagesToAsk(
   exporters: readonly ExternalExporter[],
-  { instances, withExporters, path, settingsOf = unbound }: Wanted,
+  { instances, withExporters, path, settingsOf = unbound, choice = IN_ORDER }: Wanted,
 ): AskedPage[] {
   const asked: AskedPage[] = [];
   for (const instance of instances) {
     const { pages } = settingsOf(instance.app);
-    for (const page of pages) asked.push(askedPage(instance, page, { path, pages }));
+    for (const page of pages) asked.push(askedPage(instance, page, { path, pages, choice }));
   }
   if (!withExporters) return asked;
   const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
@@ -63,14 +71,29 @@ export function pagesToAsk(
   return asked;
 }
 
+const NOWHERE: readonly AskedPage[] = [];
+
 interface Beside {
   /** The reader's. */
   readonly path: string;
   /** All pages of the instance. */
   readonly pages: readonly PageSettings[];
+  readonly choice: EndpointChoice;
 }
 
-function askedPage(instance: Instance, page: PageSettings, { path, pages }: Beside): AskedPage {
+function askedPage(owner: Instance, page: PageSettings, beside: Beside): AskedPage {
+  const [first, ...others] = beside.choice.inOrder(owner, page.path ?? beside.path);
+  const asked = endpointPage(first!, owner, { page, ...beside }); // one at least
+  if (others.length === 0) return asked;
+  const elsewhere = others.map((one) => endpointPage(one, owner, { page, ...beside }));
+  return { ...asked, elsewhere };
+}
+
+function endpointPage(
+  instance: Instance,
+  owner: Instance,
+  { page, path, pages }: Beside & { readonly page: PageSettings },
+): AskedPage {
   const { headers, timeoutMs } = page;
   const several = pages.length > 1;
   const rules = several || isSpecial(page) ? rulesOf(page) : undefined;
@@ -81,15 +104,17 @@ function askedPage(instance: Instance, page: PageSettings, { path, pages }: Besi
     }),
     app: instance.app,
     instance,
+    owner,
+    elsewhere: NOWHERE,
     labels: rules === undefined ? own : pageLabels(instance, rules.constants),
     rules,
     reported: own,
-    reportedPage: several ? pageLabel(page, { path, pages }) : '',
+    reportedPage: several ? pageLabel(page, path, pages) : '',
   };
 }
 
 /** The path; where another page has the same one, with other headers say, its place too. */
-function pageLabel(page: PageSettings, { path, pages }: Beside): string {
+function pageLabel(page: PageSettings, path: string, pages: readonly PageSettings[]): string {
   const own = page.path ?? path;
   const alike = pages.filter((one) => (one.path ?? path) === own).length;
   const place = alike > 1 ? `,page="${pages.indexOf(page)}"` : '';
@@ -102,6 +127,8 @@ function askedExporter(exporter: ExternalExporter, instance: Instance): AskedPag
     target: exporterTarget(exporter, instance),
     app: instance.app,
     instance: undefined,
+    owner: undefined,
+    elsewhere: NOWHERE,
     labels,
     rules: undefined,
     reported: labels,

@@ -6,6 +6,7 @@
  */
 import type { Kysely } from 'kysely';
 import type { Engine } from './engine.ts';
+import { markChange } from './marks.ts';
 import type { Tables } from './tables.ts';
 
 /** What a change is made with. */
@@ -25,10 +26,12 @@ export async function change<T>(
 ): Promise<T | undefined> {
   const transaction = await db.startTransaction().setAccessMode('read write').execute();
   try {
-    const value = await work({ transaction, revision: await nextRevision(transaction) });
+    const revision = await nextRevision(transaction);
+    const value = await work({ transaction, revision });
     if (value === undefined) {
       await transaction.rollback().execute();
     } else {
+      await markChange(transaction, revision);
       await engine.announce?.(transaction);
       await transaction.commit().execute();
     }

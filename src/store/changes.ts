@@ -2,40 +2,41 @@
  * Reads what has changed since a revision.
  */
 import type { Kysely } from 'kysely';
-import type { Binding, Changes } from '../../broker/binding-store.ts';
+import type { Binding, Changes, Seen } from '../../broker/binding-store.ts';
+import { type Counter, readCounter } from './marks.ts';
 import { originalText } from './stored-text.ts';
 import { bindingOf, type Tables } from './tables.ts';
 
 /** Bindings asked for at once: other work goes on between two pages. */
 const PAGE = 1000;
 
-/**
- * All of it is of one moment. A revision that the store has not reached yet is of another store, or
- * of this one before a backup was restored: its reader knows nothing for certain.
- */
-export async function readChanges(db: Kysely<Tables>, since: number): Promise<Changes> {
-  const last = await revisionOf(db);
-  if (since !== 0 && last.number === since) {
-    return { revision: since, whole: false, bindings: [], removed: [] };
+/** All of it is of one moment. */
+export async function readChanges(db: Kysely<Tables>, seen: Seen | undefined): Promise<Changes> {
+  const { revision, mark } = await readCounter(db, 0);
+  if (seen?.revision === revision && seen.mark === mark) {
+    return { revision, mark, whole: false, bindings: [], removed: [] };
   }
   return db
     .transaction()
     .setAccessMode('read only')
     .execute(async (transaction) => {
-      const { number: revision, pruned } = await revisionOf(transaction);
-      const whole = since === 0 || since < pruned || since > revision;
-      const bindings = await bindingsAfter(transaction, whole ? 0 : since);
-      const removed = whole ? [] : await removedAfter(transaction, since);
-      return { revision, whole, bindings, removed };
+      const counter = await readCounter(transaction, seen?.revision ?? 0);
+      const { revision, mark } = counter;
+      const isRestored = seen !== undefined && isOfAnotherTime(seen, counter);
+      const whole =
+        isRestored ||
+        seen === undefined ||
+        seen.revision < counter.pruned ||
+        seen.mark !== counter.seenMark;
+      const bindings = await bindingsAfter(transaction, whole ? 0 : seen.revision);
+      const removed = whole ? [] : await removedAfter(transaction, seen.revision);
+      return { revision, mark, whole, isRestored, bindings, removed };
     });
 }
 
-async function revisionOf(db: Kysely<Tables>): Promise<{ number: number; pruned: number }> {
-  const { number, pruned } = await db
-    .selectFrom('promgate_revision')
-    .select(['number', 'pruned'])
-    .executeTakeFirstOrThrow();
-  return { number: Number(number), pruned: Number(pruned) };
+/** What was seen did not happen here: its number was not reached, or is another change's. */
+function isOfAnotherTime(seen: Seen, { revision, seenMark }: Counter): boolean {
+  return seen.revision > revision || (seenMark !== '' && seenMark !== seen.mark);
 }
 
 async function bindingsAfter(db: Kysely<Tables>, revision: number): Promise<Binding[]> {

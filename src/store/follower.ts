@@ -3,7 +3,7 @@
  *
  * One poll at a time. Scrapes wait for none; an unknown token does, for one that began after it came.
  */
-import type { BindingStore, Changes } from '../../broker/binding-store.ts';
+import type { BindingStore, Changes, Seen } from '../../broker/binding-store.ts';
 import { sleep } from '../clock.ts';
 
 export interface FollowerOptions {
@@ -26,7 +26,7 @@ export class Follower implements AsyncDisposable {
   readonly first: Promise<boolean>;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  #revision = 0;
+  #seen: Seen | undefined;
   #seenMs: number | undefined;
   #away = false;
   /** Ends the pause between two polls. */
@@ -78,9 +78,9 @@ export class Follower implements AsyncDisposable {
     const { store, apply, onAway, onBack } = this.#options;
     const beganMs = performance.now();
     try {
-      const changes = await store.changesSince(this.#revision);
+      const changes = await store.changesSince(this.#seen);
       apply(changes);
-      this.#revision = changes.revision;
+      this.#seen = { revision: changes.revision, mark: changes.mark };
       this.#seenMs = beganMs;
       if (this.#away) onBack();
       this.#away = false;

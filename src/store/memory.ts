@@ -6,6 +6,7 @@ import type {
   BindingStore,
   Changes,
   NewBinding,
+  Seen,
   ServiceInstance,
   StoredKey,
 } from '../../broker/binding-store.ts';
@@ -83,13 +84,16 @@ export class MemoryBindingStore implements BindingStore {
     return true;
   }
 
-  async changesSince(revision: number): Promise<Changes> {
-    const whole = revision === 0 || revision < this.#pruned || revision > this.#revision;
+  async changesSince(seen?: Seen): Promise<Changes> {
+    const { revision, mark } = seen ?? { revision: -1, mark: '' };
+    const isRestored = revision > this.#revision || mark !== '';
+    const whole = isRestored || revision < this.#pruned;
     const since = whole ? 0 : revision;
     const removed = this.#tombstones.filter((stone) => stone.revision > since).map(({ id }) => id);
     return {
       revision: this.#revision,
-      whole,
+      mark: '', // no backup of it is ever restored
+      ...{ whole, isRestored },
       bindings: [...this.bindings.values().filter((binding) => binding.revision > since)],
       removed: whole ? [] : [...new Set(removed)],
     };

@@ -10,7 +10,8 @@ import { type Adopt, copyEndpoints, ENDPOINT_COLUMNS } from './app-endpoints.ts'
 import { attempt } from './attempts.ts';
 import { change } from './change.ts';
 import type { Engine, Failure } from './engine.ts';
-import { tableDefinitions } from './table-definitions.ts';
+import { markChange, readCounter } from './marks.ts';
+import { changesDefinition, tableDefinitions } from './table-definitions.ts';
 import type { Tables } from './tables.ts';
 
 export interface Migration {
@@ -20,9 +21,17 @@ export interface Migration {
   readonly adopt: Adopt | undefined;
 }
 
-const STEPS: readonly ((number: number, migration: Migration) => Promise<void>)[] = [
-  makeTables,
-  adoptEndpoints,
+interface Step {
+  /** Under which it is noted as done. */
+  readonly number: number;
+  readonly run: (number: number, migration: Migration) => Promise<void>;
+}
+
+/** In the order in which they are done: the tables are there before rows are taken over. */
+const STEPS: readonly Step[] = [
+  { number: 1, run: makeTables },
+  { number: 3, run: makeChanges },
+  { number: 2, run: adoptEndpoints },
 ];
 
 /** @throws {StoreAwayError} also when another replica is at it for long */
@@ -39,9 +48,8 @@ export async function migrate(migration: Migration): Promise<void> {
       return failure === 'duplicate' ? 'conflict' : failure; // another replica was first
     },
   };
-  for (const [index, step] of STEPS.entries()) {
-    const number = index + 1;
-    if (!done.includes(number)) await attempt(atOnce, () => step(number, migration));
+  for (const { number, run } of STEPS) {
+    if (!done.includes(number)) await attempt(atOnce, () => run(number, migration));
   }
 }
 
@@ -62,6 +70,17 @@ async function makeTables(number: number, { db, engine }: Migration): Promise<vo
       const first = { id: 1, number: 0, pruned: 0 };
       await connection.insertInto('promgate_revision').values(first).execute();
     }
+    await connection.insertInto('promgate_migrations').values({ number }).execute();
+  });
+}
+
+/** Changes made before have no marks: the last one gets one, so that readers know it again. */
+async function makeChanges(number: number, { db, engine }: Migration): Promise<void> {
+  await engine.makeTables(db, async (connection) => {
+    await changesDefinition(connection, engine.schema).execute();
+    if ((await stepsDone(connection)).includes(number)) return;
+    const { revision, mark } = await readCounter(connection, 0);
+    if (mark === '') await markChange(connection, revision);
     await connection.insertInto('promgate_migrations').values({ number }).execute();
   });
 }

@@ -8,7 +8,14 @@ import mysql from 'mysql2';
 import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import type { ServerOptions } from './postgres.ts';
-import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
+import { PrimaryCheck } from './primary-check.ts';
+import {
+  ANSWER_TIMEOUT_MS,
+  answer,
+  LOCK_TIMEOUT_MS,
+  type Session,
+  SessionDriver,
+} from './session.ts';
 import { Sockets } from './sockets.ts';
 import type { ServerTrust } from './tls.ts';
 
@@ -35,19 +42,25 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     idleTimeout: IDLE_MS,
   });
   const known = new WeakSet<mysql.PoolConnection>();
+  const primary = new PrimaryCheck<mysql.PoolConnection>(async (_, { run }) => {
+    const { rows } = await run('select @@global.read_only as read_only', []);
+    return Number((rows[0] as { readonly read_only: unknown }).read_only) === 0;
+  });
   const open = async (): Promise<Session> => {
     const connection = await connectionOf(pool);
     const session = mysqlSession(connection);
-    if (known.has(connection)) return session;
-    connection.on('error', onError); // of an idle connection: the pool drops it
-    try {
-      if (trust?.namesHost && isIP(address.host)) checkAddress(connection, address.host);
-      for (const statement of SETTINGS) await session.run(statement, []);
-    } catch (error) {
-      session.release(true);
-      throw error;
+    if (!known.has(connection)) {
+      connection.on('error', onError); // of an idle connection: the pool drops it
+      try {
+        if (trust?.namesHost && isIP(address.host)) checkAddress(connection, address.host);
+        await answer(prepare(session));
+      } catch (error) {
+        session.release(true);
+        throw error;
+      }
+      known.add(connection);
     }
-    known.add(connection);
+    await primary.check(connection, session);
     return session;
   };
   return {
@@ -89,6 +102,24 @@ const SETTINGS = [
     innodb_lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}, lock_wait_timeout = ${LOCK_TIMEOUT_MS / 1000}`,
   'set session transaction isolation level repeatable read',
 ];
+
+/**
+ * A node of a Galera cluster answers before it has applied what another one has committed. With this
+ * it applies all that was committed before the question first.
+ *
+ * @see https://mariadb.com/kb/en/galera-cluster-system-variables/#wsrep_sync_wait
+ */
+const SYNC_WAIT = 'set session wsrep_sync_wait = 1';
+const UNKNOWN_VARIABLE = 1193;
+
+async function prepare({ run }: Session): Promise<void> {
+  for (const statement of SETTINGS) await run(statement, []);
+  try {
+    await run(SYNC_WAIT, []);
+  } catch (error) {
+    if ((error as Partial<mysql.QueryError>).errno !== UNKNOWN_VARIABLE) throw error; // MySQL
+  }
+}
 
 /** The driver would look for `localhost` in the certificate of an IP address: see `checkAddress`. */
 function tlsOptions({ host }: ServerAddress, trust: ServerTrust): mysql.SslOptions {
@@ -148,9 +179,10 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   1020: 'conflict', // record has changed since it was read
   1021: 'away', // disk full
   1040: 'away', // too many connections
-  1047: 'conflict', // a Galera node that is joining
+  1047: 'away', // a Galera node that is joining, or has lost the others
   1053: 'away', // shutdown
   1062: 'duplicate',
+  1146: 'away', // no such table: a backup is being restored
   1205: 'conflict', // lock wait timeout
   1213: 'conflict', // deadlock; on Galera, another node was first
   1290: 'away', // read-only

@@ -16,6 +16,7 @@ import pg from 'pg';
 import type { ServerAddress } from './database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import { PostgresListener } from './postgres-listener.ts';
+import { PrimaryCheck } from './primary-check.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
 import { Sockets } from './sockets.ts';
 import type { ServerTrust } from './tls.ts';
@@ -48,7 +49,16 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
     channel: CHANNEL,
     onError,
   });
-  const open = async (): Promise<Session> => postgresSession(await pool.connect());
+  const primary = new PrimaryCheck<pg.PoolClient>(async (client) => {
+    const { rows } = await client.query('select pg_is_in_recovery() as standby');
+    return rows[0]?.standby !== true;
+  });
+  const open = async (): Promise<Session> => {
+    const client = await pool.connect();
+    const session = postgresSession(client);
+    await primary.check(client, session);
+    return session;
+  };
   return {
     place: `postgres ${address.host}:${address.port ?? 5432}/${address.database}`,
     dialect: {
@@ -120,9 +130,11 @@ function postgresSession(client: pg.PoolClient): Session {
 /** SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const FAILURES: Readonly<Record<string, Failure>> = {
   '08': 'away', // connection exception
+  '0A000': 'away', // not supported: a standby, where a transaction asks to write
   '23505': 'duplicate', // unique violation
   '25006': 'away', // read-only: a standby
   '40': 'conflict', // transaction rollback: deadlock, serialization
+  '42P01': 'away', // no such table: a backup is being restored
   '53': 'away', // insufficient resources: connections, disk, memory
   '55P03': 'conflict', // lock not available in time
   '57': 'away', // operator intervention: shutdown, statement timeout

@@ -125,7 +125,8 @@ class BoundedConnection implements DatabaseConnection {
   }
 }
 
-async function answer<T>(promise: Promise<T>): Promise<T> {
+/** @throws {StoreAwayError} when `promise` takes longer than any answer may */
+export async function answer<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

@@ -7,6 +7,7 @@ import {
   type BindingStore,
   type Changes,
   type NewBinding,
+  type Seen,
   type ServiceInstance,
   StoreAwayError,
   type StoredKey,
@@ -120,8 +121,8 @@ export class SqlBindingStore implements BindingStore {
     return isDeleted === true;
   }
 
-  async changesSince(revision: number): Promise<Changes> {
-    return this.#attempt(() => readChanges(this.#db, revision));
+  async changesSince(seen?: Seen): Promise<Changes> {
+    return this.#attempt(() => readChanges(this.#db, seen));
   }
 
   async ownKey(fresh?: StoredKey): Promise<StoredKey | undefined> {

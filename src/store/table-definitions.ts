@@ -1,5 +1,5 @@
 /**
- * The tables of step 1, as they are made.
+ * The tables, as the steps of the migration make them.
  *
  * Every table has a primary key, which Galera demands. Indexes are made as unique constraints, which
  * all databases take in `create table if not exists`.
@@ -12,12 +12,10 @@ const HASH = 'varchar(64)';
 
 type Making = CreateTableBuilder<string, never>;
 
-/** @returns what makes them, in an order that their references allow */
-export function tableDefinitions(db: Kysely<Tables>, { text, end }: TableForm) {
-  const table = (name: keyof Tables): Making => {
-    const making = db.schema.createTable(name).ifNotExists() as Making;
-    return end ? making.modifyEnd(end) : making;
-  };
+/** @returns what makes those of step 1, in an order that their references allow */
+export function tableDefinitions(db: Kysely<Tables>, form: TableForm) {
+  const { text } = form;
+  const table = (name: keyof Tables): Making => making(db, form, name);
   const texts = (making: Making, names: readonly string[]): Making =>
     names.reduce((made, name) => made.addColumn(name, text, (column) => column.notNull()), making);
   return [
@@ -43,6 +41,18 @@ export function tableDefinitions(db: Kysely<Tables>, { text, end }: TableForm) {
       ['binding_id'],
     ),
   ];
+}
+
+/** @returns what makes that of step 3 */
+export function changesDefinition(db: Kysely<Tables>, form: TableForm): Making {
+  return making(db, form, 'promgate_changes')
+    .addColumn('revision', 'bigint', (column) => column.primaryKey())
+    .addColumn('mark', HASH, (column) => column.notNull());
+}
+
+function making(db: Kysely<Tables>, { end }: TableForm, name: keyof Tables): Making {
+  const made = db.schema.createTable(name).ifNotExists() as Making;
+  return end ? made.modifyEnd(end) : made;
 }
 
 function bindings(

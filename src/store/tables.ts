@@ -13,6 +13,7 @@ export interface Tables {
   promgate_bindings: BindingRow;
   promgate_tombstones: TombstoneRow;
   promgate_revision: RevisionRow;
+  promgate_changes: ChangeRow;
   promgate_keys: KeyRow;
   promgate_migrations: MigrationRow;
   /** Promfetcher's, where there is one. */
@@ -59,6 +60,13 @@ interface RevisionRow {
   number: number;
   /** Tombstones up to this revision may have been removed. */
   pruned: number;
+}
+
+/** A change, by the last of its revisions. */
+interface ChangeRow {
+  revision: number;
+  /** Random. */
+  mark: string;
 }
 
 interface KeyRow {

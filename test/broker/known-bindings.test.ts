@@ -49,6 +49,17 @@ describe('KnownBindings', () => {
     assert.deepEqual(paths(known([binding({}), binding({ endpoint: '/m' })])), ['/m']);
   });
 
+  it('takes the token of a binding that a restored backup holds under the same number', () => {
+    const lost = binding({}, { tokenHash: 'lost' });
+    const bindings = known([lost]);
+
+    const restored = { ...lost, tokenHash: 'restored' };
+    bindings.apply({ revision: 1, whole: true, bindings: [restored], removed: [] });
+
+    assert.equal(bindings.scopeOf('lost'), undefined);
+    assert.equal(bindings.scopeOf('restored')?.appId, 'a1');
+  });
+
   it('knows nothing of an app without bindings', () => {
     assert.equal(known([binding({})]).appOf('a2', 's1'), undefined);
     assert.equal(known([binding({}, { appId: undefined })]).appOf('a1', 's1'), undefined);

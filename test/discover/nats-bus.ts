@@ -5,6 +5,7 @@ import { type NatsOptions, type NatsSource, startNats } from '../../src/discover
 import { RouteTable, type RouteTableOptions } from '../../src/discover/route-table.ts';
 import { eventually } from '../support/eventually.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
+import type { Skippable } from '../support/require-program.ts';
 import { listing } from './endpoints.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type Seen, seen } from './seen.ts';
@@ -37,10 +38,7 @@ export interface NatsBusOptions extends Partial<NatsOptions> {
 const MARK = 'mark.example.com';
 
 /** Starts all; resolves when the source listens. */
-export async function startBus(
-  context: Mocha.Context,
-  options: NatsBusOptions = {},
-): Promise<NatsBus> {
+export async function startBus(context: Skippable, options: NatsBusOptions = {}): Promise<NatsBus> {
   const { configuration, table: tableOptions, emitter, ...natsOptions } = options;
   await using parts = new AsyncDisposableStack();
   const server = parts.use(await startNatsServer(context, configuration));

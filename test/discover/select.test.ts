@@ -155,6 +155,30 @@ describe('selectInstances', () => {
 });
 
 describe('distinctInstances', () => {
+  const port = (address: string, id: string, index = '0'): Instance => {
+    const tags = { instance_id: index, process_instance_id: id };
+    const [found] = tableOf([app('shop', [address], { routes: ['a'], tags })]).byRoute('a');
+    assert.ok(found);
+    return found;
+  };
+
+  it('gives an instance with several ports once, the first by address with the others behind it', () => {
+    const ports = [port('10.0.0.1:9090', 'one'), port('10.0.0.1:8080', 'one')];
+
+    const found = distinctInstances([...ports, port('10.0.0.2:8080', 'two', '1')]);
+
+    assert.deepEqual(addressesOf(found), ['10.0.0.1:8080', '10.0.0.2:8080']);
+    assert.deepEqual(addressesOf(found[0]?.others ?? []), ['10.0.0.1:9090']);
+    assert.equal(found[1]?.others, undefined);
+    assert.equal(distinctInstances(ports)[0], found[0], 'it stays the same object');
+  });
+
+  it('keeps instances apart whose id is not known', () => {
+    const found = distinctInstances([port('10.0.0.1:8080', ''), port('10.0.0.1:9090', '')]);
+
+    assert.deepEqual(addressesOf(found), ['10.0.0.1:8080', '10.0.0.1:9090']);
+  });
+
   it('never gives an address twice nor loses one, and does not hang on the order', () => {
     const instances = fc.array(
       fc.record({
@@ -173,8 +197,9 @@ describe('distinctInstances', () => {
 
         const found = distinctInstances(all);
 
-        assert.deepEqual(new Set(addressesOf(found)), new Set(addressesOf(all)));
-        assert.equal(new Set(addressesOf(found)).size, found.length);
+        const asked = found.flatMap((one) => addressesOf([one, ...(one.others ?? [])]));
+        assert.deepEqual(new Set(asked), new Set(addressesOf(all)));
+        assert.equal(new Set(asked).size, asked.length);
         assert.deepEqual(distinctInstances(shuffled), found);
         const numbers = found.map(({ index }) => (/^\d+$/.test(index) ? Number(index) : Infinity));
         assert.deepEqual(

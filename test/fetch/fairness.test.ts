@@ -135,6 +135,7 @@ describe('fairness', () => {
     };
     const first = await scraper.scrape({ ...request, targets: targets(server, 1, 'app'), lease });
     assert.equal(first[0]?.bodyBytes, MIB - 16);
+    scraper.fetched(lease);
 
     const second = scrape(scraper, targets(server, 1, 'app'));
     await until(() => scraper.load.waitingForBytes === 1, 'it waits');
@@ -160,6 +161,7 @@ describe('fairness', () => {
         signal: new AbortController().signal,
       };
       await scraper.scrape({ ...request, targets: targets(server, 1, 'app'), lease });
+      scraper.fetched(lease);
       const second = scrape(scraper, targets(server, 1, 'app', path));
       await until(() => scraper.load.waitingForBytes === 1, 'it waits');
 

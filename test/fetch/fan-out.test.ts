@@ -146,6 +146,29 @@ describe('Scraper', () => {
     assert.ok(performance.now() >= deadlineMs);
   });
 
+  it('sends no credential to an endpoint without TLS where plain_credentials is false', async () => {
+    const seen: IncomingMessage['headers'][] = [];
+    await using server = await serve(({ headers }, response) => {
+      seen.push(headers);
+      response.end();
+    });
+    await using scraper = openScraper({ plainCredentials: false });
+    const instances = ['authorization', 'Basic reader', 'X-Shared', '1'];
+    const own = ['Authorization', 'Bearer page', 'X-Key', 'secret'];
+
+    await scrape(scraper, [target(server.address), target(server.address, { headers: own })], {
+      headers: { instances, exporters: [] },
+    });
+
+    assert.deepEqual(
+      seen.map((headers) => [headers.authorization, headers['x-key'], headers['x-shared']]),
+      [
+        [undefined, undefined, '1'],
+        [undefined, undefined, '1'],
+      ],
+    );
+  });
+
   it("sends a page's own headers to that page alone, and the time that it has", async () => {
     await using scraper = openScraper();
     const seen = new Map<string | undefined, IncomingMessage['headers']>();

@@ -147,6 +147,7 @@ export function openScraper(options: Partial<ScraperOptions> = {}): Scraper {
     perApp: 128,
     maxBodyBytes: 16 * 2 ** 20,
     maxBytes: 256 * 2 ** 20,
+    plainCredentials: true,
     trust: { instances: nobody, system: nobody },
     ...options,
   });

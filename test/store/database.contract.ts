@@ -7,6 +7,7 @@ import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { AppEndpoint } from '../../src/store/app-endpoints.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import type { DatabasePlace } from './database-place.ts';
+import { Reader } from './reader.ts';
 
 export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
   it('makes its tables once, however many replicas begin at once', async () => {
@@ -28,7 +29,7 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
 
     const after = await database.open();
 
-    assert.deepEqual((await after.changesSince(0)).bindings, [put?.binding]);
+    assert.deepEqual((await after.changesSince()).bindings, [put?.binding]);
   });
 
   it('ends what has begun before it closes, and begins nothing then', async () => {
@@ -66,7 +67,98 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
 
     await store.putInstance(instanceOf('i'));
     assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
-    assert.equal((await store.changesSince(0)).bindings.length, 1);
+    assert.equal((await store.changesSince()).bindings.length, 1);
+  });
+
+  it('brings a database of the version before forward, however many replicas begin at once', async () => {
+    await using database = await place();
+    const old = await database.open({ adopt: adopted });
+    await old.putInstance(instanceOf('i'));
+    await old.putBinding(bindingOf('i', 'b'));
+    await database.run(
+      'drop table promgate_changes',
+      'delete from promgate_migrations where number = 3',
+    );
+
+    const stores = await Promise.all([1, 2, 3].map(() => database.open({ adopt: adopted })));
+
+    const reader = new Reader(stores[0]!); // three above
+    await reader.read();
+    const put = await stores[1]?.putBinding(bindingOf('i', 'c'));
+    assert.equal(await reader.read(), false);
+    assert.deepEqual(reader.bindings.at(-1), put?.binding);
+  });
+
+  it('understands changes that replicas of the version before make meanwhile', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    const reader = new Reader(store);
+    await reader.read();
+
+    await store.putBinding(bindingOf('i', 'b'));
+    await database.run('delete from promgate_changes where revision > 0'); // they leave no marks
+    await reader.read();
+    assert.equal(reader.bindings.length, 1);
+    assert.equal(await reader.read(), false);
+    await store.putBinding(bindingOf('i', 'c'));
+    assert.equal(await reader.read(), false);
+    assert.equal(reader.bindings.length, 2);
+  });
+
+  describe('after a backup was restored', () => {
+    it('tells readers of the time that was lost everything anew, whatever came since', async () => {
+      await using database = await place();
+      const [one, other] = [await database.open(), await database.open()];
+      await one.putInstance(instanceOf('i'));
+      for (const id of ['a', 'b']) await one.putBinding(bindingOf('i', id));
+      await one.deleteBinding('i', 'a');
+      const readers = [one, other, one, other].map((store) => new Reader(store));
+      const [early, late, last, lagging] = readers as [Reader, Reader, Reader, Reader]; // four above
+      await lagging.read();
+      await using backup = await backUp(database);
+      await one.putBinding(bindingOf('i', 'lost'));
+      await early.read();
+      await late.read();
+      await other.deleteBinding('i', 'b');
+      await last.read();
+
+      await backup.restore();
+
+      assert.equal(await early.read(), true);
+      await other.putBinding(bindingOf('i', 'new'));
+      assert.equal(await late.read(), true, 'its revision is there again, but another change');
+      await one.putBinding(bindingOf('i', 'newer'));
+      await one.putBinding(bindingOf('i', 'newest'));
+      assert.equal(await last.read(), true, 'the counter is past what it has seen');
+      assert.equal(await early.read(), false);
+      assert.equal(await lagging.read(), false, 'all that it has seen was restored');
+      await late.read();
+      for (const { bindings } of readers) {
+        assert.deepEqual(
+          bindings.map(({ id }) => id),
+          ['b', 'new', 'newer', 'newest'],
+        );
+      }
+    });
+
+    it('says so', async () => {
+      await using database = await place();
+      const store = await database.open();
+      await store.putInstance(instanceOf('i'));
+      await using backup = await backUp(database);
+      await store.putBinding(bindingOf('i', 'lost'));
+      const seen = await store.changesSince();
+      await backup.restore();
+      await store.putBinding(bindingOf('i', 'new'));
+
+      const changes = await store.changesSince(seen);
+
+      assert.equal(changes.isRestored, true);
+      assert.equal((await store.changesSince()).isRestored, false);
+      await store.putBinding(bindingOf('i', 'newer'));
+      assert.equal((await store.changesSince(changes)).isRestored, false);
+    });
   });
 
   describe("beside Promfetcher's table", () => {
@@ -88,7 +180,7 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
       const store = await database.open({ adopt });
 
       assert.deepEqual(given, rows);
-      const { bindings, revision } = await store.changesSince(0);
+      const { bindings, revision } = await store.changesSince();
       assert.deepEqual(
         bindings.map(({ id, appId, parameters }) => [id, appId, parameters]),
         [...rows.map(({ guid, appGuid, endpoint }) => [guid, appGuid || undefined, endpoint])],
@@ -112,13 +204,14 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
       await using database = await place();
       const old = await database.open();
       await old.putInstance(instanceOf('i'));
-      const put = await old.putBinding(bindingOf('i', 'before'));
+      await old.putBinding(bindingOf('i', 'before'));
+      const seen = await old.changesSince();
       await makeTable(database, rows.slice(0, 20));
 
       const stores = await Promise.all([1, 2, 3].map(() => database.open({ adopt: adopted })));
 
       for (const store of [old, ...stores]) {
-        const { bindings } = await store.changesSince(put?.binding.revision ?? 0);
+        const { bindings } = await store.changesSince(seen);
         assert.deepEqual(
           bindings.map(({ id }) => id),
           rows.slice(0, 20).map(({ guid }) => guid),
@@ -139,7 +232,7 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
         adopt: (row) => (row.guid === 'guid-0002' ? undefined : adopted(row)),
       });
 
-      const { bindings } = await store.changesSince(0);
+      const { bindings } = await store.changesSince();
       assert.deepEqual(
         bindings.map(({ id, instanceId }) => [id, instanceId]),
         [
@@ -161,9 +254,9 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
       await assert.rejects(database.open({ adopt: failing }), /no key/);
 
       const unadopted = await database.open();
-      assert.equal((await unadopted.changesSince(0)).bindings.length, 0);
+      assert.equal((await unadopted.changesSince()).bindings.length, 0);
       const store = await database.open({ adopt: adopted });
-      assert.equal((await store.changesSince(0)).bindings.length, rows.length);
+      assert.equal((await store.changesSince()).bindings.length, rows.length);
     });
 
     it("takes a table of the same name for another program's when it has other columns", async () => {
@@ -175,7 +268,7 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
 
       const store = await database.open({ adopt: adopted });
 
-      assert.equal((await store.changesSince(0)).bindings.length, 0);
+      assert.equal((await store.changesSince()).bindings.length, 0);
     });
   });
 }
@@ -188,6 +281,28 @@ function adopted({ guid, appGuid, endpoint }: AppEndpoint) {
     parameters: endpoint,
   });
   return { instance, binding };
+}
+
+/** In the order in which rows may be inserted. */
+const TABLES = ['revision', 'changes', 'instances', 'bindings', 'tombstones'].map(
+  (name) => `promgate_${name}`,
+);
+
+/** Copies the tables' rows, within the database; restoring puts them back in place. */
+async function backUp(database: DatabasePlace) {
+  await database.run(
+    ...TABLES.map((name) => `create table saved_${name} as select * from ${name}`),
+  );
+  return {
+    restore: () =>
+      database.run(
+        ...TABLES.toReversed().map((name) => `delete from ${name}`),
+        ...TABLES.map((name) => `insert into ${name} select * from saved_${name}`),
+      ),
+    [Symbol.asyncDispose]: async () => {
+      await database.run(...TABLES.map((name) => `drop table saved_${name}`));
+    },
+  };
 }
 
 /** As gorm makes it for Promfetcher. */

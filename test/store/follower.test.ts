@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
-import type { Changes } from '../../broker/binding-store.ts';
+import type { Changes, Seen } from '../../broker/binding-store.ts';
 import { Follower } from '../../src/store/follower.ts';
 
-const NOTHING = { whole: false, bindings: [], removed: [] };
+const NOTHING = { mark: 'm', whole: false, bindings: [], removed: [] };
 
 /** A store whose polls the test answers one by one. */
 class AskedStore {
-  readonly polls: { readonly revision: number; readonly answer: (changes: Changes) => void }[] = [];
+  readonly polls: {
+    readonly seen: Seen | undefined;
+    readonly answer: (changes: Changes) => void;
+  }[] = [];
   #asked = Promise.withResolvers<void>();
   changed = (): void => undefined;
 
-  changesSince(revision: number): Promise<Changes> {
+  changesSince(seen?: Seen): Promise<Changes> {
     return new Promise((resolve) => {
-      this.polls.push({ revision, answer: resolve });
+      this.polls.push({ seen, answer: resolve });
       this.#asked.resolve();
       this.#asked = Promise.withResolvers();
     });
@@ -44,8 +47,8 @@ describe('Follower', () => {
     third.answer({ ...NOTHING, revision: 9 });
 
     assert.deepEqual(
-      store.polls.slice(0, 3).map(({ revision }) => revision),
-      [0, 7, 9],
+      store.polls.slice(0, 3).map(({ seen }) => seen),
+      [undefined, { revision: 7, mark: 'm' }, { revision: 9, mark: 'm' }],
     );
     assert.deepEqual(applied.slice(0, 2), [7, 9]);
   });
@@ -80,7 +83,8 @@ describe('Follower', () => {
     const told: string[] = [];
     let fails = 2;
     const store = {
-      changesSince: async (revision: number): Promise<Changes> => {
+      changesSince: async (seen?: Seen): Promise<Changes> => {
+        const revision = seen?.revision ?? 0;
         if (revision === 1 && fails-- > 0) throw new Error('away');
         return { ...NOTHING, revision: revision + 1 };
       },

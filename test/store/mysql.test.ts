@@ -1,10 +1,14 @@
 /** The contract in MariaDB, and what only MySQL and its kin do. */
+import assert from 'node:assert/strict';
+import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
+import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
-import { itOutlivesItsServer } from './server.contract.ts';
+import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 
 describe('openBindingStore of MySQL', () => {
   let server: DatabaseServer;
@@ -20,6 +24,28 @@ describe('openBindingStore of MySQL', () => {
 
   itIsABindingStore(fresh);
   itSharesADatabase(fresh);
+  it('is away for every call while its server is read-only', async () => {
+    await using database = await fresh();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    await store.putBinding(bindingOf('i', 'b0'));
+    const setReadOnly = (state: 0 | 1) => database.run(`set global read_only = ${state}`);
+    await setReadOnly(1);
+    try {
+      await eventually('the store to notice', async () => {
+        await assert.rejects(store.binding('b0'), StoreAwayError);
+        return true;
+      });
+
+      for (const call of everyCall(store)) await assert.rejects(call, /read-only/);
+      await assert.rejects(database.open(), StoreAwayError);
+    } finally {
+      await setReadOnly(0);
+    }
+
+    assert.equal(await store.deleteBinding('i', 'b0'), true);
+  });
+
   itOutlivesItsServer({
     server: () => server,
     place: fresh,

@@ -1,14 +1,17 @@
 /** The contract in PostgreSQL, and what only PostgreSQL does. */
 import assert from 'node:assert/strict';
+import { StoreAwayError } from '../../broker/binding-store.ts';
+import { openBindingStore } from '../../src/store/database.ts';
 import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { startForwarder } from '../support/forwarder.ts';
+import { startPostgresServer, startPostgresStandby } from '../support/postgres-server.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
-import { itOutlivesItsServer } from './server.contract.ts';
+import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 
 const LOCK_WAITS =
   "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -39,13 +42,13 @@ describe('openBindingStore of PostgreSQL', () => {
     const store = await database.open();
     await store.putInstance(instanceOf('i'));
     await store.putBinding(bindingOf('i', 'b'));
-    const { revision } = await store.changesSince(0);
+    const seen = await store.changesSince();
     await store.deleteBinding('i', 'b');
     await using other = await server.connect(database.url);
     await other.run('begin');
     await other.run('lock table promgate_bindings in access exclusive mode');
 
-    const reading = store.changesSince(revision); // has read the revision, waits for the bindings
+    const reading = store.changesSince(seen); // has read the revision, waits for the bindings
     await eventually('the reader to wait', async () => {
       const waits = await database.run(LOCK_WAITS);
       return waits.length > 0 || undefined;
@@ -73,7 +76,7 @@ describe('openBindingStore of PostgreSQL', () => {
 
     const [attempts] = await database.run('select last_value::int as count from attempts');
     assert.equal(attempts?.['count'], 3);
-    assert.equal((await store.changesSince(0)).bindings.length, 1);
+    assert.equal((await store.changesSince()).bindings.length, 1);
   });
 
   describe('onChange', () => {
@@ -88,7 +91,7 @@ describe('openBindingStore of PostgreSQL', () => {
       const put = await other.putBinding(bindingOf('i', 'b'));
       await told;
 
-      assert.deepEqual((await one.changesSince(0)).bindings, [put?.binding]);
+      assert.deepEqual((await one.changesSince()).bindings, [put?.binding]);
     });
 
     it('listens again after its connection was lost, and tells of it', async () => {
@@ -110,6 +113,41 @@ describe('openBindingStore of PostgreSQL', () => {
       await other.putBinding(bindingOf('i', 'b'));
       await told;
       assert.equal(errors.length, 1);
+    });
+  });
+
+  describe('of a server that follows another one', () => {
+    it('is away until that is the primary', async function () {
+      await using database = await fresh();
+      await (await database.open()).putInstance(instanceOf('i'));
+      await using standby = await startPostgresStandby(this, database.url);
+      const url = standby.urlOf(database.url);
+
+      await assert.rejects(openBindingStore({ url }), (error) => {
+        assert.ok(error instanceof StoreAwayError);
+        assert.match(error.message, /read-only/);
+        return true;
+      });
+
+      await standby.promote();
+      await using store = await openBindingStore({ url });
+      assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
+    });
+
+    it('is away for every call after a failover, and is back when the standby is the primary', async function () {
+      await using database = await fresh();
+      await using forwarder = await startForwarder(database.url);
+      await using store = await openBindingStore({ url: forwarder.urlOf(database.url) });
+      await store.putInstance(instanceOf('i'));
+      await store.putBinding(bindingOf('i', 'b0'));
+      await using standby = await startPostgresStandby(this, database.url);
+
+      forwarder.moveTo(standby.urlOf(database.url));
+
+      for (const call of everyCall(store)) await assert.rejects(call, StoreAwayError);
+      await standby.promote();
+      await eventually('the store to be back', () => store.binding('b0'));
+      assert.equal(await store.deleteBinding('i', 'b0'), true);
     });
   });
 

@@ -1,10 +1,10 @@
 /** A replica that knows of bindings only what `changesSince` tells it. */
-import type { Binding, BindingStore } from '../../broker/binding-store.ts';
+import type { Binding, BindingStore, Seen } from '../../broker/binding-store.ts';
 
 export class Reader {
   readonly #store: BindingStore;
   readonly #known = new Map<string, Binding>();
-  #revision = 0;
+  #seen: Seen | undefined;
 
   constructor(store: BindingStore) {
     this.#store = store;
@@ -12,14 +12,15 @@ export class Reader {
 
   /** @returns whether it was told everything anew */
   async read(): Promise<boolean> {
-    const { revision, whole, bindings, removed } = await this.#store.changesSince(this.#revision);
+    const changes = await this.#store.changesSince(this.#seen);
+    const { whole, bindings, removed } = changes;
     if (whole) this.#known.clear();
     for (const id of removed) this.#known.delete(id);
     for (const binding of bindings) {
       this.#known.delete(binding.id); // one made again comes last
       this.#known.set(binding.id, binding);
     }
-    this.#revision = revision;
+    this.#seen = changes;
     return whole;
   }
 

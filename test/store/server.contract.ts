@@ -52,12 +52,12 @@ export function itOutlivesItsServer({
     await assert.rejects(database.open(), StoreAwayError);
     await server().comeBack();
     await eventually('the store to be back', () => store.binding('b0'));
-    const count = (await store.changesSince(0)).bindings.length;
+    const count = (await store.changesSince()).bindings.length;
     assert.ok(count >= answered.length && count <= answered.length + 1);
     for (const id of answered) assert.ok(await store.binding(id), id);
     assert.equal((await store.putBinding(bindingOf('i', 'after')))?.created, true);
     await eventually('the other store to be back', async () => (await reader.read()) || true);
-    assert.deepEqual(reader.bindings, (await store.changesSince(0)).bindings);
+    assert.deepEqual(reader.bindings, (await store.changesSince()).bindings);
   });
 
   it('can be opened later, and says why not without the password', async () => {
@@ -87,7 +87,7 @@ export function itOutlivesItsServer({
       await Promise.all([
         assert.rejects(store.instance('i'), StoreAwayError),
         assert.rejects(store.putBinding(bindingOf('i', 'b')), StoreAwayError),
-        assert.rejects(store.changesSince(0), StoreAwayError),
+        assert.rejects(store.changesSince(), StoreAwayError),
         assert.rejects(database.open(), StoreAwayError),
       ]);
       await store[Symbol.asyncDispose]();
@@ -97,6 +97,22 @@ export function itOutlivesItsServer({
 
     const again = await database.open();
     assert.equal((await again.putBinding(bindingOf('i', 'c')))?.created, true);
+  });
+
+  it('reports tables that are not there as away: a backup is being restored', async () => {
+    await using database = await place();
+    const store = await database.open();
+    await store.putInstance(instanceOf('i'));
+    const rename = (from: string, to: string) =>
+      database.run(`alter table promgate_${from} rename to promgate_${to}`);
+    for (const name of ['bindings', 'instances', 'keys']) await rename(name, `${name}_away`);
+    await rename('revision', 'revision_away');
+
+    for (const call of everyCall(store)) await assert.rejects(call, StoreAwayError);
+    for (const name of ['bindings', 'instances', 'keys']) await rename(`${name}_away`, name);
+    await rename('revision_away', 'revision');
+
+    assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
   });
 
   it('tries again when the database ends its transaction because of a deadlock', async () => {
@@ -118,7 +134,7 @@ export function itOutlivesItsServer({
 
     assert.equal(await deletion, true);
     assert.equal((await store.instance('j'))?.parameters, 'by the other');
-    assert.deepEqual((await store.changesSince(0)).bindings, []);
+    assert.deepEqual((await store.changesSince()).bindings, []);
   });
 
   it('reports a lock that is held for long as away', async () => {
@@ -136,7 +152,7 @@ export function itOutlivesItsServer({
   });
 }
 
-function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
+export function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
   yield store.instance('i');
   yield store.putInstance(instanceOf('j'));
   yield store.updateInstance('i', '{}');
@@ -144,6 +160,6 @@ function* everyCall(store: SqlBindingStore): Generator<Promise<unknown>> {
   yield store.binding('b0');
   yield store.putBinding(bindingOf('i', 'new'));
   yield store.deleteBinding('i', 'b0');
-  yield store.changesSince(0);
+  yield store.changesSince();
   yield store.ownKey({ id: 'k', key: 'k' });
 }

@@ -31,7 +31,7 @@ describe('openBindingStore of SQLite', () => {
         answered.push(...(await writeAndKill(database.url, count)));
 
         await using store = await openBindingStore({ url: database.url });
-        const kept = new Set((await store.changesSince(0)).bindings.map(({ id }) => id));
+        const kept = new Set((await store.changesSince()).bindings.map(({ id }) => id));
         assert.deepEqual(
           answered.filter((id) => !kept.has(id)),
           [],

@@ -13,7 +13,7 @@ import {
   databaseUrl,
   runAll,
 } from './database-server.ts';
-import { requireProgram } from './require-program.ts';
+import { requireFile, requireProgram } from './require-program.ts';
 import {
   endServer,
   freePort,
@@ -26,10 +26,61 @@ import {
   startServer,
 } from './server-process.ts';
 
+/** Where Debian keeps what joins nodes. */
+const GALERA = '/usr/lib/galera/libgalera_smm.so';
+
+/** Where a node of a Galera cluster listens, and the node that it joins. */
+interface GaleraNode {
+  readonly groupPort: number;
+  /** Undefined for the first one, which makes the cluster. */
+  readonly joinedPort: number | undefined;
+}
+
+/** Two nodes of one Galera cluster. */
+export interface GaleraCluster extends AsyncDisposable {
+  readonly nodes: readonly [DatabaseServer, DatabaseServer];
+  /** @returns the address of the same database at the other node */
+  otherUrlOf(firstUrl: string): string;
+}
+
+/** @see https://galeracluster.com/library/documentation/galera-parameters.html */
+export async function startGaleraCluster(context: Mocha.Context): Promise<GaleraCluster> {
+  await using parts = new AsyncDisposableStack();
+  const [firstPort, secondPort] = [await freePort(), await freePort()];
+  const galera = { groupPort: firstPort, joinedPort: undefined };
+  const first = parts.use(await startMariadbServer(context, { galera }));
+  const second = parts.use(
+    await startMariadbServer(context, {
+      galera: { groupPort: secondPort, joinedPort: firstPort },
+    }),
+  );
+  const owned = parts.move();
+  return {
+    nodes: [first, second],
+    otherUrlOf: (url) => Object.assign(new URL(url), { port: `${second.port}` }).href,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function galeraArguments(
+  context: Mocha.Context,
+  { groupPort, joinedPort }: GaleraNode,
+): Promise<string[]> {
+  const transferPort = await freePort();
+  return [
+    ...['--wsrep-on=ON', `--wsrep-provider=${requireFile(context, GALERA)}`],
+    ...['--binlog-format=ROW', '--innodb-autoinc-lock-mode=2', '--wsrep-sst-method=rsync'],
+    `--wsrep-cluster-address=gcomm://${joinedPort === undefined ? '' : `127.0.0.1:${joinedPort}`}`,
+    `--wsrep-node-address=127.0.0.1:${groupPort}`,
+    `--wsrep-sst-receive-address=127.0.0.1:${transferPort}`,
+    `--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:${groupPort};ist.recv_addr=127.0.0.1:${await freePort()}`,
+  ];
+}
+
 export async function startMariadbServer(
   context: Mocha.Context,
-  { tls }: DatabaseServerOptions = {},
-): Promise<DatabaseServer> {
+  { tls, galera }: DatabaseServerOptions & { readonly galera?: GaleraNode } = {},
+): Promise<DatabaseServer & { readonly port: number }> {
   const program = requireProgram(context, 'mariadbd');
   const install = requireProgram(context, 'mariadb-install-db');
   await using parts = new AsyncDisposableStack();
@@ -53,7 +104,7 @@ export async function startMariadbServer(
     `--ssl-key=${await serverFile(user, path.join(folder, 'server.key'), tls.key)}`,
   ];
   const port = await freePort();
-  const start = (): Promise<ChildProcess> =>
+  const start = async (): Promise<ChildProcess> =>
     startServer({
       ...user,
       program,
@@ -64,6 +115,7 @@ export async function startMariadbServer(
         ...['--character-set-server=latin1'], // as unfit for us as it can be set
         '--innodb-flush-log-at-trx-commit=2', // a crash of the server loses nothing by it
         ...(encryption ?? []),
+        ...(galera ? await galeraArguments(context, galera) : []),
       ],
       ready: /ready for connections/,
     });
@@ -72,6 +124,7 @@ export async function startMariadbServer(
   const owned = parts.move();
   let databases = 0;
   return {
+    port,
     async freshDatabase() {
       const database = `test_${++databases}`;
       await runAll(connect, databaseUrl('mysql', port, 'mysql'), [`create database ${database}`]);

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { requireProgram } from './require-program.ts';
+import { requireProgram, type Skippable } from './require-program.ts';
 
 export interface NatsServer extends AsyncDisposable {
   /** `127.0.0.1:port` */
@@ -24,10 +24,7 @@ export interface NatsServer extends AsyncDisposable {
  * @param context - `this` of the test that needs it: skipped when the program is missing
  * @param configuration - lines of its configuration file beside `listen`
  */
-export async function startNatsServer(
-  context: Mocha.Context,
-  configuration = '',
-): Promise<NatsServer> {
+export async function startNatsServer(context: Skippable, configuration = ''): Promise<NatsServer> {
   const program = requireProgram(context, 'nats-server');
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-nats-'));

@@ -3,11 +3,11 @@
  *
  * Each page is a target of its own, so that a bad one harms no other; all are scraped in one run.
  */
-import { response } from './answers.ts';
+import { response, status } from './answers.ts';
 import { eventually } from './eventually.ts';
 import type { Prometheus, ScrapedTarget } from './prometheus.ts';
 import { startPrometheus } from './prometheus.ts';
-import { startServer } from './simulated-server.ts';
+import { type Answer, startServer } from './simulated-server.ts';
 import type { StoredSeries } from './verdicts.ts';
 
 export interface OraclePage {
@@ -42,11 +42,23 @@ export async function judgePages(
   pages: readonly OraclePage[],
   atMs: number,
 ): Promise<Judgement[]> {
-  const bodies = pages.map(({ bytes, contentType }) =>
-    response(200, { 'Content-Type': contentType }, bytes),
-  );
-  await using server = await startServer(({ request, socket }) => {
-    socket.write(bodies[Number(request.target.slice(1))]!); // the targets below name existing ones
+  const answers = pages.map(({ bytes, contentType }): Answer => {
+    const whole = response(200, { 'Content-Type': contentType }, bytes);
+    return ({ socket }) => void socket.write(whole);
+  });
+  return judgeAnswers(program, answers, atMs);
+}
+
+/** The same of whole answers, which need not be HTTP. */
+export async function judgeAnswers(
+  program: string,
+  answers: readonly Answer[],
+  atMs: number,
+): Promise<Judgement[]> {
+  await using server = await startServer((exchange) => {
+    const { target } = exchange.request;
+    const answer = answers[Number(target.slice(1))] ?? status(404); // an answer may redirect
+    return answer(exchange);
   });
   const startedMs = Date.now();
   await using prometheus = await startPrometheus({
@@ -57,7 +69,7 @@ export async function judgePages(
         {
           job_name: JOB,
           honor_labels: true,
-          static_configs: pages.map((_, index) => ({
+          static_configs: answers.map((_, index) => ({
             targets: [server.address],
             labels: { __metrics_path__: `/${index}`, [CASE_LABEL]: String(index) },
           })),
@@ -66,11 +78,11 @@ export async function judgePages(
     },
   });
 
-  const targets = await judgedTargets(prometheus, pages.length);
+  const targets = await judgedTargets(prometheus, answers.length);
   const samples = await prometheus.query(`scrape_samples_scraped{job="${JOB}"}`);
   const read = new Map(samples.map(({ labels, value }) => [labels[CASE_LABEL], Number(value)]));
   const stored = await storedSeries(prometheus, { atMs, startedMs, address: server.address });
-  return pages.map((_, index) => {
+  return answers.map((_, index) => {
     const key = String(index);
     const target = targets.get(key)!; // judgedTargets has waited for all of them
     return {

@@ -27,6 +27,58 @@ import {
   startServer,
 } from './server-process.ts';
 
+/** A copy of another server that follows it. */
+export interface PostgresStandby extends AsyncDisposable {
+  /** @returns the address of the same database here */
+  urlOf(primaryUrl: string): string;
+  /** It becomes a primary of its own; resolves when it is one. */
+  promote(): Promise<void>;
+}
+
+/** @param primaryUrl - of any database of the server to follow */
+export async function startPostgresStandby(
+  context: Mocha.Context,
+  primaryUrl: string,
+): Promise<PostgresStandby> {
+  const program = requireProgram(context, 'postgres');
+  await using parts = new AsyncDisposableStack();
+  const user = await serverUser('postgres');
+  const folder = await serverFolder(user);
+  parts.defer(() => removeFolder(folder));
+  const data = path.join(folder, 'data');
+  await runAs(user, requireProgram(context, 'pg_basebackup'), [
+    ...['--dbname', primaryUrl, '--pgdata', data],
+    ...['--write-recovery-conf', '--checkpoint=fast', '--no-sync'],
+  ]);
+  const port = await freePort();
+  const server = await startServer({
+    ...user,
+    program,
+    args: serverArguments(data, settingsOf(port)),
+    ready: /database system is ready to accept read-only connections/,
+  });
+  parts.defer(() => endServer(server, 'SIGQUIT'));
+  const owned = parts.move();
+  const urlOf = (url: string): string => Object.assign(new URL(url), { port: `${port}` }).href;
+  return {
+    urlOf,
+    promote: async () => void (await runAll(connect, urlOf(primaryUrl), ['select pg_promote()'])),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function settingsOf(port: number): string[] {
+  return [
+    ...[`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='],
+    ...['fsync=off', 'full_page_writes=off'], // a crash of the server loses nothing by it
+    'lc_messages=C',
+  ];
+}
+
+function serverArguments(data: string, settings: readonly string[]): string[] {
+  return ['-D', data, ...settings.flatMap((setting) => ['-c', setting])];
+}
+
 export async function startPostgresServer(
   context: Mocha.Context,
   { tls }: DatabaseServerOptions = {},
@@ -49,16 +101,12 @@ export async function startPostgresServer(
     `ssl_key_file=${await serverFile(user, path.join(folder, 'server.key'), tls.key)}`,
   ];
   const port = await freePort();
-  const settings = [
-    ...[`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='],
-    ...['fsync=off', 'full_page_writes=off'], // a crash of the server loses nothing by it
-    ...['lc_messages=C', ...(encryption ?? [])],
-  ];
+  const settings = [...settingsOf(port), ...(encryption ?? [])];
   const start = (): Promise<ChildProcess> =>
     startServer({
       ...user,
       program,
-      args: ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
+      args: serverArguments(data, settings),
       ready: /database system is ready to accept connections/,
     });
   let server = await start();

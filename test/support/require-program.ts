@@ -3,11 +3,14 @@
  *
  * `.ci/run` installs them and sets PROMGATE_REQUIRE_SERVICES=1: there a missing one is a failure.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 
 /** PostgreSQL's commands for users are wrappers; its server is not on the PATH. */
 const DEBIAN_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/lib/postgresql/15/bin'];
+
+/** A test, or whatever else can do without. */
+export type Skippable = Pick<Mocha.Context, 'skip'>;
 
 /**
  * Finds `name` on the PATH or where Debian keeps servers.
@@ -16,11 +19,18 @@ const DEBIAN_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/lib/postgresql/15/bin'];
  * @returns the program's path
  * @throws {Error} when it is missing and PROMGATE_REQUIRE_SERVICES is 1
  */
-export function requireProgram(context: Mocha.Context, name: string): string {
+export function requireProgram(context: Skippable, name: string): string {
   const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...DEBIAN_FOLDERS];
   const found = folders.map((folder) => path.join(folder, name)).find(isExecutable);
   if (found !== undefined) return found;
   if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed`);
+  return context.skip();
+}
+
+/** The same for a file that no folder of programs has, such as a library that a server loads. */
+export function requireFile(context: Mocha.Context, file: string): string {
+  if (existsSync(file)) return file;
+  if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1') throw new Error(`${file} is not installed`);
   return context.skip();
 }
 

@@ -30,9 +30,10 @@ describe('replicas with one database', () => {
   /** Two replicas in front of one app. */
   async function startReplicas(auth: object = {}) {
     await using parts = new AsyncDisposableStack();
+    const url = await database.freshDatabase();
     const values = {
       broker: BROKER,
-      database: { url: await database.freshDatabase(), ...KEY },
+      database: { url, ...KEY },
       auth: { mode: 'both', operators: [OPERATOR], ...auth },
     };
     const apps = { shop: { answers: [page('at{path="bound"} 1\n')] } };
@@ -50,6 +51,7 @@ describe('replicas with one database', () => {
       replicas: [scene.promgate, other],
       shop: scene.apps.shop,
       spaceId,
+      url,
       bind,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -136,6 +138,24 @@ describe('replicas with one database', () => {
       const status = await statusOf(replica, scene.shop.path, bearer(token));
       return status === 200 ? true : undefined;
     });
+  });
+
+  it('say at the start that their key does not open what is stored, until it does', async () => {
+    await using scene = await startReplicas();
+    await scene.bind('b1');
+    const { url } = scene;
+    const start = (keys: object) =>
+      startPromgateProcess({ values: { broker: BROKER, database: { url, ...keys }, routes: {} } });
+    const another = { encryption_key: 'another key of an operator' };
+
+    await using wrong = await start(another);
+    await wrong.untilLogged(
+      'the configured keys do not open what is stored: put its key under database.old_encryption_keys',
+    );
+    assert.match(await wrong.text('/readyz'), /"database":"wrong-key"/);
+
+    await using right = await start({ ...another, old_encryption_keys: [KEY.encryption_key] });
+    assert.match(await right.text('/readyz'), /"database":"ready"/);
   });
 
   it('start while the database is away, and open it when it is there', async () => {

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import type { Instance } from '../../src/discover/instance.ts';
+import { negotiate } from '../../src/exposition/negotiate.ts';
+import { EndpointChoice } from '../../src/fetch/endpoint-choice.ts';
+import type { Scraper } from '../../src/fetch/fan-out.ts';
+import { loadAppPage } from '../../src/serve/app-page.ts';
+import { openScraper } from '../fetch/instance-server.ts';
+import { hang, html, page, status } from '../support/answers.ts';
+import { startAppInstances } from '../support/app-instances.ts';
+import type { Answer } from '../support/simulated-server.ts';
+import { instance } from './instances.ts';
+
+/** One instance whose ports answer so. */
+async function startPorts(answers: readonly Answer[]) {
+  const ports = await startAppInstances(answers);
+  const sorted = ports.addresses
+    .map((address, at) => ({ address, at }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+  const [first, ...others] = sorted.map(({ address }) => instance('shop', '0', address));
+  const owner: Instance = { ...first!, others };
+  return {
+    owner,
+    addresses: ports.addresses,
+    asked: () => ports.instances.map(({ requests }) => requests.length),
+    [Symbol.asyncDispose]: () => ports[Symbol.asyncDispose](),
+  };
+}
+
+async function load(scraper: Scraper, owner: Instance, choice: EndpointChoice, timeoutMs = 20_000) {
+  using loaded = await loadAppPage(
+    { scraper, choice, exporters: [], observers: {}, labelConflict: 'exported', exportJob: true },
+    {
+      instances: [owner],
+      withExporters: false,
+      path: '/metrics',
+      headers: { instances: [], exporters: [] },
+      negotiated: negotiate(undefined, { textOnly: true }),
+      deadlineMs: performance.now() + timeoutMs,
+      signal: new AbortController().signal,
+    },
+  );
+  return loaded.outcomes.map((one) => [one.instance?.endpoint.address, one.failure, one.samples]);
+}
+
+describe('an instance with several ports', () => {
+  it('is asked at the others when the first gives no metrics, then at the one that did', async () => {
+    for (const bad of [status(404), status(500), html]) {
+      await using ports = await startPorts([bad, page('a 1\n')]);
+      await using scraper = openScraper();
+      const choice = new EndpointChoice();
+
+      const once = await load(scraper, ports.owner, choice);
+      const [badBefore] = ports.asked();
+      const again = await load(scraper, ports.owner, choice);
+
+      assert.deepEqual(once, [[ports.addresses[1], undefined, 1]]);
+      assert.deepEqual(again, once);
+      assert.equal(ports.asked()[0], badBefore, 'the other port is left alone');
+      assert.deepEqual(scraper.load.bytes, 0);
+    }
+  });
+
+  it('has one failure when none of them gives metrics', async () => {
+    await using ports = await startPorts([status(404), status(404), status(404)]);
+    await using scraper = openScraper();
+
+    const outcomes = await load(scraper, ports.owner, new EndpointChoice());
+
+    assert.deepEqual(outcomes, [[ports.owner.endpoint.address, 'status-4xx', 0]]);
+    assert.deepEqual(ports.asked(), [1, 1, 1]);
+  });
+
+  it('is asked at another port the next time when one hangs until the deadline', async () => {
+    await using ports = await startPorts([hang, page('a 1\n')]);
+    await using scraper = openScraper();
+    const choice = new EndpointChoice();
+    choice.prefer(ports.owner, '/metrics', instance('shop', '0', ports.addresses[0]!));
+
+    const first = await load(scraper, ports.owner, choice, 50);
+    const second = await load(scraper, ports.owner, choice);
+
+    assert.deepEqual(first, [[ports.addresses[0], 'timeout', 0]]);
+    assert.deepEqual(second, [[ports.addresses[1], undefined, 1]]);
+  });
+});
