@@ -8,6 +8,7 @@ import type { Binding, BindingStore, NewBinding, ServiceInstance } from './bindi
 import { canonicalJson } from './canonical.ts';
 import { bindingCredentials, type Credentials } from './credentials.ts';
 import type { Json } from './fields.ts';
+import { isSameGuid } from './guid.ts';
 import { type Instances, unknownInstance } from './instances.ts';
 import type { Offering } from './offering.ts';
 import type { ParameterCheck } from './parameters.ts';
@@ -136,25 +137,33 @@ export class Bindings {
 
   /** A second binding with all that the first one says, so that an app can go from one to the other. */
   async #readSuccessor(call: BindingCall, predecessorId: string, body: Json): Promise<Wanted> {
-    const { offering, keys, instances } = this.#options;
+    const { offering, keys, instances, check } = this.#options;
     const { account, instanceId } = call;
     const { parameters, appId } = readRotation(body, offering);
+    const named = parameters && canonicalJson(check.binding(parameters)); // checked: not too deep
     if (!(await instances.find(account, instanceId))) throw unknownInstance();
-    const predecessor = await this.find({ account, instanceId, id: predecessorId });
-    if (predecessor?.instanceId !== instanceId) {
+    // A repetition comes after the predecessor has gone, too: what it made says what that said.
+    const source =
+      (await this.#ofInstance(call, predecessorId)) ?? (await this.#ofInstance(call, call.id));
+    if (!source) {
       const description = 'predecessor_binding_id is no binding of this service instance';
       throw new Refusal('unacceptable', description);
     }
-    const given = openParameters(predecessor, keys);
+    const given = openParameters(source, keys);
     const isOther =
-      (parameters && canonicalJson(parameters) !== canonicalJson(given)) ||
-      (appId !== undefined && appId !== predecessor.appId);
+      (named !== undefined && named !== canonicalJson(given)) ||
+      (appId !== undefined && !isSameGuid(appId, source.appId));
     if (isOther) {
       const description = 'a successor has the app and the parameters of its predecessor';
       throw new Refusal('unacceptable', description);
     }
-    const { serviceId, planId, spaceId } = predecessor;
-    return { instanceId, serviceId, planId, appId: predecessor.appId, spaceId, given };
+    const { serviceId, planId, spaceId } = source;
+    return { instanceId, serviceId, planId, appId: source.appId, spaceId, given };
+  }
+
+  async #ofInstance({ account, instanceId }: BindingCall, id: string) {
+    const binding = await this.find({ account, instanceId, id });
+    return binding?.instanceId === instanceId ? binding : undefined;
   }
 
   /** @throws {Refusal} `unacceptable` */
@@ -169,7 +178,7 @@ export class Bindings {
       stored.instanceId === wanted.instanceId &&
       stored.serviceId === wanted.serviceId &&
       stored.planId === wanted.planId &&
-      stored.appId === wanted.appId &&
+      isSameGuid(stored.appId, wanted.appId) &&
       stored.spaceId === wanted.spaceId &&
       canonicalJson(openParameters(stored, this.#options.keys)) === canonicalJson(wanted.given)
     );

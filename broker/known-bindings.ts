@@ -4,6 +4,7 @@
  * Scrapes ask here and never a database. Fed with `Changes` of a store, in any order of replicas.
  */
 import type { Binding, Changes } from './binding-store.ts';
+import { normalizeGuid } from './guid.ts';
 import type { BindingSettings, Pair } from './parameters.ts';
 
 type BoundProcess = 'web' | 'worker' | 'all';
@@ -83,9 +84,10 @@ export class KnownBindings {
     this.#byId.set(binding.id, binding);
     this.#byToken.set(binding.tokenHash, binding);
     if (binding.appId === undefined) return;
-    const ofApp = this.#byApp.get(binding.appId) ?? new Set();
-    this.#byApp.set(binding.appId, ofApp.add(binding));
-    this.#apps.delete(binding.appId);
+    const appId = normalizeGuid(binding.appId);
+    const ofApp = this.#byApp.get(appId) ?? new Set();
+    this.#byApp.set(appId, ofApp.add(binding));
+    this.#apps.delete(appId);
   }
 
   #remove(id: string): void {
@@ -94,16 +96,18 @@ export class KnownBindings {
     this.#byId.delete(id);
     this.#byToken.delete(binding.tokenHash);
     if (binding.appId === undefined) return;
-    const ofApp = this.#byApp.get(binding.appId);
+    const appId = normalizeGuid(binding.appId);
+    const ofApp = this.#byApp.get(appId);
     ofApp?.delete(binding);
-    if (ofApp?.size === 0) this.#byApp.delete(binding.appId);
-    this.#apps.delete(binding.appId);
+    if (ofApp?.size === 0) this.#byApp.delete(appId);
+    this.#apps.delete(appId);
   }
 
   /**
    * A binding that names another space than the app's says nothing of it: whoever made it may know no
    * more of the app than its guid.
    *
+   * @param appId - a guid in lower case, as the route table has it
    * @param spaceId - of the app, as the route table has it
    * @returns undefined for an app without bindings
    */

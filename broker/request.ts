@@ -5,6 +5,7 @@
  * All fields are read first: what lacks one is a bad request, whatever the others say.
  */
 import { isObject, type Json, optionalObject, optionalText, requiredText } from './fields.ts';
+import { normalizeGuid } from './guid.ts';
 import { type Offering, requirePlan, requireService } from './offering.ts';
 import { Refusal } from './refusal.ts';
 
@@ -102,13 +103,22 @@ function requireOffered(
 
 function readBound(body: Json) {
   const resource = optionalObject(body, 'bind_resource') ?? {};
+  refuseRoute(resource);
+  const appId = optionalText(resource, 'app_guid') ?? optionalText(body, 'app_guid');
   return {
     /** Undefined for a service key. The app_guid beside `bind_resource` is deprecated. */
-    appId: optionalText(resource, 'app_guid') ?? optionalText(body, 'app_guid'),
+    appId: appId === undefined ? undefined : normalizeGuid(appId),
     /** Of the app; undefined for a service key, and where the platform does not say. */
     resourceSpaceId: optionalText(resource, 'space_guid'),
     context: readContext(body),
   };
+}
+
+/** A route would get a token for a whole space, as a service key does. */
+function refuseRoute({ route }: Json): void {
+  if (route === undefined || route === null || route === '') return;
+  const description = 'bind_resource.route: this is no route service; bind an app, or create a key';
+  throw new Refusal('bad-request', description);
 }
 
 function readContext(body: Json): Belonging {

@@ -45,6 +45,13 @@ export interface Instance {
   readonly others?: readonly Instance[];
 }
 
+const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
+
+/** Upper and lower case of a guid mean the same app, and bindings name it in either. */
+function normalizeGuid(id: string): string {
+  return UPPER_GUID.test(id) ? id.toLowerCase() : id;
+}
+
 /** Reads an endpoint's tags as an instance found under `route` (`host` or `host/path`). */
 export function toInstance(endpoint: Endpoint, route: string): Instance {
   const { tags } = endpoint;
@@ -55,7 +62,7 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
     app: {
       organizationId: tags['organization_id'] ?? '',
       spaceId: tags['space_id'] ?? '',
-      appId: tags['app_id'] ?? '',
+      appId: normalizeGuid(tags['app_id'] ?? ''),
       organizationName: tags['organization_name'] ?? '',
       spaceName: tags['space_name'] ?? '',
       appName: tags['app_name'] ?? '',

@@ -25,8 +25,13 @@ interface Guids {
 export function sees(scope: Scope, { appId, spaceId }: Guids): boolean {
   if (scope === 'all') return true;
   if (scope.appId === undefined) return spaceId !== '' && spaceId === scope.spaceId;
-  if (appId === '' || appId !== scope.appId) return false;
+  if (appId === '' || !isSameGuid(appId, scope.appId)) return false;
   return scope.spaceId === '' || spaceId === scope.spaceId;
+}
+
+/** Guids mean the same in upper and lower case: tags and platforms write either. */
+function isSameGuid(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
 }
 
 export function seesEndpoint(scope: Scope, { tags }: Endpoint): boolean {

@@ -489,6 +489,76 @@ describe('broker', () => {
         assert.deepEqual([stored?.appId, stored?.spaceId], ['app-9', 'space-1']);
       });
 
+      it('takes an app guid in upper case for the same app', async () => {
+        await using broker = await startBroker();
+        await prepare(broker, 'instance');
+        const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+        const bind = (id: string) => ({
+          version,
+          body: { ...BIND, bind_resource: { ...BIND.bind_resource, app_guid: id } },
+        });
+
+        const first = await broker.send('PUT', B, bind(guid.toUpperCase()));
+        const again = await broker.send('PUT', B, bind(guid));
+        const next = `${I}/service_bindings/c`;
+        const rotation = {
+          version,
+          body: { ...bind(guid.toUpperCase()).body, predecessor_binding_id: 'b' },
+        };
+        const rotated = await broker.send('PUT', next, rotation);
+
+        assert.deepEqual([first.status, again.status, rotated.status], [201, 200, 201]);
+        assert.match(first.json.credentials.url, new RegExp(`/v1/apps/${guid}/metrics$`));
+        assert.equal(broker.store.bindings.get('b')?.appId, guid);
+      });
+
+      it('answers a rotation that is repeated after its predecessor has gone', async () => {
+        await using broker = await startBroker();
+        await prepare(broker, 'instance');
+        const parameters = { endpoint: '/my', headers: { 'X-A': 'x' } };
+        await broker.send('PUT', B, { version, body: { ...BIND, parameters } });
+        const path = `${I}/service_bindings/c`;
+        const body = { ...BIND, predecessor_binding_id: 'b' };
+        const rotated = await broker.send('PUT', path, { version, body });
+        await broker.send('DELETE', `${B}?${IDS_QUERY}`, { version });
+
+        const again = await broker.send('PUT', path, { version, body });
+        const same = await broker.send('PUT', path, { version, body: { ...body, parameters } });
+        const others = [
+          { ...body, parameters: { endpoint: '/other' } },
+          { ...body, bind_resource: { ...BIND.bind_resource, app_guid: 'app-2' } },
+        ];
+        const refused = others.map((other) => broker.send('PUT', path, { version, body: other }));
+        const unknown = await broker.send('PUT', `${I}/service_bindings/d`, { version, body });
+
+        assert.deepEqual([rotated.status, again.status, same.status], [201, 200, 200]);
+        assert.deepEqual(again.json, rotated.json);
+        assert.deepEqual(
+          (await Promise.all(refused)).map(({ status }) => status),
+          [409, 409],
+        );
+        assert.equal(unknown.status, 400);
+      });
+
+      it('refuses a rotation with parameters of any depth, and a route', async () => {
+        await using broker = await startBroker();
+        await prepare(broker, 'binding');
+        const deep = '['.repeat(1e6) + ']'.repeat(1e6);
+        const path = `${I}/service_bindings/c`;
+        for (const body of [
+          `{"predecessor_binding_id":"b","parameters":{"labels":${deep}}}`,
+          JSON.stringify({ ...BIND, bind_resource: { route: 'shop.example.com' } }),
+          JSON.stringify({ ...BIND, bind_resource: { ...BIND.bind_resource, route: {} } }),
+          JSON.stringify({ predecessor_binding_id: 'b', bind_resource: { route: 'a' } }),
+        ]) {
+          const { status, json } = await broker.send('PUT', path, { version, body });
+          assert.equal(status, 400);
+          assert.match(json.description, /parameters|route/);
+        }
+        const none = { ...BIND, bind_resource: { ...BIND.bind_resource, route: null } };
+        assert.equal((await broker.send('PUT', path, { version, body: none })).status, 201);
+      });
+
       it('rotates a binding: the successor says the same, and both are valid', async () => {
         await using broker = await startBroker();
         await prepare(broker, 'instance');

@@ -37,6 +37,18 @@ const paths = (bindings: KnownBindings, app = 'a1') =>
   bindings.appOf(app, 's1')?.pages.map(({ path }) => path);
 
 describe('KnownBindings', () => {
+  it('knows an app by its guid in upper and lower case', () => {
+    const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+    const one = binding({ endpoint: '/a' }, { appId: guid.toUpperCase() });
+    const two = binding({ endpoint: '/b' }, { appId: guid });
+    const bindings = known([one, two]);
+
+    assert.deepEqual(paths(bindings, guid), ['/a', '/b']);
+
+    bindings.apply({ revision: revisions, whole: false, bindings: [], removed: [one.id] });
+    assert.deepEqual(paths(bindings, guid), ['/b']);
+  });
+
   it('unites the endpoints of all bindings of an app in the order of their creation', () => {
     const first = binding({ endpoint: '/one', endpoints: [{ path: '/two' }] });
     const second = binding({ endpoints: [{ path: '/three' }, { path: '/one' }] });

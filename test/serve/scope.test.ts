@@ -8,6 +8,7 @@ describe('sees', () => {
     ['everything to an operator', 'all', { appId: '', spaceId: '' }, true],
     ['its app to a binding', { appId: 'a1', spaceId: 's1' }, IN_SPACE, true],
     ['its app to a binding whose space is unknown', { appId: 'a1', spaceId: '' }, IN_SPACE, true],
+    ['its app to a binding in upper case', { appId: 'A1', spaceId: 's1' }, IN_SPACE, true],
     ['no other app of the space to a binding', { appId: 'a2', spaceId: 's1' }, IN_SPACE, false],
     ['no app of another space to a binding', { appId: 'a1', spaceId: 's2' }, IN_SPACE, false],
     [

@@ -1,0 +1,13 @@
+/** The guids of apps: upper and lower case mean the same, and platforms write either. */
+
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** @returns a guid in lower case; an id of another form as it is */
+export function normalizeGuid(id: string): string {
+  return GUID.test(id) ? id.toLowerCase() : id;
+}
+
+export function isSameGuid(a: string | undefined, b: string | undefined): boolean {
+  if (a === b) return true;
+  return a !== undefined && b !== undefined && normalizeGuid(a) === normalizeGuid(b);
+}
