@@ -8,6 +8,7 @@ import { parseExporter } from './fetch/exporter.ts';
 import type { SettingsOf } from './serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
 import { heedToken, requireCredential, type Tokens } from './serve/auth.ts';
+import { doc } from './serve/doc.ts';
 import { healthz, type Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
 import type { Handler } from './serve/request.ts';
@@ -58,6 +59,7 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
     { name: 'apps', path: APPS_PATH, handle: apps(asked) },
     { name: 'healthz', path: '/healthz', handle: healthz },
     { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
+    { name: 'doc', path: '/doc', handle: doc },
     { name: 'metrics', path: '/metrics', handle: ownMetrics(metrics), operatorsOnly: true },
     { name: 'routes', path: '/routes', handle: routes(table) },
     {
