@@ -24,8 +24,18 @@ export interface BrokerOptions extends OperationsOptions {
   readonly accounts: readonly Account[];
   /** Where promgate is reached, without a `/` at its end: `https://promgate.example.com`. */
   readonly baseUrl: (ctx: ParameterizedContext) => string;
+  /** Counts a wrong credential, or a missing one, and lets its sender wait for the answer; standard: nobody waits. */
+  readonly onWrongCredential?: (ctx: ParameterizedContext) => Promise<WrongTry>;
   /** Called once for each request, when its answer stands. */
   readonly onCall?: (call: BrokerCall) => void;
+}
+
+/** A call without the credential of an account. */
+export interface WrongTry {
+  /** Whence it came. */
+  readonly address: string;
+  /** How many came from there lately, with this one. */
+  readonly count: number;
 }
 
 /** What there is to say of a request, for log and metrics. */
@@ -44,11 +54,13 @@ export interface BrokerCall {
   bindingId: string;
   /** Why the status is 4xx or 5xx; its cause for what is not the caller's fault. */
   error: Refusal | undefined;
+  /** Undefined for a right credential. */
+  wrongTry: WrongTry | undefined;
 }
 
 /** Answers everything below `/broker/v2`; passes on what is not. */
 export function createBroker(options: BrokerOptions): Middleware {
-  const { accounts, baseUrl, onCall } = options;
+  const { accounts, baseUrl, onWrongCredential, onCall } = options;
   const authenticate = accountsGate(accounts);
   const operations = createOperations(options);
   const bodies = new BodyReader();
@@ -80,7 +92,8 @@ export function createBroker(options: BrokerOptions): Middleware {
     } catch (error) {
       if (ctx.req.destroyed && !ctx.req.complete) throw error; // the caller left: nobody to answer
       call.error = asRefusal(error);
-      const { status, body, headers } = call.error;
+      const { reason, status, body, headers } = call.error;
+      if (reason === 'unauthorized') call.wrongTry = await onWrongCredential?.(ctx);
       answer = { status, text: JSON.stringify(body), headers };
     }
     call.status = answer.status;
@@ -111,6 +124,7 @@ function newCall(ctx: ParameterizedContext): BrokerCall {
     instanceId: '',
     bindingId: '',
     error: undefined,
+    wrongTry: undefined,
   };
 }
 

@@ -221,7 +221,12 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
       scheme: exporter.scheme,
       params: exporter.params,
     })),
-    auth: { mode: auth.mode, operators: auth.operators, maxStaleMs: auth.max_stale },
+    auth: {
+      mode: auth.mode,
+      operators: auth.operators,
+      maxStaleMs: auth.max_stale,
+      trustedProxies: auth.trusted_proxies,
+    },
     broker: toBroker(values.broker),
     database: {
       url: values.database.url,

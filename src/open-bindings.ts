@@ -3,7 +3,7 @@
  * scrapes and readers know of it, in memory.
  */
 import { readFile } from 'node:fs/promises';
-import { type BrokerCall, createBroker } from '../broker/api.ts';
+import { createBroker } from '../broker/api.ts';
 import type { Binding, BindingStore } from '../broker/binding-store.ts';
 import { NO_INSTANCE } from '../broker/bindings.ts';
 import { freshKey, readKey } from '../broker/key.ts';
@@ -14,12 +14,15 @@ import type { GivenParameters } from '../broker/parameters-schema.ts';
 import { KeyRing } from '../broker/seal.ts';
 import { SealCheck } from '../broker/seal-check.ts';
 import { openParameters, sealSecrets } from '../broker/secrets.ts';
+import { logCall } from './broker-calls.ts';
 import type { Config } from './config.ts';
 import type { AppIdentity } from './discover/instance.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
+import { clientAddress } from './serve/client-address.ts';
+import { Guesses } from './serve/guesses.ts';
 import { type AddressOptions, ownAddress } from './serve/own-address.ts';
-import type { Handler } from './serve/request.ts';
+import { answerNow, type Handler } from './serve/request.ts';
 import type { Adopt } from './store/app-endpoints.ts';
 import { openBindingStore } from './store/database.ts';
 import { Follower } from './store/follower.ts';
@@ -204,12 +207,18 @@ function openBroker(
   { store, keys, follower }: BrokerParts,
 ): Handler {
   const { accounts, adopt, url, maxCacheMs, ...offering } = broker;
+  const addressOf = clientAddress(config.auth.trustedProxies);
+  const guesses = new Guesses();
   return createBroker({
     ...{ store, keys, accounts, adopt, offering, spaceOfApp },
     maxTimeoutMs: config.scrape.maxTimeoutMs,
     maxCacheMs,
     baseUrl: (ctx) => (url === undefined ? baseUrl(ctx, config.sd) : url.replace(/\/+$/, '')),
     onChange: () => void follower.refresh(),
+    onWrongCredential: async ({ req, state }) => {
+      const address = addressOf(req);
+      return { address, count: await guesses.wrong(address, answerNow(state)) };
+    },
     onCall: (call) => {
       metrics.brokerCalled(call);
       logCall(log, call);
@@ -223,18 +232,6 @@ function baseUrl(ctx: Parameters<Handler>[0], options: AddressOptions): string {
   const socket = `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;
   const { scheme, address } = ownAddress(ctx, { ...options, otherwise: socket });
   return `${scheme}://${address}`;
-}
-
-function logCall(log: Log, call: BrokerCall): void {
-  const { operation, status, account, userId, requestIdentity, instanceId, bindingId, error } =
-    call;
-  const fields = {
-    ...{ operation, status, account, user_id: userId, request_identity: requestIdentity },
-    ...{ service_instance: instanceId, service_binding: bindingId },
-    ...(error !== undefined && { err: error }),
-  };
-  if (status >= 500) log.error('the broker could not answer', fields);
-  else log.info('the broker was called', fields);
 }
 
 /** Database servers are known by the operator's certificates, or by those that all trust. */

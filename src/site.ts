@@ -7,11 +7,13 @@ import type { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
 import type { SettingsOf } from './serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
-import { heedToken, requireCredential, type Tokens } from './serve/auth.ts';
+import { type AuthOptions, heedToken, requireCredential, type Tokens } from './serve/auth.ts';
+import { clientAddress } from './serve/client-address.ts';
 import { doc } from './serve/doc.ts';
+import { Guesses } from './serve/guesses.ts';
 import { healthz, type Readiness, readyz } from './serve/health.ts';
 import { ownMetrics } from './serve/own-metrics.ts';
-import type { Handler } from './serve/request.ts';
+import { answerNow, type Handler } from './serve/request.ts';
 import { observeRequests, requestFields, requestLevel } from './serve/request-log.ts';
 import { routes } from './serve/routes.ts';
 import { serviceDiscovery } from './serve/service-discovery.ts';
@@ -44,10 +46,19 @@ export function connectSite(config: Config, parts: SiteParts): RequestListener {
     routes: siteRoutes(config, parts),
     broker: parts.bindings.broker,
     observe: observe(log, metrics),
-    admit: mode === 'open' ? heedToken(tokens) : requireCredential({ mode, operators, tokens }),
+    admit:
+      mode === 'open'
+        ? heedToken(tokens)
+        : requireCredential({ mode, operators, tokens, onWrong: delayGuesses(config) }),
     cut,
     onError: (err, path) => log.error('a request failed by our mistake', { path, err }),
   });
+}
+
+function delayGuesses({ auth }: Config): NonNullable<AuthOptions['onWrong']> {
+  const addressOf = clientAddress(auth.trustedProxies);
+  const guesses = new Guesses();
+  return ({ req, state }) => guesses.wrong(addressOf(req), answerNow(state));
 }
 
 function siteRoutes(config: Config, parts: SiteParts): Route[] {

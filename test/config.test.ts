@@ -295,6 +295,14 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'yml:3: listen.health_port is 80, but must be another port than listen.port',
   ],
   [
+    'auth: { trusted_proxies: ["10.0.0.1", "::/0", 10.0.0.0/33] }',
+    'yml:1: auth.trusted_proxies[2] is "10.0.0.0/33", but must be an IP address, or a network such as 10.0.0.0/8',
+  ],
+  [
+    'auth: { trusted_proxies: [gorouter] }',
+    'yml:1: auth.trusted_proxies[0] is "gorouter", but must be an IP address, or a network such as 10.0.0.0/8',
+  ],
+  [
     'listen: { max_connections: 0 }',
     'yml:1: listen.max_connections is 0, but must be a whole number from 1 to 1000000',
   ],

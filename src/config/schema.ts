@@ -14,6 +14,7 @@ import {
   file,
   flag,
   list,
+  network,
   optional,
   section,
   size,
@@ -205,6 +206,13 @@ const auth = section(
         maxMs: 86_400_000,
       }),
       '5m',
+    ),
+    trusted_proxies: standard(
+      list(
+        'Proxies whose X-Forwarded-For is believed when wrong passwords are counted by address.',
+        network('One of them, or their network.'),
+      ),
+      [],
     ),
     operators: standard(
       list(

@@ -4,6 +4,7 @@
  * Each block is a zod schema with an entry in `settings`. The entry is what the rest of `config/`
  * reads: how a text of the environment becomes a value, what to mask, what the reference prints.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs, parseSizeBytes, printDuration, printSize } from './quantity.ts';
 
@@ -176,6 +177,18 @@ export function text(
     secret,
     read: (value) =>
       typeof value === 'string' && value.length <= 4096 && pattern.test(value) ? value : undefined,
+  });
+}
+
+/** An IP address, or a network of them. */
+export function network(description: string): Leaf<string> {
+  return leaf(description, {
+    allowed: 'an IP address, or a network such as 10.0.0.0/8',
+    read: (value) => {
+      const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(String(value)) ?? [];
+      const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+      return typeof value === 'string' && Number(bits ?? 0) <= longest ? value : undefined;
+    },
   });
 }
 

@@ -30,6 +30,8 @@ export interface AuthOptions {
   readonly mode: 'basic' | 'token' | 'both';
   readonly operators: readonly Operator[];
   readonly tokens: Tokens;
+  /** Lets the sender of a wrong credential wait for the answer; standard: nobody waits. */
+  readonly onWrong?: (ctx: Parameters<Handler>[0]) => Promise<unknown>;
 }
 
 /** Paths that are answered without a credential. */
@@ -45,7 +47,7 @@ const WANTED = {
 };
 
 /** Asks for a credential everywhere but on the public paths; notes what it opens. */
-export function requireCredential({ mode, operators, tokens }: AuthOptions): Handler {
+export function requireCredential({ mode, operators, tokens, onWrong }: AuthOptions): Handler {
   const known = new Operators(operators);
   return async (ctx, next) => {
     if (PUBLIC.has(ctx.state.target.path)) return next();
@@ -53,6 +55,7 @@ export function requireCredential({ mode, operators, tokens }: AuthOptions): Han
     const scope = sent && (await scopeOf(sent));
     if (scope === 'unsure') throw uncheckable();
     if (scope === undefined) {
+      if (sent !== undefined) await onWrong?.(ctx);
       throw new Problem('unauthorized', `send ${WANTED[mode]}`, {
         headers: { 'WWW-Authenticate': CHALLENGES[mode] },
       });

@@ -58,6 +58,7 @@ const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
 
 export function requestLevel({ handler, status }: RequestRecord): Level {
   if (QUIET.has(handler)) return 'debug';
+  if (handler === 'broker' && status === 401) return 'debug'; // told by the broker, not each one
   return status >= 500 && status !== 503 ? 'warn' : 'info';
 }
 

@@ -23,6 +23,11 @@ export interface RequestState {
   instances?: { readonly ok: number; readonly failed: number };
 }
 
+/** Aborts when there is no time, or nobody, left to wait for. */
+export function answerNow({ signal, cut }: Pick<RequestState, 'signal' | 'cut'>): AbortSignal {
+  return AbortSignal.any([signal, cut]);
+}
+
 export type Handler = Middleware<RequestState>;
 
 export interface Target {

@@ -168,9 +168,11 @@ describe('a token where none belongs', () => {
 });
 
 describe('requestLevel', () => {
-  it('keeps health checks for whoever looks for them', () => {
+  it('keeps health checks and what the broker tells itself for whoever looks for them', () => {
     assert.equal(requestLevel({ ...RECORD, handler: 'healthz' }), 'debug');
     assert.equal(requestLevel({ ...RECORD, handler: 'readyz', status: 503 }), 'debug');
+    assert.equal(requestLevel({ ...RECORD, handler: 'broker', status: 401 }), 'debug');
+    assert.equal(requestLevel({ ...RECORD, handler: 'broker', status: 201 }), 'info');
     assert.equal(requestLevel(RECORD), 'info');
     assert.equal(requestLevel({ ...RECORD, status: 500 }), 'warn');
   });

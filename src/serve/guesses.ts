@@ -1,0 +1,94 @@
+/**
+ * Wrong passwords, counted by the address that they come from: beyond ten in a minute each is answered
+ * late. A right password is answered at once, whatever came before it: behind a proxy that is not
+ * named in `auth.trusted_proxies` all readers have its address.
+ */
+import { isIPv6 } from 'node:net';
+import { sleep } from '../clock.ts';
+
+/** Wrong passwords of one address in a minute that are answered at once, and told one by one. */
+export const FREE_TRIES = 10;
+const WINDOW_MS = 60_000;
+const DELAY_MS = 1_000;
+
+const MAX_ADDRESSES = 10_000;
+
+/** Further answers do not wait: each of them keeps a connection. */
+const MAX_WAITING = 256;
+
+interface Tries {
+  readonly sinceMs: number;
+  count: number;
+}
+
+export interface GuessesOptions {
+  /** Milliseconds on any scale that only goes forward. */
+  readonly now?: () => number;
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export class Guesses {
+  readonly #now: () => number;
+  readonly #wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** In the order in which their minutes began. */
+  readonly #tries = new Map<string, Tries>();
+  #waiting = 0;
+
+  constructor({ now = () => performance.now(), wait = sleep }: GuessesOptions = {}) {
+    this.#now = now;
+    this.#wait = wait;
+  }
+
+  /** The addresses that are remembered. */
+  get size(): number {
+    return this.#tries.size;
+  }
+
+  /**
+   * Counts a wrong password.
+   *
+   * @param signal - ends the wait: the reader has left, or the program stops
+   * @returns when it may be answered: the wrong ones of this address in this minute
+   */
+  async wrong(address: string, signal: AbortSignal): Promise<number> {
+    const count = this.#count(networkOf(address));
+    if (count <= FREE_TRIES || this.#waiting >= MAX_WAITING) return count;
+    this.#waiting += 1;
+    try {
+      await this.#wait(DELAY_MS, signal);
+    } finally {
+      this.#waiting -= 1;
+    }
+    return count;
+  }
+
+  #count(network: string): number {
+    const nowMs = this.#now();
+    const known = this.#tries.get(network);
+    if (known !== undefined && nowMs - known.sinceMs < WINDOW_MS) {
+      known.count += 1;
+      return known.count;
+    }
+    this.#tries.delete(network);
+    const [oldest] = this.#tries.keys();
+    if (oldest !== undefined && this.#tries.size >= MAX_ADDRESSES) this.#tries.delete(oldest);
+    this.#tries.set(network, { sinceMs: nowMs, count: 1 });
+    return 1;
+  }
+}
+
+/** One machine has all addresses of an IPv6 network of 64 bits: they count as one. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [before = '', after] = address.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  const rest = after === undefined || after === '' ? [] : after.split(':');
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - groups.length - rest.length);
+  const all = [...groups, ...Array<string>(zeros).fill('0'), ...rest];
+  return all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}
