@@ -169,6 +169,7 @@ function observeScrapes(metrics: Metrics<Failure>, log: Log, sources: Sources): 
     onDroppedSamples: metrics.reservedSamplesDropped,
     onFilteredSamples: metrics.filteredSamplesDropped,
     onDuplicateSamples: metrics.duplicateSamplesDropped,
+    onUndatedSamples: metrics.timestampsDropped,
     onOutcomes: (outcomes) => {
       for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
         countApp(metrics, outcomesOfApp);

@@ -9,10 +9,16 @@ export const ESCAPINGS = ['allow-utf-8', 'underscores', 'dots', 'values'] as con
 
 export type Escaping = (typeof ESCAPINGS)[number];
 
-/** What a legacy name may hold: metric names also `:`, neither begins with a digit. */
+/** A legacy name: those of metrics may also hold `:`, neither begins with a digit. */
 const LEGACY = {
-  metric: { name: /^[a-zA-Z_:][a-zA-Z0-9_:]*$/, first: /[a-zA-Z_:]/, later: /[a-zA-Z0-9_:]/ },
-  label: { name: /^[a-zA-Z_][a-zA-Z0-9_]*$/, first: /[a-zA-Z_]/, later: /[a-zA-Z0-9_]/ },
+  metric: /^[a-zA-Z_:][a-zA-Z0-9_:]*$/,
+  label: /^[a-zA-Z_][a-zA-Z0-9_]*$/,
+} as const;
+
+/** Characters that some escaping changes. */
+const CHANGED = {
+  metric: /^[0-9]|[^a-zA-Z0-9:]/gu,
+  label: /^[0-9]|[^a-zA-Z0-9]/gu,
 } as const;
 
 /**
@@ -20,20 +26,17 @@ const LEGACY = {
  * in quotes with `allow-utf-8`.
  */
 export function printName(name: string, of: 'metric' | 'label', escaping: Escaping): string {
-  if (LEGACY[of].name.test(name)) return name;
+  if (LEGACY[of].test(name)) return name;
   if (escaping === 'allow-utf-8') return `"${quote(name)}"`;
-  const escaped = Array.from(name, (char, at) => {
-    const legacy = (at === 0 ? LEGACY[of].first : LEGACY[of].later).test(char);
-    return escapeChar(char, legacy, escaping);
-  }).join('');
+  const escaped = name.replace(CHANGED[of], (char) => escapeChar(char, escaping));
   return escaping === 'values' ? `U__${escaped}` : escaped;
 }
 
-function escapeChar(char: string, legacy: boolean, escaping: Escaping): string {
-  if (escaping === 'underscores') return legacy ? char : '_';
+function escapeChar(char: string, escaping: Exclude<Escaping, 'allow-utf-8'>): string {
+  if (escaping === 'underscores') return '_';
   if (char === '_') return '__';
-  if (escaping === 'dots') return char === '.' ? '_dot_' : legacy ? char : '__';
-  return legacy ? char : `_${char.codePointAt(0)?.toString(16)}_`;
+  if (escaping === 'dots') return char === '.' ? '_dot_' : '__';
+  return `_${char.codePointAt(0)?.toString(16)}_`;
 }
 
 /** The text that stands in quotes -> the text that it means: `\\`, `\"` and `\n` are escapes. */

@@ -1,6 +1,7 @@
 /**
  * Comment lines: HELP, TYPE, UNIT, `# EOF`, and comments that mean nothing.
  */
+import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
 import { ExpositionError } from './error.ts';
 import { BLANK, DIGIT, type FamilyType, type Grammar, METRIC_NAME, typeOf } from './grammar.ts';
 
@@ -71,9 +72,14 @@ export function readComment(
   p = skipBlanks(bytes, p + 4, strict);
   const name = readName(bytes, p, grammar);
   if (name === undefined) return refuse(`no family name behind ${says.toUpperCase()}`);
+  if (name.nameTo - name.nameFrom > MAX_NAME_BYTES || end - name.end > MAX_TEXT_BYTES + 1) {
+    throw new ExpositionError('too-large', bytes, hash, `too long a name or text of ${says}`);
+  }
   p = name.end;
   if (strict && bytes[p] !== SPACE) return refuse(`no text behind ${says.toUpperCase()}`);
   if (bytes[p] === 0) return refuse(`NUL behind the name of ${says.toUpperCase()}`);
+  // Prometheus takes one byte for the separator, and what is left of the character is not UTF-8.
+  if (bytes[p]! > 0x7f) return refuse(`a letter that no name has, in ${says.toUpperCase()}`);
   const textFrom = Math.min(p + 1, end); // one byte of any kind separates name and text
   const type =
     says === 'type' ? typeOf(bytes.toString('latin1', textFrom, end), grammar.format) : 'unknown';
@@ -119,7 +125,9 @@ function readName(bytes: Buffer, at: number, { classes }: Grammar): Name | undef
   let p = at;
   if (bytes[p] === QUOTE) {
     p++;
-    while (bytes[p] !== QUOTE && bytes[p] !== LINE_FEED) p += bytes[p] === BACKSLASH ? 2 : 1;
+    while (bytes[p] !== QUOTE && bytes[p] !== LINE_FEED) {
+      p += bytes[p] === BACKSLASH && bytes[p + 1] !== LINE_FEED ? 2 : 1;
+    }
     if (bytes[p] !== QUOTE || p === at + 1) return undefined;
     return { nameFrom: at + 1, nameTo: p, quoted: true, end: p + 1 };
   }

@@ -39,6 +39,7 @@ export function skipTextBack(bytes: Buffer, at: number): number {
  *   only
  */
 export function skipOpenMetricsBack(bytes: Buffer, at: number, nameTo: number): number {
+  exemplarLabels.tooLong = false;
   let p = skipValue(bytes, at);
   if (p < 0) return -1;
   if (bytes[p] === LINE_FEED) return p + 1;
@@ -54,6 +55,11 @@ export function skipOpenMetricsBack(bytes: Buffer, at: number, nameTo: number): 
 function mayHaveExemplar(bytes: Buffer, nameTo: number): boolean {
   const end = bytes.toString('latin1', Math.max(0, nameTo - 7), nameTo);
   return end.endsWith('_total') || end === '_bucket';
+}
+
+/** Of the line read last: its exemplar has a name or value that is longer than may be. */
+export function exemplarTooLong(): boolean {
+  return exemplarLabels.tooLong;
 }
 
 const exemplarLabels = new SeriesScanner(OPENMETRICS, new LabelNames([]));

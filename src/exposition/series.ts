@@ -5,9 +5,11 @@
  * doubled. It knows where further labels can be inserted, so that a merge copies bytes only.
  */
 import { type Body, sameBytes } from './body.ts';
+import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
 import { BLANK, DIGIT, type Grammar, LABEL_NAME, METRIC_NAME, STRING_STOP } from './grammar.ts';
 import type { LabelNames } from './label-names.ts';
 
+const LINE_FEED = 10;
 const QUOTE = 34;
 const COMMA = 44;
 const EQUALS = 61;
@@ -50,6 +52,9 @@ export class SeriesScanner {
   /** How much of `labels` is used. */
   labelsEnd = 0;
 
+  /** A name or value is longer than may be: that is the reason to refuse the line. */
+  tooLong = false;
+
   /** The line has as many labels as can be noted: more were the reason to refuse it. */
   get full(): boolean {
     return this.labelsEnd === 4 * MAX_LABELS;
@@ -74,9 +79,10 @@ export class SeriesScanner {
    * Scans the front of the line that begins at `from`.
    *
    * @returns the offset behind the label set, or behind the name where there is none; -1 when the
-   *   front is malformed, has too many labels, one twice or one called `__name__`
+   *   front is malformed, too long, has too many labels, one twice or one called `__name__`
    */
   scan(page: Body, from: number): number {
+    this.tooLong = false;
     const shared = this.#page === page ? this.#takeOver(page, from) : 0;
     this.sameName = shared > 0;
     const known = this.sameName ? this.labelsEnd : 0;
@@ -138,6 +144,7 @@ export class SeriesScanner {
     let p = from;
     if ((classes[bytes[p]!]! & DIGIT) !== 0) return -1;
     while ((classes[bytes[p]!]! & METRIC_NAME) !== 0) p++;
+    if (p - from > MAX_NAME_BYTES) return this.#refuseLength();
     this.nameFrom = from;
     this.nameTo = p;
     this.insertAt = p;
@@ -155,6 +162,7 @@ export class SeriesScanner {
    */
   scanLabels(bytes: Buffer, from: number, named: boolean): number {
     this.quoted = false;
+    this.tooLong = false;
     this.labelsEnd = 0;
     this.insertAt = from;
     this.insertKind = ALONE;
@@ -192,6 +200,7 @@ export class SeriesScanner {
       nameTo = p;
     }
     if (nameTo === nameFrom) return -1;
+    if (nameTo - nameFrom > MAX_NAME_BYTES) return this.#refuseLength();
     const nameEnd = p;
     p = this.#skipBlanks(bytes, p);
     if (quoted && !named && this.insertKind !== BEHIND && bytes[p] !== EQUALS) {
@@ -207,6 +216,7 @@ export class SeriesScanner {
     if (bytes[valueFrom] !== QUOTE) return -1;
     p = skipString(bytes, valueFrom, classes);
     if (p < 0) return -1;
+    if (p - valueFrom > MAX_TEXT_BYTES + 2) return this.#refuseLength();
     this.clashes |= this.#reserved.bitOf(bytes, nameFrom, nameTo);
     if (this.labelsEnd === this.labels.length && !this.#makeRoom()) return -1;
     this.#addLabel(nameFrom, nameTo, valueFrom, p);
@@ -227,6 +237,11 @@ export class SeriesScanner {
     const p = this.#skipBlanks(bytes, from);
     if (bytes[p] !== COMMA) return strict && bytes[p] !== CLOSE ? -1 : p;
     return strict && bytes[p + 1] === CLOSE ? -1 : p + 1;
+  }
+
+  #refuseLength(): -1 {
+    this.tooLong = true;
+    return -1;
   }
 
   #makeRoom(): boolean {
@@ -305,7 +320,8 @@ function skipString(bytes: Buffer, at: number, classes: Uint8Array): number {
     while ((classes[bytes[p]!]! & STRING_STOP) === 0) p++;
     const byte = bytes[p]!;
     if (byte === QUOTE) return p + 1;
-    if (byte !== BACKSLASH || bytes[p + 1] === 10) return -1;
+    // Prometheus takes a NUL behind a backslash for the end of the page.
+    if (byte !== BACKSLASH || bytes[p + 1] === LINE_FEED || bytes[p + 1] === 0) return -1;
     p += 2;
   }
 }

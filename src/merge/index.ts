@@ -7,11 +7,12 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Body } from '../exposition/body.ts';
+import { checkLineLengths } from '../exposition/bounds.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
-import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
+import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { keptMetadata } from './kept-metadata.ts';
@@ -111,6 +112,7 @@ export class Indexer {
    */
   *index(body: Body): Generator<void, PageIndex, void> {
     const known = this.#families.size;
+    checkLineLengths(body.bytes, body.length);
     if (this.#learnt !== undefined) yield* this.#makeLayout(this.#learnt);
     this.#begin(body);
     try {
@@ -217,10 +219,14 @@ export class Indexer {
 
   /** A line, in full. Returns the offset of the next one. */
   #line(body: Body, p: number): number {
-    const { bytes } = body;
+    const { bytes, length } = body;
     const first = bytes[p]!;
     if (first > SPACE && first !== HASH) return this.#sample(body, p);
     this.#writer.breakAt(p);
+    if (first === 0 && p === length - 1 && !this.#strict) {
+      this.#ended = true; // Prometheus takes a NUL for the end, and nothing is behind this one
+      return p;
+    }
     const next = this.#noSample(bytes, p);
     if (next >= 0) return next;
     this.#endOfPage(body, p);
@@ -236,12 +242,14 @@ export class Indexer {
     if (p < 0 && scanner.full) {
       throw new ExpositionError('too-large', bytes, from, 'too many labels');
     }
+    if (scanner.tooLong) this.#tooLong(bytes, from);
     if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');
     const next = this.#strict
       ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
       : skipTextBack(bytes, p);
+    if (next < 0 && this.#strict && exemplarTooLong()) this.#tooLong(bytes, from);
     if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
     if (families.full) this.#tooMany(bytes, from);
     this.#metadata.own(); // the types declared so far decide on the sample's family
@@ -319,6 +327,10 @@ export class Indexer {
 
   #tooMany(bytes: Buffer, offset: number): never {
     throw new ExpositionError('too-large', bytes, offset, 'too many metric families');
+  }
+
+  #tooLong(bytes: Buffer, offset: number): never {
+    throw new ExpositionError('too-large', bytes, offset, 'too long a name or label value');
   }
 
   #fail(bytes: Buffer, offset: number, what: string): never {

@@ -69,6 +69,8 @@ export interface Settled {
   readonly format: FormatName;
   readonly takenOut: readonly TakenOut[];
   readonly duplicates: readonly Duplicates[];
+  /** Samples whose timestamp was left out, since text cannot say it. */
+  readonly undated: number;
 }
 
 const setImmediatePause = (): Promise<void> => setImmediate();
@@ -179,7 +181,10 @@ export class Merge {
 
   *#adding(added: AddedPage): Steps<AddedSamples> {
     const { place, of, bytes, format, labels, rules, instance } = added;
-    // Prometheus takes an empty page of any type; it says nothing about the format of the others.
+    if (bytes.length === 0 && format === 'openmetrics') {
+      throw new ExpositionError('grammar', bytes, 0, 'no # EOF at the end');
+    }
+    // An empty page of text says nothing about the format of the others.
     if (bytes.length === 0) return { samples: 0, dropped: 0, filtered: 0, heldBytes: 0 };
     const { page, first } = yield* this.#preparation.prepare(bytes, format, { of, rules });
     this.#pages[place] = { page, of, labels, rules, instance };
@@ -204,7 +209,7 @@ export class Merge {
     const takenOut: TakenOut[] = [];
     const format = yield* this.#settleFormat(takenOut);
     const duplicates = this.#grouped ? yield* this.#dropDuplicates(takenOut) : [];
-    return { format, takenOut, duplicates };
+    return { format, takenOut, duplicates, undated: this.#preparation.undated };
   }
 
   *#settleFormat(takenOut: TakenOut[]): Steps<FormatName> {

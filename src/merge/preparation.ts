@@ -50,6 +50,8 @@ export class Preparation {
   readonly #options: PreparationOptions;
   readonly #families: FamilyTable;
   readonly #honored: readonly string[];
+  /** Samples that lost their timestamp so far, since text cannot say it. */
+  undated = 0;
   readonly #indexers = new Map<PageRules | undefined, Map<string, Indexer>>();
 
   constructor(options: PreparationOptions, families: FamilyTable) {
@@ -69,10 +71,11 @@ export class Preparation {
   /**
    * A page of OpenMetrics as one of text.
    *
-   * @throws {ExpositionError} when text cannot say it
+   * @throws {ExpositionError} when it becomes too large
    */
   *asText(page: PageIndex, kind: PageKind): Steps<PageIndex> {
-    const body = yield* toText(page, this.#families);
+    const { body, undated } = yield* toText(page, this.#families);
+    this.undated += undated;
     return yield* this.#cleared(yield* this.#indexer(kind, 'text', true).index(body), kind);
   }
 

@@ -13,7 +13,7 @@ import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';
 
 /** What is rewritten at once: a few milliseconds' work. */
-export const SLICE = { bytes: 32_768, metadata: 4_096 } as const;
+export const SLICE = { bytes: 32_768 } as const;
 
 export interface RewriteOptions {
   readonly families: FamilyTable;
@@ -35,9 +35,15 @@ export function* rewritePage(
   const scanner = new SeriesScanner(page.grammar, reserved);
   const prefixes = options.labelConflict === 'exported' && ![...options.inTheWay].some(isPrefixed);
   const out = new PageBuilder(length + 1024);
-  for (const [at, line] of page.metadata.entries()) {
-    if (at % SLICE.metadata === SLICE.metadata - 1) yield;
-    out.write(metadataLine(line, page, options));
+  let left: number = SLICE.bytes;
+  for (const line of page.metadata) {
+    const text = metadataLine(line, page, options);
+    left -= text.length;
+    if (left < 0) {
+      yield;
+      left = SLICE.bytes;
+    }
+    out.write(text);
   }
   let sliceEnd = SLICE.bytes;
   for (const { from, to } of sampleLines(page)) {

@@ -6,7 +6,6 @@
  * `_created` is a gauge of its own. Units and exemplars go, since text has no place for them.
  */
 import type { Body } from '../exposition/body.ts';
-import { ExpositionError } from '../exposition/error.ts';
 import { type FamilyType, suffixesOf, wordOf } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import { skipValue } from '../exposition/number.ts';
@@ -22,18 +21,24 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
+interface TextPage {
+  readonly body: Body;
+  /** Samples that lost their timestamp: text cannot say one before 1970 or beyond 2^63 ms. */
+  readonly undated: number;
+}
+
 /**
  * Works in slices, as `Indexer.index` does.
  *
  * @param page - an indexed page of OpenMetrics
- * @throws {ExpositionError} at a timestamp that text cannot say: before 1970
  */
-export function* toText(page: PageIndex, families: FamilyTable): Generator<void, Body, void> {
+export function* toText(page: PageIndex, families: FamilyTable): Generator<void, TextPage, void> {
   const { bytes, length } = page.body;
   const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const created = new Set<string>();
   const samples = new PageBuilder(length + 1024);
   let sliceEnd = SLICE.bytes;
+  let undated = 0;
   for (const { from } of sampleLines(page)) {
     if (from > sliceEnd) {
       yield;
@@ -43,32 +48,40 @@ export function* toText(page: PageIndex, families: FamilyTable): Generator<void,
     const name = bytes.toString('utf8', scanner.nameFrom, scanner.nameTo);
     if (name.endsWith('_created')) created.add(name);
     samples.copy(bytes, from, seriesTo);
-    writeBack(samples, bytes, seriesTo);
+    if (!writeBack(samples, bytes, seriesTo)) undated++;
   }
   const head = new PageBuilder(1024);
-  let headed = 0;
+  let left: number = SLICE.bytes;
   for (const line of headLines(page.metadata, families, created)) {
-    if (++headed % SLICE.metadata === 0) yield;
+    left -= line.length;
+    if (left < 0) {
+      yield;
+      left = SLICE.bytes;
+    }
     head.write(line);
   }
   head.append(samples);
-  return head.finish();
+  return { body: head.finish(), undated };
 }
 
-/** Value and timestamp of a line; an exemplar is left out. */
-function writeBack(out: PageBuilder, bytes: Buffer, seriesTo: number): void {
+/**
+ * Writes value and timestamp of a line; an exemplar is left out.
+ *
+ * @returns false when the timestamp was left out too: text has no word for it
+ */
+function writeBack(out: PageBuilder, bytes: Buffer, seriesTo: number): boolean {
+  let dated = true;
   const valueTo = skipValue(bytes, seriesTo + 1);
   out.copy(bytes, seriesTo, valueTo);
   if (bytes[valueTo] === SPACE && bytes[valueTo + 1] !== HASH) {
     let to = valueTo + 1;
     while (bytes[to] !== SPACE && bytes[to] !== LINE_FEED) to++;
     const milliseconds = toMilliseconds(bytes.toString('latin1', valueTo + 1, to));
-    if (milliseconds === undefined) {
-      throw new ExpositionError('grammar', bytes, seriesTo, 'a timestamp that text cannot say');
-    }
-    out.write(` ${milliseconds}`);
+    dated = milliseconds !== undefined;
+    if (dated) out.write(` ${milliseconds}`);
   }
   out.write('\n');
+  return dated;
 }
 
 function* headLines(

@@ -46,6 +46,8 @@ export interface AppPageObservers {
   readonly onFilteredSamples?: (count: number) => void;
   /** Samples of series that an earlier page of the same instance gave. */
   readonly onDuplicateSamples?: (count: number) => void;
+  /** Samples of OpenMetrics whose timestamp text cannot say: they go without it. */
+  readonly onUndatedSamples?: (count: number) => void;
 }
 
 export interface AppPageRequest extends Wanted {
@@ -103,7 +105,8 @@ export async function loadAppPage(
     take: (page, place, answer) =>
       takeAnswer(merge, page, { answer, place, observers, lease, signal }),
   });
-  const { format, takenOut, duplicates } = await merge.settle();
+  const { format, takenOut, duplicates, undated } = await merge.settle();
+  if (undated > 0) observers.onUndatedSamples?.(undated);
   const outcomes = answers.map(({ result }) => result);
   for (const { place, error } of takenOut) {
     const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';

@@ -48,6 +48,7 @@ export function createMetrics<F extends string>(options: MetricsOptions<F>): Lat
     reservedSamplesDropped: (count) => tell((to) => to.reservedSamplesDropped(count)),
     filteredSamplesDropped: (count) => tell((to) => to.filteredSamplesDropped(count)),
     duplicateSamplesDropped: (count) => tell((to) => to.duplicateSamplesDropped(count)),
+    timestampsDropped: (count) => tell((to) => to.timestampsDropped(count)),
     brokerCalled: (call) => tell((to) => to.brokerCalled(call)),
     databaseAway: () => tell((to) => to.databaseAway()),
     routesRead: (source) => tell((to) => to.routesRead(source)),

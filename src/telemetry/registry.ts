@@ -69,6 +69,8 @@ export interface Metrics<F extends string> {
   readonly filteredSamplesDropped: (count: number) => void;
   /** Samples of series that an earlier endpoint of the instance gave already. */
   readonly duplicateSamplesDropped: (count: number) => void;
+  /** Samples of OpenMetrics whose timestamp text cannot say. */
+  readonly timestampsDropped: (count: number) => void;
   /** The broker was called. */
   readonly brokerCalled: (call: BrokerCall) => void;
   /** The database of bindings cannot be read any more. */
@@ -130,6 +132,10 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   const duplicates = counter(
     'promgate_merge_duplicate_samples_dropped_total',
     'Samples of series that an earlier endpoint of the same instance gave already.',
+  );
+  const timestamps = counter(
+    'promgate_merge_timestamps_dropped_total',
+    'Samples of OpenMetrics that lost their timestamp, since the text format cannot say it.',
   );
   const brokerCalls = counter('promgate_broker_requests_total', 'Calls of the service broker.', [
     'operation',
@@ -241,6 +247,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     reservedSamplesDropped: (count) => reserved.inc(count),
     filteredSamplesDropped: (count) => filtered.inc(count),
     duplicateSamplesDropped: (count) => duplicates.inc(count),
+    timestampsDropped: (count) => timestamps.inc(count),
     brokerCalled: ({ operation, status }) => brokerCalls.inc({ operation, code: String(status) }),
     databaseAway: () => databaseFailures.inc(),
     routesRead: (source) => {

@@ -32,7 +32,7 @@ const line: fc.Arbitrary<Line> = fc.record({
     { weight: 20, arbitrary: fc.nat(40) },
     fc.constant(300),
     fc.constant(40_000),
-    fc.constant(70_000),
+    fc.constant(65_000),
   ),
 });
 /** Runs of one family, longer and shorter than is worth the kernel's while. */

@@ -133,7 +133,7 @@ describe('Merge', () => {
       'a 1 2 3',
       'a{x="1",x="2"} 1',
       '{} 1',
-      '\u0000',
+      'a\u0000',
       'a 0x1',
     );
     await fc.assert(
@@ -256,7 +256,7 @@ describe('Merge', () => {
     assert.equal(sources.length, 1);
   });
 
-  it('takes an empty page of either format, which leaves the format to the others', async () => {
+  it('takes an empty page of text, which leaves the format to the others, and none of OpenMetrics', async () => {
     const empty = { bytes: Buffer.alloc(0) };
     const pages: InputPage[] = [
       { ...empty, format: 'text' },
@@ -267,7 +267,7 @@ describe('Merge', () => {
     const merged = await mergePages(pages, { preferOpenMetrics: true });
 
     assert.equal(merged.format, 'openmetrics');
-    assert.deepEqual(merged.refused, []);
+    assert.deepEqual(merged.refused, [2]);
   });
 
   it('tells what it holds for a page besides its bytes', async () => {
@@ -320,7 +320,7 @@ describe('Merge', () => {
     assert.deepEqual((await mergePages(texts([many, 'a 1', alike]))).refused, [0, 2]);
   });
 
-  it('turns OpenMetrics into text beside text, and takes out what text cannot say', async () => {
+  it('turns OpenMetrics into text beside text, without the timestamps that text cannot say', async () => {
     const pages: InputPage[] = [
       { bytes: Buffer.from('a -1 -1.5\n# EOF\n'), format: 'openmetrics' },
       { bytes: Buffer.from('a 2 1.5\n# EOF\n'), format: 'openmetrics' },
@@ -330,8 +330,9 @@ describe('Merge', () => {
     const merged = await mergePages(pages, { preferOpenMetrics: true });
 
     assert.equal(merged.format, 'text');
-    assert.deepEqual(merged.refused, [0]);
-    assert.match(merged.page.toString(), / 2 1500\n.* 3\n$/s);
+    assert.deepEqual(merged.refused, []);
+    assert.equal(merged.undated, 1);
+    assert.match(merged.page.toString(), / -1\n.* 2 1500\n.* 3\n$/s);
   });
 });
 

@@ -38,6 +38,7 @@ export interface Merged {
   readonly dropped: number;
   readonly filtered: number;
   readonly duplicates: number;
+  readonly undated: number;
 }
 
 /** The labels of the nth instance of a test's app. */
@@ -109,6 +110,7 @@ export async function mergePages(
     conflicts: plan.conflicts,
     dropped,
     filtered,
+    undated: settled.undated,
     duplicates: settled.duplicates.reduce((sum, { samples }) => sum + samples, 0),
   };
 }
