@@ -5,11 +5,12 @@ import { Kysely } from 'kysely';
 import { parseDatabaseUrl } from './database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
-import { SqlBindingStore } from './sql-binding-store.ts';
+import { SqlBindingStore, type SqlBindingStoreOptions } from './sql-binding-store.ts';
 import type { Tables } from './tables.ts';
 import { type DatabaseTls, serverTrust } from './tls.ts';
 
-export interface DatabaseOptions {
+export interface DatabaseOptions
+  extends Partial<Pick<SqlBindingStoreOptions, 'onRefused' | 'onTaken'>> {
   /** See `parseDatabaseUrl`. */
   readonly url: string;
   /** Given, even if empty, connections to a server are encrypted and the server is verified. */
@@ -38,6 +39,8 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
     db,
     engine,
     maxTombstones: options.maxTombstones ?? MAX_TOMBSTONES,
+    onRefused: options.onRefused,
+    onTaken: options.onTaken,
   });
 }
 
