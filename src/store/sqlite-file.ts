@@ -5,7 +5,7 @@
  * file that was removed is waited for and never made anew, and one that was replaced, by its backup
  * for instance, is opened instead. A file that is damaged is opened anew, too: it may be repaired.
  */
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { reasonOf } from './session.ts';
@@ -59,7 +59,7 @@ export class SqliteFile implements Disposable {
   }
 
   #look(): { readonly identity: string; readonly size: bigint } {
-    const found = statSync(this.#file, { bigint: true, throwIfNoEntry: false });
+    const found = foundFile(this.#file);
     // The old one stays open: its number cannot be another file's then.
     if (!found) throw new StoreAwayError('the file has been removed: put it, or its backup, back');
     return { identity: `${found.dev} ${found.ino}`, size: found.size };
@@ -92,8 +92,17 @@ function openFile(file: string): DatabaseSync {
   }
 }
 
+/** @throws {StoreAwayError} when its folder cannot be looked into */
+function foundFile(file: string): BigIntStats | undefined {
+  try {
+    return statSync(file, { bigint: true, throwIfNoEntry: false });
+  } catch (cause) {
+    throw new StoreAwayError(reasonOf(cause), { cause });
+  }
+}
+
 /** @returns undefined when there is no such file */
 function identityOf(file: string): string | undefined {
-  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+  const found = foundFile(file);
   return found && `${found.dev} ${found.ino}`;
 }
