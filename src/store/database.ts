@@ -2,6 +2,7 @@
  * Opens the store of a database URL.
  */
 import { Kysely } from 'kysely';
+import { StoreAwayError } from '../../broker/binding-store.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
@@ -33,7 +34,14 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
   await using parts = new AsyncDisposableStack();
   const engine = parts.use(await openEngine(options));
   const db = new Kysely<Tables>({ dialect: engine.dialect });
-  await migrate({ db, engine, adopt: undefined });
+  const migration = { db, engine, adopt: undefined };
+  try {
+    await migrate(migration);
+  } catch (error) {
+    if (!engine.space || !(error instanceof StoreAwayError)) throw error;
+    await engine.space.release(db); // to be opened on a full disk takes space, too
+    await migrate(migration);
+  }
   parts.move();
   return new SqlBindingStore({
     db,

@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { StoreAwayError } from '../../broker/binding-store.ts';
+import { reasonOf } from './session.ts';
 
 /** Some deletions, each of which writes ten pages of 4 KiB. */
 const RESERVE_BYTES = 256 * 1024;
@@ -21,11 +22,19 @@ export class DiskReserve {
     this.#file = `${database}-reserve`;
   }
 
-  /** @throws {StoreAwayError} when the disk is full */
+  /** @throws {StoreAwayError} when the disk is full, or cannot be asked */
   hold(): void {
-    if (statSync(this.#file, { throwIfNoEntry: false })?.size !== RESERVE_BYTES) this.#fill();
-    const { bavail, bsize } = statfsSync(this.#file);
-    if (bavail * bsize < RESERVE_BYTES) throw new StoreAwayError(FULL);
+    let freeBytes: number;
+    try {
+      if (statSync(this.#file, { throwIfNoEntry: false })?.size !== RESERVE_BYTES) this.#fill();
+      const { bavail, bsize } = statfsSync(this.#file);
+      freeBytes = bavail * bsize;
+    } catch (cause) {
+      throw new StoreAwayError(`no space for more than revoking: ${reasonOf(cause)}`, { cause });
+    }
+    if (freeBytes < RESERVE_BYTES) {
+      throw new StoreAwayError('no space for more than revoking: the disk is nearly full');
+    }
   }
 
   /** @returns whether the disk has space */
@@ -48,11 +57,9 @@ export class DiskReserve {
     try {
       // Random, since some file systems store zeros in no space at all.
       writeFileSync(this.#file, randomBytes(RESERVE_BYTES), { mode: 0o600 });
-    } catch (cause) {
-      this.release();
-      throw new StoreAwayError(FULL, { cause });
+    } catch (error) {
+      this.release(); // a part of it helps nobody
+      throw error;
     }
   }
 }
-
-const FULL = 'the disk is full: bindings can be deleted, but none can be made';

@@ -44,14 +44,13 @@ export class SqliteFile implements Disposable {
 
   /** The next one who asks gets the file opened anew. */
   giveUp(): void {
-    if (this.#file === IN_MEMORY) return;
-    this.#database?.close();
-    this.#database = undefined;
+    if (this.#file !== IN_MEMORY) this[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
-    this.#database?.close();
+    const database = this.#database;
     this.#database = undefined;
+    database?.close();
   }
 
   get #log(): string {
@@ -68,7 +67,9 @@ export class SqliteFile implements Disposable {
   /** The old file's log must not be taken for the new one's: SQLite would write it into that. */
   #replaced(): void {
     this.giveUp();
-    if (this.#logIdentity === undefined || identityOf(this.#log) !== this.#logIdentity) return;
+    const lost = this.#logIdentity;
+    this.#logIdentity = undefined;
+    if (lost === undefined || identityOf(this.#log) !== lost) return;
     for (const end of ['-wal', '-shm']) rmSync(`${this.#file}${end}`, { force: true });
   }
 }

@@ -40,7 +40,8 @@ const NO_TABLE = /^no such table: promgate_/;
 /** @throws {StoreAwayError} when the file cannot be opened */
 export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
   const place = `sqlite ${file}`;
-  const opened = await attempt({ place, failureOf }, async () => new SqliteFile(file));
+  const reserve = file === ':memory:' ? undefined : new DiskReserve(file);
+  const opened = await attempt({ place, failureOf }, async () => openFile(file, reserve));
   const open = async (): Promise<Session> => {
     await setImmediate(); // SQLite answers at once: other work must come in between two questions
     return sqliteSession(opened);
@@ -62,13 +63,23 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
     },
     // A transaction that writes is alone in the file.
     makeTables: (db, work) => db.transaction().execute(work),
-    ...(file !== ':memory:' && { space: spaceOf(file) }),
+    ...(reserve && { space: spaceOf(reserve) }),
     [Symbol.asyncDispose]: async () => opened[Symbol.dispose](),
   };
 }
 
-function spaceOf(file: string): NonNullable<Engine['space']> {
-  const reserve = new DiskReserve(file);
+/** To be opened takes space, too: that which is held for revoking, which is of no use without. */
+function openFile(file: string, reserve: DiskReserve | undefined): SqliteFile {
+  try {
+    return new SqliteFile(file);
+  } catch (error) {
+    if (failureOf(error) === 'conflict') throw error;
+    reserve?.release();
+    return new SqliteFile(file);
+  }
+}
+
+function spaceOf(reserve: DiskReserve): NonNullable<Engine['space']> {
   reserve.tryHold();
   // What is in the log of changes takes space twice.
   const emptyLog = (db: Kysely<Tables>) => sql`pragma wal_checkpoint(truncate)`.execute(db);
