@@ -74,6 +74,11 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
       url: database.url,
       tls: await readTls(options),
       onError: (err) => log.warn('the database of bindings made trouble', { err }),
+      onRefused: (err) => {
+        metrics.databaseAway();
+        log.warn('the database of bindings takes no changes: the broker answers 503', { err });
+      },
+      onTaken: () => log.info('the database of bindings takes changes again'),
     }),
   );
   const keys = await openKeys(store, database);
@@ -123,7 +128,7 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
   return {
     ...{ known, follower, tokens, broker },
     get state() {
-      if (isAway) return 'away';
+      if (isAway || !store.takesChanges) return 'away';
       return seals.count > 0 ? 'wrong-key' : 'ready';
     },
     settingsOf: ({ appId, spaceId }) => known.appOf(appId, spaceId),

@@ -28,8 +28,8 @@ export async function attempt<T>(
       return await work();
     } catch (cause) {
       const failure = cause instanceof StoreAwayError ? 'away' : failureOf(cause);
-      if (failure !== 'conflict' && failure !== 'away') throw cause;
-      if (failure === 'away' || count === MAX_ATTEMPTS || performance.now() > lastMs) {
+      if (failure === 'duplicate' || failure === undefined) throw cause;
+      if (failure !== 'conflict' || count === MAX_ATTEMPTS || performance.now() > lastMs) {
         throw new StoreAwayError(`${place}: ${reasonOf(cause)}`, { cause });
       }
     }

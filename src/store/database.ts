@@ -2,14 +2,16 @@
  * Opens the store of a database URL.
  */
 import { Kysely } from 'kysely';
+import { StoreAwayError } from '../../broker/binding-store.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
-import { SqlBindingStore } from './sql-binding-store.ts';
+import { SqlBindingStore, type SqlBindingStoreOptions } from './sql-binding-store.ts';
 import type { Tables } from './tables.ts';
 import { type DatabaseTls, serverTrust } from './tls.ts';
 
-export interface DatabaseOptions {
+export interface DatabaseOptions
+  extends Partial<Pick<SqlBindingStoreOptions, 'onRefused' | 'onTaken'>> {
   /** See `parseDatabaseUrl`. */
   readonly url: string;
   /** Given, even if empty, connections to a server are encrypted and the server is verified. */
@@ -32,12 +34,21 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
   await using parts = new AsyncDisposableStack();
   const engine = parts.use(await openEngine(options));
   const db = new Kysely<Tables>({ dialect: engine.dialect });
-  await migrate({ db, engine, adopt: undefined });
+  const migration = { db, engine, adopt: undefined };
+  try {
+    await migrate(migration);
+  } catch (error) {
+    if (!engine.space || !(error instanceof StoreAwayError)) throw error;
+    await engine.space.release(db); // to be opened on a full disk takes space, too
+    await migrate(migration);
+  }
   parts.move();
   return new SqlBindingStore({
     db,
     engine,
     maxTombstones: options.maxTombstones ?? MAX_TOMBSTONES,
+    onRefused: options.onRefused,
+    onTaken: options.onTaken,
   });
 }
 

@@ -6,9 +6,10 @@ import type { Tables } from './tables.ts';
 
 /**
  * What an error of a database means: `duplicate` that a row with this key exists, `conflict` that
- * the same transaction may succeed when it is tried again, `away` that there is no database to ask.
+ * the same transaction may succeed when it is tried again, `away` that there is no database to ask,
+ * `full` that it has no space for more.
  */
-export type Failure = 'duplicate' | 'conflict' | 'away';
+export type Failure = 'duplicate' | 'conflict' | 'away' | 'full';
 
 export interface Engine extends AsyncDisposable {
   /** Which database, for messages: no credentials. */
@@ -25,6 +26,13 @@ export interface Engine extends AsyncDisposable {
    * Elsewhere it may meet another process that makes the same ones.
    */
   makeTables(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<void>): Promise<void>;
+  /** Where a database shares a disk with others: see `DiskReserve`. */
+  readonly space?: {
+    /** @throws {StoreAwayError} when nothing more can be stored */
+    hold(db: Kysely<Tables>): Promise<void>;
+    /** Makes room for a deletion. */
+    release(db: Kysely<Tables>): Promise<void>;
+  };
   /** Tells other processes of a change, once its transaction is committed. */
   announce?(transaction: Kysely<Tables>): Promise<void>;
   /** Calls `listener` for every announcement, until the engine is disposed. */

@@ -42,9 +42,12 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     idleTimeout: IDLE_MS,
   });
   const known = new WeakSet<mysql.PoolConnection>();
-  const primary = new PrimaryCheck<mysql.PoolConnection>(async (_, { run }) => {
-    const { rows } = await run('select @@global.read_only as read_only', []);
-    return Number((rows[0] as { readonly read_only: unknown }).read_only) === 0;
+  const primary = new PrimaryCheck<mysql.PoolConnection>({
+    tryWriting: async ({ begin, run }) => {
+      await begin(false);
+      await run('rollback', []);
+    },
+    isReadOnly: (error) => READ_ONLY.includes((error as Partial<mysql.QueryError>).errno),
   });
   const open = async (): Promise<Session> => {
     const connection = await connectionOf(pool);
@@ -194,6 +197,9 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   3024: 'away', // statement timeout of MySQL
   3101: 'conflict', // group replication: another member was first
 };
+
+/** Of a transaction that is to write. */
+const READ_ONLY: readonly unknown[] = [1290, 1792, 1836];
 
 function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -49,9 +49,9 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
     channel: CHANNEL,
     onError,
   });
-  const primary = new PrimaryCheck<pg.PoolClient>(async (client) => {
-    const { rows } = await client.query('select pg_is_in_recovery() as standby');
-    return rows[0]?.standby !== true;
+  const primary = new PrimaryCheck<pg.PoolClient>({
+    tryWriting: ({ run }) => run('begin read write; rollback', []),
+    isReadOnly: (error) => READ_ONLY.includes((error as Partial<pg.DatabaseError>).code),
   });
   const open = async (): Promise<Session> => {
     const client = await pool.connect();
@@ -140,6 +140,9 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   '57': 'away', // operator intervention: shutdown, statement timeout
   '58': 'away', // system error
 };
+
+/** Of a transaction that is to write. */
+const READ_ONLY: readonly unknown[] = ['0A000', '25006'];
 
 /** What the driver throws of itself is about the connection, and has no SQLSTATE. */
 function failureOf(error: unknown): Failure | undefined {

@@ -20,7 +20,7 @@ import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
 import { idHash, originalText, storedText } from './stored-text.ts';
 import { bindingOf, bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
-import { bury } from './tombstones.ts';
+import { bury, buryUnnoted } from './tombstones.ts';
 
 export interface SqlBindingStoreOptions {
   readonly db: Kysely<Tables>;
@@ -28,17 +28,29 @@ export interface SqlBindingStoreOptions {
   readonly engine: Engine;
   /** How many bindings that have gone are remembered. */
   readonly maxTombstones: number;
+  /** The first change that the database does not take; the next time after it took one. */
+  readonly onRefused?: ((error: StoreAwayError) => void) | undefined;
+  /** It takes changes again. */
+  readonly onTaken?: (() => void) | undefined;
 }
+
+/** Deletes bindings. @returns how many there were */
+type Bury = (change: Change, which: Parameters<typeof bury>[1]) => Promise<number>;
 
 export class SqlBindingStore implements BindingStore {
   readonly #db: Kysely<Tables>;
   readonly #engine: Engine;
   readonly #maxTombstones: number;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #onRefused: SqlBindingStoreOptions['onRefused'];
+  readonly #onTaken: SqlBindingStoreOptions['onTaken'];
+  #refusal: StoreAwayError | undefined;
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
-  constructor({ db, engine, maxTombstones }: SqlBindingStoreOptions) {
+  constructor({ db, engine, maxTombstones, onRefused, onTaken }: SqlBindingStoreOptions) {
+    this.#onRefused = onRefused;
+    this.#onTaken = onTaken;
     this.#db = db;
     this.#engine = engine;
     this.#maxTombstones = maxTombstones;
@@ -70,7 +82,7 @@ export class SqlBindingStore implements BindingStore {
   }
 
   async updateInstance(id: string, parameters: string): Promise<boolean> {
-    const { numUpdatedRows } = await this.#write((transaction) =>
+    const { numUpdatedRows } = await this.#store((transaction) =>
       transaction
         .updateTable('promgate_instances')
         .set({ parameters: storedText(parameters) })
@@ -82,8 +94,8 @@ export class SqlBindingStore implements BindingStore {
 
   async deleteInstance(id: string): Promise<boolean> {
     const hash = idHash(id);
-    const isDeleted = await this.#change(async (made) => {
-      await bury(made, { instance_hash: hash }, this.#maxTombstones);
+    const isDeleted = await this.#delete(async (made, buryThem) => {
+      await buryThem(made, { instance_hash: hash });
       const { numDeletedRows } = await made.transaction
         .deleteFrom('promgate_instances')
         .where('id_hash', '=', hash)
@@ -114,15 +126,22 @@ export class SqlBindingStore implements BindingStore {
 
   async deleteBinding(instanceId: string, id: string): Promise<boolean> {
     const which = { instance_hash: idHash(instanceId), id_hash: idHash(id) };
-    const isDeleted = await this.#change(async (made) => {
-      const count = await bury(made, which, this.#maxTombstones);
+    const isDeleted = await this.#delete(async (made, buryThem) => {
+      const count = await buryThem(made, which);
       return count > 0 || undefined;
     });
     return isDeleted === true;
   }
 
   async changesSince(seen?: Seen): Promise<Changes> {
-    return this.#attempt(() => readChanges(this.#db, seen));
+    const changes = await this.#attempt(() => readChanges(this.#db, seen));
+    if (this.#refusal !== undefined) await this.#tryChange();
+    return changes;
+  }
+
+  /** Whether the last change was made, or one could have been made since. */
+  get takesChanges(): boolean {
+    return this.#refusal === undefined;
   }
 
   async ownKey(fresh?: StoredKey): Promise<StoredKey | undefined> {
@@ -178,17 +197,77 @@ export class SqlBindingStore implements BindingStore {
   }
 
   #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {
-    return this.#attempt(() => change(this.#db, this.#engine, work));
+    return this.#noting(async () => {
+      await this.#engine.space?.hold(this.#db);
+      return change(this.#db, this.#engine, work);
+    });
   }
 
-  #write<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return this.#attempt(() => this.#db.transaction().setAccessMode('read write').execute(work));
+  /** What is stored takes space, and waits for it; what is deleted uses the space that is held for it. */
+  #store<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.#noting(async () => {
+      await this.#engine.space?.hold(this.#db);
+      return this.#db.transaction().setAccessMode('read write').execute(work);
+    });
+  }
+
+  async #delete(work: (change: Change, buryThem: Bury) => Promise<true | undefined>) {
+    const { space } = this.#engine;
+    let isFull = false;
+    const isDeleted = await this.#notingRefusal(async () => {
+      try {
+        return await change(this.#db, this.#engine, (made) =>
+          work(made, (made, which) => bury(made, which, this.#maxTombstones)),
+        );
+      } catch (error) {
+        if (!space || this.#engine.failureOf(error) !== 'full') throw error;
+      }
+      isFull = true;
+      await space.release(this.#db);
+      return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
+    });
+    if (isFull) await this.#tryChange(); // so that it is told
+    return isDeleted;
+  }
+
+  /** Finds out whether changes are taken again, without one. */
+  async #tryChange(): Promise<void> {
+    try {
+      await this.#store((transaction) =>
+        transaction
+          .updateTable('promgate_revision')
+          .set((row) => ({ pruned: row.ref('pruned') }))
+          .execute(),
+      );
+    } catch (error) {
+      if (!(error instanceof StoreAwayError)) throw error; // else it is noted
+    }
+  }
+
+  /** Notes, and tells, whether the database takes changes. */
+  async #noting<T>(work: () => Promise<T>): Promise<T> {
+    const value = await this.#notingRefusal(work);
+    if (this.#refusal !== undefined) this.#onTaken?.();
+    this.#refusal = undefined;
+    return value;
+  }
+
+  async #notingRefusal<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#attempt(work);
+    } catch (error) {
+      if (error instanceof StoreAwayError && !this.#closing) {
+        if (this.#refusal === undefined) this.#onRefused?.(error);
+        this.#refusal = error;
+      }
+      throw error;
+    }
   }
 
   /** @returns whether there was no such row before */
   async #insertIfNew(insert: (transaction: Kysely<Tables>) => Promise<unknown>): Promise<boolean> {
     try {
-      await this.#write(insert);
+      await this.#store(insert);
       return true;
     } catch (error) {
       if (this.#engine.failureOf(error) === 'duplicate') return false;

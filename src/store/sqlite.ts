@@ -4,21 +4,23 @@
  * What is committed is on disk (WAL, synchronous=FULL). SQLite's own waiting for a lock would hold up
  * the whole process, so a locked file is a conflict at once: it is tried again between other work.
  */
-import { closeSync, openSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import {
+  type Kysely,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
   sql,
 } from 'kysely';
-import { StoreAwayError } from '../../broker/binding-store.ts';
 import { attempt } from './attempts.ts';
 import type { SqliteAddress } from './database-url.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import type { Engine, Failure } from './engine.ts';
-import { reasonOf, type Session, SessionDriver } from './session.ts';
+import { type Session, SessionDriver } from './session.ts';
+import { SqliteFile } from './sqlite-file.ts';
+import type { Tables } from './tables.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
 const FAILURES: Readonly<Record<number, Failure>> = {
@@ -26,24 +28,28 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   6: 'conflict', // LOCKED
   8: 'away', // READONLY
   10: 'away', // IOERR
-  13: 'away', // FULL
+  11: 'away', // CORRUPT
+  13: 'full', // FULL
   14: 'away', // CANTOPEN
+  26: 'away', // NOTADB
 };
 const UNIQUE_CODES = [1555, 2067]; // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE
+/** Without a code of its own; a file that replaces the database may be none, or not whole yet. */
+const NO_TABLE = /^no such table: promgate_/;
 
 /** @throws {StoreAwayError} when the file cannot be opened */
 export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
   const place = `sqlite ${file}`;
-  const database = await attempt({ place, failureOf }, async () => openFile(file));
-  const session = sqliteSession(database);
+  const reserve = file === ':memory:' ? undefined : new DiskReserve(file);
+  const opened = await attempt({ place, failureOf }, async () => openFile(file, reserve));
   const open = async (): Promise<Session> => {
     await setImmediate(); // SQLite answers at once: other work must come in between two questions
-    return session;
+    return sqliteSession(opened);
   };
   return {
     place,
     dialect: {
-      createDriver: () => new SessionDriver({ open }, () => false),
+      createDriver: () => new SessionDriver({ open }, (error) => failureOf(error) === 'away'),
       createAdapter: () => new SqliteAdapter(),
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createIntrospector: (db) => new SqliteIntrospector(db),
@@ -57,47 +63,75 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
     },
     // A transaction that writes is alone in the file.
     makeTables: (db, work) => db.transaction().execute(work),
-    [Symbol.asyncDispose]: async () => database.close(),
+    ...(reserve && { space: spaceOf(reserve) }),
+    [Symbol.asyncDispose]: async () => opened[Symbol.dispose](),
   };
 }
 
-function openFile(file: string): DatabaseSync {
-  if (file !== ':memory:') {
-    try {
-      closeSync(openSync(file, 'a', 0o600)); // tokens, and perhaps their key, are in it
-    } catch (cause) {
-      throw new StoreAwayError(reasonOf(cause), { cause });
-    }
-  }
-  const database = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
+/** To be opened takes space, too: that which is held for revoking, which is of no use without. */
+function openFile(file: string, reserve: DiskReserve | undefined): SqliteFile {
   try {
-    database.exec('pragma journal_mode = wal; pragma synchronous = full');
-    return database;
+    return new SqliteFile(file);
   } catch (error) {
-    database.close();
-    throw error;
+    if (failureOf(error) === 'conflict') throw error;
+    reserve?.release();
+    return new SqliteFile(file);
   }
 }
 
-function sqliteSession(database: DatabaseSync): Session {
+function spaceOf(reserve: DiskReserve): NonNullable<Engine['space']> {
+  reserve.tryHold();
+  // What is in the log of changes takes space twice.
+  const emptyLog = (db: Kysely<Tables>) => sql`pragma wal_checkpoint(truncate)`.execute(db);
+  return {
+    hold: async (db) => {
+      if (reserve.tryHold()) return;
+      await emptyLog(db);
+      reserve.hold();
+    },
+    release: async (db) => {
+      reserve.release();
+      await emptyLog(db).catch(() => undefined); // the deletion finds out whether there is room
+    },
+  };
+}
+
+/** Of one use: the file is looked at once, since a transaction stays with the file that it began in. */
+function sqliteSession(file: SqliteFile): Session {
+  let database: DatabaseSync | undefined;
+  let isDamaged = false;
   const run = async (
     text: string,
     parameters: readonly unknown[],
   ): Promise<QueryResult<unknown>> => {
-    const statement = database.prepare(text);
-    const values = parameters as SQLInputValue[]; // rows hold text, numbers and null
-    if (statement.columns().length > 0) return { rows: statement.all(...values) };
-    return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) };
+    try {
+      database ??= file.database;
+      return answerOf(database.prepare(text), parameters as SQLInputValue[]); // text, numbers, null
+    } catch (error) {
+      isDamaged ||= failureOf(error) === 'away';
+      throw error;
+    }
   };
   return {
     run,
     begin: (isReadOnly) => run(isReadOnly ? 'begin' : 'begin immediate', []),
-    release: () => undefined,
+    release: () => {
+      if (isDamaged) file.giveUp();
+    },
   };
+}
+
+function answerOf(
+  statement: StatementSync,
+  values: readonly SQLInputValue[],
+): QueryResult<unknown> {
+  if (statement.columns().length > 0) return { rows: statement.all(...values) };
+  return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) };
 }
 
 function failureOf(error: unknown): Failure | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   const code = Number(error.errcode);
-  return UNIQUE_CODES.includes(code) ? 'duplicate' : FAILURES[code & 0xff];
+  if (UNIQUE_CODES.includes(code)) return 'duplicate';
+  return NO_TABLE.test(error.message) ? 'away' : FAILURES[code & 0xff];
 }

@@ -37,6 +37,26 @@ export async function bury(
   return count;
 }
 
+/**
+ * Deletes bindings where there is no space to note that they have gone: all readers read anew, and
+ * what was noted before is given up, which nobody needs then.
+ *
+ * @returns how many there were
+ */
+export async function buryUnnoted(
+  { transaction, revision }: Change,
+  which: Readonly<Partial<Record<'id_hash' | 'instance_hash', string>>>,
+): Promise<number> {
+  await transaction.deleteFrom('promgate_tombstones').execute();
+  await transaction.deleteFrom('promgate_changes').execute();
+  const { numDeletedRows } = await transaction
+    .deleteFrom('promgate_bindings')
+    .where((row) => row.and(which))
+    .executeTakeFirst();
+  await transaction.updateTable('promgate_revision').set({ pruned: revision }).execute();
+  return Number(numDeletedRows);
+}
+
 /** Those of one revision go together: a reader knows all of them or none. */
 async function prune(transaction: Kysely<Tables>, limit: number): Promise<void> {
   const last = await transaction

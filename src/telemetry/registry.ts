@@ -143,7 +143,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   ]);
   const databaseFailures = counter(
     'promgate_database_failures_total',
-    'Times that the database of bindings could not be read any more.',
+    'Times that the database of bindings could not be read, or took no changes, any more.',
   );
   if (levels().bindings) {
     gauge('promgate_bindings', 'Bindings known.', () => levels().bindings?.known ?? 0);

@@ -3,6 +3,7 @@
  * way.
  */
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { AppEndpoint } from '../../src/store/app-endpoints.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
@@ -140,6 +141,37 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
           ['b', 'new', 'newer', 'newest'],
         );
       }
+    });
+
+    it('leaves no reader with what is not there, whatever was done and read in between', async () => {
+      await using database = await place();
+      const replicas = [await database.open(), await database.open()] as const;
+      await replicas[0].putInstance(instanceOf('i'));
+      await using backup = await backUp(database);
+      const binding = fc.constantFrom('a', 'b', 'c');
+      const kind = fc.constantFrom('put', 'put', 'delete', 'read', 'restore');
+      const turns = fc.array(fc.record({ kind, binding, replica: fc.nat(1), reader: fc.nat(2) }), {
+        maxLength: 25,
+      });
+      await fc.assert(
+        fc.asyncProperty(turns, async (turns) => {
+          await backup.restore();
+          const readers = [0, 1, 1].map((replica) => new Reader(replicas[replica] ?? replicas[0]));
+          for (const { kind, binding, replica, reader } of turns) {
+            const store = replicas[replica] ?? replicas[0]; // 0 or 1
+            if (kind === 'put') await store.putBinding(bindingOf('i', binding));
+            if (kind === 'delete') await store.deleteBinding('i', binding);
+            if (kind === 'read') await readers[reader]?.read();
+            if (kind === 'restore') await backup.restore();
+          }
+          const { bindings } = await replicas[0].changesSince();
+          for (const reader of readers) {
+            await reader.read();
+            assert.deepEqual(reader.bindings, bindings);
+          }
+        }),
+        { numRuns: 15 },
+      );
     });
 
     it('says so', async () => {

@@ -1,6 +1,7 @@
 /** The contract in MariaDB, and what only MySQL and its kin do. */
 import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
+import { openBindingStore } from '../../src/store/database.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
@@ -24,13 +25,18 @@ describe('openBindingStore of MySQL', () => {
 
   itIsABindingStore(fresh);
   itSharesADatabase(fresh);
-  it('is away for every call while its server is read-only', async () => {
+  it('is away for every call while its server is read-only for its user', async () => {
     await using database = await fresh();
-    const store = await database.open();
+    const name = new URL(database.url).pathname.slice(1);
+    await database.run(
+      "create user plain identified by 'plain'",
+      `grant all on ${name}.* to plain`, // not to write to a server that is read-only
+    );
+    const { host } = new URL(database.url);
+    await using store = await openBindingStore({ url: `mysql://plain:plain@${host}/${name}` });
     await store.putInstance(instanceOf('i'));
     await store.putBinding(bindingOf('i', 'b0'));
-    const setReadOnly = (state: 0 | 1) => database.run(`set global read_only = ${state}`);
-    await setReadOnly(1);
+    await database.run('set global read_only = 1');
     try {
       await eventually('the store to notice', async () => {
         await assert.rejects(store.binding('b0'), StoreAwayError);
@@ -38,9 +44,9 @@ describe('openBindingStore of MySQL', () => {
       });
 
       for (const call of everyCall(store)) await assert.rejects(call, /read-only/);
-      await assert.rejects(database.open(), StoreAwayError);
+      await assert.rejects(store.changesSince(), StoreAwayError);
     } finally {
-      await setReadOnly(0);
+      await database.run('set global read_only = 0');
     }
 
     assert.equal(await store.deleteBinding('i', 'b0'), true);

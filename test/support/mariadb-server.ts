@@ -97,7 +97,7 @@ export async function startMariadbServer(
   await serverFile(
     user,
     users,
-    `create user if not exists ${name} identified by '${DATABASE_PASSWORD}';\ngrant all on *.* to ${name};\n`,
+    `create user if not exists ${name} identified by '${DATABASE_PASSWORD}';\ngrant all on *.* to ${name} with grant option;\n`,
   );
   const encryption = tls && [
     `--ssl-cert=${await serverFile(user, path.join(folder, 'server.crt'), tls.cert)}`,

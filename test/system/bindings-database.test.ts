@@ -6,7 +6,7 @@ import { page } from '../support/answers.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { BROKER, Platform } from '../support/platform.ts';
-import { startPostgresServer } from '../support/postgres-server.ts';
+import { startPostgresServer, startPostgresStandby } from '../support/postgres-server.ts';
 import {
   gorouterValues,
   type PromgateProcess,
@@ -138,6 +138,26 @@ describe('replicas with one database', () => {
       const status = await statusOf(replica, scene.shop.path, bearer(token));
       return status === 200 ? true : undefined;
     });
+  });
+
+  it('say so while the server only follows another one, and go on when it is the primary', async function () {
+    await using scene = await startReplicas();
+    await using standby = await startPostgresStandby(this, scene.url);
+    const values = {
+      broker: BROKER,
+      database: { url: standby.urlOf(scene.url), ...KEY },
+      routes: {},
+    };
+    await using replica = await startPromgateProcess({ values });
+    const platform = new Platform({ url: replica.url });
+
+    assert.match(await replica.text('/readyz'), /"database":"away"/);
+    assert.equal((await platform.createService('i2')).status, 503);
+
+    await standby.promote();
+    await replica.untilLogged('the database of bindings is open');
+    assert.equal((await platform.createService('i2')).status, 201);
+    assert.match(await replica.text('/readyz'), /"database":"ready"/);
   });
 
   it('say at the start that their key does not open what is stored, until it does', async () => {

@@ -3,7 +3,7 @@
  * Prometheus, `cf unbind-service`; and what is left of it after kill -9.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -72,7 +72,7 @@ async function startShop(parts: AsyncDisposableStack) {
   const { shop } = scene.apps;
   const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
   const platform = new Platform({ url: scene.promgate.url });
-  return { ...scene, shop, spaceId, platform };
+  return { ...scene, shop, spaceId, platform, file: path.join(folder, 'promgate.db') };
 }
 
 const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
@@ -103,6 +103,38 @@ describe('a binding', () => {
       (await fetch(url, bearer(token))).status === 401 ? true : undefined,
     );
     await gives(prometheus, 'orders_total', []);
+  });
+
+  it('holds no more when a backup without it replaces the database, which is away meanwhile', async () => {
+    await using parts = new AsyncDisposableStack();
+    const { promgate, platform, shop, spaceId, file } = await startShop(parts);
+    await platform.createService('i1', spaceId);
+    const binding = { appId: shop.guid, spaceId, parameters: PARAMETERS };
+    const kept = (await platform.bind('i1', 'b1', binding)).body.credentials;
+    const copied = `${file}.copied`;
+    using database = new DatabaseSync(file);
+    database.exec(`vacuum into '${copied}'`);
+    const lost = (await platform.bind('i1', 'b2', binding)).body.credentials;
+    const statusWith = async (token: string) => (await fetch(kept.url, bearer(token))).status;
+    assert.equal(await statusWith(lost.token), 200);
+
+    await rename(file, `${file}.lost`);
+    await eventually('readiness to tell', async () =>
+      /"database":"away"/.test(await promgate.text('/readyz')) ? true : undefined,
+    );
+    assert.equal((await platform.bind('i1', 'b3', binding)).status, 503);
+    assert.equal(await statusWith(kept.token), 200);
+
+    await rename(copied, file);
+    await eventually('readiness to tell', async () =>
+      /"database":"ready"/.test(await promgate.text('/readyz')) ? true : undefined,
+    );
+    assert.equal((await platform.bind('i1', 'b3', binding)).status, 201);
+    assert.equal(await statusWith(lost.token), 401);
+    assert.equal(await statusWith(kept.token), 200);
+    await promgate.untilLogged(
+      'the database of bindings does not hold what was read of it: if no backup was restored, look which database it is; all bindings are read anew, and what is not in it holds no more',
+    );
   });
 
   it('leaves the app to its other bindings when one goes', async () => {
