@@ -28,12 +28,12 @@ const CHANGED = {
 export function printName(name: string, of: 'metric' | 'label', escaping: Escaping): string {
   if (LEGACY[of].test(name)) return name;
   if (escaping === 'allow-utf-8') return `"${quote(name)}"`;
+  if (escaping === 'underscores') return name.replace(CHANGED[of], '_');
   const escaped = name.replace(CHANGED[of], (char) => escapeChar(char, escaping));
   return escaping === 'values' ? `U__${escaped}` : escaped;
 }
 
-function escapeChar(char: string, escaping: Exclude<Escaping, 'allow-utf-8'>): string {
-  if (escaping === 'underscores') return '_';
+function escapeChar(char: string, escaping: 'dots' | 'values'): string {
   if (char === '_') return '__';
   if (escaping === 'dots') return char === '.' ? '_dot_' : '__';
   return `_${char.codePointAt(0)?.toString(16)}_`;
@@ -41,7 +41,10 @@ function escapeChar(char: string, escaping: Exclude<Escaping, 'allow-utf-8'>): s
 
 /** The text that stands in quotes -> the text that it means: `\\`, `\"` and `\n` are escapes. */
 export function unquote(text: string): string {
-  return text.replace(/\\(["\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
+  if (!text.includes('\\')) return text;
+  // Backslashes in pairs first: what is between them needs no string of its own for each escape.
+  const parts = text.split('\\\\');
+  return parts.map((part) => part.replaceAll('\\n', '\n').replaceAll('\\"', '"')).join('\\');
 }
 
 function quote(text: string): string {

@@ -127,5 +127,7 @@ function textFamilies(name: string, type: FamilyType): [name: string, type: stri
 
 /** OpenMetrics escapes quotes in HELP, text does not. */
 function textHelp(help: string): string {
-  return help.replace(/\\(.)/gs, (escaped, char: string) => (char === '"' ? '"' : escaped));
+  if (!help.includes('\\"')) return help;
+  const parts = help.split('\\\\'); // a backslash that is escaped itself escapes no quote
+  return parts.map((part) => part.replaceAll('\\"', '"')).join('\\\\');
 }
