@@ -41,6 +41,8 @@ export interface Instance {
   /** `web`, `worker`, …; `web` where older emitters leave it out. */
   readonly processType: string;
   readonly processInstanceId: string;
+  /** Others claim its address too, and nothing tells who answers there: it is not to be asked. */
+  readonly ambiguous?: boolean;
 }
 
 /** Reads an endpoint's tags as an instance found under `route` (`host` or `host/path`). */

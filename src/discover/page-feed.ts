@@ -4,6 +4,8 @@
  * A page is taken over in short turns. What it adds comes first and what it takes away last, so
  * that an app whose route is renamed is never missed in between.
  */
+import { ownerOf } from './claims.ts';
+import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import { everyTurn, type Pace } from './pace.ts';
 import type { Page } from './page.ts';
@@ -35,11 +37,20 @@ export class PageFeed {
   /**
    * Makes the layer say what a page says. A page that equals the last one costs nothing.
    *
+   * @param word - from the layer, asked for when the page was: what is newer than the page is
+   * believed rather than the page
    * @returns whether it was another page than the last one
    * @throws {SourceError} when the page holds no table; the layer is then as it was
    */
-  async accept({ blocks, digest }: Page, signal: AbortSignal): Promise<boolean> {
-    if (digest === this.#digest) return false;
+  async accept(
+    { blocks, digest }: Page,
+    signal: AbortSignal,
+    word = this.#layer.nextWord(),
+  ): Promise<boolean> {
+    if (digest === this.#digest) {
+      await this.#confirm(word, everyTurn(TURN_MS));
+      return false;
+    }
     const refused = new Set<Refusal>();
     const onRefused = (reason: Refusal, count: number): void => {
       refused.add(reason);
@@ -47,7 +58,7 @@ export class PageFeed {
     };
     const page = await parsePage(blocks, onRefused, signal);
     this.#digest = undefined; // until all of the page is taken over
-    await this.#takeOver(page, onRefused, signal);
+    await this.#takeOver(page, onRefused, { signal, word });
     // What found no room may find it with the same page later.
     if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;
     return true;
@@ -56,7 +67,7 @@ export class PageFeed {
   async #takeOver(
     page: Iterable<PageRoute>,
     onRefused: OnRefused,
-    signal: AbortSignal,
+    { signal, word }: { readonly signal: AbortSignal; readonly word: number },
   ): Promise<void> {
     const pace = everyTurn(TURN_MS);
     const routes = new Map<string, string | undefined>();
@@ -73,6 +84,11 @@ export class PageFeed {
     }
     await this.#remove(gone, pace);
     this.#routes = routes;
+    await this.#confirm(word, pace);
+  }
+
+  async #confirm(word: number, pace: Pace): Promise<void> {
+    this.#layer.confirm(word);
     while (!this.#layer.settle(SETTLED_PER_TURN)) await pace();
   }
 
@@ -81,16 +97,17 @@ export class PageFeed {
     { route, digest, lists }: PageRoute,
     work: { gone: [string, readonly string[]][]; onRefused: OnRefused; pace: Pace },
   ): Promise<string | undefined> {
-    const listed = new Set<string>();
-    let complete = true;
+    const listed = new Map<string, Listed>();
     for (const endpoints of lists()) {
-      for (const endpoint of endpoints) {
-        const refusal = listed.has(endpoint.address) ? undefined : this.#layer.put(route, endpoint);
-        if (refusal !== undefined) work.onRefused(refusal, 1);
-        if (refusal === 'too-many') complete = false;
-        listed.add(endpoint.address);
-        await work.pace();
-      }
+      for (const endpoint of endpoints) note(listed, endpoint);
+      await work.pace();
+    }
+    let complete = true;
+    for (const { endpoint, rival } of listed.values()) {
+      const refusal = this.#layer.put(route, endpoint, rival);
+      if (refusal !== undefined) work.onRefused(refusal, 1);
+      if (refusal === 'too-many') complete = false;
+      await work.pace();
     }
     const before = this.#layer.addresses(route);
     const addresses = before.filter((address) => !listed.has(address));
@@ -105,5 +122,19 @@ export class PageFeed {
         await pace();
       }
     }
+  }
+}
+
+/** What a page lists under one route at one address: the first, and one of another owner. */
+interface Listed {
+  readonly endpoint: Endpoint;
+  readonly rival: Endpoint | undefined;
+}
+
+function note(listed: Map<string, Listed>, endpoint: Endpoint): void {
+  const first = listed.get(endpoint.address)?.endpoint;
+  if (!first) listed.set(endpoint.address, { endpoint, rival: undefined });
+  else if (ownerOf(first) !== ownerOf(endpoint)) {
+    listed.set(endpoint.address, { endpoint: first, rival: endpoint });
   }
 }

@@ -23,13 +23,15 @@ export function startPolling(options: PollingOptions): RouteSource {
   const { name, clock, table, observers } = options;
   const stop = new AbortController();
   const watch = watchSource(observers);
-  const feed = new PageFeed({ layer: table.layer(), onRefused: observers.onRefused });
+  const layer = table.layer();
+  const feed = new PageFeed({ layer, onRefused: observers.onRefused });
 
   const poll = async (): Promise<void> => {
     try {
+      const word = layer.nextWord();
       const page = await options.read(stop.signal);
       if (page === undefined && watch.failures > 0) return; // as bad as it was
-      const changed = page !== undefined && (await feed.accept(page, stop.signal));
+      const changed = page !== undefined && (await feed.accept(page, stop.signal, word));
       if (!stop.signal.aborted) watch.succeeded(changed);
     } catch (error) {
       if (!stop.signal.aborted) watch.failed(error);

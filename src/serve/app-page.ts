@@ -95,8 +95,11 @@ export async function loadAppPage(
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
   const adding: Promise<Outcome>[] = [];
+  for (const [place, page] of asked.entries()) {
+    if (page.instance?.ambiguous) adding[place] = Promise.resolve(notAsked(page, 'ambiguous'));
+  }
   await scraper.scrape({
-    targets: asked.map(({ target }) => target),
+    targets: asked.filter((_, place) => !adding[place]).map(({ target }) => target),
     headers,
     deadlineMs,
     signal,
@@ -164,6 +167,13 @@ async function takeAnswer(
     const bad = announced ? 'invalid' : 'not-metrics';
     return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
   }
+}
+
+function notAsked({ app, instance, target: { path } }: AskedPage, failure: Failure): Outcome {
+  return {
+    ...{ app, instance, path, durationSeconds: 0, bytes: 0, samples: 0 },
+    ...{ failure, status: undefined, detail: 'several instances claim its address' },
+  };
 }
 
 /** Why a page whose turn came too late was not merged. */
