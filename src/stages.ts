@@ -53,6 +53,11 @@ export async function startStages(
     requireTls: config.routes.requireTls,
     onAddressGone: (address) => scraper.forget(address),
     onAppGone: (appId) => metrics.forgetApp(appId),
+    onAmbiguous: (addresses) =>
+      log.warn('addresses are claimed by several instances at once, which are not asked', {
+        count: addresses.length,
+        first: addresses[0],
+      }),
   });
   let bindings: OpenedBindings | undefined;
   const metrics = createMetrics({
@@ -147,7 +152,7 @@ function filesOf(tls: Config['scrape']['tls']) {
 function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
   const { slots, bytes, waitingForSlots } = scraper.load;
   return {
-    table: table.sizes(),
+    table: { ...table.sizes(), ambiguous: table.ambiguousAddresses },
     pool: {
       used: slots,
       limit: scrape.concurrency,

@@ -28,6 +28,8 @@ export interface RouteTableOptions {
   readonly onAddressGone?: ((address: string) => void) | undefined;
   /** The last instance of an app left the table. */
   readonly onAppGone?: ((appId: string) => void) | undefined;
+  /** Nothing tells any more whose these addresses are: whoever claims them is not asked. */
+  readonly onAmbiguous?: ((addresses: readonly string[]) => void) | undefined;
 }
 
 /** One address under one route. */
@@ -63,6 +65,8 @@ interface Suspects {
   readonly apps: Set<string>;
   /** Whose they are is to be judged anew. */
   contested: Set<Place>;
+  /** Nothing told whose they are when they were last judged. */
+  readonly doubtful: Set<Place>;
 }
 
 export class RouteTable {
@@ -74,6 +78,8 @@ export class RouteTable {
   readonly #addresses = new Map<string, Place>();
   /** Those that several claim. */
   readonly #contested = new Set<Place>();
+  /** Those of them where nothing tells whose they are, and not all prove themselves. */
+  readonly #ambiguous = new Set<Place>();
   readonly #apps = new Map<string, Set<Slot>>();
   readonly #names = new Map<string, Set<Slot>>();
   #entries = 0;
@@ -132,6 +138,11 @@ export class RouteTable {
     };
   }
 
+  /** At how many addresses nobody is asked, since nothing tells who answers there. */
+  get ambiguousAddresses(): number {
+    return this.#ambiguous.size;
+  }
+
   /** Gives a source its own layer. Earlier layers are believed first. */
   layer(): TableLayer {
     const number = this.#layers++;
@@ -140,6 +151,7 @@ export class RouteTable {
       changedAddresses: new Set(),
       apps: new Set(),
       contested: new Set(),
+      doubtful: new Set(),
     };
     return {
       put: (route, endpoint, rival) => this.#put(number, route, { endpoint, rival }, suspects),
@@ -255,6 +267,7 @@ export class RouteTable {
       if (changed && place.slots.has(changed)) this.#show(changed, suspects);
       return;
     }
+    if (!isAmbiguous(place)) this.#ambiguous.delete(place);
     for (const slot of place.slots) this.#show(slot, suspects);
   }
 
@@ -265,7 +278,7 @@ export class RouteTable {
     const endpoint = slot.offers.find(
       (offer) => offer && (!believed || isProven(offer) || believed.has(ownerOf(offer))),
     );
-    const ambiguous = endpoint !== undefined && !isProven(endpoint) && (believed?.size ?? 1) > 1;
+    const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(slot.place);
     if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
       if (Boolean(before.ambiguous) === ambiguous) return;
     }
@@ -278,6 +291,9 @@ export class RouteTable {
     const instance = endpoint && toInstance(endpoint, slot.route);
     slot.instance = instance && ambiguous ? { ...instance, ambiguous } : instance;
     if (slot.instance) this.#index(slot, slot.instance);
+    if (!ambiguous || this.#ambiguous.has(slot.place)) return;
+    this.#ambiguous.add(slot.place);
+    suspects.doubtful.add(slot.place);
   }
 
   #add(route: string, address: string): Slot {
@@ -319,6 +335,7 @@ export class RouteTable {
     if (place.slots.size === 0) {
       this.#addresses.delete(address);
       this.#contested.delete(place);
+      this.#ambiguous.delete(place);
       suspects.addresses.add(address);
     }
     this.#entries -= 1;
@@ -334,6 +351,14 @@ export class RouteTable {
     removeFrom(this.#names, nameKeyOf(app), slot);
     removeFrom(this.#apps, app.appId, slot);
     if (app.appId !== '' && !this.#apps.has(app.appId)) suspects.apps.add(app.appId);
+  }
+
+  #tellDoubtful({ doubtful }: Suspects): void {
+    if (doubtful.size === 0) return;
+    const places = [...doubtful.intersection(this.#ambiguous)];
+    doubtful.clear();
+    const addresses = places.flatMap(({ slots }) => [...slots].slice(0, 1));
+    if (addresses.length > 0) this.#options.onAmbiguous?.(addresses.map(({ address }) => address));
   }
 
   /** Tells of what is gone still; `limit` bounds the work of one call. */
@@ -361,8 +386,14 @@ export class RouteTable {
       apps.delete(appId);
       if (!this.#apps.has(appId)) this.#options.onAppGone?.(appId);
     }
+    this.#tellDoubtful(suspects);
     return true;
   }
+}
+
+/** Whether several plain endpoints of different owners are believed to be at one address. */
+function isAmbiguous({ believed }: Place): boolean {
+  return believed !== undefined && believed.size > 1;
 }
 
 /** Prints a table as gorouter's `/routes` does, in pieces of about one route each. */

@@ -13,7 +13,13 @@ const HTTP_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 
 /** Looked up when the metrics are read, so that nothing has to be pushed here. */
 export interface Levels {
-  readonly table: { readonly routes: number; readonly endpoints: number; readonly apps: number };
+  readonly table: {
+    readonly routes: number;
+    readonly endpoints: number;
+    readonly apps: number;
+    /** Addresses that several instances claim, so that none of them is asked. */
+    readonly ambiguous?: number | undefined;
+  };
   readonly pool: {
     readonly used: number;
     readonly limit: number;
@@ -182,6 +188,11 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   gauge('promgate_routes', 'Routes in the table.', () => levels().table.routes);
   gauge('promgate_route_endpoints', 'Endpoints in the table.', () => levels().table.endpoints);
   gauge('promgate_apps', 'Apps in the table.', () => levels().table.apps);
+  gauge(
+    'promgate_route_ambiguous_addresses',
+    'Addresses that several instances claim at once, so that none of them is asked.',
+    () => levels().table.ambiguous ?? 0,
+  );
   gauge('promgate_scrape_slots_used', 'Instances being asked.', () => levels().pool.used);
   gauge('promgate_scrape_slots', 'Instances that may be asked at once.', () => levels().pool.limit);
   gauge('promgate_scrape_waiting', 'Fetches that wait for a slot.', () => levels().pool.waiting);

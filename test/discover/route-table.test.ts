@@ -118,7 +118,8 @@ describe('RouteTable', () => {
     });
 
     it('marks it for both when one source says so at once, unless another tells them apart', () => {
-      const table = new RouteTable();
+      const told: string[] = [];
+      const table = new RouteTable({ onAmbiguous: (addresses) => told.push(...addresses) });
       const [layer, other] = [table.layer(), table.layer()];
       putApps(other, [b]);
       other.confirm(other.nextWord());
@@ -129,7 +130,9 @@ describe('RouteTable', () => {
       assert.deepEqual(apps(table, a, b), ['b']);
 
       other.remove('b.apps.example.com', '10.0.0.1:1');
+      other.settle();
       assert.deepEqual(apps(table, a, b), ['a in doubt', 'b in doubt']);
+      assert.deepEqual([told, table.ambiguousAddresses], [['10.0.0.1:1'], 1]);
       layer.remove('a.apps.example.com', '10.0.0.1:1');
       assert.deepEqual(apps(table, a, b), ['b']);
     });
