@@ -60,13 +60,18 @@ export async function startStages(
       }),
   });
   let bindings: OpenedBindings | undefined;
+  let sources: Sources | undefined;
   const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
-    levels: () => ({ ...levelsOf(config, table, scraper), bindings: bindings?.levels?.() }),
+    levels: () => ({
+      ...levelsOf(config, table, scraper),
+      sources: sources?.all,
+      bindings: bindings?.levels?.(),
+    }),
     knowsApp: (appId) => table.byApp(appId).length > 0,
   });
-  const sources = await startSources(
+  sources = await startSources(
     {
       ...{ table, authorities: trust.authorities, log, metrics },
       routes: config.routes,

@@ -97,6 +97,24 @@ export class NatsRegistry {
     this.#options.layer.settle();
   }
 
+  /**
+   * Forgets up to `limit` entries.
+   *
+   * @returns whether none is left
+   */
+  forget(limit: number): boolean {
+    let left = limit;
+    for (const [address, entries] of this.#entries) {
+      for (const route of entries.keys()) {
+        if (left-- <= 0) break;
+        this.#delete(address, route);
+      }
+      if (left <= 0) break;
+    }
+    this.#options.layer.settle();
+    return this.#entries.size === 0;
+  }
+
   /** All entries count as just heard of: for when NATS was away and could not bring registers. */
   freshen(nowMs: number): void {
     for (const entries of this.#entries.values()) {

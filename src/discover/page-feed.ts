@@ -26,6 +26,7 @@ export class PageFeed {
   readonly #layer: TableLayer;
   readonly #onRefused: OnRefused;
   #digest: string | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   /** The routes of the last page, with what they said. */
   #routes = new Map<string, string | undefined>();
 
@@ -42,11 +43,27 @@ export class PageFeed {
    * @returns whether it was another page than the last one
    * @throws {SourceError} when the page holds no table; the layer is then as it was
    */
-  async accept(
-    { blocks, digest }: Page,
-    signal: AbortSignal,
-    word = this.#layer.nextWord(),
-  ): Promise<boolean> {
+  accept(page: Page, signal: AbortSignal, word = this.#layer.nextWord()): Promise<boolean> {
+    return this.#alone(() => this.#accept(page, signal, word));
+  }
+
+  /** Takes out all that the layer lists, if `isDue` still says so when its turn has come. */
+  clear(isDue: () => boolean, signal: AbortSignal): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#routes.size === 0 || !isDue()) return;
+      this.#digest = undefined;
+      await this.#takeOver([], this.#onRefused, { signal, word: this.#layer.nextWord() });
+    });
+  }
+
+  /** One change of the layer at a time. */
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const running = this.#last.then(task);
+    this.#last = running.catch(() => undefined); // its caller is told
+    return running;
+  }
+
+  async #accept({ blocks, digest }: Page, signal: AbortSignal, word: number): Promise<boolean> {
     if (digest === this.#digest) {
       await this.#confirm(word, everyTurn(TURN_MS));
       return false;

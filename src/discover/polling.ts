@@ -26,13 +26,16 @@ export function startPolling(options: PollingOptions): RouteSource {
   const layer = table.layer();
   const feed = new PageFeed({ layer, onRefused: observers.onRefused });
 
+  let workedAtMs = 0;
   const poll = async (): Promise<void> => {
     try {
       const word = layer.nextWord();
       const page = await options.read(stop.signal);
       if (page === undefined && watch.failures > 0) return; // as bad as it was
       const changed = page !== undefined && (await feed.accept(page, stop.signal, word));
-      if (!stop.signal.aborted) watch.succeeded(changed);
+      if (stop.signal.aborted) return;
+      workedAtMs = clock.nowMs();
+      watch.succeeded(changed);
     } catch (error) {
       if (!stop.signal.aborted) watch.failed(error);
     }
@@ -49,6 +52,14 @@ export function startPolling(options: PollingOptions): RouteSource {
     get ready() {
       return watch.ready;
     },
+    get works() {
+      return watch.ready && watch.failures === 0;
+    },
+    get ageMs() {
+      if (!watch.ready) return undefined;
+      return watch.failures === 0 ? 0 : clock.nowMs() - workedAtMs;
+    },
+    lapse: (isDue) => feed.clear(isDue, stop.signal),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

@@ -11,6 +11,16 @@ export interface RouteSource extends AsyncDisposable {
   readonly name: string;
   /** False until the source has given its first whole table. */
   readonly ready: boolean;
+  /** Whether it says now what the whole table is. */
+  readonly works: boolean;
+  /** For how long it has been failing since it last worked; undefined when it never did. */
+  readonly ageMs: number | undefined;
+  /**
+   * Takes out of the table what only this source lists. It is listed again when the source says so.
+   *
+   * @param isDue - asked again before anything is taken out: the source may work by then
+   */
+  lapse(isDue: () => boolean): Promise<void>;
 }
 
 /** Observers that every source calls. */

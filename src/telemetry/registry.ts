@@ -20,6 +20,10 @@ export interface Levels {
     /** Addresses that several instances claim, so that none of them is asked. */
     readonly ambiguous?: number | undefined;
   };
+  /** Undefined: the source has never worked. */
+  readonly sources?:
+    | readonly { readonly name: string; readonly ageMs: number | undefined }[]
+    | undefined;
   readonly pool: {
     readonly used: number;
     readonly limit: number;
@@ -173,6 +177,17 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     help: 'When the route source was last read.',
     labelNames: ['source'],
     registers,
+  });
+  new Gauge({
+    name: 'promgate_route_source_age_seconds',
+    help: 'For how long the route source has been failing since it last worked; 0 while it works.',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      for (const { name: source, ageMs } of levels().sources ?? []) {
+        if (ageMs !== undefined) this.set({ source }, ageMs / 1000);
+      }
+    },
   });
   let routesReadAt: number | undefined;
   new Gauge({
