@@ -122,6 +122,14 @@ function observersFor(
         log.warn('routes cannot be read: the last ones stay', { ...names, fault, why });
       }
     },
+    onLoss: ({ apps, appsBefore }) => {
+      metrics.routesDoubted(names.source);
+      log.warn('a table lists less than half of the apps: it is used if the next one does too', {
+        ...names,
+        apps,
+        apps_before: appsBefore,
+      });
+    },
     onRefused: (reason, count) => {
       metrics.malformedRouteMessage(names.source);
       log.debug('a part of the routes was left out', { ...names, reason, count });

@@ -20,18 +20,35 @@ const SETTLED_PER_TURN = 64;
 export interface PageFeedOptions {
   readonly layer: TableLayer;
   readonly onRefused?: OnRefused | undefined;
+  /**
+   * A page lists less than half of the apps of the one before: it is believed if the next one does
+   * too. Left out, each page is believed at once.
+   */
+  readonly onLoss?: ((loss: Loss) => void) | undefined;
+}
+
+/** How many apps a page lists, and how many the one before listed. */
+export interface Loss {
+  readonly apps: number;
+  readonly appsBefore: number;
 }
 
 export class PageFeed {
   readonly #layer: TableLayer;
   readonly #onRefused: OnRefused;
   #digest: string | undefined;
+  readonly #onLoss: PageFeedOptions['onLoss'];
+  /** Of the page that was believed last. */
+  #apps: number | undefined;
+  /** The page before had lost so many apps that it was not believed. */
+  #doubted = false;
   #last: Promise<unknown> = Promise.resolve();
   /** The routes of the last page, with what they said. */
   #routes = new Map<string, string | undefined>();
 
-  constructor({ layer, onRefused }: PageFeedOptions) {
+  constructor({ layer, onRefused, onLoss }: PageFeedOptions) {
     this.#layer = layer;
+    this.#onLoss = onLoss;
     this.#onRefused = onRefused ?? (() => undefined);
   }
 
@@ -52,8 +69,18 @@ export class PageFeed {
     return this.#alone(async () => {
       if (this.#routes.size === 0 || !isDue()) return;
       this.#digest = undefined;
+      this.#apps = undefined;
+      this.#doubted = false;
       await this.#takeOver([], this.#onRefused, { signal, word: this.#layer.nextWord() });
     });
+  }
+
+  #doubts(apps: number): boolean {
+    const appsBefore = this.#apps ?? 0;
+    this.#doubted = this.#onLoss !== undefined && !this.#doubted && apps * 2 < appsBefore;
+    if (this.#doubted) this.#onLoss?.({ apps, appsBefore });
+    else this.#apps = apps;
+    return this.#doubted;
   }
 
   /** One change of the layer at a time. */
@@ -65,6 +92,7 @@ export class PageFeed {
 
   async #accept({ blocks, digest }: Page, signal: AbortSignal, word: number): Promise<boolean> {
     if (digest === this.#digest) {
+      this.#doubted = false;
       await this.#confirm(word, everyTurn(TURN_MS));
       return false;
     }
@@ -73,9 +101,10 @@ export class PageFeed {
       refused.add(reason);
       this.#onRefused(reason, count);
     };
-    const page = await parsePage(blocks, onRefused, signal);
+    const { routes, apps } = await parsePage(blocks, onRefused, signal);
+    if (this.#doubts(apps)) return false;
     this.#digest = undefined; // until all of the page is taken over
-    await this.#takeOver(page, onRefused, { signal, word });
+    await this.#takeOver(routes, onRefused, { signal, word });
     // What found no room may find it with the same page later.
     if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;
     return true;

@@ -13,6 +13,8 @@ export interface PollingOptions {
   readonly read: (signal: AbortSignal) => Promise<Page | undefined>;
   /** From the end of one poll to the start of the next. */
   readonly pauseMs: (watch: SourceWatch) => number;
+  /** A page that lists less than half of the apps is believed only if the next one does too. */
+  readonly doubtsLoss?: boolean;
   readonly clock: Clock;
   readonly table: RouteTable;
   readonly observers: SourceObservers;
@@ -24,7 +26,12 @@ export function startPolling(options: PollingOptions): RouteSource {
   const stop = new AbortController();
   const watch = watchSource(observers);
   const layer = table.layer();
-  const feed = new PageFeed({ layer, onRefused: observers.onRefused });
+  const { onRefused, onLoss = () => undefined } = observers;
+  const feed = new PageFeed({
+    layer,
+    onRefused,
+    onLoss: options.doubtsLoss ? onLoss : undefined,
+  });
 
   let workedAtMs = 0;
   const poll = async (): Promise<void> => {

@@ -2,6 +2,7 @@
  * Where routes come from: what gorouter, NATS and the file have in common.
  */
 import { sleep } from '../clock.ts';
+import type { Loss } from './page-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
 
@@ -31,6 +32,8 @@ export interface SourceObservers {
   readonly onFailure?: ((error: SourceError) => void) | undefined;
   /** The source works again, or no longer: called once per change, first when it is known. */
   readonly onState?: ((state: SourceState) => void) | undefined;
+  /** A table lost so many apps that it is believed only if the next one says the same. */
+  readonly onLoss?: ((loss: Loss) => void) | undefined;
   /** Pieces of what the source told were left out. */
   readonly onRefused?: OnRefused | undefined;
 }

@@ -87,6 +87,8 @@ export interface Metrics<F extends string> {
   readonly routesRead: (source: string) => void;
   /** A poll failed. */
   readonly routesFailed: (source: string) => void;
+  /** A table had lost so many apps that it was not believed at once. */
+  readonly routesDoubted: (source: string) => void;
   readonly malformedRouteMessage: (source: string) => void;
   readonly requestBegan: () => void;
   readonly requestEnded: (request: RequestEnd) => void;
@@ -170,6 +172,11 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   const malformed = counter(
     'promgate_route_source_malformed_messages_total',
     'Messages of a route source that could not be understood.',
+    ['source'],
+  );
+  const doubted = counter(
+    'promgate_route_source_doubted_tables_total',
+    'Tables that listed less than half of the apps, and were not used unless the next one did too.',
     ['source'],
   );
   const lastSuccess = new Gauge({
@@ -277,6 +284,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
       failedReads.inc();
       pollFailures.inc({ source });
     },
+    routesDoubted: (source) => doubted.inc({ source }),
     malformedRouteMessage: (source) => {
       failedReads.inc();
       malformed.inc({ source });
