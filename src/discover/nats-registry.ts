@@ -204,13 +204,17 @@ export class NatsRegistry {
     const { address } = endpoint;
     const owner = ownerOf(endpoint);
     const before = this.#plainOwners.get(address);
+    const isGiven = before !== undefined && before !== owner;
+    if (isGiven) this.#deletePlain(address);
     if (!isProven(endpoint)) this.#plainOwners.set(address, owner);
-    if (before === undefined || before === owner) return false;
-    if (isProven(endpoint)) this.#plainOwners.delete(address);
-    for (const [route, known] of this.#entries.get(address) ?? []) {
-      if (!isProven(known.endpoint)) this.#delete(address, route);
+    return isGiven;
+  }
+
+  #deletePlain(address: string): void {
+    this.#plainOwners.delete(address);
+    for (const [route, { endpoint }] of this.#entries.get(address) ?? []) {
+      if (!isProven(endpoint)) this.#delete(address, route);
     }
-    return true;
   }
 
   #room(before: Entry | undefined, sizeBytes: number): Refusal | undefined {

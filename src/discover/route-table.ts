@@ -9,10 +9,20 @@
  * An address without a certificate belongs to one process instance (`claims.ts`): what others say of
  * it is kept, and not shown while it is not believed.
  */
-import { Claims, isProven, ownerOf } from './claims.ts';
+import { isProven, ownerOf } from './claims.ts';
 import { endpointJson, sameEndpoint, sameIdentity } from './endpoint.ts';
 import { type AppIdentity, type Endpoint, type Instance, toInstance } from './instance.ts';
 import type { TableLayer } from './layer.ts';
+import {
+  believedOffer,
+  emptyPlace,
+  isAmbiguous,
+  isKnown,
+  judge,
+  note,
+  type Place,
+  type Slot,
+} from './place.ts';
 import type { Refusal } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
 
@@ -30,32 +40,6 @@ export interface RouteTableOptions {
   readonly onAppGone?: ((appId: string) => void) | undefined;
   /** Nothing tells any more whose these addresses are: whoever claims them is not asked. */
   readonly onAmbiguous?: ((addresses: readonly string[]) => void) | undefined;
-}
-
-/** One address under one route. */
-interface Slot {
-  readonly route: string;
-  readonly address: string;
-  readonly place: Place;
-  /** What each layer says of it, by the layer's number; the first that is believed is shown. */
-  readonly offers: (Endpoint | undefined)[];
-  /** What each layer says besides of the same address under the same route. */
-  rivals: (Endpoint | undefined)[] | undefined;
-  /** What is shown: undefined when the address is another's. */
-  instance: Instance | undefined;
-}
-
-/** One address under all its routes. */
-interface Place {
-  readonly slots: Set<Slot>;
-  /** Who claims it, while no other does. */
-  owner: string | undefined;
-  /** While several claim it. */
-  claims: Claims | undefined;
-  /** Of those who claim it; undefined means all. */
-  believed: ReadonlySet<string> | undefined;
-  /** When each layer last spoke of this address, where it speaks of single ones. */
-  words: number[] | undefined;
 }
 
 /** What left the table, as far as one layer knows, and has not been told yet. */
@@ -183,13 +167,10 @@ export class RouteTable {
       this.#remove(layer, route, endpoint.address, suspects);
       return 'not-tls';
     }
-    const before = known?.offers[layer];
-    if (before && sameEndpoint(before, endpoint) && sameRival(known.rivals?.[layer], rival)) {
-      return undefined;
-    }
+    if (known && isKnown(known, layer, endpoint, rival)) return undefined;
     if (!known && this.#entries >= this.#maxEntries) return 'too-many';
     const slot = known ?? this.#add(route, endpoint.address);
-    this.#offer(slot, layer, endpoint, rival);
+    note(slot, layer, endpoint, rival);
     this.#judge(slot.place, suspects, slot);
     return undefined;
   }
@@ -197,7 +178,7 @@ export class RouteTable {
   #remove(layer: number, route: string, address: string, suspects: Suspects): void {
     const slot = this.#routes.get(route)?.get(address);
     if (!slot?.offers[layer]) return;
-    this.#offer(slot, layer, undefined, undefined);
+    note(slot, layer);
     if (!slot.offers.some(Boolean)) this.#drop(slot, suspects);
     this.#judge(slot.place, suspects, slot);
   }
@@ -216,54 +197,15 @@ export class RouteTable {
     if (place.claims) this.#judge(place, suspects);
   }
 
-  /** Notes what a layer says of a slot, and who claims its address by that. */
-  #offer(slot: Slot, layer: number, endpoint?: Endpoint, rival?: Endpoint): void {
-    const { place, offers } = slot;
-    const before = [offers[layer], slot.rivals?.[layer]];
-    offers[layer] = endpoint;
-    if (rival) slot.rivals ??= [];
-    if (slot.rivals) slot.rivals[layer] = rival;
-    const { claims } = place;
-    for (const one of before) if (one) claims?.remove(ownerOf(one), layer);
-    for (const one of [endpoint, rival]) {
-      if (!one) continue;
-      const owner = ownerOf(one);
-      if (claims) claims.add(owner, layer);
-      else place.owner = this.#claim(place, owner);
-    }
-    const sole = place.claims?.soleOwner;
-    if (sole === undefined) return;
-    place.owner = sole;
-    place.claims = undefined;
-    this.#contested.delete(place);
-  }
-
-  /** @returns who claims the address alone */
-  #claim(place: Place, owner: string): string | undefined {
-    if (place.claims || place.owner === undefined || place.owner === owner) return owner;
-    place.claims = new Claims();
-    for (const slot of place.slots) {
-      for (const list of [slot.offers, slot.rivals ?? []]) {
-        list.forEach((one, layer) => {
-          if (one) place.claims?.add(ownerOf(one), layer);
-        });
-      }
-    }
-    this.#contested.add(place);
-    return undefined;
-  }
-
   /**
    * Decides whose an address is, and shows its slots so.
    *
    * @param changed - the slot to be looked at though it belongs to whom it did
    */
   #judge(place: Place, suspects: Suspects, changed?: Slot): void {
-    const before = place.believed;
-    place.believed = place.claims?.believed(
-      (layer) => place.words?.[layer] ?? this.#words[layer] ?? 0,
-    );
-    if (sameOwners(before, place.believed)) {
+    if (place.claims) this.#contested.add(place);
+    else this.#contested.delete(place);
+    if (!judge(place, this.#words)) {
       if (changed && place.slots.has(changed)) this.#show(changed, suspects);
       return;
     }
@@ -274,10 +216,7 @@ export class RouteTable {
   /** Shows of a slot what the first layer says that is believed. */
   #show(slot: Slot, suspects: Suspects): void {
     const before = slot.instance;
-    const { believed } = slot.place;
-    const endpoint = slot.offers.find(
-      (offer) => offer && (!believed || isProven(offer) || believed.has(ownerOf(offer))),
-    );
+    const endpoint = believedOffer(slot);
     const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(slot.place);
     if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
       if (Boolean(before.ambiguous) === ambiguous) return;
@@ -298,10 +237,7 @@ export class RouteTable {
 
   #add(route: string, address: string): Slot {
     const known = this.#addresses.get(address);
-    const place: Place = known ?? {
-      slots: new Set(),
-      ...{ owner: undefined, claims: undefined, believed: undefined, words: undefined },
-    };
+    const place = known ?? emptyPlace();
     if (!known) this.#addresses.set(address, place);
     const slot: Slot = {
       route,
@@ -391,9 +327,9 @@ export class RouteTable {
   }
 }
 
-/** Whether several plain endpoints of different owners are believed to be at one address. */
-function isAmbiguous({ believed }: Place): boolean {
-  return believed !== undefined && believed.size > 1;
+/** Whether a connection that was made for the one may be used for the other. */
+function sameConnection(a: Endpoint, b: Endpoint): boolean {
+  return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
 }
 
 /** Prints a table as gorouter's `/routes` does, in pieces of about one route each. */
@@ -415,19 +351,6 @@ function instances(slots: Iterable<Slot> | undefined): Instance[] {
 /** No two triples of names have the same key, whatever characters they hold. */
 function nameKey(organization: string, space: string, app: string): string {
   return `${organization.length}:${space.length}:${organization}${space}${app}`;
-}
-
-/** Whether a connection that was made for the one may be used for the other. */
-function sameConnection(a: Endpoint, b: Endpoint): boolean {
-  return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
-}
-
-function sameRival(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && sameEndpoint(a, b));
-}
-
-function sameOwners(a: ReadonlySet<string> | undefined, b: typeof a): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.size === b.size && a.isSubsetOf(b));
 }
 
 function nameKeyOf(app: AppIdentity): string {

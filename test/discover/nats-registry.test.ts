@@ -85,6 +85,11 @@ describe('NatsRegistry', () => {
     registry.unregister(of('B', ['b']));
     assert.deepEqual(owners(), ['cA']);
     assert.equal(registry.size, 1);
+    registry.unregister(of('A', ['c'], 'proven'));
+    registry.register(of('A', ['a']), 2);
+    registry.register(of('B', ['a']), 3);
+    registry.register(of('A', ['b']), 4);
+    assert.deepEqual(owners(), ['bA']);
   });
 
   it('removes a plain endpoint that is not registered again within its threshold', () => {

@@ -156,7 +156,7 @@ describe('the owner of a plain address', () => {
           for (const address of ADDRESSES) assertOwner(table, address, model.words(address));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 1000 },
     );
   });
 });
