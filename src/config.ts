@@ -199,6 +199,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
         greet: routes.nats.greet,
       },
       file: routes.file,
+      maxAgeMs: routes.max_age,
       requireTls: routes.require_tls,
     },
     scrape: {

@@ -5,9 +5,10 @@
  */
 import type { Config } from './config.ts';
 import { isUntrusted } from './discover/client-tls.ts';
+import { startMaxAge } from './discover/max-age.ts';
 import type { NatsSource } from './discover/nats-source.ts';
 import type { RouteTable } from './discover/route-table.ts';
-import type { RouteSource, SourceObservers } from './discover/source.ts';
+import { type RouteSource, type SourceObservers, systemClock } from './discover/source.ts';
 import type { Trust } from './fetch/trust.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -61,7 +62,7 @@ export async function startSources(
     const { startFile } = await import('./discover/file.ts');
     started((observers) => startFile({ path: file }, table, observers));
   }
-  if (!nats) return { all, nats: undefined };
+  if (!nats) return aged({ all, nats: undefined }, options, parts);
   const { startNats } = await import('./discover/nats-source.ts');
   const { dialTls } = await import('./discover/dial.ts');
   const tls = nats.tls && { ...nats.tls, ca };
@@ -77,7 +78,23 @@ export async function startSources(
     };
     return startNats({ ...nats, tls, dial }, table, { ...observers, onSuccess, onPruned });
   }, 'routes.nats.tls.ca');
-  return { all, nats: source };
+  return aged({ all, nats: source }, options, parts);
+}
+
+/** Lets sources that fail lose their say. */
+function aged(
+  sources: Sources,
+  { routes: { maxAgeMs }, log }: SourcesOptions,
+  parts: AsyncDisposableStack,
+): Sources {
+  if (sources.all.length < 2) return sources; // the last table of the only one stays
+  const onLapsed = ({ name }: RouteSource): void =>
+    log.warn('the routes of a source that fails are no longer used: another source works', {
+      source: name,
+      max_age_seconds: maxAgeMs / 1000,
+    });
+  parts.use(startMaxAge({ sources: sources.all, maxAgeMs, clock: systemClock, onLapsed }));
+  return sources;
 }
 
 /**
@@ -104,6 +121,14 @@ function observersFor(
           : message;
         log.warn('routes cannot be read: the last ones stay', { ...names, fault, why });
       }
+    },
+    onLoss: ({ apps, appsBefore }) => {
+      metrics.routesDoubted(names.source);
+      log.warn('a table lists less than half of the apps: it is used if the next one does too', {
+        ...names,
+        apps,
+        apps_before: appsBefore,
+      });
     },
     onRefused: (reason, count) => {
       metrics.malformedRouteMessage(names.source);

@@ -58,15 +58,25 @@ export async function startStages(
       choice.forget(address);
     },
     onAppGone: (appId) => metrics.forgetApp(appId),
+    onAmbiguous: (addresses) =>
+      log.warn('addresses are claimed by several instances at once, which are not asked', {
+        count: addresses.length,
+        first: addresses[0],
+      }),
   });
   let bindings: OpenedBindings | undefined;
+  let sources: Sources | undefined;
   const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
-    levels: () => ({ ...levelsOf(config, table, scraper), bindings: bindings?.levels?.() }),
+    levels: () => ({
+      ...levelsOf(config, table, scraper),
+      sources: sources?.all,
+      bindings: bindings?.levels?.(),
+    }),
     knowsApp: (appId) => table.byApp(appId).length > 0,
   });
-  const sources = await startSources(
+  sources = await startSources(
     {
       ...{ table, authorities: trust.authorities, log, metrics },
       routes: config.routes,
@@ -152,7 +162,7 @@ function filesOf(tls: Config['scrape']['tls']) {
 function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
   const { slots, bytes, waitingForSlots } = scraper.load;
   return {
-    table: table.sizes(),
+    table: { ...table.sizes(), ambiguous: table.ambiguousAddresses },
     pool: {
       used: slots,
       limit: scrape.concurrency,

@@ -140,6 +140,7 @@ sd: { address: "promgate.example.com:443", scheme: https }
         greet: true,
       },
       file: './routes.json',
+      maxAgeMs: 120_000,
       requireTls: true,
     });
     assert.equal(config.scrape.maxTimeoutMs, 90_000);

@@ -73,6 +73,13 @@ export const routes = section('Where the app instances are learned from: any of 
   gorouter: standard(list('gorouters to poll; their tables are joined.', gorouter), []),
   nats: optional(nats),
   file: optional(file("A file with gorouter's JSON, read again when it changes.")),
+  max_age: standard(
+    duration(
+      'A source that has failed for so long is no longer believed while another source works.',
+      { minMs: 1000, maxMs: 3_600_000 },
+    ),
+    '120s',
+  ),
   require_tls: standard(
     flag("Leave out endpoints without TLS, whose address may be another tenant's by now."),
     false,

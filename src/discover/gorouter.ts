@@ -46,6 +46,7 @@ export function startGorouter(
     name: `gorouter ${withoutCredentials(options.url)}`,
     read: (signal) => download(options, signal),
     pauseMs: (watch) => pauseMs(options, watch),
+    doubtsLoss: true, // a gorouter that has just started may not know all apps yet
     clock: options.clock ?? systemClock,
     table,
     observers,

@@ -43,6 +43,8 @@ export interface Instance {
   readonly processInstanceId: string;
   /** Its further endpoints (an app with several ports), by address; none when left out. */
   readonly others?: readonly Instance[];
+  /** Others claim its address too, and nothing tells who answers there: it is not to be asked. */
+  readonly ambiguous?: boolean;
 }
 
 const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;

@@ -12,12 +12,19 @@ export interface TableLayer {
    * Lists an endpoint under a route, or takes over what is new of it.
    *
    * @param route - as `routeKey` gives it
+   * @param rival - another endpoint that the source lists under the same route and address
    * @returns why it was refused, undefined when it was not
    */
-  put(route: string, endpoint: Endpoint): Refusal | undefined;
+  put(route: string, endpoint: Endpoint, rival?: Endpoint): Refusal | undefined;
   remove(route: string, address: string): void;
   /** The addresses that this layer lists under a route. */
   addresses(route: string): string[];
+  /** A word for `confirm`: newer than all that any layer has said so far. */
+  nextWord(): number;
+  /** The source said all that the layer lists at `word`. Takes effect with `settle`. */
+  confirm(word: number): void;
+  /** The source has just said what the layer lists of this address. */
+  confirmAddress(address: string): void;
   /**
    * Tells the table's observers what left it: called once a change is whole.
    *

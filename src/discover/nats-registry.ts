@@ -8,6 +8,7 @@
  *
  * @see gorouter registry/registry.go, route/pool.go
  */
+import { isProven, ownerOf } from './claims.ts';
 import { sameEndpoint, sameIdentity } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
@@ -41,6 +42,8 @@ export class NatsRegistry {
   readonly #options: NatsRegistryOptions;
   /** By address, then by route. */
   readonly #entries = new Map<string, Map<string, Entry>>();
+  /** Whose the plain endpoints of each address are. */
+  readonly #plainOwners = new Map<string, string>();
   #size = 0;
   #sizeBytes = 0;
 
@@ -67,7 +70,7 @@ export class NatsRegistry {
     nowMs: number,
   ): { readonly changed: boolean; readonly refusals: readonly Refusal[] } {
     const refusals: Refusal[] = [];
-    let changed = false;
+    let changed = this.#giveAway(endpoint);
     for (const route of routes) {
       const before = this.#entries.get(endpoint.address)?.get(route);
       const kept = before && sameEndpoint(before.endpoint, endpoint) ? before.endpoint : endpoint;
@@ -76,13 +79,40 @@ export class NatsRegistry {
       else refusals.push(refusal);
       changed ||= refusal === undefined && kept !== before?.endpoint;
     }
+    if (!this.#entries.has(endpoint.address)) this.#plainOwners.delete(endpoint.address);
+    this.#options.layer.confirmAddress(endpoint.address);
     this.#options.layer.settle();
     return { changed, refusals };
   }
 
-  unregister({ endpoint: { address }, routes }: NatsMessage): void {
-    for (const route of routes) this.#delete(address, route);
+  /** What was registered for another instance since stays; a message may leave out whose it is. */
+  unregister({ endpoint, routes }: NatsMessage): void {
+    const { address } = endpoint;
+    const owner = ownerOf(endpoint);
+    for (const route of routes) {
+      const known = this.#entries.get(address)?.get(route);
+      const isOthers = known && owner !== '' && ownerOf(known.endpoint) !== owner;
+      if (!isOthers) this.#delete(address, route);
+    }
     this.#options.layer.settle();
+  }
+
+  /**
+   * Forgets up to `limit` entries.
+   *
+   * @returns whether none is left
+   */
+  forget(limit: number): boolean {
+    let left = limit;
+    for (const [address, entries] of this.#entries) {
+      for (const route of entries.keys()) {
+        if (left-- <= 0) break;
+        this.#delete(address, route);
+      }
+      if (left <= 0) break;
+    }
+    this.#options.layer.settle();
+    return this.#entries.size === 0;
   }
 
   /** All entries count as just heard of: for when NATS was away and could not bring registers. */
@@ -164,6 +194,29 @@ export class NatsRegistry {
     return { endpoint, entries: new Map(alike) };
   }
 
+  /**
+   * A plain address belongs to whom it was registered for last: what others said of it is deleted.
+   * Endpoints with a certificate stay, since they prove whose they are.
+   *
+   * @returns whether anything was
+   */
+  #giveAway(endpoint: Endpoint): boolean {
+    const { address } = endpoint;
+    const owner = ownerOf(endpoint);
+    const before = this.#plainOwners.get(address);
+    const isGiven = before !== undefined && before !== owner;
+    if (isGiven) this.#deletePlain(address);
+    if (!isProven(endpoint)) this.#plainOwners.set(address, owner);
+    return isGiven;
+  }
+
+  #deletePlain(address: string): void {
+    this.#plainOwners.delete(address);
+    for (const [route, { endpoint }] of this.#entries.get(address) ?? []) {
+      if (!isProven(endpoint)) this.#delete(address, route);
+    }
+  }
+
   #room(before: Entry | undefined, sizeBytes: number): Refusal | undefined {
     const { maxEntries, maxBytes } = this.#options;
     const size = this.#size + (before ? 0 : 1);
@@ -185,7 +238,10 @@ export class NatsRegistry {
     const entry = entries?.get(route);
     if (!entries || !entry) return;
     entries.delete(route);
-    if (entries.size === 0) this.#entries.delete(address);
+    if (entries.size === 0) {
+      this.#entries.delete(address);
+      this.#plainOwners.delete(address);
+    }
     this.#size -= 1;
     this.#sizeBytes -= entry.sizeBytes;
     this.#options.layer.remove(route, address);

@@ -3,7 +3,8 @@
  *
  * Here messages, time and the table come together; `nats.ts` has the connection, `nats-message.ts`
  * reads messages, and `nats-registry.ts` knows how long they are believed. While the bus is away
- * nothing is taken out of the table, since no register could bring it back.
+ * nothing is taken out of the table for its age, since no register could bring it back; all is when
+ * another source works meanwhile (`max-age.ts`).
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -11,6 +12,7 @@ import type { Dial } from './dial.ts';
 import { type BusMessage, type BusOptions, runBus } from './nats.ts';
 import { type NatsMessage, readMessage } from './nats-message.ts';
 import { NatsRegistry } from './nats-registry.ts';
+import { everyTurn } from './pace.ts';
 import type { RouteTable } from './route-table.ts';
 import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
 import type { SourceError } from './source-error.ts';
@@ -51,6 +53,9 @@ const PRUNING_FAILURES: ReadonlySet<string> = new Set([
 ]);
 const MAX_THRESHOLD_SECONDS = 120;
 const DIALS_AT_ONCE = 64;
+/** How long entries are forgotten at a stretch, and how many between two looks at the clock. */
+const TURN_MS = 2;
+const FORGOTTEN_PER_TURN = 64;
 
 export class NatsSource implements RouteSource {
   readonly name: string;
@@ -63,7 +68,9 @@ export class NatsSource implements RouteSource {
   readonly #running: Promise<unknown>;
   #state: 'unknown' | 'up' | 'down' = 'unknown';
   #upSinceMs = 0;
+  #downSinceMs = 0;
   #ready = false;
+  #wasUp = false;
 
   constructor(options: NatsOptions, table: RouteTable, observers: NatsObservers) {
     this.#options = options;
@@ -82,9 +89,24 @@ export class NatsSource implements RouteSource {
 
   /** True once the bus was up for a register interval without a break, or `declareReady` was called. */
   get ready(): boolean {
-    const upMs = this.#clock.nowMs() - this.#upSinceMs;
-    this.#ready ||= this.#state === 'up' && upMs >= (this.#options.registerIntervalMs ?? 20_000);
+    this.#ready ||= this.works;
     return this.#ready;
+  }
+
+  /** True while the bus has been up for a register interval without a break. */
+  get works(): boolean {
+    const upMs = this.#clock.nowMs() - this.#upSinceMs;
+    return this.#state === 'up' && upMs >= (this.#options.registerIntervalMs ?? 20_000);
+  }
+
+  get ageMs(): number | undefined {
+    if (this.#state === 'up') return 0;
+    return this.#wasUp ? this.#clock.nowMs() - this.#downSinceMs : undefined;
+  }
+
+  async lapse(isDue: () => boolean): Promise<void> {
+    const pace = everyTurn(TURN_MS);
+    while (isDue() && !this.#registry.forget(FORGOTTEN_PER_TURN)) await pace();
   }
 
   /** Says that enough is known, so that there is no need to wait any longer. */
@@ -135,6 +157,7 @@ export class NatsSource implements RouteSource {
   #up(): void {
     if (this.#state === 'up') return;
     this.#state = 'up';
+    this.#wasUp = true;
     this.#upSinceMs = this.#clock.nowMs();
     this.#registry.freshen(this.#upSinceMs);
     this.#observers.onState?.({ working: true });
@@ -144,6 +167,7 @@ export class NatsSource implements RouteSource {
     const news = this.#state !== 'down';
     this.#ready = this.ready; // remembers an interval that is over
     this.#state = 'down';
+    if (news) this.#downSinceMs = this.#clock.nowMs();
     this.#observers.onFailure?.(error);
     if (news) this.#observers.onState?.({ working: false, error });
   }

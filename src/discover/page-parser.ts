@@ -6,14 +6,23 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { everyTurn } from './pace.ts';
 import { type PageRoute, readLines } from './page-lines.ts';
 import type { WorkerAnswer } from './page-worker.ts';
 import type { OnRefused } from './refusal.ts';
-import { type RouteEndpoints, readPage } from './route-page.ts';
+import { notingApps, readPage } from './route-page.ts';
 import { SourceError } from './source-error.ts';
 
 /** A page above this size is parsed in a worker. */
 const WORKER_BYTES = 1024 * 1024;
+const TURN_MS = 2;
+
+/** A page with its routes, which are read as they are asked for. */
+export interface ParsedPage {
+  readonly routes: Iterable<PageRoute>;
+  /** How many different apps it lists. */
+  readonly apps: number;
+}
 
 /**
  * Parses a page.
@@ -25,23 +34,28 @@ export async function parsePage(
   blocks: readonly Uint8Array<ArrayBuffer>[],
   onRefused: OnRefused,
   signal: AbortSignal,
-): Promise<Iterable<PageRoute>> {
+): Promise<ParsedPage> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (sizeBytes > WORKER_BYTES) return parseInWorker(blocks, onRefused, signal);
-  return withoutDigests(readPage(blocks, onRefused));
+  return parseHere(blocks, onRefused);
 }
 
-function* withoutDigests(routes: Iterable<RouteEndpoints>): Generator<PageRoute> {
-  for (const { route, endpoints } of routes) {
-    yield { route, digest: undefined, lists: () => [endpoints] };
+async function parseHere(blocks: readonly Uint8Array[], onRefused: OnRefused): Promise<ParsedPage> {
+  const pace = everyTurn(TURN_MS);
+  const appIds = new Set<string>();
+  const routes: PageRoute[] = [];
+  for (const { route, endpoints } of notingApps(readPage(blocks, onRefused), appIds)) {
+    routes.push({ route, digest: undefined, lists: () => [endpoints] });
+    await pace();
   }
+  return { routes, apps: appIds.size };
 }
 
 async function parseInWorker(
   blocks: readonly Uint8Array<ArrayBuffer>[],
   onRefused: OnRefused,
   signal: AbortSignal,
-): Promise<Iterable<PageRoute>> {
+): Promise<ParsedPage> {
   const worker = new Worker(new URL('./page-worker.ts', import.meta.url), {
     workerData: blocks,
     transferList: blocks.map(({ buffer }) => buffer),
@@ -56,7 +70,7 @@ async function parseInWorker(
     ])) as [WorkerAnswer];
     if ('fault' in answer) throw new SourceError(answer.fault, answer.message);
     for (const [reason, count] of answer.refusals) onRefused(reason, count);
-    return readLines(answer.blocks);
+    return { routes: readLines(answer.blocks), apps: answer.apps };
   } finally {
     await worker.terminate();
   }

@@ -6,12 +6,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { writeLines } from './page-lines.ts';
 import type { Refusal } from './refusal.ts';
-import { readPage } from './route-page.ts';
+import { notingApps, readPage } from './route-page.ts';
 import { SourceError, type SourceFault } from './source-error.ts';
 
 /** What the worker answers. */
 export type WorkerAnswer =
-  | { readonly blocks: readonly Uint8Array<ArrayBuffer>[]; readonly refusals: Map<Refusal, number> }
+  | {
+      readonly blocks: readonly Uint8Array<ArrayBuffer>[];
+      readonly apps: number;
+      readonly refusals: Map<Refusal, number>;
+    }
   | { readonly fault: SourceFault; readonly message: string };
 
 function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
@@ -20,7 +24,9 @@ function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
     refusals.set(reason, (refusals.get(reason) ?? 0) + count);
   };
   try {
-    return { blocks: [...writeLines(readPage(blocks, onRefused))], refusals };
+    const appIds = new Set<string>();
+    const lines = [...writeLines(notingApps(readPage(blocks, onRefused), appIds))];
+    return { blocks: lines, apps: appIds.size, refusals };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error; // ends the worker; its owner is told
     return { fault: error.fault, message: error.message };

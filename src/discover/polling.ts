@@ -13,6 +13,8 @@ export interface PollingOptions {
   readonly read: (signal: AbortSignal) => Promise<Page | undefined>;
   /** From the end of one poll to the start of the next. */
   readonly pauseMs: (watch: SourceWatch) => number;
+  /** A page that lists less than half of the apps is believed only if the next one does too. */
+  readonly doubtsLoss?: boolean;
   readonly clock: Clock;
   readonly table: RouteTable;
   readonly observers: SourceObservers;
@@ -23,14 +25,24 @@ export function startPolling(options: PollingOptions): RouteSource {
   const { name, clock, table, observers } = options;
   const stop = new AbortController();
   const watch = watchSource(observers);
-  const feed = new PageFeed({ layer: table.layer(), onRefused: observers.onRefused });
+  const layer = table.layer();
+  const { onRefused, onLoss = () => undefined } = observers;
+  const feed = new PageFeed({
+    layer,
+    onRefused,
+    onLoss: options.doubtsLoss ? onLoss : undefined,
+  });
 
+  let workedAtMs = 0;
   const poll = async (): Promise<void> => {
     try {
+      const word = layer.nextWord();
       const page = await options.read(stop.signal);
       if (page === undefined && watch.failures > 0) return; // as bad as it was
-      const changed = page !== undefined && (await feed.accept(page, stop.signal));
-      if (!stop.signal.aborted) watch.succeeded(changed);
+      const changed = page !== undefined && (await feed.accept(page, stop.signal, word));
+      if (stop.signal.aborted) return;
+      workedAtMs = clock.nowMs();
+      watch.succeeded(changed);
     } catch (error) {
       if (!stop.signal.aborted) watch.failed(error);
     }
@@ -47,6 +59,14 @@ export function startPolling(options: PollingOptions): RouteSource {
     get ready() {
       return watch.ready;
     },
+    get works() {
+      return watch.ready && watch.failures === 0;
+    },
+    get ageMs() {
+      if (!watch.ready) return undefined;
+      return watch.failures === 0 ? 0 : clock.nowMs() - workedAtMs;
+    },
+    lapse: (isDue) => feed.clear(isDue, stop.signal),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

@@ -31,6 +31,17 @@ export function readPage(
   return readRoutes(groupByKey(json, onRefused), onRefused);
 }
 
+/** Passes routes on, and notes the guids of their apps. */
+export function* notingApps(
+  routes: Iterable<RouteEndpoints>,
+  appIds: Set<string>,
+): Generator<RouteEndpoints> {
+  for (const one of routes) {
+    for (const { tags } of one.endpoints) if (tags['app_id']) appIds.add(tags['app_id']);
+    yield one;
+  }
+}
+
 function* readRoutes(
   groups: ReadonlyMap<string, readonly unknown[]>,
   onRefused: OnRefused,

@@ -5,10 +5,24 @@
  * stays while any source lists it. Sources feed it through layers (`layer.ts` states the
  * contract); `select.ts` and `GET /routes` read it. Every index is kept on each change, so that
  * reading costs no more than what it returns.
+ *
+ * An address without a certificate belongs to one process instance (`claims.ts`): what others say of
+ * it is kept, and not shown while it is not believed.
  */
+import { isProven, ownerOf } from './claims.ts';
 import { endpointJson, sameEndpoint, sameIdentity } from './endpoint.ts';
-import { type Endpoint, type Instance, toInstance } from './instance.ts';
+import { type AppIdentity, type Endpoint, type Instance, toInstance } from './instance.ts';
 import type { TableLayer } from './layer.ts';
+import {
+  believedOffer,
+  emptyPlace,
+  isAmbiguous,
+  isKnown,
+  judge,
+  note,
+  type Place,
+  type Slot,
+} from './place.ts';
 import type { Refusal } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
 
@@ -24,14 +38,8 @@ export interface RouteTableOptions {
   readonly onAddressGone?: ((address: string) => void) | undefined;
   /** The last instance of an app left the table. */
   readonly onAppGone?: ((appId: string) => void) | undefined;
-}
-
-/** One address under one route. */
-interface Slot {
-  readonly route: string;
-  /** What each layer says of it, by the layer's number; the first that says anything is believed. */
-  readonly offers: (Endpoint | undefined)[];
-  instance: Instance;
+  /** Nothing tells any more whose these addresses are: whoever claims them is not asked. */
+  readonly onAmbiguous?: ((addresses: readonly string[]) => void) | undefined;
 }
 
 /** What left the table, as far as one layer knows, and has not been told yet. */
@@ -39,6 +47,10 @@ interface Suspects {
   readonly addresses: Set<string>;
   readonly changedAddresses: Set<string>;
   readonly apps: Set<string>;
+  /** Whose they are is to be judged anew. */
+  contested: Set<Place>;
+  /** Nothing told whose they are when they were last judged. */
+  readonly doubtful: Set<Place>;
 }
 
 export class RouteTable {
@@ -47,12 +59,18 @@ export class RouteTable {
   readonly #routes = new Map<string, Map<string, Slot>>();
   /** How many routes each host has. */
   readonly #hosts = new Map<string, number>();
-  /** How many slots each address has. */
-  readonly #addresses = new Map<string, number>();
+  readonly #addresses = new Map<string, Place>();
+  /** Those that several claim. */
+  readonly #contested = new Set<Place>();
+  /** Those of them where nothing tells whose they are, and not all prove themselves. */
+  readonly #ambiguous = new Set<Place>();
   readonly #apps = new Map<string, Set<Slot>>();
   readonly #names = new Map<string, Set<Slot>>();
   #entries = 0;
   #layers = 0;
+  #lastWord = 0;
+  /** When each layer last said all that it lists. */
+  readonly #words: number[] = [];
 
   constructor(options: RouteTableOptions = {}) {
     this.#options = options;
@@ -90,7 +108,8 @@ export class RouteTable {
   /** Every route with its endpoints. Changes during the walk may or may not be seen. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
     for (const [route, slots] of this.#routes) {
-      yield [route, Array.from(slots.values(), ({ instance }) => instance.endpoint)];
+      const shown = instances(slots.values());
+      if (shown.length > 0) yield [route, shown.map(({ endpoint }) => endpoint)];
     }
   }
 
@@ -103,6 +122,11 @@ export class RouteTable {
     };
   }
 
+  /** At how many addresses nobody is asked, since nothing tells who answers there. */
+  get ambiguousAddresses(): number {
+    return this.#ambiguous.size;
+  }
+
   /** Gives a source its own layer. Earlier layers are believed first. */
   layer(): TableLayer {
     const number = this.#layers++;
@@ -110,11 +134,19 @@ export class RouteTable {
       addresses: new Set(),
       changedAddresses: new Set(),
       apps: new Set(),
+      contested: new Set(),
+      doubtful: new Set(),
     };
     return {
-      put: (route, endpoint) => this.#put(number, route, endpoint, suspects),
+      put: (route, endpoint, rival) => this.#put(number, route, { endpoint, rival }, suspects),
       remove: (route, address) => this.#remove(number, route, address, suspects),
       addresses: (route) => this.#addressesOf(number, route),
+      nextWord: () => ++this.#lastWord,
+      confirm: (word) => {
+        this.#words[number] = word;
+        suspects.contested = new Set(this.#contested);
+      },
+      confirmAddress: (address) => this.#confirmAddress(number, address, suspects),
       settle: (limit) => this.#settle(suspects, limit ?? Number.POSITIVE_INFINITY),
     };
   }
@@ -124,32 +156,31 @@ export class RouteTable {
     hasRoute: (key: string) => this.#routes.has(key),
   };
 
-  #put(layer: number, route: string, endpoint: Endpoint, suspects: Suspects): Refusal | undefined {
-    const slot = this.#routes.get(route)?.get(endpoint.address);
+  #put(
+    layer: number,
+    route: string,
+    { endpoint, rival }: { readonly endpoint: Endpoint; readonly rival: Endpoint | undefined },
+    suspects: Suspects,
+  ): Refusal | undefined {
+    const known = this.#routes.get(route)?.get(endpoint.address);
     if (this.#options.requireTls && !endpoint.tls) {
       this.#remove(layer, route, endpoint.address, suspects);
       return 'not-tls';
     }
-    if (slot) {
-      const before = slot.offers[layer];
-      if (before && sameEndpoint(before, endpoint)) return undefined;
-      slot.offers[layer] = endpoint;
-      this.#believe(slot, suspects);
-      return undefined;
-    }
-    if (this.#entries >= this.#maxEntries) return 'too-many';
-    const offers: Slot['offers'] = [];
-    offers[layer] = endpoint;
-    this.#add({ route, offers, instance: toInstance(endpoint, route) });
+    if (known && isKnown(known, layer, endpoint, rival)) return undefined;
+    if (!known && this.#entries >= this.#maxEntries) return 'too-many';
+    const slot = known ?? this.#add(route, endpoint.address);
+    note(slot, layer, endpoint, rival);
+    this.#judge(slot.place, suspects, slot);
     return undefined;
   }
 
   #remove(layer: number, route: string, address: string, suspects: Suspects): void {
     const slot = this.#routes.get(route)?.get(address);
     if (!slot?.offers[layer]) return;
-    slot.offers[layer] = undefined;
-    if (slot.offers.some(Boolean)) this.#believe(slot, suspects);
-    else this.#drop(slot, suspects);
+    note(slot, layer);
+    if (!slot.offers.some(Boolean)) this.#drop(slot, suspects);
+    this.#judge(slot.place, suspects, slot);
   }
 
   #addressesOf(layer: number, route: string): string[] {
@@ -158,61 +189,123 @@ export class RouteTable {
     return [...slots].filter(([, slot]) => slot.offers[layer]).map(([address]) => address);
   }
 
-  /** Takes over what the first layer says that says anything. */
-  #believe(slot: Slot, suspects: Suspects): void {
-    const before = slot.instance.endpoint;
-    const endpoint = slot.offers.find((offer) => offer !== undefined) ?? before;
-    if (sameEndpoint(before, endpoint)) return;
-    if (!sameIdentity(before, endpoint)) suspects.changedAddresses.add(before.address);
-    this.#unindex(slot, suspects);
-    slot.instance = toInstance(endpoint, slot.route);
-    this.#index(slot);
+  #confirmAddress(layer: number, address: string, suspects: Suspects): void {
+    const place = this.#addresses.get(address);
+    if (!place) return;
+    place.words ??= [];
+    place.words[layer] = ++this.#lastWord;
+    if (place.claims) this.#judge(place, suspects);
   }
 
-  #add(slot: Slot): void {
-    const { address } = slot.instance.endpoint;
-    const slots = this.#routes.get(slot.route);
+  /**
+   * Decides whose an address is, and shows its slots so.
+   *
+   * @param changed - the slot to be looked at though it belongs to whom it did
+   */
+  #judge(place: Place, suspects: Suspects, changed?: Slot): void {
+    if (place.claims) this.#contested.add(place);
+    else this.#contested.delete(place);
+    if (!judge(place, this.#words)) {
+      if (changed && place.slots.has(changed)) this.#show(changed, suspects);
+      return;
+    }
+    if (!isAmbiguous(place)) this.#ambiguous.delete(place);
+    for (const slot of place.slots) this.#show(slot, suspects);
+  }
+
+  /** Shows of a slot what the first layer says that is believed. */
+  #show(slot: Slot, suspects: Suspects): void {
+    const before = slot.instance;
+    const endpoint = believedOffer(slot);
+    const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(slot.place);
+    if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
+      if (Boolean(before.ambiguous) === ambiguous) return;
+    }
+    if (before) {
+      if (!endpoint || !sameConnection(before.endpoint, endpoint)) {
+        suspects.changedAddresses.add(slot.address);
+      }
+      this.#unindex(slot, before, suspects);
+    }
+    const instance = endpoint && toInstance(endpoint, slot.route);
+    slot.instance = instance && ambiguous ? { ...instance, ambiguous } : instance;
+    if (slot.instance) this.#index(slot, slot.instance);
+    if (!ambiguous || this.#ambiguous.has(slot.place)) return;
+    this.#ambiguous.add(slot.place);
+    suspects.doubtful.add(slot.place);
+  }
+
+  #add(route: string, address: string): Slot {
+    const known = this.#addresses.get(address);
+    const place = known ?? emptyPlace();
+    if (!known) this.#addresses.set(address, place);
+    const slot: Slot = {
+      route,
+      address,
+      place,
+      offers: [],
+      rivals: undefined,
+      instance: undefined,
+    };
+    place.slots.add(slot);
+    const slots = this.#routes.get(route);
     if (slots) {
       slots.set(address, slot);
     } else {
-      this.#routes.set(slot.route, new Map([[address, slot]]));
-      count(this.#hosts, splitRoute(slot.route).host, 1);
+      this.#routes.set(route, new Map([[address, slot]]));
+      count(this.#hosts, splitRoute(route).host, 1);
     }
-    count(this.#addresses, address, 1);
     this.#entries += 1;
-    this.#index(slot);
+    return slot;
   }
 
   #drop(slot: Slot, suspects: Suspects): void {
-    const { address } = slot.instance.endpoint;
-    const slots = this.#routes.get(slot.route);
+    const { address, route, place, instance } = slot;
+    const slots = this.#routes.get(route);
     slots?.delete(address);
     if (slots?.size === 0) {
-      this.#routes.delete(slot.route);
-      count(this.#hosts, splitRoute(slot.route).host, -1);
+      this.#routes.delete(route);
+      count(this.#hosts, splitRoute(route).host, -1);
     }
-    count(this.#addresses, address, -1);
-    if (!this.#addresses.has(address)) suspects.addresses.add(address);
+    place.slots.delete(slot);
+    if (place.slots.size === 0) {
+      this.#addresses.delete(address);
+      this.#contested.delete(place);
+      this.#ambiguous.delete(place);
+      suspects.addresses.add(address);
+    }
     this.#entries -= 1;
-    this.#unindex(slot, suspects);
+    if (instance) this.#unindex(slot, instance, suspects);
   }
 
-  #index(slot: Slot): void {
-    const { app } = slot.instance;
+  #index(slot: Slot, { app }: Instance): void {
     if (app.appId !== '') addTo(this.#apps, app.appId, slot);
-    if (app.appName !== '') addTo(this.#names, nameKeyOf(slot), slot);
+    if (app.appName !== '') addTo(this.#names, nameKeyOf(app), slot);
   }
 
-  #unindex(slot: Slot, suspects: Suspects): void {
-    const { app } = slot.instance;
-    removeFrom(this.#names, nameKeyOf(slot), slot);
+  #unindex(slot: Slot, { app }: Instance, suspects: Suspects): void {
+    removeFrom(this.#names, nameKeyOf(app), slot);
     removeFrom(this.#apps, app.appId, slot);
     if (app.appId !== '' && !this.#apps.has(app.appId)) suspects.apps.add(app.appId);
   }
 
+  #tellDoubtful({ doubtful }: Suspects): void {
+    if (doubtful.size === 0) return;
+    const places = [...doubtful.intersection(this.#ambiguous)];
+    doubtful.clear();
+    const addresses = places.flatMap(({ slots }) => [...slots].slice(0, 1));
+    if (addresses.length > 0) this.#options.onAmbiguous?.(addresses.map(({ address }) => address));
+  }
+
   /** Tells of what is gone still; `limit` bounds the work of one call. */
-  #settle({ addresses, changedAddresses, apps }: Suspects, limit: number): boolean {
+  #settle(suspects: Suspects, limit: number): boolean {
+    const { addresses, changedAddresses, apps, contested } = suspects;
     let left = limit;
+    for (const place of contested) {
+      if (left-- <= 0) return false;
+      contested.delete(place);
+      this.#judge(place, suspects);
+    }
     for (const address of changedAddresses) {
       if (left-- <= 0) return false;
       changedAddresses.delete(address);
@@ -229,8 +322,14 @@ export class RouteTable {
       apps.delete(appId);
       if (!this.#apps.has(appId)) this.#options.onAppGone?.(appId);
     }
+    this.#tellDoubtful(suspects);
     return true;
   }
+}
+
+/** Whether a connection that was made for the one may be used for the other. */
+function sameConnection(a: Endpoint, b: Endpoint): boolean {
+  return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
 }
 
 /** Prints a table as gorouter's `/routes` does, in pieces of about one route each. */
@@ -244,7 +343,9 @@ export function* printRoutes(table: Pick<RouteTable, 'routes'>): Generator<strin
 }
 
 function instances(slots: Iterable<Slot> | undefined): Instance[] {
-  return slots ? Array.from(slots, ({ instance }) => instance) : [];
+  const found: Instance[] = [];
+  for (const { instance } of slots ?? []) if (instance) found.push(instance);
+  return found;
 }
 
 /** No two triples of names have the same key, whatever characters they hold. */
@@ -252,7 +353,7 @@ function nameKey(organization: string, space: string, app: string): string {
   return `${organization.length}:${space.length}:${organization}${space}${app}`;
 }
 
-function nameKeyOf({ instance: { app } }: Slot): string {
+function nameKeyOf(app: AppIdentity): string {
   return nameKey(app.organizationName, app.spaceName, app.appName);
 }
 

@@ -2,6 +2,7 @@
  * Where routes come from: what gorouter, NATS and the file have in common.
  */
 import { sleep } from '../clock.ts';
+import type { Loss } from './page-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
 
@@ -11,6 +12,16 @@ export interface RouteSource extends AsyncDisposable {
   readonly name: string;
   /** False until the source has given its first whole table. */
   readonly ready: boolean;
+  /** Whether it says now what the whole table is. */
+  readonly works: boolean;
+  /** For how long it has been failing since it last worked; undefined when it never did. */
+  readonly ageMs: number | undefined;
+  /**
+   * Takes out of the table what only this source lists. It is listed again when the source says so.
+   *
+   * @param isDue - asked again before anything is taken out: the source may work by then
+   */
+  lapse(isDue: () => boolean): Promise<void>;
 }
 
 /** Observers that every source calls. */
@@ -21,6 +32,8 @@ export interface SourceObservers {
   readonly onFailure?: ((error: SourceError) => void) | undefined;
   /** The source works again, or no longer: called once per change, first when it is known. */
   readonly onState?: ((state: SourceState) => void) | undefined;
+  /** A table lost so many apps that it is believed only if the next one says the same. */
+  readonly onLoss?: ((loss: Loss) => void) | undefined;
   /** Pieces of what the source told were left out. */
   readonly onRefused?: OnRefused | undefined;
 }

@@ -2,10 +2,12 @@
  * Why an instance gave no page.
  *
  * The words are closed and stable: a metric label, a JSON field and a log field. `fetch/` gives
- * all but `not-metrics` and `invalid`, which only `merge/` can tell.
+ * all but `not-metrics` and `invalid`, which only `merge/` can tell, and `ambiguous`, which `discover/`
+ * knows.
  *
  * | word | what happened |
  * |---|---|
+ * | ambiguous | not asked: several instances claim its address, and nothing tells whose it is |
  * | refused | nothing listens at the address |
  * | unreachable | no connection within 2 s, no way to the host, no such host, or an address or route that no request can carry |
  * | timeout | no whole answer at the deadline; also when its turn had not come by then |
@@ -21,6 +23,7 @@
  * | aborted | the reader left, or promgate stops |
  */
 export const FAILURES = [
+  'ambiguous',
   'refused',
   'unreachable',
   'timeout',

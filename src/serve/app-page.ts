@@ -104,6 +104,7 @@ export async function loadAppPage(
     ...{ scraper, choice, headers, deadlineMs, signal, lease },
     take: (page, place, answer) =>
       takeAnswer(merge, page, { answer, place, observers, lease, signal }),
+    refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
   });
   const { format, takenOut, duplicates, undated } = await merge.settle();
   if (undated > 0) observers.onUndatedSamples?.(undated);
@@ -161,6 +162,13 @@ async function takeAnswer(
     const bad = announced ? 'invalid' : 'not-metrics';
     return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
   }
+}
+
+function notAsked({ app, instance, target: { path } }: AskedPage, failure: Failure): Outcome {
+  return {
+    ...{ app, instance, path, durationSeconds: 0, bytes: 0, samples: 0 },
+    ...{ failure, status: undefined, detail: 'several instances claim its address' },
+  };
 }
 
 /** Why a page whose turn came too late was not merged. */

@@ -12,6 +12,8 @@ export interface Asking<Result> extends Omit<ScrapeRequest, 'targets' | 'onAnswe
   readonly scraper: Scraper;
   /** Learns which endpoint gave the page. */
   readonly choice: EndpointChoice | undefined;
+  /** The result of a page that is not to be asked for. */
+  readonly refuse: (page: AskedPage) => Result | undefined;
   /** Takes an answer; rejects only for a mistake of ours. */
   readonly take: (page: AskedPage, place: number, answer: ScrapeAnswer) => Promise<Result>;
 }
@@ -80,13 +82,13 @@ function follow<Result extends { readonly failure: Failure | undefined }>(
 
 async function askOnce<Result>(
   round: readonly Question[],
-  { scraper, take, choice: _, ...request }: Asking<Result>,
+  { scraper, refuse, take, choice: _, ...request }: Asking<Result>,
 ): Promise<Result[]> {
   const questions = new Map(round.map((question, at) => [question.page.target, { question, at }]));
-  const taking: Promise<Result>[] = [];
+  const taking: (Promise<Result> | Result | undefined)[] = round.map(({ page }) => refuse(page));
   await scraper.scrape({
     ...request,
-    targets: round.map(({ page }) => page.target),
+    targets: round.flatMap(({ page }, at) => (taking[at] === undefined ? page.target : [])),
     onAnswer: (answer) => {
       const { question, at } = questions.get(answer.target)!; // one of those asked
       const taken = take(question.page, question.place, answer);
@@ -94,5 +96,5 @@ async function askOnce<Result>(
       taking[at] = taken;
     },
   });
-  return await Promise.all(taking);
+  return await Promise.all(taking.map((result) => result!)); // each was refused or asked
 }

@@ -15,6 +15,8 @@ export interface Source {
   readonly name: string;
   /** False until the source has given its first whole table. */
   readonly ready: boolean;
+  /** For how long it has been failing; 0 while it works. */
+  readonly ageMs?: number | undefined;
 }
 
 export type ReadyState = 'starting' | 'ready' | 'draining';
@@ -79,7 +81,7 @@ export class Readiness {
   }
 
   report(): ReadyReport {
-    const states = this.#sources?.map(({ name, ready }) => [name, ready ? 'ready' : 'waiting']);
+    const states = this.#sources?.map((source) => [source.name, stateOf(source)]);
     const beside = Object.entries(this.#beside).map(([name, state]) => [name, state()]);
     return {
       status: this.state,
@@ -87,6 +89,11 @@ export class Readiness {
       ...Object.fromEntries(beside),
     };
   }
+}
+
+function stateOf({ ready, ageMs = 0 }: Source): string {
+  if (!ready) return 'waiting';
+  return ageMs > 0 ? `failing, last read ${Math.round(ageMs / 1000)} s ago` : 'ready';
 }
 
 const ALIVE = 'ok\n';

@@ -53,6 +53,7 @@ export function createMetrics<F extends string>(options: MetricsOptions<F>): Lat
     databaseAway: () => tell((to) => to.databaseAway()),
     routesRead: (source) => tell((to) => to.routesRead(source)),
     routesFailed: (source) => tell((to) => to.routesFailed(source)),
+    routesDoubted: (source) => tell((to) => to.routesDoubted(source)),
     malformedRouteMessage: (source) => tell((to) => to.malformedRouteMessage(source)),
     requestBegan: () => tell((to) => to.requestBegan()),
     requestEnded: (request) => tell((to) => to.requestEnded(request)),

@@ -13,7 +13,17 @@ const HTTP_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 
 /** Looked up when the metrics are read, so that nothing has to be pushed here. */
 export interface Levels {
-  readonly table: { readonly routes: number; readonly endpoints: number; readonly apps: number };
+  readonly table: {
+    readonly routes: number;
+    readonly endpoints: number;
+    readonly apps: number;
+    /** Addresses that several instances claim, so that none of them is asked. */
+    readonly ambiguous?: number | undefined;
+  };
+  /** Undefined: the source has never worked. */
+  readonly sources?:
+    | readonly { readonly name: string; readonly ageMs: number | undefined }[]
+    | undefined;
   readonly pool: {
     readonly used: number;
     readonly limit: number;
@@ -79,6 +89,8 @@ export interface Metrics<F extends string> {
   readonly routesRead: (source: string) => void;
   /** A poll failed. */
   readonly routesFailed: (source: string) => void;
+  /** A table had lost so many apps that it was not believed at once. */
+  readonly routesDoubted: (source: string) => void;
   readonly malformedRouteMessage: (source: string) => void;
   readonly requestBegan: () => void;
   readonly requestEnded: (request: RequestEnd) => void;
@@ -168,11 +180,27 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     'Messages of a route source that could not be understood.',
     ['source'],
   );
+  const doubted = counter(
+    'promgate_route_source_doubted_tables_total',
+    'Tables that listed less than half of the apps, and were not used unless the next one did too.',
+    ['source'],
+  );
   const lastSuccess = new Gauge({
     name: 'promgate_route_source_last_success_timestamp_seconds',
     help: 'When the route source was last read.',
     labelNames: ['source'],
     registers,
+  });
+  new Gauge({
+    name: 'promgate_route_source_age_seconds',
+    help: 'For how long the route source has been failing since it last worked; 0 while it works.',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      for (const { name: source, ageMs } of levels().sources ?? []) {
+        if (ageMs !== undefined) this.set({ source }, ageMs / 1000);
+      }
+    },
   });
   let routesReadAt: number | undefined;
   new Gauge({
@@ -188,6 +216,11 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   gauge('promgate_routes', 'Routes in the table.', () => levels().table.routes);
   gauge('promgate_route_endpoints', 'Endpoints in the table.', () => levels().table.endpoints);
   gauge('promgate_apps', 'Apps in the table.', () => levels().table.apps);
+  gauge(
+    'promgate_route_ambiguous_addresses',
+    'Addresses that several instances claim at once, so that none of them is asked.',
+    () => levels().table.ambiguous ?? 0,
+  );
   gauge('promgate_scrape_slots_used', 'Instances being asked.', () => levels().pool.used);
   gauge('promgate_scrape_slots', 'Instances that may be asked at once.', () => levels().pool.limit);
   gauge('promgate_scrape_waiting', 'Fetches that wait for a slot.', () => levels().pool.waiting);
@@ -258,6 +291,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
       failedReads.inc();
       pollFailures.inc({ source });
     },
+    routesDoubted: (source) => doubted.inc({ source }),
     malformedRouteMessage: (source) => {
       failedReads.inc();
       malformed.inc({ source });

@@ -15,6 +15,7 @@ interface Announced {
   readonly ttlSeconds?: number;
   readonly sizeBytes?: number;
   readonly zone?: string;
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** A message about 10.0.0.1:80 under r.example.com, plain unless it says otherwise. */
@@ -30,7 +31,7 @@ function message(announced: Announced = {}): NatsMessage {
       isolationSegment: '',
       routeServiceUrl: '',
       ttlSeconds: announced.ttlSeconds ?? 120,
-      tags: {},
+      tags: announced.tags ?? {},
     },
     routes: announced.routes ?? ['r.example.com'],
     refusedRoutes: 0,
@@ -65,6 +66,30 @@ describe('NatsRegistry', () => {
 
     assert.deepEqual(listed(), { 'a.example.com': ['10.0.0.1:80'] });
     assert.equal(registry.size, 1);
+  });
+
+  it('gives a plain address to the instance that is registered last, whatever its routes', () => {
+    const { registry, table } = start();
+    const of = (appId: string, routes: readonly string[], san?: string): NatsMessage =>
+      message({ tags: { app_id: appId }, routes, ...(san !== undefined && { san }) });
+    const owners = (): string[] =>
+      ['a', 'b', 'c'].flatMap((route) => table.byRoute(route).map((it) => route + it.app.appId));
+
+    registry.register(of('A', ['a', 'b']), 0);
+    registry.register(of('A', ['c'], 'proven'), 0);
+    assert.equal(registry.register(of('B', ['b']), 1).changed, true);
+    assert.deepEqual(owners(), ['bB', 'cA']);
+
+    registry.unregister(of('A', ['b']));
+    assert.deepEqual(owners(), ['bB', 'cA']);
+    registry.unregister(of('B', ['b']));
+    assert.deepEqual(owners(), ['cA']);
+    assert.equal(registry.size, 1);
+    registry.unregister(of('A', ['c'], 'proven'));
+    registry.register(of('A', ['a']), 2);
+    registry.register(of('B', ['a']), 3);
+    registry.register(of('A', ['b']), 4);
+    assert.deepEqual(owners(), ['bA']);
   });
 
   it('removes a plain endpoint that is not registered again within its threshold', () => {

@@ -3,7 +3,7 @@ import diagnostics from 'node:diagnostics_channel';
 import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { collectPage, type Page } from '../../src/discover/page.ts';
-import { PageFeed } from '../../src/discover/page-feed.ts';
+import { type Loss, PageFeed } from '../../src/discover/page-feed.ts';
 import { RouteTable, type RouteTableOptions } from '../../src/discover/route-table.ts';
 import type { RoutesJson } from '../support/foundation.ts';
 import { routesJson, type SimulatedApp } from '../support/foundation.ts';
@@ -23,16 +23,19 @@ function pageOf(json: string, chunkBytes = 65_536): Promise<Page> {
   return collectPage(chunks(), Number.POSITIVE_INFINITY);
 }
 
-function start(options: RouteTableOptions = {}) {
+function start(options: RouteTableOptions = {}, { doubtsLoss = false } = {}) {
   const table = new RouteTable(options);
   const refused: string[] = [];
   const onRefused = (reason: string, count: number): void => {
     for (let left = count; left > 0; left--) refused.push(reason);
   };
-  const feed = new PageFeed({ layer: table.layer(), onRefused });
+  const losses: Loss[] = [];
+  const onLoss = doubtsLoss ? (loss: Loss): unknown => losses.push(loss) : undefined;
+  const feed = new PageFeed({ layer: table.layer(), onRefused, onLoss });
   return {
     table,
     refused,
+    losses,
     accept: async (json: unknown, chunkBytes?: number) =>
       feed.accept(
         await pageOf(typeof json === 'string' ? json : JSON.stringify(json), chunkBytes),
@@ -68,6 +71,33 @@ describe('PageFeed', () => {
         'y.apps.example.com': ['10.0.0.3:1'],
       });
       assert.deepEqual(addressesOf(table.byName('sys', 'tools', 'x')), []);
+    });
+
+    it(`believes ${size} page that has lost most apps when the next one has too`, async () => {
+      const { table, accept, losses } = start({}, { doubtsLoss: true });
+      const [a, b, c] = ['a', 'b', 'c'].map((name, at) => app(name, [`10.0.0.${at + 1}:1`]));
+      const all = pages(a!, b!, c!);
+      const routes = (): number => table.sizes().routes;
+
+      await accept(all);
+      assert.equal(await accept(pages(a!, b!)), true);
+      await accept(all);
+      assert.equal(await accept(pages(a!)), false);
+      assert.equal(routes(), 3);
+      await accept(all);
+      assert.equal(await accept(pages(b!)), false);
+      assert.equal(routes(), 3);
+      assert.equal(await accept(pages(b!)), true);
+      assert.equal(routes(), 1);
+      const none = write({ 'x.example.com': [] });
+      assert.equal(await accept(none), false);
+      assert.equal(routes(), 1);
+      assert.equal(await accept(none), true);
+      assert.equal(routes(), 0);
+      assert.deepEqual(losses.slice(1), [
+        { apps: 1, appsBefore: 3 },
+        { apps: 0, appsBefore: 1 },
+      ]);
     });
 
     it(`leaves the layer as it was when ${size} page holds no table`, async () => {

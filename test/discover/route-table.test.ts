@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Endpoint, Instance } from '../../src/discover/instance.ts';
 import { printRoutes, RouteTable } from '../../src/discover/route-table.ts';
-import { appGuid, routesJson } from '../support/foundation.ts';
+import { appGuid, routesJson, type SimulatedApp } from '../support/foundation.ts';
 import { addressesOf, app, endpoints, listing, putApps, tableOf } from './endpoints.ts';
 
 describe('RouteTable', () => {
@@ -84,6 +84,84 @@ describe('RouteTable', () => {
     assert.deepEqual(table.byName('sys', 'tools', 'old'), []);
     assert.deepEqual(addressesOf(table.byApp(appGuid(next))), ['10.0.0.1:1']);
     assert.deepEqual(gone, [appGuid(old)]);
+  });
+
+  describe('of a plain address that several apps claim', () => {
+    const [a, b] = [app('a', ['10.0.0.1:1']), app('b', ['10.0.0.1:1'])];
+    const apps = (table: RouteTable, ...of: SimulatedApp[]): string[] =>
+      of.flatMap((one) =>
+        table.byApp(appGuid(one)).map((it) => one.name + (it.ambiguous ? ' in doubt' : '')),
+      );
+
+    it('shows it to the app that was named last, in every index', () => {
+      const gone: string[] = [];
+      const table = new RouteTable({ onAddressGone: (address) => gone.push(address) });
+      const layers = [table.layer(), table.layer()];
+      const says = (number: 0 | 1, one: SimulatedApp): void => {
+        const layer = layers[number]!;
+        putApps(layer, [one]);
+        layer.confirm(layer.nextWord());
+        layer.settle();
+      };
+
+      says(0, a);
+      says(1, b);
+      assert.deepEqual(apps(table, a, b), ['b']);
+      assert.deepEqual(Object.keys(listing(table)), ['b.apps.example.com']);
+      assert.deepEqual(table.byName('sys', 'tools', 'a'), []);
+      assert.deepEqual(table.byRoute('a.apps.example.com'), []);
+      assert.deepEqual(gone, ['10.0.0.1:1']);
+      says(0, a);
+      assert.deepEqual(apps(table, a, b), ['a']);
+      layers[0]!.remove('a.apps.example.com', '10.0.0.1:1');
+      assert.deepEqual(apps(table, a, b), ['b']);
+    });
+
+    it('marks it for both when one source says so at once, unless another tells them apart', () => {
+      const told: string[] = [];
+      const table = new RouteTable({ onAmbiguous: (addresses) => told.push(...addresses) });
+      const [layer, other] = [table.layer(), table.layer()];
+      putApps(other, [b]);
+      other.confirm(other.nextWord());
+      other.settle();
+      putApps(layer, [a, b]);
+      layer.confirm(layer.nextWord());
+      layer.settle();
+      assert.deepEqual(apps(table, a, b), ['b']);
+
+      other.remove('b.apps.example.com', '10.0.0.1:1');
+      other.settle();
+      assert.deepEqual(apps(table, a, b), ['a in doubt', 'b in doubt']);
+      assert.deepEqual([told, table.ambiguousAddresses], [['10.0.0.1:1'], 1]);
+      layer.remove('a.apps.example.com', '10.0.0.1:1');
+      assert.deepEqual(apps(table, a, b), ['b']);
+    });
+
+    it('marks it when both stand under one route', () => {
+      const table = new RouteTable();
+      const layer = table.layer();
+      const [one, two] = [a, b].flatMap((it) => endpoints(it));
+
+      layer.put('r', one!, two);
+      assert.deepEqual(apps(table, a, b), ['a in doubt']);
+      layer.put('r', one!);
+      assert.deepEqual(apps(table, a, b), ['a']);
+    });
+
+    it('lets both stay that prove themselves by certificate', () => {
+      const [tlsA, tlsB] = [
+        { ...a, tls: true },
+        { ...b, tls: true },
+      ];
+
+      assert.deepEqual(apps(tableOf([tlsA, tlsB]), a, b), ['a', 'b']);
+      assert.deepEqual(apps(tableOf([tlsA, b]), a, b), ['a', 'b in doubt']);
+    });
+
+    it('takes two routes of one instance for one claim', () => {
+      const routes = ['a.example.com', 'a.example.com/p'];
+      assert.deepEqual(apps(tableOf([{ ...a, routes }]), a), ['a', 'a']);
+    });
   });
 
   it('does not tell that gone what moved to another route within one change', () => {
@@ -252,8 +330,9 @@ function assertConsistent(table: RouteTable): void {
     assert.equal(new Set(list.map(({ address }) => address)).size, list.length);
   }
   const appIds = new Set(all.map((one) => one.app.appId).filter((appId) => appId !== ''));
+  assert.ok(table.sizes().routes >= routes.length); // of some nothing is believed
   assert.deepEqual(table.sizes(), {
-    routes: routes.length,
+    routes: table.sizes().routes,
     endpoints: new Set(addressesOf(all)).size,
     apps: appIds.size,
   });

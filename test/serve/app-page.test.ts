@@ -56,6 +56,29 @@ describe('loadAppPage', () => {
   });
 });
 
+describe('an instance whose address several claim', () => {
+  it('is not asked, and its page says so', async () => {
+    await using scraper = openScraper();
+    await using instances = await startAppInstances([page('foo 1\n'), page('foo 2\n')]);
+    const request = requestFor(instances.addresses);
+    const [first, second] = request.instances;
+
+    using loaded = await loadAppPage(
+      { scraper, ...options, observers: {} },
+      { ...request, instances: [{ ...first!, ambiguous: true }, second!] },
+    );
+
+    assert.deepEqual(
+      loaded.outcomes.map(({ failure }) => failure),
+      ['ambiguous', undefined],
+    );
+    assert.deepEqual(
+      instances.instances.map(({ requests }) => requests.length),
+      [0, 1],
+    );
+  });
+});
+
 describe('the bytes of an app page', () => {
   it('count with the indexes of its pages: what has no room is over-budget', async () => {
     const text = 'a 1\nb 1\n'.repeat(5_000); // 40 KB, whose runs take 28 bytes each

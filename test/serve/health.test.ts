@@ -70,6 +70,21 @@ describe('Readiness', () => {
     assert.equal(readinessOf().readiness.state, 'ready');
   });
 
+  it('says of a source that fails when it was last read', () => {
+    const readiness = new Readiness();
+    readiness.expect([
+      { name: 'first', ready: true, ageMs: 130_400 },
+      { name: 'second', ready: true, ageMs: 0 },
+      { name: 'third', ready: false, ageMs: undefined },
+    ]);
+
+    assert.deepEqual(readiness.report().sources, {
+      first: 'failing, last read 130 s ago',
+      second: 'ready',
+      third: 'waiting',
+    });
+  });
+
   it('falls while draining, though the table is still known', () => {
     const { readiness } = readinessOf();
     readiness.drain();

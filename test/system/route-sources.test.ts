@@ -195,6 +195,28 @@ describe('a source of routes', () => {
     assert.equal(whole, '0,1');
   });
 
+  it('that gives one plain address to two apps has neither asked, until another tells', async () => {
+    await using app = await startApp({ name: 'shop' }, [page('foo 1\n')]);
+    const other = { ...app, name: 'other', path: app.path.replace('shop', 'other') };
+    await using first = await startGorouter(routesJson([app, other]));
+    await using second = await startGorouter({});
+    const gorouter = [gorouterValues(first), gorouterValues(second)];
+    await using promgate = await startPromgateProcess({ values: { routes: { gorouter } } });
+
+    const inDoubt = [await indexes(promgate, app), await indexes(promgate, other)];
+    const asked = app.instances[0]?.requests.length;
+    const counted = await promgate.metric('promgate_fetch_failures_total{failure="ambiguous"}');
+    second.routes = routesJson([other]);
+    await shows(promgate, other, '0');
+    const given = await promgate.get(app.path);
+    await given.arrayBuffer();
+
+    assert.deepEqual(inDoubt, ['down', 'down']);
+    assert.equal(asked, 0);
+    assert.equal(counted, 2);
+    assert.equal(given.status, 404);
+  });
+
   it('can be a file: read again when replaced, its last good state kept', async () => {
     await using app = await startApp({ name: 'shop' }, [page('foo 1\n'), page('foo 1\n')]);
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-routes-'));

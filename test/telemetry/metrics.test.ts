@@ -6,7 +6,11 @@ function metricsOf({ known = true, now = (): number => 1000 } = {}) {
     version: '1.2.3',
     failures: ['refused', 'timeout'],
     levels: () => ({
-      table: { routes: 3, endpoints: 7, apps: 2 },
+      table: { routes: 3, endpoints: 7, apps: 2, ambiguous: 1 },
+      sources: [
+        { name: 'gorouter', ageMs: 130_500 },
+        { name: 'file', ageMs: undefined },
+      ],
       pool: { used: 4, limit: 512, waiting: 1, bytesInFlight: 99, bytesLimit: 1e6 },
     }),
     knowsApp: () => known,
@@ -55,6 +59,20 @@ describe('createMetrics', () => {
       'promgate_http_request_duration_seconds_count{handler="apps"} 1',
       'promgate_http_open_requests 1',
     );
+  });
+
+  it('says of each source how long it has failed, and how many addresses are in doubt', async () => {
+    const metrics = metricsOf();
+
+    metrics.routesDoubted('gorouter');
+
+    await has(
+      metrics,
+      'promgate_route_source_age_seconds{source="gorouter"} 130.5',
+      'promgate_route_ambiguous_addresses 1',
+      'promgate_route_source_doubted_tables_total{source="gorouter"} 1',
+    );
+    assert.doesNotMatch(await metrics.print(), /age_seconds\{source="file"/);
   });
 
   it('keeps no more than 10,000 reports waiting for prom-client', async () => {
