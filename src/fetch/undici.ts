@@ -9,14 +9,16 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Dispatcher, Client as UndiciClient } from 'undici';
 import errors from 'undici/lib/core/errors.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import { ConnectError, connect } from './connect.ts';
-import { failureOf } from './diagnosis.ts';
+import { causeOf, failureOf, isRefusal } from './diagnosis.ts';
 import type { Failure } from './failure.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
+import { WireLimit, WireLimitError } from './wire-limit.ts';
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -26,8 +28,29 @@ export interface Receiver {
   /** May still be called a few times after `pause`. */
   received(chunk: Buffer): void;
   ended(): void;
-  /** `hung`: because it did not answer in time, as far as connecting is concerned. */
-  failed(failure: Failure, hung: boolean): void;
+  failed(failed: FailedGet): void;
+}
+
+/** Why a GET gave no response, or no whole one. */
+export interface FailedGet {
+  readonly failure: Failure;
+  /** It did not answer in time, as far as connecting is concerned. */
+  readonly hung?: boolean;
+  /** The strict parser refused what came: the lenient one may read it. */
+  readonly refused?: boolean;
+  /** The message of what broke it, for the log. */
+  readonly cause: string;
+}
+
+/** A GET under way, over whatever connection. */
+export interface Get {
+  /** Stops the flow until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Ends it at once, with its connection. The receiver hears nothing more. */
+  abort(): void;
+  /** The final status has come: what follows may be as large as a body. */
+  bodyBegins(maxBodyBytes: number): void;
 }
 
 /** What `connections.ts` keeps of an address: nothing else looks into it. */
@@ -73,6 +96,7 @@ export class Connection {
   opened = 0;
   /** What broke the socket: a body that ends with it has not been told to end. */
   brokenBy: Error | undefined;
+  readonly wire = new WireLimit();
   #socket: Socket | undefined;
   #context: unknown;
   readonly #options: ConnectionOptions;
@@ -101,6 +125,11 @@ export class Connection {
   /** TLS settings have changed since it was opened. */
   get outdated(): boolean {
     return this.target.tls && this.#context !== this.#options.trust[this.target.trust].latest();
+  }
+
+  get speaksHttp2(): boolean {
+    const { http2, tls } = this.target;
+    return http2 && (!tls || (this.#socket as TLSSocket | undefined)?.alpnProtocol === 'h2');
   }
 
   fits(target: ScrapeTarget): boolean {
@@ -144,8 +173,23 @@ export class Connection {
     socket.once('error', (cause) => {
       this.brokenBy = cause;
     });
+    this.#count(socket);
     const priorKnowledge = this.target.http2 && !this.target.tls;
     callback(null, priorKnowledge ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
+  }
+
+  /**
+   * Counts what is read before anybody sees it. `push` is where Node hands it to the stream, once;
+   * undici reads what it has put back several times. HTTP/2 bypasses the stream: see `Exchange`.
+   */
+  #count(socket: Socket): void {
+    const push = socket.push;
+    socket.push = (chunk: Buffer | null, encoding) => {
+      const error = chunk === null ? undefined : this.wire.take(chunk.length);
+      if (error === undefined) return push.call(socket, chunk, encoding);
+      socket.destroy(error);
+      return false;
+    };
   }
 }
 
@@ -158,7 +202,7 @@ type Opened = (...args: [Error, null] | [null, Socket]) => void;
  * Sending and resuming wait for the end of the current task: the end of one GET lets others go on,
  * and undici's parser, in the midst of the one, fails when it is given another's bytes.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Get {
   readonly #connections: ConnectionSource;
   readonly #options: Dispatcher.DispatchOptions & { readonly servername: string };
   readonly #target: ScrapeTarget;
@@ -169,8 +213,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #interim = 0;
   /** Something of an answer has come. */
   #heard = false;
-  /** Its final status and headers have come. */
-  #started = false;
+  /** Those of its final status, once they have come. */
+  #headers: ResponseHeaders | undefined;
   #retried = false;
   #done = false;
   #paused = false;
@@ -196,7 +240,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#send);
   }
 
-  /** Stops the flow until `resume`. */
   pause(): void {
     this.#paused = true;
     this.#controller?.pause();
@@ -208,9 +251,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#flow);
   }
 
-  /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void {
     if (!this.#done) this.#end();
+  }
+
+  bodyBegins(maxBodyBytes: number): void {
+    this.#connection.wire.bodyBegins(maxBodyBytes);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -228,9 +274,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#done) return;
     if (status >= 200) {
-      this.#started = true;
+      this.#headers = headers;
       this.#receiver.started(status, headers);
-    } else if (++this.#interim > MAX_INTERIM) this.#fail('status-other');
+    } else if (++this.#interim > MAX_INTERIM) {
+      this.#fail({ failure: 'too-large', cause: `more than ${MAX_INTERIM} interim responses` });
+    }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -239,8 +287,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#done) return;
-    if (this.#connection.brokenBy) {
-      this.#fail('truncated');
+    const { brokenBy } = this.#connection;
+    if (brokenBy) {
+      this.#failBy(brokenBy);
       return;
     }
     this.#done = true;
@@ -251,19 +300,29 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
-    if (idled && !this.#heard && !this.#retried) {
+    const isFlood = error instanceof WireLimitError;
+    if (idled && !this.#heard && !this.#retried && !isFlood) {
       this.#retry();
       return;
     }
     // A refusal by TLS 1.3 comes late, and undici forgets it when the connection closes after it.
     const cause = error instanceof errors.SocketError ? this.#connection.brokenBy : undefined;
-    const hung = error instanceof ConnectError && error.hung;
-    this.#fail(failureOf(cause ?? error, this.#started), hung);
+    this.#failBy(cause ?? error);
+  }
+
+  #failBy(error: Error): void {
+    this.#fail({
+      failure: failureOf(error, this.#headers !== undefined),
+      hung: error instanceof ConnectError && error.hung,
+      refused: !this.#connection.speaksHttp2 && isRefusal(error, this.#headers),
+      cause: causeOf(error),
+    });
   }
 
   readonly #send = (): void => {
     if (this.#done) return;
     this.#openedBefore = this.#connection.opened;
+    this.#connection.wire.begin();
     this.#connection.client.dispatch(this.#options, this);
   };
 
@@ -279,9 +338,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#send);
   }
 
-  #fail(failure: Failure, hung = false): void {
+  #fail(failed: FailedGet): void {
     this.#end();
-    this.#receiver.failed(failure, hung);
+    this.#receiver.failed(failed);
   }
 
   #end(): void {

@@ -66,7 +66,7 @@ export interface Outcome {
   readonly failure: Failure | undefined;
   /** The HTTP status, where that is why it failed. */
   readonly status: number | undefined;
-  /** For the log: what is wrong with the page. */
+  /** For the log: what is wrong with the page, or what broke it. */
   readonly detail: string | undefined;
 }
 
@@ -143,7 +143,9 @@ async function takeAnswer(
     ...{ app, instance, path: target.path, durationSeconds, bytes, samples: 0 },
     ...{ failure: answer.failure, status: undefined, detail: undefined },
   };
-  if (answer.failure !== undefined) return { ...outcome, status: answer.status };
+  if (answer.failure !== undefined) {
+    return { ...outcome, status: answer.status, detail: answer.cause };
+  }
   const { format, announced } = formatOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
   try {

@@ -295,7 +295,7 @@ describe('an instance with TLS', () => {
 
     const answer = await ask(scraper, server.address);
     assert.notEqual(answer, 'up 1\n');
-    assert.match(answer, /^(status-4xx \(400\)|status-other|truncated)$/);
+    assert.match(answer, /^(status-4xx \(400\)|not-http|truncated)$/);
   });
 
   it('of an external exporter is trusted by other authorities than the platform', async () => {

@@ -1,0 +1,161 @@
+/** Answers of real app servers that a strict parser refuses: written raw, at once and byte by byte. */
+import assert from 'node:assert/strict';
+import net, { type Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type { LenientAnswer } from '../../src/fetch/connections.ts';
+import {
+  ask,
+  type InstanceServer,
+  listen,
+  openScraper,
+  scrape,
+  target,
+} from './instance-server.ts';
+
+const page = 'app_jobs_total 1\n';
+const OK = 'HTTP/1.1 200 OK\r\n';
+const LENGTH = `Content-Length: ${page.length}\r\n`;
+const CHUNKED = 'Transfer-Encoding: chunked\r\n';
+const CHUNKS = `11\r\n${page}\r\n0\r\n\r\n`;
+const zipped = gzipSync(page).toString('latin1');
+
+/** Answers every request with the next of `answers`, and keeps the connection. */
+function serveAnswers(
+  answers: readonly string[],
+  write: (socket: Socket, bytes: string) => void,
+): Promise<InstanceServer> {
+  let turn = 0;
+  return listen(
+    net.createServer((socket) => {
+      socket.setNoDelay(true);
+      socket.on('data', () => write(socket, answers[turn++ % answers.length]!));
+    }),
+  );
+}
+
+const WAYS: Readonly<Record<string, (socket: Socket, bytes: string) => void>> = {
+  'at once': (socket, bytes) => void socket.write(bytes, 'latin1'),
+  'byte by byte': (socket, bytes) => {
+    let at = 0;
+    const next = (): void => {
+      if (at >= bytes.length || socket.destroyed) return;
+      socket.write(bytes.charAt(at++), 'latin1', () => setImmediate(next));
+    };
+    next();
+  },
+};
+
+describe('an instance whose HTTP only a lenient parser reads', () => {
+  const cases: Readonly<Record<string, string>> = {
+    'Content-Length before chunked': `${OK}Content-Length: 3\r\n${CHUNKED}\r\n${CHUNKS}`,
+    'Content-Length behind chunked': `${OK}${CHUNKED}Content-Length: 9999\r\n\r\n${CHUNKS}`,
+    'the same, gzipped': `${OK}Content-Encoding: gzip\r\n${LENGTH}${CHUNKED}\r\n${zipped.length.toString(16)}\r\n${zipped}\r\n0\r\n\r\n`,
+    'a blank behind Content-Length': `${OK}Content-Length: 17 \r\n\r\n${page}`,
+    'a tab behind Content-Length': `${OK}Content-Length: 17\t\r\n\r\n${page}`,
+    '100 Continue': `HTTP/1.1 100 Continue\r\n\r\n${OK}${LENGTH}\r\n${page}`,
+    'several interim responses': `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n${OK}${LENGTH}\r\n${page}`,
+    'Content-Length twice': `${OK}${LENGTH}X: y\r\n${LENGTH}\r\n${page}`,
+    'Content-Length twice in one line': `${OK}Content-Length: 17, 17\r\n\r\n${page}`,
+    'bare line feeds': `${OK}${LENGTH}\r\n${page}`.replaceAll('\r\n', '\n'),
+    'a bare line feed in one header': `${OK}X: y\n${LENGTH}\r\n${page}`,
+    'bare line feeds around chunks': `HTTP/1.1 200 OK\n${CHUNKED}\n11\n${page}\n0\n\n`,
+    'a folded header': `${OK}X: y\r\n z\r\n\tzz\r\n${LENGTH}\r\n${page}`,
+    'a folded Content-Length': `${OK}Content-Length:\r\n 17\r\n\r\n${page}`,
+    'a blank behind a chunk size': `${OK}${CHUNKED}\r\n11 \r\n${page}\r\n0 \r\n\r\n`,
+    'a blank before an extension': `${OK}${CHUNKED}\r\n11 ;a=b\r\n${page}\r\n0\r\nT: u\r\n\r\n`,
+    'a blank before a colon': `${OK}Content-Length : 17\r\n\r\n${page}`,
+    'a control character in a value': `${OK}X: \x01\r\n${LENGTH}\r\n${page}`,
+    'two blanks in the status line': `HTTP/1.1  200 OK\r\n${LENGTH}\r\n${page}`,
+    'a newer minor version': `HTTP/1.2 200 OK\r\n${LENGTH}\r\n${page}`,
+  };
+  for (const [name, bytes] of Object.entries(cases)) {
+    for (const [way, write] of Object.entries(WAYS)) {
+      it(`gives its page: ${name}, ${way}`, async () => {
+        const seen: LenientAnswer[] = [];
+        await using scraper = openScraper({ onLenient: (answer) => seen.push(answer) });
+        await using server = await serveAnswers([bytes], write);
+
+        const pages = [
+          await ask(scraper, server.address),
+          await ask(scraper, server.address),
+          await ask(scraper, server.address),
+        ];
+
+        assert.deepEqual(pages, [page, page, page]);
+        assert.equal(seen.length, 3);
+        assert.equal(typeof seen[0]?.because, 'string');
+        assert.deepEqual(seen[1], { address: server.address, because: undefined });
+        assert.equal(server.connected, 4, 'the strict parser is asked once, nothing is used again');
+        const { idleConnections, busyConnections, bytes: held, slots } = scraper.load;
+        assert.deepEqual([idleConnections, busyConnections, held, slots], [0, 0, 0, 0]);
+      });
+    }
+  }
+
+  it('follows its redirect, to a path with raw blanks and UTF-8', async () => {
+    const paths: string[] = [];
+    await using scraper = openScraper();
+    await using server = await listen(
+      net.createServer((socket) => {
+        socket.on('data', (bytes) => {
+          const path = bytes.toString('latin1').split(' ')[1]!;
+          paths.push(path);
+          const moved = `HTTP/1.1 302 Found\nLocation: /a b/caf\xc3\xa9\nContent-Length: 0\n\n`;
+          socket.write(path === '/metrics' ? moved : `${OK}${LENGTH}\r\n${page}`, 'latin1');
+        });
+      }),
+    );
+
+    assert.equal(await ask(scraper, server.address), page);
+    assert.deepEqual(paths, ['/metrics', '/metrics', '/a%20b/caf%C3%A9']);
+  });
+
+  it('is asked strictly again once its address has left the table', async () => {
+    const seen: LenientAnswer[] = [];
+    await using scraper = openScraper({ onLenient: (answer) => seen.push(answer) });
+    await using server = await serveAnswers([cases['100 Continue']!], WAYS['at once']!);
+    await ask(scraper, server.address);
+
+    scraper.forget(server.address);
+    await ask(scraper, server.address);
+
+    assert.ok(seen.every(({ because }) => because !== undefined));
+    assert.equal(seen.length, 2);
+  });
+
+  it('is heard when it answers now so, now so', async () => {
+    await using scraper = openScraper();
+    const strict = `${OK}${LENGTH}\r\n${page}`;
+    const odd = cases['Content-Length before chunked']!;
+    await using server = await serveAnswers(
+      [strict, odd, odd, strict, 'SSH-2.0\r\n', strict],
+      (socket, bytes) => socket.write(bytes, 'latin1'),
+    );
+
+    const words: string[] = [];
+    for (let i = 0; i < 5; i++) words.push(await ask(scraper, server.address));
+
+    assert.deepEqual(words, [page, page, page, 'not-http', page]);
+  });
+
+  it('is not asked twice for a page whose body was cut', async () => {
+    await using scraper = openScraper();
+    await using server = await serveAnswers(
+      [`${OK}Connection: close\r\n${LENGTH}\r\nup`],
+      (socket, bytes) => socket.end(bytes, 'latin1'),
+    );
+
+    assert.equal(await ask(scraper, server.address), 'truncated (200)');
+    assert.equal(server.connected, 1);
+  });
+
+  it('tells why, for the log, when the lenient parser refuses it too', async () => {
+    await using scraper = openScraper();
+    await using server = await serveAnswers(['SSH-2.0-OpenSSH_9.2\r\n'], WAYS['at once']!);
+
+    const [answer] = await scrape(scraper, [target(server.address)]);
+
+    assert.equal(answer?.failure, 'not-http');
+    assert.match(answer.cause ?? '', /SSH-2/);
+  });
+});
