@@ -53,27 +53,30 @@ export class LenientParser {
   #status = 0;
   #headers = new Map<string, string[]>();
   #lastHeader: string[] | undefined;
-  /** Of the body or chunk. */
+  /** Of the body or chunk; without end where the connection ends it. */
   #leftBytes = 0;
+  /** What is being read, and the body in it: moved together, so that it is handed out as one. */
+  #chunk: Buffer = Buffer.alloc(0);
+  #bodyFrom = 0;
+  #bodyTo = 0;
 
   constructor(reader: ResponseReader) {
     this.#reader = reader;
   }
 
   /**
+   * @param chunk - is written to: pieces of the body are moved together
    * @throws {NotHttpError} at what no response may hold
    * @throws {WireLimitError} at lines that are too long
    */
   write(chunk: Buffer): void {
+    this.#chunk = chunk;
     let at = 0;
     while (at < chunk.length && this.#state !== 'over') {
-      if (this.#state === 'to-the-end') {
-        this.#reader.body(chunk.subarray(at));
-        return;
-      }
-      const isBody = this.#state === 'sized' || this.#state === 'chunk';
+      const isBody = this.#leftBytes > 0;
       at = isBody ? this.#readBody(chunk, at) : this.#readLine(chunk, at);
     }
+    this.#handOut();
   }
 
   /**
@@ -92,20 +95,38 @@ export class LenientParser {
   }
 
   #end(): void {
+    this.#handOut();
+    if (this.#state === 'over') return;
     this.#state = 'over';
     this.#reader.whole();
   }
 
+  #handOut(): void {
+    const body = this.#chunk.subarray(this.#bodyFrom, this.#bodyTo);
+    this.#bodyFrom = 0;
+    this.#bodyTo = 0;
+    if (body.length > 0 && this.#state !== 'over') this.#reader.body(body);
+  }
+
   #readBody(chunk: Buffer, from: number): number {
     const to = Math.min(chunk.length, from + this.#leftBytes);
-    const isLast = to - from === this.#leftBytes;
-    const state = this.#state;
     this.#leftBytes -= to - from;
-    this.#reader.body(chunk.subarray(from, to));
-    if (!isLast || this.#state === 'over') return to;
-    if (state === 'chunk') this.#state = 'chunk-end';
+    this.#gather(chunk, from, to);
+    if (this.#leftBytes > 0) return to;
+    if (this.#state === 'chunk') this.#state = 'chunk-end';
     else this.#end();
     return to;
+  }
+
+  #gather(chunk: Buffer, from: number, to: number): void {
+    if (this.#bodyTo === 0) {
+      this.#bodyFrom = from;
+      this.#bodyTo = to;
+      return;
+    }
+    if (to - from === 1) chunk[this.#bodyTo] = chunk[from]!;
+    else chunk.copyWithin(this.#bodyTo, from, to);
+    this.#bodyTo += to - from;
   }
 
   #readLine(chunk: Buffer, from: number): number {
@@ -211,7 +232,10 @@ export class LenientParser {
       throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
     }
     const lengths = listed(this.#headers.get('content-length'));
-    if (lengths.length === 0) return 'to-the-end';
+    if (lengths.length === 0) {
+      this.#leftBytes = Number.POSITIVE_INFINITY;
+      return 'to-the-end';
+    }
     const [length] = lengths;
     if (!lengths.every((other) => /^\d{1,15}$/.test(other) && Number(other) === Number(length))) {
       throw new NotHttpError(`Content-Length ${shown(lengths.join())} is no one number`);

@@ -7,7 +7,7 @@
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
-import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
+import { formatsOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
 import type { Lease } from '../fetch/budget.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
@@ -15,7 +15,14 @@ import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
-import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
+import {
+  type AddedPage,
+  type AddedSamples,
+  type Duplicates,
+  GivenUpError,
+  Merge,
+  type MergeOptions,
+} from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
 import { printReport } from './report.ts';
@@ -146,13 +153,14 @@ async function takeAnswer(
   if (answer.failure !== undefined) {
     return { ...outcome, status: answer.status, detail: answer.cause };
   }
-  const { format, announced } = formatOf(answer.page.contentType);
+  const { formats, announced } = formatsOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
   try {
-    const { samples, dropped, filtered, heldBytes } = await merge.add({
-      ...{ place, of, bytes: answer.page.body, format, labels, rules },
+    const page: Omit<AddedPage, 'format'> = {
+      ...{ place, of, bytes: answer.page.body, labels, rules },
       instance: target.oneOfSeveral ? instance : undefined,
-    });
+    };
+    const { samples, dropped, filtered, heldBytes } = await addAs(merge, page, formats);
     if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
       merge.remove(place);
       return failed(outcome, 'over-budget', 'no room for its index');
@@ -165,6 +173,22 @@ async function takeAnswer(
     if (!(error instanceof ExpositionError)) throw error;
     const bad = announced ? 'invalid' : 'not-metrics';
     return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
+  }
+}
+
+/** @throws {ExpositionError} of the first format, where it is none of them */
+async function addAs(
+  merge: Merge,
+  page: Omit<AddedPage, 'format'>,
+  [first = 'text', ...others]: readonly FormatName[],
+): Promise<AddedSamples> {
+  try {
+    return await merge.add({ ...page, format: first });
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof ExpositionError)) throw error;
+    return await addAs(merge, page, others).catch((second: unknown) => {
+      throw second instanceof ExpositionError ? error : second;
+    });
   }
 }
 

@@ -180,6 +180,22 @@ describe('app pages', () => {
     assert.equal(instances.instances[0]?.requests.length, 0);
   });
 
+  it('take a page whose Content-Type is the Accept that was sent: as text, then as OpenMetrics', async () => {
+    const contentType = `${OPENMETRICS_TYPE},text/plain;version=0.0.4;q=0.3,*/*;q=0.2`;
+    const openMetrics = '# TYPE bar counter\nbar_total 2 # {a="b"} 1\n# EOF\n';
+    await using scene = await startScene([
+      page('foo 1\n', { contentType }),
+      page(openMetrics, { contentType }),
+      page('neither {\n', { contentType }),
+    ]);
+
+    const text = await (await scene.promgate.get(PATH)).text();
+
+    assert.equal(sample(text, 'foo', 0), '1');
+    assert.equal(sample(text, 'bar_total', 1), '2');
+    assert.match(text, /^promfetcher_scrape_error\{.*index="2".*error="invalid"\} 1$/m);
+  });
+
   it('hold every failure as a word, beside the samples of the others', async () => {
     const answers: readonly [answer: Answer | 'refuse', word: string][] = [
       ['refuse', 'refused'],
