@@ -82,6 +82,8 @@ export interface ConnectionOptions {
 }
 
 const MAX_HEADER_BYTES = 16_384;
+/** How often HTTP/2's bytes are looked at: nothing tells of frames that belong to no body. */
+const HTTP2_LOOK_MS = 50;
 /** Interim responses (1xx) before the final one; a flood of them never ends otherwise. */
 const MAX_INTERIM = 32;
 
@@ -141,6 +143,11 @@ export class Connection {
     );
   }
 
+  /** Of its socket, since it was opened. */
+  get bytesRead(): number {
+    return this.#socket?.bytesRead ?? 0;
+  }
+
   /** Ends it; no GET may be under way. Never rejects. */
   async close(): Promise<void> {
     this.#socket?.destroy(); // also one that is still being opened, which undici would wait for
@@ -180,7 +187,7 @@ export class Connection {
 
   /**
    * Counts what is read before anybody sees it. `push` is where Node hands it to the stream, once;
-   * undici reads what it has put back several times. HTTP/2 bypasses the stream: see `Exchange`.
+   * undici reads what it has put back several times. HTTP/2 bypasses the stream: `Exchange` looks now and then.
    */
   #count(socket: Socket): void {
     const push = socket.push;
@@ -210,6 +217,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
   #connection: Connection;
   #controller: Dispatcher.DispatchController | undefined;
   #openedBefore = 0;
+  /** Looks at the bytes of HTTP/2. */
+  #watch: NodeJS.Timeout | undefined;
+  #bytesSeen = 0;
   #interim = 0;
   /** Something of an answer has come. */
   #heard = false;
@@ -293,6 +303,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
       return;
     }
     this.#done = true;
+    clearInterval(this.#watch);
     this.#connections.giveBack(this.#connection);
     this.#receiver.ended();
   }
@@ -323,7 +334,21 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     if (this.#done) return;
     this.#openedBefore = this.#connection.opened;
     this.#connection.wire.begin();
+    if (this.#target.http2) this.#startWatch();
     this.#connection.client.dispatch(this.#options, this);
+  };
+
+  #startWatch(): void {
+    this.#bytesSeen = this.#connection.bytesRead;
+    this.#watch ??= setInterval(this.#look, HTTP2_LOOK_MS);
+  }
+
+  readonly #look = (): void => {
+    const { bytesRead, wire, speaksHttp2 } = this.#connection;
+    const bytes = bytesRead - this.#bytesSeen;
+    this.#bytesSeen = bytesRead;
+    const error = speaksHttp2 && bytes > 0 ? wire.take(bytes) : undefined;
+    if (error) this.#failBy(error);
   };
 
   readonly #flow = (): void => {
@@ -345,6 +370,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
 
   #end(): void {
     this.#done = true;
+    clearInterval(this.#watch);
     // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
     this.#controller?.abort(new Error('given up'));
     this.#connections.discard(this.#connection);

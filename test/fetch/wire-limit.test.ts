@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
+import type { ScrapeTarget } from '../../src/fetch/target.ts';
 import { WireLimit } from '../../src/fetch/wire-limit.ts';
 import { brief, listen, openScraper, scrape, serve, target, until } from './instance-server.ts';
 
@@ -15,25 +16,31 @@ const BUFFERS_BYTES = 16 * 2 ** 20;
 const member = gzipSync('').toString('latin1');
 
 /** Writes `head`, then `more` again and again, until the connection is closed. */
-async function askEndless(head: string, more: string): Promise<{ word: string; sent: number }> {
+async function askEndless(
+  head: string | Buffer,
+  more: string | Buffer,
+  protocol: Partial<ScrapeTarget> = {},
+): Promise<{ word: string; sent: number }> {
   let sent = 0;
-  const bytes = Buffer.from(more.repeat(Math.ceil(16_384 / more.length)), 'latin1');
+  const one = Buffer.from(more as string, 'latin1'); // of a Buffer the encoding is ignored
+  const bytes = Buffer.alloc(Math.ceil(16_384 / one.length) * one.length, one);
   await using scraper = openScraper({ maxBodyBytes: MAX_BODY_BYTES });
   await using server = await listen(
     net.createServer((socket) => {
       const flood = (): void => {
         sent += bytes.length;
-        if (!socket.destroyed) socket.write(bytes, flood);
+        if (socket.writable) socket.write(bytes, flood);
       };
       socket.once('data', () => {
         sent = 0; // the lenient parser asks again
-        socket.write(head, 'latin1', flood);
+        socket.write(Buffer.from(head as string, 'latin1'), flood);
       });
     }),
   );
   await using good = await serve((_request, response) => response.end('up 1\n'));
 
-  const [flooded, beside] = await scrape(scraper, [target(server.address), target(good.address)], {
+  const targets = [target(server.address, protocol), target(good.address)];
+  const [flooded, beside] = await scrape(scraper, targets, {
     deadlineMs: Number.POSITIVE_INFINITY, // it ends by itself
   });
 
@@ -87,6 +94,27 @@ describe('an answer without end', () => {
         sent < MAX_BODY_BYTES + 2 ** 20 + 65_536 + BUFFERS_BYTES,
         `${sent} bytes were sent`,
       );
+    });
+  }
+});
+
+describe('an answer without end over HTTP/2', () => {
+  const frame = (type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer =>
+    Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]), payload]);
+  const settings = frame(4, 0, 0);
+  const status200 = frame(1, 4, 1, Buffer.from([0x88])); // HEADERS, END_HEADERS, `:status: 200`
+  const floods: Readonly<Record<string, [head: Buffer, more: Buffer]>> = {
+    'empty frames of data': [Buffer.concat([settings, status200]), frame(0, 0, 1)],
+    'frames of no known type': [settings, frame(99, 0, 0, Buffer.alloc(100))],
+    'frames of no known type in the body': [
+      Buffer.concat([settings, status200]),
+      frame(99, 0, 0, Buffer.alloc(100)),
+    ],
+  };
+  for (const [name, [head, more]] of Object.entries(floods)) {
+    it(`ends: ${name}`, async () => {
+      const { word } = await askEndless(head, more, { http2: true });
+      assert.match(word, /^(?:too-large|truncated|not-http)(?: \(200\))?$/);
     });
   }
 });
