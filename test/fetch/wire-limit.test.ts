@@ -106,9 +106,9 @@ describe('an answer without end over HTTP/2', () => {
   const floods: Readonly<Record<string, [head: Buffer, more: Buffer]>> = {
     'empty frames of data': [Buffer.concat([settings, status200]), frame(0, 0, 1)],
     'frames of no known type': [settings, frame(99, 0, 0, Buffer.alloc(100))],
-    'frames of no known type in the body': [
-      Buffer.concat([settings, status200]),
-      frame(99, 0, 0, Buffer.alloc(100)),
+    'padding that is no data': [
+      Buffer.concat([settings, frame(4, 1, 0), status200]),
+      frame(0, 8, 1, Buffer.alloc(100).fill(99, 0, 1)), // DATA, PADDED: 99 bytes of padding
     ],
   };
   for (const [name, [head, more]] of Object.entries(floods)) {
