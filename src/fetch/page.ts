@@ -40,8 +40,6 @@ export interface Scene {
 export interface Ending {
   readonly failure: Failure;
   readonly outcome: Outcome;
-  /** The message of what broke it, where there is one. */
-  readonly cause?: string;
 }
 
 /** A longer timer would ring at once. Nobody waits for 24 days. */
@@ -180,7 +178,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
     else if (refused && this.#refusal === undefined) this.#askLeniently(cause);
-    else this.#fail(failure, hung ? 'hung' : 'answered', cause);
+    else {
+      const why = this.#refusal === undefined ? cause : `${cause}; strictly: ${this.#refusal}`;
+      this.#fail(failure, hung ? 'hung' : 'answered', why);
+    }
   }
 
   inflatedPart(chunk: Buffer): void {

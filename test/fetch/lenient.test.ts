@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import type { LenientAnswer } from '../../src/fetch/connections.ts';
 import {
   ask,
+  closedAddress,
   type InstanceServer,
   listen,
   openScraper,
@@ -156,6 +157,25 @@ describe('an instance whose HTTP only a lenient parser reads', () => {
     const [answer] = await scrape(scraper, [target(server.address)]);
 
     assert.equal(answer?.failure, 'not-http');
-    assert.match(answer.cause ?? '', /SSH-2/);
+    assert.match(answer.cause ?? '', /"SSH-2.*; strictly: /);
+  });
+
+  it('is one of many kinds of failure that tell why', async () => {
+    await using scraper = openScraper();
+    await using cut = await serveAnswers(
+      [`${OK}Content-Encoding: gzip\r\n\r\n\x1f`],
+      (socket, bytes) => socket.end(bytes, 'latin1'),
+    );
+
+    const answers = await scrape(scraper, [
+      target(await closedAddress()),
+      target(cut.address),
+      target(cut.address, { tls: true }),
+    ]);
+
+    const causes = answers.map((one) => (one.failure ? `${one.failure}: ${one.cause}` : 'up'));
+    assert.match(causes[0]!, /^refused: .*ECONNREFUSED/);
+    assert.match(causes[1]!, /^truncated: gzip: unexpected end of file$/);
+    assert.match(causes[2]!, /^tls: no connection to .*: tls: ./);
   });
 });
