@@ -5,6 +5,7 @@
  * to a bound over all; those of an address go when it leaves the table. Pure bookkeeping: what a
  * connection is, and how a GET goes over it, is `undici.ts`'s.
  */
+import type { Get, Receiver } from './get.ts';
 import { LenientGet } from './lenient.ts';
 import type { ScrapeTarget } from './target.ts';
 import {
@@ -12,9 +13,7 @@ import {
   type ConnectionOptions,
   type ConnectionSource,
   Exchange,
-  type Get,
   type Origin,
-  type Receiver,
 } from './undici.ts';
 
 export interface ConnectionsOptions {

@@ -31,6 +31,7 @@ export interface ResponseReader {
 /** A line: status, header, chunk size with its extension, trailer. Also all headers together. */
 const MAX_LINES_BYTES = 16_384;
 const LF = 0x0a;
+const CR = 0x0d;
 
 type State =
   | 'status'
@@ -73,8 +74,8 @@ export class LenientParser {
     this.#chunk = chunk;
     let at = 0;
     while (at < chunk.length && this.#state !== 'over') {
-      const isBody = this.#leftBytes > 0;
-      at = isBody ? this.#readBody(chunk, at) : this.#readLine(chunk, at);
+      if (this.#leftBytes > 0) at = this.#readBody(chunk, at);
+      else at = this.#skipChunkEnd(chunk, at) ?? this.#readLine(chunk, at);
     }
     this.#handOut();
   }
@@ -127,6 +128,15 @@ export class LenientParser {
     if (to - from === 1) chunk[this.#bodyTo] = chunk[from]!;
     else chunk.copyWithin(this.#bodyTo, from, to);
     this.#bodyTo += to - from;
+  }
+
+  /** The line end behind a chunk, without a string: it comes as often as chunks do. */
+  #skipChunkEnd(chunk: Buffer, at: number): number | undefined {
+    if (this.#state !== 'chunk-end' || this.#line !== '') return undefined;
+    const length = chunk[at] === LF ? 1 : 2;
+    if (length === 2 && (chunk[at] !== CR || chunk[at + 1] !== LF)) return undefined;
+    this.#state = 'chunk-size';
+    return at + length;
   }
 
   #readLine(chunk: Buffer, from: number): number {

@@ -9,9 +9,10 @@
 import type { Socket } from 'node:net';
 import { ConnectError, connect } from './connect.ts';
 import { causeOf, failureOf } from './diagnosis.ts';
-import { type LenientHeaders, LenientParser, type ResponseReader } from './lenient-parser.ts';
+import type { Get, Receiver, ResponseHeaders } from './get.ts';
+import { LenientParser, type ResponseReader } from './lenient-parser.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { ConnectionOptions, Get, Receiver } from './undici.ts';
+import type { ConnectionOptions } from './undici.ts';
 import { WireLimit } from './wire-limit.ts';
 
 export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {
@@ -65,7 +66,7 @@ export class LenientGet implements Get, ResponseReader {
     this.#wire.bodyBegins(maxBodyBytes);
   }
 
-  head(status: number, headers: LenientHeaders): void {
+  head(status: number, headers: ResponseHeaders): void {
     this.#started = true;
     this.#receiver.started(status, headers);
   }

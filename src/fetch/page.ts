@@ -12,6 +12,7 @@ import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
 import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
+import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import { ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
@@ -19,7 +20,6 @@ import type { Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { FailedGet, Get, Receiver, ResponseHeaders } from './undici.ts';
 
 /** What the fetches of one scrape share. */
 export interface Scene {
@@ -48,6 +48,8 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
 const MAX_DRAINED_BYTES = 65_536;
+/** Whatever its size, a piece of a body costs as much as this many bytes: chunks may hold one each. */
+const PIECE_EFFORT_BYTES = 8;
 
 export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, InflateReceiver {
   readonly #scene: Scene;
@@ -72,6 +74,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
+  /** What taking the body in has cost, in bytes: see PIECE_EFFORT_BYTES. */
+  #effortBytes = 0;
   /** All has come; it may wait for room, or for its turn to be put together. */
   #hasCome = false;
   /** It is large, and waits for its turn. */
@@ -254,8 +258,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #add(chunk: Buffer): void {
     if (this.#done || !this.#body || !this.#handle(this.#body.add(chunk))) return;
-    if (this.#body.length <= HEAVY_BYTES || this.#paced) return;
-    this.#paced = !this.#scene.pacer.spend(chunk.length, this);
+    const effort = chunk.length + PIECE_EFFORT_BYTES;
+    this.#effortBytes += effort;
+    if (this.#effortBytes <= HEAVY_BYTES || this.#paced) return;
+    this.#paced = !this.#scene.pacer.spend(effort, this);
     if (this.#paced) this.#pause();
   }
 
