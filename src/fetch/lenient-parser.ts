@@ -51,6 +51,7 @@ export class LenientParser {
   #line = '';
   /** Of the headers or trailers that came. */
   #linesBytes = 0;
+  #minorVersion = 1;
   #status = 0;
   #headers = new Map<string, string[]>();
   #lastHeader: string[] | undefined;
@@ -103,10 +104,10 @@ export class LenientParser {
   }
 
   #handOut(): void {
+    if (this.#bodyTo === 0) return;
     const body = this.#chunk.subarray(this.#bodyFrom, this.#bodyTo);
-    this.#bodyFrom = 0;
     this.#bodyTo = 0;
-    if (body.length > 0 && this.#state !== 'over') this.#reader.body(body);
+    if (this.#state !== 'over') this.#reader.body(body);
   }
 
   #readBody(chunk: Buffer, from: number): number {
@@ -191,8 +192,9 @@ export class LenientParser {
   }
 
   #takeStatus(line: string): void {
-    const status = /^HTTP\/1\.\d[ \t]+([1-9]\d\d)(?:[ \t]|$)/.exec(line)?.[1];
+    const [, minor, status] = /^HTTP\/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]|$)/.exec(line) ?? [];
     if (status === undefined) throw new NotHttpError(`${shown(line)} is no status line`);
+    this.#minorVersion = Number(minor);
     this.#status = Number(status);
     this.#headers = new Map();
     this.#lastHeader = undefined;
@@ -237,7 +239,8 @@ export class LenientParser {
     const codings = listed(this.#headers.get('transfer-encoding')).filter(
       (coding) => coding.toLowerCase() !== 'identity',
     );
-    if (codings.length > 0) {
+    // HTTP/1.0 has no codings: Go takes the bytes as they are.
+    if (codings.length > 0 && this.#minorVersion > 0) {
       if (codings.every((coding) => coding.toLowerCase() === 'chunked')) return 'chunk-size';
       throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
     }

@@ -61,6 +61,7 @@ describe('LenientParser', () => {
       `${OK}Content-Length: 5\r\n\r\nup 1\nHTTP/1.1 404 X\r\n\r\n`,
       `${OK}Content-Length: 005, 5\r\n\r\nup 1\n`,
       `${OK}Content-Length: 3\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nup\r\n003;a\r\n 1\n\r\n0\r\nT: u\r\n\r\nmore`,
+      `HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\nup 1\n`,
       `${OK}Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nup 1\n`,
       `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n0\r\n\r\n`,
     ]) {

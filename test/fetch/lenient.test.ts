@@ -1,5 +1,6 @@
 /** Answers of real app servers that a strict parser refuses: written raw, at once and byte by byte. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import net, { type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { LenientAnswer } from '../../src/fetch/connections.ts';
@@ -92,6 +93,39 @@ describe('an instance whose HTTP only a lenient parser reads', () => {
       });
     }
   }
+
+  for (const encoding of ['identity', 'gzip']) {
+    it(`gives a large page (${encoding}) that has to wait for its turn and for room`, async () => {
+      const large = randomBytes(1_500_000).toString('hex');
+      const body = encoding === 'gzip' ? gzipSync(large, { level: 1 }) : Buffer.from(large);
+      const head = `${OK}Content-Encoding: ${encoding}\r\nContent-Length: 7\r\n${CHUNKED}\r\n`;
+      const chunks: string[] = [];
+      for (let at = 0; at < body.length; at += 100_000) {
+        const chunk = body.subarray(at, at + 100_000);
+        chunks.push(`${chunk.length.toString(16)}\r\n${chunk.toString('latin1')}\r\n`);
+      }
+      const bytes = `${head}${chunks.join('')}0\r\n\r\n`;
+      await using scraper = openScraper({ maxBytes: 5_000_000 });
+      await using server = await serveAnswers([bytes], WAYS['at once']!);
+
+      for (let i = 0; i < 3; i++) assert.ok((await ask(scraper, server.address)) === large);
+
+      assert.equal(scraper.load.bytes, 0);
+    });
+  }
+
+  it('begins anew where the strict parser stumbles in the midst of a large page', async () => {
+    const chunk = `186a0\r\n${'x'.repeat(100_000)}\r\n`;
+    const bytes = `${OK}${CHUNKED}\r\n${chunk.repeat(20)}5 \r\nup 1\n\r\n0\r\n\r\n`;
+    await using scraper = openScraper({ maxBytes: 4_000_000 });
+    await using server = await serveAnswers([bytes], WAYS['at once']!);
+
+    const text = await ask(scraper, server.address);
+
+    assert.ok(text === `${'x'.repeat(2_000_000)}up 1\n`);
+    assert.equal(scraper.load.bytes, 0);
+    assert.equal(scraper.load.slots, 0);
+  });
 
   it('follows its redirect, to a path with raw blanks and UTF-8', async () => {
     const paths: string[] = [];
