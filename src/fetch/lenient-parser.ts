@@ -241,8 +241,11 @@ export class LenientParser {
     );
     // HTTP/1.0 has no codings: Go takes the bytes as they are.
     if (codings.length > 0 && this.#minorVersion > 0) {
-      if (codings.every((coding) => coding.toLowerCase() === 'chunked')) return 'chunk-size';
-      throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
+      if (!codings.every((coding) => coding.toLowerCase() === 'chunked')) {
+        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
+      }
+      this.#headers.delete('content-length'); // it says nothing, and nobody is to believe it
+      return 'chunk-size';
     }
     const lengths = listed(this.#headers.get('content-length'));
     if (lengths.length === 0) {

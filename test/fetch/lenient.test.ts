@@ -51,6 +51,7 @@ describe('an instance whose HTTP only a lenient parser reads', () => {
   const cases: Readonly<Record<string, string>> = {
     'Content-Length before chunked': `${OK}Content-Length: 3\r\n${CHUNKED}\r\n${CHUNKS}`,
     'Content-Length behind chunked': `${OK}${CHUNKED}Content-Length: 9999\r\n\r\n${CHUNKS}`,
+    'a huge Content-Length beside chunked': `${OK}Content-Length: 99999999999\r\n${CHUNKED}\r\n${CHUNKS}`,
     'the same, gzipped': `${OK}Content-Encoding: gzip\r\n${LENGTH}${CHUNKED}\r\n${zipped.length.toString(16)}\r\n${zipped}\r\n0\r\n\r\n`,
     'a blank behind Content-Length': `${OK}Content-Length: 17 \r\n\r\n${page}`,
     'a tab behind Content-Length': `${OK}Content-Length: 17\t\r\n\r\n${page}`,
