@@ -46,7 +46,8 @@ export function isRefusal(
   error: CodedError,
   headers: Readonly<Record<string, unknown>> | undefined,
 ): boolean {
-  // undici counts a blank behind the number as a digit; with a number the body was cut.
+  // undici says so of whatever it refuses where there is a Content-Length, and counts a blank behind
+  // the number as a digit. Once the headers have come, and with a plain number, the body was cut.
   const length = String(headers?.['content-length'] ?? '');
   if (error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return !/^\d+$/.test(length);
   return error.name === 'HTTPParserError' || (error.code === 'UND_ERR_SOCKET' && isUnasked(error));
