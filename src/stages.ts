@@ -7,6 +7,7 @@ import type { RequestListener } from 'node:http';
 import type { Bindings } from './bindings.ts';
 import type { Config } from './config.ts';
 import { RouteTable } from './discover/route-table.ts';
+import type { LenientAnswer } from './fetch/connections.ts';
 import { EndpointChoice } from './fetch/endpoint-choice.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
@@ -48,7 +49,8 @@ export async function startStages(
     options.log ??
     parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
   const trust = await openTrust(config, options, log);
-  const scraper = parts.use(new Scraper({ ...config.scrape, trust }));
+  const onLenient = (answer: LenientAnswer): void => tellLenient(answer, metrics, log);
+  const scraper = parts.use(new Scraper({ ...config.scrape, trust, onLenient }));
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
   const choice = new EndpointChoice();
   const table = new RouteTable({
@@ -196,6 +198,18 @@ function countApp(metrics: Metrics<Failure>, outcomes: readonly Outcome[]): void
     return [];
   });
   metrics.appScraped({ app: outcomes[0]!.app, instances }); // groups are not empty
+}
+
+function tellLenient(
+  { address, because }: LenientAnswer,
+  metrics: Metrics<Failure>,
+  log: Log,
+): void {
+  metrics.lenientAnswer();
+  if (because === undefined) return; // told when it began
+  log.info('an instance breaks the HTTP standard: it costs a connection per scrape, mend the app', {
+    ...{ instance: address, because },
+  });
 }
 
 function tellFailure(outcome: Outcome, log: Log, { nats }: Sources): void {

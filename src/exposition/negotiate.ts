@@ -132,15 +132,21 @@ function qualityOf(text: string | undefined): number {
 }
 
 /**
- * The format of a page by its own Content-Type. What is neither is tried as text.
+ * The formats of a page by its own Content-Type, in the order in which they are to be tried. What is
+ * neither is tried as text; a list of types, an `Accept` that came back, as text and OpenMetrics.
  *
  * @returns `announced` is false when the type is no exposition's
  */
-export function formatOf(contentType: string): {
-  readonly format: FormatName;
+export function formatsOf(contentType: string): {
+  readonly formats: readonly FormatName[];
   readonly announced: boolean;
 } {
-  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (type === OPENMETRICS_TYPE) return { format: 'openmetrics', announced: true };
-  return { format: 'text', announced: type === TEXT_TYPE };
+  const listed = contentType.length > MAX_TYPE_LENGTH ? [] : contentType.match(ELEMENTS);
+  const types = (listed ?? []).map((one) => one.split(';', 1)[0]!.trim().toLowerCase());
+  const announced = types.some((type) => type === TEXT_TYPE || type === OPENMETRICS_TYPE);
+  if (types.length > 1 && announced) return { formats: ['text', 'openmetrics'], announced };
+  return { formats: types[0] === OPENMETRICS_TYPE ? ['openmetrics'] : ['text'], announced };
 }
+
+/** Longer than any Accept that an app sends back. */
+const MAX_TYPE_LENGTH = 4096;

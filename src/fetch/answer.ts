@@ -29,6 +29,8 @@ interface FailedAnswer extends Asked {
   readonly failure: Failure;
   /** The HTTP status, where there was one. */
   readonly status?: number;
+  /** The message of what broke it, where there is one: for the log. */
+  readonly cause?: string;
 }
 
 /** Tell them apart by `failure` or by `page`. */

@@ -5,6 +5,8 @@
  * to a bound over all; those of an address go when it leaves the table. Pure bookkeeping: what a
  * connection is, and how a GET goes over it, is `undici.ts`'s.
  */
+import type { Get, Receiver } from './get.ts';
+import { LenientGet } from './lenient.ts';
 import type { ScrapeTarget } from './target.ts';
 import {
   Connection,
@@ -12,7 +14,6 @@ import {
   type ConnectionSource,
   Exchange,
   type Origin,
-  type Receiver,
 } from './undici.ts';
 
 export interface ConnectionsOptions {
@@ -24,12 +25,27 @@ export interface ConnectionsOptions {
    * close one that idles instead would leave none to use again, when all are asked in turn.
    */
   readonly maxIdle?: number;
+  /** Told of each response that only the lenient parser could read. Must not throw. */
+  readonly onLenient?: (lenient: LenientAnswer) => void;
 }
+
+/** A response that the strict parser refuses, and the lenient one has read. */
+export interface LenientAnswer {
+  readonly address: string;
+  /** The strict parser's message; undefined where the address was remembered. */
+  readonly because: string | undefined;
+}
+
+/** How many addresses are remembered, the latest ones, until they leave the table. */
+const MAX_LENIENT = 65_536;
 
 export class Connections implements ConnectionSource, AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #maxIdle: number;
   readonly #origins = new Map<string, Origin>();
+  /** Addresses whose responses only the lenient parser reads, the latest last. */
+  readonly #lenient = new Set<string>();
+  readonly #onLenient: ConnectionsOptions['onLenient'];
   readonly #closing = new Set<Promise<void>>();
   #idle = 0;
   #busy = 0;
@@ -40,12 +56,14 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     connectTimeoutMs = 2000,
     idleTimeoutMs = 90_000,
     maxIdle = 8192,
+    onLenient,
   }: ConnectionsOptions) {
     const onClosed = (connection: Connection): void => {
       if (connection.idles) this.#closeIdle(connection);
     };
     this.#options = { trust, connectTimeoutMs, idleTimeoutMs, onClosed };
     this.#maxIdle = maxIdle;
+    this.#onLenient = onLenient;
   }
 
   /** How many connections there are, by what they do. */
@@ -58,13 +76,35 @@ export class Connections implements ConnectionSource, AsyncDisposable {
    *
    * A connection that turns out to have died while it idled is replaced once by a new one.
    */
-  get(
+  get(target: ScrapeTarget, path: string, headers: readonly string[], receiver: Receiver): Get {
+    const isLenient = !target.http2 && this.#lenient.has(target.address);
+    return isLenient
+      ? this.getLeniently(target, path, headers, { receiver, because: undefined })
+      : new Exchange(this, target, path, headers, receiver);
+  }
+
+  /**
+   * The same on a connection of its own, for what the strict parser refused. An address that answers
+   * so is remembered, until it answers what the lenient parser refuses too.
+   */
+  getLeniently(
     target: ScrapeTarget,
     path: string,
     headers: readonly string[],
-    receiver: Receiver,
-  ): Exchange {
-    return new Exchange(this, target, path, headers, receiver);
+    { receiver, because }: { readonly receiver: Receiver; readonly because: string | undefined },
+  ): Get {
+    this.#busy++;
+    const { address } = target;
+    return new LenientGet(target, path, headers, receiver, {
+      ...this.#options,
+      onOver: (how) => {
+        this.#busy--;
+        if (how !== 'unknown') this.#lenient.delete(address);
+        if (how !== 'read') return;
+        this.#remember(address);
+        this.#onLenient?.({ address, because });
+      },
+    });
   }
 
   /** A connection for `target`: the one that idles since the shortest time, or a new one. */
@@ -106,6 +146,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
 
   /** The address left the table: its idle connections close now, busy ones after their GET. */
   forget(address: string): void {
+    this.#lenient.delete(address);
     const origin = this.#origins.get(address);
     if (!origin) return;
     origin.forgotten = true;
@@ -118,6 +159,15 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#closed = true;
     for (const address of [...this.#origins.keys()]) this.forget(address);
     await Promise.all(this.#closing);
+  }
+
+  #remember(address: string): void {
+    this.#lenient.add(address);
+    if (this.#lenient.size <= MAX_LENIENT) return;
+    for (const oldest of this.#lenient) {
+      this.#lenient.delete(oldest);
+      return;
+    }
   }
 
   #findIdle({ idle }: Origin, target: ScrapeTarget): Connection | undefined {

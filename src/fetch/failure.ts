@@ -2,8 +2,7 @@
  * Why an instance gave no page.
  *
  * The words are closed and stable: a metric label, a JSON field and a log field. `fetch/` gives
- * all but `not-metrics` and `invalid`, which only `merge/` can tell, and `ambiguous`, which `discover/`
- * knows.
+ * all but `not-metrics`, which only `merge/` can tell, and `ambiguous`, which `discover/` knows.
  *
  * | word | what happened |
  * |---|---|
@@ -15,11 +14,12 @@
  * | tls | any other failed handshake: untrusted, expired, not TLS, our certificate refused, or not done within 2 s |
  * | redirect | sent elsewhere: to another address, more than 3 times, or nowhere that can be asked |
  * | status-4xx, status-5xx | answered so |
- * | status-other | any other status but 200, an encoding not asked for, or something that is not HTTP |
- * | too-large | a body over `scrape.max_body` (after decompression), or headers over 16 KiB |
+ * | status-other | any other status but 200 |
+ * | not-http | the bytes are no HTTP response, not even for the lenient parser |
+ * | too-large | a body over `scrape.max_body` (after decompression), headers over 16 KiB, more than 64 KiB on the wire before the body, or over `scrape.max_body` and 1 MiB on the wire at all |
  * | truncated | the connection or the gzip stream ended before the answer did |
  * | over-budget | `scrape.max_bytes` had no room for it |
- * | not-metrics, invalid | a page, but not of metrics, or with a line that Prometheus would refuse |
+ * | not-metrics, invalid | a page, but not of metrics, or with a line that Prometheus would refuse, or damaged gzip |
  * | aborted | the reader left, or promgate stops |
  */
 export const FAILURES = [
@@ -33,6 +33,7 @@ export const FAILURES = [
   'status-4xx',
   'status-5xx',
   'status-other',
+  'not-http',
   'too-large',
   'truncated',
   'over-budget',

@@ -4,7 +4,8 @@
  * Small bodies, which most pages are, wait until they are whole and are then inflated in one go:
  * 40 us CPU for a page of 50 KB, against 160 with a stream of node:zlib and its thread pool. All
  * others are streamed, so that nothing is inflated that nobody takes: who gets the output counts
- * it, and ends this when it is too much.
+ * it, and ends this when it is too much. What comes while the stream is busy is put together: with
+ * one write for each, a body in chunks of one byte took a minute of CPU.
  */
 import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 
@@ -12,8 +13,8 @@ import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 export interface InflateReceiver {
   inflatedPart(chunk: Buffer): void;
   inflated(): void;
-  /** It is damaged, or has no end. */
-  notGzip(): void;
+  /** It is damaged, or has no end (code Z_BUF_ERROR). */
+  notGzip(error: Error): void;
   /** Takes input again, after `write` returned false. */
   hungry(): void;
 }
@@ -29,6 +30,12 @@ export class Inflater {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #stream: Gunzip | undefined;
+  /** The stream has something to do; what comes meanwhile is held. */
+  #busy = false;
+  /** No more input comes. */
+  #ended = false;
+  /** `write` has returned false since the receiver was last told that more is wanted. */
+  #full = false;
 
   constructor(receiver: InflateReceiver) {
     this.#receiver = receiver;
@@ -36,16 +43,23 @@ export class Inflater {
 
   /** @returns whether more is wanted now */
   write(chunk: Buffer): boolean {
-    if (this.#stream) return this.#stream.write(chunk);
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    return this.#heldBytes <= MAX_HELD_BYTES || this.#startStream();
+    if (this.#heldBytes <= MAX_HELD_BYTES) {
+      if (this.#stream && !this.#busy) this.#feed();
+      return true;
+    }
+    if (!this.#busy) this.#feed();
+    else this.#full = true;
+    return !this.#full;
   }
 
   /** All input is there. No input at all gives no output: a page may be empty. */
   end(): void {
-    if (this.#stream) this.#stream.end();
-    else if (this.#heldBytes === 0) this.#receiver.inflated();
+    this.#ended = true;
+    if (this.#stream) {
+      if (!this.#busy) this.#feed();
+    } else if (this.#heldBytes === 0) this.#receiver.inflated();
     else this.#inflateAtOnce();
   }
 
@@ -69,10 +83,9 @@ export class Inflater {
     try {
       output = gunzipSync(Buffer.concat(this.#held), options);
     } catch (error) {
-      if (error instanceof RangeError) {
-        this.#startStream(); // larger than that: piece by piece
-        this.#stream?.end();
-      } else this.#receiver.notGzip();
+      // Larger than that: piece by piece.
+      if (error instanceof RangeError) this.#feed();
+      else this.#receiver.notGzip(error as Error); // zlib throws nothing else
       return;
     }
     this.#held = [];
@@ -80,15 +93,35 @@ export class Inflater {
     this.#receiver.inflated();
   }
 
-  #startStream(): boolean {
+  /** Hands the stream all that is held, as one piece, and its end behind the last one. */
+  #feed(): void {
+    this.#stream ??= this.#createStream();
+    if (this.#heldBytes === 0) {
+      if (this.#ended) this.#stream.end();
+      return;
+    }
+    const input = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#busy = true;
+    this.#stream.write(input, this.#taken);
+  }
+
+  /** The stream has taken what it was given. */
+  readonly #taken = (error?: Error | null): void => {
+    this.#busy = false;
+    if (error || this.#stream?.destroyed) return;
+    this.#feed();
+    if (!this.#full) return;
+    this.#full = false;
+    this.#receiver.hungry();
+  };
+
+  #createStream(): Gunzip {
     const stream = createGunzip({ chunkSize: CHUNK_BYTES });
     stream.on('data', (chunk: Buffer) => this.#receiver.inflatedPart(chunk));
     stream.on('end', () => this.#receiver.inflated());
-    stream.on('drain', () => this.#receiver.hungry());
-    stream.on('error', () => this.#receiver.notGzip());
-    this.#stream = stream;
-    const input = Buffer.concat(this.#held);
-    this.#held = [];
-    return stream.write(input);
+    stream.on('error', (error) => this.#receiver.notGzip(error));
+    return stream;
   }
 }

@@ -12,6 +12,7 @@ import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
 import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
 import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
+import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import { ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
@@ -19,7 +20,6 @@ import type { Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { Exchange, Receiver, ResponseHeaders } from './undici.ts';
 
 /** What the fetches of one scrape share. */
 export interface Scene {
@@ -48,6 +48,8 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection. */
 const MAX_DRAINED_BYTES = 65_536;
+/** Whatever its size, a piece of a body costs as much as this many bytes: chunks may hold one each. */
+const PIECE_EFFORT_BYTES = 8;
 
 export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, InflateReceiver {
   readonly #scene: Scene;
@@ -55,10 +57,12 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   readonly #index: number;
   readonly #slot: Slot;
   #account: Account | undefined;
-  #exchange: Exchange | undefined;
+  #exchange: Get | undefined;
+  /** Why the strict parser refused its answer. */
+  #refusal: string | undefined;
   #body: Body | undefined;
   #inflater: Inflater | undefined;
-  readonly #read = new ReadMemory();
+  #read = new ReadMemory();
   #contentType = '';
   #startedMs = 0;
   /** Its own, set when it is asked for. */
@@ -70,6 +74,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
+  /** What taking the body in has cost, in bytes: see PIECE_EFFORT_BYTES. */
+  #effortBytes = 0;
   /** All has come; it may wait for room, or for its turn to be put together. */
   #hasCome = false;
   /** It is large, and waits for its turn. */
@@ -118,8 +124,13 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   }
 
   slotGranted(): void {
-    const { budget, lease, maxBodyBytes } = this.#scene;
     this.#startedMs = performance.now();
+    this.#begin();
+  }
+
+  /** Asks as soon as there is room for the beginning of a page. */
+  #begin(): void {
+    const { budget, lease, maxBodyBytes } = this.#scene;
     this.#account = budget.open(lease, this.space, this);
     const room = budget.grow(this.#account, firstBytes(maxBodyBytes, budget));
     if (room === 'granted') this.#ask();
@@ -147,6 +158,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     else if (status >= 400 && status < 500) this.#verdict = 'status-4xx';
     else if (status >= 500 && status < 600) this.#verdict = 'status-5xx';
     else this.#verdict = 'status-other';
+    const wanted = this.#verdict ? MAX_DRAINED_BYTES : this.#scene.maxBodyBytes;
+    this.#exchange?.bodyBegins(wanted);
   }
 
   received(chunk: Buffer): void {
@@ -165,10 +178,14 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     else this.#complete();
   }
 
-  failed(failure: Failure, hung: boolean): void {
+  failed({ failure, hung, refused, cause }: FailedGet): void {
     if (this.#done) return;
     if (this.#verdict) this.#conclude();
-    else this.#fail(failure, hung ? 'hung' : 'answered');
+    else if (refused && this.#refusal === undefined) this.#askLeniently(cause);
+    else {
+      const why = this.#refusal === undefined ? cause : `${cause}; strictly: ${this.#refusal}`;
+      this.#fail(failure, hung ? 'hung' : 'answered', why);
+    }
   }
 
   inflatedPart(chunk: Buffer): void {
@@ -179,8 +196,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     this.#complete();
   }
 
-  notGzip(): void {
-    this.#fail('truncated', 'answered');
+  notGzip(error: Error): void {
+    const isCut = 'code' in error && error.code === 'Z_BUF_ERROR';
+    this.#fail(isCut ? 'truncated' : 'invalid', 'answered', `gzip: ${error.message}`);
   }
 
   hungry(): void {
@@ -196,8 +214,25 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     const { timeoutMs } = this.#target;
     if (timeoutMs !== undefined && this.#timer === undefined) this.#limit(timeoutMs);
     const headers = this.#scene.headersFor(this.#target, this.#deadlineMs);
-    this.#exchange = connections.get(this.#target, this.#path, headers, this);
+    const because = this.#refusal;
+    this.#exchange =
+      because === undefined
+        ? connections.get(this.#target, this.#path, headers, this)
+        : connections.getLeniently(this.#target, this.#path, headers, { receiver: this, because });
     if (this.#done) this.#exchange.abort();
+  }
+
+  /** Begins anew, in the same slot and within the same deadline; part of a page may have come. */
+  #askLeniently(because: string): void {
+    this.#refusal = because;
+    this.#status = 0;
+    this.#inflater?.destroy();
+    this.#inflater = undefined;
+    this.#body = undefined;
+    this.#paced = false;
+    this.#read = new ReadMemory();
+    this.#scene.budget.close(this.#account!); // opened before the request was sent
+    this.#begin();
   }
 
   /** Ends it at its own deadline. The clock starts with the first request, and goes on in redirects. */
@@ -209,15 +244,11 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** A 200: prepares for its body. */
   #expect(headers: ResponseHeaders): void {
     const { budget, maxBodyBytes } = this.#scene;
-    const encoding = String(headers['content-encoding'] ?? '')
-      .trim()
-      .toLowerCase(); // several headers are one, joined by commas
     this.#contentType = one(headers['content-type']) ?? '';
     const account = this.#account!; // opened before the request was sent
     const body = new Body({ maxBytes: maxBodyBytes, budget, account });
     this.#body = body;
-    if (encoding === 'gzip' || encoding === 'x-gzip') this.#inflater = new Inflater(this);
-    else if (encoding !== '' && encoding !== 'identity') this.#fail('status-other', 'answered');
+    if (isGzip(headers['content-encoding'])) this.#inflater = new Inflater(this);
     else {
       const size = Number(one(headers['content-length']));
       if (size > maxBodyBytes) this.#fail('too-large', 'answered');
@@ -227,8 +258,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #add(chunk: Buffer): void {
     if (this.#done || !this.#body || !this.#handle(this.#body.add(chunk))) return;
-    if (this.#body.length <= HEAVY_BYTES || this.#paced) return;
-    this.#paced = !this.#scene.pacer.spend(chunk.length, this);
+    const effort = chunk.length + PIECE_EFFORT_BYTES;
+    this.#effortBytes += effort;
+    if (this.#effortBytes <= HEAVY_BYTES || this.#paced) return;
+    this.#paced = !this.#scene.pacer.spend(effort, this);
     if (this.#paced) this.#pause();
   }
 
@@ -301,7 +334,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     });
   }
 
-  #fail(failure: Failure, outcome: Outcome): void {
+  #fail(failure: Failure, outcome: Outcome, cause?: string): void {
     if (this.#done) return;
     this.#settle(outcome, {
       target: this.#target,
@@ -309,6 +342,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
       bodyBytes: this.#body?.length ?? 0,
       failure,
       ...(this.#status === 0 ? {} : { status: this.#status }),
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 
@@ -326,6 +360,15 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   #elapsedSeconds(): number {
     return this.#startedMs === 0 ? 0 : (performance.now() - this.#startedMs) / 1000;
   }
+}
+
+/**
+ * Only gzip was asked for. Whatever else a `Content-Encoding` says (`none`, `utf-8`, a media type),
+ * the bytes are tried as they are, as Prometheus does.
+ */
+function isGzip(header: string | string[] | undefined): boolean {
+  const encoding = String(header ?? '').trim(); // several headers are one, joined by commas
+  return /^(?:x-)?gzip$/i.test(encoding);
 }
 
 /** The value of a header; of several the first. */

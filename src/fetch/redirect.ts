@@ -11,6 +11,7 @@ import type { ScrapeTarget } from './target.ts';
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
+ * @param location - one character for each byte, as headers are read
  * @param path - the request target that was answered with `status`
  * @returns the new request target; undefined if it leads elsewhere, or is no URL
  * @see https://www.rfc-editor.org/rfc/rfc9110#field.location
@@ -22,12 +23,20 @@ export function redirectPath(
   path: string,
 ): string | undefined {
   if (!REDIRECTS.has(status) || !location) return undefined;
-  // What URL parsers disagree about (\, blanks, control characters) is no way to anywhere.
-  if (!/^[\x21-\x7e]+$/.test(location) || location.includes('\\')) return undefined;
-  const target = URL.parse(location, `http://${host}${path}`);
+  // What URL parsers disagree about (\, control characters) is no way to anywhere.
+  if (/[\x00-\x1f\x7f\\]/.test(location)) return undefined;
+  const target = URL.parse(encodeRaw(location), `http://${host}${path}`);
   if (!target || !isAt(target, host, address)) return undefined;
   const found = `${target.pathname}${target.search}`;
   return found.startsWith('//') ? undefined : found;
+}
+
+/** Percent-encodes blanks and all beyond ASCII byte by byte, as browsers and Go do. */
+function encodeRaw(location: string): string {
+  return location.replace(
+    /[ \x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function isAt(url: URL, ...places: readonly string[]): boolean {

@@ -9,26 +9,16 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Dispatcher, Client as UndiciClient } from 'undici';
 import errors from 'undici/lib/core/errors.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import { ConnectError, connect } from './connect.ts';
-import { failureOf } from './diagnosis.ts';
-import type { Failure } from './failure.ts';
+import { causeOf, failureOf, isRefusal } from './diagnosis.ts';
+import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
-
-export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-/** Who gets a response, piece by piece. Nothing comes after `ended` or `failed`. Must not throw. */
-export interface Receiver {
-  started(status: number, headers: ResponseHeaders): void;
-  /** May still be called a few times after `pause`. */
-  received(chunk: Buffer): void;
-  ended(): void;
-  /** `hung`: because it did not answer in time, as far as connecting is concerned. */
-  failed(failure: Failure, hung: boolean): void;
-}
+import { WireLimit, WireLimitError } from './wire-limit.ts';
 
 /** What `connections.ts` keeps of an address: nothing else looks into it. */
 export interface Origin {
@@ -59,6 +49,8 @@ export interface ConnectionOptions {
 }
 
 const MAX_HEADER_BYTES = 16_384;
+/** How often HTTP/2's bytes are looked at: nothing tells of frames that belong to no body. */
+const HTTP2_LOOK_MS = 50;
 /** Interim responses (1xx) before the final one; a flood of them never ends otherwise. */
 const MAX_INTERIM = 32;
 
@@ -73,6 +65,7 @@ export class Connection {
   opened = 0;
   /** What broke the socket: a body that ends with it has not been told to end. */
   brokenBy: Error | undefined;
+  readonly wire = new WireLimit();
   #socket: Socket | undefined;
   #context: unknown;
   readonly #options: ConnectionOptions;
@@ -103,6 +96,11 @@ export class Connection {
     return this.target.tls && this.#context !== this.#options.trust[this.target.trust].latest();
   }
 
+  get speaksHttp2(): boolean {
+    const { http2, tls } = this.target;
+    return http2 && (!tls || (this.#socket as TLSSocket | undefined)?.alpnProtocol === 'h2');
+  }
+
   fits(target: ScrapeTarget): boolean {
     return (
       this.target.tls === target.tls &&
@@ -110,6 +108,11 @@ export class Connection {
       this.target.trust === target.trust &&
       this.target.http2 === target.http2
     );
+  }
+
+  /** Of its socket, since it was opened. */
+  get bytesRead(): number {
+    return this.#socket?.bytesRead ?? 0;
   }
 
   /** Ends it; no GET may be under way. Never rejects. */
@@ -144,8 +147,23 @@ export class Connection {
     socket.once('error', (cause) => {
       this.brokenBy = cause;
     });
+    this.#count(socket);
     const priorKnowledge = this.target.http2 && !this.target.tls;
     callback(null, priorKnowledge ? Object.assign(socket, { alpnProtocol: 'h2' }) : socket);
+  }
+
+  /**
+   * Counts what is read before anybody sees it. `push` is where Node hands it to the stream, once;
+   * undici reads what it has put back several times. HTTP/2 bypasses the stream: `Exchange` looks now and then.
+   */
+  #count(socket: Socket): void {
+    const push = socket.push;
+    socket.push = (chunk: Buffer | null, encoding) => {
+      const error = chunk === null ? undefined : this.wire.take(chunk.length);
+      if (error === undefined) return push.call(socket, chunk, encoding);
+      socket.destroy(error);
+      return false;
+    };
   }
 }
 
@@ -158,7 +176,7 @@ type Opened = (...args: [Error, null] | [null, Socket]) => void;
  * Sending and resuming wait for the end of the current task: the end of one GET lets others go on,
  * and undici's parser, in the midst of the one, fails when it is given another's bytes.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Get {
   readonly #connections: ConnectionSource;
   readonly #options: Dispatcher.DispatchOptions & { readonly servername: string };
   readonly #target: ScrapeTarget;
@@ -166,11 +184,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #connection: Connection;
   #controller: Dispatcher.DispatchController | undefined;
   #openedBefore = 0;
+  /** Looks at the bytes of HTTP/2. */
+  #watch: NodeJS.Timeout | undefined;
+  #bytesSeen = 0;
   #interim = 0;
   /** Something of an answer has come. */
   #heard = false;
-  /** Its final status and headers have come. */
-  #started = false;
+  /** Those of its final status, once they have come. */
+  #headers: ResponseHeaders | undefined;
   #retried = false;
   #done = false;
   #paused = false;
@@ -196,7 +217,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#send);
   }
 
-  /** Stops the flow until `resume`. */
   pause(): void {
     this.#paused = true;
     this.#controller?.pause();
@@ -208,9 +228,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#flow);
   }
 
-  /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void {
     if (!this.#done) this.#end();
+  }
+
+  bodyBegins(maxBodyBytes: number): void {
+    this.#connection.wire.bodyBegins(maxBodyBytes);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -228,9 +251,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#done) return;
     if (status >= 200) {
-      this.#started = true;
+      this.#headers = headers;
       this.#receiver.started(status, headers);
-    } else if (++this.#interim > MAX_INTERIM) this.#fail('status-other');
+    } else if (++this.#interim > MAX_INTERIM) {
+      this.#fail({ failure: 'too-large', cause: `more than ${MAX_INTERIM} interim responses` });
+    }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -239,11 +264,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#done) return;
-    if (this.#connection.brokenBy) {
-      this.#fail('truncated');
+    const { brokenBy } = this.#connection;
+    if (brokenBy) {
+      this.#failBy(brokenBy);
       return;
     }
     this.#done = true;
+    clearInterval(this.#watch);
     this.#connections.giveBack(this.#connection);
     this.#receiver.ended();
   }
@@ -251,20 +278,44 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
-    if (idled && !this.#heard && !this.#retried) {
+    const isFlood = error instanceof WireLimitError;
+    if (idled && !this.#heard && !this.#retried && !isFlood) {
       this.#retry();
       return;
     }
     // A refusal by TLS 1.3 comes late, and undici forgets it when the connection closes after it.
     const cause = error instanceof errors.SocketError ? this.#connection.brokenBy : undefined;
-    const hung = error instanceof ConnectError && error.hung;
-    this.#fail(failureOf(cause ?? error, this.#started), hung);
+    this.#failBy(cause ?? error);
+  }
+
+  #failBy(error: Error): void {
+    this.#fail({
+      failure: failureOf(error, this.#headers !== undefined),
+      hung: error instanceof ConnectError && error.hung,
+      refused: !this.#connection.speaksHttp2 && isRefusal(error, this.#headers),
+      cause: causeOf(error),
+    });
   }
 
   readonly #send = (): void => {
     if (this.#done) return;
     this.#openedBefore = this.#connection.opened;
+    this.#connection.wire.begin();
+    if (this.#target.http2) this.#startWatch();
     this.#connection.client.dispatch(this.#options, this);
+  };
+
+  #startWatch(): void {
+    this.#bytesSeen = this.#connection.bytesRead;
+    this.#watch ??= setInterval(this.#look, HTTP2_LOOK_MS);
+  }
+
+  readonly #look = (): void => {
+    const { bytesRead, wire, speaksHttp2 } = this.#connection;
+    const bytes = bytesRead - this.#bytesSeen;
+    this.#bytesSeen = bytesRead;
+    const error = speaksHttp2 && bytes > 0 ? wire.take(bytes) : undefined;
+    if (error) this.#failBy(error);
   };
 
   readonly #flow = (): void => {
@@ -279,13 +330,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queueMicrotask(this.#send);
   }
 
-  #fail(failure: Failure, hung = false): void {
+  #fail(failed: FailedGet): void {
     this.#end();
-    this.#receiver.failed(failure, hung);
+    this.#receiver.failed(failed);
   }
 
   #end(): void {
     this.#done = true;
+    clearInterval(this.#watch);
     // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
     this.#controller?.abort(new Error('given up'));
     this.#connections.discard(this.#connection);

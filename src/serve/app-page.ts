@@ -7,7 +7,7 @@
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
-import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
+import { formatsOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
 import type { Lease } from '../fetch/budget.ts';
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
@@ -16,7 +16,14 @@ import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
-import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
+import {
+  type AddedPage,
+  type AddedSamples,
+  type Duplicates,
+  GivenUpError,
+  Merge,
+  type MergeOptions,
+} from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
 import { type Answered, askForAll } from './asking.ts';
@@ -72,7 +79,7 @@ export interface Outcome {
   readonly failure: Failure | undefined;
   /** The HTTP status, where that is why it failed. */
   readonly status: number | undefined;
-  /** For the log: what is wrong with the page. */
+  /** For the log: what is wrong with the page, or what broke it. */
   readonly detail: string | undefined;
 }
 
@@ -141,14 +148,17 @@ async function takeAnswer(
     ...{ app, instance, path: target.path, durationSeconds, bytes, samples: 0 },
     ...{ failure: answer.failure, status: undefined, detail: undefined },
   };
-  if (answer.failure !== undefined) return { ...outcome, status: answer.status };
-  const { format, announced } = formatOf(answer.page.contentType);
+  if (answer.failure !== undefined) {
+    return { ...outcome, status: answer.status, detail: answer.cause };
+  }
+  const { formats, announced } = formatsOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
   try {
-    const { samples, dropped, filtered, heldBytes } = await merge.add({
-      ...{ place, of, bytes: answer.page.body, format, labels, rules },
+    const page: Omit<AddedPage, 'format'> = {
+      ...{ place, of, bytes: answer.page.body, labels, rules },
       instance: target.oneOfSeveral ? owner : undefined,
-    });
+    };
+    const { samples, dropped, filtered, heldBytes } = await addAs(merge, page, formats);
     if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
       merge.remove(place);
       return failed(outcome, 'over-budget', 'no room for its index');
@@ -169,6 +179,22 @@ function notAsked({ app, instance, target: { path } }: AskedPage, failure: Failu
     ...{ app, instance, path, durationSeconds: 0, bytes: 0, samples: 0 },
     ...{ failure, status: undefined, detail: 'several instances claim its address' },
   };
+}
+
+/** @throws {ExpositionError} of the first format, where it is none of them */
+async function addAs(
+  merge: Merge,
+  page: Omit<AddedPage, 'format'>,
+  [first = 'text', ...others]: readonly FormatName[],
+): Promise<AddedSamples> {
+  try {
+    return await merge.add({ ...page, format: first });
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof ExpositionError)) throw error;
+    return await addAs(merge, page, others).catch((second: unknown) => {
+      throw second instanceof ExpositionError ? error : second;
+    });
+  }
 }
 
 /** Why a page whose turn came too late was not merged. */

@@ -40,6 +40,7 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   'status-4xx': 'instance-failed',
   'status-5xx': 'instance-failed',
   'status-other': 'instance-failed',
+  'not-http': 'instance-failed',
   'too-large': 'instance-failed',
   truncated: 'instance-failed',
   'over-budget': 'instance-failed',

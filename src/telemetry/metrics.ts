@@ -46,6 +46,7 @@ export function createMetrics<F extends string>(options: MetricsOptions<F>): Lat
     forgetApp: (appId) => tell((to) => to.forgetApp(appId)),
     typeConflicts: (count) => tell((to) => to.typeConflicts(count)),
     reservedSamplesDropped: (count) => tell((to) => to.reservedSamplesDropped(count)),
+    lenientAnswer: () => tell((to) => to.lenientAnswer()),
     filteredSamplesDropped: (count) => tell((to) => to.filteredSamplesDropped(count)),
     duplicateSamplesDropped: (count) => tell((to) => to.duplicateSamplesDropped(count)),
     timestampsDropped: (count) => tell((to) => to.timestampsDropped(count)),

@@ -75,6 +75,8 @@ export interface Metrics<F extends string> {
   readonly forgetApp: (appId: string) => void;
   readonly typeConflicts: (count: number) => void;
   readonly reservedSamplesDropped: (count: number) => void;
+  /** An instance's answer was no HTTP by the standard, and was read all the same. */
+  readonly lenientAnswer: () => void;
   /** Samples that a binding does not want. */
   readonly filteredSamplesDropped: (count: number) => void;
   /** Samples of series that an earlier endpoint of the instance gave already. */
@@ -122,6 +124,10 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     'failure',
   ]);
   for (const failure of failures) fetchFailures.inc({ failure }, 0);
+  const lenient = counter(
+    'promgate_fetch_lenient_answers_total',
+    'Answers of instances that break the HTTP standard and were read by the lenient parser.',
+  );
   const fetchSeconds = new Histogram({
     name: 'promgate_fetch_duration_seconds',
     help: 'How long an instance or external exporter took to answer or to fail.',
@@ -278,6 +284,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
     forgetApp: (appId) => apps.forget(appId),
     typeConflicts: (count) => conflicts.inc(count),
     reservedSamplesDropped: (count) => reserved.inc(count),
+    lenientAnswer: () => lenient.inc(),
     filteredSamplesDropped: (count) => filtered.inc(count),
     duplicateSamplesDropped: (count) => duplicates.inc(count),
     timestampsDropped: (count) => timestamps.inc(count),

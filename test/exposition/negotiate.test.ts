@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { formatOf, negotiate } from '../../src/exposition/negotiate.ts';
+import { formatsOf, negotiate } from '../../src/exposition/negotiate.ts';
 
 const PROMETHEUS_2 =
   'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
@@ -99,17 +99,23 @@ describe('negotiate', () => {
   });
 });
 
-describe('formatOf', () => {
-  const cases: readonly [type: string, format: string, announced: boolean][] = [
+describe('formatsOf', () => {
+  const cases: readonly [type: string, formats: string, announced: boolean][] = [
     ['text/plain; version=0.0.4; charset=utf-8', 'text', true],
     ['text/plain', 'text', true],
+    ['text/plain; charset="a,b"', 'text', true],
     ['Application/OpenMetrics-Text; version=1.0.0', 'openmetrics', true],
     ['text/html', 'text', false],
+    ['text/html, */*', 'text', false],
     ['', 'text', false],
+    [',', 'text', false],
+    [PROMETHEUS_2, 'text openmetrics', true],
+    [PROMETHEUS_3, 'text openmetrics', true],
+    ['text/plain,application/openmetrics-text', 'text openmetrics', true],
   ];
-  for (const [type, format, announced] of cases) {
-    it(`reads "${type}" as ${format}`, () => {
-      assert.deepEqual(formatOf(type), { format, announced });
+  for (const [type, formats, announced] of cases) {
+    it(`reads "${type}" as ${formats}`, () => {
+      assert.deepEqual(formatsOf(type), { formats: formats.split(' '), announced });
     });
   }
 });

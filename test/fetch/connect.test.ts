@@ -5,7 +5,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import tls, { type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { parseAddress } from '../../src/fetch/connect.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
 import type { ScrapeTarget } from '../../src/fetch/target.ts';
@@ -165,6 +165,30 @@ describe('an instance with TLS', () => {
     assert.equal(seen.length, 0);
   });
 
+  it('shows its identity to the lenient parser too', async () => {
+    await using scraper = trusting(authority.ca);
+    const names: (string | false | null)[] = [];
+    const answer =
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n0\r\n\r\n';
+    await using server = await listen(
+      tls.createServer({ cert: own.cert, key: own.key }, (socket) => {
+        socket.on('error', () => undefined); // it is cut
+        socket.on('data', () => {
+          names.push(socket.servername);
+          socket.write(answer);
+        });
+      }),
+    );
+
+    assert.equal(await ask(scraper, server.address, named()), 'up 1\n');
+    assert.equal(await ask(scraper, server.address, named()), 'up 1\n');
+    assert.equal(await ask(scraper, server.address, named({ serverName: 'x' })), 'tls-identity');
+    assert.equal(await ask(scraper, server.address, named({ trust: 'system' })), 'tls');
+    assert.equal(await ask(scraper, server.address, named({ host: 'a\r\nb: c' })), 'unreachable');
+
+    assert.deepEqual(names, [GUID, GUID, GUID], 'once strictly, twice leniently');
+  });
+
   it('is not trusted for the route it is found under', async () => {
     await using scraper = trusting(authority.ca);
     const { server } = await serveTls(own);
@@ -295,7 +319,7 @@ describe('an instance with TLS', () => {
 
     const answer = await ask(scraper, server.address);
     assert.notEqual(answer, 'up 1\n');
-    assert.match(answer, /^(status-4xx \(400\)|status-other|truncated)$/);
+    assert.match(answer, /^(status-4xx \(400\)|not-http|truncated)$/);
   });
 
   it('of an external exporter is trusted by other authorities than the platform', async () => {

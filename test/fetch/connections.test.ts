@@ -272,6 +272,6 @@ describe('HTTP/2 without TLS', () => {
     await using scraper = openScraper();
     await using server = await serve(hello);
 
-    assert.equal(await ask(scraper, server.address, { http2: true }), 'status-other');
+    assert.equal(await ask(scraper, server.address, { http2: true }), 'not-http');
   });
 });

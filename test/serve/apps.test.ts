@@ -13,6 +13,7 @@ import {
   OPENMETRICS_TYPE,
   page,
   pageOf,
+  raw,
   redirect,
   resetMidBody,
   status,
@@ -204,6 +205,45 @@ describe('app pages', () => {
     assert.equal(post.status, 405);
     assert.equal(post.headers.get('allow'), 'GET, HEAD');
     assert.equal(instances.instances[0]?.requests.length, 0);
+  });
+
+  it('take a page whose Content-Type is the Accept that was sent: as text, then as OpenMetrics', async () => {
+    const contentType = `${OPENMETRICS_TYPE},text/plain;version=0.0.4;q=0.3,*/*;q=0.2`;
+    const openMetrics = '# TYPE bar counter\nbar_total 2 # {a="b"} 1\n# EOF\n';
+    await using scene = await startScene([
+      page('foo 1\n', { contentType }),
+      page(openMetrics, { contentType }),
+      page('neither {\n', { contentType }),
+    ]);
+
+    const text = await (await scene.promgate.get(PATH)).text();
+
+    assert.equal(sample(text, 'foo', 0), '1');
+    assert.equal(sample(text, 'bar_total', 1), '2');
+    assert.match(text, /^promfetcher_scrape_error\{.*index="2".*error="invalid"\} 1$/m);
+  });
+
+  it('read what breaks the HTTP standard, count it, and tell the log why', async () => {
+    const odd = raw(
+      `HTTP/1.1 200 OK\r\nContent-Encoding: utf-8\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n${FOO.length.toString(16)}\r\n${FOO}\r\n0\r\n\r\n`,
+    );
+    await using scene = await startScene([page(FOO), odd, raw('SSH-2.0-OpenSSH_9.2\r\n')]);
+    const { promgate } = scene;
+
+    const texts = [await promgate.text(PATH), await promgate.text(PATH)];
+
+    for (const text of texts) {
+      assert.equal(sample(text, 'foo', 0), '1');
+      assert.equal(sample(text, 'foo', 1), '1');
+      assert.match(text, /^promfetcher_scrape_error\{.*index="2".*error="not-http"\} 1$/m);
+    }
+    const own = await promgate.text('/metrics');
+    assert.match(own, /^promgate_fetch_lenient_answers_total 2$/m);
+    const told = promgate.log.filter(({ message }) => message.includes('breaks the HTTP standard'));
+    assert.equal(told.length, 1);
+    assert.match(String(told[0]?.fields?.['because']), /content-length header/);
+    const failed = promgate.log.find(({ message }) => message === 'no metrics from an instance');
+    assert.match(String(failed?.fields?.['detail']), /"SSH-2/);
   });
 
   it('hold every failure as a word, beside the samples of the others', async () => {

@@ -100,6 +100,13 @@ export function lie(body: string, contentLength: number): Answer {
   };
 }
 
+/** Writes these bytes as they stand, and keeps the connection. */
+export function raw(bytes: string): Answer {
+  return ({ socket }) => {
+    socket.write(bytes, 'latin1');
+  };
+}
+
 /** Sends half of the body, then resets the connection (RST, not FIN). */
 export function resetMidBody(body: string): Answer {
   const whole = response(200, { 'Content-Type': TEXT_TYPE }, Buffer.from(body));

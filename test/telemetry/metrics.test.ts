@@ -121,6 +121,7 @@ describe('createMetrics', () => {
 
     metrics.typeConflicts(2);
     metrics.reservedSamplesDropped(5);
+    metrics.lenientAnswer();
     metrics.clientError('malformed');
     metrics.logLineDropped();
     metrics.exporterAsked(1, 'refused');
@@ -129,6 +130,7 @@ describe('createMetrics', () => {
       metrics,
       'promgate_merge_type_conflicts_total 2',
       'promgate_merge_reserved_samples_dropped_total 5',
+      'promgate_fetch_lenient_answers_total 1',
       'promgate_http_client_errors_total{reason="malformed"} 1',
       'promgate_log_lines_dropped_total 1',
       'promgate_fetch_failures_total{failure="refused"} 1',

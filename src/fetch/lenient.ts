@@ -1,0 +1,161 @@
+/**
+ * One GET for an instance whose answers undici's parser refuses: on a connection of its own, which
+ * is closed afterwards, read by `lenient-parser.ts`.
+ *
+ * The strict parser guards connections that are used again: what it mistook for the end of one
+ * response would be the beginning of the next. Here there is no next one. How a connection is
+ * opened, its trust and its identity are `connect.ts`'s, as for all others.
+ */
+import type { Socket } from 'node:net';
+import { ConnectError, connect } from './connect.ts';
+import { causeOf, failureOf } from './diagnosis.ts';
+import type { Get, Receiver, ResponseHeaders } from './get.ts';
+import { LenientParser, type ResponseReader } from './lenient-parser.ts';
+import type { ScrapeTarget } from './target.ts';
+import type { ConnectionOptions } from './undici.ts';
+import { WireLimit } from './wire-limit.ts';
+
+export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {
+  /** It is over; `read` says whether a status came that could be read, or none: not HTTP. */
+  readonly onOver: (read: 'read' | 'not-http' | 'unknown') => void;
+}
+
+export class LenientGet implements Get, ResponseReader {
+  readonly #target: ScrapeTarget;
+  /** Undefined if it cannot be sent: something in it would split it. */
+  readonly #request: string | undefined;
+  readonly #receiver: Receiver;
+  readonly #options: LenientOptions;
+  readonly #parser = new LenientParser(this);
+  readonly #wire = new WireLimit();
+  #socket: Socket | undefined;
+  #paused = false;
+  #started = false;
+  #done = false;
+
+  constructor(
+    target: ScrapeTarget,
+    path: string,
+    headers: readonly string[],
+    receiver: Receiver,
+    options: LenientOptions,
+  ) {
+    this.#target = target;
+    this.#request = requestOf(path, headers);
+    this.#receiver = receiver;
+    this.#options = options;
+    queueMicrotask(() => void this.#open());
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#done) return;
+    this.#paused = false;
+    this.#socket?.resume();
+  }
+
+  abort(): void {
+    if (!this.#done) this.#end('unknown');
+  }
+
+  bodyBegins(maxBodyBytes: number): void {
+    this.#wire.bodyBegins(maxBodyBytes);
+  }
+
+  head(status: number, headers: ResponseHeaders): void {
+    this.#started = true;
+    this.#receiver.started(status, headers);
+  }
+
+  body(chunk: Buffer): void {
+    if (!this.#done) this.#receiver.received(chunk);
+  }
+
+  whole(): void {
+    if (this.#done) return;
+    this.#end('read');
+    this.#receiver.ended();
+  }
+
+  async #open(): Promise<void> {
+    if (this.#done) return;
+    const { address, tls, serverName, trust } = this.#target;
+    try {
+      if (this.#request === undefined) {
+        throw new ConnectError('unreachable', address, { cause: 'no request can carry its route' });
+      }
+      const context = tls ? await this.#options.trust[trust].context() : undefined;
+      if (this.#done) return;
+      const timeoutMs = this.#options.connectTimeoutMs;
+      const secure = context && { context, serverName, alpn: ['http/1.1'] };
+      this.#socket = connect({ address, timeoutMs, tls: secure }, (error, socket) => {
+        if (socket) this.#send(socket);
+        else this.#fail(error ?? new ConnectError('aborted', address));
+      });
+    } catch (cause) {
+      this.#fail(
+        cause instanceof ConnectError ? cause : new ConnectError('tls', address, { cause }),
+      );
+    }
+  }
+
+  #send(socket: Socket): void {
+    if (this.#done) {
+      socket.destroy();
+      return;
+    }
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', () => this.#ended());
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('other side closed')));
+    socket.write(this.#request!, 'latin1'); // else it had not been opened
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#done) return;
+    const tooMuch = this.#wire.take(chunk.length);
+    if (tooMuch) {
+      this.#fail(tooMuch);
+      return;
+    }
+    try {
+      this.#parser.write(chunk);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #ended(): void {
+    if (!this.#done && !this.#parser.end()) this.#fail(new Error('other side closed'));
+  }
+
+  #fail(error: Error): void {
+    if (this.#done) return;
+    const failure = failureOf(error, this.#started);
+    this.#end(failure === 'not-http' ? 'not-http' : 'unknown');
+    const hung = error instanceof ConnectError && error.hung;
+    this.#receiver.failed({ failure, hung, cause: causeOf(error) });
+  }
+
+  #end(how: 'read' | 'not-http' | 'unknown'): void {
+    this.#done = true;
+    this.#parser.stop();
+    this.#socket?.destroy();
+    this.#options.onOver(how);
+  }
+}
+
+const TARGET = /^[\x21-\x7e]+$/;
+const HEADER_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function requestOf(path: string, headers: readonly string[]): string | undefined {
+  if (!TARGET.test(path) || !headers.every((text) => HEADER_TEXT.test(text))) return undefined;
+  let text = `GET ${path} HTTP/1.1\r\n`;
+  for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return `${text}Connection: close\r\n\r\n`;
+}
