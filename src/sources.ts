@@ -4,6 +4,7 @@
  * Only the kinds that are named are loaded.
  */
 import type { Config } from './config.ts';
+import { isUntrusted } from './discover/client-tls.ts';
 import type { NatsSource } from './discover/nats-source.ts';
 import type { RouteTable } from './discover/route-table.ts';
 import type { RouteSource, SourceObservers } from './discover/source.ts';
@@ -36,18 +37,23 @@ export async function startSources(
 ): Promise<Sources> {
   const { routes, table, trust, authorities: ca } = options;
   const all: RouteSource[] = [];
-  const started = <S extends RouteSource>(start: (observers: SourceObservers) => S): S => {
+  const started = <S extends RouteSource>(
+    start: (observers: SourceObservers) => S,
+    caKey?: string,
+  ): S => {
     const names = { source: '' };
-    const source = parts.use(start(observersFor(options, names)));
+    const source = parts.use(start(observersFor(options, names, caKey)));
     names.source = source.name;
     all.push(source);
     return source;
   };
   if (routes.gorouter.length > 0) {
     const { startGorouter } = await import('./discover/gorouter.ts');
-    for (const gorouter of routes.gorouter) {
+    for (const [place, gorouter] of routes.gorouter.entries()) {
       const tls = { ...gorouter.tls, ca };
-      started((observers) => startGorouter({ ...gorouter, tls }, table, observers));
+      const start = (observers: SourceObservers): RouteSource =>
+        startGorouter({ ...gorouter, tls }, table, observers);
+      started(start, `routes.gorouter[${place}].tls.ca`);
     }
   }
   const { file, nats } = routes;
@@ -70,14 +76,18 @@ export async function startSources(
       observers.onSuccess?.(changed);
     };
     return startNats({ ...nats, tls, dial }, table, { ...observers, onSuccess, onPruned });
-  });
+  }, 'routes.nats.tls.ca');
   return { all, nats: source };
 }
 
-/** @param names - filled in once the source has its name, before it can call anyone */
+/**
+ * @param names - filled in once the source has its name, before it can call anyone
+ * @param caKey - the configuration key that says which authority signs the source's certificate
+ */
 function observersFor(
   { log, metrics, onRead }: SourcesOptions,
   names: { readonly source: string },
+  caKey: string | undefined,
 ): SourceObservers {
   return {
     onSuccess: () => {
@@ -89,7 +99,10 @@ function observersFor(
       if (state.working) log.info('routes are read', { ...names });
       else {
         const { fault, message } = state.error;
-        log.warn('routes cannot be read: the last ones stay', { ...names, fault, why: message });
+        const why = isUntrusted(state.error)
+          ? `${message}: set ${caKey} to the authority that signs its certificate`
+          : message;
+        log.warn('routes cannot be read: the last ones stay', { ...names, fault, why });
       }
     },
     onRefused: (reason, count) => {

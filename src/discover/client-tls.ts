@@ -33,6 +33,23 @@ export async function readClientTls(tls: ClientTls): Promise<ClientCertificates>
   };
 }
 
+/** What OpenSSL says where no authority that is trusted has signed the certificate. */
+const UNTRUSTED: ReadonlySet<unknown> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Whether a connection failed since the server's certificate is signed by nobody who is trusted. */
+export function isUntrusted(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ('code' in one && UNTRUSTED.has(one.code)) return true;
+  }
+  return false;
+}
+
 async function read(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {

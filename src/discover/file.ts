@@ -61,7 +61,7 @@ interface FileVersion {
 async function versionOf(path: string): Promise<FileVersion> {
   const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs } = await stat(path, { bigint: true }).catch(
     (cause: unknown) => {
-      throw new SourceError('unreachable', `cannot look at ${path}`, { cause });
+      throw unreadable(path, cause);
     },
   );
   const fresh = Date.now() - Number(mtimeMs) < FRESH_MS;
@@ -73,6 +73,12 @@ async function readFile(path: string, maxBytes: number, signal: AbortSignal): Pr
     return await collectPage(createReadStream(path, { signal }), maxBytes);
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    throw new SourceError('unreachable', `cannot read ${path}`, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+/** Says why, as the system says it. */
+function unreadable(path: string, cause: unknown): SourceError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new SourceError('unreachable', `cannot read ${path}: ${why}`, { cause });
 }

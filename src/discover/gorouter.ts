@@ -33,7 +33,6 @@ export interface GorouterOptions {
 
 const CONNECT_MS = 5000;
 const FIRST_RETRY_MS = 1000;
-const MAX_BACKOFF_MS = 60_000;
 /** Polls of several replicas and gorouters drift apart by this part of the interval. */
 const JITTER = 0.1;
 
@@ -53,15 +52,20 @@ export function startGorouter(
   });
 }
 
-/** The interval; after failures twice as long each time, from 1 s while there is no table yet. */
+/**
+ * The interval, also after failures, so that a gorouter that is back is read within one interval.
+ * While there is no table yet the first retries come sooner, twice as long each time.
+ */
 function pauseMs(
   { intervalMs = 15_000, random = Math.random }: GorouterOptions,
   { ready, failures }: SourceWatch,
 ): number {
-  const firstMs = ready ? intervalMs : Math.min(intervalMs, FIRST_RETRY_MS);
-  const backoffMs = Math.min(firstMs * 2 ** (failures - 1), Math.max(intervalMs, MAX_BACKOFF_MS));
-  const baseMs = failures === 0 ? intervalMs : backoffMs;
-  return baseMs * (1 + JITTER * (2 * random() - 1));
+  const waitsLess = failures > 0 && !ready;
+  const baseMs = waitsLess
+    ? Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), intervalMs)
+    : intervalMs;
+  const pauseMs = baseMs * (1 + JITTER * (2 * random() - 1));
+  return failures > 0 ? Math.min(pauseMs, intervalMs) : pauseMs;
 }
 
 /** @throws {SourceError} unless a whole page came with status 200 */

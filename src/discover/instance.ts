@@ -38,7 +38,7 @@ export interface Instance {
   readonly app: AppIdentity;
   /** The index within its process, as the tag `instance_id` says it; '' when unknown. */
   readonly index: string;
-  /** `web`, `worker`, …; '' when unknown. */
+  /** `web`, `worker`, …; `web` where older emitters leave it out. */
   readonly processType: string;
   readonly processInstanceId: string;
   /** Its further endpoints (an app with several ports), by address; none when left out. */
@@ -68,7 +68,7 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
       appName: tags['app_name'] ?? '',
     },
     index: tags['instance_id'] ?? '',
-    processType: tags['process_type'] ?? '',
+    processType: tags['process_type'] || 'web',
     processInstanceId: tags['process_instance_id'] ?? '',
   };
 }

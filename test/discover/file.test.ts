@@ -172,6 +172,10 @@ describe('startFile', () => {
     await using test = await start(undefined);
     assert.equal(test.source.ready, false);
     assert.deepEqual(test.told.states, ['unreachable']);
+    assert.match(
+      test.told.errors[0]?.message ?? '',
+      /^cannot read .*routes.*: ENOENT: no such file/,
+    );
 
     await writeFile(test.file, one);
     await test.look();

@@ -71,11 +71,11 @@ describe('selectInstances', () => {
     assert.deepEqual(select(table, '*.apps.example.com'), ['10.0.0.3:1']);
   });
 
-  it('takes only web processes by guid and by name, others when asked, all by route', () => {
+  it('takes web processes, named so or not at all, by guid and by name, others when asked, all by route', () => {
     const worker = app('shop', ['10.0.0.9:1'], { processType: 'worker' });
     const unknown = app('shop', ['10.0.0.8:1'], { tags: { process_type: '' }, revision: 'x' });
     const table = tableOf([shop, worker, unknown]);
-    const web = ['10.0.0.2:1', '10.0.0.1:1'];
+    const web = ['10.0.0.2:1', '10.0.0.8:1', '10.0.0.1:1'];
     const all = ['10.0.0.2:1', '10.0.0.8:1', '10.0.0.9:1', '10.0.0.1:1'];
 
     for (const path of [appGuid(shop), 'sys/tools/shop']) {

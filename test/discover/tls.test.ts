@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
 import { connect } from '@nats-io/transport-node';
-import type { ClientTls } from '../../src/discover/client-tls.ts';
+import { type ClientTls, isUntrusted } from '../../src/discover/client-tls.ts';
 import { dialTls } from '../../src/discover/dial.ts';
 import { startGorouter } from '../../src/discover/gorouter.ts';
 import type { Endpoint } from '../../src/discover/instance.ts';
@@ -47,6 +47,7 @@ describe('TLS of the route sources', () => {
       );
       const files = { certFile: client.certFile, keyFile: client.keyFile };
       const results: string[] = [];
+      const untrusted: boolean[] = [];
       const cases: readonly ClientTls[] = [
         { caFile: authority.caFile, ...files },
         { ca: [authority.ca], ...files },
@@ -60,9 +61,11 @@ describe('TLS of the route sources', () => {
         const options = { url, tls: tlsOptions, clock: fakeClock() };
         await using _ = startGorouter(options, new RouteTable(), told.observers);
         results.push(await eventually('the poll', () => told.polls[0]));
+        untrusted.push(told.errors.some(isUntrusted));
       }
 
       assert.deepEqual(results, ['new', 'new', 'unreachable', 'unreachable', 'internal']);
+      assert.deepEqual(untrusted, [false, false, false, true, false]);
     });
   });
 
@@ -129,6 +132,7 @@ describe('TLS of the route sources', () => {
           told.observers,
         );
         assert.equal(await eventually('an answer', () => told.states[0]), state);
+        assert.equal(told.errors.some(isUntrusted), ca === stranger.ca);
       }
     });
 
