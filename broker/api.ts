@@ -31,7 +31,7 @@ export interface BrokerOptions extends OperationsOptions {
 }
 
 /** A call without the credential of an account. */
-export interface WrongTry {
+interface WrongTry {
   /** Whence it came. */
   readonly address: string;
   /** How many came from there lately, with this one. */

@@ -1,12 +1,14 @@
 /**
  * The body of a request as a JSON object, whatever its Content-Type says.
  *
- * Cloud Controller sends the annotations of organization, space and app, 1 MB each at worst: they are
- * parsed, and let go of at once with all else that nobody reads, whatever it holds. Bytes are bounded,
- * of one body and of all together. Depth needs no bound: nothing here recurses, `JSON.parse` neither.
+ * Cloud Controller sends the annotations of organization, space and app, 1 MB each at worst: in a
+ * large body all that nobody reads is stepped over, whatever it holds. Bytes are bounded, of one body
+ * and of all together. Depth needs no bound: nothing here recurses, `JSON.parse` neither.
  */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { isObject, type Json } from './fields.ts';
+import { beginsObject, membersOf } from './members.ts';
 import { Refusal } from './refusal.ts';
 
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -19,8 +21,6 @@ const SMALL_BYTES = 64 * 1024;
 
 /** What bodies may hold together beyond that, while they are on their way. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What `request.ts` reads; of objects with names behind them only these members. */
 const FIELDS: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -52,14 +52,16 @@ export class BodyReader {
    */
   async read(request: Pick<IncomingMessage, 'iterator'>): Promise<Json> {
     const bytes = await this.#readBytes(request);
-    let value: unknown;
     try {
-      value = JSON.parse(UTF8.decode(bytes));
+      if (!isUtf8(bytes)) throw new SyntaxError('no UTF-8');
+      if (bytes.length > SMALL_BYTES) return readMembers(bytes, FIELDS);
+      const value: unknown = JSON.parse(bytes.toString());
+      if (isObject(value)) return readFields(value);
     } catch (cause) {
+      if (cause instanceof Refusal) throw cause;
       throw new Refusal('bad-request', 'the body must be JSON in UTF-8', { cause });
     }
-    if (!isObject(value)) throw new Refusal('bad-request', 'the body must be a JSON object');
-    return readFields(value);
+    throw new Refusal('bad-request', 'the body must be a JSON object');
   }
 
   async #readBytes(request: Pick<IncomingMessage, 'iterator'>): Promise<Buffer> {
@@ -95,6 +97,29 @@ function readFields(body: Json): Json {
     const value = body[name];
     if (!Object.hasOwn(body, name)) continue;
     read[name] = members !== undefined && isObject(value) ? only(value, members) : value;
+  }
+  return read;
+}
+
+/**
+ * The same of a large body, most of which nobody reads.
+ *
+ * @throws {SyntaxError} and {Refusal} for what is large and read
+ */
+function readMembers(json: Buffer, fields: typeof FIELDS): Json {
+  const read: Record<string, unknown> = Object.create(null);
+  for (const { name, value } of membersOf(json)) {
+    if (!Object.hasOwn(fields, name)) continue;
+    const members = fields[name];
+    if (members !== undefined && beginsObject(value)) {
+      const inner = Object.fromEntries(members.map((member) => [member, undefined]));
+      read[name] = readMembers(value, inner);
+      continue;
+    }
+    if (value.length > SMALL_BYTES) {
+      throw new Refusal('bad-request', `${name} must have at most ${SMALL_BYTES} bytes`);
+    }
+    read[name] = JSON.parse(value.toString());
   }
   return read;
 }

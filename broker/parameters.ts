@@ -11,6 +11,7 @@ import {
   INSTANCE_PARAMETERS,
 } from './parameters-schema.ts';
 import { Refusal } from './refusal.ts';
+import { holdsToken } from './token.ts';
 
 /** How far an app developer may go. */
 export interface Limits {
@@ -38,6 +39,7 @@ export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): Para
       const given: unknown = parameters; // else the check narrows Json, whose names are any
       if (!isBinding(given)) throw refusal(isBinding.errors);
       requireStorable(parameters);
+      refuseTokens(given);
       requireAtMost(maxTimeoutMs, 'timeout', given.timeout);
       requireAtMost(maxCacheMs, 'cache', given.cache);
       return given;
@@ -51,6 +53,13 @@ export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): Para
 
 function refusal(errors: readonly ErrorObject[] | null | undefined): Refusal {
   return new Refusal('unacceptable', explain(errors![0]!)); // a failed check has at least one
+}
+
+/** The app would read the token of another one in its paths, and write it to its log. */
+function refuseTokens(given: GivenParameters): void {
+  if (!bindingSettings(given).endpoints.some(({ path }) => holdsToken(path))) return;
+  const description = "parameters: a path must not hold a binding's token";
+  throw new Refusal('unacceptable', description);
 }
 
 function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {

@@ -10,6 +10,13 @@ export function freshToken(): string {
   return PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
+const TOKEN = new RegExp(`${PREFIX}[A-Za-z0-9_-]{43}`);
+
+/** Whether a text, that an app or others will read, holds a token. */
+export function holdsToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /**
  * What a token is found by: who sees the database, or times the lookup, learns no token.
  *

@@ -13,6 +13,7 @@ import { CertificateFolder } from './serve/openssl.ts';
 import { status } from './support/answers.ts';
 import { eventually } from './support/eventually.ts';
 import { startGorouter } from './support/gorouter.ts';
+import { startPromgate } from './support/promgate.ts';
 
 const APP = fileURLToPath(new URL('../src/app.ts', import.meta.url));
 
@@ -76,6 +77,22 @@ describe('startApp', () => {
       200,
       { status: 'ready', sources: { [name]: 'ready' } },
     ]);
+  });
+
+  it('warns when everybody may read and anybody can reach it', async () => {
+    for (const [host, warned] of [
+      ['0.0.0.0', true],
+      ['127.0.0.1', false],
+    ] as const) {
+      await using promgate = await startPromgate({
+        apps: [],
+        values: { listen: { host, port: 0 } },
+      });
+      const warnings = promgate.log.filter(
+        ({ level, message }) => level === 'warn' && message.startsWith('auth.mode is open'),
+      );
+      assert.equal(warnings.length === 1, warned, host);
+    }
   });
 
   it('closes everything when what stands behind the ports cannot be started', async () => {

@@ -33,6 +33,48 @@ describe('BodyReader', () => {
     );
   });
 
+  it('reads of a large body what it reads of a small one', async () => {
+    const bodies = new BodyReader();
+    const given = {
+      ...{ service_id: 's', plan_id: null, space_guid: 7, maintenance_info: 'x' },
+      ...{ parameters: { endpoint: '/ä', x: [1, 2] }, previous_values: [], y: [{}] },
+      bind_resource: { app_guid: 'a', route: { z: 1 }, credential_client_id: 'c' },
+      context: { space_guid: 'ü', organization_name: 'o', app_annotations: { a: ['\\"', '}'] } },
+    };
+    const small = JSON.stringify(given);
+    const large = `{"z":"${'x'.repeat(80 * KIB)}",${small.slice(1)}`;
+
+    const [fromSmall, fromLarge] = await Promise.all(
+      [small, large].map((text) => bodies.read(Readable.from([Buffer.from(text)]))),
+    );
+
+    assert.deepEqual(JSON.parse(JSON.stringify(fromLarge)), JSON.parse(JSON.stringify(fromSmall)));
+    assert.equal(JSON.stringify(fromLarge?.['context']), '{"space_guid":"ü"}');
+  });
+
+  it('refuses what is large and read, and a large body that is no object', async () => {
+    const bodies = new BodyReader();
+    const long = 'x'.repeat(70 * KIB);
+    for (const text of [
+      JSON.stringify({ parameters: { endpoint: long } }),
+      JSON.stringify({ context: { space_guid: long } }),
+      JSON.stringify([long]),
+      JSON.stringify({ x: long }).slice(0, -1),
+    ]) {
+      await assert.rejects(bodies.read(Readable.from([Buffer.from(text)])), (error) => {
+        assert.ok(error instanceof Refusal);
+        assert.equal(error.status, 400);
+        return true;
+      });
+    }
+    const noUnicode = Buffer.concat([
+      Buffer.from('{"x":"'),
+      Buffer.from([0xff]),
+      Buffer.from('"}'),
+    ]);
+    await assert.rejects(bodies.read(Readable.from([noUnicode])), /UTF-8/);
+  });
+
   it('lets go of what it held of a body that breaks off', async () => {
     const bodies = new BodyReader(100 * KIB);
     const broken = new PassThrough();

@@ -4,6 +4,7 @@ import { readDurationMs } from '../../broker/duration.ts';
 import { bindingSettings, createParameterCheck } from '../../broker/parameters.ts';
 import { BINDING_PARAMETERS, type GivenParameters } from '../../broker/parameters-schema.ts';
 import { Refusal } from '../../broker/refusal.ts';
+import { freshToken } from '../../broker/token.ts';
 import { withOwnHeaders } from '../../src/fetch/forward.ts';
 import { parseMetricPath } from '../../src/fetch/metric-path.ts';
 import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
@@ -59,6 +60,8 @@ const REFUSED: readonly (readonly [parameters: object, message: RegExp])[] = [
     ],
   ),
   [{ endpoint: `/${'x'.repeat(1024)}` }, /at most 1024 characters long, not "\/x+…"$/],
+  [{ endpoint: `/x?y=${freshToken()}` }, /^parameters: a path must not hold a binding's token$/],
+  [{ endpoints: [{ path: `/${freshToken()}` }] }, /must not hold a binding's token$/],
   [{ endpoint: 7 }, /^parameters\.endpoint must be a path .+, not 7$/],
   [{ endpoint: ['/a'] }, /, not a list$/],
   [{ endpoints: [] }, /^parameters\.endpoints must be a list of 1 to 16 objects/],

@@ -308,6 +308,18 @@ describe('a token where nobody is asked for one', () => {
       assert.equal(await status(mailer.path, { headers: { Authorization: value } }), 404, value);
     }
     assert.equal(authorizations()[1]?.length, 2);
+
+    assert.equal((await platform.unbind('i1', 'k1')).status, 200);
+    await eventually('the token to be revoked', async () =>
+      (await status(shop.path, bearer(token))) === 401 ? true : undefined,
+    );
+    for (const path of [mailer.path, '/sd/apps', '/routes', '/metrics']) {
+      assert.equal(await status(path, bearer(token)), 401, path);
+    }
+    assert.deepEqual(
+      [authorizations()[0]?.includes(`Bearer ${token}`), authorizations()[1]?.length],
+      [false, 2],
+    );
   });
 });
 
