@@ -5,7 +5,8 @@
  *
  * The buffer ends up with 16 bytes to spare behind the body: `merge/` reads 16 at a time.
  */
-import type { Account, Budget } from './budget.ts';
+import type { Budget } from './budget.ts';
+import type { Account } from './lease.ts';
 import { free } from './memory.ts';
 
 export interface BodyOptions {

@@ -8,9 +8,11 @@
  */
 
 import type { ScrapeAnswer } from './answer.ts';
-import { Budget, type Lease } from './budget.ts';
+import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type ScrapeHeaders, TIMEOUT_HEADER, withOwnHeaders } from './forward.ts';
+import type { Account, BytesClaim, Lease, LeaseHolder } from './lease.ts';
+import { freePages } from './memory.ts';
 import { Pacer } from './pacer.ts';
 import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
@@ -36,8 +38,18 @@ export interface ScrapeRequest {
   readonly signal: AbortSignal;
   /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
   readonly lease: Lease;
-  /** Told of each answer as it comes. Must not throw. */
-  readonly onAnswer?: (answer: ScrapeAnswer) => void;
+  /**
+   * Told of each answer as it comes. Must not throw.
+   *
+   * @returns when what is made of it has its room; the scrape ends after that. Never rejects
+   */
+  readonly onAnswer?: (answer: ScrapeAnswer) => Promise<unknown> | undefined;
+  /**
+   * The scrape begins again, since others need its bytes: the answers so far are void.
+   *
+   * @returns when nobody looks at their pages any more. Never rejects
+   */
+  readonly onRestart?: () => Promise<void>;
 }
 
 /** How many of each there are. */
@@ -131,8 +143,10 @@ interface RunParts
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
 
+const NO_ROOM: Ending = { failure: 'over-budget', outcome: 'unknown' };
+
 /** One scrape under way. */
-class Run implements Scene {
+class Run implements Scene, LeaseHolder, BytesClaim {
   readonly pool: SlotPool;
   readonly budget: Budget;
   readonly pacer: Pacer;
@@ -141,9 +155,19 @@ class Run implements Scene {
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
   readonly #onDone: RunParts['done'];
-  readonly #answers: ScrapeAnswer[];
-  readonly #fetches: PageFetch[];
+  #answers: ScrapeAnswer[];
+  #fetches: PageFetch[];
+  /** Fetches that have not ended, or whose pages are still being taken. */
   #missing: number;
+  /** Those that have not begun, since others of this scrape wait for bytes. */
+  #heldBack: PageFetch[] = [];
+  /** How often it has begun. */
+  #attempt = 1;
+  #restarting = false;
+  /** It has given its bytes back, and waits for room to begin again. */
+  #waitsForRoom: Account | undefined;
+  /** It was ended while it gave its bytes back. */
+  #ending: Ending | undefined;
   #deadlineMs: number;
   #timer: NodeJS.Timeout | undefined;
   /** The headers made last: the instances of one app mostly have the same ones. */
@@ -167,8 +191,9 @@ class Run implements Scene {
     this.#onDone = done;
     this.#deadlineMs = request.deadlineMs;
     this.#answers = new Array(request.targets.length);
-    this.#fetches = request.targets.map((target, index) => new PageFetch(this, target, index));
+    this.#fetches = this.#newFetches();
     this.#missing = this.#fetches.length;
+    this.lease.holder = this;
   }
 
   start(latestMs: number): void {
@@ -198,28 +223,115 @@ class Run implements Scene {
 
   /** A field, since it is a listener too. */
   readonly abandon = (): void => {
-    this.#endAll(this.#fetches.map(() => ({ failure: 'aborted', outcome: 'unknown' })));
+    this.#endAll(() => ({ failure: 'aborted', outcome: 'unknown' }));
   };
 
   /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
   readonly #look = (): void => this.endBy(this.#deadlineMs);
 
   #expire(): void {
-    this.#endAll(this.#fetches.map((fetch) => fetch.late));
+    this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
   }
 
   /** From the last to the first: those who wait are gone before others make room for them. */
-  #endAll(endings: readonly Ending[]): void {
+  #endAll(endingOf: (fetch: PageFetch) => Ending): void {
+    const endings = this.#fetches.map(endingOf);
+    if (this.#waitsForRoom) this.#stopWaitingForRoom();
+    else if (this.#restarting) {
+      this.#ending ??= endings[0];
+      return;
+    }
     for (let i = this.#fetches.length - 1; i >= 0; i--) this.#fetches[i]?.end(endings[i]!);
+    this.budget.expire(this.lease);
   }
 
   settled(index: number, answer: ScrapeAnswer): void {
     this.#answers[index] = answer;
-    this.#request.onAnswer?.(answer);
-    if (--this.#missing > 0) return;
+    if (this.#restarting) return;
+    const taken = this.#request.onAnswer?.(answer);
+    if (taken === undefined) this.#took(this.#attempt);
+    else void this.#await(taken);
+  }
+
+  async #await(taken: Promise<unknown>): Promise<void> {
+    const attempt = this.#attempt;
+    await taken;
+    this.#took(attempt);
+  }
+
+  #took(attempt: number): void {
+    if (attempt !== this.#attempt || this.#restarting || --this.#missing > 0) return;
     clearTimeout(this.#timer);
     this.#request.signal.removeEventListener('abort', this.abandon);
     this.#onDone(this.#answers);
+  }
+
+  heldBack(index: number): void {
+    if (this.#restarting) return;
+    const fetch = new PageFetch(this, this.#request.targets[index]!, index);
+    fetch.heldBack = true;
+    this.#fetches[index] = fetch;
+    this.#heldBack.push(fetch);
+  }
+
+  waitsNoMore(): void {
+    if (this.#heldBack.length > 0) queueMicrotask(this.#startHeldBack);
+  }
+
+  /** Those who find no room after all come back to the list. */
+  readonly #startHeldBack = (): void => {
+    const fetches = this.#heldBack;
+    if (this.#restarting || this.lease.waits) return;
+    this.#heldBack = [];
+    for (const fetch of fetches) fetch.start();
+  };
+
+  revoked(): void {
+    this.#restarting = true;
+    this.#heldBack = [];
+    for (let i = this.#fetches.length - 1; i >= 0; i--) this.#fetches[i]?.end(NO_ROOM);
+    void this.#beginAgain();
+  }
+
+  async #beginAgain(): Promise<void> {
+    await this.#request.onRestart?.();
+    freePages(this.#answers.flatMap(({ page }) => page?.body ?? []));
+    this.#answers = new Array(this.#answers.length);
+    this.#attempt++;
+    this.#fetches = this.#newFetches();
+    this.#missing = this.#fetches.length;
+    for (const fetch of this.#fetches) fetch.heldBack = true;
+    const { account, room } = this.budget.restart(this.lease, this);
+    this.#waitsForRoom = account;
+    const ending = this.#ending;
+    if (ending) this.#endAll(() => ending);
+    else if (room === 'granted') this.bytesGranted();
+    else if (room === 'refused') this.bytesRefused();
+  }
+
+  bytesGranted(): void {
+    const account = this.#waitsForRoom;
+    if (!account) return;
+    this.#waitsForRoom = undefined;
+    this.#restarting = false;
+    this.budget.reserve(account);
+    for (const fetch of this.#fetches) fetch.start();
+  }
+
+  /** No more than a mistake could lead here: it held as much before. */
+  bytesRefused(): void {
+    this.#endAll(() => NO_ROOM);
+  }
+
+  #stopWaitingForRoom(): void {
+    const account = this.#waitsForRoom;
+    this.#waitsForRoom = undefined;
+    this.#restarting = false;
+    if (account) this.budget.close(account);
+  }
+
+  #newFetches(): PageFetch[] {
+    return this.#request.targets.map((target, index) => new PageFetch(this, target, index));
   }
 
   headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[] {

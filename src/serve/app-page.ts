@@ -9,11 +9,11 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
-import type { Lease } from '../fetch/budget.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
+import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
 import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
@@ -87,14 +87,23 @@ export async function loadAppPage(
   const asked = pagesToAsk(settings.exporters, request);
   const places = new Map(asked.map(({ target }, place) => [target, place]));
   const { escaping, preferOpenMetrics } = negotiated;
-  const merge = new Merge({
-    ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
-    learn: asked.length > 1,
-    givesUp: () => signal.aborted || performance.now() > deadlineMs + MERGE_GRACE_MS,
-  });
+  const newMerging = (): Merging => {
+    const merging: Merging = {
+      adding: [],
+      waiting: undefined,
+      isVoid: false,
+      merge: new Merge({
+        ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
+        learn: asked.length > 1,
+        givesUp: () =>
+          signal.aborted || merging.isVoid || performance.now() > deadlineMs + MERGE_GRACE_MS,
+      }),
+    };
+    return merging;
+  };
+  let merging = newMerging();
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
-  const adding: Promise<Outcome>[] = [];
   await scraper.scrape({
     targets: asked.map(({ target }) => target),
     headers,
@@ -103,12 +112,19 @@ export async function loadAppPage(
     lease,
     onAnswer: (answer) => {
       const place = places.get(answer.target)!; // one of those asked
-      const taken = takeAnswer(merge, asked[place]!, { answer, place, observers, lease, signal });
-      taken.catch(() => undefined); // thrown below, once all have answered: nobody listens yet
-      adding[place] = taken;
+      const taken = takeAnswer(merging, asked[place]!, { answer, place, observers, lease, signal });
+      merging.adding[place] = taken;
+      return taken.catch(() => undefined); // thrown below, once all have answered
+    },
+    onRestart: async () => {
+      const given = merging;
+      given.isVoid = true;
+      merging = newMerging();
+      await Promise.allSettled(given.adding);
     },
   });
-  const added = await Promise.all(adding);
+  const { merge } = merging;
+  const added = await Promise.all(merging.adding);
   const { format, takenOut, duplicates } = await merge.settle();
   const outcomes = added.with(0, added[0]!); // at least one was asked
   for (const { place, error } of takenOut) {
@@ -124,6 +140,15 @@ export async function loadAppPage(
   return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
 }
 
+/** What is made of the answers; void when the scrape begins again. */
+interface Merging {
+  readonly merge: Merge;
+  readonly adding: Promise<Outcome>[];
+  /** An index that waits for its room: no other is made before. */
+  waiting: Promise<unknown> | undefined;
+  isVoid: boolean;
+}
+
 interface Answered {
   readonly answer: ScrapeAnswer;
   readonly place: number;
@@ -134,7 +159,7 @@ interface Answered {
 
 /** Puts one answer into the merge. */
 async function takeAnswer(
-  merge: Merge,
+  merging: Merging,
   { app, instance, labels, rules, target }: AskedPage,
   { answer, place, observers, lease, signal }: Answered,
 ): Promise<Outcome> {
@@ -146,13 +171,19 @@ async function takeAnswer(
   if (answer.failure !== undefined) return { ...outcome, status: answer.status };
   const { format, announced } = formatOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
+  const { merge } = merging;
+  const pageBytes = answer.page.body.buffer.byteLength;
   try {
+    if (merging.waiting !== undefined) await merging.waiting;
     const { samples, dropped, filtered, heldBytes } = await merge.add({
       ...{ place, of, bytes: answer.page.body, format, labels, rules },
       instance: target.oneOfSeveral ? instance : undefined,
     });
-    if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
+    const charged = heldBytes === 0 || lease.charge(target.space, heldBytes);
+    if (typeof charged !== 'boolean') merging.waiting = charged;
+    if (!(await charged)) {
       merge.remove(place);
+      if (!merging.isVoid) lease.giveBack(target.space, pageBytes);
       return failed(outcome, 'over-budget', 'no room for its index');
     }
     if (dropped > 0) observers.onDroppedSamples?.(dropped);

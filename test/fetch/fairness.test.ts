@@ -102,6 +102,7 @@ describe('fairness', () => {
     const onAnswer = (answer: ScrapeAnswer) => {
       most = Math.max(most, scraper.load.bytes);
       if (answer.page) pages++;
+      return undefined;
     };
 
     const all = await Promise.all(
