@@ -6,6 +6,7 @@
 import type { RequestListener } from 'node:http';
 import type { Bindings } from './bindings.ts';
 import type { Config } from './config.ts';
+import { type DescriptorPlan, descriptorLimit } from './descriptors.ts';
 import { RouteTable } from './discover/route-table.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
@@ -34,6 +35,7 @@ export interface StagesOptions {
   readonly readiness: Readiness;
   /** Aborts when answers must go out with what has arrived. */
   readonly cut: AbortSignal;
+  readonly descriptors: DescriptorPlan;
 }
 
 /** @param parts - takes what must be ended */
@@ -42,12 +44,20 @@ export async function startStages(
   options: StagesOptions,
   parts: AsyncDisposableStack,
 ): Promise<Stages> {
-  const { readiness, cut } = options;
+  const { readiness, cut, descriptors } = options;
   const log =
     options.log ??
     parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
   const trust = await openTrust(config, options, log);
-  const scraper = parts.use(new Scraper({ ...config.scrape, trust }));
+  const scraper = parts.use(
+    new Scraper({
+      ...config.scrape,
+      concurrency: descriptors.concurrency,
+      maxOpen: descriptors.maxOpen,
+      onNoDescriptors: tellNoDescriptors(log),
+      trust,
+    }),
+  );
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
   const table = new RouteTable({
     requireTls: config.routes.requireTls,
@@ -58,7 +68,10 @@ export async function startStages(
   const metrics = createMetrics({
     version: VERSION,
     failures: FAILURES,
-    levels: () => ({ ...levelsOf(config, table, scraper), bindings: bindings?.levels?.() }),
+    levels: () => ({
+      ...levelsOf(config, table, scraper, descriptors),
+      bindings: bindings?.levels?.(),
+    }),
     knowsApp: (appId) => table.byApp(appId).length > 0,
   });
   const sources = await startSources(
@@ -144,17 +157,40 @@ function filesOf(tls: Config['scrape']['tls']) {
   };
 }
 
-function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
+function levelsOf(
+  { scrape }: Config,
+  table: RouteTable,
+  scraper: Scraper,
+  { concurrency }: DescriptorPlan,
+) {
   const { slots, bytes, waitingForSlots } = scraper.load;
   return {
     table: table.sizes(),
     pool: {
       used: slots,
-      limit: scrape.concurrency,
+      limit: concurrency,
       waiting: waitingForSlots,
       bytesInFlight: bytes,
       bytesLimit: scrape.maxBytes,
     },
+  };
+}
+
+const SHORTAGE_TOLD_EVERY_MS = 60_000;
+
+/** Warns that no connection can be opened, at most once a minute. */
+function tellNoDescriptors(log: Log): () => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - toldMs < SHORTAGE_TOLD_EVERY_MS) return;
+    toldMs = nowMs;
+    log.warn(
+      'no file descriptor is left for connections to instances: raise the limit of open files',
+      {
+        limit: descriptorLimit(),
+      },
+    );
   };
 }
 

@@ -24,13 +24,21 @@ export interface ConnectionsOptions {
    * close one that idles instead would leave none to use again, when all are asked in turn.
    */
   readonly maxIdle?: number;
+  /** How many may be open at once: for a new one that idles longest is closed. */
+  readonly maxOpen?: number | undefined;
+  /** The process has no descriptor left for a connection. Called each time; must not throw. */
+  readonly onNoDescriptors?: (() => void) | undefined;
 }
 
 export class Connections implements ConnectionSource, AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #maxIdle: number;
+  readonly #maxOpen: number;
+  readonly #onNoDescriptors: (() => void) | undefined;
   readonly #origins = new Map<string, Origin>();
   readonly #closing = new Set<Promise<void>>();
+  /** Those that idle, the longest first. */
+  readonly #idleConnections = new Set<Connection>();
   #idle = 0;
   #busy = 0;
   #closed = false;
@@ -40,12 +48,16 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     connectTimeoutMs = 2000,
     idleTimeoutMs = 90_000,
     maxIdle = 8192,
+    maxOpen = Number.POSITIVE_INFINITY,
+    onNoDescriptors,
   }: ConnectionsOptions) {
     const onClosed = (connection: Connection): void => {
       if (connection.idles) this.#closeIdle(connection);
     };
     this.#options = { trust, connectTimeoutMs, idleTimeoutMs, onClosed };
     this.#maxIdle = maxIdle;
+    this.#maxOpen = maxOpen;
+    this.#onNoDescriptors = onNoDescriptors;
   }
 
   /** How many connections there are, by what they do. */
@@ -76,6 +88,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     }
     const found = fresh ? undefined : this.#findIdle(origin, target);
     const connection = found ?? new Connection(origin, target, this.#options);
+    if (!found && this.#idle > 0 && this.#idle + this.#busy >= this.#maxOpen) this.#closeOldest();
     origin.busy++;
     this.#busy++;
     return connection;
@@ -94,6 +107,13 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     origin.busy--;
     origin.idle.push(connection);
     connection.idles = true;
+    this.#idleConnections.add(connection);
+  }
+
+  /** Closes all that idle: others of the process need their descriptors. */
+  noDescriptors(): void {
+    this.#onNoDescriptors?.();
+    for (const connection of [...this.#idleConnections]) this.#closeIdle(connection);
   }
 
   /** Ends a connection that is of no more use. */
@@ -131,6 +151,13 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     return undefined;
   }
 
+  #closeOldest(): void {
+    for (const connection of this.#idleConnections) {
+      this.#closeIdle(connection);
+      return;
+    }
+  }
+
   #closeIdle(connection: Connection): void {
     this.#leaveIdle(connection);
     this.#tidy(connection.origin);
@@ -148,6 +175,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     const { idle } = connection.origin;
     this.#idle--;
     connection.idles = false;
+    this.#idleConnections.delete(connection);
     idle.splice(idle.indexOf(connection), 1);
   }
 

@@ -115,6 +115,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** What it is, as it stands, if the deadline comes now; to be told to `end`. */
   get late(): Ending {
     if (this.heldBack || this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    if (this.#exchange?.wantsDescriptor) return { failure: 'no-descriptors', outcome: 'unknown' };
     const verdict = this.#verdict === 'follow' ? undefined : this.#verdict;
     return { failure: verdict ?? 'timeout', outcome: this.#exchange ? 'hung' : 'unknown' };
   }

@@ -47,6 +47,8 @@ export interface ConnectionSource {
   giveBack(connection: Connection): void;
   /** It is of no more use. */
   discard(connection: Connection): void;
+  /** The process had no descriptor for a connection. */
+  noDescriptors(): void;
 }
 
 export interface ConnectionOptions {
@@ -58,6 +60,8 @@ export interface ConnectionOptions {
   readonly onClosed: (connection: Connection) => void;
 }
 
+/** A descriptor may come free at any time, wherever in the process or the system. */
+const DESCRIPTOR_RETRY_MS = 100;
 const MAX_HEADER_BYTES = 16_384;
 /** Interim responses (1xx) before the final one; a flood of them never ends otherwise. */
 const MAX_INTERIM = 32;
@@ -174,6 +178,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #retried = false;
   #done = false;
   #paused = false;
+  /** Set while it waits to try again. */
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(
     connections: ConnectionSource,
@@ -206,6 +212,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#paused) return;
     this.#paused = false;
     queueMicrotask(this.#flow);
+  }
+
+  /** It could not connect so far: the process has no descriptor left. */
+  get wantsDescriptor(): boolean {
+    return this.#retryTimer !== undefined;
   }
 
   /** Ends it at once, with its connection. The receiver hears nothing more. */
@@ -250,6 +261,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
+    if (error instanceof ConnectError && error.failure === 'no-descriptors') {
+      this.#connections.noDescriptors();
+      this.#controller = undefined;
+      this.#retryTimer = setTimeout(this.#send, DESCRIPTOR_RETRY_MS);
+      return;
+    }
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
     if (idled && !this.#heard && !this.#retried) {
       this.#retry();
@@ -263,6 +280,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   readonly #send = (): void => {
     if (this.#done) return;
+    this.#retryTimer = undefined;
     this.#openedBefore = this.#connection.opened;
     this.#connection.client.dispatch(this.#options, this);
   };
@@ -286,6 +304,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.#done = true;
+    clearTimeout(this.#retryTimer);
     // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
     this.#controller?.abort(new Error('given up'));
     this.#connections.discard(this.#connection);

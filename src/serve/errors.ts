@@ -32,6 +32,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   refused: 'instance-failed',
   unreachable: 'instance-failed',
+  'no-descriptors': 'instance-failed',
   timeout: 'instance-timeout',
   'tls-identity': 'instance-failed',
   tls: 'instance-failed',

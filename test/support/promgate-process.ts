@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
 import type { Gorouter } from './gorouter.ts';
-import { type Exit, runPromgate } from './program.ts';
+import { type Exit, type PromgateLimits, runPromgate } from './program.ts';
 
 /** A line of its log. */
 interface LogLine {
@@ -37,7 +37,7 @@ export interface PromgateProcess extends AsyncDisposable {
   peakMemoryBytes(): number;
 }
 
-export interface PromgateProcessOptions {
+export interface PromgateProcessOptions extends PromgateLimits {
   /** Values of the configuration, nested as in the file; whole sections replace the standard ones. */
   readonly values: Readonly<Record<string, unknown>>;
   /** Standard: resolve when `/readyz` says so; else when it listens. */
@@ -48,6 +48,7 @@ export interface PromgateProcessOptions {
 export async function startPromgateProcess({
   values,
   untilReady = true,
+  ...limits
 }: PromgateProcessOptions): Promise<PromgateProcess> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-system-'));
@@ -55,7 +56,7 @@ export async function startPromgateProcess({
   const file = path.join(folder, 'promgate.yml');
   const listen = { host: '127.0.0.1', port: 0 };
   await writeFile(file, JSON.stringify({ listen, drain: { wait: '0s' }, ...values })); // also YAML
-  const program = parts.use(runPromgate(['serve', '--config', file]));
+  const program = parts.use(runPromgate(['serve', '--config', file], limits));
   const log: LogLine[] = [];
   const readLog = (): readonly LogLine[] => {
     while (log.length < program.lines.length) log.push(JSON.parse(program.lines[log.length]!));
