@@ -11,6 +11,7 @@ import { RouteTable } from './discover/route-table.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
+import { watchMemory } from './idle-memory.ts';
 import type { AppPageObservers, Outcome } from './serve/app-page.ts';
 import { UNBOUND } from './serve/app-settings.ts';
 import type { Readiness } from './serve/health.ts';
@@ -59,6 +60,12 @@ export async function startStages(
     }),
   );
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
+  const idle = new AbortController();
+  const watching = watchMemory({ signal: idle.signal });
+  parts.defer(async () => {
+    idle.abort();
+    await watching;
+  });
   const table = new RouteTable({
     requireTls: config.routes.requireTls,
     onAddressGone: (address) => scraper.forget(address),

@@ -7,7 +7,7 @@
  */
 import type { Budget } from './budget.ts';
 import type { Account } from './lease.ts';
-import { free } from './memory.ts';
+import { free, mapMemory } from './memory.ts';
 
 export interface BodyOptions {
   /** `scrape.max_body`, after decompression. */
@@ -123,6 +123,14 @@ export class Body {
     return this.#kept(this.#buffer);
   }
 
+  /** It is of no more use: its memory is free at once, which the collector would find late. */
+  discard(): void {
+    for (const part of [this.#buffer, this.#next, this.#whole, ...this.#parts]) {
+      if (part) free(part.buffer);
+    }
+    this.#parts = [];
+  }
+
   #placeNext(): Buffer | undefined {
     if (this.#whole === undefined) {
       this.#whole = Buffer.allocUnsafeSlow(this.length + SPARE_BYTES);
@@ -191,7 +199,7 @@ export class Body {
   #enlarge(chunkBytes: number, bytes: number): void {
     const size = bytes - this.#partsBytes;
     if (!this.#needsPart(chunkBytes)) this.#move(size);
-    else this.#next = Buffer.allocUnsafeSlow(size - this.#buffer.length);
+    else this.#next = mapMemory(size - this.#buffer.length);
   }
 
   /**
@@ -199,9 +207,15 @@ export class Body {
    * with 100 pages of 16 MiB the process had 850 MiB instead of 600.
    */
   #move(size: number): void {
-    const grows = this.#filled > 0;
-    this.#buffer = grows
-      ? Buffer.from(this.#buffer.buffer.transfer(size))
-      : Buffer.allocUnsafeSlow(size);
+    const { buffer } = this.#buffer;
+    if (this.#filled === 0) this.#buffer = Buffer.allocUnsafeSlow(size);
+    else if (!buffer.resizable) this.#buffer = Buffer.from(buffer.transfer(size));
+    else {
+      // A part that was mapped small, for want of bytes: it cannot grow beyond what was mapped.
+      const larger = mapMemory(size);
+      this.#buffer.copy(larger, 0, 0, Math.min(this.#filled, size));
+      this.#buffer = larger;
+      free(buffer);
+    }
   }
 }

@@ -14,7 +14,7 @@ import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
 import type { Account, BytesClaim, Lease } from './lease.ts';
-import { ReadMemory } from './memory.ts';
+import { free, ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
 import type { Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
@@ -185,6 +185,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   inflatedPart(chunk: Buffer): void {
     this.#add(chunk);
+    // The stream fills a buffer to its end, and never looks at it again.
+    const isLast = chunk.byteOffset + chunk.length === chunk.buffer.byteLength;
+    if (isLast && !this.#body?.waiting) free(chunk.buffer);
   }
 
   inflated(): void {
@@ -336,6 +339,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     clearTimeout(this.#timer);
     this.#exchange?.abort();
     this.#inflater?.destroy();
+    if (answer.failure !== undefined) this.#body?.discard();
     this.#body = undefined;
     if (this.#account) this.#scene.budget.close(this.#account);
     this.#scene.settled(this.#index, answer);

@@ -33,6 +33,8 @@ export interface PromgateProcess extends AsyncDisposable {
   metric(series: string): Promise<number | undefined>;
   /** Files and sockets that it has open. */
   openFiles(): number;
+  /** The memory that it has now (VmRSS). */
+  residentMemoryBytes(): number;
   /** The most memory that it ever had (VmHWM). */
   peakMemoryBytes(): number;
 }
@@ -102,12 +104,14 @@ export async function startPromgateProcess({
       return line === undefined ? undefined : Number(line.slice(series.length + 1));
     },
     openFiles: () => readdirSync(`/proc/${program.pid}/fd`).length,
-    peakMemoryBytes: () => {
-      const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-    },
+    residentMemoryBytes: () => memoryBytes(program.pid, /^VmRSS:\s+(\d+) kB$/m),
+    peakMemoryBytes: () => memoryBytes(program.pid, /^VmHWM:\s+(\d+) kB$/m),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function memoryBytes(pid: number, line: RegExp): number {
+  return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
 /** The entry of `routes.gorouter` for a simulated one, polled as often as is allowed. */
