@@ -2,6 +2,7 @@
  * The bytes of a page, collected as they arrive and bounded.
  */
 import { createHash } from 'node:crypto';
+import { mapMemory } from './mapped-memory.ts';
 import { SourceError } from './source-error.ts';
 
 /** What a page may hold unless configured otherwise: 20,000 endpoints are 18 MB. */
@@ -37,7 +38,7 @@ export async function collectPage(
     digest.update(chunk);
     for (let from = 0; from < chunk.length; ) {
       if (used === last.length) {
-        last = mapBlock(Math.min(BLOCK_BYTES, Math.max(64 * 1024, sizeBytes)));
+        last = mapMemory(Math.min(BLOCK_BYTES, Math.max(64 * 1024, sizeBytes)));
         blocks.push(last);
         used = 0;
       }
@@ -50,12 +51,4 @@ export async function collectPage(
   const tail = blocks.pop();
   if (tail) blocks.push(tail.subarray(0, used));
   return { blocks, digest: digest.digest('base64url') };
-}
-
-/**
- * Memory that the system has back as soon as it is freed: a resizable buffer is mapped. Others come
- * from the C library's heap after a while, which keeps what a table of 80 MB once took.
- */
-function mapBlock(sizeBytes: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }), 0, sizeBytes);
 }

@@ -5,9 +5,10 @@
  *
  * The buffer ends up with 16 bytes to spare behind the body: `merge/` reads 16 at a time.
  */
+import { mapMemory } from '../discover/mapped-memory.ts';
 import type { Budget } from './budget.ts';
 import type { Account } from './lease.ts';
-import { free, mapMemory } from './memory.ts';
+import { free } from './memory.ts';
 
 export interface BodyOptions {
   /** `scrape.max_body`, after decompression. */
@@ -199,7 +200,7 @@ export class Body {
   #enlarge(chunkBytes: number, bytes: number): void {
     const size = bytes - this.#partsBytes;
     if (!this.#needsPart(chunkBytes)) this.#move(size);
-    else this.#next = mapMemory(size - this.#buffer.length);
+    else this.#next = mapBuffer(size - this.#buffer.length);
   }
 
   /**
@@ -212,10 +213,14 @@ export class Body {
     else if (!buffer.resizable) this.#buffer = Buffer.from(buffer.transfer(size));
     else {
       // A part that was mapped small, for want of bytes: it cannot grow beyond what was mapped.
-      const larger = mapMemory(size);
+      const larger = mapBuffer(size);
       this.#buffer.copy(larger, 0, 0, Math.min(this.#filled, size));
       this.#buffer = larger;
       free(buffer);
     }
   }
+}
+
+function mapBuffer(sizeBytes: number): Buffer<ArrayBuffer> {
+  return Buffer.from(mapMemory(sizeBytes).buffer, 0, sizeBytes);
 }

@@ -139,10 +139,19 @@ export class Budget {
     this.#serve();
   }
 
+  /** Of what the lease keeps all but `bytes` is free again. */
+  shrink(lease: Lease, bytes: number): void {
+    for (const [space, kept] of [...lease.kept]) {
+      this.#dropKept(lease, space, Math.min(kept, Math.max(0, lease.keptBytes - bytes)));
+    }
+    this.#serve();
+  }
+
   /** All fetches of the scrape have ended; its response is being written. */
   fetched(lease: Lease): void {
     if (lease.fetched || !this.#leases.has(lease)) return;
     lease.fetched = true;
+    lease.expired = true; // its reader does not wait for what else is charged to it
     this.#keepReturned(lease);
     this.#unreserve(lease);
     this.#leaveHome(lease);

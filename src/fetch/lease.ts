@@ -10,6 +10,7 @@ interface LeaseBudget {
   keep(account: Account, bytes: number): void;
   close(account: Account): void;
   giveBack(lease: Lease, spaceName: string, bytes: number): void;
+  shrink(lease: Lease, bytes: number): void;
   release(lease: Lease): void;
 }
 
@@ -122,6 +123,11 @@ export class Lease implements Disposable {
   /** Bytes of pages in `space` that are not needed any more are free again. */
   giveBack(space: string, bytes: number): void {
     this.#budget.giveBack(this, space, bytes);
+  }
+
+  /** Of its pages no more than `bytes` are needed. */
+  shrink(bytes: number): void {
+    this.#budget.shrink(this, bytes);
   }
 
   [Symbol.dispose](): void {

@@ -57,16 +57,6 @@ export class ReadMemory {
   }
 }
 
-/**
- * Memory that the system has back as soon as it is freed.
- *
- * What is large comes from the C library's heap after a while, which can only shrink at its end:
- * after 90 gzip bombs the process kept 500 MB. Resizable buffers are mapped one by one.
- */
-export function mapMemory(sizeBytes: number): Buffer<ArrayBuffer> {
-  return Buffer.from(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }), 0, sizeBytes);
-}
-
 /** Gives memory back, if it is ours. */
 export function free(buffer: ArrayBufferLike): void {
   // Node hands out small buffers as parts of one pool, which is not ours to free.

@@ -75,6 +75,14 @@ export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
   readonly outcomes: readonly Outcome[];
+  /**
+   * Takes room for bytes that are ready for a slow reader.
+   *
+   * @returns whether there is room now
+   */
+  readonly hold: (bytes: number) => boolean;
+  /** The plan is void from now on: of its room so many bytes are still needed. */
+  readonly shrink: (bytes: number) => void;
 }
 
 /** @throws only for a mistake of ours */
@@ -135,9 +143,19 @@ export async function loadAppPage(
   const plan = await merge.plan(format, report(asked, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
-  resources.defer(() => freePages(plan.sources.map(({ page }) => page.body.bytes)));
+  const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
+  resources.defer(free);
   const held = resources.move();
-  return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
+  const { space } = asked[0]!.target; // at least one was asked
+  return {
+    ...{ plan, format, outcomes },
+    hold: (bytes) => lease.charge(space, bytes) === true,
+    shrink: (bytes) => {
+      free();
+      lease.shrink(bytes);
+    },
+    [Symbol.dispose]: () => held.dispose(),
+  };
 }
 
 /** What is made of the answers; void when the scrape begins again. */
