@@ -11,6 +11,8 @@ import { sleep } from './clock.ts';
 const LOOK_EVERY_MS = 5_000;
 /** What may be held, as a multiple of what was held after the last collection. */
 const TOLERATED = 1.3;
+/** What is held grows a little while nothing happens; by more than this a peak is under way. */
+const GROWTH = 1.05;
 /** Below this nothing is worth a collection. */
 const LEAST_BYTES = 33_554_432;
 /** A collection stops the program: of all time this part at most. */
@@ -44,7 +46,7 @@ export async function watchMemory({
     await wait(LOOK_EVERY_MS, signal);
     if (signal.aborted) return;
     const bytes = heldBytes();
-    const grows = bytes > beforeBytes;
+    const grows = bytes > beforeBytes * GROWTH;
     beforeBytes = bytes;
     const tooMuch = bytes > settledBytes * TOLERATED && bytes > settledBytes + LEAST_BYTES;
     const startedMs = now();

@@ -31,6 +31,8 @@ const FIRST_BYTES = 65_536;
 const BELIEVED_BYTES = 1_048_576;
 /** A buffer of this size or more is not moved: what comes behind it is another part. */
 export const PART_BYTES = 262_144;
+/** What grows to this size is mapped, and copied once it is whole. */
+const MAPPED_BYTES = 131_072;
 
 /** How much to take from the budget before a fetch begins. */
 export function firstBytes(maxBytes: number, budget: Budget): number {
@@ -120,7 +122,9 @@ export class Body {
     if (this.#parts.length > 0 || this.#whole !== undefined) return this.#placeNext();
     const size = this.#filled + SPARE_BYTES;
     const wasted = this.#buffer.length - size;
-    if (wasted < 0 || wasted > size >> 3) this.#move(size);
+    // A whole page is read often, and views of mapped memory are slower.
+    if (this.#buffer.buffer.resizable) this.#copyTo(Buffer.allocUnsafeSlow(size));
+    else if (wasted < 0 || wasted > size >> 3) this.#move(size);
     return this.#kept(this.#buffer);
   }
 
@@ -210,14 +214,16 @@ export class Body {
   #move(size: number): void {
     const { buffer } = this.#buffer;
     if (this.#filled === 0) this.#buffer = Buffer.allocUnsafeSlow(size);
-    else if (!buffer.resizable) this.#buffer = Buffer.from(buffer.transfer(size));
-    else {
-      // A part that was mapped small, for want of bytes: it cannot grow beyond what was mapped.
-      const larger = mapBuffer(size);
-      this.#buffer.copy(larger, 0, 0, Math.min(this.#filled, size));
-      this.#buffer = larger;
-      free(buffer);
-    }
+    else if (size < MAPPED_BYTES && !buffer.resizable) {
+      this.#buffer = Buffer.from(buffer.transfer(size));
+    } else this.#copyTo(mapBuffer(size));
+  }
+
+  #copyTo(memory: Buffer<ArrayBuffer>): void {
+    const { buffer } = this.#buffer;
+    this.#buffer.copy(memory, 0, 0, this.#filled);
+    this.#buffer = memory;
+    free(buffer);
   }
 }
 

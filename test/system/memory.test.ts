@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { gzipBomb, page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import type { RoutesJson } from '../support/foundation.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
 import { startScene } from '../support/scene.ts';
 
 /** A minute is the promise. */
 const FALLS = { timeoutMs: 60_000, pauseMs: 500 };
+
+const READ = { timeoutMs: 60_000, pauseMs: 200 };
 
 async function settledBytes(promgate: PromgateProcess, path: string): Promise<number> {
   for (let i = 0; i < 20; i++) await promgate.text(path);
@@ -41,4 +44,32 @@ describe('the memory of promgate', () => {
     assert.match(text, /error="too-large"/);
     await untilFallen(promgate, before);
   }).timeout(180_000);
+
+  it('is given back after a route table of 65 MB', async () => {
+    await using scene = await startScene({ small: { answers: [page('a 1\n')] } });
+    const { promgate, gorouter } = scene;
+    const before = await settledBytes(promgate, scene.apps.small.path);
+    const { routes } = gorouter;
+    const apps = () => promgate.metric('promgate_apps');
+
+    gorouter.routes = largeTable(routes, 100_000);
+    await eventually('the large table', async () => (await apps()) === 100_001 || undefined, READ);
+    gorouter.routes = routes;
+    await eventually('the small table', async () => (await apps()) === 1 || undefined, READ);
+
+    await untilFallen(promgate, before);
+  }).timeout(240_000);
 });
+
+/** The table with so many apps more. */
+function largeTable(routes: RoutesJson, count: number): RoutesJson {
+  const [endpoint] = Object.values(routes)[0]!; // the scene has an app
+  const large: Record<string, RoutesJson[string]> = { ...routes };
+  for (let i = 0; i < count; i++) {
+    const id = `${endpoint!.tags['app_id']!.slice(0, 28)}${i.toString(16).padStart(8, '0')}`;
+    const tags = { ...endpoint!.tags, app_id: id, app_name: `app-${i}` };
+    const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080`;
+    large[`app-${i}.apps.example.com`] = [{ ...endpoint!, address, tags }];
+  }
+  return large;
+}
