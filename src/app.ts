@@ -7,6 +7,7 @@
 import type { RequestListener } from 'node:http';
 import { sleep } from './clock.ts';
 import { type Config, configWarnings } from './config.ts';
+import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
 import { createDoor, type Door } from './serve/door.ts';
 import { healthListener, Readiness } from './serve/health.ts';
 import { listenError } from './serve/listen-error.ts';
@@ -46,22 +47,33 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const cut = new AbortController();
   const readiness = new Readiness();
   const stages = Promise.withResolvers<Stages>();
+  const descriptors = planDescriptors(descriptorLimit(), {
+    concurrency: config.scrape.concurrency,
+    maxConnections: config.listen.maxConnections,
+  });
   const door = createDoor(
     stages.promise.then(({ site }) => site),
     readiness,
   );
-  const server = parts.use(await listen(config, door.listener, { cut, stages: stages.promise }));
+  const server = parts.use(
+    await listen(config, door.listener, { cut, stages: stages.promise, descriptors }),
+  );
   const health = await listenForHealth(config, readiness);
   if (health) parts.use(health);
   const { onOpen = () => firstRequest(door) } = options;
   await onOpen(server.url);
 
   const { startStages } = await import('./stages.ts');
-  const started = await startStages(config, { ...options, readiness, cut: cut.signal }, behind);
+  const started = await startStages(
+    config,
+    { ...options, readiness, cut: cut.signal, descriptors },
+    behind,
+  );
   stages.resolve(started);
   const { log, metrics } = started;
   await metrics.load();
   for (const warning of configWarnings(config)) log.warn(warning);
+  if (descriptors.warning !== undefined) log.warn(descriptors.warning);
   log.info('promgate listens', { url: server.url, health_url: health?.url, version: VERSION });
   const stop = parts.move();
   return {
@@ -86,12 +98,13 @@ interface Ears {
   readonly cut: AbortController;
   /** Who is told of what happens at the port. */
   readonly stages: Promise<Stages>;
+  readonly descriptors: DescriptorPlan;
 }
 
 function listen(
-  { listen: { host, port, tls, maxConnections }, scrape }: Config,
+  { listen: { host, port, tls }, scrape }: Config,
   handle: RequestListener,
-  { cut, stages }: Ears,
+  { cut, stages, descriptors: { maxConnections } }: Ears,
 ): Promise<Server> {
   return startServer({
     ...{ host, port, tls, maxConnections, handle, cut },

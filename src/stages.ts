@@ -6,12 +6,14 @@
 import type { RequestListener } from 'node:http';
 import type { Bindings } from './bindings.ts';
 import type { Config } from './config.ts';
+import { type DescriptorPlan, descriptorLimit } from './descriptors.ts';
 import { RouteTable } from './discover/route-table.ts';
 import type { LenientAnswer } from './fetch/connections.ts';
 import { EndpointChoice } from './fetch/endpoint-choice.ts';
 import { FAILURES, type Failure } from './fetch/failure.ts';
 import { Scraper } from './fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
+import { watchMemory } from './idle-memory.ts';
 import type { AppPageObservers, Outcome } from './serve/app-page.ts';
 import { UNBOUND } from './serve/app-settings.ts';
 import type { Readiness } from './serve/health.ts';
@@ -36,6 +38,7 @@ export interface StagesOptions {
   readonly readiness: Readiness;
   /** Aborts when answers must go out with what has arrived. */
   readonly cut: AbortSignal;
+  readonly descriptors: DescriptorPlan;
 }
 
 /** @param parts - takes what must be ended */
@@ -44,15 +47,30 @@ export async function startStages(
   options: StagesOptions,
   parts: AsyncDisposableStack,
 ): Promise<Stages> {
-  const { readiness, cut } = options;
+  const { readiness, cut, descriptors } = options;
   const log =
     options.log ??
     parts.use(createLog({ level: config.log.level, onDropped: () => metrics.logLineDropped() }));
   const trust = await openTrust(config, options, log);
   const onLenient = (answer: LenientAnswer): void => tellLenient(answer, metrics, log);
-  const scraper = parts.use(new Scraper({ ...config.scrape, trust, onLenient }));
+  const scraper = parts.use(
+    new Scraper({
+      ...config.scrape,
+      concurrency: descriptors.concurrency,
+      maxOpen: descriptors.maxOpen,
+      onNoDescriptors: tellNoDescriptors(log),
+      onLenient,
+      trust,
+    }),
+  );
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
   const choice = new EndpointChoice();
+  const idle = new AbortController();
+  const watching = watchMemory({ signal: idle.signal });
+  parts.defer(async () => {
+    idle.abort();
+    await watching;
+  });
   const table = new RouteTable({
     requireTls: config.routes.requireTls,
     onAddressGone: (address) => {
@@ -72,7 +90,7 @@ export async function startStages(
     version: VERSION,
     failures: FAILURES,
     levels: () => ({
-      ...levelsOf(config, table, scraper),
+      ...levelsOf(config, table, scraper, descriptors),
       sources: sources?.all,
       bindings: bindings?.levels?.(),
     }),
@@ -161,17 +179,40 @@ function filesOf(tls: Config['scrape']['tls']) {
   };
 }
 
-function levelsOf({ scrape }: Config, table: RouteTable, scraper: Scraper) {
+function levelsOf(
+  { scrape }: Config,
+  table: RouteTable,
+  scraper: Scraper,
+  { concurrency }: DescriptorPlan,
+) {
   const { slots, bytes, waitingForSlots } = scraper.load;
   return {
     table: { ...table.sizes(), ambiguous: table.ambiguousAddresses },
     pool: {
       used: slots,
-      limit: scrape.concurrency,
+      limit: concurrency,
       waiting: waitingForSlots,
       bytesInFlight: bytes,
       bytesLimit: scrape.maxBytes,
     },
+  };
+}
+
+const SHORTAGE_TOLD_EVERY_MS = 60_000;
+
+/** Warns that no connection can be opened, at most once a minute. */
+function tellNoDescriptors(log: Log): () => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - toldMs < SHORTAGE_TOLD_EVERY_MS) return;
+    toldMs = nowMs;
+    log.warn(
+      'no file descriptor is left for connections to instances: raise the limit of open files',
+      {
+        limit: descriptorLimit(),
+      },
+    );
   };
 }
 

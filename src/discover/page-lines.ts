@@ -8,6 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Endpoint } from './instance.ts';
+import { mapMemory } from './mapped-memory.ts';
 import type { RouteEndpoints } from './route-page.ts';
 
 const ENDPOINTS_PER_LINE = 32;
@@ -25,7 +26,6 @@ export interface PageRoute {
 
 /** Writes routes as lines. The buffers own their memory, so that they can be transferred. */
 export function* writeLines(routes: Iterable<RouteEndpoints>): Generator<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
   let lines: string[] = [];
   let characters = 0;
   for (const { route, endpoints } of routes) {
@@ -38,12 +38,19 @@ export function* writeLines(routes: Iterable<RouteEndpoints>): Generator<Uint8Ar
       lines.push(line, '\n');
       characters += line.length + 1;
       if (characters < BLOCK_CHARACTERS) continue;
-      yield encoder.encode(lines.join(''));
+      yield encoded(lines.join(''));
       lines = [];
       characters = 0;
     }
   }
-  if (lines.length > 0) yield encoder.encode(lines.join(''));
+  if (lines.length > 0) yield encoded(lines.join(''));
+}
+
+/** In memory of its own: the arena of the thread that writes it would be kept after that. */
+function encoded(text: string): Uint8Array<ArrayBuffer> {
+  const block = mapMemory(Buffer.byteLength(text));
+  Buffer.from(block.buffer, 0, block.length).write(text);
+  return block;
 }
 
 /** Reads what `writeLines` wrote, and nothing else. */

@@ -2,6 +2,7 @@
  * The bytes of a page, collected as they arrive and bounded.
  */
 import { createHash } from 'node:crypto';
+import { mapMemory } from './mapped-memory.ts';
 import { SourceError } from './source-error.ts';
 
 /** What a page may hold unless configured otherwise: 20,000 endpoints are 18 MB. */
@@ -37,7 +38,7 @@ export async function collectPage(
     digest.update(chunk);
     for (let from = 0; from < chunk.length; ) {
       if (used === last.length) {
-        last = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(64 * 1024, sizeBytes)));
+        last = mapMemory(Math.min(BLOCK_BYTES, Math.max(64 * 1024, sizeBytes)));
         blocks.push(last);
         used = 0;
       }

@@ -131,5 +131,6 @@ function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOption
 function connectFailure(error: Error & { code?: string }, reached: boolean): Failure {
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
   if (reached) return 'tls';
+  if (error.code === 'EMFILE' || error.code === 'ENFILE') return 'no-descriptors';
   return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }

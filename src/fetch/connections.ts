@@ -27,6 +27,10 @@ export interface ConnectionsOptions {
   readonly maxIdle?: number;
   /** Told of each response that only the lenient parser could read. Must not throw. */
   readonly onLenient?: (lenient: LenientAnswer) => void;
+  /** How many may be open at once: for a new one that idles longest is closed. */
+  readonly maxOpen?: number | undefined;
+  /** The process has no descriptor left for a connection. Called each time; must not throw. */
+  readonly onNoDescriptors?: (() => void) | undefined;
 }
 
 /** A response that the strict parser refuses, and the lenient one has read. */
@@ -42,11 +46,15 @@ const MAX_LENIENT = 65_536;
 export class Connections implements ConnectionSource, AsyncDisposable {
   readonly #options: ConnectionOptions;
   readonly #maxIdle: number;
+  readonly #maxOpen: number;
+  readonly #onNoDescriptors: (() => void) | undefined;
   readonly #origins = new Map<string, Origin>();
   /** Addresses whose responses only the lenient parser reads, the latest last. */
   readonly #lenient = new Set<string>();
   readonly #onLenient: ConnectionsOptions['onLenient'];
   readonly #closing = new Set<Promise<void>>();
+  /** Those that idle, the longest first. */
+  readonly #idleConnections = new Set<Connection>();
   #idle = 0;
   #busy = 0;
   #closed = false;
@@ -57,6 +65,8 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     idleTimeoutMs = 90_000,
     maxIdle = 8192,
     onLenient,
+    maxOpen = Number.POSITIVE_INFINITY,
+    onNoDescriptors,
   }: ConnectionsOptions) {
     const onClosed = (connection: Connection): void => {
       if (connection.idles) this.#closeIdle(connection);
@@ -64,6 +74,8 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#options = { trust, connectTimeoutMs, idleTimeoutMs, onClosed };
     this.#maxIdle = maxIdle;
     this.#onLenient = onLenient;
+    this.#maxOpen = maxOpen;
+    this.#onNoDescriptors = onNoDescriptors;
   }
 
   /** How many connections there are, by what they do. */
@@ -116,6 +128,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     }
     const found = fresh ? undefined : this.#findIdle(origin, target);
     const connection = found ?? new Connection(origin, target, this.#options);
+    if (!found && this.#idle > 0 && this.#idle + this.#busy >= this.#maxOpen) this.#closeOldest();
     origin.busy++;
     this.#busy++;
     return connection;
@@ -134,6 +147,13 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     origin.busy--;
     origin.idle.push(connection);
     connection.idles = true;
+    this.#idleConnections.add(connection);
+  }
+
+  /** Closes all that idle: others of the process need their descriptors. */
+  noDescriptors(): void {
+    this.#onNoDescriptors?.();
+    for (const connection of [...this.#idleConnections]) this.#closeIdle(connection);
   }
 
   /** Ends a connection that is of no more use. */
@@ -181,6 +201,13 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     return undefined;
   }
 
+  #closeOldest(): void {
+    for (const connection of this.#idleConnections) {
+      this.#closeIdle(connection);
+      return;
+    }
+  }
+
   #closeIdle(connection: Connection): void {
     this.#leaveIdle(connection);
     this.#tidy(connection.origin);
@@ -198,6 +225,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     const { idle } = connection.origin;
     this.#idle--;
     connection.idles = false;
+    this.#idleConnections.delete(connection);
     idle.splice(idle.indexOf(connection), 1);
   }
 

@@ -9,6 +9,7 @@
  * | ambiguous | not asked: several instances claim its address, and nothing tells whose it is |
  * | refused | nothing listens at the address |
  * | unreachable | no connection within 2 s, no way to the host, no such host, or an address or route that no request can carry |
+ * | no-descriptors | promgate has no file descriptor left for a connection
  * | timeout | no whole answer at the deadline; also when its turn had not come by then |
  * | tls-identity | its certificate is trusted but names another instance |
  * | tls | any other failed handshake: untrusted, expired, not TLS, our certificate refused, or not done within 2 s |
@@ -26,6 +27,7 @@ export const FAILURES = [
   'ambiguous',
   'refused',
   'unreachable',
+  'no-descriptors',
   'timeout',
   'tls-identity',
   'tls',

@@ -34,6 +34,8 @@ export interface Get {
   resume(): void;
   /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void;
+  /** It could not connect so far: the process has no descriptor left. It goes on trying. */
+  readonly wantsDescriptor: boolean;
   /** The final status has come: what follows may be as large as a body. */
   bodyBegins(maxBodyBytes: number): void;
 }

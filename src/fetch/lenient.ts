@@ -28,6 +28,8 @@ export class LenientGet implements Get, ResponseReader {
   readonly #options: LenientOptions;
   readonly #parser = new LenientParser(this);
   readonly #wire = new WireLimit();
+  /** Without a descriptor it fails at once: the strict parser's connection had one just before. */
+  readonly wantsDescriptor = false;
   #socket: Socket | undefined;
   #paused = false;
   #started = false;

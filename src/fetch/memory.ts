@@ -61,5 +61,5 @@ export class ReadMemory {
 export function free(buffer: ArrayBufferLike): void {
   // Node hands out small buffers as parts of one pool, which is not ours to free.
   const pooled = buffer.byteLength === Buffer.poolSize;
-  if (!pooled && buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+  if (!pooled && buffer instanceof ArrayBuffer && !buffer.detached) buffer.transferToFixedLength(0);
 }

@@ -9,12 +9,13 @@
  */
 import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
-import type { Account, Budget, BytesClaim, Lease } from './budget.ts';
+import type { Budget } from './budget.ts';
 import type { Connections } from './connections.ts';
 import type { Failure } from './failure.ts';
 import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import { type InflateReceiver, Inflater } from './inflate.ts';
-import { ReadMemory } from './memory.ts';
+import type { Account, BytesClaim, Lease } from './lease.ts';
+import { free, ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
 import type { Slot, SlotClaim, SlotPool } from './pool.ts';
 import { redirectPath } from './redirect.ts';
@@ -34,6 +35,8 @@ export interface Scene {
   headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
   /** Called once per fetch. */
   settled(index: number, answer: ScrapeAnswer): void;
+  /** The fetch has not begun, and has given its slot back: others of its scrape wait for bytes. */
+  heldBack(index: number): void;
 }
 
 /** How a fetch ends from outside. */
@@ -81,6 +84,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** It is large, and waits for its turn. */
   #paced = false;
   #done = false;
+  /** It has not begun, for want of bytes. */
+  heldBack = false;
 
   constructor(scene: Scene, target: ScrapeTarget, index: number) {
     this.#scene = scene;
@@ -108,12 +113,15 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   /** Queues up. */
   start(): void {
-    if (!this.#done) this.#scene.pool.request(this.#slot);
+    if (this.#done) return;
+    this.heldBack = false;
+    this.#scene.pool.request(this.#slot);
   }
 
   /** What it is, as it stands, if the deadline comes now; to be told to `end`. */
   get late(): Ending {
-    if (this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    if (this.heldBack || this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    if (this.#exchange?.wantsDescriptor) return { failure: 'no-descriptors', outcome: 'unknown' };
     const verdict = this.#verdict === 'follow' ? undefined : this.#verdict;
     return { failure: verdict ?? 'timeout', outcome: this.#exchange ? 'hung' : 'unknown' };
   }
@@ -124,6 +132,11 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   }
 
   slotGranted(): void {
+    const { lease } = this.#scene;
+    if (lease.waits) {
+      this.#holdBack();
+      return;
+    }
     this.#startedMs = performance.now();
     this.#begin();
   }
@@ -190,6 +203,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   inflatedPart(chunk: Buffer): void {
     this.#add(chunk);
+    // The stream fills a buffer to its end, and never looks at it again.
+    const isLast = chunk.byteOffset + chunk.length === chunk.buffer.byteLength;
+    if (isLast && !this.#body?.waiting) free(chunk.buffer);
   }
 
   inflated(): void {
@@ -203,6 +219,13 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   hungry(): void {
     this.#exchange?.resume();
+  }
+
+  /** One that waits for its first bytes is enough: its others leave their slots to who has bytes. */
+  #holdBack(): void {
+    this.#done = true;
+    this.#scene.pool.release(this.#slot, 'unknown');
+    this.#scene.heldBack(this.#index);
   }
 
   get #waitsForBytes(): boolean {
@@ -351,6 +374,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     clearTimeout(this.#timer);
     this.#exchange?.abort();
     this.#inflater?.destroy();
+    if (answer.failure !== undefined) this.#body?.discard();
     this.#body = undefined;
     if (this.#account) this.#scene.budget.close(this.#account);
     this.#scene.settled(this.#index, answer);

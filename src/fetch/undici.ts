@@ -37,6 +37,8 @@ export interface ConnectionSource {
   giveBack(connection: Connection): void;
   /** It is of no more use. */
   discard(connection: Connection): void;
+  /** The process had no descriptor for a connection. */
+  noDescriptors(): void;
 }
 
 export interface ConnectionOptions {
@@ -48,6 +50,8 @@ export interface ConnectionOptions {
   readonly onClosed: (connection: Connection) => void;
 }
 
+/** A descriptor may come free at any time, wherever in the process or the system. */
+const DESCRIPTOR_RETRY_MS = 100;
 const MAX_HEADER_BYTES = 16_384;
 /** How often HTTP/2's bytes are looked at: nothing tells of frames that belong to no body. */
 const HTTP2_LOOK_MS = 50;
@@ -195,6 +199,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
   #retried = false;
   #done = false;
   #paused = false;
+  /** Set while it waits to try again. */
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(
     connections: ConnectionSource,
@@ -228,6 +234,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     queueMicrotask(this.#flow);
   }
 
+  /** It could not connect so far: the process has no descriptor left. */
+  get wantsDescriptor(): boolean {
+    return this.#retryTimer !== undefined;
+  }
+
+  /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void {
     if (!this.#done) this.#end();
   }
@@ -277,6 +289,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
+    if (error instanceof ConnectError && error.failure === 'no-descriptors') {
+      this.#connections.noDescriptors();
+      this.#controller = undefined;
+      this.#retryTimer = setTimeout(this.#send, DESCRIPTOR_RETRY_MS);
+      return;
+    }
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
     const isFlood = error instanceof WireLimitError;
     if (idled && !this.#heard && !this.#retried && !isFlood) {
@@ -299,6 +317,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
 
   readonly #send = (): void => {
     if (this.#done) return;
+    this.#retryTimer = undefined;
     this.#openedBefore = this.#connection.opened;
     this.#connection.wire.begin();
     if (this.#target.http2) this.#startWatch();
@@ -338,6 +357,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
   #end(): void {
     this.#done = true;
     clearInterval(this.#watch);
+    clearTimeout(this.#retryTimer);
     // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
     this.#controller?.abort(new Error('given up'));
     this.#connections.discard(this.#connection);

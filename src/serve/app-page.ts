@@ -9,12 +9,12 @@ import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 import { formatsOf, type Negotiated } from '../exposition/negotiate.ts';
 import type { ScrapeAnswer } from '../fetch/answer.ts';
-import type { Lease } from '../fetch/budget.ts';
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
+import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
 import {
   type AddedPage,
@@ -26,7 +26,7 @@ import {
 } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
-import { type Answered, askForAll } from './asking.ts';
+import { type Answered, Questions } from './asking.ts';
 import { printReport } from './report.ts';
 
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
@@ -88,6 +88,14 @@ export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
   readonly outcomes: readonly Outcome[];
+  /**
+   * Takes room for bytes that are ready for a slow reader.
+   *
+   * @returns whether there is room now
+   */
+  readonly hold: (bytes: number) => boolean;
+  /** The plan is void from now on: of its room so many bytes are still needed. */
+  readonly shrink: (bytes: number) => void;
 }
 
 /** @throws only for a mistake of ours */
@@ -100,19 +108,53 @@ export async function loadAppPage(
   const { choice } = settings;
   const asked = pagesToAsk(settings.exporters, { ...request, choice });
   const { escaping, preferOpenMetrics } = negotiated;
-  const merge = new Merge({
-    ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
-    learn: asked.length > 1,
-    givesUp: () => signal.aborted || performance.now() > deadlineMs + MERGE_GRACE_MS,
-  });
+  const newMerging = (): Merging => {
+    const merging: Merging = {
+      adding: [],
+      questions: new Questions(asked, {
+        ...{ choice, deadlineMs, signal },
+        refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
+      }),
+      waiting: undefined,
+      isVoid: false,
+      merge: new Merge({
+        ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
+        learn: asked.length > 1,
+        givesUp: () =>
+          signal.aborted || merging.isVoid || performance.now() > deadlineMs + MERGE_GRACE_MS,
+      }),
+    };
+    return merging;
+  };
+  let merging = newMerging();
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
-  const answers = await askForAll(asked, {
-    ...{ scraper, choice, headers, deadlineMs, signal, lease },
-    take: (page, place, answer) =>
-      takeAnswer(merge, page, { answer, place, observers, lease, signal }),
-    refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
+  await scraper.scrape({
+    targets: merging.questions.targets,
+    headers,
+    deadlineMs,
+    signal,
+    lease,
+    onAnswer: (answer, index) => {
+      const { questions } = merging;
+      const { page, place } = questions.at(index);
+      const taken = takeAnswer(merging, page, { answer, place, observers, lease, signal });
+      merging.adding.push(taken);
+      return taken.then(
+        (outcome) => questions.answer(index, outcome),
+        () => undefined, // thrown below, once all have answered
+      );
+    },
+    onRestart: async () => {
+      const given = merging;
+      given.isVoid = true;
+      merging = newMerging();
+      await Promise.allSettled(given.adding);
+    },
   });
+  await Promise.all(merging.adding);
+  const { merge } = merging;
+  const answers = merging.questions.answers;
   const { format, takenOut, duplicates, undated } = await merge.settle();
   if (undated > 0) observers.onUndatedSamples?.(undated);
   const outcomes = answers.map(({ result }) => result);
@@ -124,9 +166,29 @@ export async function loadAppPage(
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
-  resources.defer(() => freePages(plan.sources.map(({ page }) => page.body.bytes)));
+  const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
+  resources.defer(free);
   const held = resources.move();
-  return { plan, format, outcomes, [Symbol.dispose]: () => held.dispose() };
+  const { space } = asked[0]!.target; // at least one was asked
+  return {
+    ...{ plan, format, outcomes },
+    hold: (bytes) => lease.charge(space, bytes) === true,
+    shrink: (bytes) => {
+      free();
+      lease.shrink(bytes);
+    },
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
+
+/** What is made of the answers; void when the scrape begins again. */
+interface Merging {
+  readonly merge: Merge;
+  readonly questions: Questions<Outcome>;
+  readonly adding: Promise<Outcome>[];
+  /** An index that waits for its room: no other is made before. */
+  waiting: Promise<unknown> | undefined;
+  isVoid: boolean;
 }
 
 interface Given {
@@ -139,7 +201,7 @@ interface Given {
 
 /** Puts one answer into the merge. */
 async function takeAnswer(
-  merge: Merge,
+  merging: Merging,
   { app, instance, owner, labels, rules, target }: AskedPage,
   { answer, place, observers, lease, signal }: Given,
 ): Promise<Outcome> {
@@ -153,14 +215,20 @@ async function takeAnswer(
   }
   const { formats, announced } = formatsOf(answer.page.contentType);
   const of = instance ? 'instance' : 'exporter';
+  const { merge } = merging;
+  const pageBytes = answer.page.body.buffer.byteLength;
   try {
+    if (merging.waiting !== undefined) await merging.waiting;
     const page: Omit<AddedPage, 'format'> = {
       ...{ place, of, bytes: answer.page.body, labels, rules },
       instance: target.oneOfSeveral ? owner : undefined,
     };
     const { samples, dropped, filtered, heldBytes } = await addAs(merge, page, formats);
-    if (heldBytes > 0 && !lease.charge(target.space, heldBytes)) {
+    const charged = heldBytes === 0 || lease.charge(target.space, heldBytes);
+    if (typeof charged !== 'boolean') merging.waiting = charged;
+    if (!(await charged)) {
       merge.remove(place);
+      if (!merging.isVoid) lease.giveBack(target.space, pageBytes);
       return failed(outcome, 'over-budget', 'no room for its index');
     }
     if (dropped > 0) observers.onDroppedSamples?.(dropped);

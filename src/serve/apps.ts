@@ -248,7 +248,7 @@ function refuse(ctx: Context, status: number, text: string): void {
  */
 async function answer(
   ctx: Context,
-  { plan }: AppPage,
+  { plan, hold, shrink }: AppPage,
   { maxTimeoutMs }: AppsOptions,
 ): Promise<void> {
   const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
@@ -263,7 +263,7 @@ async function answer(
   const tooSlow = setTimeout(() => ctx.socket.destroy(), maxTimeoutMs);
   try {
     if (ctx.socket.destroyed) leave();
-    await writePlan(plan, ctx.res, { gzip, signal: reader.signal });
+    await writePlan(plan, ctx.res, { gzip, signal: reader.signal, hold, onSpliced: shrink });
   } catch (error) {
     // A write may fail in many ways once the reader has left: nobody is there to be told.
     if (ctx.socket.destroyed) return;

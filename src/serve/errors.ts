@@ -33,6 +33,7 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   ambiguous: 'instance-failed',
   refused: 'instance-failed',
   unreachable: 'instance-failed',
+  'no-descriptors': 'instance-failed',
   timeout: 'instance-timeout',
   'tls-identity': 'instance-failed',
   tls: 'instance-failed',

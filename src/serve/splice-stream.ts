@@ -4,8 +4,9 @@
  * The page never exists as a whole: a few chunks of memory are filled in turn. Node does not copy
  * what it is given to write, so a chunk is filled again only after its write callback.
  */
-import type { Writable } from 'node:stream';
-import { createGzip } from 'node:zlib';
+import { PassThrough, type Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
 import { everyTurn } from '../discover/pace.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type Chunk, createChunk, Splicer } from '../merge/splice.ts';
@@ -28,43 +29,122 @@ export interface WriteOptions {
    * turn has not come is never closed.
    */
   readonly signal: AbortSignal;
+  /**
+   * Asked once, when the reader is slower than the page is made: whether so many bytes may be held for
+   * it. A page that is zipped is small: where it may be held, its plan is not.
+   */
+  readonly hold?: (bytes: number) => boolean;
+  /** Nothing of the plan is needed any more; so many bytes wait to be written. */
+  readonly onSpliced?: (heldBytes: number) => void;
+  /** How long a reader may take nothing before it is slow. Standard 500 ms. */
+  readonly stallMs?: number;
 }
+
+/** A reader that has taken nothing for so long is slow. */
+const STALL_MS = 500;
+/** So is one that has not taken all after so many times as long. */
+const SLOW_STALLS = 4;
+/** Zipped bytes that are held for a slow reader; without `hold` what a stream holds by itself. */
+const HELD_BYTES = 4_194_304;
 
 /**
  * @param out - is ended when the page has been written
- * @returns when nothing of the plan is needed any more
+ * @returns when nothing of the plan is needed any more, and nothing is held
  * @throws the error of `out`, or the signal's reason
  */
 export async function writePlan(
   plan: SplicePlan,
   out: Writable,
-  { gzip, signal }: WriteOptions,
+  options: WriteOptions,
 ): Promise<void> {
-  if (!gzip) {
-    await writeChunks(plan, out, signal);
+  const { gzip, signal } = options;
+  const splicer = new Splicer(plan);
+  if (gzip) {
+    await writeZipped(splicer, out, options);
     return;
   }
+  const { hold, stallMs = STALL_MS } = options;
+  const written = await writeChunks(splicer, out, { signal, stallMs: hold ? stallMs : undefined });
+  if (written) return;
+  if (hold?.(HELD_BYTES)) await writePacked(splicer, out, options);
+  else await writeChunks(splicer, out, { signal });
+}
+
+/** What is left goes into memory zipped, as far as it may, and is unzipped as the reader takes it. */
+async function writePacked(
+  splicer: Splicer,
+  out: Writable,
+  { signal, onSpliced }: WriteOptions,
+): Promise<void> {
+  const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
+  const held = new PassThrough({ highWaterMark: HELD_BYTES });
+  const sending = pipeline(zipped, held, createGunzip(), out, { signal });
+  sending.catch(() => undefined); // thrown below
+  await Promise.race([sending, writeChunks(splicer, zipped, { signal })]);
+  onSpliced?.(HELD_BYTES);
+  await sending;
+}
+
+async function writeZipped(
+  splicer: Splicer,
+  out: Writable,
+  { signal, hold, onSpliced, stallMs = STALL_MS }: WriteOptions,
+): Promise<void> {
   const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
   zipped.once('error', () => out.destroy());
-  zipped.pipe(out);
+  let most = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = (): void => {
+    if (!hold?.(HELD_BYTES)) return;
+    most = HELD_BYTES;
+    zipped.resume();
+  };
+  zipped.on('data', (part: Buffer) => {
+    if (out.destroyed) zipped.destroy();
+    if (out.destroyed || out.write(part) || out.writableLength <= most) return;
+    zipped.pause();
+    if (most === 0) timer ??= setTimeout(stalled, stallMs);
+  });
+  out.on('drain', () => zipped.resume());
+  zipped.once('end', () => out.end());
   try {
-    await writeChunks(plan, zipped, signal);
+    await writeChunks(splicer, zipped, { signal });
+    if (most === 0) return;
+    onSpliced?.(most);
+    await finished(out, { signal, readable: false });
   } catch (error) {
     zipped.destroy();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal): Promise<void> {
-  const splicer = new Splicer(plan);
+interface ChunkOptions {
+  readonly signal: AbortSignal;
+  /** How long it waits for a reader that takes nothing; without it for ever. */
+  readonly stallMs?: number | undefined;
+}
+
+/** @returns false when the reader is slow, and more is left */
+async function writeChunks(
+  splicer: Splicer,
+  out: Writable,
+  { signal, stallMs }: ChunkOptions,
+): Promise<boolean> {
   const pace = everyTurn(TURN_MS);
+  const slowMs = performance.now() + (stallMs ?? 0) * SLOW_STALLS;
   const ring = new Ring();
   const onAbort = (): void => ring.fail(signal.reason);
   signal.addEventListener('abort', onAbort);
   if (signal.aborted) onAbort();
   try {
     for (;;) {
-      while (ring.isFull) await ring.change();
+      while (ring.isFull) {
+        const leftMs = slowMs - performance.now();
+        const waitMs = stallMs && Math.max(0, Math.min(stallMs, leftMs));
+        if (!(await ring.change(waitMs))) return false;
+      }
       await pace();
       ring.check();
       const slot = ring.next();
@@ -75,6 +155,7 @@ async function writeChunks(plan: SplicePlan, out: Writable, signal: AbortSignal)
     }
     out.end();
     while (ring.isBusy) await ring.change();
+    return true;
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -126,12 +207,19 @@ class Ring {
     if (this.#failure !== undefined) throw this.#failure.reason;
   }
 
-  /** @throws what it failed with */
-  async change(): Promise<void> {
+  /**
+   * @returns false when nothing has changed for `stallMs`
+   * @throws what it failed with
+   */
+  async change(stallMs?: number): Promise<boolean> {
     this.check();
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
+    let timer: NodeJS.Timeout | undefined;
+    const changed = await new Promise<boolean>((resolve) => {
+      this.#wake = () => resolve(true);
+      if (stallMs !== undefined) timer = setTimeout(resolve, stallMs, false);
     });
+    clearTimeout(timer);
     this.check();
+    return changed;
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Body, firstBytes } from '../../src/fetch/body.ts';
-import { Budget, type Lease } from '../../src/fetch/budget.ts';
+import { Budget } from '../../src/fetch/budget.ts';
+import type { Lease } from '../../src/fetch/lease.ts';
 
 /** A body that is fed chunk by chunk, and waits when it has to. */
 async function collect(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Account, Budget, type BytesClaim, type Lease } from '../../src/fetch/budget.ts';
+import { Budget } from '../../src/fetch/budget.ts';
+import type { Account, BytesClaim, Lease } from '../../src/fetch/lease.ts';
 
 /** One fetch that holds bytes, or waits for them. */
 class Fetch implements BytesClaim {
@@ -162,11 +163,12 @@ describe('Budget', () => {
 
     for (const fetch of [...oldFetches, ...youngFetches]) fetch.grow(350);
     await settled();
-    assert.equal(states([...oldFetches, ...youngFetches]), 'waiting reading refused waiting');
-    oldFetches[1]?.keep();
+    assert.equal(states([...oldFetches, ...youngFetches]), 'reading reading refused waiting');
+    for (const fetch of oldFetches) fetch.keep();
     await settled();
 
-    assert.equal(states([...oldFetches, ...youngFetches]), 'reading kept refused refused');
+    assert.equal(states([...oldFetches, ...youngFetches]), 'kept kept refused waiting');
+    budget.fetched(old);
     old[Symbol.dispose]();
     young[Symbol.dispose]();
     assert.equal(budget.usedBytes, 0);
@@ -314,18 +316,39 @@ class Model {
 }
 
 describe('Lease.charge', () => {
-  it('holds bytes until the lease ends, and refuses at once what does not fit', () => {
+  it('holds bytes until the lease ends, and waits for room', async () => {
     const budget = new Budget({ maxBytes: 1000 });
+    const before = budget.lease();
     {
       using lease = budget.lease();
+      new Fetch(budget, before, 'space').grow(500).keep();
+      assert.equal(await lease.charge('space', 200), true);
+      const charge = lease.charge('space', 400);
+      await settled();
+      assert.equal(budget.waiting, 1);
 
-      assert.equal(lease.charge('space', 500), true);
-      assert.equal(lease.charge('space', 500), false);
-      assert.equal(budget.usedBytes, 500);
-      assert.equal(budget.waiting, 0);
+      before[Symbol.dispose]();
+
+      assert.equal(await charge, true);
+      assert.equal(budget.usedBytes, 600);
     }
-
     assert.equal(budget.usedBytes, 0);
     assert.deepEqual(budget.remembered, { leases: 0, spaces: 0 });
+  });
+
+  it('refuses what could never be, and what does not fit when its deadline has passed', async () => {
+    const budget = new Budget({ maxBytes: 1000 });
+    using other = budget.lease();
+    using lease = budget.lease();
+    new Fetch(budget, other, 'space').grow(700).keep();
+    const charge = lease.charge('space', 400);
+    await settled();
+
+    budget.expire(lease);
+
+    assert.equal(await charge, false);
+    assert.equal(await lease.charge('space', 400), false);
+    assert.equal(await lease.charge('space', 801), false);
+    assert.equal(budget.usedBytes, 700);
   });
 });

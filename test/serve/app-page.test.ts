@@ -95,6 +95,28 @@ describe('the bytes of an app page', () => {
     assert.ok(failures.includes(undefined), String(failures));
     assert.ok(scraper.load.bytes <= 1_000_000);
   });
+
+  for (const readers of [2, 8]) {
+    it(`leave the pages of none of ${readers} readers out that would fit one after the other`, async () => {
+      const line = (at: number) => `http_requests_total{path="/a/${at}",code="200"} ${at}\n`;
+      const text = Array.from({ length: 24_000 }, (_, at) => line(at)).join(''); // 1.1 MB
+      await using scraper = openScraper({ maxBytes: 64 * 2 ** 20, maxBodyBytes: 16 * 2 ** 20 });
+      await using instances = await startAppInstances(Array.from({ length: 20 }, () => page(text)));
+      const settings = { scraper, ...options, observers: {} };
+      const read = async (): Promise<number> => {
+        using loaded = await loadAppPage(settings, {
+          ...requestFor(instances.addresses),
+          deadlineMs: Number.POSITIVE_INFINITY,
+        });
+        return loaded.outcomes.filter(({ failure }) => failure === undefined).length;
+      };
+
+      const counts = await Promise.all(Array.from({ length: readers }, read));
+
+      assert.deepEqual(counts, Array(readers).fill(20));
+      assert.equal(scraper.load.bytes, 0);
+    }).timeout(60_000);
+  }
 });
 
 /** Collects rejections that nobody has taken by the end of their turn. */

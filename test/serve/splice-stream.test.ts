@@ -130,6 +130,27 @@ describe('writePlan', () => {
   });
 
   for (const gzip of [false, true]) {
+    it(`lets go of the plan for a slow reader${gzip ? ' of a gzipped page' : ''}`, async () => {
+      const plan = await longPlan();
+      const whole = printed(plan);
+      const out = new Holding();
+      const spliced = Promise.withResolvers<number>();
+
+      const writing = writePlan(plan, out, {
+        ...{ gzip, signal: NEVER, stallMs: 1 },
+        hold: () => true,
+        onSpliced: spliced.resolve,
+      });
+      assert.equal(await spliced.promise, 4_194_304);
+      for (const { page } of plan.sources) page.body.bytes.fill(0);
+      const released = releaseAll(out);
+      await writing;
+      await released;
+
+      const taken = Buffer.concat(out.taken);
+      assert.ok((gzip ? gunzipSync(taken) : taken).equals(whole));
+    });
+
     it(`needs the plan no longer when the reader has left${gzip ? ' a gzipped page' : ''}`, async () => {
       const plan = await longPlan();
       const out = new Holding();

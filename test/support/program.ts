@@ -29,11 +29,23 @@ export interface NpmProgram extends Program {
   killGroup(signal: NodeJS.Signals): void;
 }
 
+export interface PromgateLimits {
+  /** How many files it may have open; standard: as many as the tests. */
+  readonly openFiles?: number | undefined;
+  readonly nodeOptions?: readonly string[] | undefined;
+}
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs `promgate <args>` by the Node that runs the tests. */
-export function runPromgate(args: readonly string[]): Program {
-  return run(process.execPath, ['src/main.ts', ...args], { asGroup: false });
+export function runPromgate(
+  args: readonly string[],
+  { openFiles, nodeOptions = [] }: PromgateLimits = {},
+): Program {
+  const all = [...nodeOptions, 'src/main.ts', ...args];
+  if (openFiles === undefined) return run(process.execPath, all, { asGroup: false });
+  const script = `ulimit -n ${openFiles}; exec "$0" "$@"`;
+  return run('sh', ['-c', script, process.execPath, ...all], { asGroup: false });
 }
 
 /** Runs `npm <args>` in the checkout. */

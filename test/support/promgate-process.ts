@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
 import type { Gorouter } from './gorouter.ts';
-import { type Exit, runPromgate } from './program.ts';
+import { type Exit, type PromgateLimits, runPromgate } from './program.ts';
 
 /** A line of its log. */
 interface LogLine {
@@ -33,11 +33,13 @@ export interface PromgateProcess extends AsyncDisposable {
   metric(series: string): Promise<number | undefined>;
   /** Files and sockets that it has open. */
   openFiles(): number;
+  /** The memory that it has now (VmRSS). */
+  residentMemoryBytes(): number;
   /** The most memory that it ever had (VmHWM). */
   peakMemoryBytes(): number;
 }
 
-export interface PromgateProcessOptions {
+export interface PromgateProcessOptions extends PromgateLimits {
   /** Values of the configuration, nested as in the file; whole sections replace the standard ones. */
   readonly values: Readonly<Record<string, unknown>>;
   /** Standard: resolve when `/readyz` says so; else when it listens. */
@@ -48,6 +50,7 @@ export interface PromgateProcessOptions {
 export async function startPromgateProcess({
   values,
   untilReady = true,
+  ...limits
 }: PromgateProcessOptions): Promise<PromgateProcess> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-system-'));
@@ -55,7 +58,7 @@ export async function startPromgateProcess({
   const file = path.join(folder, 'promgate.yml');
   const listen = { host: '127.0.0.1', port: 0 };
   await writeFile(file, JSON.stringify({ listen, drain: { wait: '0s' }, ...values })); // also YAML
-  const program = parts.use(runPromgate(['serve', '--config', file]));
+  const program = parts.use(runPromgate(['serve', '--config', file], limits));
   const log: LogLine[] = [];
   const readLog = (): readonly LogLine[] => {
     while (log.length < program.lines.length) log.push(JSON.parse(program.lines[log.length]!));
@@ -101,12 +104,14 @@ export async function startPromgateProcess({
       return line === undefined ? undefined : Number(line.slice(series.length + 1));
     },
     openFiles: () => readdirSync(`/proc/${program.pid}/fd`).length,
-    peakMemoryBytes: () => {
-      const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-    },
+    residentMemoryBytes: () => memoryBytes(program.pid, /^VmRSS:\s+(\d+) kB$/m),
+    peakMemoryBytes: () => memoryBytes(program.pid, /^VmHWM:\s+(\d+) kB$/m),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function memoryBytes(pid: number, line: RegExp): number {
+  return Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
 /** The entry of `routes.gorouter` for a simulated one, polled as often as is allowed. */

@@ -4,6 +4,7 @@
  */
 import { routesJson } from './foundation.ts';
 import { type Gorouter, startGorouter } from './gorouter.ts';
+import type { PromgateLimits } from './program.ts';
 import { gorouterValues, type PromgateProcess, startPromgateProcess } from './promgate-process.ts';
 import { type RunningApp, type RunningAppOptions, startApp } from './running-app.ts';
 import type { Answer } from './simulated-server.ts';
@@ -24,10 +25,12 @@ export interface Scene<Name extends string> extends AsyncDisposable {
  *
  * @param apps - by a name of the test's, which is the app's name too if it has no other
  * @param values - values of the configuration; whole sections
+ * @param limits - of the process that promgate is
  */
 export async function startScene<Name extends string>(
   apps: Readonly<Record<Name, SceneApp>>,
   values: Readonly<Record<string, unknown>> = {},
+  limits: PromgateLimits = {},
 ): Promise<Scene<Name>> {
   await using parts = new AsyncDisposableStack();
   const running: [string, RunningApp][] = [];
@@ -36,7 +39,9 @@ export async function startScene<Name extends string>(
   }
   const gorouter = parts.use(await startGorouter(routesJson(running.map(([, app]) => app))));
   const routes = { gorouter: [gorouterValues(gorouter)] };
-  const promgate = parts.use(await startPromgateProcess({ values: { routes, ...values } }));
+  const promgate = parts.use(
+    await startPromgateProcess({ values: { routes, ...values }, ...limits }),
+  );
   const owned = parts.move();
   return {
     promgate,

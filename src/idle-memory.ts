@@ -1,0 +1,72 @@
+/**
+ * Gives memory back once a peak is over.
+ *
+ * V8 collects when it allocates: a program that has become quiet keeps what it needed at its peak.
+ * Measured after a route table of 80 MB that went away: 919 MB for good, 240 MB with this.
+ */
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { sleep } from './clock.ts';
+
+const LOOK_EVERY_MS = 5_000;
+/** What may be held, as a multiple of what was held after the last collection. */
+const TOLERATED = 1.3;
+/** What is held grows a little while nothing happens; by more than this a peak is under way. */
+const GROWTH = 1.05;
+/** Below this nothing is worth a collection. */
+const LEAST_BYTES = 33_554_432;
+/** A collection stops the program: of all time this part at most. */
+const MOST_OF_TIME = 1000;
+
+export interface IdleMemoryOptions {
+  readonly signal: AbortSignal;
+  /** Bytes that are held, garbage too. */
+  readonly heldBytes?: () => number;
+  readonly collect?: () => void;
+  readonly now?: () => number;
+  readonly wait?: typeof sleep;
+}
+
+/**
+ * Collects when much more is held than after the last time, and it has stopped growing.
+ *
+ * @returns when `signal` has aborted
+ */
+export async function watchMemory({
+  signal,
+  heldBytes = heapBytes,
+  collect = collector(),
+  now = () => performance.now(),
+  wait = sleep,
+}: IdleMemoryOptions): Promise<void> {
+  let settledBytes = heldBytes();
+  let beforeBytes = settledBytes;
+  let notBeforeMs = 0;
+  while (!signal.aborted) {
+    await wait(LOOK_EVERY_MS, signal);
+    if (signal.aborted) return;
+    const bytes = heldBytes();
+    const grows = bytes > beforeBytes * GROWTH;
+    beforeBytes = bytes;
+    const tooMuch = bytes > settledBytes * TOLERATED && bytes > settledBytes + LEAST_BYTES;
+    const startedMs = now();
+    if (!tooMuch || grows || startedMs < notBeforeMs) continue;
+    collect();
+    const endedMs = now();
+    notBeforeMs = endedMs + (endedMs - startedMs) * MOST_OF_TIME;
+    settledBytes = heldBytes();
+    beforeBytes = settledBytes;
+  }
+}
+
+function heapBytes(): number {
+  const { total_heap_size: heap, external_memory: external } = getHeapStatistics();
+  return heap + external;
+}
+
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  return typeof collect === 'function' ? () => void collect() : () => undefined;
+}

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { descriptorLimit, planDescriptors } from '../src/descriptors.ts';
+
+const STANDARD = { concurrency: 512, maxConnections: 4096 };
+
+describe('planDescriptors', () => {
+  it('leaves the configuration as it is where there is enough', () => {
+    const plan = planDescriptors(20_000, STANDARD);
+
+    assert.deepEqual(plan, { ...STANDARD, maxOpen: 15_840, warning: undefined });
+  });
+
+  it('divides what there is between instances and readers, and says so', () => {
+    const plan = planDescriptors(200, STANDARD);
+
+    assert.equal(plan.concurrency, 68);
+    assert.equal(plan.maxOpen, 68);
+    assert.equal(plan.maxConnections, 68);
+    assert.match(plan.warning ?? '', /limit of open files is 200.*need 4672.*68 instances/);
+  });
+
+  it('gives readers what instances cannot use', () => {
+    const plan = planDescriptors(1024, STANDARD);
+
+    assert.equal(plan.concurrency + plan.maxConnections, 960);
+    assert.equal(plan.maxOpen, 480);
+  });
+
+  it('plans without bound where the system tells no limit', () => {
+    assert.equal(planDescriptors(Number.POSITIVE_INFINITY, STANDARD).warning, undefined);
+  });
+});
+
+describe('descriptorLimit', () => {
+  it('is the limit that the process runs under', () => {
+    assert.ok(descriptorLimit() >= 64);
+  });
+});

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { watchMemory } from '../src/idle-memory.ts';
+
+const MB = 2 ** 20;
+
+interface Look {
+  /** What is held when it looks. */
+  readonly heldMb: number;
+  /** What a collection leaves of it. */
+  readonly liveMb: number;
+}
+
+/** Looks one after the other; says at which of them it collected. */
+async function watch(looks: readonly Look[], collectionMs = 0): Promise<number[]> {
+  const stop = new AbortController();
+  const collected: number[] = [];
+  let at = -1;
+  let nowMs = 0;
+  let held = 100;
+  await watchMemory({
+    signal: stop.signal,
+    heldBytes: () => held * MB,
+    now: () => nowMs,
+    collect: () => {
+      collected.push(at);
+      held = looks[at]?.liveMb ?? held;
+      nowMs += collectionMs;
+    },
+    wait: async (ms) => {
+      nowMs += ms;
+      const look = looks[++at];
+      if (look) held = look.heldMb;
+      else stop.abort();
+    },
+  });
+  return collected;
+}
+
+describe('watchMemory', () => {
+  it('collects when a peak is over, once', async () => {
+    const after = { heldMb: 500, liveMb: 100 };
+    const littleMore = { heldMb: 510, liveMb: 100 };
+    const settled = { heldMb: 100, liveMb: 100 };
+
+    assert.deepEqual(await watch([after, littleMore, settled, settled]), [1]);
+  });
+
+  it('leaves what grows alone, and what is not much more than before', async () => {
+    const looks = [300, 400, 500].map((heldMb) => ({ heldMb, liveMb: 100 }));
+    const little = { heldMb: 125, liveMb: 100 };
+
+    assert.deepEqual(await watch(looks), []);
+    assert.deepEqual(await watch([little, little, little]), []);
+  });
+
+  it('takes what is still there for what is needed', async () => {
+    const needed = { heldMb: 500, liveMb: 500 };
+
+    assert.deepEqual(await watch([needed, needed, needed, needed]), [1]);
+  });
+
+  it('takes a thousandth of the time at most', async () => {
+    const again = { heldMb: 500, liveMb: 100 };
+    const looks = Array.from({ length: 12 }, () => again);
+
+    assert.deepEqual(await watch(looks, 20), [1, 5, 9]);
+  });
+});
