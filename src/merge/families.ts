@@ -5,19 +5,11 @@
  */
 
 /**
- * Families that promgate itself appends to a merged page. An app's own samples of these names are
- * dropped and counted: nobody speaks in promgate's name.
+ * Nobody but promgate speaks in its name, or in Promfetcher's: such samples of pages are dropped and
+ * counted. That goes for the bare name too (its `_bucket` or `_total` would be one), and for names
+ * in quotes that escaping turns into one, for whichever reader: `promgate.bindings`.
  */
-const OWN_FAMILIES = [
-  'promgate_instance_up',
-  'promgate_instance_scrape_duration_seconds',
-  'promgate_instance_scrape_samples',
-  'promgate_instance_scrape_bytes',
-  'promfetcher_scrape_error',
-  'promfetcher_scrape_external_exporter_error',
-] as const;
-
-const OWN: ReadonlySet<string> = new Set(OWN_FAMILIES);
+const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
 /** Names beyond this many are a mistake or an attack: each costs memory for the whole merge. */
 const MAX_FAMILIES = 100_000;
@@ -57,6 +49,6 @@ export class FamilyTable {
   }
 
   isOwn(family: number): boolean {
-    return OWN.has(this.nameOf(family));
+    return OWN.test(this.nameOf(family));
   }
 }
