@@ -11,19 +11,47 @@
  */
 const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
-/** Names beyond this many are a mistake or an attack: each costs memory for the whole merge. */
-const MAX_FAMILIES = 100_000;
+/** A page that names more families is a mistake or an attack. */
+const MAX_PAGE_FAMILIES = 100_000;
+/** Beyond so many, those of pages that are gone among them, a page may add its share only. */
+const MAX_NAMES = 1_000_000;
 
 export class FamilyTable {
   readonly #names: string[] = [];
   readonly #ids = new Map<string, number>();
+  readonly #share: number;
+  #pageFrom = 0;
+  #pageLimit = MAX_PAGE_FAMILIES;
+
+  /** @param share - families that each page of the merge may add in any case */
+  constructor(share = MAX_PAGE_FAMILIES) {
+    this.#share = share;
+  }
 
   get size(): number {
     return this.#names.length;
   }
 
+  /** The page that was begun last adds more than a page may. */
   get full(): boolean {
-    return this.#names.length > MAX_FAMILIES;
+    return this.#names.length - this.#pageFrom > this.#pageLimit;
+  }
+
+  /**
+   * Another page begins.
+   *
+   * @returns the size, for `truncate`
+   */
+  beginPage(): number {
+    this.#pageFrom = this.size;
+    const limit = this.size > MAX_NAMES ? this.#share : MAX_PAGE_FAMILIES;
+    this.#pageLimit = Math.min(limit, MAX_PAGE_FAMILIES);
+    return this.#pageFrom;
+  }
+
+  /** Whether these are more than a page may name, new or not. */
+  isTooMany(families: number): boolean {
+    return families > MAX_PAGE_FAMILIES;
   }
 
   nameOf(family: number): string {

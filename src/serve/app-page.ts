@@ -15,7 +15,13 @@ import type { Failure } from '../fetch/failure.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
-import { type Duplicates, GivenUpError, Merge, type MergeOptions } from '../merge/merge.ts';
+import {
+  type Duplicates,
+  GivenUpError,
+  Merge,
+  type MergeOptions,
+  type TakenOut,
+} from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
 import { printReport } from './report.ts';
@@ -90,6 +96,7 @@ export async function loadAppPage(
   const merge = new Merge({
     ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
     learn: asked.length > 1,
+    pages: asked.length,
     givesUp: () => signal.aborted || performance.now() > deadlineMs + MERGE_GRACE_MS,
   });
   using resources = new DisposableStack();
@@ -112,8 +119,8 @@ export async function loadAppPage(
   const { format, takenOut, duplicates } = await merge.settle();
   const outcomes = added.with(0, added[0]!); // at least one was asked
   for (const { place, error } of takenOut) {
-    const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';
-    outcomes[place] = failed(outcomes[place]!, failure, error.message);
+    if (outcomes[place]!.failure !== undefined) continue; // it had no room either
+    outcomes[place] = failed(outcomes[place]!, takenOutFailure(error, signal), error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
   const plan = await merge.plan(format, report(asked, outcomes, format));
@@ -164,6 +171,11 @@ async function takeAnswer(
     const bad = announced ? 'invalid' : 'not-metrics';
     return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
   }
+}
+
+function takenOutFailure(error: TakenOut['error'], signal: AbortSignal): Failure {
+  if (error instanceof GivenUpError) return lateFailure(signal);
+  return error.kind === 'too-large' ? 'too-large' : 'invalid';
 }
 
 /** Why a page whose turn came too late was not merged. */
