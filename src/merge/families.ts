@@ -13,7 +13,10 @@ const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
 /** A page that names more families is a mistake or an attack. */
 const MAX_PAGE_FAMILIES = 100_000;
-/** Beyond so many, those of pages that are gone among them, a page may add its share only. */
+/**
+ * Beyond so many, those of pages that are gone among them, a page may add its share only: then the
+ * order of arrival does matter to pages above their share.
+ */
 const MAX_NAMES = 1_000_000;
 
 export class FamilyTable {
