@@ -5,33 +5,56 @@
  */
 
 /**
- * Families that promgate itself appends to a merged page. An app's own samples of these names are
- * dropped and counted: nobody speaks in promgate's name.
+ * Nobody but promgate speaks in its name, or in Promfetcher's: such samples of pages are dropped and
+ * counted. That goes for the bare name too (its `_bucket` or `_total` would be one), and for names
+ * in quotes that escaping turns into one, for whichever reader: `promgate.bindings`.
  */
-const OWN_FAMILIES = [
-  'promgate_instance_up',
-  'promgate_instance_scrape_duration_seconds',
-  'promgate_instance_scrape_samples',
-  'promgate_instance_scrape_bytes',
-  'promfetcher_scrape_error',
-  'promfetcher_scrape_external_exporter_error',
-] as const;
+const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
-const OWN: ReadonlySet<string> = new Set(OWN_FAMILIES);
-
-/** Names beyond this many are a mistake or an attack: each costs memory for the whole merge. */
-const MAX_FAMILIES = 100_000;
+/** A page that names more families is a mistake or an attack. */
+const MAX_PAGE_FAMILIES = 100_000;
+/**
+ * Beyond so many, those of pages that are gone among them, a page may add its share only: then the
+ * order of arrival does matter to pages above their share.
+ */
+const MAX_NAMES = 1_000_000;
 
 export class FamilyTable {
   readonly #names: string[] = [];
   readonly #ids = new Map<string, number>();
+  readonly #share: number;
+  #pageFrom = 0;
+  #pageLimit = MAX_PAGE_FAMILIES;
+
+  /** @param share - families that each page of the merge may add in any case */
+  constructor(share = MAX_PAGE_FAMILIES) {
+    this.#share = share;
+  }
 
   get size(): number {
     return this.#names.length;
   }
 
+  /** The page that was begun last adds more than a page may. */
   get full(): boolean {
-    return this.#names.length > MAX_FAMILIES;
+    return this.#names.length - this.#pageFrom > this.#pageLimit;
+  }
+
+  /**
+   * Another page begins.
+   *
+   * @returns the size, for `truncate`
+   */
+  beginPage(): number {
+    this.#pageFrom = this.size;
+    const limit = this.size > MAX_NAMES ? this.#share : MAX_PAGE_FAMILIES;
+    this.#pageLimit = Math.min(limit, MAX_PAGE_FAMILIES);
+    return this.#pageFrom;
+  }
+
+  /** Whether these are more than a page may name, new or not. */
+  isTooMany(families: number): boolean {
+    return families > MAX_PAGE_FAMILIES;
   }
 
   nameOf(family: number): string {
@@ -57,6 +80,6 @@ export class FamilyTable {
   }
 
   isOwn(family: number): boolean {
-    return OWN.has(this.nameOf(family));
+    return OWN.test(this.nameOf(family));
   }
 }

@@ -15,6 +15,7 @@ import { type CommentLine, readComment, skipLineBlanks } from '../exposition/met
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
+import { familiesOf } from './family-shares.ts';
 import { keptMetadata } from './kept-metadata.ts';
 import { type Layout, LayoutWriter, layoutBytes } from './layout.ts';
 import { LayoutLines } from './layout-lines.ts';
@@ -111,22 +112,23 @@ export class Indexer {
    * @throws {ExpositionError} when a real Prometheus would not ingest every line of the page
    */
   *index(body: Body): Generator<void, PageIndex, void> {
-    const known = this.#families.size;
     checkLineLengths(body.bytes, body.length);
     if (this.#learnt !== undefined) yield* this.#makeLayout(this.#learnt);
+    const known = this.#families.beginPage();
     this.#begin(body);
+    let page: PageIndex;
     try {
       while (!this.#ended) {
         this.#walk(body, Math.min(this.#at + SLICE_BYTES, body.length));
         if (!this.#ended) yield;
       }
       this.#writer.breakAt(this.#at);
+      page = this.#finish(body);
     } catch (error) {
       this.#writer.clear();
       this.#families.truncate(known);
       throw error;
     }
-    const page = this.#finish(body);
     return this.#filter === undefined ? page : yield* this.#withKept(page, this.#filter);
   }
 
@@ -165,6 +167,10 @@ export class Indexer {
       quoted: this.#notes.quoted,
       layoutBytes: this.#untoldBytes + (full ? 0 : bytes),
     };
+    const families = this.#families;
+    if (families.isTooMany(families.size) && families.isTooMany(familiesOf(page).length)) {
+      this.#tooMany(body.bytes, body.length);
+    }
     this.#untoldBytes = 0;
     if (learning !== undefined && !full) this.#learnt = { writer: learning, page };
     if (this.#layout !== undefined) this.#judgeLayout();

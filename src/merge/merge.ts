@@ -7,12 +7,22 @@ import { ExpositionError } from '../exposition/error.ts';
 import { type FormatName, OPENMETRICS } from '../exposition/grammar.ts';
 import { SERIES_BYTES, SeriesOfInstance } from './duplicates.ts';
 import { FamilyTable } from './families.ts';
+import { FamilyShares } from './family-shares.ts';
 import type { InsertedLabels } from './labels.ts';
 import { indexBytes, metadataBytes, type PageIndex } from './page-index.ts';
 import { planSplice, type SplicePlan } from './plan.ts';
 import { type PageKind, Preparation, type PreparationOptions } from './preparation.ts';
 
+/** Families of all pages of a merge together. */
+const MAX_FAMILIES = 200_000;
+/** What the name of a family takes, about, besides its page. */
+const FAMILY_BYTES = 100;
+
 export interface MergeOptions extends PreparationOptions {
+  /** So many pages may come: they share the bound on families. Standard: one. */
+  readonly pages?: number;
+  /** Families of all pages together. Standard: 200,000. */
+  readonly maxFamilies?: number;
   /** Lets others have their turn, between slices of a large page. Standard: `setImmediate`. */
   readonly pause?: () => Promise<void>;
   /** Nobody waits for further pages: those whose turn has not come are given up. */
@@ -53,7 +63,10 @@ export class GivenUpError extends Error {
   }
 }
 
-/** Pages taken out of a merge, and why: text cannot say them, or they were given up. */
+/**
+ * Pages taken out of a merge, and why: text cannot say them, they were given up, or they are those
+ * that name too many families for the merge.
+ */
 export interface TakenOut {
   readonly place: number;
   readonly error: ExpositionError | GivenUpError;
@@ -88,7 +101,10 @@ const NEVER = (): boolean => false;
 
 export class Merge {
   readonly #options: MergeOptions;
-  readonly #families = new FamilyTable();
+  readonly #families: FamilyTable;
+  readonly #shares: FamilyShares;
+  /** Pages taken out before all were in. */
+  readonly #excess: TakenOut[] = [];
   readonly #preparation: Preparation;
   readonly #pages: (Indexed | undefined)[] = [];
   /** Lists of metadata that are counted as held: pages of one layout share theirs. */
@@ -100,6 +116,9 @@ export class Merge {
 
   constructor(options: MergeOptions) {
     this.#options = options;
+    const { pages = 1, maxFamilies = MAX_FAMILIES } = options;
+    this.#families = new FamilyTable(Math.floor(maxFamilies / Math.max(1, pages)));
+    this.#shares = new FamilyShares(maxFamilies);
     this.#preparation = new Preparation(options, this.#families);
   }
 
@@ -186,15 +205,38 @@ export class Merge {
     }
     // An empty page of text says nothing about the format of the others.
     if (bytes.length === 0) return { samples: 0, dropped: 0, filtered: 0, heldBytes: 0 };
+    const known = this.#families.size;
     const { page, first } = yield* this.#preparation.prepare(bytes, format, { of, rules });
     this.#pages[place] = { page, of, labels, rules, instance };
     if (instance !== undefined) this.#grouped = true;
+    const addedFamilies = this.#families.size - known;
+    yield* this.#takeOutExcess(place, known);
     return {
       samples: page.inserts.length,
       dropped: first.dropped + (page === first ? 0 : page.dropped),
       filtered: first.filtered,
-      heldBytes: this.#heldBytes(page, first, instance !== undefined),
+      heldBytes:
+        this.#heldBytes(page, first, instance !== undefined) + addedFamilies * FAMILY_BYTES,
     };
+  }
+
+  /** @param known - so many families were known before the page at `newest` */
+  *#takeOutExcess(newest: number, known: number): Steps<void> {
+    try {
+      const places = yield* this.#shares.excess(this.#pages, this.#families.size);
+      for (const place of places) {
+        const { bytes } = this.#pages[place]!.page.body; // those named are there
+        const what = 'most metric families of all pages, which have too many together';
+        this.remove(place);
+        this.#excess.push({ place, error: new ExpositionError('too-large', bytes, 0, what) });
+      }
+      if (!places.includes(newest)) return;
+      this.#preparation.forgetLayouts();
+      this.#families.truncate(known); // nobody else has named them
+    } catch (error) {
+      this.remove(newest);
+      throw error;
+    }
   }
 
   #heldBytes(page: PageIndex, first: PageIndex, hasOthers: boolean): number {
@@ -206,7 +248,7 @@ export class Merge {
   }
 
   *#settling(): Steps<Settled> {
-    const takenOut: TakenOut[] = [];
+    const takenOut = [...this.#excess];
     const format = yield* this.#settleFormat(takenOut);
     const duplicates = this.#grouped ? yield* this.#dropDuplicates(takenOut) : [];
     return { format, takenOut, duplicates, undated: this.#preparation.undated };

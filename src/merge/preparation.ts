@@ -60,6 +60,11 @@ export class Preparation {
     this.#honored = options.labelConflict === 'honor' ? HONORABLE : [];
   }
 
+  /** Forgets the layouts of pages that came before: one of them is gone, with its families. */
+  forgetLayouts(): void {
+    this.#indexers.clear();
+  }
+
   /** @throws {ExpositionError} when the page is refused */
   *prepare(bytes: Buffer, format: FormatName, kind: PageKind): Steps<Prepared> {
     const first = yield* this.#indexer(kind, format, false).index(toBody(bytes));

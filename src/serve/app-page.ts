@@ -23,6 +23,7 @@ import {
   GivenUpError,
   Merge,
   type MergeOptions,
+  type TakenOut,
 } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
@@ -120,6 +121,7 @@ export async function loadAppPage(
       merge: new Merge({
         ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
         learn: asked.length > 1,
+        pages: asked.length,
         givesUp: () =>
           signal.aborted || merging.isVoid || performance.now() > deadlineMs + MERGE_GRACE_MS,
       }),
@@ -159,8 +161,8 @@ export async function loadAppPage(
   if (undated > 0) observers.onUndatedSamples?.(undated);
   const outcomes = answers.map(({ result }) => result);
   for (const { place, error } of takenOut) {
-    const failure = error instanceof GivenUpError ? lateFailure(signal) : 'invalid';
-    outcomes[place] = failed(outcomes[place]!, failure, error.message);
+    if (outcomes[place]!.failure !== undefined) continue; // it had no room either
+    outcomes[place] = failed(outcomes[place]!, takenOutFailure(error, signal), error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
   const plan = await merge.plan(format, report(answers, outcomes, format));
@@ -263,6 +265,11 @@ async function addAs(
       throw second instanceof ExpositionError ? error : second;
     });
   }
+}
+
+function takenOutFailure(error: TakenOut['error'], signal: AbortSignal): Failure {
+  if (error instanceof GivenUpError) return lateFailure(signal);
+  return error.kind === 'too-large' ? 'too-large' : 'invalid';
 }
 
 /** Why a page whose turn came too late was not merged. */

@@ -119,6 +119,25 @@ describe('the bytes of an app page', () => {
   }
 });
 
+describe('the families of an app page', () => {
+  it('are too-large in the pages that have the most, never in a small one that came later', async () => {
+    await using scraper = openScraper();
+    const huge = ['a', 'b', 'c'].map((name) =>
+      page(Array.from({ length: 90_000 }, (_, n) => `${name}${n} 1\n`).join('')),
+    );
+    await using instances = await startAppInstances([...huge, page('small 1\n')]);
+
+    using loaded = await loadAppPage(
+      { scraper, ...options, observers: {} },
+      requestFor(instances.addresses),
+    );
+
+    const failures = loaded.outcomes.map(({ failure }) => failure);
+    assert.deepEqual(failures, [undefined, undefined, 'too-large', undefined]);
+    assert.equal(loaded.outcomes[2]?.samples, 0);
+  }).timeout(60_000);
+});
+
 /** Collects rejections that nobody has taken by the end of their turn. */
 function collectUnhandled(): Disposable & { readonly errors: readonly unknown[] } {
   const errors: unknown[] = [];

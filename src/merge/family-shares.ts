@@ -1,0 +1,87 @@
+/**
+ * Which pages have to go when those of a merge name more families than a merge may have.
+ *
+ * The pages with the most families go, until the others fit: the same ones in whatever order they
+ * came. A page with no more than its equal share of the bound always stays.
+ */
+import { type PageIndex, SPAN } from './page-index.ts';
+
+interface Weighed {
+  readonly place: number;
+  readonly families: Int32Array;
+}
+
+export class FamilyShares {
+  readonly #max: number;
+  readonly #weighed = new Map<number, Weighed>();
+  /** Family -> how many of the pages weighed name it. */
+  readonly #users = new Map<number, number>();
+  /** The smallest page that was taken out: all larger ones go, too. */
+  #bar: Weighed | undefined;
+
+  /** @param max - families of all pages of the merge together */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /**
+   * Works in slices.
+   *
+   * @param pages - by their places, without those that were taken out
+   * @param named - families named so far, also by pages that are gone
+   * @returns the places of those that have to go
+   */
+  *excess(
+    pages: readonly ({ readonly page: PageIndex } | undefined)[],
+    named: number,
+  ): Generator<void, readonly number[], void> {
+    if (named <= this.#max && this.#bar === undefined) return [];
+    for (const place of this.#weighed.keys()) if (pages[place] === undefined) this.#drop(place);
+    const out: number[] = [];
+    for (const [place, indexed] of pages.entries()) {
+      if (indexed === undefined || this.#weighed.has(place)) continue;
+      const weighed = { place, families: familiesOf(indexed.page) };
+      if (this.#bar !== undefined && isLarger(weighed, this.#bar)) out.push(place);
+      else this.#add(weighed);
+      yield;
+    }
+    while (this.#users.size > this.#max) {
+      const largest = [...this.#weighed.values()].reduce((a, b) => (isLarger(b, a) ? b : a));
+      this.#bar = largest;
+      this.#drop(largest.place);
+      out.push(largest.place);
+      yield;
+    }
+    return out;
+  }
+
+  #add(weighed: Weighed): void {
+    this.#weighed.set(weighed.place, weighed);
+    for (const family of weighed.families) {
+      this.#users.set(family, (this.#users.get(family) ?? 0) + 1);
+    }
+  }
+
+  #drop(place: number): void {
+    for (const family of this.#weighed.get(place)?.families ?? []) {
+      const users = this.#users.get(family) ?? 0;
+      if (users > 1) this.#users.set(family, users - 1);
+      else this.#users.delete(family);
+    }
+    this.#weighed.delete(place);
+  }
+}
+
+/** Of two pages with as many families, the later one in the merged page counts as larger. */
+function isLarger(a: Weighed, b: Weighed): boolean {
+  const more = a.families.length - b.families.length;
+  return more > 0 || (more === 0 && a.place > b.place);
+}
+
+/** The families that a page names, each once. */
+export function familiesOf({ spans, metadata }: Pick<PageIndex, 'spans' | 'metadata'>): Int32Array {
+  const families = new Set<number>();
+  for (let span = 0; span < spans.length; span += SPAN) families.add(spans[span]!);
+  for (const { family } of metadata) families.add(family);
+  return Int32Array.from(families);
+}
