@@ -195,6 +195,23 @@ function stopSignals(): Promise<void> {
   });
 }
 
+/** Signals whose standard action ends the process or, for SIGUSR1, opens Node's inspector. */
+function ignoreSignals(): void {
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
+    process.on(signal, () => {
+      if (signal === 'SIGHUP') say('info', 'SIGHUP does nothing: there is nothing to reload');
+    });
+  }
+}
+
+function say(level: string, msg: string): void {
+  try {
+    writeSync(1, `${JSON.stringify({ level, time: new Date().toISOString(), msg })}\n`);
+  } catch {
+    // Nobody reads the log any more.
+  }
+}
+
 function memoryBytes(): number {
   const limit = process.constrainedMemory(); // the cgroup's; 0 or absurd without one
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -223,6 +240,7 @@ function fail(message: string, error: unknown): number {
 }
 
 if (import.meta.main) {
+  ignoreSignals();
   // Beside the packages, not in the machine's /tmp: whoever writes there could hand us code.
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/promgate', import.meta.url)));
   process.on('uncaughtException', (error) => {

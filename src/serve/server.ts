@@ -11,6 +11,8 @@ import type { SecureContextOptions } from 'node:tls';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
 
+import { limitPipelining } from './pipeline.ts';
+
 /** What a client may take its time for. gorouter keeps idle connections for 90 s: ours last longer. */
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16_384,
@@ -46,14 +48,15 @@ export interface Server extends AsyncDisposable {
 
 /** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
 export async function startServer(settings: ServerSettings): Promise<Server> {
-  const { host, port, tls, handle, limits } = settings;
+  const { host, port, tls, limits } = settings;
+  const handle = limitPipelining(settings.handle);
   const options = { ...LIMITS, ...limits };
   const stop = new AbortController();
   let server: HttpServer | HttpsServer;
   let watching: Promise<void> | undefined;
   if (tls) {
     const context = await readCertificates(tls);
-    const secure = await createSecureServer(settings, { ...options, ...context });
+    const secure = await createSecureServer({ ...settings, handle }, { ...options, ...context });
     watching = watchFor(secure, settings, context, stop.signal);
     server = secure;
   } else {
