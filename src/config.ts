@@ -207,6 +207,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
       maxTimeoutMs: scrape.max_timeout,
       concurrency: scrape.concurrency,
       perApp: scrape.per_app,
+      maxRequests: scrape.max_requests,
       maxBodyBytes: scrape.max_body,
       maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
       labelConflict: scrape.label_conflict,

@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http';
 import type { Config } from './config.ts';
 import type { RouteTable } from './discover/route-table.ts';
 import { parseExporter } from './fetch/exporter.ts';
+import { Admission, bounded } from './serve/admission.ts';
 import type { SettingsOf } from './serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
 import { type AuthOptions, heedToken, requireCredential, type Tokens } from './serve/auth.ts';
@@ -65,9 +66,10 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
   const { readiness, metrics, table, bindings } = parts;
   const { sd } = config;
   const asked = appsFrom(config, parts);
+  const bound = boundPages(config, metrics);
   return [
-    { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(asked) },
-    { name: 'apps', path: APPS_PATH, handle: apps(asked) },
+    { name: 'instance', path: INSTANCE_PATH, handle: bound(oneInstance(asked)) },
+    { name: 'apps', path: APPS_PATH, handle: bound(apps(asked)) },
     { name: 'healthz', path: '/healthz', handle: healthz },
     { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
     { name: 'doc', path: '/doc', handle: doc },
@@ -85,6 +87,27 @@ function siteRoutes(config: Config, parts: SiteParts): Route[] {
       }),
     },
   ];
+}
+
+/** Bounds the requests for app pages that are under way, together and of each tenant. */
+function boundPages(
+  { auth, scrape }: Config,
+  metrics: Metrics<never>,
+): (handle: Handler) => Handler {
+  const admission = new Admission({
+    maxRequests: scrape.maxRequests,
+    onRefused: metrics.requestRefused,
+  });
+  const addressOf = clientAddress(auth.trustedProxies);
+  return (handle) =>
+    bounded(
+      admission,
+      ({ req, state: { scope } }) => {
+        if (scope !== 'all') return scope.spaceId || scope.appId;
+        return auth.mode === 'open' ? addressOf(req) : undefined;
+      },
+      handle,
+    );
 }
 
 function appsFrom(

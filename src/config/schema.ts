@@ -72,7 +72,10 @@ const listen = section(
       }),
     ),
     max_connections: standard(
-      wholeNumber('Connections open at once; further ones are closed.', { min: 1, max: 1e6 }),
+      wholeNumber(
+        'Connections open at once; for a further one that idle longest is closed, or the new one where none idles.',
+        { min: 1, max: 1e6 },
+      ),
       4096,
     ),
   },
@@ -104,6 +107,13 @@ const scrape = section(
     per_app: standard(
       wholeNumber('Instances asked at once for one app.', { min: 1, max: 65_535 }),
       128,
+    ),
+    max_requests: standard(
+      wholeNumber(
+        'Requests for app pages under way at once; of one tenant, or of one address where nobody is asked who it is, half of it. Beyond: 503.',
+        { min: 2, max: 1_000_000 },
+      ),
+      4096,
     ),
     max_body: standard(
       size('Largest page of one instance, after decompression.', {

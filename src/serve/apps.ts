@@ -14,6 +14,7 @@ import { findToken } from '../fetch/token.ts';
 import { lengthOf } from '../merge/splice.ts';
 import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
 import type { SettingsOf } from './app-settings.ts';
+import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 import { visibleTo } from './scope.ts';
@@ -260,7 +261,7 @@ async function answer(
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);
-  const tooSlow = setTimeout(() => ctx.socket.destroy(), maxTimeoutMs);
+  const tooSlow = setTimeout(() => cutOff(ctx.socket), maxTimeoutMs);
   try {
     if (ctx.socket.destroyed) leave();
     await writePlan(plan, ctx.res, { gzip, signal: reader.signal, hold, onSpliced: shrink });

@@ -6,20 +6,29 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../clock.ts';
+import { cutOff } from './cut-off.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
+import { IdleConnections } from './idle-connections.ts';
 
 /** After the last request was accepted: answers are cut, then connections closed. 2 s + 6 s < 9 s. */
 const CUT_AFTER_MS = 4_000;
 const CLOSE_AFTER_MS = 2_000;
 
-/** Why a connection gave no request: a closed set. */
+/** Every layer looks at the end of an answer, once. */
+const MAX_LISTENERS = 30;
+
+/**
+ * Why a connection gave no request, or none any more: a closed set. `idle`: it was idle longest when a
+ * new one needed its place; `too-many-connections`: none was idle, and the new one was closed.
+ */
 export type ClientError =
   | 'malformed'
   | 'headers-too-large'
   | 'too-slow'
   | 'broken'
   | 'tls'
-  | 'too-many-connections';
+  | 'too-many-connections'
+  | 'idle';
 
 interface Refusal {
   readonly reason: ClientError;
@@ -67,6 +76,7 @@ export class Connections {
   readonly #server: HttpServer | HttpsServer;
   readonly #options: ConnectionOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #idle = new IdleConnections();
   readonly #answers = new Set<ServerResponse>();
   readonly #hurry = new AbortController();
   #draining = false;
@@ -76,14 +86,11 @@ export class Connections {
   constructor(server: HttpServer | HttpsServer, options: ConnectionOptions) {
     this.#server = server;
     this.#options = options;
-    server.maxConnections = options.maxConnections;
     server.timeout = options.idleMs;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    server.on('timeout', cutOff);
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+    server.on('secureConnection', (socket: Socket) => this.#keep(socket));
     server.prependListener('request', (_, answer: ServerResponse) => this.#track(answer));
-    server.on('drop', () => this.#count('too-many-connections'));
     server.on('clientError', (error, socket) => this.#refuse(error, socket));
     server.on('connect', (_, socket) => {
       this.#count(CONNECT.reason);
@@ -115,8 +122,23 @@ export class Connections {
     this.#hurry.abort();
     this.#options.cut.abort();
     const closed = this.#stopListening();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets) cutOff(socket);
     await closed;
+  }
+
+  /** Where there are too many connections, the one that has been idle longest ends, or the new one. */
+  #accept(socket: Socket): void {
+    this.#keep(socket);
+    this.#idle.opened(socket);
+    if (this.#idle.size <= this.#options.maxConnections) return;
+    const longest = this.#idle.longest(socket);
+    this.#count(longest ? 'idle' : 'too-many-connections');
+    cutOff(longest ?? socket);
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   /** @returns when the last connection has ended */
@@ -129,8 +151,11 @@ export class Connections {
 
   #track(answer: ServerResponse): void {
     this.#answers.add(answer);
+    answer.setMaxListeners(MAX_LISTENERS);
+    const over = this.#idle.answering(answer.req.socket);
     if (this.#draining) lastOfConnection(answer);
     answer.once('close', () => {
+      over();
       this.#answers.delete(answer);
       if (this.#answers.size === 0) this.#onIdle?.();
       if (this.#closed) this.#server.closeIdleConnections();

@@ -20,6 +20,7 @@ const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'promgate made a mistake' },
   'instance-failed': { status: 502, title: 'The instance gave no metrics' },
+  'too-many-requests': { status: 503, title: 'Too many requests are under way' },
   starting: { status: 503, title: 'The route table is not known yet' },
   'tokens-unknown': { status: 503, title: 'The token cannot be checked' },
   'instance-timeout': { status: 504, title: 'The instance did not answer in time' },

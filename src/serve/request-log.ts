@@ -3,6 +3,7 @@
  */
 import type { Fields, Level } from '../telemetry/log.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
+import { wasCutOff } from './cut-off.ts';
 import type { Handler } from './request.ts';
 
 export interface RequestRecord {
@@ -16,6 +17,8 @@ export interface RequestRecord {
   readonly bytes: number;
   /** The reader left before the end of the answer. */
   readonly left: boolean;
+  /** promgate ended the connection before the end of the answer. */
+  readonly cutOff: boolean;
   readonly instances?: { readonly ok: number; readonly failed: number } | undefined;
 }
 
@@ -45,7 +48,8 @@ export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
         status: res.statusCode,
         durationMs: performance.now() - beganMs,
         bytes: socket.bytesWritten - beganBytes,
-        left: !res.writableFinished,
+        left: !res.writableFinished && !wasCutOff(socket),
+        cutOff: !res.writableFinished && wasCutOff(socket),
         instances: state.instances,
       });
     });
@@ -64,7 +68,7 @@ export function requestLevel({ handler, status }: RequestRecord): Level {
 
 /** A line of the log, secrets of the query and tokens anywhere masked. */
 export function requestFields(record: RequestRecord): Fields {
-  const { method, path, query, status, durationMs, bytes, left, instances } = record;
+  const { method, path, query, status, durationMs, bytes, left, cutOff, instances } = record;
   return {
     method: method.slice(0, 20),
     path: redactTokens(path).slice(0, MAX_LENGTH),
@@ -73,6 +77,7 @@ export function requestFields(record: RequestRecord): Fields {
     ms: Math.round(durationMs * 10) / 10,
     bytes,
     ...(left ? { left } : {}),
+    ...(cutOff ? { cut_off: true } : {}),
     ...(instances ? { instances_ok: instances.ok, instances_failed: instances.failed } : {}),
   };
 }

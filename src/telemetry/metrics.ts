@@ -58,6 +58,7 @@ export function createMetrics<F extends string>(options: MetricsOptions<F>): Lat
     malformedRouteMessage: (source) => tell((to) => to.malformedRouteMessage(source)),
     requestBegan: () => tell((to) => to.requestBegan()),
     requestEnded: (request) => tell((to) => to.requestEnded(request)),
+    requestRefused: () => tell((to) => to.requestRefused()),
     clientError: (reason) => tell((to) => to.clientError(reason)),
     logLineDropped: () => tell((to) => to.logLineDropped()),
     load: async () => {

@@ -98,6 +98,8 @@ export interface Metrics<F extends string> {
   readonly requestEnded: (request: RequestEnd) => void;
   /** A connection that did not speak HTTP, was too slow, or broke off. */
   readonly clientError: (reason: string) => void;
+  /** A request for an app page was refused, since too many are under way. */
+  readonly requestRefused: () => void;
   readonly logLineDropped: () => void;
   /** The page in text format 0.0.4. */
   readonly print: () => Promise<string>;
@@ -254,6 +256,10 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   });
   let open = 0;
   gauge('promgate_http_open_requests', 'Requests being answered.', () => open);
+  const refusedRequests = counter(
+    'promgate_http_requests_refused_total',
+    'Requests for app pages that were refused, since too many were under way.',
+  );
   const clientErrors = counter(
     'promgate_http_client_errors_total',
     'Connections that were not understood, too slow or broken.',
@@ -311,6 +317,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
       requests.inc({ handler, code: String(status) });
       requestSeconds.observe({ handler }, seconds);
     },
+    requestRefused: () => refusedRequests.inc(),
     clientError: (reason) => clientErrors.inc({ reason }),
     logLineDropped: () => dropped.inc(),
     print: () => registry.metrics(),

@@ -48,6 +48,7 @@ describe('observeRequests', () => {
       handler: 'apps',
       status: 200,
       left: false,
+      cutOff: false,
       instances: { ok: 2, failed: 1 },
     });
     assert.ok(durationMs > 0);
@@ -108,6 +109,7 @@ const RECORD: RequestRecord = {
   durationMs: 12.345,
   bytes: 99,
   left: false,
+  cutOff: false,
 };
 
 describe('requestFields', () => {

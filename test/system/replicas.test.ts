@@ -84,8 +84,9 @@ describe('replicas', () => {
     const own = await first.text(path);
     const circle = await first.text(`${path}?metric_path=${path}`);
 
-    const versions = samplesOf(own, 'promgate_build_info').map(({ labels }) => labels['instance']);
+    const versions = samplesOf(own, 'nodejs_version_info').map(({ labels }) => labels['instance']);
     assert.deepEqual(versions, addresses);
+    assert.deepEqual(samplesOf(own, 'promgate_build_info'), [], 'no app speaks in its name');
     const failures = samplesOf(circle, 'promfetcher_scrape_error').map(({ labels }) => [
       labels['instance'],
       labels['error'],

@@ -1,0 +1,75 @@
+/**
+ * How many requests for app pages may be under way: over all, and of one tenant at most half of that,
+ * so that none keeps the others out. What is beyond is refused at once; it would only wait.
+ */
+import { Problem } from './errors.ts';
+import type { Handler } from './request.ts';
+
+export interface AdmissionOptions {
+  /** `scrape.max_requests` */
+  readonly maxRequests: number;
+  /** A request was refused. */
+  readonly onRefused?: (() => void) | undefined;
+}
+
+const SHARE = 2;
+
+/** @param tenantOf - as `Admission.enter` wants it */
+export function bounded(
+  admission: Admission,
+  tenantOf: (ctx: Parameters<Handler>[0]) => string | undefined,
+  handle: Handler,
+): Handler {
+  return async (ctx, next) => {
+    using _ = admission.enter(tenantOf(ctx));
+    await handle(ctx, next);
+  };
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #ofTenants = new Map<string, number>();
+  #running = 0;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** How many requests are under way. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /**
+   * @param tenant - whose request it is; undefined for an operator, who may have them all
+   * @returns to be disposed of when the request is over
+   * @throws {Problem} when there are too many
+   */
+  enter(tenant: string | undefined): Disposable {
+    const { maxRequests, onRefused } = this.#options;
+    const own = tenant === undefined ? 0 : (this.#ofTenants.get(tenant) ?? 0);
+    const ownMost = Math.ceil(maxRequests / SHARE);
+    if (this.#running >= maxRequests || (tenant !== undefined && own >= ownMost)) {
+      onRefused?.();
+      const most = own >= ownMost ? ownMost : maxRequests;
+      throw new Problem(
+        'too-many-requests',
+        `${most} requests for app pages are under way already`,
+        {
+          headers: { 'Retry-After': '5' },
+        },
+      );
+    }
+    this.#running += 1;
+    if (tenant !== undefined) this.#ofTenants.set(tenant, own + 1);
+    return { [Symbol.dispose]: () => this.#leave(tenant) };
+  }
+
+  #leave(tenant: string | undefined): void {
+    this.#running -= 1;
+    if (tenant === undefined) return;
+    const left = (this.#ofTenants.get(tenant) ?? 1) - 1;
+    if (left === 0) this.#ofTenants.delete(tenant);
+    else this.#ofTenants.set(tenant, left);
+  }
+}
