@@ -142,7 +142,7 @@ export function createRegistry<F extends string>(options: MetricsOptions<F>): Me
   );
   const reserved = counter(
     'promgate_merge_reserved_samples_dropped_total',
-    "Samples of apps under names that are promgate's own.",
+    "Samples of apps and external exporters left out, since their names are promgate's or Promfetcher's.",
   );
 
   const filtered = counter(
