@@ -153,7 +153,8 @@ describe('Scraper', () => {
       response.end();
     });
     await using scraper = openScraper({ plainCredentials: false });
-    const instances = ['authorization', 'Basic reader', 'X-Shared', '1'];
+    const instances = ['authorization', 'Basic reader', 'X-Forward-Authorization', 'Bearer app'];
+    instances.push('X-Shared', '1');
     const own = ['Authorization', 'Bearer page', 'X-Key', 'secret'];
 
     await scrape(scraper, [target(server.address), target(server.address, { headers: own })], {
@@ -161,10 +162,13 @@ describe('Scraper', () => {
     });
 
     assert.deepEqual(
-      seen.map((headers) => [headers.authorization, headers['x-key'], headers['x-shared']]),
+      seen.map((headers) => [
+        ...[headers.authorization, headers['x-forward-authorization']],
+        ...[headers['x-key'], headers['x-shared']],
+      ]),
       [
-        [undefined, undefined, '1'],
-        [undefined, undefined, '1'],
+        [undefined, undefined, undefined, '1'],
+        [undefined, undefined, undefined, '1'],
       ],
     );
   });
