@@ -3,7 +3,7 @@
  *
  * Promfetcher's paths, parameters, statuses and texts. `/v2` speaks only the text format.
  */
-import type { Instance } from '../discover/instance.ts';
+import { type Instance, normalizeGuid } from '../discover/instance.ts';
 import { type Lookup, selectInstances } from '../discover/select.ts';
 import { parseSelector, type Selector, SelectorError } from '../discover/selector.ts';
 import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
@@ -127,7 +127,7 @@ function decoded(text: string): string | undefined {
 
 /** By process instance id, else by index. */
 function findInstance(instances: readonly Instance[], id: string): Instance[] {
-  const byId = instances.filter(({ processInstanceId }) => processInstanceId === id);
+  const byId = instances.filter(({ processInstanceId }) => processInstanceId === normalizeGuid(id));
   return byId.length > 0 ? byId : instances.filter(({ index }) => index === id);
 }
 

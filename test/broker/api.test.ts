@@ -512,6 +512,29 @@ describe('broker', () => {
         assert.equal(broker.store.bindings.get('b')?.appId, guid);
       });
 
+      it('takes the guid of a space in upper case for the same space', async () => {
+        await using broker = await startBroker();
+        const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+        const provision = (space: string) => ({
+          version,
+          body: { ...PROVISION, space_guid: space },
+        });
+        const bind = (space: string) => ({
+          version,
+          body: { ...BIND, bind_resource: { ...BIND.bind_resource, space_guid: space } },
+        });
+
+        const statuses: number[] = [];
+        for (const space of [guid.toUpperCase(), guid]) {
+          statuses.push((await broker.send('PUT', I, provision(space))).status);
+        }
+        for (const space of [guid, guid.toUpperCase()]) {
+          statuses.push((await broker.send('PUT', B, bind(space))).status);
+        }
+
+        assert.deepEqual(statuses, [201, 200, 201, 200]);
+      });
+
       it('answers a rotation that is repeated after its predecessor has gone', async () => {
         await using broker = await startBroker();
         await prepare(broker, 'instance');
