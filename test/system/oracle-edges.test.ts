@@ -9,9 +9,16 @@ import { judgePages, type OraclePage } from '../support/oracle.ts';
 import { requireProgram } from '../support/require-program.ts';
 
 const TYPES = { text: TEXT_TYPE, openmetrics: OPENMETRICS_TYPE };
+/** Labels that are renamed, and all kinds of lines. */
 const PAGES = {
-  text: '# HELP a b\n# TYPE a counter\na{b="c\\n",d="e"} 1 1700000000000\n#x\n\n',
-  openmetrics: '# HELP a b\n# TYPE a counter\na_total{b="c\\n"} 1 1.5 # {d="e"} 2\n# EOF\n',
+  text: [
+    '# HELP a b\n# TYPE a counter\na{b="c\\n",d="e"} 1 1700000000000\n#x\n\n',
+    'a{job="c\\n",instance="d"} 1\n',
+  ],
+  openmetrics: [
+    '# HELP a b\n# TYPE a counter\na_total{b="c\\n"} 1 1.5 # {d="e"} 2\n# EOF\n',
+    '# TYPE a_s gauge\n# UNIT a_s s\na_s{job="c\\n",instance="d"} 1\n# EOF\n',
+  ],
 };
 const GOOD = { bytes: Buffer.from('good{x="1"} 1\n'), format: 'text' } as const;
 
@@ -69,15 +76,27 @@ describe('a character at any place of a page', () => {
       assert.deepEqual(faults, []);
       assert.ok(taken.length > 200 && refused > 200, `${taken.length} taken, ${refused} refused`);
     });
+
+    it(`is judged alike beside pages without it, whose layout is known, in ${format}`, async () => {
+      for (const { page, bytes, where } of pagesOf(format)) {
+        const sound = { bytes: page, format };
+        const [alone, beside] = await Promise.all(
+          [false, true].map((learn) => mergePages([sound, sound, { bytes, format }], { learn })),
+        );
+        assert.deepEqual(beside, alone, where);
+      }
+    });
   }
 });
 
 function* pagesOf(format: 'text' | 'openmetrics') {
-  const page = Buffer.from(PAGES[format]);
-  for (let at = 0; at <= page.length; at++) {
-    for (const put of PUT_IN) {
-      const bytes = Buffer.concat([page.subarray(0, at), put, page.subarray(at)]);
-      yield { bytes, where: `${put.toString('hex')} at ${at}` };
+  for (const [which, text] of PAGES[format].entries()) {
+    const page = Buffer.from(text);
+    for (let at = 0; at <= page.length; at++) {
+      for (const put of PUT_IN) {
+        const bytes = Buffer.concat([page.subarray(0, at), put, page.subarray(at)]);
+        yield { page, bytes, where: `${put.toString('hex')} at ${at} of page ${which}` };
+      }
     }
   }
 }
