@@ -7,7 +7,7 @@ import { toBody } from '../src/exposition/body.ts';
 import { TEXT } from '../src/exposition/grammar.ts';
 import { LabelNames } from '../src/exposition/label-names.ts';
 import { FamilyTable } from '../src/merge/families.ts';
-import { Indexer } from '../src/merge/index.ts';
+import { Indexer } from '../src/merge/indexer.ts';
 import { InsertedLabels } from '../src/merge/labels.ts';
 import { planSplice } from '../src/merge/plan.ts';
 import { INSTANCE_LABELS } from '../src/merge/relabel.ts';

@@ -9,8 +9,8 @@ import { enableCompileCache } from 'node:module';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { App } from './app.ts';
-import type { ConfigSources } from './config.ts';
+import type { App } from './assemble/app.ts';
+import type { ConfigSources } from './config/config.ts';
 import { redactFields } from './telemetry/redact.ts';
 
 const USAGE = `promgate: one door for Prometheus metrics on Cloud Foundry
@@ -122,8 +122,8 @@ function readCommandLine(args: readonly string[]): CommandLine {
 async function serve(sources: ConfigSources): Promise<number> {
   const stop = stopSignals();
   const [{ ConfigError, readConfig }, { startApp }] = await Promise.all([
-    import('./config.ts'),
-    import('./app.ts'),
+    import('./config/config.ts'),
+    import('./assemble/app.ts'),
   ]);
   try {
     const config = await readConfig(sources);
@@ -139,7 +139,7 @@ async function serve(sources: ConfigSources): Promise<number> {
 }
 
 async function check(sources: ConfigSources): Promise<number> {
-  const { ConfigError, describeConfig } = await import('./config.ts');
+  const { ConfigError, describeConfig } = await import('./config/config.ts');
   try {
     const { yaml, warnings } = await describeConfig(sources);
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
@@ -152,8 +152,8 @@ async function check(sources: ConfigSources): Promise<number> {
 
 async function demo(flags: CommandLine['flags']): Promise<number> {
   const stop = stopSignals();
-  const { ConfigError } = await import('./config.ts');
-  const { startDemo } = await import('./demo.ts');
+  const { ConfigError } = await import('./config/config.ts');
+  const { startDemo } = await import('./demo/demo.ts');
   try {
     const start = () => startDemo({ flags, memoryBytes: memoryBytes(), print });
     return await runUntil(stop, start, 0);

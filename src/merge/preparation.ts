@@ -9,7 +9,7 @@ import type { Escaping } from '../exposition/escape.ts';
 import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import type { FamilyTable } from './families.ts';
-import { Indexer } from './index.ts';
+import { Indexer } from './indexer.ts';
 import type { PageIndex } from './page-index.ts';
 import type { PageRules } from './page-rules.ts';
 import { APP_LABELS, HONORABLE, INSTANCE_LABELS, type LabelConflict } from './relabel.ts';

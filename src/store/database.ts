@@ -3,7 +3,7 @@
  */
 import { Kysely } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { parseDatabaseUrl } from './database-url.ts';
+import { parseDatabaseUrl } from '../config/database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
 import { SqlBindingStore, type SqlBindingStoreOptions } from './sql-binding-store.ts';

@@ -5,7 +5,7 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type QueryResult, sql } from 'kysely';
 import mysql from 'mysql2';
-import type { ServerAddress } from './database-url.ts';
+import type { ServerAddress } from '../config/database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import type { ServerOptions } from './postgres.ts';
 import { PrimaryCheck } from './primary-check.ts';

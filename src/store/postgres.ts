@@ -13,7 +13,7 @@ import {
   sql,
 } from 'kysely';
 import pg from 'pg';
-import type { ServerAddress } from './database-url.ts';
+import type { ServerAddress } from '../config/database-url.ts';
 import type { Engine, Failure } from './engine.ts';
 import { PostgresListener } from './postgres-listener.ts';
 import { PrimaryCheck } from './primary-check.ts';

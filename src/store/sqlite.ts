@@ -14,8 +14,8 @@ import {
   SqliteQueryCompiler,
   sql,
 } from 'kysely';
+import type { SqliteAddress } from '../config/database-url.ts';
 import { attempt } from './attempts.ts';
-import type { SqliteAddress } from './database-url.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import type { Engine, Failure } from './engine.ts';
 import { type Session, SessionDriver } from './session.ts';

@@ -2,7 +2,7 @@
  * How a connection to a database server is encrypted, and whom it trusts.
  */
 import type { ConnectionOptions } from 'node:tls';
-import type { TlsMode } from './database-url.ts';
+import type { TlsMode } from '../config/database-url.ts';
 
 /** PEM texts. */
 export interface DatabaseTls {

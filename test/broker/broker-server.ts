@@ -8,7 +8,7 @@ import { StoreAwayError } from '../../broker/binding-store.ts';
 import { type Key, readKey } from '../../broker/key.ts';
 import { STANDARD_OFFERING } from '../../broker/offering.ts';
 import { KeyRing } from '../../broker/seal.ts';
-import { MemoryBindingStore } from '../../src/store/memory.ts';
+import { MemoryBindingStore } from '../support/memory-store.ts';
 
 export const KEY: Key = readKey(Buffer.alloc(32, 7).toString('base64'));
 export const BASE_URL = 'https://promgate.example.com';

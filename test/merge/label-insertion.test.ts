@@ -4,7 +4,7 @@ import { toBody } from '../../src/exposition/body.ts';
 import { TEXT } from '../../src/exposition/grammar.ts';
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
-import { Indexer, type IndexerOptions } from '../../src/merge/index.ts';
+import { Indexer, type IndexerOptions } from '../../src/merge/indexer.ts';
 import { InsertedLabels, type LabelPair } from '../../src/merge/labels.ts';
 import { planSplice, type SplicePlan } from '../../src/merge/plan.ts';
 import { HONORABLE } from '../../src/merge/relabel.ts';

@@ -7,7 +7,7 @@ import { ExpositionError } from '../../src/exposition/error.ts';
 import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
-import { Indexer, type IndexerOptions } from '../../src/merge/index.ts';
+import { Indexer, type IndexerOptions } from '../../src/merge/indexer.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
 import type { PageIndex } from '../../src/merge/page-index.ts';
 

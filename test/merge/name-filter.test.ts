@@ -5,7 +5,7 @@ import { ExpositionError } from '../../src/exposition/error.ts';
 import { TEXT } from '../../src/exposition/grammar.ts';
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
-import { Indexer } from '../../src/merge/index.ts';
+import { Indexer } from '../../src/merge/indexer.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
 
 describe('NameFilter', () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { BindingStore } from '../../broker/binding-store.ts';
-import { MemoryBindingStore } from '../../src/store/memory.ts';
+import { MemoryBindingStore } from '../support/memory-store.ts';
 import type { Place } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { Reader } from './reader.ts';

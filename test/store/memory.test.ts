@@ -1,5 +1,5 @@
 /** The contract, in memory. */
-import { MemoryBindingStore } from '../../src/store/memory.ts';
+import { MemoryBindingStore } from '../support/memory-store.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 
 describe('MemoryBindingStore', () => {

@@ -1,8 +1,8 @@
 /**
  * promgate within a test's own process, in front of a simulated gorouter.
  */
-import { startApp } from '../../src/app.ts';
-import { readConfig } from '../../src/config.ts';
+import { startApp } from '../../src/assemble/app.ts';
+import { readConfig } from '../../src/config/config.ts';
 import type { Fields, Level, Log } from '../../src/telemetry/log.ts';
 import { eventually } from './eventually.ts';
 import { routesJson, type SimulatedApp } from './foundation.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { watchMemory } from '../src/idle-memory.ts';
+import { watchMemory } from '../../src/assemble/idle-memory.ts';
 
 const MB = 2 ** 20;
 

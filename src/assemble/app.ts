@@ -5,16 +5,16 @@
  * and connects all else, and takes most of the start to load.
  */
 import type { RequestListener } from 'node:http';
-import { sleep } from './clock.ts';
-import { type Config, configWarnings } from './config.ts';
+import { sleep } from '../clock.ts';
+import { type Config, configWarnings } from '../config/config.ts';
+import { createDoor, type Door } from '../serve/door.ts';
+import { healthListener, Readiness } from '../serve/health.ts';
+import { listenError } from '../serve/listen-error.ts';
+import { type Server, startServer } from '../serve/server.ts';
+import type { Log } from '../telemetry/log.ts';
+import { VERSION } from '../version.ts';
 import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
-import { createDoor, type Door } from './serve/door.ts';
-import { healthListener, Readiness } from './serve/health.ts';
-import { listenError } from './serve/listen-error.ts';
-import { type Server, startServer } from './serve/server.ts';
 import type { Stages } from './stages.ts';
-import type { Log } from './telemetry/log.ts';
-import { VERSION } from './version.ts';
 
 /** Connections on which nothing moves end this long after the longest scrape would have. */
 const IDLE_MARGIN_MS = 60_000;

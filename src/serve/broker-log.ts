@@ -1,7 +1,7 @@
 /** What is told of calls of the broker: one line each, and of a guesser's only some. */
-import type { BrokerCall } from '../broker/api.ts';
-import { FREE_TRIES } from './serve/guesses.ts';
-import type { Log } from './telemetry/log.ts';
+import type { BrokerCall } from '../../broker/api.ts';
+import type { Log } from '../telemetry/log.ts';
+import { FREE_TRIES } from './guesses.ts';
 
 /** Of the wrong passwords of an address beyond the first in a minute only each hundredth is told. */
 const TOLD_TRIES = 100;

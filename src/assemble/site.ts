@@ -2,25 +2,25 @@
  * Connects the site: which path is answered by whom, and who sees the requests.
  */
 import type { RequestListener } from 'node:http';
-import type { Config } from './config.ts';
-import type { RouteTable } from './discover/route-table.ts';
-import { parseExporter } from './fetch/exporter.ts';
-import { Admission, bounded } from './serve/admission.ts';
-import type { SettingsOf } from './serve/app-settings.ts';
-import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from './serve/apps.ts';
-import { type AuthOptions, heedToken, requireCredential, type Tokens } from './serve/auth.ts';
-import { clientAddress } from './serve/client-address.ts';
-import { doc } from './serve/doc.ts';
-import { Guesses } from './serve/guesses.ts';
-import { healthz, type Readiness, readyz } from './serve/health.ts';
-import { ownMetrics } from './serve/own-metrics.ts';
-import { answerNow, type Handler } from './serve/request.ts';
-import { observeRequests, requestFields, requestLevel } from './serve/request-log.ts';
-import { routes } from './serve/routes.ts';
-import { serviceDiscovery } from './serve/service-discovery.ts';
-import { createSite, type Route } from './serve/site.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import type { Config } from '../config/config.ts';
+import type { RouteTable } from '../discover/route-table.ts';
+import { parseExporter } from '../fetch/exporter.ts';
+import { Admission, bounded } from '../serve/admission.ts';
+import type { SettingsOf } from '../serve/app-settings.ts';
+import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
+import { type AuthOptions, heedToken, requireCredential, type Tokens } from '../serve/auth.ts';
+import { clientAddress } from '../serve/client-address.ts';
+import { doc } from '../serve/doc.ts';
+import { Guesses } from '../serve/guesses.ts';
+import { healthz, type Readiness, readyz } from '../serve/health.ts';
+import { ownMetrics } from '../serve/own-metrics.ts';
+import { answerNow, type Handler } from '../serve/request.ts';
+import { observeRequests, requestFields, requestLevel } from '../serve/request-log.ts';
+import { routes } from '../serve/routes.ts';
+import { serviceDiscovery } from '../serve/service-discovery.ts';
+import { createSite, type Route } from '../serve/site.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface SiteParts extends Pick<AppsOptions, 'scraper' | 'choice' | 'observers'> {
   readonly table: RouteTable;

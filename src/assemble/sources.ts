@@ -3,15 +3,15 @@
  *
  * Only the kinds that are named are loaded.
  */
-import type { Config } from './config.ts';
-import { isUntrusted } from './discover/client-tls.ts';
-import { startMaxAge } from './discover/max-age.ts';
-import type { NatsSource } from './discover/nats-source.ts';
-import type { RouteTable } from './discover/route-table.ts';
-import { type RouteSource, type SourceObservers, systemClock } from './discover/source.ts';
-import type { Trust } from './fetch/trust.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import type { Config } from '../config/config.ts';
+import { isUntrusted } from '../discover/client-tls.ts';
+import { startMaxAge } from '../discover/max-age.ts';
+import type { NatsSource } from '../discover/nats-source.ts';
+import type { RouteTable } from '../discover/route-table.ts';
+import { type RouteSource, type SourceObservers, systemClock } from '../discover/source.ts';
+import type { Trust } from '../fetch/trust.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface SourcesOptions {
   readonly routes: Config['routes'];
@@ -49,7 +49,7 @@ export async function startSources(
     return source;
   };
   if (routes.gorouter.length > 0) {
-    const { startGorouter } = await import('./discover/gorouter.ts');
+    const { startGorouter } = await import('../discover/gorouter.ts');
     for (const [place, gorouter] of routes.gorouter.entries()) {
       const tls = { ...gorouter.tls, ca };
       const start = (observers: SourceObservers): RouteSource =>
@@ -59,12 +59,12 @@ export async function startSources(
   }
   const { file, nats } = routes;
   if (file !== undefined) {
-    const { startFile } = await import('./discover/file.ts');
+    const { startFile } = await import('../discover/file.ts');
     started((observers) => startFile({ path: file }, table, observers));
   }
   if (!nats) return aged({ all, nats: undefined }, options, parts);
-  const { startNats } = await import('./discover/nats-source.ts');
-  const { dialTls } = await import('./discover/dial.ts');
+  const { startNats } = await import('../discover/nats-source.ts');
+  const { dialTls } = await import('../discover/dial.ts');
   const speaksTls = nats.tls ?? nats.servers.every((server) => server.startsWith('tls://'));
   const tls = speaksTls ? { ...nats.tls, ca } : undefined;
   const dial = dialTls(() => trust.context());

@@ -9,8 +9,8 @@ import {
   configWarnings,
   describeConfig,
   readConfig,
-} from '../src/config.ts';
-import { CertificateFolder } from './serve/openssl.ts';
+} from '../../src/config/config.ts';
+import { CertificateFolder } from '../serve/openssl.ts';
 
 const MEMORY = { memoryBytes: 2 ** 30 };
 

@@ -1,10 +1,10 @@
 /**
  * `promgate demo`: a simulated foundation on loopback, promgate in front of it, and what to open.
  */
-import { type App, startApp } from './app.ts';
-import { sleep } from './clock.ts';
-import { type ConfigSources, readConfig } from './config.ts';
-import { type Foundation, startFoundation } from './demo/foundation.ts';
+import { type App, startApp } from '../assemble/app.ts';
+import { sleep } from '../clock.ts';
+import { type ConfigSources, readConfig } from '../config/config.ts';
+import { type Foundation, startFoundation } from './foundation.ts';
 
 /** How long to wait for the routes, and how often to look. */
 const READY_MS = 10_000;

@@ -4,7 +4,7 @@ import { ExpositionError } from '../../src/exposition/error.ts';
 import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
-import { Indexer } from '../../src/merge/index.ts';
+import { Indexer } from '../../src/merge/indexer.ts';
 import { pageBytes, readVerdicts, verdictFiles } from '../support/verdicts.ts';
 
 /** Names in quotes are Prometheus 3's: we take them, and print them as the reader understands. */

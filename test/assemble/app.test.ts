@@ -7,15 +7,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type AppOptions, startApp } from '../src/app.ts';
-import { readConfig } from '../src/config.ts';
-import { CertificateFolder } from './serve/openssl.ts';
-import { status } from './support/answers.ts';
-import { eventually } from './support/eventually.ts';
-import { startGorouter } from './support/gorouter.ts';
-import { startPromgate } from './support/promgate.ts';
+import { type AppOptions, startApp } from '../../src/assemble/app.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { CertificateFolder } from '../serve/openssl.ts';
+import { status } from '../support/answers.ts';
+import { eventually } from '../support/eventually.ts';
+import { startGorouter } from '../support/gorouter.ts';
+import { startPromgate } from '../support/promgate.ts';
 
-const APP = fileURLToPath(new URL('../src/app.ts', import.meta.url));
+const APP = fileURLToPath(new URL('../../src/assemble/app.ts', import.meta.url));
 
 /** Starts promgate in this process; its log has nothing to say below an error. */
 async function start(values: object, options: AppOptions = {}) {
@@ -175,8 +175,8 @@ async function loadedModules(routes: string): Promise<readonly [first: string[],
         return found;
       },
     });
-    const { readConfig } = await import('${new URL('../src/config.ts', import.meta.url)}');
-    const { startApp } = await import('${new URL('../src/app.ts', import.meta.url)}');
+    const { readConfig } = await import('${new URL('../../src/config/config.ts', import.meta.url)}');
+    const { startApp } = await import('${new URL('../../src/assemble/app.ts', import.meta.url)}');
     const values = {
       listen: { host: '127.0.0.1', port: 0 },
       routes: { file: process.argv[1] },

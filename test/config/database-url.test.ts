@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { DatabaseUrlError, parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { openBindingStore } from '../../src/store/database.ts';
-import { DatabaseUrlError, parseDatabaseUrl } from '../../src/store/database-url.ts';
 
 const server = {
   host: 'db.example',

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { readAuthorities } from '../src/trust.ts';
+import { readAuthorities } from '../../src/assemble/authorities.ts';
 
 describe('readAuthorities', () => {
   it("joins Node's authorities, the system's and those of the platform, each once", async () => {

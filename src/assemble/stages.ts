@@ -4,25 +4,25 @@
  * `app.ts` loads this once the ports are open, and ends it after they are closed.
  */
 import type { RequestListener } from 'node:http';
-import type { Bindings } from './bindings.ts';
-import type { Config } from './config.ts';
+import type { Config } from '../config/config.ts';
+import { RouteTable } from '../discover/route-table.ts';
+import type { LenientAnswer } from '../fetch/connections.ts';
+import { EndpointChoice } from '../fetch/endpoint-choice.ts';
+import { FAILURES, type Failure } from '../fetch/failure.ts';
+import { Scraper } from '../fetch/fan-out.ts';
+import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
+import type { AppPageObservers, Outcome } from '../serve/app-page.ts';
+import { UNBOUND } from '../serve/app-settings.ts';
+import type { Readiness } from '../serve/health.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { createMetrics, type LateMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { VERSION } from '../version.ts';
+import { readAuthorities } from './authorities.ts';
 import { type DescriptorPlan, descriptorLimit } from './descriptors.ts';
-import { RouteTable } from './discover/route-table.ts';
-import type { LenientAnswer } from './fetch/connections.ts';
-import { EndpointChoice } from './fetch/endpoint-choice.ts';
-import { FAILURES, type Failure } from './fetch/failure.ts';
-import { Scraper } from './fetch/fan-out.ts';
-import { fixedTrust, openFileTrust, type Trust } from './fetch/trust.ts';
 import { watchMemory } from './idle-memory.ts';
-import type { AppPageObservers, Outcome } from './serve/app-page.ts';
-import { UNBOUND } from './serve/app-settings.ts';
-import type { Readiness } from './serve/health.ts';
+import type { Bindings } from './late-bindings.ts';
 import type { SiteBindings } from './site.ts';
 import { type Sources, startSources } from './sources.ts';
-import { createLog, type Log } from './telemetry/log.ts';
-import { createMetrics, type LateMetrics, type Metrics } from './telemetry/metrics.ts';
-import { readAuthorities } from './trust.ts';
-import { VERSION } from './version.ts';
 
 export interface Stages {
   readonly site: RequestListener;
@@ -138,7 +138,7 @@ async function openBindings(
 ): Promise<OpenedBindings> {
   const { broker } = config;
   if (!broker) return WITHOUT_BINDINGS;
-  const { startBindings } = await import('./bindings.ts');
+  const { startBindings } = await import('./late-bindings.ts');
   const spaceOfApp = (appId: string) => table.byApp(appId)[0]?.app.spaceId || undefined;
   const { authorities } = trust;
   const bindings = await startBindings(

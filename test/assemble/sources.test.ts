@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { RouteTable } from '../src/discover/route-table.ts';
-import { fixedTrust } from '../src/fetch/trust.ts';
-import { type SourcesOptions, startSources } from '../src/sources.ts';
-import { createLog } from '../src/telemetry/log.ts';
-import { createMetrics } from '../src/telemetry/metrics.ts';
-import { Authority } from './fetch/certificates.ts';
-import { eventually } from './support/eventually.ts';
-import { startNatsServer } from './support/nats-server.ts';
-import { requireProgram } from './support/require-program.ts';
+import { type SourcesOptions, startSources } from '../../src/assemble/sources.ts';
+import { RouteTable } from '../../src/discover/route-table.ts';
+import { fixedTrust } from '../../src/fetch/trust.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { Authority } from '../fetch/certificates.ts';
+import { eventually } from '../support/eventually.ts';
+import { startNatsServer } from '../support/nats-server.ts';
+import { requireProgram } from '../support/require-program.ts';
 
 type Routes = SourcesOptions['routes'];
 

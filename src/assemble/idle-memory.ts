@@ -6,7 +6,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { sleep } from './clock.ts';
+import { sleep } from '../clock.ts';
 
 const LOOK_EVERY_MS = 5_000;
 /** What may be held, as a multiple of what was held after the last collection. */

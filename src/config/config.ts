@@ -4,20 +4,20 @@
  * Precedence: command line, environment, VCAP_SERVICES, file. The keys are `config/schema.ts`';
  * here they get the program's names, units at their end, and the values that depend on the machine.
  */
-import { hasAccounts } from './config/broker.ts';
-import { certificateFaults } from './config/certificate.ts';
-import { effectiveValues, printYaml } from './config/effective.ts';
-import { type Flag, readEnvironment, readFlags } from './config/environment.ts';
-import { ConfigError, faultLines } from './config/fault.ts';
-import { readConfigFile } from './config/file.ts';
-import { isMapping, join, type Reading } from './config/layer.ts';
-import { printSize } from './config/quantity.ts';
-import { schema, type Values } from './config/schema.ts';
-import { readApplicationId, readServices } from './config/vcap.ts';
-import { readDatabaseService } from './config/vcap-database.ts';
-import { DatabaseUrlError, parseDatabaseUrl } from './store/database-url.ts';
+import { hasAccounts } from './broker.ts';
+import { certificateFaults } from './certificate.ts';
+import { DatabaseUrlError, parseDatabaseUrl } from './database-url.ts';
+import { effectiveValues, printYaml } from './effective.ts';
+import { type Flag, readEnvironment, readFlags } from './environment.ts';
+import { ConfigError, faultLines } from './fault.ts';
+import { readConfigFile } from './file.ts';
+import { isMapping, join, type Reading } from './layer.ts';
+import { printSize } from './quantity.ts';
+import { schema, type Values } from './schema.ts';
+import { readApplicationId, readServices } from './vcap.ts';
+import { readDatabaseService } from './vcap-database.ts';
 
-export { ConfigError } from './config/fault.ts';
+export { ConfigError } from './fault.ts';
 
 /** Faults beyond this number are counted, not printed. */
 const MAX_FAULTS = 100;

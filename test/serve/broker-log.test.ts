@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { BrokerCall } from '../broker/api.ts';
-import { Refusal } from '../broker/refusal.ts';
-import { logCall } from '../src/broker-calls.ts';
-import { createLog } from '../src/telemetry/log.ts';
-import { startPromgate } from './support/promgate.ts';
+import type { BrokerCall } from '../../broker/api.ts';
+import { Refusal } from '../../broker/refusal.ts';
+import { logCall } from '../../src/serve/broker-log.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { startPromgate } from '../support/promgate.ts';
 
 const CALL: BrokerCall = {
   ...{ operation: 'bind', status: 201, account: 'cf', userId: 'u', requestIdentity: undefined },

@@ -3,32 +3,32 @@
  * scrapes and readers know of it, in memory.
  */
 import { readFile } from 'node:fs/promises';
-import { createBroker } from '../broker/api.ts';
-import type { Binding, BindingStore } from '../broker/binding-store.ts';
-import { NO_INSTANCE } from '../broker/bindings.ts';
-import { freshKey, readKey } from '../broker/key.ts';
-import { KnownBindings, type TokenScope } from '../broker/known-bindings.ts';
-import type { Offering } from '../broker/offering.ts';
-import { type BindingSettings, bindingSettings } from '../broker/parameters.ts';
-import type { GivenParameters } from '../broker/parameters-schema.ts';
-import { KeyRing } from '../broker/seal.ts';
-import { SealCheck } from '../broker/seal-check.ts';
-import { openParameters, sealSecrets } from '../broker/secrets.ts';
-import { logCall } from './broker-calls.ts';
-import type { Config } from './config.ts';
-import type { AppIdentity } from './discover/instance.ts';
-import { parseMetricPath } from './fetch/metric-path.ts';
-import type { AppSettings } from './serve/app-settings.ts';
-import { clientAddress } from './serve/client-address.ts';
-import { Guesses } from './serve/guesses.ts';
-import { type AddressOptions, ownAddress } from './serve/own-address.ts';
-import { answerNow, type Handler } from './serve/request.ts';
-import type { Adopt } from './store/app-endpoints.ts';
-import { openBindingStore } from './store/database.ts';
-import { Follower } from './store/follower.ts';
-import { TokenScopes } from './store/tokens.ts';
-import type { Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import { createBroker } from '../../broker/api.ts';
+import type { Binding, BindingStore } from '../../broker/binding-store.ts';
+import { NO_INSTANCE } from '../../broker/bindings.ts';
+import { freshKey, readKey } from '../../broker/key.ts';
+import { KnownBindings, type TokenScope } from '../../broker/known-bindings.ts';
+import type { Offering } from '../../broker/offering.ts';
+import { type BindingSettings, bindingSettings } from '../../broker/parameters.ts';
+import type { GivenParameters } from '../../broker/parameters-schema.ts';
+import { KeyRing } from '../../broker/seal.ts';
+import { SealCheck } from '../../broker/seal-check.ts';
+import { openParameters, sealSecrets } from '../../broker/secrets.ts';
+import type { Config } from '../config/config.ts';
+import type { AppIdentity } from '../discover/instance.ts';
+import { parseMetricPath } from '../fetch/metric-path.ts';
+import type { AppSettings } from '../serve/app-settings.ts';
+import { logCall } from '../serve/broker-log.ts';
+import { clientAddress } from '../serve/client-address.ts';
+import { Guesses } from '../serve/guesses.ts';
+import { type AddressOptions, ownAddress } from '../serve/own-address.ts';
+import { answerNow, type Handler } from '../serve/request.ts';
+import type { Adopt } from '../store/app-endpoints.ts';
+import { openBindingStore } from '../store/database.ts';
+import { Follower } from '../store/follower.ts';
+import { TokenScopes } from '../store/tokens.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface BindingsOptions {
   readonly config: Config;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { descriptorLimit, planDescriptors } from '../src/descriptors.ts';
+import { descriptorLimit, planDescriptors } from '../../src/assemble/descriptors.ts';
 
 const STANDARD = { concurrency: 512, maxConnections: 4096 };
 

@@ -4,18 +4,18 @@
  * A database that is away holds nothing else up. Until it is opened the broker says 503, tokens
  * cannot be told apart, and apps are scraped as if they had no bindings.
  */
-import { StoreAwayError } from '../broker/binding-store.ts';
-import { sleep } from './clock.ts';
+import { StoreAwayError } from '../../broker/binding-store.ts';
+import { sleep } from '../clock.ts';
+import { DatabaseUrlError } from '../config/database-url.ts';
+import { UNBOUND } from '../serve/app-settings.ts';
+import type { Handler } from '../serve/request.ts';
 import {
   type BindingsOptions,
   type DatabaseState,
   type OpenBindings,
   openBindings,
-} from './open-bindings.ts';
-import { UNBOUND } from './serve/app-settings.ts';
-import type { Handler } from './serve/request.ts';
+} from './bindings.ts';
 import type { SiteBindings } from './site.ts';
-import { DatabaseUrlError } from './store/database-url.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
