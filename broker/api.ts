@@ -6,20 +6,26 @@
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md
  */
+import { Router, type RouterContext } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type Account, accountsGate } from './account.ts';
 import { StoreAwayError } from './binding-store.ts';
 import { BodyReader } from './body.ts';
 import { readRequestIdentity, readUserId } from './caller.ts';
-import { type Answer, createOperations, type OperationsOptions } from './operations.ts';
-import { type Operation, parsePath } from './path.ts';
+import type { Answer, Operation, Operations } from './operations.ts';
+import { decodeId } from './path.ts';
 import { Refusal } from './refusal.ts';
 import { SealError } from './seal.ts';
 import { readMinorVersion } from './version.ts';
 
-const BROKER_PREFIX = '/broker/v2';
+/** All paths of the broker are below it. */
+export const BROKER_PREFIX = '/broker/v2';
+const INSTANCE = `${BROKER_PREFIX}/service_instances/:instance`;
+const BINDING = `${INSTANCE}/service_bindings/:binding`;
 
-export interface BrokerOptions extends OperationsOptions {
+export interface BrokerOptions {
+  /** @throws {StoreAwayError} while there is no database */
+  readonly operations: () => Operations;
   /** Without any, nobody gets in. */
   readonly accounts: readonly Account[];
   /** Where promgate is reached, without a `/` at its end: `https://promgate.example.com`. */
@@ -58,60 +64,92 @@ export interface BrokerCall {
   wrongTry: WrongTry | undefined;
 }
 
-/** Answers everything below `/broker/v2`; passes on what is not. */
-export function createBroker(options: BrokerOptions): Middleware {
-  const { accounts, baseUrl, onWrongCredential, onCall } = options;
+/** The parts of an HTTP server that answer everything below `BROKER_PREFIX`. */
+export interface Broker {
+  /** Lets a call of an account pass, in a version that is spoken. */
+  readonly admit: Middleware;
+  /** Answers what went wrong; an error that names the methods that a path has (`allow`) says that no route fits. */
+  readonly errors: (ctx: ParameterizedContext, error: unknown) => Promise<void>;
+  /** A route for each operation, by its name. */
+  readonly router: Router;
+}
+
+/** What is known of a call between the steps of its answer. */
+interface Caller {
+  readonly account: Account;
+  /** Of `2.<minor>`. */
+  readonly minorVersion: number;
+}
+
+export function createBroker(options: BrokerOptions): Broker {
+  const { accounts, onWrongCredential, onCall } = options;
   const authenticate = accountsGate(accounts);
-  const operations = createOperations(options);
-  const bodies = new BodyReader();
+  const calls = new WeakMap<ParameterizedContext['req'], BrokerCall>();
+  const callers = new WeakMap<ParameterizedContext['req'], Caller>();
 
-  async function handle(ctx: ParameterizedContext, path: string, call: BrokerCall) {
-    const account = authenticate(ctx.get('Authorization'));
-    call.account = account.username;
-    const minorVersion = readMinorVersion(ctx.get('X-Broker-API-Version'));
-    const target = parsePath(path, ctx.method);
-    Object.assign(call, target);
-    return operations[target.operation]({
-      ...target,
-      account,
-      minorVersion,
-      query: new URLSearchParams(splitTarget(ctx.req.url)[1]),
-      ifNoneMatch: ctx.get('If-None-Match'),
-      baseUrl: baseUrl(ctx),
-      body: () => bodies.read(ctx.req),
-    });
-  }
-
-  return async (ctx, next) => {
-    const path = belowPrefix(splitTarget(ctx.req.url)[0]);
-    if (path === undefined) return next();
-    const call = newCall(ctx);
-    let answer: Answer;
-    try {
-      answer = await handle(ctx, path, call);
-    } catch (error) {
-      if (ctx.req.destroyed && !ctx.req.complete) throw error; // the caller left: nobody to answer
-      call.error = asRefusal(error);
-      const { reason, status, body, headers } = call.error;
-      if (reason === 'unauthorized') call.wrongTry = await onWrongCredential?.(ctx);
-      answer = { status, text: JSON.stringify(body), headers };
-    }
+  const tell = (ctx: ParameterizedContext, answer: Answer): void => {
+    const call = calls.get(ctx.req) ?? newCall(ctx);
     call.status = answer.status;
     write(ctx, answer, call.requestIdentity);
     onCall?.(call);
   };
+
+  const admit: Middleware = (ctx, next) => {
+    const call = newCall(ctx);
+    calls.set(ctx.req, call);
+    const account = authenticate(ctx.get('Authorization'));
+    call.account = account.username;
+    const minorVersion = readMinorVersion(ctx.get('X-Broker-API-Version'));
+    callers.set(ctx.req, { account, minorVersion });
+    return next();
+  };
+
+  const errors: Broker['errors'] = async (ctx, error) => {
+    if (ctx.req.destroyed && !ctx.req.complete) throw error; // the caller left: nobody to answer
+    const call = calls.get(ctx.req) ?? newCall(ctx);
+    call.error = asRefusal(error);
+    const { reason, status, body, headers } = call.error;
+    if (reason === 'unauthorized') call.wrongTry = await onWrongCredential?.(ctx);
+    tell(ctx, { status, text: JSON.stringify(body), headers });
+  };
+
+  const run = operationsOf(options, { calls, callers, tell });
+  const router = new Router({ strict: true, sensitive: true })
+    .get('catalog', `${BROKER_PREFIX}/catalog`, run('catalog'))
+    .put('provision', INSTANCE, run('provision'))
+    .patch('update', INSTANCE, run('update'))
+    .delete('deprovision', INSTANCE, run('deprovision'))
+    .get('fetch-instance', INSTANCE, run('fetch-instance'))
+    .get('instance-operation', `${INSTANCE}/last_operation`, run('instance-operation'))
+    .put('bind', BINDING, run('bind'))
+    .delete('unbind', BINDING, run('unbind'))
+    .get('fetch-binding', BINDING, run('fetch-binding'))
+    .get('binding-operation', `${BINDING}/last_operation`, run('binding-operation'));
+  return { admit, errors, router };
 }
 
-/** @returns path and query as sent; koa's own are decoded, or resolved */
-function splitTarget(target = ''): [path: string, query: string] {
-  const origin = target.replace(/^https?:\/\/[^/?#]*/i, '');
-  const mark = origin.indexOf('?');
-  return mark < 0 ? [origin, ''] : [origin.slice(0, mark), origin.slice(mark + 1)];
+interface CallSteps {
+  readonly calls: WeakMap<ParameterizedContext['req'], BrokerCall>;
+  readonly callers: WeakMap<ParameterizedContext['req'], Caller>;
+  readonly tell: (ctx: ParameterizedContext, answer: Answer) => void;
 }
 
-function belowPrefix(path: string): string | undefined {
-  const rest = path.startsWith(BROKER_PREFIX) ? path.slice(BROKER_PREFIX.length) : undefined;
-  return rest === '' || rest?.startsWith('/') ? rest : undefined;
+function operationsOf({ operations, baseUrl }: BrokerOptions, { calls, callers, tell }: CallSteps) {
+  const bodies = new BodyReader();
+  return (operation: Operation) => async (ctx: RouterContext) => {
+    const [instance = '', binding = ''] = ctx.captures ?? [];
+    const ids = { instanceId: decodeId(instance), bindingId: decodeId(binding) };
+    Object.assign(calls.get(ctx.req)!, { operation, ...ids }); // it was admitted
+    const answer = await operations()[operation]({
+      ...ids,
+      ...callers.get(ctx.req)!,
+      query: new URLSearchParams(ctx.querystring),
+      ifNoneMatch: ctx.get('If-None-Match'),
+      baseUrl: baseUrl(ctx),
+      body: () => bodies.read(ctx.req),
+    });
+    tell(ctx, answer);
+  };
 }
 
 function newCall(ctx: ParameterizedContext): BrokerCall {
@@ -130,6 +168,7 @@ function newCall(ctx: ParameterizedContext): BrokerCall {
 
 function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof Error && 'allow' in error) return unrouted(String(error.allow));
   if (error instanceof StoreAwayError) {
     return new Refusal('away', 'the database cannot be reached at the moment: try again later', {
       cause: error,
@@ -143,6 +182,15 @@ function asRefusal(error: unknown): Refusal {
   }
   return new Refusal('internal', "the broker made a mistake: promgate's log says more", {
     cause: error,
+  });
+}
+
+/** @param allow - the methods that the path has; '' when there is no such path */
+function unrouted(allow: string): Refusal {
+  if (allow === '') return new Refusal('not-found', 'the broker has nothing at this path');
+  const methods = allow.replaceAll(',', ', ');
+  return new Refusal('method-not-allowed', `allowed are ${methods}`, {
+    headers: { Allow: methods },
   });
 }
 

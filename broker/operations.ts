@@ -11,7 +11,6 @@ import type { Json } from './fields.ts';
 import { Instances, unknownInstance } from './instances.ts';
 import type { Offering } from './offering.ts';
 import { createParameterCheck, type Limits } from './parameters.ts';
-import type { Operation, Target } from './path.ts';
 import { Refusal } from './refusal.ts';
 import { requireIdsInQuery } from './request.ts';
 import type { KeyRing } from './seal.ts';
@@ -28,8 +27,23 @@ export interface OperationsOptions extends Limits {
   readonly onChange?: () => void;
 }
 
+export type Operation =
+  | 'catalog'
+  | 'provision'
+  | 'update'
+  | 'deprovision'
+  | 'fetch-instance'
+  | 'instance-operation'
+  | 'bind'
+  | 'unbind'
+  | 'fetch-binding'
+  | 'binding-operation';
+
 /** A request whose caller is known. */
-interface Request extends Target {
+interface Request {
+  /** '' where the operation has none. */
+  readonly instanceId: string;
+  readonly bindingId: string;
   readonly account: Account;
   /** Of `2.<minor>`. */
   readonly minorVersion: number;

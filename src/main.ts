@@ -121,12 +121,10 @@ function readCommandLine(args: readonly string[]): CommandLine {
 
 async function serve(sources: ConfigSources): Promise<number> {
   const stop = stopSignals();
-  const [{ ConfigError, readConfig }, { startApp }] = await Promise.all([
-    import('./config/config.ts'),
-    import('./assemble/app.ts'),
-  ]);
+  const { ConfigError, readConfig } = await import('./config/config.ts');
   try {
     const config = await readConfig(sources);
+    const { startApp } = await import('./assemble/app.ts');
     return await runUntil(
       stop,
       () => startApp(config, { platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'] }),

@@ -3,34 +3,56 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix as path } from 'node:path';
 
-/** What each folder may import beside itself and `clock.ts`; files of `src/` itself may import anything. */
+/**
+ * What each folder may import beside itself and the files of `src/` itself. Types of `config/` and of
+ * `broker/` may be imported where these are named with a `type:`.
+ */
 const BORDERS: Readonly<Record<string, readonly string[]>> = {
+  '': ['assemble', 'config', 'demo', 'telemetry'],
+  demo: ['assemble', 'config'],
+  assemble: [
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'serve', 'store', 'telemetry'],
+    'broker',
+  ],
+  config: [],
   exposition: [],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
-  store: ['broker'],
+  store: ['broker', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'telemetry'],
+  serve: ['exposition', 'discover', 'fetch', 'merge', 'telemetry', 'type:broker'],
 };
 
 /** Which files may import a package. */
 const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
+  '@koa/router': /^(?:serve|broker|assemble)\//,
   undici: /\/undici\.ts$/,
   got: /^(discover\/gorouter|query\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,
-  zod: /^config(\.ts|\/)/,
-  yaml: /^(?:config(?:\.ts|\/)|broker\/scrape-config\.ts$)/,
+  zod: /^config\//,
+  yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,
   'ajv-draft-04': /^broker\//,
   kysely: /^store\//,
   pg: /^store\/postgres/,
   mysql2: /^store\/mysql/,
 };
+
+/** Files of `src/` itself that all may import. */
+const COMMON = ['clock.ts', 'version.ts'];
+
+/** The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. */
+const SYSTEMS: readonly (readonly string[])[] = [
+  ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
+  ['late-bindings.ts', 'bindings.ts'],
+  ['operate.ts'],
+];
+const MAX_LINES = 300;
 
 const root = new URL('../', import.meta.url);
 /** Of `src/` without that name; `broker/` is a folder beside its stages, and imports none of them. */
@@ -43,11 +65,25 @@ function sourcesIn(folder: string, prefix: string): string[] {
     .map((file) => prefix + file);
 }
 
-function importsOf(file: string): string[] {
+function codeOf(file: string): string {
   const place = file.startsWith('broker/') ? file : `src/${file}`;
-  const code = readFileSync(new URL(place, root), 'utf8');
-  const found = code.matchAll(/(?:^(?:import|export)\b[^;]*?from |\bimport\()'([^']+)'/gm);
-  return [...found].map((match) => match[1]!);
+  return readFileSync(new URL(place, root), 'utf8');
+}
+
+function linesOf(file: string): number {
+  return codeOf(file).split('\n').length - 1;
+}
+
+interface Import {
+  readonly name: string;
+  readonly isOfTypes: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const found = codeOf(file).matchAll(
+    /(?:^(?:import|export)( type)?\b[^;]*?from |\bimport\()'([^']+)'/gm,
+  );
+  return [...found].map(([, type, name]) => ({ name: name!, isOfTypes: type !== undefined }));
 }
 
 /** The file that an import names, as `files` has it. */
@@ -63,19 +99,36 @@ function folderOf(file: string): string {
 describe('architecture', () => {
   for (const [file, names] of imports) {
     it(`${file} imports only what it may`, () => {
-      for (const name of names) {
-        if (name.startsWith('.')) assertFolder(file, targetOf(file, name));
-        else assertPackage(file, name);
+      for (const one of names) {
+        if (one.name.startsWith('.')) assertFolder(file, one);
+        else assertPackage(file, one.name);
       }
     });
   }
+
+  it('no system imports another', () => {
+    for (const own of SYSTEMS) {
+      for (const file of own) {
+        const others = SYSTEMS.filter((system) => system !== own).flat();
+        const wrong = (imports.get(`assemble/${file}`) ?? [])
+          .filter(({ name }) => name.startsWith('./') && others.includes(path.basename(name)))
+          .map(({ name }) => name);
+        assert.deepEqual(wrong, [], file);
+      }
+    }
+  });
+
+  it('no file is longer than can be read in one go', () => {
+    const long = files.filter((file) => linesOf(file) > MAX_LINES);
+    assert.deepEqual(long, []);
+  });
 
   it('no file imports itself by a detour', () => {
     const done = new Set<string>();
     const visit = (file: string, trail: readonly string[]): void => {
       assert.ok(!trail.includes(file), [...trail, file].join(' -> '));
       if (done.has(file)) return;
-      for (const name of imports.get(file) ?? []) {
+      for (const { name } of imports.get(file) ?? []) {
         if (name.startsWith('.')) visit(targetOf(file, name), [...trail, file]);
       }
       done.add(file);
@@ -84,13 +137,15 @@ describe('architecture', () => {
   });
 });
 
-function assertFolder(file: string, target: string): void {
-  const from = folderOf(file);
-  if (from === '' || from === folderOf(target)) return;
-  if (target === 'clock.ts' && from !== 'broker') return;
+function assertFolder(file: string, { name, isOfTypes }: Import): void {
+  const target = targetOf(file, name);
+  const [from, to] = [folderOf(file), folderOf(target)];
+  if (from === to) return;
+  if (from !== 'broker' && COMMON.includes(target)) return;
   const allowed = BORDERS[from];
   assert.ok(allowed, `${from}/ is not in the list of stages`);
-  assert.ok(allowed.includes(folderOf(target)), `${file} must not import ${target}`);
+  const may = allowed.includes(to) || (isOfTypes && allowed.includes(`type:${to}`));
+  assert.ok(may, `${file} must not import ${target}`);
 }
 
 function assertPackage(file: string, name: string): void {

@@ -217,7 +217,7 @@ describe('promgate serve', () => {
     );
   });
 
-  it('ends with 1 and one line of JSON when a part cannot be loaded once the port is open', async () => {
+  it('ends with 1 and one line of JSON when a part cannot be loaded', async () => {
     const fault = `
       import { registerHooks } from 'node:module';
       registerHooks({

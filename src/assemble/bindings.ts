@@ -3,12 +3,12 @@
  * scrapes and readers know of it, in memory.
  */
 import { readFile } from 'node:fs/promises';
-import { createBroker } from '../../broker/api.ts';
 import type { Binding, BindingStore } from '../../broker/binding-store.ts';
 import { NO_INSTANCE } from '../../broker/bindings.ts';
 import { freshKey, readKey } from '../../broker/key.ts';
 import { KnownBindings, type TokenScope } from '../../broker/known-bindings.ts';
 import type { Offering } from '../../broker/offering.ts';
+import { createOperations, type Operations } from '../../broker/operations.ts';
 import { type BindingSettings, bindingSettings } from '../../broker/parameters.ts';
 import type { GivenParameters } from '../../broker/parameters-schema.ts';
 import { KeyRing } from '../../broker/seal.ts';
@@ -18,28 +18,24 @@ import type { Config } from '../config/config.ts';
 import type { AppIdentity } from '../discover/instance.ts';
 import { parseMetricPath } from '../fetch/metric-path.ts';
 import type { AppSettings } from '../serve/app-settings.ts';
-import { logCall } from '../serve/broker-log.ts';
-import { clientAddress } from '../serve/client-address.ts';
-import { Guesses } from '../serve/guesses.ts';
-import { type AddressOptions, ownAddress } from '../serve/own-address.ts';
-import { answerNow, type Handler } from '../serve/request.ts';
 import type { Adopt } from '../store/app-endpoints.ts';
 import { openBindingStore } from '../store/database.ts';
 import { Follower } from '../store/follower.ts';
 import { TokenScopes } from '../store/tokens.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { BindingMetrics } from '../telemetry/binding-metrics.ts';
+import type { Ground } from './ground.ts';
 
 export interface BindingsOptions {
-  readonly config: Config;
-  readonly broker: NonNullable<Config['broker']>;
-  /** Certificates trusted besides `database.tls.ca`. */
-  readonly authorities: readonly string[] | undefined;
+  readonly config: BindingsConfig;
   /** The guid of the space of an app, as far as the route table tells. */
   readonly spaceOfApp: (appId: string) => string | undefined;
-  readonly log: Log;
-  readonly metrics: Metrics<never>;
+  readonly ground: Pick<Ground, 'log' | 'authorities'>;
+  readonly metrics: BindingMetrics;
 }
+
+export type BindingsConfig = Pick<Config, 'database' | 'auth' | 'scrape' | 'sd'> & {
+  readonly broker: NonNullable<Config['broker']>;
+};
 
 /**
  * `away`: the database cannot be read, or takes no changes. `wrong-key`: what is stored was sealed
@@ -51,7 +47,8 @@ export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;
   readonly follower: Follower;
   readonly tokens: TokenScopes<TokenScope>;
-  readonly broker: Handler;
+  /** Of the broker. */
+  readonly operations: Operations;
   readonly state: DatabaseState;
   /** @returns undefined for an app without bindings */
   settingsOf(app: AppIdentity): AppSettings | undefined;
@@ -67,22 +64,23 @@ const RESTORED =
 /** @throws {StoreAwayError} when the database is away */
 export async function openBindings(options: BindingsOptions): Promise<OpenBindings> {
   await using parts = new AsyncDisposableStack();
-  const { config, log, metrics } = options;
-  const { database, auth } = config;
+  const { config, ground, metrics } = options;
+  const { log } = ground;
+  const { database, auth, broker } = config;
   const store = parts.use(
     await openBindingStore({
-      url: database.url,
+      address: database.address,
       tls: await readTls(options),
       onError: (err) => log.warn('the database of bindings made trouble', { err }),
       onRefused: (err) => {
-        metrics.databaseAway();
+        metrics.databaseFailures.inc();
         log.warn('the database of bindings takes no changes: the broker answers 503', { err });
       },
       onTaken: () => log.info('the database of bindings takes changes again'),
     }),
   );
   const keys = await openKeys(store, database);
-  await store.adoptEndpoints((row) => adoptedEndpoint(row, { keys, offering: options.broker }));
+  await store.adoptEndpoints((row) => adoptedEndpoint(row, { keys, offering: broker }));
   const known = new KnownBindings({
     onBound: (appId) =>
       log.warn('the bindings of an app say more than is used: the earliest hold', {
@@ -108,7 +106,7 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
       },
       onAway: (err) => {
         isAway = true;
-        metrics.databaseAway();
+        metrics.databaseFailures.inc();
         log.warn('the database of bindings is away: what is known of it holds', { err });
       },
       onBack: () => {
@@ -123,10 +121,10 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
     follower,
     maxStaleMs: auth.maxStaleMs,
   });
-  const broker = openBroker(options, { store, keys, follower });
   const held = parts.move();
   return {
-    ...{ known, follower, tokens, broker },
+    ...{ known, follower, tokens },
+    operations: openOperations(options, { store, keys, follower }),
     get state() {
       if (isAway || !store.takesChanges) return 'away';
       return seals.count > 0 ? 'wrong-key' : 'ready';
@@ -201,48 +199,29 @@ function readSettings(
   }
 }
 
-interface BrokerParts {
+interface StoreParts {
   readonly store: BindingStore;
   readonly keys: KeyRing;
   readonly follower: Follower;
 }
 
-function openBroker(
-  { config, broker, log, metrics, spaceOfApp }: BindingsOptions,
-  { store, keys, follower }: BrokerParts,
-): Handler {
-  const { accounts, adopt, url, maxCacheMs, ...offering } = broker;
-  const addressOf = clientAddress(config.auth.trustedProxies);
-  const guesses = new Guesses();
-  return createBroker({
-    ...{ store, keys, accounts, adopt, offering, spaceOfApp },
-    maxTimeoutMs: config.scrape.maxTimeoutMs,
-    maxCacheMs,
-    baseUrl: (ctx) => (url === undefined ? baseUrl(ctx, config.sd) : url.replace(/\/+$/, '')),
+function openOperations(
+  { config: { broker, scrape }, spaceOfApp }: BindingsOptions,
+  { store, keys, follower }: StoreParts,
+): Operations {
+  const { adopt, maxCacheMs, accounts: _, url: __, ...offering } = broker;
+  return createOperations({
+    ...{ store, keys, adopt, offering, spaceOfApp, maxCacheMs },
+    maxTimeoutMs: scrape.maxTimeoutMs,
     onChange: () => void follower.refresh(),
-    onWrongCredential: async ({ req, state }) => {
-      const address = addressOf(req);
-      return { address, count: await guesses.wrong(address, answerNow(state)) };
-    },
-    onCall: (call) => {
-      metrics.brokerCalled(call);
-      logCall(log, call);
-    },
   });
 }
 
-/** Where the platform has reached promgate; by the socket where its request names no address. */
-function baseUrl(ctx: Parameters<Handler>[0], options: AddressOptions): string {
-  const { localAddress = '', localPort } = ctx.socket;
-  const socket = `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;
-  const { scheme, address } = ownAddress(ctx, { ...options, otherwise: socket });
-  return `${scheme}://${address}`;
-}
-
 /** Database servers are known by the operator's certificates, or by those that all trust. */
-async function readTls({ config, authorities }: BindingsOptions) {
+async function readTls({ config, ground }: BindingsOptions) {
   const { tls } = config.database;
   if (tls === undefined) return undefined;
+  const authorities = await ground.authorities();
   const read = (file: string | undefined) =>
     file === undefined ? undefined : readFile(file, 'utf8');
   const [ca, cert, key] = await Promise.all([
@@ -250,5 +229,5 @@ async function readTls({ config, authorities }: BindingsOptions) {
     read(tls.certFile),
     read(tls.keyFile),
   ]);
-  return { ca: [...(authorities ?? []), ...(ca === undefined ? [] : [ca])], cert, key };
+  return { ca: [...authorities, ...(ca === undefined ? [] : [ca])], cert, key };
 }

@@ -1,97 +1,156 @@
 /**
- * Starts what bindings need, as soon as their database is there.
+ * The bindings of apps: the service broker behind `/broker/v2`, and what scrapes and readers know.
  *
- * A database that is away holds nothing else up. Until it is opened the broker says 503, tokens
- * cannot be told apart, and apps are scraped as if they had no bindings.
+ * promgate starts, and answers, without its database. While that has never been open apps count as
+ * unbound, tokens cannot be checked, and the broker answers 503; it is tried again until it opens.
  */
+import { BROKER_PREFIX, createBroker } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { sleep } from '../clock.ts';
-import { DatabaseUrlError } from '../config/database-url.ts';
-import { UNBOUND } from '../serve/app-settings.ts';
-import type { Handler } from '../serve/request.ts';
+import type { AppIdentity } from '../discover/instance.ts';
+import type { AppSettings } from '../serve/app-settings.ts';
+import type { Tokens } from '../serve/auth.ts';
+import { logCall } from '../serve/broker-log.ts';
+import { clientAddress } from '../serve/client-address.ts';
+import { Guesses } from '../serve/guesses.ts';
+import type { Mount } from '../serve/mount.ts';
+import { type AddressOptions, ownAddress } from '../serve/own-address.ts';
+import { answerNow, type RequestContext } from '../serve/request.ts';
+import { type BindingMetrics, bindingMetrics } from '../telemetry/binding-metrics.ts';
 import {
+  type BindingsConfig,
   type BindingsOptions,
-  type DatabaseState,
   type OpenBindings,
   openBindings,
 } from './bindings.ts';
-import type { SiteBindings } from './site.ts';
+import type { Ground } from './ground.ts';
+import type { Part } from './part.ts';
 
+/** A database that hangs holds up the start for so long. */
+const FIRST_WAIT_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 
-export interface Bindings extends SiteBindings {
-  /** Answers below `/broker/v2`. */
-  readonly broker: Handler;
-  /** What became of the database when it was last asked. */
-  readonly state: () => DatabaseState;
-  readonly levels: () => { readonly known: number; readonly ageSeconds: number | undefined };
+export interface BindingsPart extends Part {
+  readonly tokens: Tokens;
+  /** @returns undefined for an app without bindings, and while none are known */
+  settingsOf(app: AppIdentity): AppSettings | undefined;
 }
 
-/**
- * Waits for the first attempt to open the database, not for its success.
- *
- * @param parts - takes what must be ended
- * @throws {DatabaseUrlError}
- */
-export async function startBindings(
-  options: BindingsOptions,
-  parts: AsyncDisposableStack,
-): Promise<Bindings> {
-  const stop = new AbortController();
-  let opened = await firstAttempt(options);
-  const opening = opened ? Promise.resolve() : openLater();
-  parts.defer(async () => {
-    stop.abort();
-    await opening;
-    await opened?.[Symbol.asyncDispose]();
-  });
-  return {
-    settingsOf: (app) => opened?.settingsOf(app) ?? UNBOUND,
-    tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
-    broker: (ctx, next) => (opened?.broker ?? notOpen)(ctx, next),
-    state: () => opened?.state ?? 'away',
-    levels: () => ({
-      known: opened?.known.size ?? 0,
-      ageSeconds: opened?.follower.ageMs === undefined ? undefined : opened.follower.ageMs / 1000,
-    }),
-  };
+export interface BindingsPartOptions {
+  readonly config: BindingsConfig;
+  /** The guid of the space of an app, as far as the route table tells. */
+  readonly spaceOfApp: (appId: string) => string | undefined;
+}
 
-  async function openLater(): Promise<void> {
+/** Waits for the first attempt to open the database, not for its success. */
+export async function startBindings(
+  { config, spaceOfApp }: BindingsPartOptions,
+  ground: Ground,
+): Promise<BindingsPart> {
+  let opened: OpenBindings | undefined;
+  const metrics = bindingMetrics(ground.registry, {
+    known: () => opened?.known.size ?? 0,
+    ageSeconds: () => {
+      const ageMs = opened?.follower.ageMs;
+      return ageMs === undefined ? undefined : ageMs / 1000;
+    },
+  });
+  const stop = new AbortController();
+  const attempts = attemptUntilOpen({ config, spaceOfApp, ground, metrics }, stop.signal);
+  const opening = attempts.opened.then((open) => {
+    opened = open;
+  });
+  await Promise.race([opening, attempts.first, sleep(FIRST_WAIT_MS, stop.signal)]);
+  const operations = () => {
+    if (opened) return opened.operations;
+    throw new StoreAwayError('the database of bindings has not been opened yet');
+  };
+  return {
+    mounts: [mountBroker({ config, ground, metrics }, operations)],
+    mentions: { database: () => opened?.state ?? 'away' },
+    settingsOf: (app) => opened?.settingsOf(app),
+    tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await opening;
+      await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface Attempts {
+  /** The first one has ended, however. */
+  readonly first: Promise<void>;
+  /** Undefined when `signal` aborted before. */
+  readonly opened: Promise<OpenBindings | undefined>;
+}
+
+function attemptUntilOpen(options: BindingsOptions, signal: AbortSignal): Attempts {
+  const first = Promise.withResolvers<void>();
+  const attempt = async (): Promise<OpenBindings | undefined> => {
     let pauseMs = FIRST_PAUSE_MS;
-    while (!stop.signal.aborted) {
-      await sleep(pauseMs, stop.signal);
-      if (stop.signal.aborted) return;
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       try {
-        opened = await openBindings(options);
-        return options.log.info('the database of bindings is open');
+        const opened = await openBindings(options);
+        if (!isFirst) options.ground.log.info('the database of bindings is open');
+        return opened;
       } catch (err) {
-        options.log.debug('the database of bindings cannot be opened', { err }); // told already
+        tellFailure(err, isFirst, options);
       }
+      first.resolve();
+      await sleep(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
-  }
+    return undefined;
+  };
+  return { first: first.promise, opened: attempt() };
 }
 
-/** What the broker answers until its database is open. */
-const notOpen: Handler = (ctx) => {
-  ctx.status = 503;
-  ctx.set({ 'Content-Type': 'application/json', 'Retry-After': '10' });
-  const description = 'the database cannot be reached at the moment: try again later';
-  ctx.body = JSON.stringify({ description });
-};
-
-/** @returns undefined when the database is away, or not as it should be: scrapes go on without it */
-async function firstAttempt(options: BindingsOptions): Promise<OpenBindings | undefined> {
-  const { metrics, log } = options;
-  try {
-    return await openBindings(options);
-  } catch (err) {
-    if (err instanceof DatabaseUrlError) throw err;
-    metrics.databaseAway();
-    const isAway = err instanceof StoreAwayError;
-    if (isAway) log.warn('the database of bindings is away: it is tried again', { err });
-    else log.error('the database of bindings cannot be used: it is tried again', { err });
-    return undefined;
+function tellFailure(err: unknown, isFirst: boolean, { ground, metrics }: BindingsOptions): void {
+  const { log } = ground;
+  if (!isFirst) {
+    log.debug('the database of bindings cannot be opened', { err }); // told already
+    return;
   }
+  metrics.databaseFailures.inc();
+  if (err instanceof StoreAwayError) {
+    log.warn('the database of bindings is away: it is tried again', { err });
+  } else log.error('the database of bindings cannot be used: it is tried again', { err });
+}
+
+interface BrokerParts {
+  readonly config: BindingsConfig;
+  readonly ground: Pick<Ground, 'log'>;
+  readonly metrics: BindingMetrics;
+}
+
+function mountBroker(
+  { config: { broker, auth, sd }, ground: { log }, metrics }: BrokerParts,
+  operations: Parameters<typeof createBroker>[0]['operations'],
+): Mount {
+  const addressOf = clientAddress(auth.trustedProxies);
+  const guesses = new Guesses();
+  const { admit, errors, router } = createBroker({
+    operations,
+    accounts: broker.accounts,
+    baseUrl: (ctx) => broker.url?.replace(/\/+$/, '') ?? baseUrl(ctx, sd),
+    onWrongCredential: async ({ req, state }) => {
+      const address = addressOf(req);
+      return { address, count: await guesses.wrong(address, answerNow(state)) };
+    },
+    onCall: (call) => {
+      metrics.calls.inc({ operation: call.operation, code: String(call.status) });
+      logCall(log, call);
+    },
+  });
+  return { prefix: BROKER_PREFIX, name: 'broker', admit, errors, router };
+}
+
+/** Where the platform has reached promgate; by the socket where its request names no address. */
+function baseUrl(ctx: RequestContext, options: AddressOptions): string {
+  const { localAddress = '', localPort } = ctx.socket;
+  const socket = `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;
+  const { scheme, address } = ownAddress(ctx, { ...options, otherwise: socket });
+  return `${scheme}://${address}`;
 }

@@ -6,102 +6,96 @@
 import type { Config } from '../config/config.ts';
 import { isUntrusted } from '../discover/client-tls.ts';
 import { startMaxAge } from '../discover/max-age.ts';
-import type { NatsSource } from '../discover/nats-source.ts';
 import type { RouteTable } from '../discover/route-table.ts';
 import { type RouteSource, type SourceObservers, systemClock } from '../discover/source.ts';
 import type { Trust } from '../fetch/trust.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { RouteMetrics } from '../telemetry/route-metrics.ts';
+
+type Routes = Config['routes'];
 
 export interface SourcesOptions {
-  readonly routes: Config['routes'];
+  readonly routes: Routes;
   readonly table: RouteTable;
   /** Of instances: an endpoint in doubt must prove itself as it must when it is asked for metrics. */
   readonly trust: Trust;
   /** Certificates trusted besides a source's own `tls.ca`. */
-  readonly authorities: readonly string[] | undefined;
+  readonly authorities: () => Promise<readonly string[]>;
   readonly log: Log;
-  readonly metrics: Metrics<never>;
+  readonly metrics: RouteMetrics;
   /** A source was read. */
   readonly onRead: () => void;
-}
-
-export interface Sources {
-  readonly all: readonly RouteSource[];
-  readonly nats: NatsSource | undefined;
 }
 
 /** @param parts - takes the sources: disposal ends them */
 export async function startSources(
   options: SourcesOptions,
   parts: AsyncDisposableStack,
-): Promise<Sources> {
-  const { routes, table, trust, authorities: ca } = options;
-  const all: RouteSource[] = [];
-  const started = <S extends RouteSource>(
-    start: (observers: SourceObservers) => S,
-    caKey?: string,
-  ): S => {
-    const names = { source: '' };
-    const source = parts.use(start(observersFor(options, names, caKey)));
-    names.source = source.name;
-    all.push(source);
-    return source;
-  };
-  if (routes.gorouter.length > 0) {
-    const { startGorouter } = await import('../discover/gorouter.ts');
-    for (const [place, gorouter] of routes.gorouter.entries()) {
-      const tls = { ...gorouter.tls, ca };
-      const start = (observers: SourceObservers): RouteSource =>
-        startGorouter({ ...gorouter, tls }, table, observers);
-      started(start, `routes.gorouter[${place}].tls.ca`);
-    }
+): Promise<readonly RouteSource[]> {
+  const { routes, log } = options;
+  const sources: RouteSource[] = [];
+  for (const start of [startGorouters, startRouteFile, startBus]) {
+    for (const source of await start(options)) sources.push(parts.use(source));
   }
-  const { file, nats } = routes;
-  if (file !== undefined) {
-    const { startFile } = await import('../discover/file.ts');
-    started((observers) => startFile({ path: file }, table, observers));
-  }
-  if (!nats) return aged({ all, nats: undefined }, options, parts);
-  const { startNats } = await import('../discover/nats-source.ts');
-  const { dialTls } = await import('../discover/dial.ts');
-  const speaksTls = nats.tls ?? nats.servers.every((server) => server.startsWith('tls://'));
-  const tls = speaksTls ? { ...nats.tls, ca } : undefined;
-  const dial = dialTls(() => trust.context());
-  const onPruned = (reason: string, count: number): void =>
-    options.log.info('endpoints were taken out', { reason, count });
-  const source: NatsSource = started((observers) => {
-    const onSuccess = (changed: boolean): void => {
-      if (nats.enough !== undefined && table.sizes().endpoints >= nats.enough) {
-        source.declareReady();
-      }
-      observers.onSuccess?.(changed);
-    };
-    return startNats({ ...nats, tls, dial }, table, { ...observers, onSuccess, onPruned });
-  }, 'routes.nats.tls.ca');
-  return aged({ all, nats: source }, options, parts);
-}
-
-/** Lets sources that fail lose their say. */
-function aged(
-  sources: Sources,
-  { routes: { maxAgeMs }, log }: SourcesOptions,
-  parts: AsyncDisposableStack,
-): Sources {
-  if (sources.all.length < 2) return sources; // the last table of the only one stays
+  if (sources.length < 2) return sources; // the last table of the only one stays
+  const { maxAgeMs } = routes;
   const onLapsed = ({ name }: RouteSource): void =>
     log.warn('the routes of a source that fails are no longer used: another source works', {
       source: name,
       max_age_seconds: maxAgeMs / 1000,
     });
-  parts.use(startMaxAge({ sources: sources.all, maxAgeMs, clock: systemClock, onLapsed }));
+  parts.use(startMaxAge({ sources, maxAgeMs, clock: systemClock, onLapsed }));
   return sources;
 }
 
-/**
- * @param names - filled in once the source has its name, before it can call anyone
- * @param caKey - the configuration key that says which authority signs the source's certificate
- */
+async function startGorouters(options: SourcesOptions): Promise<RouteSource[]> {
+  const { gorouter } = options.routes;
+  if (gorouter.length === 0) return [];
+  const { startGorouter } = await import('../discover/gorouter.ts');
+  const usesTls = gorouter.some(({ url }) => url.startsWith('https:'));
+  const ca = usesTls ? await options.authorities() : undefined;
+  return gorouter.map((one, place) =>
+    observed(options, `routes.gorouter[${place}].tls.ca`, (observers) =>
+      startGorouter({ ...one, tls: { ...one.tls, ca } }, options.table, observers),
+    ),
+  );
+}
+
+async function startRouteFile(options: SourcesOptions): Promise<RouteSource[]> {
+  const { file } = options.routes;
+  if (file === undefined) return [];
+  const { startFile } = await import('../discover/file.ts');
+  const start = (observers: SourceObservers) => startFile({ path: file }, options.table, observers);
+  return [observed(options, undefined, start)];
+}
+
+async function startBus(options: SourcesOptions): Promise<RouteSource[]> {
+  const { nats } = options.routes;
+  if (!nats) return [];
+  const { startNats } = await import('../discover/nats-source.ts');
+  const { dialTls } = await import('../discover/dial.ts');
+  const speaksTls = nats.tls ?? nats.servers.every((server) => server.startsWith('tls://'));
+  const tls = speaksTls ? { ...nats.tls, ca: await options.authorities() } : undefined;
+  const dial = dialTls(() => options.trust.context());
+  return [
+    observed(options, 'routes.nats.tls.ca', (observers) =>
+      startNats({ ...nats, tls, dial }, options.table, observers),
+    ),
+  ];
+}
+
+/** @param caKey - the configuration key that says which authority signs the source's certificate */
+function observed(
+  options: SourcesOptions,
+  caKey: string | undefined,
+  start: (observers: SourceObservers) => RouteSource,
+): RouteSource {
+  const names = { source: '' }; // it has its name before it can call anyone
+  const source = start(observersFor(options, names, caKey));
+  names.source = source.name;
+  return source;
+}
+
 function observersFor(
   { log, metrics, onRead }: SourcesOptions,
   names: { readonly source: string },
@@ -109,10 +103,10 @@ function observersFor(
 ): SourceObservers {
   return {
     onSuccess: () => {
-      metrics.routesRead(names.source);
+      metrics.read(names.source);
       onRead();
     },
-    onFailure: () => metrics.routesFailed(names.source),
+    onFailure: () => metrics.failed(names.source),
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });
       else {
@@ -124,7 +118,7 @@ function observersFor(
       }
     },
     onLoss: ({ apps, appsBefore }) => {
-      metrics.routesDoubted(names.source);
+      metrics.doubtedTables.inc(names);
       log.warn('a table lists less than half of the apps: it is used if the next one does too', {
         ...names,
         apps,
@@ -132,8 +126,9 @@ function observersFor(
       });
     },
     onRefused: (reason, count) => {
-      metrics.malformedRouteMessage(names.source);
+      metrics.malformedMessage(names.source);
       log.debug('a part of the routes was left out', { ...names, reason, count });
     },
+    onPruned: (reason, count) => log.info('endpoints were taken out', { reason, count }),
   };
 }

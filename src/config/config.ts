@@ -139,7 +139,6 @@ function wantsBoundDatabase(weaker: readonly Reading[], stronger: readonly Readi
   return !sections(stronger, 'database').some((one) => isMapping(one) && one['url'] !== undefined);
 }
 
-/** The store reads the URL itself: what it cannot read is a fault here. */
 function databaseUrlFaults(values: Values | undefined): string[] {
   if (!values) return [];
   try {
@@ -231,7 +230,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     },
     broker: toBroker(values.broker),
     database: {
-      url: values.database.url,
+      address: parseDatabaseUrl(values.database.url),
       tls: tlsFiles(values.database.tls),
       encryptionKey: values.database.encryption_key,
       oldEncryptionKeys: values.database.old_encryption_keys,

@@ -2,7 +2,7 @@
  * A simulated Cloud Foundry on loopback: apps whose instances serve metrics, and the gorouter that
  * knows where they listen.
  */
-import type { RequestListener } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createPage } from './page.ts';
 
@@ -119,7 +119,7 @@ interface Listening extends AsyncDisposable {
 }
 
 async function listen(handle: RequestListener): Promise<Listening> {
-  const server = process.getBuiltinModule('node:http').createServer(handle);
+  const server = createServer(handle);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);

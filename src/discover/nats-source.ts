@@ -14,7 +14,13 @@ import { type NatsMessage, readMessage } from './nats-message.ts';
 import { NatsRegistry } from './nats-registry.ts';
 import { everyTurn } from './pace.ts';
 import type { RouteTable } from './route-table.ts';
-import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
+import {
+  type Clock,
+  type PruneReason,
+  type RouteSource,
+  type SourceObservers,
+  systemClock,
+} from './source.ts';
 import type { SourceError } from './source-error.ts';
 
 export interface NatsOptions extends BusOptions {
@@ -34,23 +40,11 @@ export interface NatsOptions extends BusOptions {
   readonly maxBytes?: number | undefined;
   /** Publish `router.start` and answer `router.greet`, which poses as a router. Standard: no. */
   readonly greet?: boolean | undefined;
+  /** With so many endpoints in the table enough is known, so that there is no need to wait. */
+  readonly enough?: number | undefined;
   readonly clock?: Clock | undefined;
 }
 
-/** Why endpoints were taken out: too old, a failed scrape, or a failed dial. */
-export type PruneReason = 'stale' | 'failed' | 'unproven';
-
-export interface NatsObservers extends SourceObservers {
-  readonly onPruned?: ((reason: PruneReason, count: number) => void) | undefined;
-}
-
-/** Failures of a scrape after which gorouter takes a TLS endpoint out. */
-const PRUNING_FAILURES: ReadonlySet<string> = new Set([
-  'refused',
-  'unreachable',
-  'tls',
-  'tls-identity',
-]);
 const MAX_THRESHOLD_SECONDS = 120;
 const DIALS_AT_ONCE = 64;
 /** How long entries are forgotten at a stretch, and how many between two looks at the clock. */
@@ -60,7 +54,8 @@ const FORGOTTEN_PER_TURN = 64;
 export class NatsSource implements RouteSource {
   readonly name: string;
   readonly #options: NatsOptions;
-  readonly #observers: NatsObservers;
+  readonly #observers: SourceObservers;
+  readonly #table: RouteTable;
   readonly #clock: Clock;
   readonly #maxThresholdSeconds: number;
   readonly #registry: NatsRegistry;
@@ -72,8 +67,9 @@ export class NatsSource implements RouteSource {
   #ready = false;
   #wasUp = false;
 
-  constructor(options: NatsOptions, table: RouteTable, observers: NatsObservers) {
+  constructor(options: NatsOptions, table: RouteTable, observers: SourceObservers) {
     this.#options = options;
+    this.#table = table;
     this.#observers = observers;
     this.#clock = options.clock ?? systemClock;
     this.#maxThresholdSeconds = options.maxThresholdSeconds ?? MAX_THRESHOLD_SECONDS;
@@ -87,7 +83,7 @@ export class NatsSource implements RouteSource {
     this.#running = Promise.all([this.#listen(), this.#pruneLoop(), this.#doubtLoop()]);
   }
 
-  /** True once the bus was up for a register interval without a break, or `declareReady` was called. */
+  /** True once the bus was up for a register interval without a break, or enough was known. */
   get ready(): boolean {
     this.#ready ||= this.works;
     return this.#ready;
@@ -109,22 +105,9 @@ export class NatsSource implements RouteSource {
     while (isDue() && !this.#registry.forget(FORGOTTEN_PER_TURN)) await pace();
   }
 
-  /** Says that enough is known, so that there is no need to wait any longer. */
-  declareReady(): void {
-    this.#ready = true;
-  }
-
-  /**
-   * Tells that a scrape failed, after its answer has reported it. A TLS endpoint that refused, was
-   * unreachable or failed its handshake is taken out until it is registered again.
-   *
-   * @param address - the endpoint's
-   * @param failure - a word of `fetch/failure.ts`
-   * @param identity - the `serverCertDomainSan` that was asked for; another one at the same
-   * address is then left alone
-   */
-  reportFailure(address: string, failure: string, identity?: string): void {
-    if (this.#state !== 'up' || !PRUNING_FAILURES.has(failure)) return;
+  /** A TLS endpoint is taken out until it is registered again, as gorouter does. */
+  reportFailure(address: string, identity?: string): void {
+    if (this.#state !== 'up') return;
     this.#pruned('failed', this.#registry.fail(address, identity));
   }
 
@@ -177,7 +160,13 @@ export class NatsSource implements RouteSource {
     if (!message) return;
     const { changed, refusals } = this.#registry.register(message, this.#clock.nowMs());
     for (const reason of refusals) this.#observers.onRefused?.(reason, 1);
-    if (refusals.length < message.routes.length) this.#observers.onSuccess?.(changed);
+    if (refusals.length < message.routes.length) this.#succeeded(changed);
+  }
+
+  #succeeded(changed: boolean): void {
+    const { enough = Number.POSITIVE_INFINITY } = this.#options;
+    this.#ready ||= this.#table.sizes().endpoints >= enough;
+    this.#observers.onSuccess?.(changed);
   }
 
   #unregister({ data }: BusMessage): void {
@@ -240,7 +229,7 @@ export class NatsSource implements RouteSource {
 export function startNats(
   options: NatsOptions,
   table: RouteTable,
-  observers: NatsObservers = {},
+  observers: SourceObservers = {},
 ): NatsSource {
   return new NatsSource(options, table, observers);
 }

@@ -22,7 +22,19 @@ export interface RouteSource extends AsyncDisposable {
    * @param isDue - asked again before anything is taken out: the source may work by then
    */
   lapse(isDue: () => boolean): Promise<void>;
+  /**
+   * Tells that whoever answers at an endpoint is not who is meant, or nobody: a scrape found out, and
+   * its answer has reported it.
+   *
+   * @param address - the endpoint's
+   * @param identity - the `serverCertDomainSan` that was asked for; another one at the same address
+   * is left alone
+   */
+  reportFailure?(address: string, identity?: string): void;
 }
+
+/** Why endpoints were taken out: too old, a failed scrape, or a failed dial. */
+export type PruneReason = 'stale' | 'failed' | 'unproven';
 
 /** Observers that every source calls. */
 export interface SourceObservers {
@@ -36,6 +48,8 @@ export interface SourceObservers {
   readonly onLoss?: ((loss: Loss) => void) | undefined;
   /** Pieces of what the source told were left out. */
   readonly onRefused?: OnRefused | undefined;
+  /** Endpoints were taken out that the source had not withdrawn. */
+  readonly onPruned?: ((reason: PruneReason, count: number) => void) | undefined;
 }
 
 type SourceState =

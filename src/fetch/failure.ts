@@ -45,3 +45,10 @@ export const FAILURES = [
 ] as const;
 
 export type Failure = (typeof FAILURES)[number];
+
+const GONE: ReadonlySet<Failure> = new Set(['refused', 'unreachable', 'tls', 'tls-identity']);
+
+/** Whether the instance that is meant does not answer at its address: gorouter prunes on these. */
+export function isGone(failure: Failure): boolean {
+  return GONE.has(failure);
+}

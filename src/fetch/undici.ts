@@ -10,9 +10,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Dispatcher, Client as UndiciClient } from 'undici';
-import errors from 'undici/lib/core/errors.js';
-import Client from 'undici/lib/dispatcher/client.js';
+import { Client, type Dispatcher, errors } from 'undici';
 import { ConnectError, connect } from './connect.ts';
 import { causeOf, failureOf, isRefusal } from './diagnosis.ts';
 import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
@@ -64,7 +62,7 @@ export class Connection {
   idles = false;
   readonly origin: Origin;
   readonly target: ScrapeTarget;
-  readonly client: UndiciClient;
+  readonly client: Client;
   /** How many sockets were opened: whether a GET got a new one. */
   opened = 0;
   /** What broke the socket: a body that ends with it has not been told to end. */

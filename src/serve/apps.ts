@@ -16,7 +16,8 @@ import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from '.
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
-import type { Handler } from './request.ts';
+import { TextRefusal } from './promfetcher-errors.ts';
+import type { Handler, RequestContext } from './request.ts';
 import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
 
@@ -31,8 +32,6 @@ export interface AppsOptions extends AppPageSettings, DeadlineOptions {
   /** For the loop guard; replicas share it. */
   readonly id: string;
 }
-
-type Context = Parameters<Handler>[0];
 
 /** The paths of merged pages: `/v1/apps/<app>/metrics`, with `only-app-metrics` in its place, or without an app. */
 export const APPS_PATH = /^\/v[12]\/apps\/(?:.*\/)?(?:only-app-)?metrics$/s;
@@ -56,13 +55,11 @@ export function apps(options: AppsOptions): Handler {
     const { path, query } = ctx.state.target;
     const [, app = '', only] = /^\/v\d\/apps\/(?:(.*)\/)?(only-app-)?metrics$/s.exec(path)!;
     const params = new URLSearchParams(query);
-    const selector = readSelector(ctx, app, query);
-    if (selector === undefined) return;
+    const selector = readSelector(app, query);
     const instances = findInstances(options, ctx, selector);
     if (instances.length === 0) {
       if (!options.tableKnown()) throw starting();
-      refuse(ctx, 404, `404 Cannot found app with id or path ${selector.text}\n`);
-      return;
+      throw new TextRefusal(404, `404 Cannot found app with id or path ${selector.text}\n`);
     }
     const withExporters = only === undefined && !params.has('only_from_app');
     const page = await load(options, ctx, { instances, withExporters });
@@ -70,8 +67,8 @@ export function apps(options: AppsOptions): Handler {
     using merged = page;
     const noEndpoint =
       options.exporters.length === 0 ? withoutEndpoint(merged.outcomes) : undefined;
-    if (noEndpoint) refuse(ctx, 406, noEndpointText(noEndpoint));
-    else await answer(ctx, merged, options);
+    if (noEndpoint) throw new TextRefusal(406, noEndpointText(noEndpoint));
+    await answer(ctx, merged, options);
   };
 }
 
@@ -80,19 +77,14 @@ export function oneInstance(options: AppsOptions): Handler {
   return async (ctx) => {
     const { path, query } = ctx.state.target;
     const [, guid = '', rawId = ''] = INSTANCE_PATH.exec(path)!;
-    const selector = readSelector(ctx, guid, query);
-    if (selector === undefined) return;
+    const selector = readSelector(guid, query);
     const id = decoded(rawId);
-    if (id === undefined) {
-      refuse(ctx, 400, `400 Bad Request: a broken percent escape in "${rawId}"`);
-      return;
-    }
     const found = findInstances(options, ctx, selector);
     const [instance, ...others] = findInstance(found, id);
     if (instance === undefined) {
       if (!options.tableKnown()) throw starting();
-      refuse(ctx, 404, `404 Cannot found instance ${id} of app with id ${selector.text}\n`);
-      return;
+      const text = `404 Cannot found instance ${id} of app with id ${selector.text}\n`;
+      throw new TextRefusal(404, text);
     }
     if (others.length > 0) {
       const ids = [instance, ...others].map(({ processInstanceId }) => processInstanceId);
@@ -111,17 +103,19 @@ export function oneInstance(options: AppsOptions): Handler {
 /** Of what the reader may see, those meant. */
 function findInstances(
   { table, settingsOf }: AppsOptions,
-  { state }: Context,
+  { state }: RequestContext,
   selector: Selector,
 ): Instance[] {
   return selectInstances(visibleTo(state.scope, table), selector, (app) => settingsOf(app).process);
 }
 
-function decoded(text: string): string | undefined {
+/** @throws {TextRefusal} */
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
-  } catch {
-    return undefined; // a URIError: the caller answers it
+  } catch (cause) {
+    const refusal = `400 Bad Request: a broken percent escape in "${text}"`;
+    throw new TextRefusal(400, refusal, { cause });
   }
 }
 
@@ -131,14 +125,13 @@ function findInstance(instances: readonly Instance[], id: string): Instance[] {
   return byId.length > 0 ? byId : instances.filter(({ index }) => index === id);
 }
 
-/** Answers 400 and returns undefined when the request names no app that can be read. */
-function readSelector(ctx: Context, path: string, search: string): Selector | undefined {
+/** @throws {TextRefusal} when the request names no app that can be read */
+function readSelector(path: string, search: string): Selector {
   try {
     return parseSelector({ path, search });
-  } catch (error) {
-    if (!(error instanceof SelectorError)) throw error;
-    refuse(ctx, 400, `400 Bad Request: ${error.message}`);
-    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof SelectorError)) throw cause;
+    throw new TextRefusal(400, `400 Bad Request: ${cause.message}`, { cause });
   }
 }
 
@@ -147,10 +140,10 @@ interface Wanted {
   readonly withExporters: boolean;
 }
 
-/** Asks the instances. Undefined when the request is answered already, by an error or as HEAD. */
+/** Asks the instances. Undefined when the request is answered already: as HEAD. */
 async function load(
   options: AppsOptions,
-  ctx: Context,
+  ctx: RequestContext,
   { instances, withExporters }: Wanted,
 ): Promise<AppPage | undefined> {
   const { req, state } = ctx;
@@ -160,8 +153,7 @@ async function load(
       'an app of the table is promgate itself, or asks it for its own page',
     );
   }
-  const metricPath = readMetricPath(ctx);
-  if (metricPath === undefined) return undefined;
+  const metricPath = readMetricPath(state.target.query);
   const textOnly = state.target.path.startsWith('/v2/');
   const negotiated = negotiate(req.headers.accept, { textOnly });
   ctx.vary('Accept');
@@ -190,7 +182,7 @@ async function load(
   return page;
 }
 
-function headersFor(options: AppsOptions, ctx: Context, { accept }: Negotiated) {
+function headersFor(options: AppsOptions, ctx: RequestContext, { accept }: Negotiated) {
   const { req, socket, state } = ctx;
   const proto = ctx.get('X-Forwarded-Proto').split(',', 1)[0]!.trim().toLowerCase();
   const remote = socket.remoteAddress ?? '';
@@ -205,15 +197,14 @@ function headersFor(options: AppsOptions, ctx: Context, { accept }: Negotiated) 
   });
 }
 
-/** Answers 400 and returns undefined for a path that no instance should be asked for. */
-function readMetricPath(ctx: Context): string | undefined {
-  const given = new URLSearchParams(ctx.state.target.query).get('metric_path');
+/** @throws {TextRefusal} for a path that no instance should be asked for */
+function readMetricPath(query: string): string {
+  const given = new URLSearchParams(query).get('metric_path');
   try {
     return parseMetricPath(given ?? undefined);
-  } catch (error) {
-    if (!(error instanceof MetricPathError)) throw error;
-    refuse(ctx, 400, `400 Bad Request: ${error.message}`);
-    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof MetricPathError)) throw cause;
+    throw new TextRefusal(400, `400 Bad Request: ${cause.message}`, { cause });
   }
 }
 
@@ -235,12 +226,6 @@ function starting(): Problem {
   });
 }
 
-function refuse(ctx: Context, status: number, text: string): void {
-  ctx.status = status;
-  ctx.set('Content-Type', 'text/plain; charset=utf-8');
-  ctx.body = text;
-}
-
 /**
  * Streams the page, past koa: it is written as the reader takes it.
  *
@@ -248,7 +233,7 @@ function refuse(ctx: Context, status: number, text: string): void {
  * keep the page's bytes from others.
  */
 async function answer(
-  ctx: Context,
+  ctx: RequestContext,
   { plan, hold, shrink }: AppPage,
   { maxTimeoutMs }: AppsOptions,
 ): Promise<void> {

@@ -11,7 +11,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { findToken } from '../fetch/token.ts';
 import { Problem } from './errors.ts';
-import type { Handler } from './request.ts';
+import type { Handler, RequestContext } from './request.ts';
 import type { Scope } from './scope.ts';
 
 interface Operator {
@@ -31,11 +31,20 @@ export interface AuthOptions {
   readonly operators: readonly Operator[];
   readonly tokens: Tokens;
   /** Lets the sender of a wrong credential wait for the answer; standard: nobody waits. */
-  readonly onWrong?: (ctx: Parameters<Handler>[0]) => Promise<unknown>;
+  readonly onWrong?: (ctx: RequestContext) => Promise<unknown>;
 }
 
-/** Paths that are answered without a credential. */
-const PUBLIC: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/doc']);
+/** Answers everybody. */
+export const admitAll: Handler = (ctx, next) => {
+  refuseTokenInTarget(ctx);
+  return next();
+};
+
+/** Of a route that is not for tenants: wants a credential that sees everything. */
+export const operatorsOnly: Handler = (ctx, next) => {
+  if (ctx.state.scope === 'all') return next();
+  throw new Problem('forbidden', "an operator's credential is needed here");
+};
 
 const BASIC = 'Basic realm="promgate", charset="UTF-8"';
 const BEARER = 'Bearer realm="promgate"';
@@ -46,11 +55,23 @@ const WANTED = {
   both: "an operator's name and password by basic auth, or a binding's token as bearer",
 };
 
-/** Asks for a credential everywhere but on the public paths; notes what it opens. */
+/**
+ * A token in a target would end in the logs of all that stand before promgate, and in those of apps.
+ *
+ * @throws {Problem} `bad-request`
+ */
+function refuseTokenInTarget({ req }: RequestContext): void {
+  if (findToken(req.url ?? '') === undefined) return;
+  const remedy =
+    "it belongs in the header Authorization; it should be changed, as others' logs may hold it";
+  throw new Problem('bad-request', `the path or query holds a binding's token: ${remedy}`);
+}
+
+/** Asks for a credential; notes what it opens. */
 export function requireCredential({ mode, operators, tokens, onWrong }: AuthOptions): Handler {
   const known = new Operators(operators);
   return async (ctx, next) => {
-    if (PUBLIC.has(ctx.state.target.path)) return next();
+    refuseTokenInTarget(ctx);
     const sent = readCredential(ctx.get('Authorization'));
     const scope = sent && (await scopeOf(sent));
     if (scope === 'unsure') throw uncheckable();
@@ -79,7 +100,7 @@ export function requireCredential({ mode, operators, tokens, onWrong }: AuthOpti
  */
 export function heedToken(tokens: Tokens): Handler {
   return async (ctx, next) => {
-    if (PUBLIC.has(ctx.state.target.path)) return next();
+    refuseTokenInTarget(ctx);
     const token = sentToken(ctx.req.headersDistinct['authorization']);
     if (token === undefined) return next();
     const scope = await tokens.scopeOf(token);

@@ -2,7 +2,7 @@
  * Errors as HTTP answers: `application/problem+json` with a closed `code`.
  *
  * The only place that knows which kind of error has which status. `/v1` and `/v2` keep Promfetcher's
- * plain texts: `apps.ts` writes those.
+ * plain texts besides: `promfetcher-errors.ts`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */

@@ -5,7 +5,8 @@
  * stays so until the program stops: a source that fails later is said in the body, not in the status.
  */
 import type { RequestListener } from 'node:http';
-import type { Handler } from './request.ts';
+import Koa from 'koa';
+import type { Handler, RequestState } from './request.ts';
 
 /** One slow source does not hold back the others for longer than this. */
 const GRACE_MS = 60_000;
@@ -104,42 +105,18 @@ export const healthz: Handler = (ctx) => {
   ctx.body = ALIVE;
 };
 
-/** The same answer without koa. */
-export const lifeListener: RequestListener = (_, response) => {
-  response.writeHead(200, {
-    'Cache-Control': 'no-store',
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': ALIVE.length,
-  });
-  response.end(ALIVE);
-};
-
 /** `GET /readyz`: 200 when ready, else 503; the body states each source. */
 export function readyz(readiness: Readiness): Handler {
   return (ctx) => {
-    const { status, body } = readyAnswer(readiness);
+    const report = readiness.report();
     ctx.set('Cache-Control', 'no-store');
-    ctx.status = status;
+    ctx.status = report.status === 'ready' ? 200 : 503;
     ctx.type = 'application/json';
-    ctx.body = body;
+    ctx.body = `${JSON.stringify(report)}\n`;
   };
 }
 
-/** The health port: any path and method as `/readyz`, without koa. */
-export function healthListener(readiness: Readiness): RequestListener {
-  return (_, response) => {
-    const { status, body } = readyAnswer(readiness);
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      'Content-Length': body.length,
-      'Cache-Control': 'no-store',
-    });
-    response.end(body);
-  };
-}
-
-function readyAnswer(readiness: Readiness): { readonly status: number; readonly body: Buffer } {
-  const report = readiness.report();
-  const body = Buffer.from(`${JSON.stringify(report)}\n`);
-  return { status: report.status === 'ready' ? 200 : 503, body };
+/** The health port: any path and method as `/readyz`. */
+export function healthSite(readiness: Readiness): RequestListener {
+  return new Koa<RequestState>().use(readyz(readiness)).callback();
 }

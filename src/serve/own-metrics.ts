@@ -1,7 +1,7 @@
 /**
  * `GET /metrics`: what promgate says of itself, in text format 0.0.4.
  */
-import { METRICS_TYPE } from '../telemetry/metrics.ts';
+import { METRICS_TYPE } from '../telemetry/registry.ts';
 import type { Handler } from './request.ts';
 import { answerPieces } from './stream.ts';
 

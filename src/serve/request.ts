@@ -29,6 +29,7 @@ export function answerNow({ signal, cut }: Pick<RequestState, 'signal' | 'cut'>)
 }
 
 export type Handler = Middleware<RequestState>;
+export type RequestContext = Parameters<Handler>[0];
 
 export interface Target {
   /** Begins with `/`; escapes as sent. */

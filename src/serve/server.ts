@@ -1,16 +1,20 @@
 /**
  * The listening socket: address, TLS, limits.
  *
- * Knows nothing of paths: `site.ts` answers. How connections end is `connections.ts`'; whoever stops
+ * Knows nothing of paths: `frame.ts` answers. How connections end is `connections.ts`'; whoever stops
  * the server sets readiness to draining first.
  */
-import type { Server as HttpServer, RequestListener, ServerOptions } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import {
+  createServer,
+  type Server as HttpServer,
+  type RequestListener,
+  type ServerOptions,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
-
 import { limitPipelining } from './pipeline.ts';
 
 /** What a client may take its time for. gorouter keeps idle connections for 90 s: ours last longer. */
@@ -56,12 +60,11 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   let watching: Promise<void> | undefined;
   if (tls) {
     const context = await readCertificates(tls);
-    const secure = await createSecureServer({ ...settings, handle }, { ...options, ...context });
+    const secure = createSecureServer({ ...settings, handle }, { ...options, ...context });
     watching = watchFor(secure, settings, context, stop.signal);
     server = secure;
   } else {
-    // An import of node:http would evaluate its lazy exports, which load Node's fetch: 13 ms.
-    server = process.getBuiltinModule('node:http').createServer(options, handle);
+    server = createServer(options, handle);
   }
   const connections = new Connections(server, settings);
   const close = async (): Promise<void> => {
@@ -84,13 +87,12 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   };
 }
 
-async function createSecureServer(
+function createSecureServer(
   { tls, handle }: ServerSettings,
   options: ServerOptions & SecureContextOptions,
-): Promise<HttpsServer> {
-  const { createServer } = await import('node:https');
+): HttpsServer {
   const requestCert = tls?.clientCaFile !== undefined;
-  return createServer({ ...options, requestCert, handshakeTimeout: HANDSHAKE_MS }, handle);
+  return createTlsServer({ ...options, requestCert, handshakeTimeout: HANDSHAKE_MS }, handle);
 }
 
 async function watchFor(

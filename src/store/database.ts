@@ -1,9 +1,9 @@
 /**
- * Opens the store of a database URL.
+ * Opens the store of a database.
  */
 import { Kysely } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { parseDatabaseUrl } from '../config/database-url.ts';
+import type { DatabaseAddress } from '../config/database-url.ts';
 import type { Engine } from './engine.ts';
 import { migrate } from './migrations.ts';
 import { SqlBindingStore, type SqlBindingStoreOptions } from './sql-binding-store.ts';
@@ -12,8 +12,7 @@ import { type DatabaseTls, serverTrust } from './tls.ts';
 
 export interface DatabaseOptions
   extends Partial<Pick<SqlBindingStoreOptions, 'onRefused' | 'onTaken'>> {
-  /** See `parseDatabaseUrl`. */
-  readonly url: string;
+  readonly address: DatabaseAddress;
   /** Given, even if empty, connections to a server are encrypted and the server is verified. */
   readonly tls?: DatabaseTls | undefined;
   /** Told of what fails in the background, such as the connection that hears of changes. */
@@ -27,7 +26,6 @@ const MAX_TOMBSTONES = 10_000;
 /**
  * Makes the tables, if need be.
  *
- * @throws {DatabaseUrlError}
  * @throws {StoreAwayError} when the database cannot be reached; opening may be tried again
  */
 export async function openBindingStore(options: DatabaseOptions): Promise<SqlBindingStore> {
@@ -52,9 +50,8 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
   });
 }
 
-/** Loads the driver of the engine that the URL names, and no other. */
-async function openEngine({ url, tls, onError = () => {} }: DatabaseOptions): Promise<Engine> {
-  const address = parseDatabaseUrl(url);
+/** Loads the driver of the engine that is named, and no other. */
+async function openEngine({ address, tls, onError = () => {} }: DatabaseOptions): Promise<Engine> {
   if (address.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite.ts');
     return openSqlite(address);

@@ -4,7 +4,8 @@
  * An app's series are dropped when it leaves the route table, or changes its name. Their number has
  * a bound, whatever the table says.
  */
-import { Counter, type Registry } from 'prom-client';
+import type { Counter } from 'prom-client';
+import type { MetricRegistry } from './registry.ts';
 
 /** Series of all apps together. */
 const MAX_SERIES = 50_000;
@@ -33,7 +34,6 @@ export interface AppScrape<F extends string> {
   readonly app: ScrapedApp;
   readonly instances: readonly {
     readonly index: string;
-    readonly seconds: number;
     readonly failure?: F | undefined;
   }[];
 }
@@ -54,25 +54,22 @@ export class AppMetrics<F extends string> {
   readonly #maxSeries: number;
   #count = 0;
 
-  constructor(registers: Registry[], maxSeries = MAX_SERIES) {
+  constructor(registry: MetricRegistry, maxSeries = MAX_SERIES) {
     this.#maxSeries = maxSeries;
-    this.#failed = new Counter({
-      name: 'promfetch_metric_fetch_failed_total',
-      help: 'Number of fetches of metrics that failed, by instance.',
-      labelNames: INSTANCE_LABELS,
-      registers,
-    });
-    this.#succeeded = new Counter({
-      name: 'promfetch_metric_fetch_success_total',
-      help: 'Number of fetches of metrics that succeeded, all instances of an app together.',
-      labelNames: APP_LABELS,
-      registers,
-    });
-    this.#refused = new Counter({
-      name: 'promgate_app_series_refused_total',
-      help: 'Fetches that are not counted by app, since there are too many series.',
-      registers,
-    });
+    this.#failed = registry.counter(
+      'promfetch_metric_fetch_failed_total',
+      'Number of fetches of metrics that failed, by instance.',
+      INSTANCE_LABELS,
+    );
+    this.#succeeded = registry.counter(
+      'promfetch_metric_fetch_success_total',
+      'Number of fetches of metrics that succeeded, all instances of an app together.',
+      APP_LABELS,
+    );
+    this.#refused = registry.counter(
+      'promgate_app_series_refused_total',
+      'Fetches that are not counted by app, since there are too many series.',
+    );
   }
 
   /** The series that exist now: at most the bound. */

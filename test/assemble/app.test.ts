@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type AppOptions, startApp } from '../../src/assemble/app.ts';
-import { readConfig } from '../../src/config/config.ts';
+import { type App, startApp } from '../../src/assemble/app.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,18 +17,19 @@ import { startPromgate } from '../support/promgate.ts';
 
 const APP = fileURLToPath(new URL('../../src/assemble/app.ts', import.meta.url));
 
-/** Starts promgate in this process; its log has nothing to say below an error. */
-async function start(values: object, options: AppOptions = {}) {
-  const config = await readConfig({
-    memoryBytes: 2 ** 30,
-    values: {
-      listen: { host: '127.0.0.1', port: 0 },
-      drain: { wait: '0s' },
-      log: { level: 'error' },
-      ...values,
-    },
-  });
-  return await startApp(config, options);
+/** Its log has nothing to say below an error. */
+function configOf(values: object): Promise<Config> {
+  const standard = {
+    listen: { host: '127.0.0.1', port: 0 },
+    drain: { wait: '0s' },
+    log: { level: 'error' },
+  };
+  return readConfig({ memoryBytes: 2 ** 30, values: { ...standard, ...values } });
+}
+
+/** Starts promgate in this process. */
+async function start(values: object): Promise<App> {
+  return startApp(await configOf(values));
 }
 
 async function readiness(url: string): Promise<readonly [number, unknown]> {
@@ -37,24 +38,6 @@ async function readiness(url: string): Promise<readonly [number, unknown]> {
 }
 
 describe('startApp', () => {
-  it('answers health checks first, and holds other requests until the rest is there', async () => {
-    let held: Promise<Response> | undefined;
-
-    await using app = await start(
-      {},
-      {
-        onOpen: async (url) => {
-          held = fetch(`${url}/routes`);
-          assert.equal(await (await fetch(`${url}/healthz`)).text(), 'ok\n');
-          assert.deepEqual(await readiness(url), [503, { status: 'starting', sources: {} }]);
-        },
-      },
-    );
-
-    assert.deepEqual(await (await held)?.json(), {});
-    assert.deepEqual(await readiness(app.url), [200, { status: 'ready', sources: {} }]);
-  });
-
   it('is starting until its sources have answered', async () => {
     await using gorouter = await startGorouter({});
     gorouter.fault = status(500);
@@ -95,27 +78,16 @@ describe('startApp', () => {
     }
   });
 
-  it('closes everything when what stands behind the ports cannot be started', async () => {
+  it('ends what it had started when a part cannot be', async () => {
     using certificates = new CertificateFolder();
     const { cert } = certificates.selfSigned('authority');
-    const urls: string[] = [];
-    let held: Promise<unknown> | undefined;
+    const config = await configOf({ scrape: { tls: { ca: cert } } });
+    await rm(cert);
+    const before = listeners();
 
-    const started = start(
-      { scrape: { tls: { ca: cert } }, listen: { host: '127.0.0.1', port: 0 } },
-      {
-        onOpen: async (url) => {
-          urls.push(url);
-          held = fetch(`${url}/routes`).catch((error: unknown) => error);
-          await fetch(`${url}/healthz`);
-          await rm(cert);
-        },
-      },
-    );
+    await assert.rejects(startApp(config), { code: 'ENOENT' });
 
-    await assert.rejects(started, { code: 'ENOENT' });
-    assert.ok((await held) instanceof TypeError, 'the held request ends');
-    await assert.rejects(fetch(`${urls[0]}/healthz`), TypeError);
+    assert.equal(listeners(), before);
   });
 
   it('closes its port when the one for health is taken', async () => {
@@ -134,25 +106,18 @@ describe('startApp', () => {
     await eventually('its port to be closed', () => listeners() === before || undefined);
   });
 
-  it('loads what it needs for its ports first, and of the sources only what is configured', async () => {
+  it('loads of the sources only what is configured', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-app-'));
     await using files = new AsyncDisposableStack();
     files.defer(() => rm(folder, { recursive: true }));
     const routes = path.join(folder, 'routes.json');
     await writeFile(routes, '{}');
 
-    const [first, all] = await loadedModules(routes);
+    const loaded = await loadedModules(routes);
 
-    const packages = /^(?:koa|pino|prom-client|undici|got|@nats-io)/;
-    // Whom to trust is needed for the port, when it is TLS.
-    const stages = /\/src\/(?:discover|fetch|merge|exposition)\/(?!trust\.ts$)/;
-    assert.deepEqual(
-      first.filter((name) => packages.test(name) || stages.test(name)),
-      [],
-    );
     const sources = /\/discover\/(?:file|gorouter|nats|nats-source|dial)\.ts$|^(?:got|@nats-io)/;
     assert.deepEqual(
-      all.filter((name) => sources.test(name)).map((name) => path.basename(name)),
+      loaded.filter((name) => sources.test(name)).map((name) => path.basename(name)),
       ['file.ts'],
     );
   });
@@ -163,8 +128,8 @@ function listeners(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
 }
 
-/** What a promgate that reads `routes` has loaded when its port opens, and when it has started. */
-async function loadedModules(routes: string): Promise<readonly [first: string[], all: string[]]> {
+/** What a promgate that reads `routes` has loaded when it has started. */
+async function loadedModules(routes: string): Promise<string[]> {
   const program = `
     import { registerHooks } from 'node:module';
     const loaded = new Set();
@@ -183,10 +148,9 @@ async function loadedModules(routes: string): Promise<readonly [first: string[],
       log: { level: 'error' },
     };
     const config = await readConfig({ memoryBytes: 2 ** 30, values });
-    let first;
-    const app = await startApp(config, { onOpen: async () => { first = [...loaded]; } });
+    const app = await startApp(config);
     await app[Symbol.asyncDispose]();
-    console.log(JSON.stringify([first, [...loaded]]));
+    console.log(JSON.stringify([...loaded]));
   `;
   const args = ['--input-type=module', '--eval', program, routes];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: path.dirname(APP) });

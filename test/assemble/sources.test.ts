@@ -6,7 +6,8 @@ import { type SourcesOptions, startSources } from '../../src/assemble/sources.ts
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { MetricRegistry } from '../../src/telemetry/registry.ts';
+import { routeMetrics } from '../../src/telemetry/route-metrics.ts';
 import { Authority } from '../fetch/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { startNatsServer } from '../support/nats-server.ts';
@@ -27,17 +28,13 @@ async function start(
   const lines: Record<string, unknown>[] = [];
   const write = (line: string): unknown => lines.push(JSON.parse(line));
   const log = createLog({ level: 'info', destination: { write } });
-  const metrics = createMetrics<never>({
-    version: '1.2.3',
-    failures: [],
-    levels: () => ({
-      table: { routes: 0, endpoints: 0, apps: 0 },
-      pool: { used: 0, limit: 1, waiting: 0, bytesInFlight: 0, bytesLimit: 1 },
-    }),
-    knowsApp: () => true,
-  });
+  const metrics = routeMetrics(new MetricRegistry());
   const options = {
-    ...{ table: new RouteTable(), trust: fixedTrust({ ca: [] }), authorities },
+    ...{
+      table: new RouteTable(),
+      trust: fixedTrust({ ca: [] }),
+      authorities: async () => authorities,
+    },
     ...{ log, metrics, onRead: () => undefined, routes: { ...NOTHING, ...routes } },
   };
   const sources = await startSources(options, parts);
@@ -109,7 +106,7 @@ describe('startSources', () => {
 
     const { sources } = await start({ nats }, parts, [authority.ca]);
 
-    await eventually('NATS to work', () => sources.nats?.works);
+    await eventually('NATS to work', () => sources[0]?.works);
   });
 
   it('says why a file cannot be read', async () => {

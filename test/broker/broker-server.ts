@@ -1,13 +1,16 @@
 /** A broker that listens on a free port, and a platform that calls it. */
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import Koa from 'koa';
-import { type BrokerCall, type BrokerOptions, createBroker } from '../../broker/api.ts';
+import {
+  BROKER_PREFIX,
+  type BrokerCall,
+  type BrokerOptions,
+  createBroker,
+} from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { type Key, readKey } from '../../broker/key.ts';
 import { STANDARD_OFFERING } from '../../broker/offering.ts';
+import { createOperations, type OperationsOptions } from '../../broker/operations.ts';
 import { KeyRing } from '../../broker/seal.ts';
+import { serveFrame } from '../serve/frame-server.ts';
 import { MemoryBindingStore } from '../support/memory-store.ts';
 
 export const KEY: Key = readKey(Buffer.alloc(32, 7).toString('base64'));
@@ -70,46 +73,41 @@ export interface BrokerServer extends AsyncDisposable {
   send(method: string, path: string, sending?: Sending): Promise<Received>;
 }
 
-export async function startBroker(options: Partial<BrokerOptions> = {}): Promise<BrokerServer> {
+type BrokerServerOptions = Partial<Omit<BrokerOptions, 'operations'> & OperationsOptions>;
+
+export async function startBroker(options: BrokerServerOptions = {}): Promise<BrokerServer> {
   const store = openStore();
   const calls: BrokerCall[] = [];
   let changes = 0;
-  const koa = new Koa();
-  koa.silent = true;
-  koa.use(
-    createBroker({
-      store,
-      keys: new KeyRing(KEY),
-      accounts: [
-        { username: 'admin', password: 'päss:word' },
-        { username: 'developer', password: 'secret', spaces: ['space-1', 'space-2'] },
-      ],
-      offering: STANDARD_OFFERING,
-      adopt: false,
-      maxTimeoutMs: 60_000,
-      baseUrl: () => BASE_URL,
-      onChange: () => {
-        changes += 1;
-      },
-      onCall: (call) => {
-        calls.push(call);
-      },
-      ...options,
-    }),
-  );
-  const server = createServer(koa.callback());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    ...{ url, store, calls },
-    changes: () => changes,
-    send: (method, path, sending) => send(`${url}/broker/v2${path}`, method, sending),
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
+  const operations = createOperations({
+    store,
+    keys: new KeyRing(KEY),
+    offering: STANDARD_OFFERING,
+    adopt: false,
+    maxTimeoutMs: 60_000,
+    onChange: () => {
+      changes += 1;
     },
+    ...options,
+  });
+  const broker = createBroker({
+    operations: () => operations,
+    accounts: [
+      { username: 'admin', password: 'päss:word' },
+      { username: 'developer', password: 'secret', spaces: ['space-1', 'space-2'] },
+    ],
+    baseUrl: () => BASE_URL,
+    onCall: (call) => {
+      calls.push(call);
+    },
+    ...options,
+  });
+  const server = await serveFrame({ mounts: [{ prefix: BROKER_PREFIX, ...broker }] });
+  return {
+    ...{ url: server.url, store, calls },
+    changes: () => changes,
+    send: (method, path, sending) => send(`${server.url}${BROKER_PREFIX}${path}`, method, sending),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   describeConfig,
   readConfig,
 } from '../../src/config/config.ts';
+import { parseDatabaseUrl } from '../../src/config/database-url.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 
 const MEMORY = { memoryBytes: 2 ** 30 };
@@ -838,14 +839,14 @@ describe('the database on Cloud Foundry', () => {
     const other = { name: 'promgate', credentials: { log: { level: 'warn' } } };
     const { database } = await read({ pg: [postgres({})], other: [other] });
 
-    assert.equal(database.url, 'postgres://u:p%40@db:5432/n');
+    assert.deepEqual(database.address, parseDatabaseUrl('postgres://u:p%40@db:5432/n'));
   });
 
   it('is put together from credentials without a URI', async () => {
     const credentials = { hostname: 'db', port: 3306, username: 'u', password: 'p/w', name: 'n' };
     const { database } = await read({ m: [{ name: 'm', tags: ['MySQL'], credentials }] });
 
-    assert.equal(database.url, 'mysql://u:p%2Fw@db:3306/n');
+    assert.deepEqual(database.address, parseDatabaseUrl('mysql://u:p%2Fw@db:3306/n'));
   });
 
   it('is the one tagged promgate-database of several', async () => {
@@ -853,7 +854,7 @@ describe('the database on Cloud Foundry', () => {
     const chosen = { name: 'm', tags: ['mysql', 'promgate-database'], credentials };
     const { database } = await read({ a: [postgres({})], b: [chosen] });
 
-    assert.equal(database.url, 'mysql2://u:p@chosen/n?reconnect=true');
+    assert.deepEqual(database.address, parseDatabaseUrl('mysql2://u:p@chosen/n'));
   });
 
   for (const [services, fault] of [
@@ -892,7 +893,8 @@ describe('the database on Cloud Foundry', () => {
   it('may be SQLite where that is accepted, or where there is no broker', async () => {
     const ephemeral = { broker: { ...broker, ephemeral: true } };
 
-    assert.equal((await read({}, ephemeral)).database.url, 'sqlite:promgate.db');
+    const { database } = await read({}, ephemeral);
+    assert.deepEqual(database.address, { engine: 'sqlite', file: 'promgate.db' });
     assert.equal((await read({}, { broker: {} })).broker, undefined);
   });
 });

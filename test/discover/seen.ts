@@ -1,9 +1,9 @@
 /** What a source told its observers. */
-import type { NatsObservers } from '../../src/discover/nats-source.ts';
+import type { SourceObservers } from '../../src/discover/source.ts';
 import type { SourceError } from '../../src/discover/source-error.ts';
 
 export interface Seen {
-  readonly observers: NatsObservers;
+  readonly observers: SourceObservers;
   /** `new`, `same` and faults, in order. */
   readonly polls: readonly string[];
   readonly errors: readonly SourceError[];

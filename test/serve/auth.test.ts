@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type AuthOptions, heedToken, requireCredential } from '../../src/serve/auth.ts';
 import type { Handler } from '../../src/serve/request.ts';
-import { requestText, sendRaw, serveSite } from './site-server.ts';
+import { requestText, sendRaw, serveFrame } from './frame-server.ts';
 
 const handle: Handler = (ctx) => {
   ctx.body = 'in';
 };
-const PATHS = ['/healthz', '/readyz', '/doc', '/metrics', '/routes', '/sd/apps'];
+const PATHS = ['/metrics', '/routes', '/sd/apps'];
 
 const TOKEN = 'a-token-of-a-binding';
 const SCOPE = { appId: 'a1', spaceId: 's1' };
@@ -26,13 +26,12 @@ function serve(mode: AuthOptions['mode'] = 'basic') {
         token === 'stale' ? 'unsure' : token === TOKEN ? SCOPE : undefined,
     },
   });
-  return serveSite({
+  return serveFrame({
     routes: [
       ...PATHS.map((path) => ({ name: path, path, handle })),
       { name: 'scope', path: '/scope', handle: see },
-      { name: 'own', path: '/own', handle, operatorsOnly: true },
+      { name: 'own', path: '/own', handle, isForOperators: true },
     ],
-    broker: handle,
     admit,
   });
 }
@@ -48,8 +47,8 @@ function serveOpen() {
   const see: Handler = (ctx) => {
     ctx.body = JSON.stringify([ctx.state.scope, ctx.state.credentialIsOurs ?? false]);
   };
-  return serveSite({
-    routes: ['/scope', '/healthz'].map((path) => ({ name: path, path, handle: see })),
+  return serveFrame({
+    routes: [{ name: 'scope', path: '/scope', handle: see }],
     admit: heedToken({
       scopeOf: async (token) => (token === BOUND ? SCOPE : token === UNSURE ? 'unsure' : undefined),
     }),
@@ -83,25 +82,15 @@ describe('heedToken', () => {
       assert.ok(!body.includes('promgate_'), 'the token is not repeated');
     });
   }
-
-  it('looks at no token on the public paths', async () => {
-    await using site = await serveOpen();
-    const headers = { Authorization: `Bearer ${REVOKED}` };
-    assert.equal((await fetch(`${site.url}/healthz`, { headers })).status, 200);
-  });
 });
 
 describe('requireCredential', () => {
-  it('asks for a credential everywhere but on health, readiness and documentation', async () => {
+  it('asks for a credential everywhere, also where nothing is', async () => {
     await using site = await serve();
     for (const path of [...PATHS, '/no/such/path']) {
       const { status, headers } = await fetch(`${site.url}${path}`);
-      const open = ['/healthz', '/readyz', '/doc'].includes(path);
-      assert.equal(status, open ? 200 : 401, path);
-      assert.equal(
-        headers.get('www-authenticate'),
-        open ? null : 'Basic realm="promgate", charset="UTF-8"',
-      );
+      assert.equal(status, 401, path);
+      assert.equal(headers.get('www-authenticate'), 'Basic realm="promgate", charset="UTF-8"');
     }
   });
 
@@ -189,13 +178,5 @@ describe('requireCredential', () => {
 
     assert.equal(await status(`Bearer ${TOKEN}`), 403);
     assert.equal(await status(basic('ops:päss:word')), 200);
-  });
-
-  it("leaves the broker's paths to the broker", async () => {
-    await using site = await serve('both');
-
-    const answer = await fetch(`${site.url}/broker/v2/catalog`, { method: 'PUT' });
-
-    assert.equal(answer.status, 200);
   });
 });

@@ -6,8 +6,8 @@ import { get, type RequestOptions } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import type { ClientError } from '../../src/serve/connections.ts';
 import type { Handler } from '../../src/serve/request.ts';
+import { serveFrame } from './frame-server.ts';
 import { type Certificate, CertificateFolder } from './openssl.ts';
-import { serveSite } from './site-server.ts';
 
 const hello: Handler = (ctx) => {
   ctx.body = 'hello';
@@ -51,7 +51,7 @@ describe('listening with TLS', () => {
     const own = folder.selfSigned('own');
     const reasons: ClientError[] = [];
     const counted = Promise.withResolvers<void>();
-    await using site = await serveSite(
+    await using site = await serveFrame(
       { routes: ROUTES },
       {
         tls: files(own),
@@ -75,7 +75,7 @@ describe('listening with TLS', () => {
     const own = folder.selfSigned('own');
     const client = folder.selfSigned('client');
     const stranger = folder.selfSigned('stranger');
-    await using site = await serveSite({ routes: ROUTES }, { tls: files(own, client.cert) });
+    await using site = await serveFrame({ routes: ROUTES }, { tls: files(own, client.cert) });
     const as = async ({ cert, key }: Certificate) => ({
       ca: await readFile(own.cert),
       cert: await readFile(cert),
@@ -94,7 +94,7 @@ describe('listening with TLS', () => {
     const { waiting, look } = looks();
     const reports: unknown[] = [];
     let reported = Promise.withResolvers<void>();
-    await using site = await serveSite(
+    await using site = await serveFrame(
       { routes: ROUTES },
       {
         tls: files(own),
@@ -127,8 +127,8 @@ describe('listening with TLS', () => {
     const other = folder.selfSigned('other');
     const tls = { certFile: own.cert, keyFile: other.key };
 
-    await assert.rejects(serveSite({ routes: ROUTES }, { tls }), /key values mismatch/);
+    await assert.rejects(serveFrame({ routes: ROUTES }, { tls }), /key values mismatch/);
     const nobody = files(own, own.key);
-    await assert.rejects(serveSite({ routes: ROUTES }, { tls: nobody }), /holds no certificate/);
+    await assert.rejects(serveFrame({ routes: ROUTES }, { tls: nobody }), /holds no certificate/);
   });
 });

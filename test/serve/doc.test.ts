@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { doc } from '../../src/serve/doc.ts';
 import { startPromgate } from '../support/promgate.ts';
-import { serveSite } from './site-server.ts';
+import { serveFrame } from './frame-server.ts';
 
 describe('/doc', () => {
   it('names the paths in a page that anybody may read and nothing can be smuggled into', async () => {
@@ -24,7 +24,7 @@ describe('/doc', () => {
   });
 
   it('answers HEAD with the headers alone, and POST with 405', async () => {
-    await using site = await serveSite({ routes: [{ name: 'doc', path: '/doc', handle: doc }] });
+    await using site = await serveFrame({ routes: [{ name: 'doc', path: '/doc', handle: doc }] });
 
     const head = await fetch(`${site.url}/doc`, { method: 'HEAD' });
     const post = await fetch(`${site.url}/doc`, { method: 'POST' });

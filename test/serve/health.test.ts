@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { healthListener, healthz, Readiness, readyz } from '../../src/serve/health.ts';
+import { healthSite, healthz, Readiness, readyz } from '../../src/serve/health.ts';
 import { startServer } from '../../src/serve/server.ts';
-import { serveSite } from './site-server.ts';
+import { serveFrame } from './frame-server.ts';
 
 /** Sources whose readiness is set from outside, and a clock that stands. */
 function readinessOf(...names: string[]) {
@@ -96,7 +96,7 @@ describe('Readiness', () => {
 describe('/healthz and /readyz', () => {
   it('say that promgate lives, and whether it is ready, with each source', async () => {
     const { readiness, sources } = readinessOf('gorouter 10.0.0.1', 'file');
-    await using site = await serveSite({
+    await using site = await serveFrame({
       routes: [
         { name: 'healthz', path: '/healthz', handle: healthz },
         { name: 'readyz', path: '/readyz', handle: readyz(readiness) },
@@ -131,7 +131,7 @@ describe('the health port', () => {
     const { readiness } = readinessOf();
     await using server = await startServer({
       ...{ host: '127.0.0.1', port: 0, maxConnections: 10, idleMs: 10_000 },
-      handle: healthListener(readiness),
+      handle: healthSite(readiness),
       cut: new AbortController(),
     });
     const status = async (path: string) => (await fetch(server.url + path)).status;

@@ -12,14 +12,15 @@ import {
   oneInstance,
 } from '../../src/serve/apps.ts';
 import { requireCredential } from '../../src/serve/auth.ts';
+import { answerAsPromfetcher } from '../../src/serve/promfetcher-errors.ts';
 import { routes } from '../../src/serve/routes.ts';
 import { type BoundScope, sees } from '../../src/serve/scope.ts';
 import { serviceDiscovery } from '../../src/serve/service-discovery.ts';
 import { openScraper } from '../fetch/instance-server.ts';
 import { page } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
+import { serveFrame } from './frame-server.ts';
 import { endpoint } from './instances.ts';
-import { serveSite } from './site-server.ts';
 
 const SPACES = ['space-a', 'space-b'];
 const APPS = [0, 1, 2, 3].map((at) => `0000000${at}-0000-4000-8000-000000000000`);
@@ -108,7 +109,7 @@ describe('a credential', () => {
         authorizationOf: 'promgate',
       };
       const { tableKnown, settingsOf } = options;
-      return serveSite({
+      return serveFrame({
         routes: [
           { name: 'instance', path: INSTANCE_PATH, handle: oneInstance(options) },
           { name: 'apps', path: APPS_PATH, handle: apps(options) },
@@ -119,6 +120,7 @@ describe('a credential', () => {
             handle: serviceDiscovery({ table, tableKnown, settingsOf }),
           },
         ],
+        errors: answerAsPromfetcher,
         admit: requireCredential({
           mode: 'token',
           operators: [],

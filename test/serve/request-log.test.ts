@@ -8,13 +8,13 @@ import {
   requestFields,
   requestLevel,
 } from '../../src/serve/request-log.ts';
-import { requestText, sendRaw, serveSite } from './site-server.ts';
+import { requestText, sendRaw, serveFrame } from './frame-server.ts';
 
 /** A site of one handler; `next` resolves with the record of the next request that ends. */
 async function serveObserved(handle: Handler) {
   const ended: ((record: RequestRecord) => void)[] = [];
   let open = 0;
-  const site = await serveSite({
+  const site = await serveFrame({
     routes: [{ name: 'apps', path: /^\/v1\//, handle }],
     observe: observeRequests({
       onBegin: () => {

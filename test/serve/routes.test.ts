@@ -4,8 +4,8 @@ import { get } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import type { Endpoint } from '../../src/discover/instance.ts';
 import { routes } from '../../src/serve/routes.ts';
+import { serveFrame } from './frame-server.ts';
 import { endpoint } from './instances.ts';
-import { serveSite } from './site-server.ts';
 
 function serve(table: ReadonlyMap<string, readonly Endpoint[]>) {
   const handle = routes({
@@ -13,7 +13,7 @@ function serve(table: ReadonlyMap<string, readonly Endpoint[]>) {
       yield* table;
     },
   });
-  return serveSite({ routes: [{ name: 'routes', path: '/routes', handle }] });
+  return serveFrame({ routes: [{ name: 'routes', path: '/routes', handle }] });
 }
 
 describe('GET /routes', () => {
@@ -98,7 +98,7 @@ describe('GET /routes', () => {
         for (; made < 50_000; made += 1) yield [`r${made}.example.com`, [endpoint('h:1', tags)]];
       },
     };
-    await using site = await serveSite({
+    await using site = await serveFrame({
       routes: [{ name: 'routes', path: '/routes', handle: routes(table) }],
     });
     const [answer] = await once(get(`${site.url}/routes`), 'response');

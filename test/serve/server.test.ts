@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { ClientError } from '../../src/serve/connections.ts';
 import type { Handler } from '../../src/serve/request.ts';
 import type { ServerSettings } from '../../src/serve/server.ts';
-import { readAll, requestText, sendRaw, serveSite } from './site-server.ts';
+import { readAll, requestText, sendRaw, serveFrame } from './frame-server.ts';
 
 /** Waits that end when the test says so. */
 function stoppedTime() {
@@ -51,7 +51,7 @@ const hello: Handler = (ctx) => {
 
 async function refusals(settings: Partial<ServerSettings> = {}) {
   const reasons: ClientError[] = [];
-  const site = await serveSite(
+  const site = await serveFrame(
     { routes: [{ name: 'hello', path: '/hello', handle: hello }] },
     { ...settings, onClientError: (reason) => reasons.push(reason) },
   );
@@ -136,7 +136,7 @@ describe('startServer', () => {
     const handle: Handler = (ctx) => {
       ctx.body = body;
     };
-    await using site = await serveSite({ routes: [{ name: 'x', path: '/x', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'x', path: '/x', handle }] });
     const socket = connect(site.port, '127.0.0.1');
     socket.on('error', () => undefined); // it is broken off
     const all = readAll(socket);
@@ -167,7 +167,7 @@ describe('startServer', () => {
     const handle: Handler = (ctx) => {
       ctx.body = new Readable({ read: () => undefined });
     };
-    await using site = await serveSite(
+    await using site = await serveFrame(
       { routes: [{ name: 'x', path: '/x', handle }] },
       { idleMs: 20 },
     );
@@ -215,7 +215,7 @@ describe('draining', () => {
   it('lets an open answer end, and ends with it', async () => {
     const { sleep, pass } = stoppedTime();
     const { handle, asked, release } = held();
-    await using site = await serveSite({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
+    await using site = await serveFrame({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
     const answer = ask(`${site.url}/x`);
     await asked;
 
@@ -231,7 +231,7 @@ describe('draining', () => {
   it('cuts an open answer after 4 s more', async () => {
     const { sleep, pass } = stoppedTime();
     const { handle, asked } = held();
-    await using site = await serveSite({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
+    await using site = await serveFrame({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
     const answer = ask(`${site.url}/x`);
     await asked;
 
@@ -252,7 +252,7 @@ describe('draining', () => {
       await once(ctx.state.signal, 'abort');
       left.resolve();
     };
-    await using site = await serveSite({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
+    await using site = await serveFrame({ routes: [{ name: 'x', path: '/x', handle }] }, { sleep });
     const answer = ask(`${site.url}/x`);
     await asked.promise;
 

@@ -6,8 +6,8 @@ import {
   type ServiceDiscoveryOptions,
   serviceDiscovery,
 } from '../../src/serve/service-discovery.ts';
+import { requestText, sendRaw, serveFrame } from './frame-server.ts';
 import { guidOf, instance } from './instances.ts';
-import { requestText, sendRaw, serveSite } from './site-server.ts';
 
 interface Group {
   readonly targets: readonly string[];
@@ -24,7 +24,7 @@ function serve(
     settingsOf: () => UNBOUND,
     ...more,
   });
-  return serveSite({ routes: [{ name: 'sd', path: '/sd/apps', handle }] });
+  return serveFrame({ routes: [{ name: 'sd', path: '/sd/apps', handle }] });
 }
 
 async function groups(url: string, headers: Record<string, string> = {}): Promise<Group[]> {

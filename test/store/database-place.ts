@@ -1,9 +1,9 @@
 /** A database of a test, and the stores that it opens there. */
 import type { Adopt } from '../../src/store/app-endpoints.ts';
-import { type DatabaseOptions, openBindingStore } from '../../src/store/database.ts';
 import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
+import { openStore, type StoreOptions } from './open-store.ts';
 
-interface PlaceOptions extends Omit<DatabaseOptions, 'url'> {
+interface PlaceOptions extends Omit<StoreOptions, 'url'> {
   /** What becomes of the rows of Promfetcher's table. */
   readonly adopt?: Adopt;
 }
@@ -34,7 +34,7 @@ export function databasePlace({
     url,
     run,
     open: async ({ adopt, ...options } = {}) => {
-      const store = parts.use(await openBindingStore({ url, ...options }));
+      const store = parts.use(await openStore({ url, ...options }));
       if (adopt) await store.adoptEndpoints(adopt);
       return store;
     },

@@ -1,10 +1,10 @@
 /** What a store does in a cluster of two nodes, where each replica may ask another one. */
 import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { openBindingStore } from '../../src/store/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type GaleraCluster, startGaleraCluster } from '../support/mariadb-server.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
+import { openStore } from './open-store.ts';
 import { everyCall } from './server.contract.ts';
 
 describe('openBindingStore of a Galera cluster', () => {
@@ -20,8 +20,8 @@ describe('openBindingStore of a Galera cluster', () => {
     const [first, second] = cluster.nodes;
     const url = await first.freshDatabase();
     const otherUrl = cluster.otherUrlOf(url);
-    await using one = await openBindingStore({ url });
-    await using other = await openBindingStore({ url: otherUrl });
+    await using one = await openStore({ url });
+    await using other = await openStore({ url: otherUrl });
     await one.putInstance(instanceOf('i'));
     await using blocking = await second.connect(otherUrl);
 
@@ -42,7 +42,7 @@ describe('openBindingStore of a Galera cluster', () => {
   it('is away for every call on a node that has lost the other one', async () => {
     const [first, second] = cluster.nodes;
     const url = cluster.otherUrlOf(await first.freshDatabase());
-    await using store = await openBindingStore({ url });
+    await using store = await openStore({ url });
     await store.putInstance(instanceOf('i'));
     await store.putBinding(bindingOf('i', 'b0'));
 

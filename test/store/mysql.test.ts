@@ -1,7 +1,6 @@
 /** The contract in MariaDB, and what only MySQL and its kin do. */
 import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { openBindingStore } from '../../src/store/database.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
@@ -9,6 +8,7 @@ import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
+import { openStore } from './open-store.ts';
 import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 
 describe('openBindingStore of MySQL', () => {
@@ -33,7 +33,7 @@ describe('openBindingStore of MySQL', () => {
       `grant all on ${name}.* to plain`, // not to write to a server that is read-only
     );
     const { host } = new URL(database.url);
-    await using store = await openBindingStore({ url: `mysql://plain:plain@${host}/${name}` });
+    await using store = await openStore({ url: `mysql://plain:plain@${host}/${name}` });
     await store.putInstance(instanceOf('i'));
     await store.putBinding(bindingOf('i', 'b0'));
     await database.run('set global read_only = 1');

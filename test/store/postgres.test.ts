@@ -1,7 +1,6 @@
 /** The contract in PostgreSQL, and what only PostgreSQL does. */
 import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { openBindingStore } from '../../src/store/database.ts';
 import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -11,6 +10,7 @@ import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
+import { openStore } from './open-store.ts';
 import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 
 const LOCK_WAITS =
@@ -123,21 +123,21 @@ describe('openBindingStore of PostgreSQL', () => {
       await using standby = await startPostgresStandby(this, database.url);
       const url = standby.urlOf(database.url);
 
-      await assert.rejects(openBindingStore({ url }), (error) => {
+      await assert.rejects(openStore({ url }), (error) => {
         assert.ok(error instanceof StoreAwayError);
         assert.match(error.message, /read-only/);
         return true;
       });
 
       await standby.promote();
-      await using store = await openBindingStore({ url });
+      await using store = await openStore({ url });
       assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
     });
 
     it('is away for every call after a failover, and is back when the standby is the primary', async function () {
       await using database = await fresh();
       await using forwarder = await startForwarder(database.url);
-      await using store = await openBindingStore({ url: forwarder.urlOf(database.url) });
+      await using store = await openStore({ url: forwarder.urlOf(database.url) });
       await store.putInstance(instanceOf('i'));
       await store.putBinding(bindingOf('i', 'b0'));
       await using standby = await startPostgresStandby(this, database.url);

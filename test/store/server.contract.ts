@@ -63,14 +63,14 @@ export function itOutlivesItsServer({
   it('can be opened later, and says why not without the password', async () => {
     await using database = await place();
     const wrong = database.url.replace(encodeURIComponent(DATABASE_PASSWORD), 'wr%25ng');
-    const { openBindingStore } = await import('../../src/store/database.ts');
+    const { openStore } = await import('./open-store.ts');
 
     await server().goDown();
     await assert.rejects(database.open(), StoreAwayError);
     await server().comeBack();
 
     await database.open();
-    await assert.rejects(openBindingStore({ url: wrong }), (error) => {
+    await assert.rejects(openStore({ url: wrong }), (error) => {
       assert.ok(error instanceof StoreAwayError);
       assert.match(error.message, /127\.0\.0\.1:\d+\/test_\d+: .*(password|denied)/i);
       assert.doesNotMatch(JSON.stringify([error.message, error.stack, error.cause]), /wr%|p\/a:s/);

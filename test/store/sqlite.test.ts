@@ -12,13 +12,13 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { Kysely, sql } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { openBindingStore } from '../../src/store/database.ts';
 import { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Tables } from '../../src/store/tables.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
+import { openStore } from './open-store.ts';
 import { Reader } from './reader.ts';
 import { everyCall } from './server.contract.ts';
 import { sqlitePlace } from './sqlite-place.ts';
@@ -55,7 +55,7 @@ describe('openBindingStore of SQLite', () => {
       fc.asyncProperty(fc.integer({ min: 1, max: 60 }), async (count) => {
         answered.push(...(await writeAndKill(database.url, count)));
 
-        await using store = await openBindingStore({ url: database.url });
+        await using store = await openStore({ url: database.url });
         const kept = new Set((await store.changesSince()).bindings.map(({ id }) => id));
         assert.deepEqual(
           answered.filter((id) => !kept.has(id)),
@@ -240,14 +240,14 @@ describe('openBindingStore of SQLite', () => {
   });
 
   it('lives in memory, too', async () => {
-    await using store = await openBindingStore({ url: 'sqlite::memory:' });
+    await using store = await openStore({ url: 'sqlite::memory:' });
     await store.putInstance(instanceOf('i'));
 
     assert.equal((await store.putBinding(bindingOf('i', 'b')))?.created, true);
   });
 
   it('reports a file that cannot be made as away', async () => {
-    await assert.rejects(openBindingStore({ url: 'sqlite:/no/such/folder/x.db' }), (error) => {
+    await assert.rejects(openStore({ url: 'sqlite:/no/such/folder/x.db' }), (error) => {
       assert.ok(error instanceof StoreAwayError);
       assert.match(error.message, /sqlite \/no\/such\/folder\/x\.db: .*no such file/);
       return true;

@@ -1,13 +1,13 @@
 /** Connections to database servers that are encrypted, and whom they trust. */
 import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
-import { openBindingStore } from '../../src/store/database.ts';
 import type { DatabaseTls } from '../../src/store/tls.ts';
 import { Authority } from '../fetch/certificates.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { requireProgram } from '../support/require-program.ts';
+import { openStore } from './open-store.ts';
 
 const ENGINES = [
   {
@@ -48,14 +48,14 @@ for (const { engine, start, encrypted } of ENGINES) {
 
     it('connects in the clear unless it is told otherwise', async () => {
       const url = await namesHost.freshDatabase();
-      await using _ = await openBindingStore({ url });
+      await using _ = await openStore({ url });
 
       assert.equal(await isEncrypted(namesHost, url), false);
     });
 
     it('encrypts without trust when the URL requires no more', async () => {
       const url = await namesHost.freshDatabase();
-      await using _ = await openBindingStore({ url: `${url}?sslmode=require` });
+      await using _ = await openStore({ url: `${url}?sslmode=require` });
 
       assert.equal(await isEncrypted(namesHost, url), true);
     });
@@ -64,15 +64,15 @@ for (const { engine, start, encrypted } of ENGINES) {
       const tls = { ca: authority.ca };
       const host = (await namesHost.freshDatabase()).replace('127.0.0.1', 'localhost');
       const address = await namesAddress.freshDatabase();
-      await using _host = await openBindingStore({ url: host, tls });
-      await using _address = await openBindingStore({ url: address, tls: { ca: [authority.ca] } });
+      await using _host = await openStore({ url: host, tls });
+      await using _address = await openStore({ url: address, tls: { ca: [authority.ca] } });
 
       assert.equal(await isEncrypted(namesAddress, address), true);
     });
 
     it('needs no name when the URL asks for the authority alone', async () => {
       const url = await namesHost.freshDatabase();
-      await using store = await openBindingStore({
+      await using store = await openStore({
         url: `${url}?sslmode=verify-ca`,
         tls: { ca: authority.ca },
       });
@@ -93,7 +93,7 @@ for (const { engine, start, encrypted } of ENGINES) {
       ];
 
       for (const [url, tls] of cases) {
-        await assert.rejects(openBindingStore({ url, tls }), (error) => {
+        await assert.rejects(openStore({ url, tls }), (error) => {
           assert.ok(error instanceof StoreAwayError);
           assert.match(error.message, /certificate|altnames/i);
           return true;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { sendRaw } from '../serve/site-server.ts';
+import { sendRaw } from '../serve/frame-server.ts';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { BROKER, Platform } from '../support/platform.ts';

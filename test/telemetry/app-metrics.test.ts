@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { Registry } from 'prom-client';
 import { AppMetrics, type ScrapedApp } from '../../src/telemetry/app-metrics.ts';
+import { MetricRegistry } from '../../src/telemetry/registry.ts';
 
 function app(appId: string, appName = 'shop'): ScrapedApp {
   return {
@@ -14,19 +14,19 @@ function app(appId: string, appName = 'shop'): ScrapedApp {
   };
 }
 
-const ok = (index: string) => ({ index, seconds: 0.1 });
-const failed = (index: string) => ({ index, seconds: 0.1, failure: 'refused' as const });
+const ok = (index: string) => ({ index });
+const failed = (index: string) => ({ index, failure: 'refused' as const });
 
 /** @returns the series of both metrics, without comments */
-async function series(registry: Registry): Promise<string[]> {
-  const page = await registry.metrics();
+async function series(registry: MetricRegistry): Promise<string[]> {
+  const page = await registry.print();
   return page.split('\n').filter((line) => line.startsWith('promfetch_'));
 }
 
 describe('AppMetrics', () => {
   it("counts under Promfetcher's names and labels", async () => {
-    const registry = new Registry();
-    const metrics = new AppMetrics<'refused'>([registry]);
+    const registry = new MetricRegistry();
+    const metrics = new AppMetrics<'refused'>(registry);
 
     metrics.record({ app: app('a-1'), instances: [ok('0'), ok('1'), failed('2')] });
     metrics.record({ app: app('a-1'), instances: [ok('0'), ok('1'), failed('2')] });
@@ -40,8 +40,8 @@ describe('AppMetrics', () => {
   });
 
   it('forgets an app that has left, and the old name of one that was renamed', async () => {
-    const registry = new Registry();
-    const metrics = new AppMetrics<'refused'>([registry]);
+    const registry = new MetricRegistry();
+    const metrics = new AppMetrics<'refused'>(registry);
     metrics.record({ app: app('a-1'), instances: [ok('0'), failed('1')] });
     metrics.record({ app: app('a-2', 'old'), instances: [ok('0'), failed('1')] });
 
@@ -65,8 +65,8 @@ describe('AppMetrics', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const registry = new Registry();
-        const metrics = new AppMetrics<'refused'>([registry], 12);
+        const registry = new MetricRegistry();
+        const metrics = new AppMetrics<'refused'>(registry, 12);
         for (const { appId, name, indexes, fails, leaves } of steps) {
           const instances = indexes.map((index) => (fails ? failed : ok)(String(index)));
           if (leaves) metrics.forget(appId);

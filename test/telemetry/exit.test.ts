@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-const METRICS = new URL('../../src/telemetry/metrics.ts', import.meta.url).href;
+const METRICS = new URL('../../src/telemetry/process-metrics.ts', import.meta.url).href;
+const REGISTRY = new URL('../../src/telemetry/registry.ts', import.meta.url).href;
 const LOG = new URL('../../src/telemetry/log.ts', import.meta.url).href;
 
 describe('telemetry', () => {
   it('does not keep the process alive', async () => {
     const code = `
-      const { createMetrics } = await import(${JSON.stringify(METRICS)});
+      const { processMetrics } = await import(${JSON.stringify(METRICS)});
+      const { MetricRegistry } = await import(${JSON.stringify(REGISTRY)});
       const { createLog } = await import(${JSON.stringify(LOG)});
-      const metrics = createMetrics({ version: '1', failures: [], levels: () => ({ table: {}, pool: {} }), knowsApp: () => true });
-      await metrics.load();
+      processMetrics(new MetricRegistry(), { version: '1' });
       createLog({ level: 'info' }).info('all done');
     `;
     const child = spawn(process.execPath, ['--input-type=module', '-e', code]);

@@ -4,9 +4,9 @@ import { get, request as httpRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { Problem } from '../../src/serve/errors.ts';
+import { type Mount, UnroutedError } from '../../src/serve/mount.ts';
 import type { Handler } from '../../src/serve/request.ts';
-import type { Route } from '../../src/serve/site.ts';
-import { requestText, sendRaw, serveSite } from './site-server.ts';
+import { type Route, requestText, routerOf, sendRaw, serveFrame } from './frame-server.ts';
 
 const hello: Handler = (ctx) => {
   ctx.body = `${ctx.state.target.path} ${ctx.state.target.query}`;
@@ -16,9 +16,9 @@ const ROUTES: readonly Route[] = [
   { name: 'apps', path: /^\/v[12]\/apps\/./, handle: hello },
 ];
 
-describe('createSite', () => {
+describe('createFrame', () => {
   it('hands the path over as it was sent', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
 
     const answer = await sendRaw(site.port, requestText('/v1/apps/a%2Fb%2F%zz/metrics?app=%zz'));
 
@@ -27,7 +27,7 @@ describe('createSite', () => {
   });
 
   it('answers what is not there with a problem', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
     for (const path of ['/', '/hello/', '/Hello', '/hello%2f', '/../hello']) {
       const answer = await sendRaw(site.port, requestText(path));
       assert.match(answer, /^HTTP\/1\.1 404 /, path);
@@ -36,8 +36,36 @@ describe('createSite', () => {
     }
   });
 
+  it('gives a mount the paths below its prefix, with its own admission and errors', async () => {
+    const mounted: Mount = {
+      prefix: '/own/v2',
+      admit: (ctx, next) => {
+        if (ctx.get('X-Key') === '') throw new Error('who are you');
+        return next();
+      },
+      errors: (ctx, error) => {
+        ctx.status = 418;
+        ctx.body = error instanceof UnroutedError ? error.allow.join() : String(error);
+      },
+      router: routerOf([{ name: 'x', path: '/own/v2/x', handle: hello }]),
+    };
+    await using frame = await serveFrame({ routes: ROUTES, mounts: [mounted] });
+    const ask = async (path: string, headers: Record<string, string> = { 'X-Key': '1' }, method = 'GET') => {
+      const answer = await fetch(frame.url + path, { headers, method });
+      return [answer.status, method === 'HEAD' ? '' : await answer.text()];
+    };
+
+    assert.deepEqual(await ask('/own/v2/x?q'), [200, '/own/v2/x q']);
+    assert.deepEqual(await ask('/own/v2/x', {}), [418, 'Error: who are you']);
+    assert.deepEqual(await ask('/own/v2/x', undefined, 'PUT'), [418, 'GET,HEAD']);
+    assert.deepEqual(await ask('/own/v2'), [418, '']);
+    assert.equal((await ask('/own/v22/x'))[0], 404);
+    assert.equal((await ask('/hello'))[0], 200);
+    assert.deepEqual(frame.mistakes, []);
+  });
+
   it('answers other methods than GET and HEAD with 405 and Allow', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'PROPFIND']) {
       const answer = await fetch(`${site.url}/hello`, { method });
       assert.equal(answer.status, 405, method);
@@ -48,7 +76,7 @@ describe('createSite', () => {
   });
 
   it('answers HEAD as GET, without the body', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
 
     const answer = await fetch(`${site.url}/hello`, { method: 'HEAD' });
 
@@ -58,7 +86,7 @@ describe('createSite', () => {
   });
 
   it('never answers any target or Host with 500', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
     const odd = [
       '//',
       '/%zz',
@@ -87,7 +115,7 @@ describe('createSite', () => {
     const handle: Handler = () => {
       throw new Error('secret detail');
     };
-    await using site = await serveSite({ routes: [{ name: 'bad', path: '/bad', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'bad', path: '/bad', handle }] });
 
     const answer = await fetch(`${site.url}/bad`);
 
@@ -102,7 +130,7 @@ describe('createSite', () => {
       ctx.body = 'half';
       throw new Problem('starting', 'not yet', { headers: { 'Retry-After': '5' } });
     };
-    await using site = await serveSite({ routes: [{ name: 'bad', path: '/bad', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'bad', path: '/bad', handle }] });
 
     const { status, headers } = await fetch(`${site.url}/bad`);
 
@@ -122,7 +150,7 @@ describe('createSite', () => {
         })(),
       );
     };
-    await using site = await serveSite({ routes: [{ name: 'bad', path: '/bad', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'bad', path: '/bad', handle }] });
 
     await assert.rejects(async () => (await fetch(`${site.url}/bad`)).text());
 
@@ -136,7 +164,7 @@ describe('createSite', () => {
       await once(ctx.state.signal, 'abort');
       throw new Error('given up');
     };
-    await using site = await serveSite({ routes: [{ name: 'slow', path: '/slow', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'slow', path: '/slow', handle }] });
     const request = get(`${site.url}/slow`).on('error', () => undefined);
     const signal = await asked.promise;
 
@@ -152,7 +180,7 @@ describe('createSite', () => {
       signals.push(ctx.state.signal);
       ctx.body = 'done';
     };
-    await using site = await serveSite({ routes: [{ name: 'x', path: '/x', handle }] });
+    await using site = await serveFrame({ routes: [{ name: 'x', path: '/x', handle }] });
 
     await (await fetch(`${site.url}/x`)).text();
 
@@ -160,7 +188,7 @@ describe('createSite', () => {
   });
 
   it('reads no more than the head of a request with a body', async () => {
-    await using site = await serveSite({ routes: ROUTES });
+    await using site = await serveFrame({ routes: ROUTES });
     const request = httpRequest(`${site.url}/hello`, { method: 'POST' });
     request.on('error', () => undefined); // the server may close before all was sent
     request.write('x'.repeat(1000));

@@ -1,0 +1,219 @@
+/**
+ * The metrics of apps: routes are discovered, instances fetched, pages merged, behind `/v1`, `/v2`,
+ * `/sd` and `/routes`.
+ */
+import { Router } from '@koa/router';
+import type { Config } from '../config/config.ts';
+import { RouteTable } from '../discover/route-table.ts';
+import { EndpointChoice } from '../fetch/endpoint-choice.ts';
+import { parseExporter } from '../fetch/exporter.ts';
+import { FAILURES, type Failure } from '../fetch/failure.ts';
+import { Scraper } from '../fetch/fan-out.ts';
+import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
+import { Admission, bounded } from '../serve/admission.ts';
+import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
+import type { SettingsOf } from '../serve/app-settings.ts';
+import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
+import { clientAddress } from '../serve/client-address.ts';
+import type { Mount } from '../serve/mount.ts';
+import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
+import type { Handler, RequestState } from '../serve/request.ts';
+import { routes } from '../serve/routes.ts';
+import { serviceDiscovery } from '../serve/service-discovery.ts';
+import type { Log } from '../telemetry/log.ts';
+import { routeMetrics, sourceLevels, tableLevels } from '../telemetry/route-metrics.ts';
+import { poolLevels, type ScrapeMetrics, scrapeMetrics } from '../telemetry/scrape-metrics.ts';
+import type { Ground } from './ground.ts';
+import { watchMemory } from './idle-memory.ts';
+import type { Part } from './part.ts';
+import { observeScrapes, tellLenient, tellNoDescriptors } from './scrape-observers.ts';
+import { startSources } from './sources.ts';
+
+export interface AppsPartOptions {
+  readonly config: Pick<Config, 'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd'>;
+  readonly admit: Handler;
+  readonly onMistake: OnMistake;
+  /** A request for an app page was refused, since too many are under way. */
+  readonly onRefused: () => void;
+  /** What the bindings of an app say. */
+  readonly settingsOf: SettingsOf;
+}
+
+export interface AppsPart extends Part {
+  /** The guid of the space in which an app runs, as far as the route table tells. */
+  spaceOfApp(appId: string): string | undefined;
+}
+
+export async function startApps(options: AppsPartOptions, ground: Ground): Promise<AppsPart> {
+  await using parts = new AsyncDisposableStack();
+  const { config } = options;
+  const { log, registry, readiness, authorities } = ground;
+  const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES });
+  const trust = await openTrust(config.scrape.tls, log);
+  const scraper = parts.use(await openScraper({ config, ground, metrics, trust }));
+  poolLevels(registry, () => poolOf(scraper, config, ground));
+  watchIdleMemory(parts);
+  const choice = new EndpointChoice();
+  const table = openTable(config, { log, metrics, scraper, choice });
+  tableLevels(registry, () => ({ ...table.sizes(), ambiguous: table.ambiguousAddresses }));
+  const sources = await startSources(
+    {
+      ...{ table, trust, log, authorities, routes: config.routes },
+      metrics: routeMetrics(registry),
+      onRead: () => readiness.sourceRead(),
+    },
+    parts,
+  );
+  sourceLevels(registry, sources);
+  readiness.expect(sources);
+  const observers = observeScrapes({ metrics, log, table, sources });
+  const tableKnown = () => readiness.tableKnown;
+  const mounts = mountApps(options, { scraper, choice, table, observers, tableKnown });
+  const held = parts.move();
+  return {
+    mounts,
+    spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+interface TableParts {
+  readonly log: Log;
+  readonly metrics: ScrapeMetrics<Failure>;
+  readonly scraper: Scraper;
+  readonly choice: EndpointChoice;
+}
+
+function openTable(
+  { routes: { requireTls } }: AppsPartOptions['config'],
+  { log, metrics, scraper, choice }: TableParts,
+): RouteTable {
+  return new RouteTable({
+    requireTls,
+    onAddressGone: (address) => {
+      scraper.forget(address);
+      choice.forget(address);
+    },
+    onAppGone: (appId) => metrics.forgetApp(appId),
+    onAmbiguous: (addresses) =>
+      log.warn('addresses are claimed by several instances at once, which are not asked', {
+        count: addresses.length,
+        first: addresses[0],
+      }),
+  });
+}
+
+interface ScraperParts {
+  readonly config: AppsPartOptions['config'];
+  readonly ground: Ground;
+  readonly metrics: ScrapeMetrics<Failure>;
+  readonly trust: Trust;
+}
+
+async function openScraper({ config, ground, metrics, trust }: ScraperParts): Promise<Scraper> {
+  const { scrape, externalExporters } = config;
+  const { log, cut, descriptors, authorities } = ground;
+  const usesTls = externalExporters.some(({ scheme }) => scheme === 'https');
+  const scraper = new Scraper({
+    ...scrape,
+    concurrency: descriptors.concurrency,
+    maxOpen: descriptors.maxOpen,
+    onNoDescriptors: tellNoDescriptors(log),
+    onLenient: (answer) => tellLenient(answer, metrics, log),
+    trust: {
+      instances: trust,
+      system: fixedTrust({ ca: usesTls ? await authorities() : undefined }),
+    },
+  });
+  cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));
+  return scraper;
+}
+
+function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
+  const files = {
+    ...(tls?.caFile !== undefined && { ca: tls.caFile }),
+    ...(tls?.certFile !== undefined && { cert: tls.certFile }),
+    ...(tls?.keyFile !== undefined && { key: tls.keyFile }),
+  };
+  return openFileTrust(files, {
+    onError: (err) =>
+      log.warn('certificates for instances have changed and cannot be used', { err }),
+  });
+}
+
+function watchIdleMemory(parts: AsyncDisposableStack): void {
+  const stop = new AbortController();
+  const watching = watchMemory({ signal: stop.signal });
+  parts.defer(async () => {
+    stop.abort();
+    await watching;
+  });
+}
+
+function poolOf(
+  { load: { slots, bytes, waitingForSlots } }: Scraper,
+  { scrape }: AppsPartOptions['config'],
+  { descriptors }: Ground,
+) {
+  return {
+    ...{ used: slots, limit: descriptors.concurrency, waiting: waitingForSlots },
+    ...{ bytesInFlight: bytes, bytesLimit: scrape.maxBytes },
+  };
+}
+
+interface Stages extends Pick<AppsOptions, 'scraper' | 'choice' | 'observers' | 'tableKnown'> {
+  readonly table: RouteTable;
+}
+
+function mountApps(options: AppsPartOptions, stages: Stages): Mount[] {
+  const { admit, onMistake, settingsOf, config } = options;
+  const { table, tableKnown } = stages;
+  const asked = appsOptions(options, stages);
+  const bound = boundPages(options);
+  const router = new Router<RequestState>({ strict: true, sensitive: true })
+    .get('instance', INSTANCE_PATH, bound(oneInstance(asked)))
+    .get('apps', APPS_PATH, bound(apps(asked)))
+    .get('sd', '/sd/apps', serviceDiscovery({ table, tableKnown, settingsOf, ...config.sd }))
+    .get('routes', '/routes', routes(table));
+  const asPromfetcher = answerAsPromfetcher(onMistake);
+  const errors = answerProblem(onMistake);
+  return [
+    { prefix: '/v1', admit, errors: asPromfetcher, router },
+    { prefix: '/v2', admit, errors: asPromfetcher, router },
+    { prefix: '/sd', admit, errors, router },
+    { prefix: '/routes', admit, errors, router },
+  ];
+}
+
+function appsOptions({ config, settingsOf }: AppsPartOptions, stages: Stages): AppsOptions {
+  const { scrape, externalExporters, auth } = config;
+  return {
+    ...stages,
+    settingsOf,
+    exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
+      parseExporter({ ...exporter, metrics_path: metricsPath }),
+    ),
+    labelConflict: scrape.labelConflict,
+    exportJob: scrape.exportJob,
+    timeoutMs: scrape.timeoutMs,
+    maxTimeoutMs: scrape.maxTimeoutMs,
+    authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',
+    id: scrape.loopId,
+  };
+}
+
+/** Bounds the requests for app pages that are under way, together and of each tenant. */
+function boundPages({ config, onRefused }: AppsPartOptions): (handle: Handler) => Handler {
+  const { auth, scrape } = config;
+  const admission = new Admission({ maxRequests: scrape.maxRequests, onRefused });
+  const addressOf = clientAddress(auth.trustedProxies);
+  return (handle) =>
+    bounded(
+      admission,
+      ({ req, state: { scope } }) => {
+        if (scope !== 'all') return scope.spaceId || scope.appId;
+        return auth.mode === 'open' ? addressOf(req) : undefined;
+      },
+      handle,
+    );
+}

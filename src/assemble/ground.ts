@@ -1,0 +1,54 @@
+/**
+ * What every part stands on: the log, promgate's own metrics, readiness, and whom clients trust.
+ */
+import type { Config } from '../config/config.ts';
+import { Readiness } from '../serve/health.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { processMetrics } from '../telemetry/process-metrics.ts';
+import { MetricRegistry } from '../telemetry/registry.ts';
+import { VERSION } from '../version.ts';
+import { readAuthorities } from './authorities.ts';
+import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
+
+export interface Ground {
+  readonly log: Log;
+  readonly registry: MetricRegistry;
+  readonly readiness: Readiness;
+  /** Aborts when answers must go out with what has arrived. */
+  readonly cut: AbortController;
+  readonly descriptors: DescriptorPlan;
+  /** Bundled authorities, the system's and the platform's; read when a part first asks. */
+  readonly authorities: () => Promise<readonly string[]>;
+}
+
+export interface GroundOptions {
+  /** In place of standard output. */
+  readonly log?: Log;
+  /** A folder of the platform's authorities: CF's `CF_SYSTEM_CERT_PATH`. */
+  readonly platformAuthorities?: string | undefined;
+}
+
+/** @param parts - takes what must be ended */
+export function openGround(
+  { listen, scrape, log: { level } }: Pick<Config, 'listen' | 'scrape' | 'log'>,
+  { log, platformAuthorities }: GroundOptions,
+  parts: AsyncDisposableStack,
+): Ground {
+  const registry = new MetricRegistry();
+  const { droppedLogLines } = processMetrics(registry, { version: VERSION });
+  let authorities: Promise<readonly string[]> | undefined;
+  return {
+    log: log ?? parts.use(createLog({ level, onDropped: () => droppedLogLines.inc() })),
+    registry,
+    readiness: new Readiness(),
+    cut: new AbortController(),
+    descriptors: planDescriptors(descriptorLimit(), {
+      concurrency: scrape.concurrency,
+      maxConnections: listen.maxConnections,
+    }),
+    authorities: () => {
+      authorities ??= readAuthorities(platformAuthorities);
+      return authorities;
+    },
+  };
+}

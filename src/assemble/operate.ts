@@ -1,0 +1,40 @@
+/**
+ * What operators and load balancers ask promgate itself: health, readiness, its own metrics, its paths.
+ */
+import { Router } from '@koa/router';
+import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
+import { admitAll, operatorsOnly } from '../serve/auth.ts';
+import { doc } from '../serve/doc.ts';
+import { healthz, readyz } from '../serve/health.ts';
+import { ownMetrics } from '../serve/own-metrics.ts';
+import type { Handler, RequestState } from '../serve/request.ts';
+import type { Ground } from './ground.ts';
+import type { Part } from './part.ts';
+
+export interface OperateOptions {
+  readonly admit: Handler;
+  readonly onMistake: OnMistake;
+}
+
+/** Paths that are answered without a credential. */
+const PUBLIC = ['/healthz', '/readyz', '/doc'];
+
+/** Its last mount takes every path that no system has. */
+export function openOperate(
+  { admit, onMistake }: OperateOptions,
+  { readiness, registry }: Pick<Ground, 'readiness' | 'registry'>,
+): Part {
+  const router = new Router<RequestState>({ strict: true, sensitive: true })
+    .get('healthz', '/healthz', healthz)
+    .get('readyz', '/readyz', readyz(readiness))
+    .get('doc', '/doc', doc)
+    .get('metrics', '/metrics', operatorsOnly, ownMetrics(registry));
+  const errors = answerProblem(onMistake);
+  return {
+    mounts: [
+      ...PUBLIC.map((prefix) => ({ prefix, admit: admitAll, errors, router })),
+      { prefix: '', admit, errors, router },
+    ],
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * What log, metrics and route sources are told of scrapes.
+ */
+import type { RouteTable } from '../discover/route-table.ts';
+import type { RouteSource } from '../discover/source.ts';
+import type { LenientAnswer } from '../fetch/connections.ts';
+import { type Failure, isGone } from '../fetch/failure.ts';
+import type { AppPageObservers, Outcome } from '../serve/app-page.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { ScrapeMetrics } from '../telemetry/scrape-metrics.ts';
+import { descriptorLimit } from './descriptors.ts';
+
+interface ScrapeObservation {
+  readonly metrics: ScrapeMetrics<Failure>;
+  readonly log: Log;
+  readonly table: RouteTable;
+  readonly sources: readonly RouteSource[];
+}
+
+export function observeScrapes({
+  metrics,
+  log,
+  table,
+  sources,
+}: ScrapeObservation): AppPageObservers {
+  return {
+    onTypeConflicts: (count) => metrics.typeConflicts.inc(count),
+    onDroppedSamples: (count) => metrics.reservedSamples.inc(count),
+    onFilteredSamples: (count) => metrics.filteredSamples.inc(count),
+    onDuplicateSamples: (count) => metrics.duplicateSamples.inc(count),
+    onUndatedSamples: (count) => metrics.undatedSamples.inc(count),
+    onOutcomes: (outcomes) => {
+      for (const outcome of outcomes) {
+        metrics.fetched(outcome.durationSeconds, outcome.failure);
+        tellFailure(outcome, log, sources);
+      }
+      for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
+        countApp(metrics, table, outcomesOfApp);
+      }
+    },
+  };
+}
+
+/** Of an app that is in the table: others get no series. */
+function countApp(
+  metrics: ScrapeMetrics<Failure>,
+  table: RouteTable,
+  outcomes: readonly Outcome[],
+): void {
+  const { app } = outcomes[0]!; // groups are not empty
+  if (table.byApp(app.appId).length === 0) return;
+  const instances = outcomes.flatMap(({ instance, failure }) =>
+    instance ? [{ index: instance.index, failure }] : [],
+  );
+  metrics.appScraped({ app, instances });
+}
+
+function tellFailure(outcome: Outcome, log: Log, sources: readonly RouteSource[]): void {
+  const { failure, instance, app, status, detail } = outcome;
+  if (failure === undefined || failure === 'aborted') return;
+  if (instance && isGone(failure)) {
+    const { address, serverCertDomainSan } = instance.endpoint;
+    for (const source of sources) source.reportFailure?.(address, serverCertDomainSan);
+  }
+  log.debug('no metrics from an instance', {
+    ...{ failure, status, detail, path: outcome.path },
+    ...{ instance: instance?.endpoint.address, app_id: app.appId, app_name: app.appName },
+  });
+}
+
+export function tellLenient(
+  { address, because }: LenientAnswer,
+  metrics: ScrapeMetrics<Failure>,
+  log: Log,
+): void {
+  metrics.lenientAnswers.inc();
+  if (because === undefined) return; // told when it began
+  log.info('an instance breaks the HTTP standard: it costs a connection per scrape, mend the app', {
+    ...{ instance: address, because },
+  });
+}
+
+const SHORTAGE_TOLD_EVERY_MS = 60_000;
+
+/** Warns that no connection can be opened, at most once a minute. */
+export function tellNoDescriptors(log: Log): () => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - toldMs < SHORTAGE_TOLD_EVERY_MS) return;
+    toldMs = nowMs;
+    log.warn(
+      'no file descriptor is left for connections to instances: raise the limit of open files',
+      { limit: descriptorLimit() },
+    );
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * The HTTP frame around the mounts: which mount a path belongs to, and what all requests have in
+ * common.
+ */
+import type { RequestListener } from 'node:http';
+import Koa, { type ParameterizedContext } from 'koa';
+import { Problem, writeProblem } from './errors.ts';
+import { type Mount, UnroutedError } from './mount.ts';
+import { type Handler, parseTarget, type RequestContext, type RequestState } from './request.ts';
+
+export interface FrameOptions {
+  /** One of them has the prefix ''. */
+  readonly mounts: readonly Mount[];
+  /** Sees every request, also those that are refused. */
+  readonly observe?: Handler;
+  /** Aborts when answers must go out with what has arrived. */
+  readonly cut: AbortSignal;
+  /** A mistake of ours that no mount could answer. */
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+const NOWHERE = 'none';
+
+export function createFrame(options: FrameOptions): RequestListener {
+  const { mounts, observe = (_, next) => next(), cut, onError } = options;
+  const koa = new Koa<RequestState>();
+  const seen = new WeakSet<Error>(); // koa tells of an error of a body and of its response
+  koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
+    if (seen.has(error) || isDeparture(error)) return;
+    seen.add(error);
+    onError(error, ctx?.state.target.path ?? '');
+  });
+  koa.use(prepare(cut));
+  koa.use(observe);
+  koa.use(readTarget);
+  koa.use(dispatch(mounts));
+  return koa.callback();
+}
+
+/** Fills `ctx.state`. */
+function prepare(cut: AbortSignal): Handler {
+  return (ctx, next) => {
+    const reader = new AbortController();
+    ctx.res.once('close', () => {
+      if (!ctx.res.writableFinished) reader.abort();
+    });
+    ctx.state.signal = reader.signal;
+    ctx.state.cut = cut;
+    ctx.state.scope = 'all';
+    ctx.state.handler = NOWHERE;
+    ctx.state.target = { path: '/', query: '' };
+    return next();
+  };
+}
+
+const readTarget: Handler = async (ctx, next) => {
+  try {
+    ctx.state.target = parseTarget(ctx.req.url ?? '');
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return writeProblem(ctx, error); // it is nobody's path
+  }
+  await next();
+};
+
+function dispatch(mounts: readonly Mount[]): Handler {
+  const longestFirst = [...mounts].sort((a, b) => b.prefix.length - a.prefix.length);
+  const serving = longestFirst.map((mount) => ({ mount, handle: serve(mount) }));
+  return async (ctx, next) => {
+    const { path } = ctx.state.target;
+    const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!; // '' takes all
+    ctx.state.handler = mount.name ?? NOWHERE;
+    try {
+      await mount.admit(ctx, () => handle(ctx, next));
+    } catch (error) {
+      if (ctx.state.signal.aborted || isDeparture(error)) return; // nobody is there to answer
+      const isTooLate = ctx.headerSent;
+      await mount.errors(ctx, error);
+      if (isTooLate) ctx.res.destroy(); // the reader must see that the answer is broken
+    }
+  };
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  return (
+    (path.startsWith(prefix) && [undefined, '/'].includes(path[prefix.length])) || prefix === ''
+  );
+}
+
+/** Answers by the router, under the name of the route. */
+function serve({ router, name }: Mount): Handler {
+  const handle = router.routes();
+  return (ctx, next) => {
+    const { path } = ctx.state.target;
+    const { path: layers, pathAndMethod, route } = router.match(path, ctx.method);
+    const found = pathAndMethod.find(({ methods }) => methods.length > 0);
+    ctx.state.handler = name ?? (found ?? layers[0])?.name ?? NOWHERE;
+    if (!route) throw new UnroutedError(methodsOf(layers));
+    Object.assign(ctx, { newRouterPath: path }); // as it was sent; the router's own is koa's
+    return handle(ctx as RequestContext & Parameters<typeof handle>[0], next);
+  };
+}
+
+/** GET before HEAD, as they are written. */
+function methodsOf(layers: readonly { readonly methods: readonly string[] }[]): string[] {
+  const methods = new Set(layers.flatMap((layer) => layer.methods.toReversed()));
+  return [...methods];
+}
+
+/** Of a write: the reader broke off; it was under way then, or came too late. */
+const DEPARTURES: ReadonlySet<unknown> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECANCELED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+
+/** Whether `error` only says that the reader is gone. */
+function isDeparture(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'AbortError' || ('code' in error && DEPARTURES.has(error.code));
+}

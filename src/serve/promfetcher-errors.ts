@@ -1,0 +1,27 @@
+/**
+ * Errors of `/v1` and `/v2` as Promfetcher answers them: plain texts. What Promfetcher does not know
+ * is answered as a problem.
+ */
+import { answerProblem, type OnMistake } from './answer-problem.ts';
+import type { Mount } from './mount.ts';
+
+/** A request that Promfetcher would refuse, in its words. */
+export class TextRefusal extends Error {
+  override readonly name = 'TextRefusal';
+  readonly status: 400 | 404 | 406;
+
+  constructor(status: TextRefusal['status'], text: string, options?: ErrorOptions) {
+    super(text, options);
+    this.status = status;
+  }
+}
+
+export function answerAsPromfetcher(onMistake: OnMistake): Mount['errors'] {
+  const answerRest = answerProblem(onMistake);
+  return (ctx, error) => {
+    if (!(error instanceof TextRefusal)) return answerRest(ctx, error);
+    ctx.status = error.status;
+    ctx.set('Content-Type', 'text/plain; charset=utf-8');
+    ctx.body = error.message;
+  };
+}
