@@ -41,7 +41,7 @@ export type BindingsConfig = Pick<Config, 'database' | 'auth' | 'scrape' | 'sd'>
  * `away`: the database cannot be read, or takes no changes. `wrong-key`: what is stored was sealed
  * under a key that is not configured.
  */
-export type DatabaseState = 'ready' | 'away' | 'wrong-key';
+type DatabaseState = 'ready' | 'away' | 'wrong-key';
 
 export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;

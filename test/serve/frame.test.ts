@@ -50,7 +50,11 @@ describe('createFrame', () => {
       router: routerOf([{ name: 'x', path: '/own/v2/x', handle: hello }]),
     };
     await using frame = await serveFrame({ routes: ROUTES, mounts: [mounted] });
-    const ask = async (path: string, headers: Record<string, string> = { 'X-Key': '1' }, method = 'GET') => {
+    const ask = async (
+      path: string,
+      headers: Record<string, string> = { 'X-Key': '1' },
+      method = 'GET',
+    ) => {
       const answer = await fetch(frame.url + path, { headers, method });
       return [answer.status, method === 'HEAD' ? '' : await answer.text()];
     };
