@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const src = new URL('../../src/discover', import.meta.url);
+const src = new URL('../../src/discover/', import.meta.url);
 
 /** Imports all of discover in a program of its own and prints which packages that loaded. */
 const program = `

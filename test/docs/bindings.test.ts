@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { requireProgram } from '../support/require-program.ts';
 import { freePort } from '../support/server-process.ts';
 
-const ROOT = new URL('../..', import.meta.url);
+const ROOT = new URL('../../', import.meta.url);
 
 /** Runs all `sh` blocks of a page as one script, on a port that is free. @returns what they print */
 async function runBlocks(page: string, port: number): Promise<string> {

@@ -56,7 +56,7 @@ export function printSeries({ labels, value, offsetMs }: StoredSeries): string {
   return `${name}${braces} ${value}${offsetMs === undefined ? '' : ` @${offsetMs}`}`;
 }
 
-const FOLDER = new URL('../exposition/verdicts', import.meta.url);
+const FOLDER = new URL('../exposition/verdicts/', import.meta.url);
 
 /** Files of the corpus. */
 export function verdictFiles(): URL[] {
