@@ -10,27 +10,33 @@ import type { BindingSettings, Pair } from './parameters.ts';
 type BoundProcess = 'web' | 'worker' | 'all';
 
 /** One page that every instance of an app has. */
-interface BoundPage {
-  /** Undefined: none is bound, the reader says which. */
+export interface BoundPage {
+  /** A path and query as a request line carries them; undefined: the one that the reader wants. */
   readonly path: string | undefined;
-  /** Name, value, … */
+  /** Sent to the instance in place of the reader's headers of the same names: name, value, … */
   readonly headers: readonly string[];
+  /** From the moment the instance is asked; the reader's deadline may be earlier. */
   readonly timeoutMs: number | undefined;
+  /** Constant labels of all its samples, behind those that promgate gives. */
   readonly labels: readonly Pair[];
+  /** Globs (`*` and `?`) of metric names. Those that none fits are dropped; empty: none is. */
   readonly allow: readonly string[];
+  /** Globs of metric names that are dropped, also when allowed. */
   readonly deny: readonly string[];
 }
 
 /** What the bindings of an app say together. */
 export interface BoundApp {
+  /** Which processes are meant when the reader names none. */
   readonly process: BoundProcess;
-  /** At least one. */
+  /** At least one, in the order in which they are merged. */
   readonly pages: readonly BoundPage[];
 }
 
 /** What a token opens: an app in its space, or with a service key a whole space. */
 export interface TokenScope {
   readonly appId: string | undefined;
+  /** '' where the platform named none: then the app's guid alone decides. */
   readonly spaceId: string;
 }
 

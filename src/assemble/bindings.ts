@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { Binding, BindingStore } from '../../broker/binding-store.ts';
 import { NO_INSTANCE } from '../../broker/bindings.ts';
 import { freshKey, readKey } from '../../broker/key.ts';
-import { KnownBindings, type TokenScope } from '../../broker/known-bindings.ts';
+import { type BoundApp, KnownBindings, type TokenScope } from '../../broker/known-bindings.ts';
 import type { Offering } from '../../broker/offering.ts';
 import { createOperations, type Operations } from '../../broker/operations.ts';
 import { type BindingSettings, bindingSettings } from '../../broker/parameters.ts';
@@ -17,7 +17,6 @@ import { openParameters, sealSecrets } from '../../broker/secrets.ts';
 import type { Config } from '../config/config.ts';
 import type { AppIdentity } from '../discover/instance.ts';
 import { parseMetricPath } from '../fetch/metric-path.ts';
-import type { AppSettings } from '../serve/app-settings.ts';
 import type { Adopt } from '../store/app-endpoints.ts';
 import { openBindingStore } from '../store/database.ts';
 import { Follower } from '../store/follower.ts';
@@ -51,7 +50,7 @@ export interface OpenBindings extends AsyncDisposable {
   readonly operations: Operations;
   readonly state: DatabaseState;
   /** @returns undefined for an app without bindings */
-  settingsOf(app: AppIdentity): AppSettings | undefined;
+  settingsOf(app: AppIdentity): BoundApp | undefined;
 }
 
 const SEALED =

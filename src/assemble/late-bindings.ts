@@ -6,9 +6,9 @@
  */
 import { BROKER_PREFIX, createBroker } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
+import type { BoundApp } from '../../broker/known-bindings.ts';
 import { sleep } from '../clock.ts';
 import type { AppIdentity } from '../discover/instance.ts';
-import type { AppSettings } from '../serve/app-settings.ts';
 import type { Tokens } from '../serve/auth.ts';
 import { logCall } from '../serve/broker-log.ts';
 import { clientAddress } from '../serve/client-address.ts';
@@ -34,7 +34,7 @@ const LONGEST_PAUSE_MS = 10_000;
 export interface BindingsPart extends Part {
   readonly tokens: Tokens;
   /** @returns undefined for an app without bindings, and while none are known */
-  settingsOf(app: AppIdentity): AppSettings | undefined;
+  settingsOf(app: AppIdentity): BoundApp | undefined;
 }
 
 export interface BindingsPartOptions {

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { keyName } from './fault.ts';
 import { reason } from './file.ts';
-import { isMapping, type Layer, type Path, placeOf, valueAt } from './layer.ts';
-import { settingOf } from './setting.ts';
+import { type Layer, type Path, placeOf, valueAt } from './layer.ts';
+import { isMapping, settingOf } from './setting.ts';
 
 interface PemFile {
   readonly path: Path;

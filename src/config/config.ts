@@ -11,9 +11,10 @@ import { effectiveValues, printYaml } from './effective.ts';
 import { type Flag, readEnvironment, readFlags } from './environment.ts';
 import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
-import { isMapping, join, type Reading } from './layer.ts';
+import { join, type Reading } from './layer.ts';
 import { printSize } from './quantity.ts';
 import { schema, type Values } from './schema.ts';
+import { isMapping } from './setting.ts';
 import { readApplicationId, readServices } from './vcap.ts';
 import { readDatabaseService } from './vcap-database.ts';
 

@@ -2,9 +2,9 @@
  * The configuration as it takes effect, printed as YAML with its secrets masked.
  */
 import type { z } from 'zod';
-import { isMapping } from './layer.ts';
+
 import { isSecretName, MASK, withoutSecrets } from './secret.ts';
-import { settingOf } from './setting.ts';
+import { isMapping, settingOf } from './setting.ts';
 
 /** @returns `values` with the standard values added and the secrets masked, in the schema's order */
 export function effectiveValues(schema: z.ZodType, values: unknown): unknown {

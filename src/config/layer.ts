@@ -5,7 +5,7 @@
  * Sections are joined key by key; of any other value the last layer's wins.
  */
 import type { z } from 'zod';
-import { settingOf } from './setting.ts';
+import { isMapping, settingOf } from './setting.ts';
 
 /** Keys and list indexes from the top. */
 export type Path = readonly PropertyKey[];
@@ -24,10 +24,6 @@ export interface Layer {
 export interface Reading {
   readonly layers: readonly Layer[];
   readonly faults: readonly string[];
-}
-
-export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** @returns what stands at `path`, undefined if nothing does */

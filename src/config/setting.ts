@@ -252,7 +252,7 @@ export function section<F extends Fields>(
     error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping' : undefined),
   });
   for (const { key, holds, otherwise } of rules) {
-    const when = (payload: z.core.ParsePayload): boolean => isObject(payload.value);
+    const when = (payload: z.core.ParsePayload): boolean => isMapping(payload.value);
     const params = { path: [key], error: otherwise, when }; // when: also beside other faults
     // A rule sees values with faults too, which the output's type does not tell.
     type Given = Readonly<Partial<Record<keyof F & string, unknown>>>;
@@ -262,7 +262,7 @@ export function section<F extends Fields>(
   return set(schema, setting);
 }
 
-function isObject(value: unknown): boolean {
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -4,8 +4,8 @@
  * A text that cannot be read as what its key wants stays a text: the schema then refuses it.
  */
 import type { z } from 'zod';
-import { isMapping } from './layer.ts';
-import { settingOf } from './setting.ts';
+
+import { isMapping, settingOf } from './setting.ts';
 
 /** A key that a text can set: any value, list or mapping that is not inside a list. */
 export interface NamedKey {

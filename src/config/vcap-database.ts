@@ -5,7 +5,8 @@
  *
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html#VCAP-SERVICES
  */
-import { isMapping, type Layer, type Reading } from './layer.ts';
+import type { Layer, Reading } from './layer.ts';
+import { isMapping } from './setting.ts';
 import { parse } from './vcap.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;

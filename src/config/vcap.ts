@@ -8,7 +8,8 @@
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
  */
 import type { z } from 'zod';
-import { isMapping, type Layer, type Reading } from './layer.ts';
+import type { Layer, Reading } from './layer.ts';
+import { isMapping } from './setting.ts';
 import { readTexts } from './text.ts';
 
 const NAME = 'promgate';

@@ -4,6 +4,8 @@
  *
  * The order is that of the merged page: instance by instance, and of an instance page by page.
  */
+
+import type { BoundApp, BoundPage } from '../../broker/known-bindings.ts';
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
@@ -16,7 +18,7 @@ import {
   pageLabels,
 } from '../merge/labels.ts';
 import { type PageRules, pageRules } from '../merge/page-rules.ts';
-import { type AppSettings, type PageSettings, UNBOUND } from './app-settings.ts';
+import { UNBOUND } from './app-settings.ts';
 
 export interface Wanted {
   /** At least one. */
@@ -28,7 +30,7 @@ export interface Wanted {
    * What an app's bindings say; it gives the same object while they stay the same. Standard: no app
    * has any.
    */
-  readonly settingsOf?: ((app: AppIdentity) => AppSettings) | undefined;
+  readonly settingsOf?: ((app: AppIdentity) => BoundApp) | undefined;
   /** Which endpoint of an instance with several comes first. Standard: in the order given. */
   readonly choice?: EndpointChoice | undefined;
 }
@@ -51,7 +53,7 @@ export interface AskedPage {
   readonly reportedPage: string;
 }
 
-const unbound = (): AppSettings => UNBOUND;
+const unbound = (): BoundApp => UNBOUND;
 const IN_ORDER = new EndpointChoice();
 
 export function pagesToAsk(
@@ -77,11 +79,11 @@ interface Beside {
   /** The reader's. */
   readonly path: string;
   /** All pages of the instance. */
-  readonly pages: readonly PageSettings[];
+  readonly pages: readonly BoundPage[];
   readonly choice: EndpointChoice;
 }
 
-function askedPage(owner: Instance, page: PageSettings, beside: Beside): AskedPage {
+function askedPage(owner: Instance, page: BoundPage, beside: Beside): AskedPage {
   const [first, ...others] = beside.choice.inOrder(owner, page.path ?? beside.path);
   const asked = endpointPage(first!, owner, { page, ...beside }); // one at least
   if (others.length === 0) return asked;
@@ -92,7 +94,7 @@ function askedPage(owner: Instance, page: PageSettings, beside: Beside): AskedPa
 function endpointPage(
   instance: Instance,
   owner: Instance,
-  { page, path, pages }: Beside & { readonly page: PageSettings },
+  { page, path, pages }: Beside & { readonly page: BoundPage },
 ): AskedPage {
   const { headers, timeoutMs } = page;
   const several = pages.length > 1;
@@ -114,7 +116,7 @@ function endpointPage(
 }
 
 /** The path; where another page has the same one, with other headers say, its place too. */
-function pageLabel(page: PageSettings, path: string, pages: readonly PageSettings[]): string {
+function pageLabel(page: BoundPage, path: string, pages: readonly BoundPage[]): string {
   const own = page.path ?? path;
   const alike = pages.filter((one) => (one.path ?? path) === own).length;
   const place = alike > 1 ? `,page="${pages.indexOf(page)}"` : '';
@@ -136,14 +138,14 @@ function askedExporter(exporter: ExternalExporter, instance: Instance): AskedPag
   };
 }
 
-function isSpecial({ labels, allow, deny }: PageSettings): boolean {
+function isSpecial({ labels, allow, deny }: BoundPage): boolean {
   return labels.length > 0 || allow.length > 0 || deny.length > 0;
 }
 
 /** Settings stay the same objects while the bindings do: so do rules, and the labels made of them. */
-const ofSettings = new WeakMap<PageSettings, PageRules>();
+const ofSettings = new WeakMap<BoundPage, PageRules>();
 
-function rulesOf(page: PageSettings): PageRules {
+function rulesOf(page: BoundPage): PageRules {
   let rules = ofSettings.get(page);
   if (rules === undefined) {
     rules = pageRules(page);

@@ -4,17 +4,11 @@
  * Instances are filtered by their guids, never by name: a route may be shared between spaces, and a
  * name may be an old one.
  */
+import type { TokenScope } from '../../broker/known-bindings.ts';
 import type { Endpoint, Instance } from '../discover/instance.ts';
 import type { Lookup } from '../discover/select.ts';
 
-/** A binding's scope is its app, a service key's (without app) its space. */
-export interface BoundScope {
-  readonly appId: string | undefined;
-  /** '' where the platform named none: then the app's guid alone decides. */
-  readonly spaceId: string;
-}
-
-export type Scope = 'all' | BoundScope;
+export type Scope = 'all' | TokenScope;
 
 interface Guids {
   readonly appId: string;

@@ -5,7 +5,7 @@
  * at one time wait for the same poll of the follower, which polls so often at most: whoever guesses
  * tokens costs the database no more than that.
  */
-import { createHash } from 'node:crypto';
+import { tokenHash } from '../../broker/token.ts';
 
 export interface TokensOptions<S> {
   /** @param tokenHash - SHA-256 in hexadecimal */
@@ -34,7 +34,7 @@ export class TokenScopes<S> {
   async scopeOf(token: string): Promise<S | 'unsure' | undefined> {
     if (token.length > MAX_LENGTH) return undefined;
     const { scopeOf, follower } = this.#options;
-    const hash = createHash('sha256').update(token).digest('hex');
+    const hash = tokenHash(token);
     const known = this.#stale ? undefined : scopeOf(hash);
     if (known !== undefined) return known;
     return (await follower.refresh()) ? scopeOf(hash) : 'unsure';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { BoundApp, BoundPage } from '../../broker/known-bindings.ts';
 import { negotiate } from '../../src/exposition/negotiate.ts';
 import { parseExporter } from '../../src/fetch/exporter.ts';
 import { createChunk, Splicer } from '../../src/merge/splice.ts';
@@ -9,7 +10,7 @@ import {
   type AppPageSettings,
   loadAppPage,
 } from '../../src/serve/app-page.ts';
-import { type AppSettings, type PageSettings, UNBOUND } from '../../src/serve/app-settings.ts';
+import { UNBOUND } from '../../src/serve/app-settings.ts';
 import { pagesToAsk } from '../../src/serve/asked-pages.ts';
 import { openScraper } from '../fetch/instance-server.ts';
 import { hang, page, status } from '../support/answers.ts';
@@ -21,7 +22,7 @@ import { instance } from './instances.ts';
 const PLAIN = UNBOUND.pages[0]!;
 
 /** Settings of an app with these pages. */
-function bound(...pages: readonly Partial<PageSettings>[]): AppSettings {
+function bound(...pages: readonly Partial<BoundPage>[]): BoundApp {
   return { process: 'web', pages: pages.map((one) => ({ ...PLAIN, ...one })) };
 }
 
@@ -33,7 +34,7 @@ function byPath(answers: Readonly<Record<string, Answer>>): Answer {
 /** Loads the page of an app with instances that answer so. */
 async function load(
   answers: readonly Answer[],
-  settings: AppSettings,
+  settings: BoundApp,
   more: Partial<AppPageRequest & AppPageSettings> = {},
 ): Promise<{ text: string; outcomes: AppPage['outcomes']; servers: readonly SimulatedServer[] }> {
   await using scraper = openScraper();

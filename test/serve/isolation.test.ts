@@ -1,6 +1,7 @@
 /** Whatever the table holds, a credential shows nothing of what lies outside its scope. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { TokenScope } from '../../broker/known-bindings.ts';
 import type { Endpoint } from '../../src/discover/instance.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { UNBOUND } from '../../src/serve/app-settings.ts';
@@ -14,7 +15,7 @@ import {
 import { requireCredential } from '../../src/serve/auth.ts';
 import { answerAsPromfetcher } from '../../src/serve/promfetcher-errors.ts';
 import { routes } from '../../src/serve/routes.ts';
-import { type BoundScope, sees } from '../../src/serve/scope.ts';
+import { sees } from '../../src/serve/scope.ts';
 import { serviceDiscovery } from '../../src/serve/service-discovery.ts';
 import { openScraper } from '../fetch/instance-server.ts';
 import { page } from '../support/answers.ts';
@@ -94,7 +95,7 @@ describe('a credential', () => {
       { numRuns: 60 },
     );
 
-    function serve(entries: readonly Entry[], held: BoundScope) {
+    function serve(entries: readonly Entry[], held: TokenScope) {
       const table = new RouteTable();
       const layer = table.layer();
       for (const one of entries) layer.put(one.route, endpointOf(instances.addresses, one));
@@ -132,7 +133,7 @@ describe('a credential', () => {
 });
 
 /** Guids of apps and spaces in an answer, in whatever form it prints them. */
-function assertWithin(held: BoundScope, text: string, path: string): void {
+function assertWithin(held: TokenScope, text: string, path: string): void {
   for (const appId of APPS) {
     const shown = text.includes(`"${appId}"`) || text.includes(`/apps/${appId}/metrics"`);
     const spaceId = SPACES[APPS.indexOf(appId) % 2]!;
@@ -146,7 +147,7 @@ function assertWithin(held: BoundScope, text: string, path: string): void {
 
 interface Answered {
   readonly path: string;
-  readonly held: BoundScope;
+  readonly held: TokenScope;
   readonly text: string;
 }
 
