@@ -5,7 +5,7 @@ import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource } from '../discover/source.ts';
 import type { LenientAnswer } from '../fetch/connections.ts';
 import { type Failure, isGone } from '../fetch/failure.ts';
-import type { AppPageObservers, Outcome } from '../serve/app-page.ts';
+import type { AppPageObservers, Outcome } from '../serve/outcome.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ScrapeMetrics } from '../telemetry/scrape-metrics.ts';
 import { descriptorLimit } from './descriptors.ts';

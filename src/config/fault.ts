@@ -4,9 +4,10 @@
  * Secrets are never part of a line.
  */
 import type { z } from 'zod';
+import { WRONG_TAG } from './exporter.ts';
 import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
 import { nearest } from './nearest.ts';
-import { LATER, WRONG_TAG } from './schema.ts';
+import { LATER } from './schema.ts';
 import { MASK, withoutSecrets } from './secret.ts';
 import { type Setting, settingOf } from './setting.ts';
 

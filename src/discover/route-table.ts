@@ -10,8 +10,8 @@
  * it is kept, and not shown while it is not believed.
  */
 import { isProven, ownerOf } from './claims.ts';
-import { endpointJson, sameEndpoint, sameIdentity } from './endpoint.ts';
-import { type AppIdentity, type Endpoint, type Instance, toInstance } from './instance.ts';
+import { sameEndpoint, sameIdentity } from './endpoint.ts';
+import { type Endpoint, type Instance, toInstance } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import {
   believedOffer,
@@ -25,32 +25,14 @@ import {
 } from './place.ts';
 import type { Refusal } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
+import { instancesOf, SlotIndex } from './slot-index.ts';
+import { noSuspects, type Suspects, settle, type TableObservers } from './suspects.ts';
 
-export interface RouteTableOptions {
+export interface RouteTableOptions extends TableObservers {
   /** Refuse endpoints without TLS: their address may be another tenant's by now. */
   readonly requireTls?: boolean | undefined;
   /** How many endpoints under routes are held at most; more are refused. Standard 500,000. */
   readonly maxEntries?: number | undefined;
-  /**
-   * An address left the table, or has another TLS identity or protocol now: connections to it are
-   * of no use any more. May be told again of the same address.
-   */
-  readonly onAddressGone?: ((address: string) => void) | undefined;
-  /** The last instance of an app left the table. */
-  readonly onAppGone?: ((appId: string) => void) | undefined;
-  /** Nothing tells any more whose these addresses are: whoever claims them is not asked. */
-  readonly onAmbiguous?: ((addresses: readonly string[]) => void) | undefined;
-}
-
-/** What left the table, as far as one layer knows, and has not been told yet. */
-interface Suspects {
-  readonly addresses: Set<string>;
-  readonly changedAddresses: Set<string>;
-  readonly apps: Set<string>;
-  /** Whose they are is to be judged anew. */
-  contested: Set<Place>;
-  /** Nothing told whose they are when they were last judged. */
-  readonly doubtful: Set<Place>;
 }
 
 export class RouteTable {
@@ -64,8 +46,7 @@ export class RouteTable {
   readonly #contested = new Set<Place>();
   /** Those of them where nothing tells whose they are, and not all prove themselves. */
   readonly #ambiguous = new Set<Place>();
-  readonly #apps = new Map<string, Set<Slot>>();
-  readonly #names = new Map<string, Set<Slot>>();
+  readonly #index = new SlotIndex();
   #entries = 0;
   #layers = 0;
   #lastWord = 0;
@@ -79,12 +60,12 @@ export class RouteTable {
 
   /** The instances of an app under each of its routes: an address may come several times. */
   byApp(appId: string): Instance[] {
-    return instances(this.#apps.get(appId));
+    return this.#index.byApp(appId);
   }
 
   /** Like `byApp`, by names; upper and lower case differ. */
   byName(organization: string, space: string, app: string): Instance[] {
-    return instances(this.#names.get(nameKey(organization, space, app)));
+    return this.#index.byName(organization, space, app);
   }
 
   /**
@@ -95,20 +76,20 @@ export class RouteTable {
     const asked = routeKey(route);
     const match = asked === undefined ? undefined : matchRoute(asked, this.#keys);
     if (!match) return [];
-    const found = instances(this.#routes.get(match.key)?.values());
+    const found = instancesOf(this.#routes.get(match.key)?.values());
     if (splitRoute(match.key).host === match.host) return found;
     return found.map((instance) => ({ ...instance, host: match.host }));
   }
 
   /** The instances of each app, as `byApp` gives them. */
-  *apps(): Generator<readonly Instance[]> {
-    for (const slots of this.#apps.values()) yield instances(slots);
+  apps(): Generator<readonly Instance[]> {
+    return this.#index.each();
   }
 
   /** Every route with its endpoints. Changes during the walk may or may not be seen. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
     for (const [route, slots] of this.#routes) {
-      const shown = instances(slots.values());
+      const shown = instancesOf(slots.values());
       if (shown.length > 0) yield [route, shown.map(({ endpoint }) => endpoint)];
     }
   }
@@ -118,7 +99,7 @@ export class RouteTable {
     return {
       routes: this.#routes.size,
       endpoints: this.#addresses.size,
-      apps: this.#apps.size,
+      apps: this.#index.apps,
     };
   }
 
@@ -130,13 +111,7 @@ export class RouteTable {
   /** Gives a source its own layer. Earlier layers are believed first. */
   layer(): TableLayer {
     const number = this.#layers++;
-    const suspects: Suspects = {
-      addresses: new Set(),
-      changedAddresses: new Set(),
-      apps: new Set(),
-      contested: new Set(),
-      doubtful: new Set(),
-    };
+    const suspects = noSuspects();
     return {
       put: (route, endpoint, rival) => this.#put(number, route, { endpoint, rival }, suspects),
       remove: (route, address) => this.#remove(number, route, address, suspects),
@@ -229,7 +204,7 @@ export class RouteTable {
     }
     const instance = endpoint && toInstance(endpoint, slot.route);
     slot.instance = instance && ambiguous ? { ...instance, ambiguous } : instance;
-    if (slot.instance) this.#index(slot, slot.instance);
+    if (slot.instance) this.#index.add(slot, slot.instance);
     if (!ambiguous || this.#ambiguous.has(slot.place)) return;
     this.#ambiguous.add(slot.place);
     suspects.doubtful.add(slot.place);
@@ -278,52 +253,22 @@ export class RouteTable {
     if (instance) this.#unindex(slot, instance, suspects);
   }
 
-  #index(slot: Slot, { app }: Instance): void {
-    if (app.appId !== '') addTo(this.#apps, app.appId, slot);
-    if (app.appName !== '') addTo(this.#names, nameKeyOf(app), slot);
-  }
-
-  #unindex(slot: Slot, { app }: Instance, suspects: Suspects): void {
-    removeFrom(this.#names, nameKeyOf(app), slot);
-    removeFrom(this.#apps, app.appId, slot);
-    if (app.appId !== '' && !this.#apps.has(app.appId)) suspects.apps.add(app.appId);
-  }
-
-  #tellDoubtful({ doubtful }: Suspects): void {
-    if (doubtful.size === 0) return;
-    const places = [...doubtful.intersection(this.#ambiguous)];
-    doubtful.clear();
-    const addresses = places.flatMap(({ slots }) => [...slots].slice(0, 1));
-    if (addresses.length > 0) this.#options.onAmbiguous?.(addresses.map(({ address }) => address));
+  #unindex(slot: Slot, instance: Instance, { apps }: Suspects): void {
+    this.#index.remove(slot, instance);
+    const { appId } = instance.app;
+    if (appId !== '' && !this.#index.has(appId)) apps.add(appId);
   }
 
   /** Tells of what is gone still; `limit` bounds the work of one call. */
   #settle(suspects: Suspects, limit: number): boolean {
-    const { addresses, changedAddresses, apps, contested } = suspects;
-    let left = limit;
-    for (const place of contested) {
-      if (left-- <= 0) return false;
-      contested.delete(place);
-      this.#judge(place, suspects);
-    }
-    for (const address of changedAddresses) {
-      if (left-- <= 0) return false;
-      changedAddresses.delete(address);
-      addresses.delete(address);
-      this.#options.onAddressGone?.(address);
-    }
-    for (const address of addresses) {
-      if (left-- <= 0) return false;
-      addresses.delete(address);
-      if (!this.#addresses.has(address)) this.#options.onAddressGone?.(address);
-    }
-    for (const appId of apps) {
-      if (left-- <= 0) return false;
-      apps.delete(appId);
-      if (!this.#apps.has(appId)) this.#options.onAppGone?.(appId);
-    }
-    this.#tellDoubtful(suspects);
-    return true;
+    const { onAddressGone, onAppGone, onAmbiguous } = this.#options;
+    return settle(suspects, limit, {
+      judge: (place) => this.#judge(place, suspects),
+      hasAddress: (address) => this.#addresses.has(address),
+      hasApp: (appId) => this.#index.has(appId),
+      ambiguous: this.#ambiguous,
+      ...{ onAddressGone, onAppGone, onAmbiguous },
+    });
   }
 }
 
@@ -332,44 +277,8 @@ function sameConnection(a: Endpoint, b: Endpoint): boolean {
   return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
 }
 
-/** Prints a table as gorouter's `/routes` does, in pieces of about one route each. */
-export function* printRoutes(table: Pick<RouteTable, 'routes'>): Generator<string> {
-  let separator = '{';
-  for (const [route, endpoints] of table.routes()) {
-    yield `${separator}${JSON.stringify(route)}:${JSON.stringify(endpoints.map(endpointJson))}`;
-    separator = ',';
-  }
-  yield separator === '{' ? '{}' : '}';
-}
-
-function instances(slots: Iterable<Slot> | undefined): Instance[] {
-  const found: Instance[] = [];
-  for (const { instance } of slots ?? []) if (instance) found.push(instance);
-  return found;
-}
-
-/** No two triples of names have the same key, whatever characters they hold. */
-function nameKey(organization: string, space: string, app: string): string {
-  return `${organization.length}:${space.length}:${organization}${space}${app}`;
-}
-
-function nameKeyOf(app: AppIdentity): string {
-  return nameKey(app.organizationName, app.spaceName, app.appName);
-}
-
 function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
   const sum = (counts.get(key) ?? 0) + change;
   if (sum === 0) counts.delete(key);
   else counts.set(key, sum);
-}
-
-function addTo(index: Map<string, Set<Slot>>, key: string, slot: Slot): void {
-  const slots = index.get(key);
-  if (slots) slots.add(slot);
-  else index.set(key, new Set([slot]));
-}
-
-function removeFrom(index: Map<string, Set<Slot>>, key: string, slot: Slot): void {
-  const slots = index.get(key);
-  if (slots?.delete(slot) && slots.size === 0) index.delete(key);
 }

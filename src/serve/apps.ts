@@ -12,10 +12,11 @@ import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.t
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
 import { findToken } from '../fetch/token.ts';
 import { lengthOf } from '../merge/splice.ts';
-import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from './app-page.ts';
+import { type AppPage, type AppPageSettings, loadAppPage } from './app-page.ts';
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
+import type { Outcome } from './outcome.ts';
 import { TextRefusal } from './promfetcher-errors.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { visibleTo } from './scope.ts';

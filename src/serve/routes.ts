@@ -2,7 +2,8 @@
  * `GET /routes`: the route table, in gorouter's JSON, as far as the reader may see it.
  */
 import type { Endpoint } from '../discover/instance.ts';
-import { printRoutes, type RouteTable } from '../discover/route-table.ts';
+import { printRoutes } from '../discover/print-routes.ts';
+import type { RouteTable } from '../discover/route-table.ts';
 import type { Handler } from './request.ts';
 import { type Scope, seesEndpoint } from './scope.ts';
 import { answerPieces } from './stream.ts';

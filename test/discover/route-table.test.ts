@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Endpoint, Instance } from '../../src/discover/instance.ts';
-import { printRoutes, RouteTable } from '../../src/discover/route-table.ts';
+import { printRoutes } from '../../src/discover/print-routes.ts';
+import { RouteTable } from '../../src/discover/route-table.ts';
 import { appGuid, routesJson, type SimulatedApp } from '../support/foundation.ts';
 import { addressesOf, app, endpoints, listing, putApps, tableOf } from './endpoints.ts';
 

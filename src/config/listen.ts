@@ -1,0 +1,50 @@
+/**
+ * The section `listen`: where promgate can be reached.
+ */
+import { file, optional, section, standard, text, wholeNumber } from './setting.ts';
+
+const HOST =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$/;
+export const listen = section(
+  'Where promgate listens.',
+  {
+    host: standard(
+      text('Address to listen on.', { allowed: 'a host name or IP address', pattern: HOST }),
+      '0.0.0.0',
+    ),
+    port: standard(
+      wholeNumber('Port to listen on; 0 takes any free one.', { min: 0, max: 65_535 }),
+      8085,
+    ),
+    tls: optional(
+      section('Listening with TLS; the files are read again when they change.', {
+        cert: file('Certificate chain of the server, PEM.', 'certificate'),
+        key: file('Key of that certificate, PEM.', 'key'),
+        client_ca: optional(
+          file('Certificates that sign the clients; with it clients need one.', 'certificate'),
+        ),
+      }),
+    ),
+    health_port: optional(
+      wholeNumber('Plain HTTP port for load balancers: answers any path as /readyz does.', {
+        min: 0,
+        max: 65_535,
+      }),
+    ),
+    max_connections: standard(
+      wholeNumber(
+        'Connections open at once; for a further one that idle longest is closed, or the new one where none idles.',
+        { min: 1, max: 1e6 },
+      ),
+      4096,
+    ),
+  },
+  [
+    {
+      key: 'health_port',
+      holds: ({ port, health_port }) =>
+        typeof port !== 'number' || port === 0 || health_port !== port,
+      otherwise: 'must be another port than listen.port',
+    },
+  ],
+);

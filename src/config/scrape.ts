@@ -1,0 +1,102 @@
+/**
+ * The section `scrape`: how instances are asked.
+ */
+import { clientTls } from './credentials.ts';
+import {
+  choice,
+  duration,
+  flag,
+  optional,
+  section,
+  size,
+  standard,
+  text,
+  wholeNumber,
+} from './setting.ts';
+
+/** Compares what `before` and `after` are, if both are numbers. */
+function notAbove(before: unknown, after: unknown): boolean {
+  return typeof before !== 'number' || typeof after !== 'number' || before <= after;
+}
+
+export const scrape = section(
+  'How instances are asked.',
+  {
+    timeout: standard(
+      duration('Deadline of a scrape whose reader states none.', { minMs: 100, maxMs: 3_600_000 }),
+      '30s',
+    ),
+    max_timeout: standard(
+      duration('Longest deadline that a reader may state.', { minMs: 100, maxMs: 3_600_000 }),
+      '60s',
+    ),
+    concurrency: standard(
+      wholeNumber('Instances asked at once, by all scrapes together.', { min: 1, max: 65_535 }),
+      512,
+    ),
+    per_app: standard(
+      wholeNumber('Instances asked at once for one app.', { min: 1, max: 65_535 }),
+      128,
+    ),
+    max_requests: standard(
+      wholeNumber(
+        'Requests for app pages under way at once; of one tenant, or of one address where nobody is asked who it is, half of it. Beyond: 503.',
+        { min: 2, max: 1_000_000 },
+      ),
+      4096,
+    ),
+    max_body: standard(
+      size('Largest page of one instance, after decompression.', {
+        minBytes: 1024,
+        maxBytes: 2 ** 28, // an index keeps offsets times four in 32 bits
+      }),
+      '16MiB',
+    ),
+    max_bytes: optional(
+      size('Bytes of pages in flight at once; without it a quarter of the memory limit.', {
+        minBytes: 1024,
+        maxBytes: 2 ** 40,
+      }),
+    ),
+    label_conflict: standard(
+      choice("What becomes of an app's own label that promgate sets too.", [
+        'exported',
+        'drop',
+        'honor',
+      ]),
+      'exported',
+    ),
+    export_job: standard(
+      flag("Rename an app's own job label to exported_job, since readers use honor_labels."),
+      true,
+    ),
+    plain_credentials: standard(
+      flag(
+        "Send a reader's Authorization and the headers of bindings to endpoints without TLS too, which nothing identifies.",
+      ),
+      true,
+    ),
+    loop_id: optional(
+      text(
+        'Name in the loop guard header, the same for all replicas; without it the id of the CF app, or promgate.',
+        {
+          allowed: 'letters, digits, dots, dashes and underscores, at most 64',
+          pattern: /^[A-Za-z0-9._-]{1,64}$/,
+        },
+      ),
+    ),
+    tls: clientTls('TLS to the instances.'),
+  },
+  [
+    {
+      key: 'timeout',
+      holds: ({ timeout, max_timeout }) => notAbove(timeout, max_timeout),
+      otherwise: 'must be at most scrape.max_timeout',
+    },
+    {
+      key: 'max_bytes',
+      holds: ({ max_bytes, max_body }) => notAbove(max_body, max_bytes),
+      otherwise: 'must be at least scrape.max_body',
+    },
+  ],
+);

@@ -1,0 +1,89 @@
+/**
+ * What becomes of one answer: its page goes into the merge, as far as there is room for its index.
+ */
+import { ExpositionError } from '../exposition/error.ts';
+import type { FormatName } from '../exposition/grammar.ts';
+import { formatsOf } from '../exposition/negotiate.ts';
+import type { ScrapeAnswer } from '../fetch/answer.ts';
+import type { Lease } from '../fetch/lease.ts';
+import { type AddedPage, type AddedSamples, GivenUpError, type Merge } from '../merge/merge.ts';
+import type { AskedPage } from './asked-pages.ts';
+import type { Questions } from './asking.ts';
+import { type AppPageObservers, failed, lateFailure, type Outcome } from './outcome.ts';
+
+/** What is made of the answers; void when the scrape begins again. */
+export interface Merging {
+  readonly merge: Merge;
+  readonly questions: Questions<Outcome>;
+  readonly adding: Promise<Outcome>[];
+  /** An index that waits for its room: no other is made before. */
+  waiting: Promise<unknown> | undefined;
+  isVoid: boolean;
+}
+
+interface Given {
+  readonly answer: ScrapeAnswer;
+  readonly place: number;
+  readonly observers: AppPageObservers;
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+}
+
+/** Puts one answer into the merge. */
+export async function takeAnswer(
+  merging: Merging,
+  { app, instance, owner, labels, rules, target }: AskedPage,
+  { answer, place, observers, lease, signal }: Given,
+): Promise<Outcome> {
+  const { durationSeconds, bodyBytes: bytes } = answer;
+  const outcome: Outcome = {
+    ...{ app, instance, path: target.path, durationSeconds, bytes, samples: 0 },
+    ...{ failure: answer.failure, status: undefined, detail: undefined },
+  };
+  if (answer.failure !== undefined) {
+    return { ...outcome, status: answer.status, detail: answer.cause };
+  }
+  const { formats, announced } = formatsOf(answer.page.contentType);
+  const of = instance ? 'instance' : 'exporter';
+  const { merge } = merging;
+  const pageBytes = answer.page.body.buffer.byteLength;
+  try {
+    if (merging.waiting !== undefined) await merging.waiting;
+    const page: Omit<AddedPage, 'format'> = {
+      ...{ place, of, bytes: answer.page.body, labels, rules },
+      instance: target.oneOfSeveral ? owner : undefined,
+    };
+    const { samples, dropped, filtered, heldBytes } = await addAs(merge, page, formats);
+    const charged = heldBytes === 0 || lease.charge(target.space, heldBytes);
+    if (typeof charged !== 'boolean') merging.waiting = charged;
+    if (!(await charged)) {
+      merge.remove(place);
+      if (!merging.isVoid) lease.giveBack(target.space, pageBytes);
+      return failed(outcome, 'over-budget', 'no room for its index');
+    }
+    if (dropped > 0) observers.onDroppedSamples?.(dropped);
+    if (filtered > 0) observers.onFilteredSamples?.(filtered);
+    return { ...outcome, samples };
+  } catch (error) {
+    if (error instanceof GivenUpError) return failed(outcome, lateFailure(signal), error.message);
+    if (!(error instanceof ExpositionError)) throw error;
+    const bad = announced ? 'invalid' : 'not-metrics';
+    return failed(outcome, error.kind === 'too-large' ? 'too-large' : bad, error.message);
+  }
+}
+
+/** @throws {ExpositionError} of the first format, where it is none of them */
+async function addAs(
+  merge: Merge,
+  page: Omit<AddedPage, 'format'>,
+  [first = 'text', ...others]: readonly FormatName[],
+): Promise<AddedSamples> {
+  try {
+    return await merge.add({ ...page, format: first });
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof ExpositionError)) throw error;
+    return await addAs(merge, page, others).catch((second: unknown) => {
+      throw second instanceof ExpositionError ? error : second;
+    });
+  }
+}
