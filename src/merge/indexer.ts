@@ -3,31 +3,24 @@
  * belong to which family. `splice.ts` then copies bytes and reads no text.
  *
  * The first page of an indexer gives the layout for the others. `bench/` measures what that saves;
- * `test/merge/index.test.ts` holds that it changes no byte of the merged page.
+ * `test/merge/indexer.test.ts` holds that it changes no byte of the merged page.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Body } from '../exposition/body.ts';
 import { checkLineLengths } from '../exposition/bounds.ts';
-import { ExpositionError } from '../exposition/error.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
-import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
-import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
-import { BARE, SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { familiesOf } from './family-shares.ts';
+import { FullLines, malformed, tooManyFamilies } from './full-lines.ts';
 import { keptMetadata } from './kept-metadata.ts';
 import { type Layout, LayoutWriter, layoutBytes } from './layout.ts';
 import { LayoutLines } from './layout-lines.ts';
 import type { NameFilter } from './name-filter.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { PageMetadata } from './page-metadata.ts';
-import { CLASHES, DROPPED, FILTERED, HONORED, PageNotes, QUOTED } from './page-notes.ts';
-import { FamilyResolver, UNWANTED } from './resolver.ts';
-
-const LINE_FEED = 10;
-const SPACE = 32;
-const HASH = 35;
+import { PageNotes } from './page-notes.ts';
+import { FamilyResolver } from './resolver.ts';
 
 /** What is walked at once: a few milliseconds' work where nothing is known yet. */
 const SLICE_BYTES = 262_144;
@@ -35,9 +28,6 @@ const SLICE_LINES = 8_192;
 const SLICE_STEPS = 1 << 20;
 /** So many pages in a row that are not like the one before them: no further one is learnt. */
 const MAX_STRANGERS = 4;
-/** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
-const MAX_STEPS = 1 << 25;
-
 export interface IndexerOptions {
   readonly families: FamilyTable;
   readonly grammar: Grammar;
@@ -61,10 +51,8 @@ interface Learnt {
 export class Indexer {
   readonly #families: FamilyTable;
   readonly #grammar: Grammar;
-  readonly #scanner: SeriesScanner;
   readonly #strict: boolean;
   readonly #resolver: FamilyResolver;
-  readonly #honored: number;
   readonly #filter: NameFilter | undefined;
   /** Lists of metadata -> what of them is kept: pages of one layout share theirs. */
   readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
@@ -78,21 +66,18 @@ export class Indexer {
 
   // The page in work.
   #at = 0;
-  #ended = false;
-  #learning: LayoutWriter | undefined;
   readonly #metadata: PageMetadata;
   readonly #notes = new PageNotes();
   readonly #layoutLines: LayoutLines;
+  readonly #fullLines: FullLines;
   /** What layouts take that no page has told of: the one it was made for may have been refused. */
   #untoldBytes = 0;
 
   constructor(options: IndexerOptions) {
     const { families, grammar, reserved, honored = 0, filter, learn = true } = options;
-    this.#honored = honored;
     this.#filter = filter;
     this.#families = families;
     this.#grammar = grammar;
-    this.#scanner = new SeriesScanner(grammar, reserved);
     this.#strict = grammar.strict;
     this.#learn = learn;
     this.#resolver = new FamilyResolver(families, grammar.format, filter);
@@ -102,6 +87,14 @@ export class Indexer {
       writer: this.#writer,
       metadata: this.#metadata,
       notes: this.#notes,
+    });
+    this.#fullLines = new FullLines({
+      ...{ families, grammar, reserved, honored },
+      writer: this.#writer,
+      resolver: this.#resolver,
+      metadata: this.#metadata,
+      notes: this.#notes,
+      layoutLines: this.#layoutLines,
     });
   }
 
@@ -118,9 +111,10 @@ export class Indexer {
     this.#begin(body);
     let page: PageIndex;
     try {
-      while (!this.#ended) {
+      const fullLines = this.#fullLines;
+      while (!fullLines.ended) {
         this.#walk(body, Math.min(this.#at + SLICE_BYTES, body.length));
-        if (!this.#ended) yield;
+        if (!fullLines.ended) yield;
       }
       this.#writer.breakAt(this.#at);
       page = this.#finish(body);
@@ -135,9 +129,8 @@ export class Indexer {
   #begin(body: Body): void {
     const layout = this.#layout;
     this.#at = 0;
-    this.#ended = false;
     const learns = this.#learn && this.#strangers < MAX_STRANGERS;
-    this.#learning = learns && layout === undefined ? new LayoutWriter() : undefined;
+    this.#fullLines.begin(learns && layout === undefined ? new LayoutWriter() : undefined);
     this.#metadata.begin(layout);
     this.#resolver.begin(body);
     this.#layoutLines.begin(layout);
@@ -152,8 +145,7 @@ export class Indexer {
   }
 
   #finish(body: Body): PageIndex {
-    const learning = this.#learning;
-    this.#learning = undefined; // what it noted is not held longer than it is needed
+    const learning = this.#fullLines.takeLearning(); // what it noted is held no longer than it is needed
     const { full = false, bytes = 0 } = learning ?? {};
     if (full) this.#learn = false; // others will have as many lines
     const page: PageIndex = {
@@ -169,7 +161,7 @@ export class Indexer {
     };
     const families = this.#families;
     if (families.isTooMany(families.size) && families.isTooMany(familiesOf(page).length)) {
-      this.#tooMany(body.bytes, body.length);
+      throw tooManyFamilies(body.bytes, body.length);
     }
     this.#untoldBytes = 0;
     if (learning !== undefined && !full) this.#learnt = { writer: learning, page };
@@ -200,146 +192,27 @@ export class Indexer {
   #walk(body: Body, limit: number): void {
     const { length } = body;
     const layoutLines = this.#layoutLines;
+    const fullLines = this.#fullLines;
     const { misses } = layoutLines;
     const maxSteps = this.#resolver.filterSteps + SLICE_STEPS;
     layoutLines.resume();
     let p = this.#at;
-    for (let read = 0; p < limit && !this.#ended && read < SLICE_LINES; read++) {
+    for (let read = 0; p < limit && !fullLines.ended && read < SLICE_LINES; read++) {
       if (this.#resolver.filterSteps > maxSteps) break;
       p = layoutLines.read(body, p, limit);
-      if (p < limit) p = this.#line(body, p);
+      if (p < limit) p = fullLines.read(body, p);
     }
     this.#checkUtf8(body, this.#at, p, layoutLines.misses > misses);
     this.#at = p;
-    if (p < length || this.#ended) return;
-    if (this.#strict) this.#fail(body.bytes, length, 'no # EOF at the end');
-    this.#ended = true;
+    if (p < length || fullLines.ended) return;
+    if (this.#strict) throw malformed(body.bytes, length, 'no # EOF at the end');
+    fullLines.ended = true;
   }
 
   /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
   #checkUtf8({ bytes, length }: Body, from: number, to: number, others: boolean): void {
     if (!others && !this.#strict) return;
     const lines = bytes.subarray(from, Math.min(to, length));
-    if (!isUtf8(lines)) this.#fail(bytes, from, 'the page is not UTF-8');
-  }
-
-  /** A line, in full. Returns the offset of the next one. */
-  #line(body: Body, p: number): number {
-    const { bytes, length } = body;
-    const first = bytes[p]!;
-    if (first > SPACE && first !== HASH) return this.#sample(body, p);
-    this.#writer.breakAt(p);
-    if (first === 0 && p === length - 1 && !this.#strict) {
-      this.#ended = true; // Prometheus takes a NUL for the end, and nothing is behind this one
-      return p;
-    }
-    const next = this.#noSample(bytes, p);
-    if (next >= 0) return next;
-    this.#endOfPage(body, p);
-    return p;
-  }
-
-  /** A sample line, in full. Returns the offset of the next line. */
-  #sample(body: Body, from: number): number {
-    const { bytes } = body;
-    const scanner = this.#scanner;
-    const families = this.#families;
-    let p = scanner.scan(body, from);
-    if (p < 0 && scanner.full) {
-      throw new ExpositionError('too-large', bytes, from, 'too many labels');
-    }
-    if (scanner.tooLong) this.#tooLong(bytes, from);
-    if (p < 0) this.#fail(bytes, from, 'no metric name and labels');
-    if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
-    else if (bytes[p++] !== SPACE) this.#fail(bytes, from, 'no blank before the value');
-    const next = this.#strict
-      ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
-      : skipTextBack(bytes, p);
-    if (next < 0 && this.#strict && exemplarTooLong()) this.#tooLong(bytes, from);
-    if (next < 0) this.#fail(bytes, from, 'no number as value or timestamp');
-    if (families.full) this.#tooMany(bytes, from);
-    this.#metadata.own(); // the types declared so far decide on the sample's family
-    const insert = scanner.insertAt * 4 + scanner.insertKind;
-    const family = this.#resolver.familyOf(scanner);
-    if (this.#resolver.filterSteps > MAX_STEPS) {
-      throw new ExpositionError('too-large', bytes, from, 'too long names for the patterns bound');
-    }
-    const honored = scanner.clashes & this.#honored;
-    const flags = this.#flagsOf(scanner, honored, family);
-    this.#notes.add(flags);
-    if (family < 0) this.#writer.breakAt(from);
-    else this.#writer.line(family, from, insert, honored);
-    if (this.#writer.overfull) this.#tooMany(bytes, from);
-    // A name that ends where the value begins may go on in another page's line: `a-1`, `a1 5`.
-    if (scanner.insertKind === BARE && p === scanner.insertAt) this.#learning = undefined;
-    this.#learning?.sample(from, p, { insert, honored, family, flags });
-    return next;
-  }
-
-  #flagsOf({ clashes, quoted }: SeriesScanner, honored: number, family: number): number {
-    const kept = family >= 0 ? 0 : family === UNWANTED ? FILTERED : DROPPED;
-    return (
-      kept |
-      (clashes === honored ? 0 : CLASHES) |
-      (quoted ? QUOTED : 0) |
-      (honored !== 0 && kept === 0 ? HONORED : 0)
-    );
-  }
-
-  /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
-  #noSample(bytes: Buffer, from: number): number {
-    const p = skipLineBlanks(bytes, from, this.#grammar);
-    if (bytes[p] === LINE_FEED && !this.#strict) {
-      this.#learning?.comment(from, p + 1 - from, { isMetadata: false, flags: 0 });
-      return p + 1;
-    }
-    if (bytes[p] !== HASH) this.#fail(bytes, from, 'a line begins with a blank or is empty');
-    const end = bytes.indexOf(LINE_FEED, p);
-    const comment = readComment(bytes, p, end, this.#grammar);
-    if (comment.says === 'eof') return -1;
-    if (comment.says === 'nothing') {
-      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags: 0 });
-    } else this.#metadataLine(bytes, from, end, comment);
-    return end + 1;
-  }
-
-  #metadataLine(bytes: Buffer, from: number, end: number, comment: CommentLine): void {
-    const { says, type, textFrom, textTo, quoted } = comment;
-    if (says === 'eof' || says === 'nothing') return;
-    const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
-    const metadata = this.#metadata.own();
-    if (this.#families.full) this.#tooMany(bytes, from);
-    const flags = quoted ? QUOTED : 0;
-    this.#notes.add(flags);
-    if (this.#families.isOwn(family)) {
-      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags });
-      return;
-    }
-    this.#learning?.comment(from, end + 1 - from, { isMetadata: true, flags });
-    this.#learning?.resumeAt(family);
-    metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
-    if (this.#metadata.overfull) this.#tooMany(bytes, from);
-    if (says === 'type') this.#resolver.declare(family, type);
-    this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
-    this.#layoutLines.resumeBehind(family);
-  }
-
-  /** `# EOF`: nothing may follow. */
-  #endOfPage({ bytes, length }: Body, from: number): void {
-    const end = bytes.indexOf(LINE_FEED, from) + 1;
-    if (end < length) this.#fail(bytes, end, 'data behind # EOF');
-    this.#ended = true;
-  }
-
-  #tooMany(bytes: Buffer, offset: number): never {
-    throw new ExpositionError('too-large', bytes, offset, 'too many metric families');
-  }
-
-  #tooLong(bytes: Buffer, offset: number): never {
-    throw new ExpositionError('too-large', bytes, offset, 'too long a name or label value');
-  }
-
-  #fail(bytes: Buffer, offset: number, what: string): never {
-    throw new ExpositionError('grammar', bytes, offset, what);
+    if (!isUtf8(lines)) throw malformed(bytes, from, 'the page is not UTF-8');
   }
 }

@@ -12,6 +12,7 @@ import type { InsertedLabels } from './labels.ts';
 import { indexBytes, metadataBytes, type PageIndex } from './page-index.ts';
 import { planSplice, type SplicePlan } from './plan.ts';
 import { type PageKind, Preparation, type PreparationOptions } from './preparation.ts';
+import { type Duplicates, GivenUpError, type Settled, type TakenOut } from './settled.ts';
 
 /** Families of all pages of a merge together. */
 const MAX_FAMILIES = 200_000;
@@ -52,38 +53,6 @@ export interface AddedSamples {
   readonly filtered: number;
   /** What is held for the page besides its bytes: its index, and its copy if it was written anew. */
   readonly heldBytes: number;
-}
-
-/** A page was not merged, since nobody waits for it any more. */
-export class GivenUpError extends Error {
-  override readonly name = 'GivenUpError';
-
-  constructor() {
-    super('no time was left to merge it');
-  }
-}
-
-/**
- * Pages taken out of a merge, and why: text cannot say them, they were given up, or they are those
- * that name too many families for the merge.
- */
-export interface TakenOut {
-  readonly place: number;
-  readonly error: ExpositionError | GivenUpError;
-}
-
-/** Samples dropped from a page, since earlier pages of the instance give their series. */
-export interface Duplicates {
-  readonly place: number;
-  readonly samples: number;
-}
-
-export interface Settled {
-  readonly format: FormatName;
-  readonly takenOut: readonly TakenOut[];
-  readonly duplicates: readonly Duplicates[];
-  /** Samples whose timestamp was left out, since text cannot say it. */
-  readonly undated: number;
 }
 
 const setImmediatePause = (): Promise<void> => setImmediate();

@@ -3,7 +3,7 @@
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import type { Failure } from '../fetch/failure.ts';
-import { type Duplicates, GivenUpError, type TakenOut } from '../merge/merge.ts';
+import { type Duplicates, GivenUpError, type TakenOut } from '../merge/settled.ts';
 import type { AskedPage } from './asked-pages.ts';
 
 /** Told when all have answered. Must not throw. */
