@@ -74,3 +74,13 @@ function sameFewBytes(
   }
   return true;
 }
+
+/** How many bytes of a page are equal at `a` and `b`, at most `limit`. */
+export function commonPrefix(view: DataView, a: number, b: number, limit: number): number {
+  let at = 0;
+  while (at + 8 <= limit && view.getBigInt64(a + at, true) === view.getBigInt64(b + at, true)) {
+    at += 8;
+  }
+  while (at < limit && view.getUint8(a + at) === view.getUint8(b + at)) at++;
+  return at;
+}

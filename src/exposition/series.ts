@@ -4,16 +4,15 @@
  * The scanner reads bytes and keeps offsets; no string is made but for label names that may be
  * doubled. It knows where further labels can be inserted, so that a merge copies bytes only.
  */
-import { type Body, hasNul, sameBytes } from './body.ts';
+import { type Body, commonPrefix, hasNul, sameBytes } from './body.ts';
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
-import { BLANK, DIGIT, type Grammar, LABEL_NAME, METRIC_NAME, STRING_STOP } from './grammar.ts';
+import { BLANK, DIGIT, type Grammar, LABEL_NAME, METRIC_NAME } from './grammar.ts';
 import type { LabelNames } from './label-names.ts';
+import { skipString } from './quoted.ts';
 
-const LINE_FEED = 10;
 const QUOTE = 34;
 const COMMA = 44;
 const EQUALS = 61;
-const BACKSLASH = 92;
 const OPEN = 123;
 const CLOSE = 125;
 
@@ -296,32 +295,6 @@ export class SeriesScanner {
   }
 }
 
-/** How many bytes are equal at `a` and `b`, at most `limit`. */
-function commonPrefix(view: DataView, a: number, b: number, limit: number): number {
-  let at = 0;
-  while (at + 8 <= limit && view.getBigInt64(a + at, true) === view.getBigInt64(b + at, true)) {
-    at += 8;
-  }
-  while (at < limit && view.getUint8(a + at) === view.getUint8(b + at)) at++;
-  return at;
-}
-
 function isMetricName(bytes: Buffer, from: number): boolean {
   return bytes.toString('latin1', from, from + 8) === '__name__';
-}
-
-/**
- * @param at - the opening quote
- * @returns the offset behind the closing quote; -1 when the line ends first
- */
-function skipString(bytes: Buffer, at: number, classes: Uint8Array): number {
-  let p = at + 1;
-  for (;;) {
-    while ((classes[bytes[p]!]! & STRING_STOP) === 0) p++;
-    const byte = bytes[p]!;
-    if (byte === QUOTE) return p + 1;
-    // Prometheus takes a NUL behind a backslash for the end of the page.
-    if (byte !== BACKSLASH || bytes[p + 1] === LINE_FEED || bytes[p + 1] === 0) return -1;
-    p += 2;
-  }
 }
