@@ -14,7 +14,7 @@ export interface SimulatorOptions {
   readonly instances: number;
   readonly sizeBytes: number;
   readonly delayMs: number;
-  /** All instances print the same values: large pages take one page's memory. Standard: false. */
+  /** All instances print the same values: large pages take one page's memory. Default: false. */
   readonly samePage?: boolean;
 }
 

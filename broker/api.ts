@@ -30,7 +30,7 @@ export interface BrokerOptions {
   readonly accounts: readonly Account[];
   /** Where promgate is reached, without a `/` at its end: `https://promgate.example.com`. */
   readonly baseUrl: (ctx: ParameterizedContext) => string;
-  /** Counts a wrong credential, or a missing one, and lets its sender wait for the answer; standard: nobody waits. */
+  /** Counts a wrong credential, or a missing one, and lets its sender wait for the answer; default: nobody waits. */
   readonly onWrongCredential?: (ctx: ParameterizedContext) => Promise<WrongTry>;
   /** Called once for each request, when its answer stands. */
   readonly onCall?: (call: BrokerCall) => void;

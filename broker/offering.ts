@@ -10,7 +10,7 @@ export interface Offering {
 }
 
 /** Promfetcher's, so that service instances made with it live on. */
-export const STANDARD_OFFERING: Offering = {
+export const DEFAULT_OFFERING: Offering = {
   serviceId: '75bcebab-cc25-4ef6-89dc-a91b953919f1',
   planId: 'e2900be3-709b-419e-b63b-de3aabcd9e15',
   serviceName: 'promfetcher',

@@ -157,7 +157,7 @@ export const BINDING_PARAMETERS = {
     deny: { title: 'Metrics that are dropped, also if allowed', ...GLOBS },
     labels: LABELS,
     process: {
-      title: 'Which processes of the app have metrics; standard: web',
+      title: 'Which processes of the app have metrics; default: web',
       description: '"web", "worker" or "all"',
       enum: ['web', 'worker', 'all'],
     },

@@ -19,7 +19,7 @@ export interface ScrapeConfigOptions {
  *   YAML of Go takes more of them for numbers and dates than ours does
  */
 export function scrapeConfig({ bindingId, baseUrl, token }: ScrapeConfigOptions): string {
-  // The type has to be said: Prometheus 2.42 knows no standard one in a discovery.
+  // The type has to be said: Prometheus 2.42 knows no default in a discovery.
   const authorization = { type: 'Bearer', credentials: token };
   const job = {
     job_name: `promgate-${encodeURIComponent(bindingId)}`,

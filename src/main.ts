@@ -27,7 +27,7 @@ commands:
   demo    serves a simulated foundation on loopback
 
 options:
-  --config FILE     a YAML file; standard: the environment's PROMGATE_CONFIG
+  --config FILE     a YAML file; default: the environment's PROMGATE_CONFIG
   --port N          the same as --set listen.port=N
   --set KEY=VALUE   a key of the configuration, such as scrape.timeout=10s
 
@@ -193,7 +193,7 @@ function stopSignals(): Promise<void> {
   });
 }
 
-/** Signals whose standard action ends the process or, for SIGUSR1, opens Node's inspector. */
+/** Signals whose default action ends the process or, for SIGUSR1, opens Node's inspector. */
 function ignoreSignals(): void {
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
     process.on(signal, () => {

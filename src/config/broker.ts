@@ -2,7 +2,7 @@
  * The sections `broker` and `database`: who makes bindings, and where they are kept.
  */
 import { clientTls, password, together, username } from './credentials.ts';
-import { duration, flag, list, optional, section, standard, text, url } from './setting.ts';
+import { duration, flag, list, optional, section, text, url, withDefault } from './setting.ts';
 
 const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
 const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -23,7 +23,7 @@ export const broker = section(
   {
     username: optional(username('User name of the platform.')),
     password: optional(password('Password of the platform.')),
-    accounts: standard(
+    accounts: withDefault(
       list(
         'Further accounts.',
         section('One account.', {
@@ -42,34 +42,37 @@ export const broker = section(
       ),
       [],
     ),
-    service_id: standard(
+    service_id: withDefault(
       catalogId('Id of the service in the catalog.'),
       '75bcebab-cc25-4ef6-89dc-a91b953919f1',
     ),
-    plan_id: standard(
+    plan_id: withDefault(
       catalogId('Id of its plan in the catalog.'),
       'e2900be3-709b-419e-b63b-de3aabcd9e15',
     ),
-    service_name: standard(catalogName('Name of the service in the marketplace.'), 'promfetcher'),
-    plan_name: standard(catalogName('Name of its plan.'), 'fetch-app'),
+    service_name: withDefault(
+      catalogName('Name of the service in the marketplace.'),
+      'promfetcher',
+    ),
+    plan_name: withDefault(catalogName('Name of its plan.'), 'fetch-app'),
     url: optional(
       url('Address of promgate in credentials; without it the one the platform used.', [
         'http',
         'https',
       ]),
     ),
-    max_cache: standard(
+    max_cache: withDefault(
       duration('Longest time that a binding may have an answer kept.', {
         minMs: 0,
         maxMs: 86_400_000,
       }),
       '1h',
     ),
-    adopt: standard(
+    adopt: withDefault(
       flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),
       false,
     ),
-    ephemeral: standard(
+    ephemeral: withDefault(
       flag('Allow SQLite on Cloud Foundry, where it is lost with its container.'),
       false,
     ),
@@ -85,7 +88,7 @@ const encryptionKey = (description: string) =>
   });
 
 export const database = section('Where bindings are kept.', {
-  url: standard(
+  url: withDefault(
     text('The database.', {
       allowed: 'sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
       secret: true, // in what is no URL a password may stand anywhere
@@ -100,7 +103,7 @@ export const database = section('Where bindings are kept.', {
       'Encrypts tokens and headers; without it a key is made and kept in the database itself.',
     ),
   ),
-  old_encryption_keys: standard(
+  old_encryption_keys: withDefault(
     list('Keys used before: they read, and write no more.', encryptionKey('One key.')),
     [],
   ),

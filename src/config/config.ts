@@ -31,7 +31,7 @@ export interface ConfigSources {
   readonly environment?: Environment;
   /** Settings of the command line. */
   readonly flags?: readonly Flag[];
-  /** Values nested as in the file, in place of the standard ones; weaker than any other source. */
+  /** Values nested as in the file, in place of the defaults; weaker than any other source. */
   readonly values?: unknown;
   /** What the process may use: the cgroup's limit, or the machine's memory. */
   readonly memoryBytes: number;

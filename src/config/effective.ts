@@ -6,12 +6,12 @@ import type { z } from 'zod';
 import { isSecretName, MASK, withoutSecrets } from './secret.ts';
 import { isMapping, settingOf } from './setting.ts';
 
-/** @returns `values` with the standard values added and the secrets masked, in the schema's order */
+/** @returns `values` with the defaults added and the secrets masked, in the schema's order */
 export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
   const setting = settingOf(schema);
   if (values === undefined) {
-    if (setting.kind !== 'section') return setting.standard;
-    if (setting.required || !allStandard(schema)) return undefined;
+    if (setting.kind !== 'section') return setting.default;
+    if (setting.required || !allDefault(schema)) return undefined;
   }
   switch (setting.kind) {
     case 'value':
@@ -33,8 +33,8 @@ export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
   }
 }
 
-/** Whether an absent section takes effect with its standard values: an optional one does not. */
-function allStandard(schema: z.ZodType): boolean {
+/** Whether an absent section takes effect with its defaults: an optional one does not. */
+function allDefault(schema: z.ZodType): boolean {
   return schema.safeParse(undefined).data !== undefined;
 }
 

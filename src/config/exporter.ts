@@ -2,7 +2,7 @@
  * The section `external_exporters`: what is asked beside the instances of an app.
  */
 import { ADDRESS } from './address.ts';
-import { choice, list, optional, section, standard, text, textLists } from './setting.ts';
+import { choice, list, optional, section, text, textLists, withDefault } from './setting.ts';
 
 /** The words of Promfetcher's placeholders: `{{.AppID}}`, blanks around the name allowed. */
 const TAGS =
@@ -22,15 +22,15 @@ const exporter = section('One exporter that is asked for every app.', {
     }),
   ),
   host: text('Its address.', { allowed: 'a host or host:port', pattern: ADDRESS }),
-  metrics_path: standard(
+  metrics_path: withDefault(
     text('Path of its page.', {
       allowed: 'a path that begins with one /, of ASCII without blanks, # and backslashes',
       pattern: /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/,
     }),
     '/metrics',
   ),
-  scheme: standard(choice('How it is asked.', ['http', 'https']), 'http'),
-  params: standard(
+  scheme: withDefault(choice('How it is asked.', ['http', 'https']), 'http'),
+  params: withDefault(
     textLists(
       'Query parameters, each a list of values; {{.AppID}}, {{.AppName}}, … are filled in.',
       {

@@ -36,8 +36,8 @@ export function faultLines(
   const setting = settingAt(schema, path);
   const { json } = originOf(layers, path);
   const given = valueAt(values, path);
-  const standard = setting?.required === false ? setting.standard : undefined;
-  const said = given === undefined ? standard : given;
+  const otherwise = setting?.required === false ? setting.default : undefined;
+  const said = given === undefined ? otherwise : given;
   const hint = json && typeof said === 'string' && setting?.kind !== 'value' ? ', as JSON' : '';
   const name = path.length === 0 ? 'the configuration' : keyName(path);
   const what =

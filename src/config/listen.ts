@@ -1,18 +1,18 @@
 /**
  * The section `listen`: where promgate can be reached.
  */
-import { file, optional, section, standard, text, wholeNumber } from './setting.ts';
+import { file, optional, section, text, wholeNumber, withDefault } from './setting.ts';
 
 const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$/;
 export const listen = section(
   'Where promgate listens.',
   {
-    host: standard(
+    host: withDefault(
       text('Address to listen on.', { allowed: 'a host name or IP address', pattern: HOST }),
       '0.0.0.0',
     ),
-    port: standard(
+    port: withDefault(
       wholeNumber('Port to listen on; 0 takes any free one.', { min: 0, max: 65_535 }),
       8085,
     ),
@@ -31,7 +31,7 @@ export const listen = section(
         max: 65_535,
       }),
     ),
-    max_connections: standard(
+    max_connections: withDefault(
       wholeNumber(
         'Connections open at once; for a further one that idle longest is closed, or the new one where none idles.',
         { min: 1, max: 1e6 },

@@ -34,7 +34,7 @@ function printSection(name: string, field: z.ZodType): string {
   const setting = settingOf(field);
   const lines = [`## \`${name}\``, '', setting.description];
   if (setting.kind === 'list') lines[2] += ` Variable \`${variableName([name])}\`.`;
-  lines.push('', '| key | value | standard | what it does |', '|---|---|---|---|');
+  lines.push('', '| key | value | default | what it does |', '|---|---|---|---|');
   return [...lines, ...rows(field, [name], false), ''].join('\n');
 }
 
@@ -62,7 +62,7 @@ function row(setting: Setting, path: readonly string[], inList: boolean): string
   const cells = [
     `\`${key}\`${variable}`,
     `${allowedValues(setting)}${secret}`,
-    standardValue(setting),
+    defaultValue(setting),
     setting.description,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -83,7 +83,7 @@ function allowedValues(setting: Setting): string {
   }
 }
 
-function standardValue({ standard, required }: Setting): string {
-  if (standard !== undefined) return `\`${JSON.stringify(standard).replaceAll('"', '')}\``;
+function defaultValue({ default: value, required }: Setting): string {
+  if (value !== undefined) return `\`${JSON.stringify(value).replaceAll('"', '')}\``;
   return required ? 'must be given' : 'none';
 }

@@ -10,9 +10,9 @@ import {
   optional,
   section,
   size,
-  standard,
   url,
   wholeNumber,
+  withDefault,
 } from './setting.ts';
 
 const gorouter = section(
@@ -21,11 +21,11 @@ const gorouter = section(
     url: url('Its route table.', ['http', 'https']),
     username: optional(username('User name of its status endpoint.')),
     password: optional(password('Password of its status endpoint.')),
-    interval: standard(
+    interval: withDefault(
       duration('Time from poll to poll.', { minMs: 1000, maxMs: 3_600_000 }),
       '15s',
     ),
-    max_body: standard(
+    max_body: withDefault(
       size('A larger table is refused.', { minBytes: 1024, maxBytes: 2 ** 30 }),
       '256MiB',
     ),
@@ -41,7 +41,7 @@ const nats = section(
     username: optional(username('User name.')),
     password: optional(password('Password.')),
     tls: clientTls('TLS to the servers.'),
-    register_interval: standard(
+    register_interval: withDefault(
       duration('How often routes are announced: the table is whole after one such time.', {
         minMs: 100,
         maxMs: 3_600_000,
@@ -54,7 +54,7 @@ const nats = section(
         max: 1e6,
       }),
     ),
-    greet: standard(
+    greet: withDefault(
       flag('Publish router.start and answer router.greet: poses as a router.'),
       false,
     ),
@@ -70,17 +70,17 @@ const nats = section(
 );
 
 export const routes = section('Where the app instances are learned from: any of these, together.', {
-  gorouter: standard(list('gorouters to poll; their tables are joined.', gorouter), []),
+  gorouter: withDefault(list('gorouters to poll; their tables are joined.', gorouter), []),
   nats: optional(nats),
   file: optional(file("A file with gorouter's JSON, read again when it changes.")),
-  max_age: standard(
+  max_age: withDefault(
     duration(
       'A source that has failed for so long is no longer believed while another source works.',
       { minMs: 1000, maxMs: 3_600_000 },
     ),
     '120s',
   ),
-  require_tls: standard(
+  require_tls: withDefault(
     flag("Leave out endpoints without TLS, whose address may be another tenant's by now."),
     false,
   ),

@@ -1,5 +1,5 @@
 /**
- * Every key of the configuration: its type, standard value and one sentence on what it does.
+ * Every key of the configuration: its type, default and one sentence on what it does.
  *
  * `docs/configuration.md` is printed from here, and so are the names of the environment variables.
  * The keys are the file's (`max_timeout`); `config.ts` gives them the names the program uses.
@@ -12,27 +12,35 @@ import { externalExporters, haveOwnNames } from './exporter.ts';
 import { listen } from './listen.ts';
 import { routes } from './routes.ts';
 import { scrape } from './scrape.ts';
-import { choice, duration, optional, section, standard, standardSection, text } from './setting.ts';
+import {
+  choice,
+  duration,
+  optional,
+  section,
+  sectionWithDefaults,
+  text,
+  withDefault,
+} from './setting.ts';
 
 const fields = {
-  listen: standardSection(listen),
-  routes: standardSection(routes),
-  scrape: standardSection(scrape),
-  external_exporters: standard(externalExporters, []),
-  auth: standardSection(auth),
-  broker: standardSection(broker),
-  database: standardSection(database),
-  log: standardSection(
+  listen: sectionWithDefaults(listen),
+  routes: sectionWithDefaults(routes),
+  scrape: sectionWithDefaults(scrape),
+  external_exporters: withDefault(externalExporters, []),
+  auth: sectionWithDefaults(auth),
+  broker: sectionWithDefaults(broker),
+  database: sectionWithDefaults(database),
+  log: sectionWithDefaults(
     section('What promgate writes on its standard output.', {
-      level: standard(
+      level: withDefault(
         choice('Least level that is written.', ['debug', 'info', 'warn', 'error']),
         'info',
       ),
     }),
   ),
-  drain: standardSection(
+  drain: sectionWithDefaults(
     section('How promgate stops.', {
-      wait: standard(
+      wait: withDefault(
         duration(
           'Requests are still accepted for this long after SIGTERM; all ends 7 s later at the latest.',
           { minMs: 0, maxMs: 600_000 },
@@ -41,7 +49,7 @@ const fields = {
       ),
     }),
   ),
-  sd: standardSection(
+  sd: sectionWithDefaults(
     section('What /sd/apps tells Prometheus.', {
       address: optional(
         text('Address of promgate in targets; without it the one the reader used.', {
@@ -57,9 +65,9 @@ const fields = {
       ),
     }),
   ),
-  cache: standardSection(
+  cache: sectionWithDefaults(
     section('How answers are kept.', {
-      mode: standard(
+      mode: withDefault(
         choice('live asks the instances at every request.', ['live'], ['ttl', 'background']),
         'live',
       ),

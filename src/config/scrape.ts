@@ -9,9 +9,9 @@ import {
   optional,
   section,
   size,
-  standard,
   text,
   wholeNumber,
+  withDefault,
 } from './setting.ts';
 
 /** Compares what `before` and `after` are, if both are numbers. */
@@ -22,30 +22,30 @@ function notAbove(before: unknown, after: unknown): boolean {
 export const scrape = section(
   'How instances are asked.',
   {
-    timeout: standard(
+    timeout: withDefault(
       duration('Deadline of a scrape whose reader states none.', { minMs: 100, maxMs: 3_600_000 }),
       '30s',
     ),
-    max_timeout: standard(
+    max_timeout: withDefault(
       duration('Longest deadline that a reader may state.', { minMs: 100, maxMs: 3_600_000 }),
       '60s',
     ),
-    concurrency: standard(
+    concurrency: withDefault(
       wholeNumber('Instances asked at once, by all scrapes together.', { min: 1, max: 65_535 }),
       512,
     ),
-    per_app: standard(
+    per_app: withDefault(
       wholeNumber('Instances asked at once for one app.', { min: 1, max: 65_535 }),
       128,
     ),
-    max_requests: standard(
+    max_requests: withDefault(
       wholeNumber(
         'Requests for app pages under way at once; of one tenant, or of one address where nobody is asked who it is, half of it. Beyond: 503.',
         { min: 2, max: 1_000_000 },
       ),
       4096,
     ),
-    max_body: standard(
+    max_body: withDefault(
       size('Largest page of one instance, after decompression.', {
         minBytes: 1024,
         maxBytes: 2 ** 28, // an index keeps offsets times four in 32 bits
@@ -58,7 +58,7 @@ export const scrape = section(
         maxBytes: 2 ** 40,
       }),
     ),
-    label_conflict: standard(
+    label_conflict: withDefault(
       choice("What becomes of an app's own label that promgate sets too.", [
         'exported',
         'drop',
@@ -66,11 +66,11 @@ export const scrape = section(
       ]),
       'exported',
     ),
-    export_job: standard(
+    export_job: withDefault(
       flag("Rename an app's own job label to exported_job, since readers use honor_labels."),
       true,
     ),
-    plain_credentials: standard(
+    plain_credentials: withDefault(
       flag(
         "Send a reader's Authorization and the headers of bindings to endpoints without TLS too, which nothing identifies.",
       ),

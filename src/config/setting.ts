@@ -1,5 +1,5 @@
 /**
- * The building blocks of the schema: a key's type, standard value and description in one place.
+ * The building blocks of the schema: a key's type, default and description in one place.
  *
  * Each block is a zod schema with an entry in `settings`. The entry is what the rest of `config/`
  * reads: how a text of the environment becomes a value, what to mask, what the reference prints.
@@ -9,13 +9,13 @@ import { z } from 'zod';
 import { parseDurationMs, parseSizeBytes, printDuration, printSize } from './quantity.ts';
 
 /** A value as the file would say it. */
-type Standard = string | number | boolean | readonly string[] | Readonly<Record<string, never>>;
+type Default = string | number | boolean | readonly string[] | Readonly<Record<string, never>>;
 
 interface Described {
   /** One sentence. */
   readonly description: string;
   /** What is used when the key is absent, as the file would say it; none: the key may stay absent. */
-  readonly standard?: Standard;
+  readonly default?: Default;
   readonly required: boolean;
 }
 
@@ -91,8 +91,8 @@ function leaf<T>(description: string, options: LeafOptions<T>): Leaf<T> {
 }
 
 /** With `value` when the key is absent, written as in the file. */
-export function standard<S extends z.ZodType>(schema: S, value: Standard): z.ZodPrefault<S> {
-  const setting = { ...settingOf(schema), standard: value, required: false };
+export function withDefault<S extends z.ZodType>(schema: S, value: Default): z.ZodPrefault<S> {
+  const setting = { ...settingOf(schema), default: value, required: false };
   // The input of every schema of this file is unknown: it takes any value, and checks it itself.
   return set(schema.prefault(value as z.input<S>), setting);
 }
@@ -266,8 +266,8 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A section whose keys all have standard values: it may stay absent. */
-export function standardSection<S extends z.ZodObject>(schema: S): z.ZodPrefault<S> {
+/** A section whose keys all have defaults: it may stay absent. */
+export function sectionWithDefaults<S extends z.ZodObject>(schema: S): z.ZodPrefault<S> {
   const setting = { ...settingOf(schema), required: false };
   return set(schema.prefault({} as z.input<S>), setting);
 }

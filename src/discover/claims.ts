@@ -2,7 +2,7 @@
  * Whose an address is, where several process instances claim it.
  *
  * Addresses of containers are used again. Only a certificate tells who answers at one; without it
- * an address belongs to one process instance: to the one that was named last. What one page says
+ * an address belongs to one process instance: to the one that was named last. What one listing says
  * was said at once, so that nothing in it tells who came last; another layer may.
  */
 import { type Endpoint, normalizeGuid } from './instance.ts';

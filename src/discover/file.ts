@@ -2,12 +2,12 @@
  * Reads routes from a file in the form of gorouter's `/routes`, again whenever it changes.
  *
  * The file is looked at by its path and not watched, so that one that is replaced, linked
- * elsewhere or mounted anew is noticed as well. A page that is bad, or half written, keeps the
+ * elsewhere or mounted anew is noticed as well. A listing that is bad, or half written, keeps the
  * last good one listed.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { collectPage, MAX_PAGE_BYTES, type Page } from './page.ts';
+import { collectListing, type Listing, MAX_LISTING_BYTES } from './listing.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
 import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
@@ -15,10 +15,10 @@ import { SourceError } from './source-error.ts';
 
 export interface FileOptions {
   readonly path: string;
-  /** Standard 256 MiB. */
+  /** Default 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
   readonly clock?: Clock | undefined;
-  /** How often the file is looked at. Standard 1 s. */
+  /** How often the file is looked at. Default 1 s. */
   readonly intervalMs?: number | undefined;
 }
 
@@ -31,7 +31,12 @@ export function startFile(
   table: RouteTable,
   observers: SourceObservers = {},
 ): RouteSource {
-  const { path, intervalMs = 1000, maxBodyBytes = MAX_PAGE_BYTES, clock = systemClock } = options;
+  const {
+    path,
+    intervalMs = 1000,
+    maxBodyBytes = MAX_LISTING_BYTES,
+    clock = systemClock,
+  } = options;
   let seen: FileVersion | undefined;
   return startPolling({
     name: `file ${path}`,
@@ -39,12 +44,12 @@ export function startFile(
       const before = seen;
       seen = undefined; // a file that was away is read again, whatever its times say
       const version = await versionOf(path);
-      const page =
+      const listing =
         version.id === before?.id && !before.fresh
           ? undefined
           : await readFile(path, maxBodyBytes, signal);
       seen = version;
-      return page;
+      return listing;
     },
     pauseMs: () => intervalMs,
     clock,
@@ -68,9 +73,9 @@ async function versionOf(path: string): Promise<FileVersion> {
   return { id: [dev, ino, size, mtimeNs, ctimeNs].join(), fresh };
 }
 
-async function readFile(path: string, maxBytes: number, signal: AbortSignal): Promise<Page> {
+async function readFile(path: string, maxBytes: number, signal: AbortSignal): Promise<Listing> {
   try {
-    return await collectPage(createReadStream(path, { signal }), maxBytes);
+    return await collectListing(createReadStream(path, { signal }), maxBytes);
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
     throw unreadable(path, cause);

@@ -7,7 +7,7 @@
  */
 import type { StreamOptions } from 'got';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
-import { collectPage, MAX_PAGE_BYTES, type Page } from './page.ts';
+import { collectListing, type Listing, MAX_LISTING_BYTES } from './listing.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
 import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
@@ -15,17 +15,17 @@ import { SourceError } from './source-error.ts';
 import type { SourceWatch } from './source-state.ts';
 
 export interface GorouterOptions {
-  /** Of the page, such as `http://10.0.0.1:8082/routes`. */
+  /** Of the listing, such as `http://10.0.0.1:8082/routes`. */
   readonly url: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** From the end of a poll to the start of the next. Standard 15 s. */
+  /** From the end of a poll to the start of the next. Default 15 s. */
   readonly intervalMs?: number | undefined;
-  /** For a whole poll. Standard 30 s. */
+  /** For a whole poll. Default 30 s. */
   readonly timeoutMs?: number | undefined;
-  /** Longest silence within a poll: less than an interval, so that a hang costs no further poll. Standard 10 s. */
+  /** Longest silence within a poll: less than an interval, so that a hang costs no further poll. Default 10 s. */
   readonly silenceMs?: number | undefined;
-  /** After decompression. Standard 256 MiB. */
+  /** After decompression. Default 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
   readonly tls?: ClientTls | undefined;
   readonly clock?: Clock | undefined;
@@ -74,8 +74,8 @@ function pauseMs(
   return Math.max(Math.min(pauseMs, intervalMs) - pollMs, Math.min(FIRST_RETRY_MS, intervalMs));
 }
 
-/** @throws {SourceError} unless a whole page came with status 200 */
-async function download(options: GorouterOptions, signal: AbortSignal): Promise<Page> {
+/** @throws {SourceError} unless a whole listing came with status 200 */
+async function download(options: GorouterOptions, signal: AbortSignal): Promise<Listing> {
   const { default: got, TimeoutError } = await import('got');
   const certificates = await readClientTls(options.tls ?? {});
   const request = got.stream(options.url, requestOptions(options, certificates, signal));
@@ -85,8 +85,8 @@ async function download(options: GorouterOptions, signal: AbortSignal): Promise<
     if (status !== 200) request.destroy();
   });
   try {
-    const page = await collectPage(request, options.maxBodyBytes ?? MAX_PAGE_BYTES);
-    if (status === 200) return page;
+    const listing = await collectListing(request, options.maxBodyBytes ?? MAX_LISTING_BYTES);
+    if (status === 200) return listing;
   } catch (error) {
     if (error instanceof SourceError) throw error;
     if (status === 200) {

@@ -19,7 +19,7 @@ export interface NatsMessage {
   readonly sizeBytes: number;
 }
 
-/** As long as NATS allows by its own standard values is four times this. */
+/** As long as NATS allows by its own defaults is four times this. */
 const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_URIS = 4096;
 

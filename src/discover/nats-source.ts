@@ -24,21 +24,21 @@ import {
 import type { SourceError } from './source-error.ts';
 
 export interface NatsOptions extends BusOptions {
-  /** How often emitters register: when this has passed, all is known. Standard 20 s. */
+  /** How often emitters register: when this has passed, all is known. Default 20 s. */
   readonly registerIntervalMs?: number | undefined;
-  /** How often stale endpoints are looked for. Standard 5 s. */
+  /** How often stale endpoints are looked for. Default 5 s. */
   readonly pruneIntervalMs?: number | undefined;
-  /** How long a plain endpoint is believed at most. Standard 120 s. */
+  /** How long a plain endpoint is believed at most. Default 120 s. */
   readonly maxThresholdSeconds?: number | undefined;
-  /** After how long without a register a TLS endpoint is dialled. Standard 10 min. */
+  /** After how long without a register a TLS endpoint is dialled. Default 10 min. */
   readonly doubtAfterMs?: number | undefined;
   /** How an endpoint in doubt proves itself: trusts whom scrapes of instances trust. */
   readonly dial: Dial;
-  /** Standard 250,000 endpoints under routes. */
+  /** Default 250,000 endpoints under routes. */
   readonly maxEntries?: number | undefined;
-  /** Of all messages that are believed. Standard 256 MiB. */
+  /** Of all messages that are believed. Default 256 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Publish `router.start` and answer `router.greet`, which poses as a router. Standard: no. */
+  /** Publish `router.start` and answer `router.greet`, which poses as a router. Default: no. */
   readonly greet?: boolean | undefined;
   /** With so many endpoints in the table enough is known, so that there is no need to wait. */
   readonly enough?: number | undefined;

@@ -1,23 +1,23 @@
 /**
- * The loop of a source that reads a whole page again and again.
+ * The loop of a source that reads a whole listing again and again.
  */
-import type { Page } from './page.ts';
-import { PageFeed } from './page-feed.ts';
+import type { Listing } from './listing.ts';
+import { ListingFeed } from './listing-feed.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Clock, RouteSource, SourceObservers } from './source.ts';
 import { type SourceWatch, watchSource } from './source-state.ts';
 
 export interface PollingOptions {
   readonly name: string;
-  /** @returns undefined when it is known, without reading it, that the page is still the same */
-  readonly read: (signal: AbortSignal) => Promise<Page | undefined>;
+  /** @returns undefined when it is known, without reading it, that the listing is still the same */
+  readonly read: (signal: AbortSignal) => Promise<Listing | undefined>;
   /**
    * From the end of one poll to the start of the next.
    *
    * @param pollMs - how long the poll took
    */
   readonly pauseMs: (watch: SourceWatch, pollMs: number) => number;
-  /** A page that lists less than half of the apps is believed only if the next one does too. */
+  /** A listing that lists less than half of the apps is believed only if the next one does too. */
   readonly doubtsLoss?: boolean;
   readonly clock: Clock;
   readonly table: RouteTable;
@@ -31,7 +31,7 @@ export function startPolling(options: PollingOptions): RouteSource {
   const watch = watchSource(observers);
   const layer = table.layer();
   const { onRefused, onLoss = () => undefined } = observers;
-  const feed = new PageFeed({
+  const feed = new ListingFeed({
     layer,
     onRefused,
     onLoss: options.doubtsLoss ? onLoss : undefined,
@@ -41,9 +41,9 @@ export function startPolling(options: PollingOptions): RouteSource {
   const poll = async (): Promise<void> => {
     try {
       const word = layer.nextWord();
-      const page = await options.read(stop.signal);
-      if (page === undefined && watch.failures > 0) return; // as bad as it was
-      const changed = page !== undefined && (await feed.accept(page, stop.signal, word));
+      const listing = await options.read(stop.signal);
+      if (listing === undefined && watch.failures > 0) return; // as bad as it was
+      const changed = listing !== undefined && (await feed.accept(listing, stop.signal, word));
       if (stop.signal.aborted) return;
       workedAtMs = clock.nowMs();
       watch.succeeded(changed);

@@ -31,7 +31,7 @@ import { noSuspects, type Suspects, settle, type TableObservers } from './suspec
 export interface RouteTableOptions extends TableObservers {
   /** Refuse endpoints without TLS: their address may be another tenant's by now. */
   readonly requireTls?: boolean | undefined;
-  /** How many endpoints under routes are held at most; more are refused. Standard 500,000. */
+  /** How many endpoints under routes are held at most; more are refused. Default 500,000. */
   readonly maxEntries?: number | undefined;
 }
 

@@ -2,7 +2,7 @@
  * Where routes come from: what gorouter, NATS and the file have in common.
  */
 import { sleep } from '../clock.ts';
-import type { Loss } from './page-feed.ts';
+import type { Loss } from './listing-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
 

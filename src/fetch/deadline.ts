@@ -17,7 +17,7 @@ const LEAST_MS = 100;
  * has to be written, and to arrive, before the reader gives up.
  *
  * A value that is no positive decimal number counts as absent: to fail the scrape for it would
- * cost the reader its metrics, and the standard timeout is a bound all the same.
+ * cost the reader its metrics, and the default timeout is a bound all the same.
  *
  * @returns milliseconds from the arrival of the request to the deadline
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config

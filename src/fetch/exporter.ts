@@ -10,13 +10,13 @@ import type { ScrapeTarget } from './target.ts';
 
 /** One entry of `external_exporters` as the configuration writes it. */
 export interface ExporterSettings {
-  /** Standard: host and path. */
+  /** Default: host and path. */
   readonly name?: string;
   /** `host` or `host:port` */
   readonly host: string;
-  /** Standard: `/metrics`. */
+  /** Default: `/metrics`. */
   readonly metrics_path?: string;
-  /** `http` (standard) or `https`. */
+  /** `http` (default) or `https`. */
   readonly scheme?: string;
   readonly params?: Readonly<Record<string, readonly string[]>>;
 }

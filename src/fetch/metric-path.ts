@@ -12,7 +12,7 @@ export class MetricPathError extends Error {
   override readonly name = 'MetricPathError';
 }
 
-const STANDARD_PATH = '/metrics';
+const DEFAULT_PATH = '/metrics';
 
 /**
  * Reads a `metric_path` as its query parameter gives it, percent escapes already decoded once.
@@ -25,7 +25,7 @@ const STANDARD_PATH = '/metrics';
  */
 export function parseMetricPath(text: string | undefined): string {
   const trimmed = text?.replace(/^[ \t]+|[ \t]+$/g, '') ?? '';
-  if (trimmed === '') return STANDARD_PATH;
+  if (trimmed === '') return DEFAULT_PATH;
   if (findToken(trimmed) !== undefined) {
     throw new MetricPathError("metric_path must not hold a binding's token: apps would read it");
   }

@@ -34,7 +34,7 @@ export interface ScrapeTarget {
   readonly app: string;
 }
 
-/** What is special about one page of an instance; standard: nothing. */
+/** What is special about one page of an instance; default: nothing. */
 export type PageTarget = Partial<Pick<ScrapeTarget, 'headers' | 'timeoutMs' | 'oneOfSeveral'>>;
 
 const NO_HEADERS: readonly string[] = [];

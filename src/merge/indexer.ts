@@ -33,11 +33,11 @@ export interface IndexerOptions {
   readonly grammar: Grammar;
   /** Names of the labels that will be inserted. */
   readonly reserved: LabelNames;
-  /** Of these, the bits of those that a line may have itself, below 256. Standard: none. */
+  /** Of these, the bits of those that a line may have itself, below 256. Default: none. */
   readonly honored?: number;
-  /** Which samples are wanted. Standard: all. */
+  /** Which samples are wanted. Default: all. */
   readonly filter?: NameFilter | undefined;
-  /** Standard: true. False walks every page in full. */
+  /** Default: true. False walks every page in full. */
   readonly learn?: boolean;
 }
 

@@ -20,11 +20,11 @@ const MAX_FAMILIES = 200_000;
 const FAMILY_BYTES = 100;
 
 export interface MergeOptions extends PreparationOptions {
-  /** So many pages may come: they share the bound on families. Standard: one. */
+  /** So many pages may come: they share the bound on families. Default: one. */
   readonly pages?: number;
-  /** Families of all pages together. Standard: 200,000. */
+  /** Families of all pages together. Default: 200,000. */
   readonly maxFamilies?: number;
-  /** Lets others have their turn, between slices of a large page. Standard: `setImmediate`. */
+  /** Lets others have their turn, between slices of a large page. Default: `setImmediate`. */
   readonly pause?: () => Promise<void>;
   /** Nobody waits for further pages: those whose turn has not come are given up. */
   readonly givesUp?: () => boolean;
@@ -40,7 +40,7 @@ export interface AddedPage extends PageKind {
   readonly labels: InsertedLabels;
   /**
    * Pages with the same one are of one instance: a series that several of them give is taken from
-   * the first, by their places. Standard: the page is the only one.
+   * the first, by their places. Default: the page is the only one.
    */
   readonly instance?: object | undefined;
 }

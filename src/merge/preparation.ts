@@ -24,7 +24,7 @@ export interface PreparationOptions {
   readonly escaping: Readonly<Record<FormatName, Escaping>>;
   /** The reader prefers OpenMetrics: it gets it if every page is in it. */
   readonly preferOpenMetrics: boolean;
-  /** Standard: true. See `IndexerOptions`. */
+  /** Default: true. See `IndexerOptions`. */
   readonly learn?: boolean;
 }
 
@@ -34,7 +34,7 @@ export type PageOf = 'instance' | 'exporter';
 /** Pages of one kind look alike, and are treated alike. */
 export interface PageKind {
   readonly of: PageOf;
-  /** Standard: none. */
+  /** Default: none. */
   readonly rules?: PageRules | undefined;
 }
 

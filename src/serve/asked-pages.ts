@@ -27,11 +27,11 @@ export interface Wanted {
   /** As `parseMetricPath` gives it: of pages whose settings name none. */
   readonly path: string;
   /**
-   * What an app's bindings say; it gives the same object while they stay the same. Standard: no app
+   * What an app's bindings say; it gives the same object while they stay the same. Default: no app
    * has any.
    */
   readonly settingsOf?: ((app: AppIdentity) => BoundApp) | undefined;
-  /** Which endpoint of an instance with several comes first. Standard: in the order given. */
+  /** Which endpoint of an instance with several comes first. Default: in the order given. */
   readonly choice?: EndpointChoice | undefined;
 }
 

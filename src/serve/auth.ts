@@ -30,7 +30,7 @@ export interface AuthOptions {
   readonly mode: 'basic' | 'token' | 'both';
   readonly operators: readonly Operator[];
   readonly tokens: Tokens;
-  /** Lets the sender of a wrong credential wait for the answer; standard: nobody waits. */
+  /** Lets the sender of a wrong credential wait for the answer; default: nobody waits. */
   readonly onWrong?: (ctx: RequestContext) => Promise<unknown>;
 }
 

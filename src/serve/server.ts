@@ -38,7 +38,7 @@ export interface ServerSettings extends ConnectionOptions {
   readonly onCertificates?: (error?: unknown) => void;
   /** Waits until the certificate's files are to be looked at again. */
   readonly waitForCertificates?: (signal: AbortSignal) => Promise<void>;
-  /** In place of the standard limits. */
+  /** In place of the default limits. */
   readonly limits?: ServerOptions;
 }
 

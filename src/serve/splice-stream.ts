@@ -36,7 +36,7 @@ export interface WriteOptions {
   readonly hold?: (bytes: number) => boolean;
   /** Nothing of the plan is needed any more; so many bytes wait to be written. */
   readonly onSpliced?: (heldBytes: number) => void;
-  /** How long a reader may take nothing before it is slow. Standard 500 ms. */
+  /** How long a reader may take nothing before it is slow. Default 500 ms. */
   readonly stallMs?: number;
 }
 

@@ -14,9 +14,9 @@ export interface FollowerOptions {
   readonly onAway: (error: unknown) => void;
   /** A poll succeeded; the first after one that failed. */
   readonly onBack: () => void;
-  /** From poll to poll, when nobody asks for one. Standard: 1 s. */
+  /** From poll to poll, when nobody asks for one. Default: 1 s. */
   readonly everyMs?: number;
-  /** Polls that somebody waits for are this far apart at least. Standard: 50 ms. */
+  /** Polls that somebody waits for are this far apart at least. Default: 50 ms. */
   readonly atLeastMs?: number;
 }
 

@@ -19,12 +19,12 @@ const APP = fileURLToPath(new URL('../../src/assemble/app.ts', import.meta.url))
 
 /** Its log has nothing to say below an error. */
 function configOf(values: object): Promise<Config> {
-  const standard = {
+  const defaults = {
     listen: { host: '127.0.0.1', port: 0 },
     drain: { wait: '0s' },
     log: { level: 'error' },
   };
-  return readConfig({ memoryBytes: 2 ** 30, values: { ...standard, ...values } });
+  return readConfig({ memoryBytes: 2 ** 30, values: { ...defaults, ...values } });
 }
 
 /** Starts promgate in this process. */

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { descriptorLimit, planDescriptors } from '../../src/assemble/descriptors.ts';
 
-const STANDARD = { concurrency: 512, maxConnections: 4096 };
+const DEFAULTS = { concurrency: 512, maxConnections: 4096 };
 
 describe('planDescriptors', () => {
   it('leaves the configuration as it is where there is enough', () => {
-    const plan = planDescriptors(20_000, STANDARD);
+    const plan = planDescriptors(20_000, DEFAULTS);
 
-    assert.deepEqual(plan, { ...STANDARD, maxOpen: 15_840, warning: undefined });
+    assert.deepEqual(plan, { ...DEFAULTS, maxOpen: 15_840, warning: undefined });
   });
 
   it('divides what there is between instances and readers, and says so', () => {
-    const plan = planDescriptors(200, STANDARD);
+    const plan = planDescriptors(200, DEFAULTS);
 
     assert.equal(plan.concurrency, 68);
     assert.equal(plan.maxOpen, 68);
@@ -20,14 +20,14 @@ describe('planDescriptors', () => {
   });
 
   it('gives readers what instances cannot use', () => {
-    const plan = planDescriptors(1024, STANDARD);
+    const plan = planDescriptors(1024, DEFAULTS);
 
     assert.equal(plan.concurrency + plan.maxConnections, 960);
     assert.equal(plan.maxOpen, 480);
   });
 
   it('plans without bound where the system tells no limit', () => {
-    assert.equal(planDescriptors(Number.POSITIVE_INFINITY, STANDARD).warning, undefined);
+    assert.equal(planDescriptors(Number.POSITIVE_INFINITY, DEFAULTS).warning, undefined);
   });
 });
 

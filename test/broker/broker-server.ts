@@ -7,7 +7,7 @@ import {
 } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { type Key, readKey } from '../../broker/key.ts';
-import { STANDARD_OFFERING } from '../../broker/offering.ts';
+import { DEFAULT_OFFERING } from '../../broker/offering.ts';
 import { createOperations, type OperationsOptions } from '../../broker/operations.ts';
 import { KeyRing } from '../../broker/seal.ts';
 import { serveFrame } from '../serve/frame-server.ts';
@@ -20,7 +20,7 @@ export const ADMIN = 'admin:päss:word';
 /** Sees the spaces `space-1` and `space-2`. */
 export const DEVELOPER = 'developer:secret';
 
-const { serviceId, planId } = STANDARD_OFFERING;
+const { serviceId, planId } = DEFAULT_OFFERING;
 export const IDS = { service_id: serviceId, plan_id: planId };
 export const IDS_QUERY = `service_id=${serviceId}&plan_id=${planId}`;
 export const PROVISION = { ...IDS, organization_guid: 'org-1', space_guid: 'space-1' };
@@ -82,7 +82,7 @@ export async function startBroker(options: BrokerServerOptions = {}): Promise<Br
   const operations = createOperations({
     store,
     keys: new KeyRing(KEY),
-    offering: STANDARD_OFFERING,
+    offering: DEFAULT_OFFERING,
     adopt: false,
     maxTimeoutMs: 60_000,
     onChange: () => {

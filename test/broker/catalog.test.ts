@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import AjvModule from 'ajv-draft-04';
-import { STANDARD_OFFERING } from '../../broker/offering.ts';
+import { DEFAULT_OFFERING } from '../../broker/offering.ts';
 import { BASE_URL, startBroker, VERSIONS } from './broker-server.ts';
 
 const PLAN_OF_213 = ['bindable', 'description', 'free', 'id', 'metadata', 'name', 'schemas'];
@@ -89,11 +89,8 @@ describe('catalog', () => {
     assert.deepEqual([id, name, plans[0].id, plans[0].name], ['s', 'metrics', 'p', 'all']);
     const body = { service_id: 's', plan_id: 'p', organization_guid: 'o', space_guid: 's' };
     assert.equal((await broker.send('PUT', '/service_instances/i', { body })).status, 201);
-    const standard = { ...body, service_id: STANDARD_OFFERING.serviceId };
-    assert.equal(
-      (await broker.send('PUT', '/service_instances/j', { body: standard })).status,
-      400,
-    );
+    const usual = { ...body, service_id: DEFAULT_OFFERING.serviceId };
+    assert.equal((await broker.send('PUT', '/service_instances/j', { body: usual })).status, 400);
   });
 
   it('is answered with 304 to who has it', async () => {

@@ -52,7 +52,7 @@ async function faultsOfYaml(yaml: string | Uint8Array): Promise<readonly string[
 }
 
 describe('readConfig', () => {
-  it('takes standard values that work on a laptop', async () => {
+  it('takes defaults that work on a laptop', async () => {
     const config = await readConfig(MEMORY);
 
     assert.deepEqual(config.listen, {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
+import { collectListing } from '../../src/discover/listing.ts';
+import { ListingFeed } from '../../src/discover/listing-feed.ts';
 import { readMessage } from '../../src/discover/nats-message.ts';
 import { NatsRegistry } from '../../src/discover/nats-registry.ts';
-import { collectPage } from '../../src/discover/page.ts';
-import { PageFeed } from '../../src/discover/page-feed.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 
 const ADDRESSES = ['10.0.0.1:80', '10.0.0.2:80'] as const;
@@ -52,7 +52,7 @@ function tagsOf(owner: string): Record<string, string> {
   return { app_id: owner[0] ?? '', process_instance_id: owner };
 }
 
-function pageOf(claims: readonly Claim[]): string {
+function listingOf(claims: readonly Claim[]): string {
   const routes: Record<string, unknown[]> = {};
   for (const { address, owner, routes: own } of claims) {
     for (const route of own) {
@@ -66,7 +66,7 @@ function pageOf(claims: readonly Claim[]): string {
 /** What each source says of each address, and when it said so last. */
 class Model {
   #time = 0;
-  readonly #pages: { claims: readonly Claim[]; at: number }[] = [
+  readonly #listings: { claims: readonly Claim[]; at: number }[] = [
     { claims: [], at: 0 },
     { claims: [], at: 0 },
   ];
@@ -76,9 +76,10 @@ class Model {
     this.#time += 1;
     if (one.what === 'bus lapse') this.#bus.clear();
     else if ('claim' in one) this.#hear(one.what, one.claim);
-    else if (one.what === 'poll') this.#pages[one.source] = { claims: one.claims, at: this.#time };
-    else if (one.what === 'lapse') this.#pages[one.source] = { claims: [], at: this.#time };
-    else this.#pages[one.source]!.at = this.#time;
+    else if (one.what === 'poll')
+      this.#listings[one.source] = { claims: one.claims, at: this.#time };
+    else if (one.what === 'lapse') this.#listings[one.source] = { claims: [], at: this.#time };
+    else this.#listings[one.source]!.at = this.#time;
   }
 
   #hear(what: 'register' | 'unregister', { address, owner, routes }: Claim): void {
@@ -95,7 +96,7 @@ class Model {
 
   /** Who each source says that the address belongs to; what was said last first. */
   words(address: string): Set<string>[] {
-    const words = this.#pages.map(({ claims, at }) => {
+    const words = this.#listings.map(({ claims, at }) => {
       const here = claims.filter((one) => one.address === address);
       return { at, owners: new Set(here.map(({ owner }) => owner)) };
     });
@@ -110,17 +111,17 @@ class Model {
 
 function start() {
   const table = new RouteTable();
-  const feeds = [0, 1].map(() => new PageFeed({ layer: table.layer() }));
+  const feeds = [0, 1].map(() => new ListingFeed({ layer: table.layer() }));
   const registry = new NatsRegistry({
     ...{ layer: table.layer(), maxEntries: 1000, maxBytes: 1_000_000, doubtAfterMs: 600_000 },
   });
-  const pages = ['{}', '{}'];
+  const listings = ['{}', '{}'];
   const accept = async (source: number): Promise<void> => {
-    const page = await collectPage(
-      Readable.from([Buffer.from(pages[source]!)]),
+    const listing = await collectListing(
+      Readable.from([Buffer.from(listings[source]!)]),
       Number.POSITIVE_INFINITY,
     );
-    await feeds[source]!.accept(page, never);
+    await feeds[source]!.accept(listing, never);
   };
   const apply = async (one: Step): Promise<void> => {
     if (one.what === 'bus lapse') {
@@ -134,10 +135,10 @@ function start() {
       if (one.what === 'register') registry.register(message, 0);
       else registry.unregister(message);
     } else if (one.what === 'lapse') {
-      pages[one.source] = '{}';
+      listings[one.source] = '{}';
       await feeds[one.source]!.clear(() => true, never);
     } else {
-      if (one.what === 'poll') pages[one.source] = pageOf(one.claims);
+      if (one.what === 'poll') listings[one.source] = listingOf(one.claims);
       await accept(one.source);
     }
   };

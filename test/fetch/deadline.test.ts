@@ -6,7 +6,7 @@ const options = { timeoutMs: 30_000, maxTimeoutMs: 60_000 };
 
 describe('scrapeTimeoutMs', () => {
   const cases: readonly [why: string, header: string | undefined, ms: number][] = [
-    ['without a header, the standard timeout', undefined, 30_000],
+    ['without a header, the default timeout', undefined, 30_000],
     ['10 s less half a second', '10', 9500],
     ['a fraction', '9.5', 9000],
     ['as Go prints it', '30.000000', 28_500],
@@ -34,7 +34,7 @@ describe('scrapeTimeoutMs', () => {
     it(why, () => assert.equal(Math.round(scrapeTimeoutMs(header, options)), ms));
   }
 
-  it('keeps the standard timeout under max_timeout too', () => {
+  it('keeps the default timeout under max_timeout too', () => {
     assert.equal(scrapeTimeoutMs(undefined, { timeoutMs: 30_000, maxTimeoutMs: 5000 }), 5000);
   });
 

@@ -1,6 +1,6 @@
 /**
  * One folder per case: `in-<n>.txt` (text) or `in-<n>.om` (OpenMetrics) are the pages of the
- * instances, `out.txt` the merged page, `options.json` what differs from the standard options.
+ * instances, `out.txt` the merged page, `options.json` what differs from the default options.
  * `promfetcher.txt`, where there is one, is what Promfetcher answered: the same series.
  */
 import assert from 'node:assert/strict';

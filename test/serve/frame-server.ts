@@ -26,9 +26,9 @@ export interface FrameServer extends Server {
 interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe'>> {
   readonly routes?: readonly Route[];
   readonly mounts?: readonly Mount[];
-  /** Standard: everybody is let in. */
+  /** Default: everybody is let in. */
   readonly admit?: Handler;
-  /** Standard: as problems. */
+  /** Default: as problems. */
   readonly errors?: (onMistake: OnMistake) => Mount['errors'];
 }
 

@@ -28,13 +28,13 @@ export interface SimulatedApp {
   readonly organization: string;
   readonly space: string;
   readonly name: string;
-  /** `host` or `host/path`; standard `<name>.apps.example.com`. */
+  /** `host` or `host/path`; default `<name>.apps.example.com`. */
   readonly routes?: readonly string[];
   /** `host:port` of each instance; its place is its index. */
   readonly addresses: readonly string[];
-  /** Standard `web`. */
+  /** Default `web`. */
   readonly processType?: string;
-  /** Tells apart the two web processes of a rolling deploy; standard ''. */
+  /** Tells apart the two web processes of a rolling deploy; default ''. */
   readonly revision?: string;
   /** TLS with a certificate for the instance's own guid, as Diego's proxies have. */
   readonly tls?: boolean;

@@ -10,7 +10,7 @@ import type { PageOf } from '../../src/merge/preparation.ts';
 import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
 import { createChunk, lengthOf, Splicer } from '../../src/merge/splice.ts';
 
-const STANDARD: MergeOptions = {
+const DEFAULTS: MergeOptions = {
   labelConflict: 'exported',
   exportJob: true,
   escaping: { text: 'underscores', openmetrics: 'underscores' },
@@ -21,11 +21,11 @@ export interface InputPage {
   readonly bytes: Buffer;
   readonly format: FormatName;
   readonly of?: PageOf;
-  /** Standard: those of the instance at its place. */
+  /** Default: those of the instance at its place. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
   /** Its constant labels are put behind `labels`. */
   readonly rules?: PageRules | undefined;
-  /** The number of the instance whose page it is one of: gives its labels too. Standard: alone. */
+  /** The number of the instance whose page it is one of: gives its labels too. Default: alone. */
   readonly instance?: number | undefined;
 }
 
@@ -60,7 +60,7 @@ export function instanceLabels(index: number): readonly (readonly [name: string,
 }
 
 /**
- * @param order - the order in which the pages arrive; standard: their own
+ * @param order - the order in which the pages arrive; default: their own
  * @param chunkBytes - the page is spliced through a chunk of this size
  */
 export async function mergePages(
@@ -68,7 +68,7 @@ export async function mergePages(
   options: Partial<MergeOptions> = {},
   { order, chunkBytes = 65_536 }: { order?: readonly number[]; chunkBytes?: number } = {},
 ): Promise<Merged> {
-  const merge = new Merge({ ...STANDARD, ...options });
+  const merge = new Merge({ ...DEFAULTS, ...options });
   const refused: number[] = [];
   const groups = new Map<number, object>();
   let dropped = 0;

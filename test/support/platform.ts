@@ -1,7 +1,7 @@
 /**
  * A platform that calls the broker as Cloud Controller does: `cf create-service`, `cf bind-service`.
  */
-import { STANDARD_OFFERING } from '../../broker/offering.ts';
+import { DEFAULT_OFFERING } from '../../broker/offering.ts';
 
 export interface BrokerAnswer {
   readonly status: number;
@@ -14,7 +14,7 @@ export interface PlatformOptions {
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
-  /** Standard: what Cloud Controller declares. */
+  /** Default: what Cloud Controller declares. */
   readonly version?: string;
 }
 
@@ -85,7 +85,7 @@ export class Platform {
   }
 }
 
-const IDS = { service_id: STANDARD_OFFERING.serviceId, plan_id: STANDARD_OFFERING.planId };
+const IDS = { service_id: DEFAULT_OFFERING.serviceId, plan_id: DEFAULT_OFFERING.planId };
 const QUERY = new URLSearchParams(IDS).toString();
 
 function bindingPath(instanceId: string, id: string): string {

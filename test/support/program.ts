@@ -30,7 +30,7 @@ export interface NpmProgram extends Program {
 }
 
 export interface PromgateLimits {
-  /** How many files it may have open; standard: as many as the tests. */
+  /** How many files it may have open; default: as many as the tests. */
   readonly openFiles?: number | undefined;
   readonly nodeOptions?: readonly string[] | undefined;
 }

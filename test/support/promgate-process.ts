@@ -40,9 +40,9 @@ export interface PromgateProcess extends AsyncDisposable {
 }
 
 export interface PromgateProcessOptions extends PromgateLimits {
-  /** Values of the configuration, nested as in the file; whole sections replace the standard ones. */
+  /** Values of the configuration, nested as in the file; whole sections replace the defaults. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** Standard: resolve when `/readyz` says so; else when it listens. */
+  /** Default: resolve when `/readyz` says so; else when it listens. */
   readonly untilReady?: boolean;
 }
 

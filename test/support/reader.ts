@@ -10,7 +10,7 @@ export interface ReadAnswer {
 }
 
 export interface ReadOptions {
-  /** Standard: a connection of its own. */
+  /** Default: a connection of its own. */
   readonly agent?: Agent | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;

@@ -12,7 +12,7 @@ export interface RunningApp extends SimulatedApp, AsyncDisposable {
   readonly instances: readonly SimulatedServer[];
 }
 
-/** What differs from app to app; standard: organization `sys`, space `tools`. */
+/** What differs from app to app; default: organization `sys`, space `tools`. */
 export interface RunningAppOptions
   extends Partial<Omit<SimulatedApp, 'addresses' | 'tls'>>,
     Pick<ServerOptions, 'tls'> {

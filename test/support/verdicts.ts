@@ -27,7 +27,7 @@ export interface PageCase {
   readonly page?: string;
   /** Instead of `page` where the page is not UTF-8: its bytes in base64, nothing replaced. */
   readonly base64?: string;
-  /** Samples that the page's author means; standard: lines neither blank nor beginning with `#`. */
+  /** Samples that the page's author means; default: lines neither blank nor beginning with `#`. */
   readonly samples?: number;
   /** Why promgate refuses the page although Prometheus takes it. */
   readonly stricter?: string;

@@ -233,7 +233,7 @@ describe("Promfetcher's own database", () => {
 });
 
 describe('the broker', () => {
-  it('is not there without an account: there is no standard password', async () => {
+  it('is not there without an account: there is no default password', async () => {
     await using parts = new AsyncDisposableStack();
     const file = await noRoutes(await temporaryFolder(parts));
     const promgate = parts.use(await startPromgateProcess({ values: { routes: { file } } }));

@@ -34,7 +34,7 @@ const FAILS = 'routes cannot be read: the last ones stay';
 const WORKS = 'routes are read';
 const MIB = 2 ** 20;
 
-/** More than the standard bound, all of it valid JSON so far. */
+/** More than the default bound, all of it valid JSON so far. */
 const oversized: Answer = async ({ socket, signal }) => {
   socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${300 * MIB}\r\n\r\n`);
   const blanks = Buffer.alloc(MIB, ' ');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
 import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { collectPage, type Page } from '../../src/discover/page.ts';
-import { type Loss, PageFeed } from '../../src/discover/page-feed.ts';
+import { collectListing, type Listing } from '../../src/discover/listing.ts';
+import { ListingFeed, type Loss } from '../../src/discover/listing-feed.ts';
 import { RouteTable, type RouteTableOptions } from '../../src/discover/route-table.ts';
 import type { RoutesJson } from '../support/foundation.ts';
 import { routesJson, type SimulatedApp } from '../support/foundation.ts';
@@ -12,15 +12,15 @@ import { addressesOf, app, listing, putApps } from './endpoints.ts';
 const never = new AbortController().signal;
 const PADDING = 'x'.repeat(2 * 1024 * 1024);
 
-/** A page in chunks that end anywhere. */
-function pageOf(json: string, chunkBytes = 65_536): Promise<Page> {
+/** A listing in chunks that end anywhere. */
+function listingOf(json: string, chunkBytes = 65_536): Promise<Listing> {
   const bytes = Buffer.from(json);
   async function* chunks() {
     for (let from = 0; from < bytes.length; from += chunkBytes) {
       yield bytes.subarray(from, from + chunkBytes);
     }
   }
-  return collectPage(chunks(), Number.POSITIVE_INFINITY);
+  return collectListing(chunks(), Number.POSITIVE_INFINITY);
 }
 
 function start(options: RouteTableOptions = {}, { doubtsLoss = false } = {}) {
@@ -31,38 +31,38 @@ function start(options: RouteTableOptions = {}, { doubtsLoss = false } = {}) {
   };
   const losses: Loss[] = [];
   const onLoss = doubtsLoss ? (loss: Loss): unknown => losses.push(loss) : undefined;
-  const feed = new PageFeed({ layer: table.layer(), onRefused, onLoss });
+  const feed = new ListingFeed({ layer: table.layer(), onRefused, onLoss });
   return {
     table,
     refused,
     losses,
     accept: async (json: unknown, chunkBytes?: number) =>
       feed.accept(
-        await pageOf(typeof json === 'string' ? json : JSON.stringify(json), chunkBytes),
+        await listingOf(typeof json === 'string' ? json : JSON.stringify(json), chunkBytes),
         never,
       ),
   };
 }
 
-/** The same page, small enough for the main thread and large enough for the worker. */
+/** The same listing, small enough for the main thread and large enough for the worker. */
 const sizes: readonly [size: string, of: (routes: unknown) => string][] = [
   ['a small', (routes) => JSON.stringify(routes)],
   ['a large', (routes) => `${JSON.stringify(routes).slice(0, -1)},"${PADDING}":[]}`],
 ];
 
-describe('PageFeed', () => {
+describe('ListingFeed', () => {
   for (const [size, write] of sizes) {
-    const pages = (...apps: SimulatedApp[]): string => write(routesJson(apps));
+    const listings = (...apps: SimulatedApp[]): string => write(routesJson(apps));
 
-    it(`makes the layer say what ${size} page says`, async () => {
+    it(`makes the layer say what ${size} listing says`, async () => {
       const { table, accept } = start();
 
       assert.equal(
-        await accept(pages(app('shop', ['10.0.0.1:1', '10.0.0.2:1']), app('x', ['10.0.0.3:1']))),
+        await accept(listings(app('shop', ['10.0.0.1:1', '10.0.0.2:1']), app('x', ['10.0.0.3:1']))),
         true,
       );
       assert.equal(
-        await accept(pages(app('shop', ['10.0.0.2:1', '10.0.0.4:1']), app('y', ['10.0.0.3:1']))),
+        await accept(listings(app('shop', ['10.0.0.2:1', '10.0.0.4:1']), app('y', ['10.0.0.3:1']))),
         true,
       );
 
@@ -73,21 +73,21 @@ describe('PageFeed', () => {
       assert.deepEqual(addressesOf(table.byName('sys', 'tools', 'x')), []);
     });
 
-    it(`believes ${size} page that has lost most apps when the next one has too`, async () => {
+    it(`believes ${size} listing that has lost most apps when the next one has too`, async () => {
       const { table, accept, losses } = start({}, { doubtsLoss: true });
       const [a, b, c] = ['a', 'b', 'c'].map((name, at) => app(name, [`10.0.0.${at + 1}:1`]));
-      const all = pages(a!, b!, c!);
+      const all = listings(a!, b!, c!);
       const routes = (): number => table.sizes().routes;
 
       await accept(all);
-      assert.equal(await accept(pages(a!, b!)), true);
+      assert.equal(await accept(listings(a!, b!)), true);
       await accept(all);
-      assert.equal(await accept(pages(a!)), false);
+      assert.equal(await accept(listings(a!)), false);
       assert.equal(routes(), 3);
       await accept(all);
-      assert.equal(await accept(pages(b!)), false);
+      assert.equal(await accept(listings(b!)), false);
       assert.equal(routes(), 3);
-      assert.equal(await accept(pages(b!)), true);
+      assert.equal(await accept(listings(b!)), true);
       assert.equal(routes(), 1);
       const none = write({ 'x.example.com': [] });
       assert.equal(await accept(none), false);
@@ -100,9 +100,9 @@ describe('PageFeed', () => {
       ]);
     });
 
-    it(`leaves the layer as it was when ${size} page holds no table`, async () => {
+    it(`leaves the layer as it was when ${size} listing holds no table`, async () => {
       const { table, accept } = start();
-      await accept(pages(app('shop', ['10.0.0.1:1'])));
+      await accept(listings(app('shop', ['10.0.0.1:1'])));
       const before = listing(table);
 
       await assert.rejects(accept(write([]).replace(/,"x.*/, ']')), { fault: 'shape' });
@@ -111,7 +111,7 @@ describe('PageFeed', () => {
       assert.deepEqual(listing(table), before);
     });
 
-    it(`refuses pieces of ${size} page and keeps the rest`, async () => {
+    it(`refuses pieces of ${size} listing and keeps the rest`, async () => {
       const { table, accept, refused } = start();
       const good = routesJson([app('shop', ['10.0.0.1:1'])]);
       const [endpoint] = good['shop.apps.example.com'] ?? [];
@@ -135,7 +135,7 @@ describe('PageFeed', () => {
       assert.deepEqual(refused.sort(), expected.sort());
     });
 
-    it(`joins routes of ${size} page that are one when written alike`, async () => {
+    it(`joins routes of ${size} listing that are one when written alike`, async () => {
       const { table, accept } = start();
       const [a, b] =
         routesJson([app('r', ['10.0.0.1:1', '10.0.0.2:1'])])['r.apps.example.com'] ?? [];
@@ -146,7 +146,7 @@ describe('PageFeed', () => {
     });
   }
 
-  it('starts a worker for a large page only, and ends it', async () => {
+  it('starts a worker for a large listing only, and ends it', async () => {
     const workers: Worker[] = [];
     const onWorker = (message: unknown): unknown =>
       workers.push((message as { worker: Worker }).worker);
@@ -164,29 +164,29 @@ describe('PageFeed', () => {
     assert.equal(workers[0]?.threadId, -1); // what Node gives for one that has ended
   });
 
-  it('takes a page that equals the last one for nothing new, without reading it', async () => {
+  it('takes a listing that equals the last one for nothing new, without reading it', async () => {
     const table = new RouteTable();
-    const feed = new PageFeed({ layer: table.layer() });
-    const page = await pageOf(JSON.stringify(routesJson([app('shop', ['10.0.0.1:1'])])));
+    const feed = new ListingFeed({ layer: table.layer() });
+    const listing = await listingOf(JSON.stringify(routesJson([app('shop', ['10.0.0.1:1'])])));
 
-    assert.equal(await feed.accept(page, never), true);
-    const unreadable = { digest: page.digest, blocks: [] };
+    assert.equal(await feed.accept(listing, never), true);
+    const unreadable = { digest: listing.digest, blocks: [] };
     assert.equal(await feed.accept(unreadable, never), false);
 
     assert.equal(table.sizes().endpoints, 1);
   });
 
-  it('finds room for what found none, with the same page', async () => {
+  it('finds room for what found none, with the same listing', async () => {
     const table = new RouteTable({ maxEntries: 2 });
     const full = table.layer();
     putApps(full, [app('other', ['10.0.0.9:1'])]);
-    const feed = new PageFeed({ layer: table.layer() });
+    const feed = new ListingFeed({ layer: table.layer() });
     const json = JSON.stringify(routesJson([app('shop', ['10.0.0.1:1', '10.0.0.2:1'])]));
-    await feed.accept(await pageOf(json), never);
+    await feed.accept(await listingOf(json), never);
     assert.deepEqual(listing(table)['shop.apps.example.com'], ['10.0.0.1:1']);
 
     full.remove('other.apps.example.com', '10.0.0.9:1');
-    await feed.accept(await pageOf(json), never);
+    await feed.accept(await listingOf(json), never);
 
     assert.deepEqual(listing(table)['shop.apps.example.com'], ['10.0.0.1:1', '10.0.0.2:1']);
   });
@@ -206,10 +206,10 @@ describe('PageFeed', () => {
       (index: number) => `new-${index}`,
       (index: number) => `new-${(index + 1) % 1000}`,
     ]) {
-      const page = routesJson(withRoutes(routeOf));
+      const listing = routesJson(withRoutes(routeOf));
       await whileWatching(
         () => counts.add(table.sizes().apps),
-        () => accept(page),
+        () => accept(listing),
       );
     }
 
@@ -230,7 +230,7 @@ describe('PageFeed', () => {
     );
   });
 
-  it('takes any JSON for a page without a fault, or refuses it as a whole', async () => {
+  it('takes any JSON for a listing without a fault, or refuses it as a whole', async () => {
     const key = fc.constantFrom(
       '__proto__',
       'constructor',
@@ -243,13 +243,13 @@ describe('PageFeed', () => {
       { address: fc.constantFrom('10.0.0.1:1', '10.0.0.2', null), tags: fc.jsonValue() },
       { requiredKeys: [] },
     );
-    const page = fc.oneof(
+    const given = fc.oneof(
       fc.jsonValue(),
       fc.dictionary(key, fc.oneof(fc.jsonValue(), fc.array(fc.oneof(endpoint, fc.jsonValue())))),
     );
     const good = routesJson([app('shop', ['10.0.0.9:1'])]);
     await fc.assert(
-      fc.asyncProperty(page, async (json) => {
+      fc.asyncProperty(given, async (json) => {
         const { table, accept } = start();
         const isTable = typeof json === 'object' && json !== null && !Array.isArray(json);
         if (!isTable) return assert.rejects(accept(json ?? 'null'), { name: 'SourceError' });
@@ -262,15 +262,15 @@ describe('PageFeed', () => {
   it('never holds the main thread for 20 ms with 20,000 endpoints in 18 MB', async function () {
     this.timeout(120_000);
     const table = new RouteTable();
-    const feed = new PageFeed({ layer: table.layer() });
+    const feed = new ListingFeed({ layer: table.layer() });
 
     // The best of some: what is measured is the work, not what else the machine does.
     const longestMs: number[] = [];
     for (const revision of ['new', 'changed', 'once more', 'again']) {
       const json = JSON.stringify(manyRoutes(revision));
       assert.ok(json.length > 18_000_000, `${json.length} bytes`);
-      const page = await pageOf(json);
-      longestMs.push(await longestTurnMs(() => feed.accept(page, never)));
+      const listing = await listingOf(json);
+      longestMs.push(await longestTurnMs(() => feed.accept(listing, never)));
     }
 
     assert.equal(table.sizes().endpoints, 20_000);

@@ -1,32 +1,32 @@
 /**
- * The bytes of a page, collected as they arrive and bounded.
+ * The bytes of a listing, collected as they arrive and bounded.
  */
 import { createHash } from 'node:crypto';
 import { mapMemory } from './mapped-memory.ts';
 import { SourceError } from './source-error.ts';
 
-/** What a page may hold unless configured otherwise: 20,000 endpoints are 18 MB. */
-export const MAX_PAGE_BYTES = 256 * 1024 * 1024;
+/** What a listing may hold unless configured otherwise: 20,000 endpoints are 18 MB. */
+export const MAX_LISTING_BYTES = 256 * 1024 * 1024;
 
 const BLOCK_BYTES = 1024 * 1024;
 
-export interface Page {
+export interface Listing {
   /** The bytes in order; each block owns its memory, so that it can go to another thread. */
   readonly blocks: readonly Uint8Array<ArrayBuffer>[];
-  /** Tells pages apart. */
+  /** Tells listings apart. */
   readonly digest: string;
 }
 
 /**
- * Collects a page. Each chunk is copied once, when it arrives: joining 18 MB at the end would stop
+ * Collects a listing. Each chunk is copied once, when it arrives: joining 18 MB at the end would stop
  * the thread.
  *
  * @throws {SourceError} 'too-large' as soon as there are more than `maxBytes`
  */
-export async function collectPage(
+export async function collectListing(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
-): Promise<Page> {
+): Promise<Listing> {
   const blocks: Uint8Array<ArrayBuffer>[] = [];
   const digest = createHash('sha256');
   let last = new Uint8Array(0);

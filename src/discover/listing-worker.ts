@@ -1,12 +1,12 @@
 /**
- * The program of the worker that parses one large page off the main thread, then ends.
+ * The program of the worker that parses one large listing off the main thread, then ends.
  *
- * `page-parser.ts` starts it; like `main.ts` it works when it is loaded.
+ * `listing-parser.ts` starts it; like `main.ts` it works when it is loaded.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { writeLines } from './page-lines.ts';
+import { writeLines } from './listing-lines.ts';
 import type { Refusal } from './refusal.ts';
-import { notingApps, readPage } from './route-page.ts';
+import { notingApps, readListing } from './route-listing.ts';
 import { SourceError, type SourceFault } from './source-error.ts';
 
 /** What the worker answers. */
@@ -25,7 +25,7 @@ function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
   };
   try {
     const appIds = new Set<string>();
-    const lines = [...writeLines(notingApps(readPage(blocks, onRefused), appIds))];
+    const lines = [...writeLines(notingApps(readListing(blocks, onRefused), appIds))];
     return { blocks: lines, apps: appIds.size, refusals };
   } catch (error) {
     if (!(error instanceof SourceError)) throw error; // ends the worker; its owner is told

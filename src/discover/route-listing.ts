@@ -15,14 +15,14 @@ export interface RouteEndpoints {
 }
 
 /**
- * Parses a page at once, and reads its routes as they are asked for.
+ * Parses a listing at once, and reads its routes as they are asked for.
  *
  * Bytes that are no UTF-8 become U+FFFD, so that they spoil only the name they stand in.
  *
  * @param blocks - the bytes in order, split anywhere
  * @throws {SourceError} 'json' or 'shape' when there is no table at all
  */
-export function readPage(
+export function readListing(
   blocks: readonly Uint8Array[],
   onRefused: OnRefused,
 ): Iterable<RouteEndpoints> {

@@ -1,50 +1,53 @@
 /**
- * Where a page is parsed: a small one here, a large one in a worker that lives for this one page.
+ * Where a listing is parsed: a small one here, a large one in a worker that lives for this one listing.
  *
- * Measured with 20,000 endpoints, 18 MB: see `test/discover/page-feed.test.ts`, which holds that
+ * Measured with 20,000 endpoints, 18 MB: see `test/discover/listing-feed.test.ts`, which holds that
  * the main thread is never away for 20 ms.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { type ListingRoute, readLines } from './listing-lines.ts';
+import type { WorkerAnswer } from './listing-worker.ts';
 import { everyTurn } from './pace.ts';
-import { type PageRoute, readLines } from './page-lines.ts';
-import type { WorkerAnswer } from './page-worker.ts';
 import type { OnRefused } from './refusal.ts';
-import { notingApps, readPage } from './route-page.ts';
+import { notingApps, readListing } from './route-listing.ts';
 import { SourceError } from './source-error.ts';
 
-/** A page above this size is parsed in a worker. */
+/** A listing above this size is parsed in a worker. */
 const WORKER_BYTES = 1024 * 1024;
 const TURN_MS = 2;
 
-/** A page with its routes, which are read as they are asked for. */
-export interface ParsedPage {
-  readonly routes: Iterable<PageRoute>;
+/** A listing with its routes, which are read as they are asked for. */
+export interface ParsedListing {
+  readonly routes: Iterable<ListingRoute>;
   /** How many different apps it lists. */
   readonly apps: number;
 }
 
 /**
- * Parses a page.
+ * Parses a listing.
  *
- * @param blocks - the bytes in order; a large page's are transferred and cannot be used again
+ * @param blocks - the bytes in order; a large listing's are transferred and cannot be used again
  * @throws {SourceError} when there is no table in it
  */
-export async function parsePage(
+export async function parseListing(
   blocks: readonly Uint8Array<ArrayBuffer>[],
   onRefused: OnRefused,
   signal: AbortSignal,
-): Promise<ParsedPage> {
+): Promise<ParsedListing> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (sizeBytes > WORKER_BYTES) return parseInWorker(blocks, onRefused, signal);
   return parseHere(blocks, onRefused);
 }
 
-async function parseHere(blocks: readonly Uint8Array[], onRefused: OnRefused): Promise<ParsedPage> {
+async function parseHere(
+  blocks: readonly Uint8Array[],
+  onRefused: OnRefused,
+): Promise<ParsedListing> {
   const pace = everyTurn(TURN_MS);
   const appIds = new Set<string>();
-  const routes: PageRoute[] = [];
-  for (const { route, endpoints } of notingApps(readPage(blocks, onRefused), appIds)) {
+  const routes: ListingRoute[] = [];
+  for (const { route, endpoints } of notingApps(readListing(blocks, onRefused), appIds)) {
     routes.push({ route, digest: undefined, lists: () => [endpoints] });
     await pace();
   }
@@ -55,8 +58,8 @@ async function parseInWorker(
   blocks: readonly Uint8Array<ArrayBuffer>[],
   onRefused: OnRefused,
   signal: AbortSignal,
-): Promise<ParsedPage> {
-  const worker = new Worker(new URL('./page-worker.ts', import.meta.url), {
+): Promise<ParsedListing> {
+  const worker = new Worker(new URL('./listing-worker.ts', import.meta.url), {
     workerData: blocks,
     transferList: blocks.map(({ buffer }) => buffer),
   });

@@ -1,67 +1,67 @@
 /**
- * Feeds whole pages of routes into a layer of the table: what a page no longer lists goes.
+ * Feeds whole listings of routes into a layer of the table: what a listing no longer lists goes.
  *
- * A page is taken over in short turns. What it adds comes first and what it takes away last, so
+ * A listing is taken over in short turns. What it adds comes first and what it takes away last, so
  * that an app whose route is renamed is never missed in between.
  */
 import { ownerOf } from './claims.ts';
 import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
+import type { Listing } from './listing.ts';
+import type { ListingRoute } from './listing-lines.ts';
+import { parseListing } from './listing-parser.ts';
 import { everyTurn, type Pace } from './pace.ts';
-import type { Page } from './page.ts';
-import type { PageRoute } from './page-lines.ts';
-import { parsePage } from './page-parser.ts';
 import type { OnRefused, Refusal } from './refusal.ts';
 
-/** How long the main thread works on a page at a stretch. */
+/** How long the main thread works on a listing at a stretch. */
 const TURN_MS = 2;
 const SETTLED_PER_TURN = 64;
 
-export interface PageFeedOptions {
+export interface ListingFeedOptions {
   readonly layer: TableLayer;
   readonly onRefused?: OnRefused | undefined;
   /**
-   * A page lists less than half of the apps of the one before: it is believed if the next one does
-   * too. Left out, each page is believed at once.
+   * A listing lists less than half of the apps of the one before: it is believed if the next one does
+   * too. Left out, each listing is believed at once.
    */
   readonly onLoss?: ((loss: Loss) => void) | undefined;
 }
 
-/** How many apps a page lists, and how many the one before listed. */
+/** How many apps a listing lists, and how many the one before listed. */
 export interface Loss {
   readonly apps: number;
   readonly appsBefore: number;
 }
 
-export class PageFeed {
+export class ListingFeed {
   readonly #layer: TableLayer;
   readonly #onRefused: OnRefused;
   #digest: string | undefined;
-  readonly #onLoss: PageFeedOptions['onLoss'];
-  /** Of the page that was believed last. */
+  readonly #onLoss: ListingFeedOptions['onLoss'];
+  /** Of the listing that was believed last. */
   #apps: number | undefined;
-  /** The page before had lost so many apps that it was not believed. */
+  /** The listing before had lost so many apps that it was not believed. */
   #doubted = false;
   #last: Promise<unknown> = Promise.resolve();
-  /** The routes of the last page, with what they said. */
+  /** The routes of the last listing, with what they said. */
   #routes = new Map<string, string | undefined>();
 
-  constructor({ layer, onRefused, onLoss }: PageFeedOptions) {
+  constructor({ layer, onRefused, onLoss }: ListingFeedOptions) {
     this.#layer = layer;
     this.#onLoss = onLoss;
     this.#onRefused = onRefused ?? (() => undefined);
   }
 
   /**
-   * Makes the layer say what a page says. A page that equals the last one costs nothing.
+   * Makes the layer say what a listing says. A listing that equals the last one costs nothing.
    *
-   * @param word - from the layer, asked for when the page was: what is newer than the page is
-   * believed rather than the page
-   * @returns whether it was another page than the last one
-   * @throws {SourceError} when the page holds no table; the layer is then as it was
+   * @param word - from the layer, asked for when the listing was: what is newer than the listing is
+   * believed rather than the listing
+   * @returns whether it was another listing than the last one
+   * @throws {SourceError} when the listing holds no table; the layer is then as it was
    */
-  accept(page: Page, signal: AbortSignal, word = this.#layer.nextWord()): Promise<boolean> {
-    return this.#alone(() => this.#accept(page, signal, word));
+  accept(listing: Listing, signal: AbortSignal, word = this.#layer.nextWord()): Promise<boolean> {
+    return this.#alone(() => this.#accept(listing, signal, word));
   }
 
   /** Takes out all that the layer lists, if `isDue` still says so when its turn has come. */
@@ -90,7 +90,7 @@ export class PageFeed {
     return running;
   }
 
-  async #accept({ blocks, digest }: Page, signal: AbortSignal, word: number): Promise<boolean> {
+  async #accept({ blocks, digest }: Listing, signal: AbortSignal, word: number): Promise<boolean> {
     if (digest === this.#digest) {
       this.#doubted = false;
       await this.#confirm(word, everyTurn(TURN_MS));
@@ -101,24 +101,24 @@ export class PageFeed {
       refused.add(reason);
       this.#onRefused(reason, count);
     };
-    const { routes, apps } = await parsePage(blocks, onRefused, signal);
+    const { routes, apps } = await parseListing(blocks, onRefused, signal);
     if (this.#doubts(apps)) return false;
-    this.#digest = undefined; // until all of the page is taken over
+    this.#digest = undefined; // until all of the listing is taken over
     await this.#takeOver(routes, onRefused, { signal, word });
-    // What found no room may find it with the same page later.
+    // What found no room may find it with the same listing later.
     if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;
     return true;
   }
 
   async #takeOver(
-    page: Iterable<PageRoute>,
+    listing: Iterable<ListingRoute>,
     onRefused: OnRefused,
     { signal, word }: { readonly signal: AbortSignal; readonly word: number },
   ): Promise<void> {
     const pace = everyTurn(TURN_MS);
     const routes = new Map<string, string | undefined>();
     const gone: [route: string, addresses: readonly string[]][] = [];
-    for (const one of page) {
+    for (const one of listing) {
       await pace();
       if (signal.aborted) return;
       const known = one.digest !== undefined && this.#routes.get(one.route) === one.digest;
@@ -140,7 +140,7 @@ export class PageFeed {
 
   /** @returns the route's digest, unless something of it found no room */
   async #put(
-    { route, digest, lists }: PageRoute,
+    { route, digest, lists }: ListingRoute,
     work: { gone: [string, readonly string[]][]; onRefused: OnRefused; pace: Pace },
   ): Promise<string | undefined> {
     const listed = new Map<string, Listed>();
@@ -171,7 +171,7 @@ export class PageFeed {
   }
 }
 
-/** What a page lists under one route at one address: the first, and one of another owner. */
+/** What a listing lists under one route at one address: the first, and one of another owner. */
 interface Listed {
   readonly endpoint: Endpoint;
   readonly rival: Endpoint | undefined;

@@ -1,5 +1,5 @@
 /**
- * A checked page as lines of JSON in a few large buffers: how the worker hands it over.
+ * A checked listing as lines of JSON in a few large buffers: how the worker hands it over.
  *
  * Buffers change threads without a copy, and the receiver can read them bit by bit, where one
  * structured clone of 20,000 endpoints stops the main thread for longer than a request may wait.
@@ -9,16 +9,16 @@
 import { hash } from 'node:crypto';
 import type { Endpoint } from './instance.ts';
 import { mapMemory } from './mapped-memory.ts';
-import type { RouteEndpoints } from './route-page.ts';
+import type { RouteEndpoints } from './route-listing.ts';
 
 const ENDPOINTS_PER_LINE = 32;
 const BLOCK_CHARACTERS = 256 * 1024;
 const LF = 10;
 
 /** A route whose endpoints are read only when asked for. */
-export interface PageRoute {
+export interface ListingRoute {
   readonly route: string;
-  /** Two pages with the same digest say the same of the route; undefined when it is not known. */
+  /** Two listings with the same digest say the same of the route; undefined when it is not known. */
   readonly digest: string | undefined;
   /** Each step reads a few endpoints. */
   lists(): Iterable<readonly Endpoint[]>;
@@ -54,7 +54,7 @@ function encoded(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Reads what `writeLines` wrote, and nothing else. */
-export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator<PageRoute> {
+export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator<ListingRoute> {
   const lines = splitLines(blocks);
   for (const head of lines) {
     const [route, digest, count] = JSON.parse(head()) as [string, string, number];
