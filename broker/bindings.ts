@@ -40,7 +40,10 @@ export interface BindingCall {
 }
 
 /** What a binding shall say; its id, token and seals follow from it. */
-type Wanted = Pick<NewBinding, 'instanceId' | 'serviceId' | 'planId' | 'appId' | 'spaceId'> & {
+type RequestedBinding = Pick<
+  NewBinding,
+  'instanceId' | 'serviceId' | 'planId' | 'appId' | 'spaceId'
+> & {
   readonly given: GivenParameters;
 };
 
@@ -64,7 +67,7 @@ export class Bindings {
     body: Json,
   ): Promise<{ readonly created: boolean; readonly credentials: Credentials }> {
     const { store, keys, onChange } = this.#options;
-    let wanted: Wanted;
+    let wanted: RequestedBinding;
     try {
       wanted = await this.#readWanted(call, body);
     } catch (refusal) {
@@ -104,14 +107,14 @@ export class Bindings {
     return owners.includes(binding.instanceId) ? binding : undefined;
   }
 
-  #readWanted(call: BindingCall, body: Json): Promise<Wanted> {
+  #readWanted(call: BindingCall, body: Json): Promise<RequestedBinding> {
     const predecessorId = readPredecessor(body);
     return predecessorId === undefined
       ? this.#readNew(call, body)
       : this.#readSuccessor(call, predecessorId, body);
   }
 
-  async #readNew({ account, instanceId, id }: BindingCall, body: Json): Promise<Wanted> {
+  async #readNew({ account, instanceId, id }: BindingCall, body: Json): Promise<RequestedBinding> {
     const { store, offering, check, instances } = this.#options;
     const { parameters, appId, resourceSpaceId, context, ...plan } = readBind(body, offering);
     const given = check.binding(parameters);
@@ -136,7 +139,11 @@ export class Bindings {
   }
 
   /** A second binding with all that the first one says, so that an app can go from one to the other. */
-  async #readSuccessor(call: BindingCall, predecessorId: string, body: Json): Promise<Wanted> {
+  async #readSuccessor(
+    call: BindingCall,
+    predecessorId: string,
+    body: Json,
+  ): Promise<RequestedBinding> {
     const { offering, keys, instances, check } = this.#options;
     const { account, instanceId } = call;
     const { parameters, appId } = readRotation(body, offering);
@@ -167,13 +174,13 @@ export class Bindings {
   }
 
   /** @throws {Refusal} `unacceptable` */
-  #requireApp(account: Account, { appId, spaceId }: Wanted): void {
+  #requireApp(account: Account, { appId, spaceId }: RequestedBinding): void {
     requireSpace(account, spaceId);
     const appSpaceId = appId && this.#options.spaceOfApp(appId);
     if (appSpaceId) requireSpace(account, appSpaceId);
   }
 
-  #isSame(stored: Binding, wanted: Wanted): boolean {
+  #isSame(stored: Binding, wanted: RequestedBinding): boolean {
     return (
       stored.instanceId === wanted.instanceId &&
       stored.serviceId === wanted.serviceId &&

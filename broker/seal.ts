@@ -16,7 +16,7 @@ const TAG_BYTES = 16;
 const SEALED = /^v1\.([0-9a-f]{16})\.([A-Za-z0-9_-]+)$/;
 
 /** Where a sealed text belongs. */
-export interface Place {
+export interface SealedPlace {
   readonly bindingId: string;
   readonly what: 'token' | 'headers';
 }
@@ -51,7 +51,7 @@ export class KeyRing {
     return version === 'v1' && this.#keys.has(id);
   }
 
-  seal(text: string, place: Place): string {
+  seal(text: string, place: SealedPlace): string {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#current.bytes, nonce);
     cipher.setAAD(associatedData(place));
@@ -60,7 +60,7 @@ export class KeyRing {
   }
 
   /** @throws {SealError} if `sealed` was not sealed for this place under one of the keys */
-  open(sealed: string, place: Place): string {
+  open(sealed: string, place: SealedPlace): string {
     const [, id, body] = SEALED.exec(sealed) ?? [];
     const bytes = Buffer.from(body ?? '', 'base64url');
     const end = bytes.length - TAG_BYTES;
@@ -87,6 +87,6 @@ export class KeyRing {
 }
 
 /** JSON, since no two places have the same one. */
-function associatedData({ bindingId, what }: Place): Buffer {
+function associatedData({ bindingId, what }: SealedPlace): Buffer {
   return Buffer.from(JSON.stringify([what, bindingId]));
 }

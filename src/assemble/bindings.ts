@@ -24,7 +24,7 @@ import { TokenScopes } from '../store/tokens.ts';
 import type { BindingMetrics } from '../telemetry/binding-metrics.ts';
 import type { Ground } from './ground.ts';
 
-export interface BindingsOptions {
+export interface OpenBindingsOptions {
   readonly config: BindingsConfig;
   /** The guid of the space of an app, as far as the route table tells. */
   readonly spaceOfApp: (appId: string) => string | undefined;
@@ -61,7 +61,7 @@ const RESTORED =
   'which database it is; all bindings are read anew, and what is not in it holds no more';
 
 /** @throws {StoreAwayError} when the database is away */
-export async function openBindings(options: BindingsOptions): Promise<OpenBindings> {
+export async function openBindings(options: OpenBindingsOptions): Promise<OpenBindings> {
   await using parts = new AsyncDisposableStack();
   const { config, ground, metrics } = options;
   const { log } = ground;
@@ -205,7 +205,7 @@ interface StoreParts {
 }
 
 function openOperations(
-  { config: { broker, scrape }, spaceOfApp }: BindingsOptions,
+  { config: { broker, scrape }, spaceOfApp }: OpenBindingsOptions,
   { store, keys, follower }: StoreParts,
 ): Operations {
   const { adopt, maxCacheMs, accounts: _, url: __, ...offering } = broker;
@@ -217,7 +217,7 @@ function openOperations(
 }
 
 /** Database servers are known by the operator's certificates, or by those that all trust. */
-async function readTls({ config, ground }: BindingsOptions) {
+async function readTls({ config, ground }: OpenBindingsOptions) {
   const { tls } = config.database;
   if (tls === undefined) return undefined;
   const authorities = await ground.authorities();

@@ -19,8 +19,8 @@ import { answerNow, type RequestContext } from '../serve/request.ts';
 import { type BindingMetrics, bindingMetrics } from '../telemetry/binding-metrics.ts';
 import {
   type BindingsConfig,
-  type BindingsOptions,
   type OpenBindings,
+  type OpenBindingsOptions,
   openBindings,
 } from './bindings.ts';
 import type { Ground } from './ground.ts';
@@ -86,7 +86,7 @@ interface Attempts {
   readonly opened: Promise<OpenBindings | undefined>;
 }
 
-function attemptUntilOpen(options: BindingsOptions, signal: AbortSignal): Attempts {
+function attemptUntilOpen(options: OpenBindingsOptions, signal: AbortSignal): Attempts {
   const first = Promise.withResolvers<void>();
   const attempt = async (): Promise<OpenBindings | undefined> => {
     let pauseMs = FIRST_PAUSE_MS;
@@ -107,7 +107,11 @@ function attemptUntilOpen(options: BindingsOptions, signal: AbortSignal): Attemp
   return { first: first.promise, opened: attempt() };
 }
 
-function tellFailure(err: unknown, isFirst: boolean, { ground, metrics }: BindingsOptions): void {
+function tellFailure(
+  err: unknown,
+  isFirst: boolean,
+  { ground, metrics }: OpenBindingsOptions,
+): void {
   const { log } = ground;
   if (!isFirst) {
     log.debug('the database of bindings cannot be opened', { err }); // told already

@@ -11,7 +11,7 @@ import { effectiveValues, printYaml } from './effective.ts';
 import { type Flag, readEnvironment, readFlags } from './environment.ts';
 import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
-import { join, type Reading } from './layer.ts';
+import { join, type SourceReading } from './layer.ts';
 import { printSize } from './quantity.ts';
 import { schema, type Values } from './schema.ts';
 import { isMapping } from './setting.ts';
@@ -95,11 +95,11 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
 
 async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
-  const weaker: readonly Reading[] = [
+  const weaker: readonly SourceReading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
   ];
-  const stronger: readonly Reading[] = [
+  const stronger: readonly SourceReading[] = [
     readServices(schema, environment['VCAP_SERVICES']),
     readEnvironment(schema, environment),
     readFlags(schema, flags),
@@ -131,8 +131,11 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
 }
 
 /** Whether there is a broker, and no source that is stronger than bound services says which its database is. */
-function wantsBoundDatabase(weaker: readonly Reading[], stronger: readonly Reading[]): boolean {
-  const sections = (readings: readonly Reading[], key: string): unknown[] =>
+function wantsBoundDatabase(
+  weaker: readonly SourceReading[],
+  stronger: readonly SourceReading[],
+): boolean {
+  const sections = (readings: readonly SourceReading[], key: string): unknown[] =>
     readings
       .flatMap(({ layers }) => layers)
       .map(({ values }) => (isMapping(values) ? values[key] : undefined));

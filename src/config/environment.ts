@@ -2,7 +2,7 @@
  * What the environment and the command line say: `PORT`, `PROMGATE_SCRAPE_TIMEOUT`, `--set`.
  */
 import type { z } from 'zod';
-import { type Layer, type Reading, setAt } from './layer.ts';
+import { type Layer, type SourceReading, setAt } from './layer.ts';
 import { nearest } from './nearest.ts';
 import { type NamedKey, namedKeys, readTexts, variableName } from './text.ts';
 
@@ -25,7 +25,7 @@ export interface Flag {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function readEnvironment(schema: z.ZodType, environment: Environment): Reading {
+export function readEnvironment(schema: z.ZodType, environment: Environment): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [variableName(key.path), key]));
   const port = byName.get('PROMGATE_LISTEN_PORT');
   const layers: Layer[] = [];
@@ -41,7 +41,7 @@ export function readEnvironment(schema: z.ZodType, environment: Environment): Re
   return { layers, faults };
 }
 
-export function readFlags(schema: z.ZodType, flags: readonly Flag[]): Reading {
+export function readFlags(schema: z.ZodType, flags: readonly Flag[]): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [key.path.join('.'), key]));
   const layers: Layer[] = [];
   const faults: string[] = [];

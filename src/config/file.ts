@@ -4,14 +4,14 @@
  * `yaml` is loaded only here, and only when there is a file.
  */
 import { open } from 'node:fs/promises';
-import type { Path, Reading } from './layer.ts';
+import type { Path, SourceReading } from './layer.ts';
 
 const MAX_BYTES = 1_048_576;
 const MAX_ALIASES = 100;
 const MAX_FAULTS = 20;
 
 /** Reads the file; whatever is wrong with it is a fault. Never throws. */
-export async function readConfigFile(name: string): Promise<Reading> {
+export async function readConfigFile(name: string): Promise<SourceReading> {
   let text: string;
   try {
     text = await readText(name);
@@ -22,7 +22,7 @@ export async function readConfigFile(name: string): Promise<Reading> {
 }
 
 /** Parses the text of a file called `name`. Never throws. */
-async function parseConfigFile(name: string, text: string): Promise<Reading> {
+async function parseConfigFile(name: string, text: string): Promise<SourceReading> {
   const { LineCounter, isNode, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${name}:${lineCounter.linePos(offset).line || 1}`;

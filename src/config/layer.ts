@@ -21,7 +21,7 @@ export interface Layer {
 }
 
 /** What a source gave, and the faults of its form, each one line. */
-export interface Reading {
+export interface SourceReading {
   readonly layers: readonly Layer[];
   readonly faults: readonly string[];
 }

@@ -38,7 +38,7 @@ interface ListSetting extends Described {
 
 interface SectionSetting extends Described {
   readonly kind: 'section';
-  readonly fields: Fields;
+  readonly fields: SectionFields;
 }
 
 /** Free keys, each with a list of texts. */
@@ -48,7 +48,7 @@ interface MapSetting extends Described {
 }
 
 export type Setting = ValueSetting | ListSetting | SectionSetting | MapSetting;
-export type Fields = Readonly<Record<string, z.ZodType>>;
+export type SectionFields = Readonly<Record<string, z.ZodType>>;
 
 const settings = new WeakMap<z.ZodType, Setting>();
 
@@ -243,7 +243,7 @@ export interface Rule<K extends string> {
 }
 
 /** Keys that belong together; other keys are refused. */
-export function section<F extends Fields>(
+export function section<F extends SectionFields>(
   description: string,
   fields: F,
   rules: readonly Rule<keyof F & string>[] = [],

@@ -5,7 +5,7 @@
  *
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html#VCAP-SERVICES
  */
-import type { Layer, Reading } from './layer.ts';
+import type { Layer, SourceReading } from './layer.ts';
 import { isMapping } from './setting.ts';
 import { parse } from './vcap.ts';
 
@@ -21,13 +21,13 @@ const TAGS: Readonly<Record<string, string>> = {
 /** Chooses among several. */
 const CHOSEN = 'promgate-database';
 
-const NOTHING: Reading = { layers: [], faults: [] };
+const NOTHING: SourceReading = { layers: [], faults: [] };
 
 /**
  * @param text - of VCAP_SERVICES, whatever it is
  * @returns faults that matter only where the database is wanted, and named nowhere else
  */
-export function readDatabaseService(text: string | undefined): Reading {
+export function readDatabaseService(text: string | undefined): SourceReading {
   const services = parse(text ?? '');
   if (!isMapping(services)) return NOTHING;
   const databases = Object.values(services)
@@ -53,7 +53,7 @@ export function readDatabaseService(text: string | undefined): Reading {
   return { layers: [layer], faults: [] };
 }
 
-function fault(text: string): Reading {
+function fault(text: string): SourceReading {
   return { layers: [], faults: [`VCAP_SERVICES: ${text}`] };
 }
 

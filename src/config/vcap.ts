@@ -8,13 +8,13 @@
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
  */
 import type { z } from 'zod';
-import type { Layer, Reading } from './layer.ts';
+import type { Layer, SourceReading } from './layer.ts';
 import { isMapping } from './setting.ts';
 import { readTexts } from './text.ts';
 
 const NAME = 'promgate';
 
-export function readServices(schema: z.ZodType, text: string | undefined): Reading {
+export function readServices(schema: z.ZodType, text: string | undefined): SourceReading {
   if (text === undefined || text.trim() === '') return { layers: [], faults: [] };
   const services = parse(text);
   if (!isMapping(services)) return { layers: [], faults: ['VCAP_SERVICES: is not a JSON object'] };

@@ -6,7 +6,7 @@
  */
 import { parseAddress } from './address.ts';
 import type { Endpoint } from './instance.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 
 /** The strings of one endpoint together; an app's own labels travel in its tags. */
 const MAX_CHARACTERS = 64 * 1024;
@@ -19,7 +19,7 @@ export function isObject(json: unknown): json is JsonObject {
 }
 
 /** Reads one endpoint of gorouter's `/routes`, or says why it is refused. */
-export function readEndpoint(json: unknown): Endpoint | Refusal {
+export function readEndpoint(json: unknown): Endpoint | RefusedPiece {
   if (!isObject(json)) return 'shape';
   const { address, tls } = json;
   if (typeof address !== 'string') return 'address';
@@ -45,7 +45,7 @@ export type UncheckedEndpoint = { readonly [Key in keyof Endpoint]: unknown } & 
 };
 
 /** Fills in what was left out, and refuses what has another type than it should. */
-export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | Refusal {
+export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | RefusedPiece {
   if (raw.address === undefined) return 'address';
   const tags = readTags(raw.tags);
   if (typeof tags === 'string') return tags;
@@ -95,7 +95,7 @@ function seconds(value: unknown): number {
  * The tags that are strings; numbers and booleans are written out, all else is left out.
  * The object is the parser's own when it is right as it stands, which is nearly always.
  */
-function readTags(json: unknown): Endpoint['tags'] | Refusal {
+function readTags(json: unknown): Endpoint['tags'] | RefusedPiece {
   if (json === undefined || json === null) return {};
   if (!isObject(json)) return 'shape';
   const entries = Object.entries(json);

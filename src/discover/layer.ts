@@ -5,7 +5,7 @@
  * an address or an app that moves from one route to another within one change never counts as gone.
  */
 import type { Endpoint } from './instance.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 
 export interface TableLayer {
   /**
@@ -15,7 +15,7 @@ export interface TableLayer {
    * @param rival - another endpoint that the source lists under the same route and address
    * @returns why it was refused, undefined when it was not
    */
-  put(route: string, endpoint: Endpoint, rival?: Endpoint): Refusal | undefined;
+  put(route: string, endpoint: Endpoint, rival?: Endpoint): RefusedPiece | undefined;
   remove(route: string, address: string): void;
   /** The addresses that this layer lists under a route. */
   addresses(route: string): string[];

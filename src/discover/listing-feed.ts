@@ -11,7 +11,7 @@ import type { Listing } from './listing.ts';
 import type { ListingRoute } from './listing-lines.ts';
 import { parseListing } from './listing-parser.ts';
 import { everyTurn, type Pace } from './pace.ts';
-import type { OnRefused, Refusal } from './refusal.ts';
+import type { OnRefused, RefusedPiece } from './refusal.ts';
 
 /** How long the main thread works on a listing at a stretch. */
 const TURN_MS = 2;
@@ -96,8 +96,8 @@ export class ListingFeed {
       await this.#confirm(word, everyTurn(TURN_MS));
       return false;
     }
-    const refused = new Set<Refusal>();
-    const onRefused = (reason: Refusal, count: number): void => {
+    const refused = new Set<RefusedPiece>();
+    const onRefused = (reason: RefusedPiece, count: number): void => {
       refused.add(reason);
       this.#onRefused(reason, count);
     };

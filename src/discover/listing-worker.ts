@@ -5,7 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { writeLines } from './listing-lines.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 import { notingApps, readListing } from './route-listing.ts';
 import { SourceError, type SourceFault } from './source-error.ts';
 
@@ -14,13 +14,13 @@ export type WorkerAnswer =
   | {
       readonly blocks: readonly Uint8Array<ArrayBuffer>[];
       readonly apps: number;
-      readonly refusals: Map<Refusal, number>;
+      readonly refusals: Map<RefusedPiece, number>;
     }
   | { readonly fault: SourceFault; readonly message: string };
 
 function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
-  const refusals = new Map<Refusal, number>();
-  const onRefused = (reason: Refusal, count: number): void => {
+  const refusals = new Map<RefusedPiece, number>();
+  const onRefused = (reason: RefusedPiece, count: number): void => {
     refusals.set(reason, (refusals.get(reason) ?? 0) + count);
   };
   try {

@@ -6,7 +6,7 @@
 import { joinAddress } from './address.ts';
 import { checkEndpoint, isObject, type JsonObject } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 import { routeKey } from './route.ts';
 
 /** An endpoint and the routes that it begins, or ceases, to serve. */
@@ -24,7 +24,10 @@ const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_URIS = 4096;
 
 /** Reads a message, or says why it is refused; nothing in it makes this throw. */
-export function readMessage(data: Uint8Array, maxThresholdSeconds: number): NatsMessage | Refusal {
+export function readMessage(
+  data: Uint8Array,
+  maxThresholdSeconds: number,
+): NatsMessage | RefusedPiece {
   if (data.length > MAX_MESSAGE_BYTES) return 'too-long';
   const json = parse(data);
   if (json === undefined) return 'json';
@@ -47,7 +50,7 @@ function parse(data: Uint8Array): unknown {
   }
 }
 
-function readEndpoint(json: JsonObject, maxThresholdSeconds: number): Endpoint | Refusal {
+function readEndpoint(json: JsonObject, maxThresholdSeconds: number): Endpoint | RefusedPiece {
   const { host, port, tls_port: tlsPort } = json;
   if (typeof host !== 'string' || !isPort(port) || !isPort(tlsPort)) return 'address';
   const routeServiceUrl = json['route_service_url'] ?? '';

@@ -13,7 +13,7 @@ import { sameEndpoint, sameIdentity } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import type { NatsMessage } from './nats-message.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 
 export interface NatsRegistryOptions {
   readonly layer: TableLayer;
@@ -68,8 +68,8 @@ export class NatsRegistry {
   register(
     { endpoint, routes, sizeBytes }: NatsMessage,
     nowMs: number,
-  ): { readonly changed: boolean; readonly refusals: readonly Refusal[] } {
-    const refusals: Refusal[] = [];
+  ): { readonly changed: boolean; readonly refusals: readonly RefusedPiece[] } {
+    const refusals: RefusedPiece[] = [];
     let changed = this.#giveAway(endpoint);
     for (const route of routes) {
       const before = this.#entries.get(endpoint.address)?.get(route);
@@ -217,7 +217,7 @@ export class NatsRegistry {
     }
   }
 
-  #room(before: Entry | undefined, sizeBytes: number): Refusal | undefined {
+  #room(before: Entry | undefined, sizeBytes: number): RefusedPiece | undefined {
     const { maxEntries, maxBytes } = this.#options;
     const size = this.#size + (before ? 0 : 1);
     const bytes = this.#sizeBytes + sizeBytes - (before?.sizeBytes ?? 0);

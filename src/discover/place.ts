@@ -9,7 +9,7 @@ import { sameEndpoint } from './endpoint.ts';
 import type { Endpoint, Instance } from './instance.ts';
 
 /** One address under one route. */
-export interface Slot {
+export interface RouteEntry {
   readonly route: string;
   readonly address: string;
   readonly place: Place;
@@ -22,7 +22,7 @@ export interface Slot {
 }
 
 export interface Place {
-  readonly slots: Set<Slot>;
+  readonly entries: Set<RouteEntry>;
   /** Who claims it, while no other does. */
   owner: string | undefined;
   /** While several claim it. */
@@ -35,29 +35,39 @@ export interface Place {
 
 export function emptyPlace(): Place {
   return {
-    slots: new Set(),
+    entries: new Set(),
     ...{ owner: undefined, claims: undefined, believed: undefined, words: undefined },
   };
 }
 
-/** Whether what a layer says of a slot is known already. */
-export function isKnown(slot: Slot, layer: number, endpoint: Endpoint, rival?: Endpoint): boolean {
-  const before = slot.offers[layer];
-  return before !== undefined && sameEndpoint(before, endpoint) && hasRival(slot, layer, rival);
+/** Whether what a layer says of a entry is known already. */
+export function isKnown(
+  entry: RouteEntry,
+  layer: number,
+  endpoint: Endpoint,
+  rival?: Endpoint,
+): boolean {
+  const before = entry.offers[layer];
+  return before !== undefined && sameEndpoint(before, endpoint) && hasRival(entry, layer, rival);
 }
 
-function hasRival({ rivals }: Slot, layer: number, rival: Endpoint | undefined): boolean {
+function hasRival({ rivals }: RouteEntry, layer: number, rival: Endpoint | undefined): boolean {
   const before = rivals?.[layer];
   return before === rival || (before && rival ? sameEndpoint(before, rival) : false);
 }
 
-/** Notes what a layer says of a slot, and who claims its address by that. */
-export function note(slot: Slot, layer: number, endpoint?: Endpoint, rival?: Endpoint): void {
-  const { place, offers } = slot;
-  const before = [offers[layer], slot.rivals?.[layer]];
+/** Notes what a layer says of a entry, and who claims its address by that. */
+export function note(
+  entry: RouteEntry,
+  layer: number,
+  endpoint?: Endpoint,
+  rival?: Endpoint,
+): void {
+  const { place, offers } = entry;
+  const before = [offers[layer], entry.rivals?.[layer]];
   offers[layer] = endpoint;
-  if (rival) slot.rivals ??= [];
-  if (slot.rivals) slot.rivals[layer] = rival;
+  if (rival) entry.rivals ??= [];
+  if (entry.rivals) entry.rivals[layer] = rival;
   const { claims } = place;
   for (const one of before) if (one) claims?.remove(ownerOf(one), layer);
   for (const one of [endpoint, rival]) {
@@ -77,7 +87,7 @@ function claimAlone(place: Place, owner: string): void {
   place.owner ??= owner;
   if (place.owner === owner) return;
   const claims = new Claims();
-  for (const { offers, rivals = [] } of place.slots) {
+  for (const { offers, rivals = [] } of place.entries) {
     for (const list of [offers, rivals]) {
       list.forEach((one, layer) => {
         if (one) claims.add(ownerOf(one), layer);
@@ -106,8 +116,8 @@ export function isAmbiguous({ believed }: Place): boolean {
   return believed !== undefined && believed.size > 1;
 }
 
-/** What the first layer says of a slot that is believed, if any is. */
-export function believedOffer({ offers, place: { believed } }: Slot): Endpoint | undefined {
+/** What the first layer says of a entry that is believed, if any is. */
+export function believedOffer({ offers, place: { believed } }: RouteEntry): Endpoint | undefined {
   return offers.find(
     (offer) => offer && (!believed || isProven(offer) || believed.has(ownerOf(offer))),
   );

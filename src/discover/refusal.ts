@@ -5,7 +5,7 @@
  */
 
 /** The words are closed and stable: a log field, fit for a metric label. */
-export type Refusal =
+export type RefusedPiece =
   /** Not JSON. */
   | 'json'
   /** JSON of another shape than gorouter's. */
@@ -22,4 +22,4 @@ export type Refusal =
   | 'not-tls';
 
 /** Is told how many pieces were refused, and why. */
-export type OnRefused = (reason: Refusal, count: number) => void;
+export type OnRefused = (reason: RefusedPiece, count: number) => void;

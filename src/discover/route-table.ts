@@ -10,7 +10,9 @@
  * it is kept, and not shown while it is not believed.
  */
 import { isProven, ownerOf } from './claims.ts';
+import { type Departures, noDepartures, settle, type TableObservers } from './departures.ts';
 import { sameEndpoint, sameIdentity } from './endpoint.ts';
+import { EntryIndex, instancesOf } from './entry-index.ts';
 import { type Endpoint, type Instance, toInstance } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import {
@@ -21,12 +23,10 @@ import {
   judge,
   note,
   type Place,
-  type Slot,
+  type RouteEntry,
 } from './place.ts';
-import type { Refusal } from './refusal.ts';
+import type { RefusedPiece } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
-import { instancesOf, SlotIndex } from './slot-index.ts';
-import { noSuspects, type Suspects, settle, type TableObservers } from './suspects.ts';
 
 export interface RouteTableOptions extends TableObservers {
   /** Refuse endpoints without TLS: their address may be another tenant's by now. */
@@ -38,7 +38,7 @@ export interface RouteTableOptions extends TableObservers {
 export class RouteTable {
   readonly #options: RouteTableOptions;
   readonly #maxEntries: number;
-  readonly #routes = new Map<string, Map<string, Slot>>();
+  readonly #routes = new Map<string, Map<string, RouteEntry>>();
   /** How many routes each host has. */
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, Place>();
@@ -46,7 +46,7 @@ export class RouteTable {
   readonly #contested = new Set<Place>();
   /** Those of them where nothing tells whose they are, and not all prove themselves. */
   readonly #ambiguous = new Set<Place>();
-  readonly #index = new SlotIndex();
+  readonly #index = new EntryIndex();
   #entries = 0;
   #layers = 0;
   #lastWord = 0;
@@ -88,8 +88,8 @@ export class RouteTable {
 
   /** Every route with its endpoints. Changes during the walk may or may not be seen. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
-    for (const [route, slots] of this.#routes) {
-      const shown = instancesOf(slots.values());
+    for (const [route, entries] of this.#routes) {
+      const shown = instancesOf(entries.values());
       if (shown.length > 0) yield [route, shown.map(({ endpoint }) => endpoint)];
     }
   }
@@ -111,18 +111,18 @@ export class RouteTable {
   /** Gives a source its own layer. Earlier layers are believed first. */
   layer(): TableLayer {
     const number = this.#layers++;
-    const suspects = noSuspects();
+    const departures = noDepartures();
     return {
-      put: (route, endpoint, rival) => this.#put(number, route, { endpoint, rival }, suspects),
-      remove: (route, address) => this.#remove(number, route, address, suspects),
+      put: (route, endpoint, rival) => this.#put(number, route, { endpoint, rival }, departures),
+      remove: (route, address) => this.#remove(number, route, address, departures),
       addresses: (route) => this.#addressesOf(number, route),
       nextWord: () => ++this.#lastWord,
       confirm: (word) => {
         this.#words[number] = word;
-        suspects.contested = new Set(this.#contested);
+        departures.contested = new Set(this.#contested);
       },
-      confirmAddress: (address) => this.#confirmAddress(number, address, suspects),
-      settle: (limit) => this.#settle(suspects, limit ?? Number.POSITIVE_INFINITY),
+      confirmAddress: (address) => this.#confirmAddress(number, address, departures),
+      settle: (limit) => this.#settle(departures, limit ?? Number.POSITIVE_INFINITY),
     };
   }
 
@@ -135,86 +135,86 @@ export class RouteTable {
     layer: number,
     route: string,
     { endpoint, rival }: { readonly endpoint: Endpoint; readonly rival: Endpoint | undefined },
-    suspects: Suspects,
-  ): Refusal | undefined {
+    departures: Departures,
+  ): RefusedPiece | undefined {
     const known = this.#routes.get(route)?.get(endpoint.address);
     if (this.#options.requireTls && !endpoint.tls) {
-      this.#remove(layer, route, endpoint.address, suspects);
+      this.#remove(layer, route, endpoint.address, departures);
       return 'not-tls';
     }
     if (known && isKnown(known, layer, endpoint, rival)) return undefined;
     if (!known && this.#entries >= this.#maxEntries) return 'too-many';
-    const slot = known ?? this.#add(route, endpoint.address);
-    note(slot, layer, endpoint, rival);
-    this.#judge(slot.place, suspects, slot);
+    const entry = known ?? this.#add(route, endpoint.address);
+    note(entry, layer, endpoint, rival);
+    this.#judge(entry.place, departures, entry);
     return undefined;
   }
 
-  #remove(layer: number, route: string, address: string, suspects: Suspects): void {
-    const slot = this.#routes.get(route)?.get(address);
-    if (!slot?.offers[layer]) return;
-    note(slot, layer);
-    if (!slot.offers.some(Boolean)) this.#drop(slot, suspects);
-    this.#judge(slot.place, suspects, slot);
+  #remove(layer: number, route: string, address: string, departures: Departures): void {
+    const entry = this.#routes.get(route)?.get(address);
+    if (!entry?.offers[layer]) return;
+    note(entry, layer);
+    if (!entry.offers.some(Boolean)) this.#drop(entry, departures);
+    this.#judge(entry.place, departures, entry);
   }
 
   #addressesOf(layer: number, route: string): string[] {
-    const slots = this.#routes.get(route);
-    if (!slots) return [];
-    return [...slots].filter(([, slot]) => slot.offers[layer]).map(([address]) => address);
+    const entries = this.#routes.get(route);
+    if (!entries) return [];
+    return [...entries].filter(([, entry]) => entry.offers[layer]).map(([address]) => address);
   }
 
-  #confirmAddress(layer: number, address: string, suspects: Suspects): void {
+  #confirmAddress(layer: number, address: string, departures: Departures): void {
     const place = this.#addresses.get(address);
     if (!place) return;
     place.words ??= [];
     place.words[layer] = ++this.#lastWord;
-    if (place.claims) this.#judge(place, suspects);
+    if (place.claims) this.#judge(place, departures);
   }
 
   /**
-   * Decides whose an address is, and shows its slots so.
+   * Decides whose an address is, and shows its entries so.
    *
-   * @param changed - the slot to be looked at though it belongs to whom it did
+   * @param changed - the entry to be looked at though it belongs to whom it did
    */
-  #judge(place: Place, suspects: Suspects, changed?: Slot): void {
+  #judge(place: Place, departures: Departures, changed?: RouteEntry): void {
     if (place.claims) this.#contested.add(place);
     else this.#contested.delete(place);
     if (!judge(place, this.#words)) {
-      if (changed && place.slots.has(changed)) this.#show(changed, suspects);
+      if (changed && place.entries.has(changed)) this.#show(changed, departures);
       return;
     }
     if (!isAmbiguous(place)) this.#ambiguous.delete(place);
-    for (const slot of place.slots) this.#show(slot, suspects);
+    for (const entry of place.entries) this.#show(entry, departures);
   }
 
-  /** Shows of a slot what the first layer says that is believed. */
-  #show(slot: Slot, suspects: Suspects): void {
-    const before = slot.instance;
-    const endpoint = believedOffer(slot);
-    const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(slot.place);
+  /** Shows of a entry what the first layer says that is believed. */
+  #show(entry: RouteEntry, departures: Departures): void {
+    const before = entry.instance;
+    const endpoint = believedOffer(entry);
+    const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(entry.place);
     if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
       if (Boolean(before.ambiguous) === ambiguous) return;
     }
     if (before) {
       if (!endpoint || !sameConnection(before.endpoint, endpoint)) {
-        suspects.changedAddresses.add(slot.address);
+        departures.changedAddresses.add(entry.address);
       }
-      this.#unindex(slot, before, suspects);
+      this.#unindex(entry, before, departures);
     }
-    const instance = endpoint && toInstance(endpoint, slot.route);
-    slot.instance = instance && ambiguous ? { ...instance, ambiguous } : instance;
-    if (slot.instance) this.#index.add(slot, slot.instance);
-    if (!ambiguous || this.#ambiguous.has(slot.place)) return;
-    this.#ambiguous.add(slot.place);
-    suspects.doubtful.add(slot.place);
+    const instance = endpoint && toInstance(endpoint, entry.route);
+    entry.instance = instance && ambiguous ? { ...instance, ambiguous } : instance;
+    if (entry.instance) this.#index.add(entry, entry.instance);
+    if (!ambiguous || this.#ambiguous.has(entry.place)) return;
+    this.#ambiguous.add(entry.place);
+    departures.doubtful.add(entry.place);
   }
 
-  #add(route: string, address: string): Slot {
+  #add(route: string, address: string): RouteEntry {
     const known = this.#addresses.get(address);
     const place = known ?? emptyPlace();
     if (!known) this.#addresses.set(address, place);
-    const slot: Slot = {
+    const entry: RouteEntry = {
       route,
       address,
       place,
@@ -222,48 +222,48 @@ export class RouteTable {
       rivals: undefined,
       instance: undefined,
     };
-    place.slots.add(slot);
-    const slots = this.#routes.get(route);
-    if (slots) {
-      slots.set(address, slot);
+    place.entries.add(entry);
+    const entries = this.#routes.get(route);
+    if (entries) {
+      entries.set(address, entry);
     } else {
-      this.#routes.set(route, new Map([[address, slot]]));
+      this.#routes.set(route, new Map([[address, entry]]));
       count(this.#hosts, splitRoute(route).host, 1);
     }
     this.#entries += 1;
-    return slot;
+    return entry;
   }
 
-  #drop(slot: Slot, suspects: Suspects): void {
-    const { address, route, place, instance } = slot;
-    const slots = this.#routes.get(route);
-    slots?.delete(address);
-    if (slots?.size === 0) {
+  #drop(entry: RouteEntry, departures: Departures): void {
+    const { address, route, place, instance } = entry;
+    const entries = this.#routes.get(route);
+    entries?.delete(address);
+    if (entries?.size === 0) {
       this.#routes.delete(route);
       count(this.#hosts, splitRoute(route).host, -1);
     }
-    place.slots.delete(slot);
-    if (place.slots.size === 0) {
+    place.entries.delete(entry);
+    if (place.entries.size === 0) {
       this.#addresses.delete(address);
       this.#contested.delete(place);
       this.#ambiguous.delete(place);
-      suspects.addresses.add(address);
+      departures.addresses.add(address);
     }
     this.#entries -= 1;
-    if (instance) this.#unindex(slot, instance, suspects);
+    if (instance) this.#unindex(entry, instance, departures);
   }
 
-  #unindex(slot: Slot, instance: Instance, { apps }: Suspects): void {
-    this.#index.remove(slot, instance);
+  #unindex(entry: RouteEntry, instance: Instance, { apps }: Departures): void {
+    this.#index.remove(entry, instance);
     const { appId } = instance.app;
     if (appId !== '' && !this.#index.has(appId)) apps.add(appId);
   }
 
   /** Tells of what is gone still; `limit` bounds the work of one call. */
-  #settle(suspects: Suspects, limit: number): boolean {
+  #settle(departures: Departures, limit: number): boolean {
     const { onAddressGone, onAppGone, onAmbiguous } = this.#options;
-    return settle(suspects, limit, {
-      judge: (place) => this.#judge(place, suspects),
+    return settle(departures, limit, {
+      judge: (place) => this.#judge(place, departures),
       hasAddress: (address) => this.#addresses.has(address),
       hasApp: (appId) => this.#index.has(appId),
       ambiguous: this.#ambiguous,

@@ -3,7 +3,7 @@
  */
 import type { AppIdentity, Instance } from './instance.ts';
 import type { RouteTable } from './route-table.ts';
-import type { Reading, Selector } from './selector.ts';
+import type { Selector, SelectorReading } from './selector.ts';
 
 /** The reading side of the route table. */
 export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
@@ -31,7 +31,7 @@ export function selectInstances(
 
 function selectReading(
   table: Lookup,
-  { text, name }: Reading,
+  { text, name }: SelectorReading,
   processOf: (app: AppIdentity) => string,
 ): Instance[] {
   for (const appId of new Set([text, text.toLowerCase()])) {

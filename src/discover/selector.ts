@@ -28,7 +28,7 @@ export class SelectorError extends Error {
 type AppName = readonly [organization: string, space: string, app: string];
 
 /** One way to read what was asked for. */
-export interface Reading {
+export interface SelectorReading {
   /** All of it, decoded: a guid or a route. */
   readonly text: string;
   readonly name?: AppName;
@@ -38,7 +38,7 @@ export interface Selector {
   /** What was asked for, decoded: for messages. */
   readonly text: string;
   /** The ways to read it, the likeliest first. */
-  readonly readings: readonly Reading[];
+  readonly readings: readonly SelectorReading[];
   /** Which processes of an app are meant: a process type, or `all`; undefined: those it is bound with. */
   readonly process: string | undefined;
 }
@@ -96,7 +96,7 @@ function withoutScheme(parts: readonly string[]): readonly string[] {
 }
 
 /** Names are three parts; written as one percent-encoded part they show as three in the text. */
-function reading(parts: readonly string[]): Reading {
+function reading(parts: readonly string[]): SelectorReading {
   const text = parts.join('/');
   const [organization, space, app, ...more] = parts.length === 3 ? parts : text.split('/');
   const isName = organization && space && app && more.length === 0;
@@ -104,7 +104,7 @@ function reading(parts: readonly string[]): Reading {
 }
 
 /** Promfetcher decodes twice; so values that a client encoded twice are still understood. */
-function decodedOnceMore(text: string): Reading | undefined {
+function decodedOnceMore(text: string): SelectorReading | undefined {
   if (!/%[0-9a-f]{2}/i.test(text)) return undefined;
   try {
     return reading([decodeURIComponent(text)]);

@@ -10,7 +10,7 @@ import type { FamilyTable } from './families.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
 import { type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
 import { PageSeries } from './page-series.ts';
-import type { Source } from './plan.ts';
+import type { SpliceSource } from './plan.ts';
 
 const LINE_FEED = 10;
 /** Lines that are gone through at once: a few milliseconds' work. */
@@ -31,7 +31,7 @@ export class SeriesOfInstance {
   #work = 0;
 
   /** @param sources - the pages of one instance, in their order */
-  constructor(sources: readonly Source[], families: FamilyTable) {
+  constructor(sources: readonly SpliceSource[], families: FamilyTable) {
     const common = commonLabels(sources);
     this.#pages = sources.map((source) => new PageSeries(source, common));
     this.#roots = new Roots(families);
@@ -102,7 +102,7 @@ export class SeriesOfInstance {
 }
 
 /** Labels that all sources insert, as the first one has them. */
-function commonLabels(sources: readonly Source[]): readonly LabelPair[] {
+function commonLabels(sources: readonly SpliceSource[]): readonly LabelPair[] {
   const [first, ...others] = sources.map(({ labels }) => labels.pairs);
   const inAll = (pair: LabelPair): boolean =>
     others.every((pairs) => pairs.some((one) => isSameLabel(one, pair)));

@@ -12,7 +12,7 @@ import { LabelNames } from '../exposition/label-names.ts';
 import { SeriesScanner } from '../exposition/series.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
 import type { PageIndex } from './page-index.ts';
-import type { Source } from './plan.ts';
+import type { SpliceSource } from './plan.ts';
 import { HONORABLE } from './relabel.ts';
 
 const BACKSLASH = 92;
@@ -28,7 +28,7 @@ export class PageSeries {
   readonly #extrasHash: number;
 
   /** @param common - labels that all pages compared get alike: they make no difference */
-  constructor({ page, labels }: Source, common: readonly LabelPair[]) {
+  constructor({ page, labels }: SpliceSource, common: readonly LabelPair[]) {
     this.page = page;
     this.#scanner = new SeriesScanner(page.grammar, new LabelNames([]));
     this.#inserted = new Map(labels.pairs);

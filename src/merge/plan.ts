@@ -20,7 +20,7 @@ const SLICE = 20_000;
 const DIVIDING = 8;
 
 /** A page and the labels that its samples get. */
-export interface Source {
+export interface SpliceSource {
   readonly page: PageIndex;
   readonly labels: InsertedLabels;
 }
@@ -35,7 +35,7 @@ interface PrintedFamily {
 }
 
 export interface SplicePlan {
-  readonly sources: readonly Source[];
+  readonly sources: readonly SpliceSource[];
   readonly families: readonly PrintedFamily[];
   /** The spans of each source; where a family is split, not the page's own. */
   readonly spans: readonly Int32Array[];
@@ -54,7 +54,7 @@ export interface SplicePlan {
  * @param tail - families of promgate's own, ready to be printed behind all others
  */
 export function* planSplice(
-  sources: readonly Source[],
+  sources: readonly SpliceSource[],
   families: FamilyTable,
   { format, tail }: { readonly format: FormatName; readonly tail?: Buffer },
 ): Generator<void, SplicePlan, void> {
@@ -113,7 +113,7 @@ class Slice {
 }
 
 /** Pages whose metadata is not that of an earlier page, byte by byte the same list. */
-function* distinctMetadata(sources: readonly Source[]): Iterable<PageIndex> {
+function* distinctMetadata(sources: readonly SpliceSource[]): Iterable<PageIndex> {
   const seen = new Set<unknown>();
   for (const { page } of sources) {
     if (seen.has(page.metadata)) continue;

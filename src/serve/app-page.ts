@@ -13,7 +13,7 @@ import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
-import { type AskedPage, pagesToAsk, type Wanted } from './asked-pages.ts';
+import { type AskedPage, type PagesRequest, pagesToAsk } from './asked-pages.ts';
 import { type Answered, Questions } from './asking.ts';
 import { type AppPageObservers, notAsked, type Outcome, takenOutcome, takeOff } from './outcome.ts';
 import { printReport } from './report.ts';
@@ -33,7 +33,7 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
  */
 const MERGE_GRACE_MS = 250;
 
-export interface AppPageRequest extends Wanted {
+export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
   /** On the scale of `performance.now()`. */

@@ -136,7 +136,7 @@ function readSelector(path: string, search: string): Selector {
   }
 }
 
-interface Wanted {
+interface AskedInstances {
   readonly instances: readonly Instance[];
   readonly withExporters: boolean;
 }
@@ -145,7 +145,7 @@ interface Wanted {
 async function load(
   options: AppsOptions,
   ctx: RequestContext,
-  { instances, withExporters }: Wanted,
+  { instances, withExporters }: AskedInstances,
 ): Promise<AppPage | undefined> {
   const { req, state } = ctx;
   if (passedThrough(req.headers, options.id)) {

@@ -20,7 +20,7 @@ import {
 import { type PageRules, pageRules } from '../merge/page-rules.ts';
 import { UNBOUND } from './app-settings.ts';
 
-export interface Wanted {
+export interface PagesRequest {
   /** At least one. */
   readonly instances: readonly Instance[];
   readonly withExporters: boolean;
@@ -58,7 +58,7 @@ const IN_ORDER = new EndpointChoice();
 
 export function pagesToAsk(
   exporters: readonly ExternalExporter[],
-  { instances, withExporters, path, settingsOf = unbound, choice = IN_ORDER }: Wanted,
+  { instances, withExporters, path, settingsOf = unbound, choice = IN_ORDER }: PagesRequest,
 ): AskedPage[] {
   const asked: AskedPage[] = [];
   for (const instance of instances) {
@@ -75,7 +75,7 @@ export function pagesToAsk(
 
 const NOWHERE: readonly AskedPage[] = [];
 
-interface Beside {
+interface PageContext {
   /** The reader's. */
   readonly path: string;
   /** All pages of the instance. */
@@ -83,18 +83,18 @@ interface Beside {
   readonly choice: EndpointChoice;
 }
 
-function askedPage(owner: Instance, page: BoundPage, beside: Beside): AskedPage {
-  const [first, ...others] = beside.choice.inOrder(owner, page.path ?? beside.path);
-  const asked = endpointPage(first!, owner, { page, ...beside }); // one at least
+function askedPage(owner: Instance, page: BoundPage, context: PageContext): AskedPage {
+  const [first, ...others] = context.choice.inOrder(owner, page.path ?? context.path);
+  const asked = endpointPage(first!, owner, { page, ...context }); // one at least
   if (others.length === 0) return asked;
-  const elsewhere = others.map((one) => endpointPage(one, owner, { page, ...beside }));
+  const elsewhere = others.map((one) => endpointPage(one, owner, { page, ...context }));
   return { ...asked, elsewhere };
 }
 
 function endpointPage(
   instance: Instance,
   owner: Instance,
-  { page, path, pages }: Beside & { readonly page: BoundPage },
+  { page, path, pages }: PageContext & { readonly page: BoundPage },
 ): AskedPage {
   const { headers, timeoutMs } = page;
   const several = pages.length > 1;

@@ -62,7 +62,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   },
 };
 
-export interface ConnectionOptions {
+export interface ReaderConnectionOptions {
   readonly maxConnections: number;
   /** A connection on which nothing moves for so long is closed, also amid an answer. */
   readonly idleMs: number;
@@ -72,9 +72,9 @@ export interface ConnectionOptions {
   readonly sleep?: typeof sleep | undefined;
 }
 
-export class Connections {
+export class ReaderConnections {
   readonly #server: HttpServer | HttpsServer;
-  readonly #options: ConnectionOptions;
+  readonly #options: ReaderConnectionOptions;
   readonly #sockets = new Set<Socket>();
   readonly #idle = new IdleConnections();
   readonly #answers = new Set<ServerResponse>();
@@ -83,7 +83,7 @@ export class Connections {
   #closed: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(server: HttpServer | HttpsServer, options: ConnectionOptions) {
+  constructor(server: HttpServer | HttpsServer, options: ReaderConnectionOptions) {
     this.#server = server;
     this.#options = options;
     server.timeout = options.idleMs;

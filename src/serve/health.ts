@@ -12,7 +12,7 @@ import type { Handler, RequestState } from './request.ts';
 const GRACE_MS = 60_000;
 
 /** A route source, as far as this file is concerned. */
-export interface Source {
+export interface ReadySource {
   readonly name: string;
   /** False until the source has given its first whole table. */
   readonly ready: boolean;
@@ -32,7 +32,7 @@ export interface ReadyReport {
 export class Readiness {
   readonly #now: () => number;
   /** Undefined until they exist. */
-  #sources: readonly Source[] | undefined;
+  #sources: readonly ReadySource[] | undefined;
   #firstReadyMs: number | undefined;
   #known = false;
   #draining = false;
@@ -44,7 +44,7 @@ export class Readiness {
   }
 
   /** The sources exist, all that are configured: before, promgate is starting. */
-  expect(sources: readonly Source[]): void {
+  expect(sources: readonly ReadySource[]): void {
     this.#sources = sources;
     this.sourceRead();
   }
@@ -92,7 +92,7 @@ export class Readiness {
   }
 }
 
-function stateOf({ ready, ageMs = 0 }: Source): string {
+function stateOf({ ready, ageMs = 0 }: ReadySource): string {
   if (!ready) return 'waiting';
   return ageMs > 0 ? `failing, last read ${Math.round(ageMs / 1000)} s ago` : 'ready';
 }

@@ -10,7 +10,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name of the host cannot be resolved',
 };
 
-export interface Place {
+export interface ListenAddress {
   readonly host: string;
   readonly port: number;
   /** The key of the port: `listen.port`. */
@@ -18,7 +18,7 @@ export interface Place {
 }
 
 /** @returns the error to fail the start with; its `cause` is Node's */
-export function listenError(cause: unknown, { host, port, key }: Place): Error {
+export function listenError(cause: unknown, { host, port, key }: ListenAddress): Error {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const why = ADVICE[code] ?? (cause instanceof Error ? cause.message : String(cause));
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,7 +1,7 @@
 /**
  * What is known of a request when it has ended: for the log and the metrics.
  */
-import type { Fields, Level } from '../telemetry/log.ts';
+import type { Level, LogFields } from '../telemetry/log.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import { wasCutOff } from './cut-off.ts';
 import type { Handler } from './request.ts';
@@ -67,7 +67,7 @@ export function requestLevel({ handler, status }: RequestRecord): Level {
 }
 
 /** A line of the log, secrets of the query and tokens anywhere masked. */
-export function requestFields(record: RequestRecord): Fields {
+export function requestFields(record: RequestRecord): LogFields {
   const { method, path, query, status, durationMs, bytes, left, cutOff, instances } = record;
   return {
     method: method.slice(0, 20),

@@ -14,7 +14,7 @@ import { createServer as createTlsServer, type Server as HttpsServer } from 'nod
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
-import { type ConnectionOptions, Connections } from './connections.ts';
+import { type ReaderConnectionOptions, ReaderConnections } from './connections.ts';
 import { limitPipelining } from './pipeline.ts';
 
 /** What a client may take its time for. gorouter keeps idle connections for 90 s: ours last longer. */
@@ -28,7 +28,7 @@ const LIMITS: ServerOptions = {
 };
 const HANDSHAKE_MS = 10_000;
 
-export interface ServerSettings extends ConnectionOptions {
+export interface ServerSettings extends ReaderConnectionOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
@@ -47,7 +47,7 @@ export interface Server extends AsyncDisposable {
   /** Where it can be reached from this machine. */
   readonly url: string;
   readonly port: number;
-  readonly drain: Connections['drain'];
+  readonly drain: ReaderConnections['drain'];
 }
 
 /** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
@@ -66,7 +66,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
   } else {
     server = createServer(options, handle);
   }
-  const connections = new Connections(server, settings);
+  const connections = new ReaderConnections(server, settings);
   const close = async (): Promise<void> => {
     stop.abort();
     await connections.close();

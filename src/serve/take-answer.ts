@@ -22,7 +22,7 @@ export interface Merging {
   isVoid: boolean;
 }
 
-interface Given {
+interface AnswerContext {
   readonly answer: ScrapeAnswer;
   readonly place: number;
   readonly observers: AppPageObservers;
@@ -34,7 +34,7 @@ interface Given {
 export async function takeAnswer(
   merging: Merging,
   { app, instance, owner, labels, rules, target }: AskedPage,
-  { answer, place, observers, lease, signal }: Given,
+  { answer, place, observers, lease, signal }: AnswerContext,
 ): Promise<Outcome> {
   const { durationSeconds, bodyBytes: bytes } = answer;
   const outcome: Outcome = {

@@ -9,7 +9,7 @@ import type { Tables } from './tables.ts';
  * the same transaction may succeed when it is tried again, `away` that there is no database to ask,
  * `full` that it has no space for more.
  */
-export type Failure = 'duplicate' | 'conflict' | 'away' | 'full';
+export type DatabaseFailure = 'duplicate' | 'conflict' | 'away' | 'full';
 
 export interface Engine extends AsyncDisposable {
   /** Which database, for messages: no credentials. */
@@ -18,7 +18,7 @@ export interface Engine extends AsyncDisposable {
   /** How tables are made here. */
   readonly schema: TableForm;
   /** @returns undefined for any other error: a fault of the program */
-  failureOf(error: unknown): Failure | undefined;
+  failureOf(error: unknown): DatabaseFailure | undefined;
   /** @returns the names of the columns of a table; none when there is no such table */
   columnsOf(db: Kysely<Tables>, table: string): Promise<string[]>;
   /**

@@ -9,7 +9,7 @@ import type { Kysely } from 'kysely';
 import { type Adopt, copyEndpoints, ENDPOINT_COLUMNS } from './app-endpoints.ts';
 import { attempt } from './attempts.ts';
 import { change } from './change.ts';
-import type { Engine, Failure } from './engine.ts';
+import type { DatabaseFailure, Engine } from './engine.ts';
 import { markChange, readCounter } from './marks.ts';
 import { changesDefinition, tableDefinitions } from './table-definitions.ts';
 import type { Tables } from './tables.ts';
@@ -62,7 +62,7 @@ async function runSteps(migration: Migration, done: readonly number[]): Promise<
   const { engine } = migration;
   const atOnce = {
     place: engine.place,
-    failureOf(error: unknown): Failure | undefined {
+    failureOf(error: unknown): DatabaseFailure | undefined {
       const failure = engine.failureOf(error);
       return failure === 'duplicate' ? 'conflict' : failure; // another replica was first
     },

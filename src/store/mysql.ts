@@ -6,7 +6,7 @@ import { checkServerIdentity, type TLSSocket } from 'node:tls';
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, type QueryResult, sql } from 'kysely';
 import mysql from 'mysql2';
 import type { ServerAddress } from '../config/database-url.ts';
-import type { Engine, Failure } from './engine.ts';
+import type { DatabaseFailure, Engine } from './engine.ts';
 import type { ServerOptions } from './postgres.ts';
 import { PrimaryCheck } from './primary-check.ts';
 import {
@@ -178,7 +178,7 @@ function withoutStatement(error: mysql.QueryError): Error {
 }
 
 /** https://mariadb.com/kb/en/mariadb-error-code-reference/ and MySQL's server error reference. */
-const FAILURES: Readonly<Record<number, Failure>> = {
+const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   1020: 'conflict', // record has changed since it was read
   1021: 'away', // disk full
   1040: 'away', // too many connections
@@ -201,7 +201,7 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 /** Of a transaction that is to write. */
 const READ_ONLY: readonly unknown[] = [1290, 1792, 1836];
 
-function failureOf(error: unknown): Failure | undefined {
+function failureOf(error: unknown): DatabaseFailure | undefined {
   if (!(error instanceof Error)) return undefined;
   const { errno, fatal } = error as Partial<mysql.QueryError>;
   const known = FAILURES[errno ?? 0];

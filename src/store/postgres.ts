@@ -14,7 +14,7 @@ import {
 } from 'kysely';
 import pg from 'pg';
 import type { ServerAddress } from '../config/database-url.ts';
-import type { Engine, Failure } from './engine.ts';
+import type { DatabaseFailure, Engine } from './engine.ts';
 import { PostgresListener } from './postgres-listener.ts';
 import { PrimaryCheck } from './primary-check.ts';
 import { ANSWER_TIMEOUT_MS, LOCK_TIMEOUT_MS, type Session, SessionDriver } from './session.ts';
@@ -128,7 +128,7 @@ function postgresSession(client: pg.PoolClient): Session {
 }
 
 /** SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/15/errcodes-appendix.html */
-const FAILURES: Readonly<Record<string, Failure>> = {
+const FAILURES: Readonly<Record<string, DatabaseFailure>> = {
   '08': 'away', // connection exception
   '0A000': 'away', // not supported: a standby, where a transaction asks to write
   '23505': 'duplicate', // unique violation
@@ -145,7 +145,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
 const READ_ONLY: readonly unknown[] = ['0A000', '25006'];
 
 /** What the driver throws of itself is about the connection, and has no SQLSTATE. */
-function failureOf(error: unknown): Failure | undefined {
+function failureOf(error: unknown): DatabaseFailure | undefined {
   if (error instanceof pg.DatabaseError) {
     const code = error.code ?? '';
     return FAILURES[code] ?? FAILURES[code.slice(0, 2)];

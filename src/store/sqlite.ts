@@ -17,13 +17,13 @@ import {
 import type { SqliteAddress } from '../config/database-url.ts';
 import { attempt } from './attempts.ts';
 import { DiskReserve } from './disk-reserve.ts';
-import type { Engine, Failure } from './engine.ts';
+import type { DatabaseFailure, Engine } from './engine.ts';
 import { type Session, SessionDriver } from './session.ts';
 import { SqliteFile } from './sqlite-file.ts';
 import type { Tables } from './tables.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
-const FAILURES: Readonly<Record<number, Failure>> = {
+const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   5: 'conflict', // BUSY
   6: 'conflict', // LOCKED
   8: 'away', // READONLY
@@ -129,7 +129,7 @@ function answerOf(
   return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) };
 }
 
-function failureOf(error: unknown): Failure | undefined {
+function failureOf(error: unknown): DatabaseFailure | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   const code = Number(error.errcode);
   if (UNIQUE_CODES.includes(code)) return 'duplicate';

@@ -8,8 +8,8 @@ import { redactFields, redactText } from './redact.ts';
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export type Level = (typeof LEVELS)[number];
-export type Fields = Readonly<Record<string, unknown>>;
-type Write = (message: string, fields?: Fields) => void;
+export type LogFields = Readonly<Record<string, unknown>>;
+type Write = (message: string, fields?: LogFields) => void;
 
 export interface Log extends Readonly<Record<Level, Write>>, AsyncDisposable {
   /** Whether lines of this level are written: to save the work of making them. */

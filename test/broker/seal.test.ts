@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { freshKey, readKey } from '../../broker/key.ts';
-import { KeyRing, type Place, SealError, type SealFailure } from '../../broker/seal.ts';
+import { KeyRing, SealError, type SealedPlace, type SealFailure } from '../../broker/seal.ts';
 
 const OLD = readKey(freshKey().key);
 const NEW = readKey(freshKey().key);
-const PLACE: Place = { bindingId: 'b', what: 'token' };
+const PLACE: SealedPlace = { bindingId: 'b', what: 'token' };
 
 const fails = (failure: SealFailure) => (error: unknown) =>
   error instanceof SealError && error.failure === failure;

@@ -3,7 +3,7 @@
  */
 import { startApp } from '../../src/assemble/app.ts';
 import { readConfig } from '../../src/config/config.ts';
-import type { Fields, Level, Log } from '../../src/telemetry/log.ts';
+import type { Level, Log, LogFields } from '../../src/telemetry/log.ts';
 import { eventually } from './eventually.ts';
 import { routesJson, type SimulatedApp } from './foundation.ts';
 import { type Gorouter, startGorouter } from './gorouter.ts';
@@ -11,7 +11,7 @@ import { type Gorouter, startGorouter } from './gorouter.ts';
 interface LogLine {
   readonly level: Level;
   readonly message: string;
-  readonly fields: Fields;
+  readonly fields: LogFields;
 }
 
 export interface Promgate extends AsyncDisposable {
@@ -65,7 +65,7 @@ export async function startPromgate({ apps, values = {} }: PromgateOptions): Pro
 function logInto(lines: LogLine[]): Log {
   const write =
     (level: Level) =>
-    (message: string, fields: Fields = {}): void => {
+    (message: string, fields: LogFields = {}): void => {
       lines.push({ level, message, fields });
     };
   return {

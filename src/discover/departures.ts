@@ -17,7 +17,7 @@ export interface TableObservers {
 }
 
 /** What left the table, as far as one layer knows, and has not been told yet. */
-export interface Suspects {
+export interface Departures {
   readonly addresses: Set<string>;
   readonly changedAddresses: Set<string>;
   readonly apps: Set<string>;
@@ -27,7 +27,7 @@ export interface Suspects {
   readonly doubtful: Set<Place>;
 }
 
-export function noSuspects(): Suspects {
+export function noDepartures(): Departures {
   return {
     ...{ addresses: new Set(), changedAddresses: new Set(), apps: new Set() },
     ...{ contested: new Set(), doubtful: new Set() },
@@ -48,8 +48,8 @@ interface TableNow extends TableObservers {
  * @param limit - how much is looked at in one call
  * @returns whether all is told
  */
-export function settle(suspects: Suspects, limit: number, table: TableNow): boolean {
-  const { addresses, changedAddresses, apps, contested } = suspects;
+export function settle(departures: Departures, limit: number, table: TableNow): boolean {
+  const { addresses, changedAddresses, apps, contested } = departures;
   let left = limit;
   for (const place of contested) {
     if (left-- <= 0) return false;
@@ -72,14 +72,14 @@ export function settle(suspects: Suspects, limit: number, table: TableNow): bool
     apps.delete(appId);
     if (!table.hasApp(appId)) table.onAppGone?.(appId);
   }
-  tellDoubtful(suspects, table);
+  tellDoubtful(departures, table);
   return true;
 }
 
-function tellDoubtful({ doubtful }: Suspects, { ambiguous, onAmbiguous }: TableNow): void {
+function tellDoubtful({ doubtful }: Departures, { ambiguous, onAmbiguous }: TableNow): void {
   if (doubtful.size === 0) return;
   const places = [...doubtful.intersection(ambiguous)];
   doubtful.clear();
-  const addresses = places.flatMap(({ slots }) => [...slots].slice(0, 1));
+  const addresses = places.flatMap(({ entries }) => [...entries].slice(0, 1));
   if (addresses.length > 0) onAmbiguous?.(addresses.map(({ address }) => address));
 }
