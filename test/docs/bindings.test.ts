@@ -28,15 +28,19 @@ async function runBlocks(page: string, port: number): Promise<string> {
   const frame = `set -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n`;
   const shell = spawn('bash', ['-eu', '-c', frame + script], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   parts.defer(async () => void shell.kill());
   let printed = '';
+  let errors = ''; // promgate's warnings and the shell's lines about its jobs, too
   shell.stdout.on('data', (part: Buffer) => {
     printed += part.toString();
   });
+  shell.stderr.on('data', (part: Buffer) => {
+    errors += part.toString();
+  });
   const [code] = await once(shell, 'close');
-  assert.equal(code, 0, `exit code ${code}: ${printed}`);
+  assert.equal(code, 0, `exit code ${code}: ${printed}${errors}`);
   return printed;
 }
 
