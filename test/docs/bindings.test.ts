@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SLOW_MS } from '../support/limits.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { freePort } from '../support/server-process.ts';
 
@@ -44,7 +45,9 @@ async function runBlocks(page: string, port: number): Promise<string> {
   return printed;
 }
 
-describe('docs/bindings.md', () => {
+describe('docs/bindings.md', function () {
+  this.timeout(SLOW_MS);
+
   it('shows commands that do what it says', async function () {
     requireProgram(this, 'curl');
     const printed = await runBlocks('bindings.md', await freePort());

@@ -22,6 +22,7 @@ import {
 import { type AppInstances, startAppInstances } from '../support/app-instances.ts';
 import { eventually } from '../support/eventually.ts';
 import { appGuid } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { type Promgate, startPromgate } from '../support/promgate.ts';
 import type { Answer } from '../support/simulated-server.ts';
 import { seriesOf } from '../support/text-series.ts';
@@ -571,7 +572,7 @@ describe('app pages', () => {
       assert.equal(text.match(/^foo\{/gm)?.length, 3000);
       assert.equal(sample(text, 'promgate_instance_up', 2), '1');
     }
-  });
+  }).timeout(SLOW_MS);
 });
 
 function withoutDurations(page: Buffer): string[] {

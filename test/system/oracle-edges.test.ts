@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { OPENMETRICS_TYPE, TEXT_TYPE } from '../support/answers.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { mergePages } from '../support/merged.ts';
 import { type Judgement, judgePages, type OraclePage } from '../support/oracle.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -88,7 +89,9 @@ async function mergeAll(format: Format): Promise<{ taken: readonly Taken[]; refu
   return { taken, refused };
 }
 
-describe('a character at any place of a page', () => {
+describe('a character at any place of a page', function () {
+  this.timeout(SLOW_MS);
+
   describe('before a real Prometheus', () => {
     const faults = new Map<Format, readonly string[]>();
 
