@@ -69,6 +69,8 @@ export interface BrokerServer extends AsyncDisposable {
   readonly calls: BrokerCall[];
   /** How often `onChange` was called. */
   readonly changes: () => number;
+  /** Forgets what was asked before, for tests that share it. */
+  forget(): void;
   /** @param path - below the prefix */
   send(method: string, path: string, sending?: Sending): Promise<Received>;
 }
@@ -106,6 +108,12 @@ export async function startBroker(options: BrokerServerOptions = {}): Promise<Br
   return {
     ...{ url: server.url, store, calls },
     changes: () => changes,
+    forget() {
+      store.instances.clear();
+      store.bindings.clear();
+      calls.length = 0;
+      changes = 0;
+    },
     send: (method, path, sending) => send(`${server.url}${BROKER_PREFIX}${path}`, method, sending),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { pageRules } from '../../src/merge/page-rules.ts';
 import { OPENMETRICS_TYPE, TEXT_TYPE } from '../support/answers.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { type InputPage, instanceLabels, type Merged, mergePages } from '../support/merged.ts';
 import { type Judgement, judgePages } from '../support/oracle.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -21,7 +22,9 @@ const TYPES = { text: TEXT_TYPE, openmetrics: OPENMETRICS_TYPE };
 /** The hostile page stands between the good ones. */
 const HOSTILE = 1;
 
-describe('merged pages before a real Prometheus', () => {
+describe('merged pages before a real Prometheus', function () {
+  this.timeout(SLOW_MS);
+
   it('are taken whole, whatever one instance sends', async function () {
     const program = requireProgram(this, 'prometheus');
     const atMs = Math.floor(Date.now() / 1000) * 1000 - 60_000 + 125;
