@@ -6,7 +6,13 @@ import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
 import { Problem, writeProblem } from './errors.ts';
 import { type Mount, UnroutedError } from './mount.ts';
-import { type Handler, parseTarget, type RequestContext, type RequestState } from './request.ts';
+import {
+  checkTarget,
+  type Handler,
+  type RequestContext,
+  type RequestState,
+  splitTarget,
+} from './request.ts';
 
 export interface FrameOptions {
   /** One of them has the prefix ''. */
@@ -32,7 +38,7 @@ export function createFrame(options: FrameOptions): RequestListener {
   });
   koa.use(prepare(cut));
   koa.use(observe);
-  koa.use(readTarget);
+  koa.use(refuseTarget);
   koa.use(dispatch(mounts));
   return koa.callback();
 }
@@ -48,19 +54,21 @@ function prepare(cut: AbortSignal): Handler {
     ctx.state.cut = cut;
     ctx.state.scope = 'all';
     ctx.state.handler = NOWHERE;
-    ctx.state.target = { path: '/', query: '' };
+    ctx.state.target = splitTarget(ctx.req.url ?? '');
     return next();
   };
 }
 
-const readTarget: Handler = async (ctx, next) => {
+/** A target that is none belongs to no mount. */
+const refuseTarget: Handler = (ctx, next) => {
   try {
-    ctx.state.target = parseTarget(ctx.req.url ?? '');
+    checkTarget(ctx.state.target);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return writeProblem(ctx, error); // it is nobody's path
+    writeProblem(ctx, error);
+    return;
   }
-  await next();
+  return next();
 };
 
 function dispatch(mounts: readonly Mount[]): Handler {

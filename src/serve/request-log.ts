@@ -33,17 +33,15 @@ const MAX_LENGTH = 1024;
 /** Observes every request once, when its connection is done with it. */
 export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
   return (ctx, next) => {
-    const { req, res, state } = ctx;
-    const { socket } = req;
+    const { res, state } = ctx;
+    const { socket } = ctx.req;
     const beganMs = performance.now();
     const beganBytes = socket.bytesWritten;
     onBegin?.();
     res.once('close', () => {
-      const [path = '', query = ''] = (req.url ?? '').split(/\?(.*)/s);
       onEnd({
         method: ctx.method,
-        path,
-        query,
+        ...state.target,
         handler: state.handler,
         status: res.statusCode,
         durationMs: performance.now() - beganMs,

@@ -32,29 +32,31 @@ export type Handler = Middleware<RequestState>;
 export type RequestContext = Parameters<Handler>[0];
 
 export interface Target {
-  /** Begins with `/`; escapes as sent. */
+  /** Begins with `/` once it was checked; escapes as sent. */
   readonly path: string;
   /** Without its `?`; '' when there is none. */
   readonly query: string;
 }
 
 /**
- * Splits the target of a request line, in origin form or absolute form.
+ * Splits the target of a request line, in origin form or absolute form, whatever it holds.
  *
  * `new URL` is of no use here: it takes `//host` for an address and resolves `..`, and koa's `ctx.URL`
  * is an empty object when the Host header is ill-formed.
  *
- * @throws {Problem} `bad-request`
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
  */
-export function parseTarget(target: string): Target {
+export function splitTarget(target: string): Target {
   const origin = target.replace(/^https?:\/\/[^/?#]+/i, '');
   const text = origin !== target && !origin.startsWith('/') ? `/${origin}` : origin;
-  if (!text.startsWith('/') || /[\s#\p{Cc}]/u.test(text)) {
-    throw new Problem('bad-request', 'the path must begin with / and hold no blanks and no #');
-  }
   const mark = text.indexOf('?');
   return mark < 0
     ? { path: text, query: '' }
     : { path: text.slice(0, mark), query: text.slice(mark + 1) };
+}
+
+/** @throws {Problem} `bad-request` */
+export function checkTarget({ path, query }: Target): void {
+  if (path.startsWith('/') && !/[\s#\p{Cc}]/u.test(path + query)) return;
+  throw new Problem('bad-request', 'the path must begin with / and hold no blanks and no #');
 }
