@@ -31,13 +31,17 @@ export interface BudgetOptions {
 /** `granted`; `refused`: never; `waiting`: the claim will be told. */
 export type Room = 'granted' | 'waiting' | 'refused';
 
-/** How many times the free bytes a space may hold; with its small scrapes. */
+/** How many times the free bytes a space may hold, without its small scrapes. */
 const SHARE = 4;
-const SHARE_WITH_SMALL = 9;
 /** A scrape is small while it holds this part of the free bytes at most. */
 const SMALL = 4;
 /** The part of all bytes that is left to newcomers, whoever waits. */
 const RESERVE = 16;
+/**
+ * The same as `SHARE`, with the small scrapes: they may take half of the reserve beside a head of their space
+ * that has all but the reserve. The other half is left to other spaces.
+ */
+const SHARE_WITH_SMALL = 2 * RESERVE - 1;
 
 export class Budget {
   readonly #maxBytes: number;
