@@ -92,9 +92,9 @@ export interface AppPage extends Disposable {
   /**
    * Takes room for bytes that are ready for a slow reader.
    *
-   * @returns whether there is room now
+   * @returns for how many there is room now
    */
-  readonly hold: (bytes: number) => boolean;
+  readonly hold: (mostBytes: number) => number;
   /** The plan is void from now on: of its room so many bytes are still needed. */
   readonly shrink: (bytes: number) => void;
 }
@@ -171,10 +171,9 @@ export async function loadAppPage(
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
   resources.defer(free);
   const held = resources.move();
-  const { space } = asked[0]!.target; // at least one was asked
   return {
     ...{ plan, format, outcomes },
-    hold: (bytes) => lease.charge(space, bytes) === true,
+    hold: (mostBytes) => lease.lend(mostBytes),
     shrink: (bytes) => {
       free();
       lease.shrink(bytes);
