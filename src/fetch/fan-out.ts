@@ -22,6 +22,7 @@ import { Pacer } from './pacer.ts';
 import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
+import { Turns } from './turns.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
   /** `scrape.concurrency` */
@@ -78,6 +79,7 @@ export class Scraper implements AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #budget: Budget;
   readonly #pacer = new Pacer();
+  readonly #expiries = new Turns();
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
@@ -118,6 +120,7 @@ export class Scraper implements AsyncDisposable {
         pool: this.#pool,
         budget: this.#budget,
         pacer: this.#pacer,
+        expiries: this.#expiries,
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
         plainCredentials: this.#plainCredentials,
@@ -155,6 +158,8 @@ export class Scraper implements AsyncDisposable {
 
 interface RunParts
   extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
+  /** Scrapes that began together end together: they take turns. */
+  readonly expiries: Turns;
   readonly plainCredentials: boolean;
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
@@ -170,6 +175,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   readonly maxBodyBytes: number;
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
+  readonly #expiries: Turns;
   readonly #plainCredentials: boolean;
   readonly #onDone: RunParts['done'];
   #answers: ScrapeAnswer[];
@@ -200,11 +206,12 @@ class Run implements Scene, LeaseHolder, BytesClaim {
 
   constructor(
     request: ScrapeRequest,
-    { pool, budget, pacer, connections, maxBodyBytes, plainCredentials, done }: RunParts,
+    { pool, budget, pacer, expiries, connections, maxBodyBytes, plainCredentials, done }: RunParts,
   ) {
     this.pool = pool;
     this.budget = budget;
     this.pacer = pacer;
+    this.#expiries = expiries;
     this.connections = connections;
     this.maxBodyBytes = maxBodyBytes;
     this.lease = request.lease;
@@ -229,7 +236,9 @@ class Run implements Scene, LeaseHolder, BytesClaim {
       return;
     }
     signal.addEventListener('abort', this.abandon);
-    this.endBy(Math.min(latestMs, this.#deadlineMs));
+    this.#deadlineMs = Math.min(latestMs, this.#deadlineMs);
+    if (performance.now() < this.#deadlineMs) this.endBy(this.#deadlineMs);
+    else this.#expire();
     // Those after the deadline are settled already, and do not start.
     for (const fetch of this.#fetches) fetch.start();
   }
@@ -239,7 +248,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
     this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
     clearTimeout(this.#timer);
     const leftMs = this.#deadlineMs - performance.now();
-    if (leftMs <= 0) this.#expire();
+    if (leftMs <= 0) this.#expiries.run(this.#expire);
     else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
   }
 
@@ -251,9 +260,9 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
   readonly #look = (): void => this.endBy(this.#deadlineMs);
 
-  #expire(): void {
+  readonly #expire = (): void => {
     this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
-  }
+  };
 
   /** From the last to the first: those who wait are gone before others make room for them. */
   #endAll(endingOf: (fetch: PageFetch) => Ending): void {
@@ -295,6 +304,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   #took(attempt: number): void {
     if (attempt !== this.#attempt || this.#restarting || --this.#missing > 0) return;
     clearTimeout(this.#timer);
+    this.#expiries.drop(this.#expire);
     this.#request.signal.removeEventListener('abort', this.abandon);
     this.#onDone(this.#answers);
   }

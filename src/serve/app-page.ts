@@ -99,7 +99,7 @@ export interface AppPage extends Disposable {
   readonly shrink: (bytes: number) => void;
 }
 
-/** @throws only for a mistake of ours */
+/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
 export async function loadAppPage(
   settings: AppPageSettings,
   request: AppPageRequest,
@@ -165,6 +165,10 @@ export async function loadAppPage(
     outcomes[place] = failed(outcomes[place]!, takenOutFailure(error, signal), error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
+  if (signal.aborted) {
+    observers.onOutcomes?.(outcomes);
+    throw signal.reason; // nobody reads the page: thousands may end together
+  }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);

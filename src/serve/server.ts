@@ -23,6 +23,8 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 const HANDSHAKE_MS = 10_000;
+/** Connections that wait to be accepted. Beyond, the system drops what asks for one, for a second or more. */
+const BACKLOG = 4_096;
 
 export interface ServerSettings extends ConnectionOptions {
   readonly host: string;
@@ -49,7 +51,7 @@ export interface Server extends AsyncDisposable {
 /** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const { host, port, tls, limits } = settings;
-  const handle = limitPipelining(settings.handle);
+  const handle = limitPipelining(settings.handle, (socket) => connections.endPipelined(socket));
   const options = { ...LIMITS, ...limits };
   const stop = new AbortController();
   let server: HttpServer | HttpsServer;
@@ -114,7 +116,7 @@ async function watchFor(
 function listen(server: HttpServer | HttpsServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.removeListener('error', reject);
       resolve();
     });
