@@ -7,6 +7,7 @@
  * `budget.ts`'s.
  */
 
+import { Turns } from '../clock.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
@@ -22,7 +23,6 @@ import { Pacer } from './pacer.ts';
 import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
 import type { ScrapeTarget } from './target.ts';
-import { Turns } from './turns.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
   /** `scrape.concurrency` */
@@ -44,6 +44,8 @@ export interface ScrapeRequest {
   readonly deadlineMs: number;
   /** Aborts when the reader leaves. */
   readonly signal: AbortSignal;
+  /** Aborts when answers are wanted now: the deadline has come. */
+  readonly hurry?: AbortSignal | undefined;
   /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
   readonly lease: Lease;
   /**
@@ -226,7 +228,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   }
 
   start(latestMs: number): void {
-    const { signal } = this.#request;
+    const { signal, hurry } = this.#request;
     if (this.#missing === 0) {
       this.#onDone([]);
       return;
@@ -236,9 +238,11 @@ class Run implements Scene, LeaseHolder, BytesClaim {
       return;
     }
     signal.addEventListener('abort', this.abandon);
+    hurry?.addEventListener('abort', this.#expireNow);
     this.#deadlineMs = Math.min(latestMs, this.#deadlineMs);
-    if (performance.now() < this.#deadlineMs) this.endBy(this.#deadlineMs);
-    else this.#expire();
+    const isOver = hurry?.aborted === true || performance.now() >= this.#deadlineMs;
+    if (isOver) this.#expire();
+    else this.endBy(this.#deadlineMs);
     // Those after the deadline are settled already, and do not start.
     for (const fetch of this.#fetches) fetch.start();
   }
@@ -259,6 +263,8 @@ class Run implements Scene, LeaseHolder, BytesClaim {
 
   /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
   readonly #look = (): void => this.endBy(this.#deadlineMs);
+
+  readonly #expireNow = (): void => this.endBy(performance.now());
 
   readonly #expire = (): void => {
     this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
@@ -306,6 +312,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
     clearTimeout(this.#timer);
     this.#expiries.drop(this.#expire);
     this.#request.signal.removeEventListener('abort', this.abandon);
+    this.#request.hurry?.removeEventListener('abort', this.#expireNow);
     this.#onDone(this.#answers);
   }
 

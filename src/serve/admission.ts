@@ -3,7 +3,7 @@
  * so that none keeps the others out. What is beyond is refused at once; it would only wait. Those that
  * come in one go begin in turns.
  */
-import { Turns } from '../fetch/turns.ts';
+import { Turns } from '../clock.ts';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 

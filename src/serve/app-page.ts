@@ -64,6 +64,8 @@ export interface AppPageRequest extends Wanted {
   /** On the scale of `performance.now()`. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Aborts when the page is wanted now, with what has arrived. */
+  readonly hurry?: AbortSignal | undefined;
 }
 
 /** How one page of an instance, or an exporter, did. */
@@ -105,7 +107,7 @@ export async function loadAppPage(
   request: AppPageRequest,
 ): Promise<AppPage> {
   const { scraper, labelConflict, exportJob, observers } = settings;
-  const { negotiated, headers, deadlineMs, signal } = request;
+  const { negotiated, headers, deadlineMs, signal, hurry } = request;
   const { choice } = settings;
   const asked = pagesToAsk(settings.exporters, { ...request, choice });
   const { escaping, preferOpenMetrics } = negotiated;
@@ -136,6 +138,7 @@ export async function loadAppPage(
     headers,
     deadlineMs,
     signal,
+    hurry,
     lease,
     onAnswer: (answer, index) => {
       const { questions } = merging;

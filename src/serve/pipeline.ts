@@ -8,7 +8,8 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Turns } from '../fetch/turns.ts';
+import { Turns } from '../clock.ts';
+import { Presence, type PresenceOptions } from './presence.ts';
 
 /** Requests of one connection that run at once. */
 export const MAX_RUNNING = 8;
@@ -20,6 +21,7 @@ export const MAX_WAITING = 4_096;
 
 interface Pipeline {
   readonly socket: Socket;
+  readonly presence: Presence;
   running: number;
   /** Turns that it waits for. */
   called: number;
@@ -31,10 +33,14 @@ type Handle = (
   answer: ServerResponse<IncomingMessage> & { req: IncomingMessage },
 ) => void;
 
-/** @param end - ends the connection that has too many requests waiting */
+export interface PipelineOptions extends PresenceOptions {
+  /** Ends the connection that has too many requests waiting. Standard: destroys it. */
+  readonly end?: (socket: Socket) => void;
+}
+
 export function limitPipelining(
   handle: RequestListener,
-  end: (socket: Socket) => void = (socket) => socket.destroy(),
+  { end = (socket) => socket.destroy(), graceMs }: PipelineOptions = {},
 ): RequestListener {
   const pipelines = new WeakMap<Socket, Pipeline>();
   const crowded = new Set<Pipeline>();
@@ -44,7 +50,8 @@ export function limitPipelining(
   const pipelineOf = (socket: Socket): Pipeline => {
     const known = pipelines.get(socket);
     if (known) return known;
-    const pipeline: Pipeline = { socket, running: 0, called: 0, waiting: [] };
+    const presence = new Presence(socket, { graceMs });
+    const pipeline: Pipeline = { socket, presence, running: 0, called: 0, waiting: [] };
     pipelines.set(socket, pipeline);
     socket.once('close', () => drop(pipeline));
     // Node resumes a socket by itself behind each request that it has read, and each that has ended.
@@ -87,6 +94,7 @@ export function limitPipelining(
     run(pipeline, ...(waited as Parameters<Handle>));
     if (waiting.length > 0) return;
     crowded.delete(pipeline);
+    pipeline.presence.paused = false;
     socket.resume();
   };
 
@@ -97,8 +105,12 @@ export function limitPipelining(
 
   const run = (pipeline: Pipeline, ...[request, answer]: Parameters<Handle>): void => {
     pipeline.running++;
+    pipeline.presence.began(answer);
     // A turn later: others run between, and the ended request has been counted by then.
-    answer.once('close', () => setImmediate(ended, pipeline));
+    answer.once('close', () => {
+      pipeline.presence.ended(answer);
+      setImmediate(ended, pipeline);
+    });
     handle(request, answer);
   };
 
@@ -116,6 +128,7 @@ export function limitPipelining(
     waitingOfAll++;
     if (!crowded.has(pipeline)) {
       crowded.add(pipeline);
+      pipeline.presence.paused = true;
       pipeline.socket.pause();
     }
     if (waitingOfAll > MAX_WAITING) endLongest();

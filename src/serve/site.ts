@@ -6,8 +6,8 @@
  */
 import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
+import { Turns } from '../clock.ts';
 import { findToken } from '../fetch/token.ts';
-import { Turns } from '../fetch/turns.ts';
 import { Problem, writeProblem } from './errors.ts';
 import { type Handler, parseTarget, type RequestState } from './request.ts';
 

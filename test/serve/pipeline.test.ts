@@ -10,8 +10,11 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const MOST_OF_A_READ = Math.ceil(65_536 / REQUEST.length);
 
 /** A server behind the limit; `parsed` counts what Node has read, handled or not. */
-async function serve(handle: RequestListener, end?: (socket: Socket) => void) {
-  const server = createServer(limitPipelining(handle, end)).listen(0, '127.0.0.1');
+async function serve(
+  handle: RequestListener,
+  end = (socket: Socket): void => void socket.destroy(),
+) {
+  const server = createServer(limitPipelining(handle, { end })).listen(0, '127.0.0.1');
   let parsed = 0;
   server.prependListener('request', () => {
     parsed++;

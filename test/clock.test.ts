@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import { Turns } from '../../src/fetch/turns.ts';
+import { Turns } from '../src/clock.ts';
 
 /** Does nothing useful for so long. */
 function work(ms: number): void {
