@@ -3,6 +3,7 @@
  * that are left open or half-closed.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { hang, page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
@@ -65,5 +66,30 @@ describe('readers of a process', () => {
     assert.match(answer, /^promfetcher_scrape_error\{.*error="timeout".*\} 1$/m);
     const { ms } = await promgate.untilLogged('request', { path: apps.half.path });
     assert.ok(Number(ms) < 20_000, `${ms} ms of the 30 s that a scrape may take`);
+  });
+
+  it('are answered beside 4,200 idle connections of one client', async () => {
+    await using scene = await startScene({ hung: { answers: [hang] } }, {}, LIMITS);
+    const { promgate, apps } = scene;
+    const hanging = open(scene);
+    hanging.write(requestFor(apps.hung.path));
+    await eventually('it to be asked', async () =>
+      (await promgate.metric('promgate_scrape_slots_used')) === 1 ? true : undefined,
+    );
+    await using idle = new AsyncDisposableStack();
+    let closed = 0;
+
+    for (let n = 0; n < 4_200; n++) {
+      const socket = open(scene);
+      idle.defer(() => void socket.destroy());
+      socket.once('close', () => closed++).resume();
+      await once(socket, 'connect');
+      if (n % 2 === 0) socket.write('GET /healthz HTTP/1.1\r\n'); // a head that does not end
+    }
+
+    assert.equal((await read(`${promgate.url}/healthz`)).status, 200);
+    await eventually('what is too much to be closed', () => closed >= 104 || undefined);
+    assert.ok(!hanging.destroyed && !hanging.readableEnded);
+    hanging.destroy();
   });
 });
