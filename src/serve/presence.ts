@@ -9,6 +9,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { cutOff } from './cut-off.ts';
 
 export interface PresenceOptions {
   /** How long an answer has from when its reader cannot be seen any more. Standard 5 s. */
@@ -86,11 +87,17 @@ export class Presence {
       hurryOf(answer).abort(HURRY);
       const timer = setTimeout(
         () => {
-          if (!answer.headersSent) this.#socket.destroy();
+          if (!answer.headersSent) this.#end();
         },
         Math.min(this.#graceMs, MAX_BEGIN_MS),
       );
       this.#answers.set(answer, timer);
     }, this.#graceMs);
+  }
+
+  /** Of one that has closed its side we assume that it has left; any other we cut off ourselves. */
+  #end(): void {
+    if (this.#halfClosed) this.#socket.destroy();
+    else cutOff(this.#socket);
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { wasCutOff } from '../../src/serve/cut-off.ts';
 import { hurrySignal } from '../../src/serve/presence.ts';
 import { type Server, type ServerSettings, startServer } from '../../src/serve/server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -138,5 +139,19 @@ describe('a reader that leaves', () => {
     socket.destroy();
 
     await closed.promise;
+  });
+
+  it('is not said to have left when promgate ends what never answers while nothing is read', async () => {
+    const ended = Promise.withResolvers<boolean>();
+    await using server = await serve(
+      ({ socket }, answer) => answer.once('close', () => ended.resolve(wasCutOff(socket))),
+      { unseenGraceMs: 10 },
+    );
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+
+    socket.write(REQUEST.repeat(20));
+
+    assert.equal(await ended.promise, true);
+    socket.destroy();
   });
 });
