@@ -16,6 +16,7 @@ import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from '.
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
+import { hurrySignal } from './presence.ts';
 import type { Handler } from './request.ts';
 import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
@@ -183,6 +184,7 @@ async function load(
     negotiated,
     deadlineMs: performance.now() + timeoutMs,
     signal: state.signal,
+    hurry: hurrySignal(ctx.res),
   });
   const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
   state.instances = { ok, failed: page.outcomes.length - ok };
