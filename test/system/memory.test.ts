@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { gzipBomb, page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RoutesJson } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
 import { startScene } from '../support/scene.ts';
 
@@ -28,7 +29,9 @@ async function untilFallen(promgate: PromgateProcess, before: number): Promise<v
   );
 }
 
-describe('the memory of promgate', () => {
+describe('the memory of promgate', function () {
+  this.timeout(SLOW_MS);
+
   it('is given back after 90 gzip bombs', async () => {
     const bomb = await gzipBomb(200_000_000);
     const apps = {
@@ -43,7 +46,7 @@ describe('the memory of promgate', () => {
 
     assert.match(text, /error="too-large"/);
     await untilFallen(promgate, before);
-  }).timeout(180_000);
+  });
 
   it('is given back after a route table of 65 MB', async () => {
     await using scene = await startScene({ small: { answers: [page('a 1\n')] } });
