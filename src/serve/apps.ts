@@ -16,7 +16,7 @@ import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from '.
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
-import { hurrySignal } from './presence.ts';
+import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler } from './request.ts';
 import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
@@ -260,6 +260,7 @@ async function answer(
   ctx.res.statusCode = 200;
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
+  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);

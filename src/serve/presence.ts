@@ -9,14 +9,15 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cutOff } from './cut-off.ts';
 
 export interface PresenceOptions {
-  /** How long an answer has from when its reader cannot be seen any more. Standard 5 s. */
+  /** How long an answer has from when its reader cannot be seen any more. Standard 3 s. */
   readonly graceMs?: number | undefined;
 }
 
-const GRACE_MS = 5_000;
+const GRACE_MS = 3_000;
 /** An answer that was told to hurry and has not begun by then never will: its connection ends. */
 const MAX_BEGIN_MS = 2_000;
 /** One for all: to make an error costs as much as to end a scrape. */
@@ -35,6 +36,23 @@ function hurryOf(answer: object): AbortController {
   const hurry = new AbortController();
   hurries.set(answer, hurry);
   return hurry;
+}
+
+/** So much later a reader that is gone has answered to what was written: with a reset. */
+const ROUND_TRIP_MS = 250;
+
+/**
+ * Sends the head of an answer that was told to hurry, and waits until its reader would have said that
+ * it is gone. An empty write then fails, and ends the connection.
+ *
+ * @returns whether the reader is gone
+ */
+export async function leftBefore(answer: ServerResponse): Promise<boolean> {
+  const { socket } = answer.req;
+  answer.flushHeaders();
+  await delay(ROUND_TRIP_MS);
+  if (socket.destroyed) return true;
+  return new Promise((resolve) => socket.write('', (error) => resolve(Boolean(error))));
 }
 
 /** The reader of one connection. */

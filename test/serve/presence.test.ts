@@ -154,4 +154,22 @@ describe('a reader that leaves', () => {
     assert.equal(await ended.promise, true);
     socket.destroy();
   });
+
+  it('leaves no answer behind for which a stop would wait', async () => {
+    const reasons: string[] = [];
+    await using server = await serve(() => undefined, {
+      unseenGraceMs: 10,
+      onClientError: (reason) => void reasons.push(reason),
+      sleep: async (ms, signal) => void (ms > 0 && (await once(signal, 'abort'))),
+    });
+    const sockets = Array.from({ length: 6 }, () =>
+      connect(server.port, '127.0.0.1').on('error', () => undefined),
+    );
+    for (const socket of sockets) socket.write(REQUEST.repeat(1_500));
+    await eventually('one to be ended', () => reasons.includes('pipelined') || undefined);
+
+    for (const socket of sockets) socket.destroy();
+
+    await server.drain(0); // its waits never end by themselves
+  });
 });
