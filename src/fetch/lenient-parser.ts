@@ -9,7 +9,7 @@
  * Pure state, one line or piece of body at a time. It tolerates, beyond RFC 9112: line feeds without
  * carriage returns, folded headers, blanks around names, values and chunk sizes, `Content-Length`
  * beside `Transfer-Encoding: chunked` or several times the same, interim responses nobody asked for,
- * control characters in values.
+ * control characters in values, headers whose names are none.
  */
 import { WireLimitError } from './wire-limit.ts';
 
@@ -30,6 +30,7 @@ export interface ResponseReader {
 
 /** A line: status, header, chunk size with its extension, trailer. Also all headers together. */
 const MAX_LINES_BYTES = 16_384;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -159,7 +160,8 @@ export class LenientParser {
   #refuseEarly(line: string): void {
     const wrong =
       (this.#state === 'status' && !'HTTP/'.startsWith(line.slice(0, 5)) && line !== '\r') ||
-      (this.#state === 'chunk-size' && /^[^ \t0-9a-f]/i.test(line));
+      (this.#state === 'chunk-size' && /^[^ \t0-9a-f]/i.test(line)) ||
+      (this.#state === 'chunk-end' && line !== '\r');
     if (wrong) throw new NotHttpError(`${shown(line)} begins no ${this.#state} line`);
   }
 
@@ -209,13 +211,12 @@ export class LenientParser {
       return;
     }
     const colon = line.indexOf(':');
-    const name = trimmed(line.slice(0, Math.max(0, colon))).toLowerCase();
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
-      throw new NotHttpError(`${shown(line)} is no header`);
-    }
-    const values = this.#headers.get(name) ?? [];
+    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header`);
+    const name = trimmed(line.slice(0, colon)).toLowerCase();
+    // A name with blanks, beyond ASCII or without a character is nobody's: Go passes over it.
+    const values = (TOKEN.test(name) && this.#headers.get(name)) || [];
     values.push(trimmed(line.slice(colon + 1)));
-    this.#headers.set(name, values);
+    if (TOKEN.test(name)) this.#headers.set(name, values);
     this.#lastHeader = values;
   }
 

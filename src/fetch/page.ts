@@ -49,8 +49,9 @@ export interface Ending {
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const MAX_REDIRECTS = 3;
-/** How much of a body that is of no use is read to keep its connection. */
+/** How much of a body that is of no use is read to keep its connection, and for how long. */
 const MAX_DRAINED_BYTES = 65_536;
+const MAX_DRAIN_MS = 250;
 /** Whatever its size, a piece of a body costs as much as this many bytes: chunks may hold one each. */
 const PIECE_EFFORT_BYTES = 8;
 
@@ -77,6 +78,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   /** What the status alone says; the rest of the response is only read to its end. */
   #verdict: Failure | 'follow' | undefined;
   #drainedBytes = 0;
+  #drainTimer: NodeJS.Timeout | undefined;
   /** What taking the body in has cost, in bytes: see PIECE_EFFORT_BYTES. */
   #effortBytes = 0;
   /** All has come; it may wait for room, or for its turn to be put together. */
@@ -173,6 +175,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     else this.#verdict = 'status-other';
     const wanted = this.#verdict ? MAX_DRAINED_BYTES : this.#scene.maxBodyBytes;
     this.#exchange?.bodyBegins(wanted);
+    if (this.#verdict) this.#drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
   }
 
   received(chunk: Buffer): void {
@@ -319,13 +322,18 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   #drain(chunk: Buffer): void {
     this.#drainedBytes += chunk.length;
-    if (this.#drainedBytes <= MAX_DRAINED_BYTES) return;
+    if (this.#drainedBytes > MAX_DRAINED_BYTES) this.#drainNoMore();
+  }
+
+  /** The status has said all: a rest that is long, or does not come, is not worth its connection. */
+  readonly #drainNoMore = (): void => {
     this.#exchange?.abort();
     this.#conclude();
-  }
+  };
 
   /** The response that `#verdict` is about is over. */
   #conclude(): void {
+    clearTimeout(this.#drainTimer);
     const verdict = this.#verdict;
     if (verdict && verdict !== 'follow') {
       this.#fail(verdict, 'answered');
@@ -372,6 +380,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   #settle(outcome: Outcome, answer: ScrapeAnswer): void {
     this.#done = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#drainTimer);
     this.#exchange?.abort();
     this.#inflater?.destroy();
     if (answer.failure !== undefined) this.#body?.discard();
@@ -388,11 +397,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
 /**
  * Only gzip was asked for. Whatever else a `Content-Encoding` says (`none`, `utf-8`, a media type),
- * the bytes are tried as they are, as Prometheus does.
+ * the bytes are tried as they are; of several the first counts. So does Prometheus.
  */
 function isGzip(header: string | string[] | undefined): boolean {
-  const encoding = String(header ?? '').trim(); // several headers are one, joined by commas
-  return /^(?:x-)?gzip$/i.test(encoding);
+  return /^(?:x-)?gzip$/i.test((one(header) ?? '').trim());
 }
 
 /** The value of a header; of several the first. */

@@ -117,7 +117,7 @@ export class Indexer {
         if (!fullLines.ended) yield;
       }
       this.#writer.breakAt(this.#at);
-      page = this.#finish(body);
+      page = yield* this.#finish(body);
     } catch (error) {
       this.#writer.clear();
       this.#families.truncate(known);
@@ -144,7 +144,7 @@ export class Indexer {
     this.#untoldBytes += Math.max(0, layoutBytes(layout) - writer.bytes); // `writer` was told of
   }
 
-  #finish(body: Body): PageIndex {
+  *#finish(body: Body): Generator<void, PageIndex, void> {
     const learning = this.#fullLines.takeLearning(); // what it noted is held no longer than it is needed
     const { full = false, bytes = 0 } = learning ?? {};
     if (full) this.#learn = false; // others will have as many lines
@@ -160,8 +160,9 @@ export class Indexer {
       layoutBytes: this.#untoldBytes + (full ? 0 : bytes),
     };
     const families = this.#families;
-    if (families.isTooMany(families.size) && families.isTooMany(familiesOf(page).length)) {
-      throw tooManyFamilies(body.bytes, body.length);
+    if (families.isTooMany(families.size)) {
+      const { length } = yield* familiesOf(page);
+      if (families.isTooMany(length)) throw tooManyFamilies(body.bytes, body.length);
     }
     this.#untoldBytes = 0;
     if (learning !== undefined && !full) this.#learnt = { writer: learning, page };

@@ -39,6 +39,8 @@ export interface AppPageRequest extends PagesRequest {
   /** On the scale of `performance.now()`. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Aborts when the page is wanted now, with what has arrived. */
+  readonly hurry?: AbortSignal | undefined;
 }
 
 /** A merged page that is ready to be spliced. Disposal frees its bytes: the plan is void then. */
@@ -49,27 +51,27 @@ export interface AppPage extends Disposable {
   /**
    * Takes room for bytes that are ready for a slow reader.
    *
-   * @returns whether there is room now
+   * @returns for how many there is room now
    */
-  readonly hold: (bytes: number) => boolean;
+  readonly hold: (mostBytes: number) => number;
   /** The plan is void from now on: of its room so many bytes are still needed. */
   readonly shrink: (bytes: number) => void;
 }
 
-/** @throws only for a mistake of ours */
+/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
 export async function loadAppPage(
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
   const { scraper, observers, choice } = settings;
-  const { headers, deadlineMs, signal } = request;
+  const { headers, deadlineMs, signal, hurry } = request;
   const asked = pagesToAsk(settings.exporters, { ...request, choice });
   let merging = newMerging(asked, settings, request);
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
   await scraper.scrape({
     targets: merging.questions.targets,
-    ...{ headers, deadlineMs, signal, lease },
+    ...{ headers, deadlineMs, signal, hurry, lease },
     onAnswer: (answer, index) => {
       const { questions, adding } = merging;
       const { page, place } = questions.at(index);
@@ -92,10 +94,9 @@ export async function loadAppPage(
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
   resources.defer(free);
   const held = resources.move();
-  const { space } = asked[0]!.target; // at least one was asked
   return {
     ...{ plan, format, outcomes },
-    hold: (bytes) => lease.charge(space, bytes) === true,
+    hold: (mostBytes) => lease.lend(mostBytes),
     shrink: (bytes) => {
       free();
       lease.shrink(bytes);
@@ -143,6 +144,10 @@ async function settle(
     if (outcome.failure === undefined) outcomes[one.place] = takenOutcome(outcome, one, signal);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
+  if (signal.aborted) {
+    observers.onOutcomes?.(outcomes);
+    throw signal.reason; // nobody reads the page: thousands may end together
+  }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);

@@ -17,6 +17,7 @@ import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Outcome } from './outcome.ts';
+import { hurrySignal, leftBefore } from './presence.ts';
 import { TextRefusal } from './promfetcher-errors.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { visibleTo } from './scope.ts';
@@ -176,6 +177,7 @@ async function load(
     negotiated,
     deadlineMs: performance.now() + timeoutMs,
     signal: state.signal,
+    hurry: hurrySignal(ctx.res),
   });
   const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
   state.instances = { ok, failed: page.outcomes.length - ok };
@@ -244,6 +246,7 @@ async function answer(
   ctx.res.statusCode = 200;
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
+  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);

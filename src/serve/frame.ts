@@ -4,6 +4,7 @@
  */
 import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
+import { Turns } from '../clock.ts';
 import { Problem, writeProblem } from './errors.ts';
 import { type Mount, UnroutedError } from './mount.ts';
 import {
@@ -43,12 +44,16 @@ export function createFrame(options: FrameOptions): RequestListener {
   return koa.callback();
 }
 
-/** Fills `ctx.state`. */
+/** One for all: to make an error costs as much as to end a scrape. */
+const LEFT = new DOMException('the reader has left', 'AbortError');
+
+/** Fills `ctx.state`; handlers whose readers leave together are told one after the other. */
 function prepare(cut: AbortSignal): Handler {
+  const departures = new Turns();
   return (ctx, next) => {
     const reader = new AbortController();
     ctx.res.once('close', () => {
-      if (!ctx.res.writableFinished) reader.abort();
+      if (!ctx.res.writableFinished) departures.run(() => reader.abort(LEFT));
     });
     ctx.state.signal = reader.signal;
     ctx.state.cut = cut;

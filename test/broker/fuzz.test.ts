@@ -14,7 +14,7 @@ import {
   VERSIONS,
 } from './broker-server.ts';
 
-const RUNS = { numRuns: 1500 };
+const RUNS = { numRuns: 750 };
 
 const id = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom('i', 'j', 'a%2Fb') },

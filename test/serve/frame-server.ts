@@ -52,7 +52,8 @@ export async function serveFrame(
     ...{ cut: cut.signal, onError, ...(observe && { observe }) },
   });
   const server = await startServer({
-    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, handle, cut },
+    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },
+    ...{ handle, cut },
     ...settings,
   });
   return { ...server, mistakes, cut };
