@@ -21,7 +21,7 @@
  *
  * Deadlines and readers that leave are not known here: those who wait may close at any time.
  */
-import { Account, type BytesClaim, Lease, type Space } from './lease.ts';
+import { Account, type BytesClaim, Lease } from './lease.ts';
 import { Ledger } from './ledger.ts';
 import { WaitingLine } from './waiting-line.ts';
 
