@@ -29,7 +29,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
 const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
-  undici: /\/undici\.ts$/,
+  undici: /\/undici(?:-connection)?\.ts$/,
   got: /^(discover\/gorouter|query\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,

@@ -8,13 +8,13 @@
 import type { Get, Receiver } from './get.ts';
 import { LenientGet } from './lenient.ts';
 import type { ScrapeTarget } from './target.ts';
+import { Exchange } from './undici.ts';
 import {
   Connection,
   type ConnectionOptions,
   type ConnectionSource,
-  Exchange,
   type Origin,
-} from './undici.ts';
+} from './undici-connection.ts';
 
 export interface ConnectionsOptions {
   readonly trust: ConnectionOptions['trust'];

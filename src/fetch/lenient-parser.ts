@@ -11,6 +11,7 @@
  * beside `Transfer-Encoding: chunked` or several times the same, interim responses nobody asked for,
  * control characters in values, headers whose names are none.
  */
+import { listed, shown, trimmed } from './header-text.ts';
 import { WireLimitError } from './wire-limit.ts';
 
 /** The bytes are no HTTP response that anybody could read. */
@@ -269,31 +270,6 @@ export class LenientParser {
     this.#leftBytes = size;
     this.#state = this.#leftBytes === 0 ? 'trailer' : 'chunk';
   }
-}
-
-function listed(values: readonly string[] = []): string[] {
-  return values.flatMap((value) => value.split(',').map(trimmed)).filter((one) => one !== '');
-}
-
-/**
- * Without blanks around it. `trim` would take no-break spaces too, which may be half of a UTF-8
- * character here; a regular expression takes the square of a long run of blanks.
- */
-function trimmed(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-/** For messages: what a line begins with. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
 function record(headers: ReadonlyMap<string, readonly string[]>): LenientHeaders {

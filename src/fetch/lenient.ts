@@ -12,7 +12,7 @@ import { causeOf, failureOf } from './diagnosis.ts';
 import type { Get, Receiver, ResponseHeaders } from './get.ts';
 import { LenientParser, type ResponseReader } from './lenient-parser.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { ConnectionOptions } from './undici.ts';
+import type { ConnectionOptions } from './undici-connection.ts';
 import { WireLimit } from './wire-limit.ts';
 
 export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {

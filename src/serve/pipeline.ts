@@ -34,104 +34,123 @@ type Handle = (
 ) => void;
 
 export interface PipelineOptions extends PresenceOptions {
-  /** Ends the connection that has too many requests waiting. Standard: destroys it. */
+  /** Ends the connection that has too many requests waiting. Default: destroys it. */
   readonly end?: (socket: Socket) => void;
 }
 
 export function limitPipelining(
   handle: RequestListener,
-  { end = (socket) => socket.destroy(), graceMs }: PipelineOptions = {},
+  options: PipelineOptions = {},
 ): RequestListener {
-  const pipelines = new WeakMap<Socket, Pipeline>();
-  const crowded = new Set<Pipeline>();
-  const turns = new Turns();
-  let waitingOfAll = 0;
+  const pipelines = new Pipelines(handle, options);
+  return (request, answer) => pipelines.take(request, answer);
+}
 
-  const pipelineOf = (socket: Socket): Pipeline => {
-    const known = pipelines.get(socket);
+/** The pipelines of all connections. */
+class Pipelines {
+  readonly #handle: Handle;
+  readonly #end: (socket: Socket) => void;
+  readonly #graceMs: number | undefined;
+  readonly #pipelines = new WeakMap<Socket, Pipeline>();
+  /** Those with requests that wait: they are not read. */
+  readonly #crowded = new Set<Pipeline>();
+  readonly #turns = new Turns();
+  /** Over all connections. */
+  #waiting = 0;
+
+  constructor(handle: Handle, { end = (socket) => socket.destroy(), graceMs }: PipelineOptions) {
+    this.#handle = handle;
+    this.#end = end;
+    this.#graceMs = graceMs;
+  }
+
+  /** Runs a request, or lets it wait for its turn. */
+  take(...[request, answer]: Parameters<Handle>): void {
+    if (request.socket.destroyed) {
+      answer.emit('close'); // of the read in which its connection was ended
+      return;
+    }
+    const pipeline = this.#pipelineOf(request.socket);
+    if (pipeline.running === 0 && pipeline.waiting.length === 0) {
+      this.#run(pipeline, request, answer);
+      return;
+    }
+    pipeline.waiting.push([request, answer]);
+    this.#waiting++;
+    if (!this.#crowded.has(pipeline)) {
+      this.#crowded.add(pipeline);
+      pipeline.presence.paused = true;
+      pipeline.socket.pause();
+    }
+    if (this.#waiting > MAX_WAITING) this.#endLongest();
+    else this.#call(pipeline);
+  }
+
+  #pipelineOf(socket: Socket): Pipeline {
+    const known = this.#pipelines.get(socket);
     if (known) return known;
-    const presence = new Presence(socket, { graceMs });
+    const presence = new Presence(socket, { graceMs: this.#graceMs });
     const pipeline: Pipeline = { socket, presence, running: 0, called: 0, waiting: [] };
-    pipelines.set(socket, pipeline);
-    socket.once('close', () => drop(pipeline));
+    this.#pipelines.set(socket, pipeline);
+    socket.once('close', () => this.#drop(pipeline));
     // Node resumes a socket by itself behind each request that it has read, and each that has ended.
     socket.on('resume', () => {
-      if (crowded.has(pipeline)) socket.pause();
+      if (this.#crowded.has(pipeline)) socket.pause();
     });
     return pipeline;
-  };
+  }
 
-  const drop = (pipeline: Pipeline): void => {
-    crowded.delete(pipeline);
-    waitingOfAll -= pipeline.waiting.length;
+  #drop(pipeline: Pipeline): void {
+    this.#crowded.delete(pipeline);
+    this.#waiting -= pipeline.waiting.length;
     // Node never ends answers that have no socket yet: whoever counts them is told here.
     for (const [, answer] of pipeline.waiting.splice(0)) answer.emit('close');
-  };
+  }
 
-  const endLongest = (): void => {
+  #endLongest(): void {
     let longest: Pipeline | undefined;
-    for (const pipeline of crowded) {
+    for (const pipeline of this.#crowded) {
       if (pipeline.waiting.length > (longest?.waiting.length ?? 0)) longest = pipeline;
     }
     if (!longest) return;
-    end(longest.socket);
-    drop(longest);
-  };
+    this.#end(longest.socket);
+    this.#drop(longest);
+  }
 
-  const call = (pipeline: Pipeline): void => {
+  #call(pipeline: Pipeline): void {
     const { running, called, waiting } = pipeline;
     if (running + called >= MAX_RUNNING || called >= waiting.length) return;
     pipeline.called++;
-    turns.run(() => next(pipeline));
-  };
+    this.#turns.run(() => this.#next(pipeline));
+  }
 
-  const next = (pipeline: Pipeline): void => {
+  #next(pipeline: Pipeline): void {
     const { socket, waiting } = pipeline;
     pipeline.called--;
     const waited = socket.destroyed ? undefined : waiting.shift();
     if (!waited) return;
-    waitingOfAll--;
-    run(pipeline, ...(waited as Parameters<Handle>));
+    this.#waiting--;
+    this.#run(pipeline, ...(waited as Parameters<Handle>));
     if (waiting.length > 0) return;
-    crowded.delete(pipeline);
+    this.#crowded.delete(pipeline);
     pipeline.presence.paused = false;
     socket.resume();
-  };
+  }
 
-  const ended = (pipeline: Pipeline): void => {
-    pipeline.running--;
-    call(pipeline);
-  };
-
-  const run = (pipeline: Pipeline, ...[request, answer]: Parameters<Handle>): void => {
+  #run(pipeline: Pipeline, ...[request, answer]: Parameters<Handle>): void {
     pipeline.running++;
     pipeline.presence.began(answer);
     // A turn later: others run between, and the ended request has been counted by then.
     answer.once('close', () => {
       pipeline.presence.ended(answer);
-      setImmediate(ended, pipeline);
+      setImmediate(this.#ended, pipeline);
     });
-    handle(request, answer);
-  };
+    this.#handle(request, answer);
+  }
 
-  return (request, answer) => {
-    if (request.socket.destroyed) {
-      answer.emit('close'); // of the read in which its connection was ended
-      return;
-    }
-    const pipeline = pipelineOf(request.socket);
-    if (pipeline.running === 0 && pipeline.waiting.length === 0) {
-      run(pipeline, request, answer);
-      return;
-    }
-    pipeline.waiting.push([request, answer]);
-    waitingOfAll++;
-    if (!crowded.has(pipeline)) {
-      crowded.add(pipeline);
-      pipeline.presence.paused = true;
-      pipeline.socket.pause();
-    }
-    if (waitingOfAll > MAX_WAITING) endLongest();
-    else call(pipeline);
+  /** A field, since it is called back. */
+  readonly #ended = (pipeline: Pipeline): void => {
+    pipeline.running--;
+    this.#call(pipeline);
   };
 }

@@ -13,11 +13,6 @@ function places(page: string): string[] {
   return [...new Set([...text.matchAll(PLACE)].map((match) => match[1]!))];
 }
 
-/** The pages describe the tree with `src/assemble/`: its files are looked for once it is there. */
-function isToCome(place: string): boolean {
-  return place.startsWith('src/assemble/') && !existsSync(path.join(ROOT, 'src/assemble'));
-}
-
 describe('docs/contributing.md', () => {
   for (const page of ['docs/contributing.md', 'README.md']) {
     it(`and its places: ${page} names none that is not there`, () => {
@@ -25,7 +20,7 @@ describe('docs/contributing.md', () => {
 
       assert.ok(named.length > 10);
       assert.deepEqual(
-        named.filter((place) => !existsSync(path.join(ROOT, place)) && !isToCome(place)),
+        named.filter((place) => !existsSync(path.join(ROOT, place))),
         [],
       );
     });

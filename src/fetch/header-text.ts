@@ -1,0 +1,29 @@
+/**
+ * Text of headers, as the lenient parser takes it.
+ */
+
+/** The members of lists, of all headers of one name together. */
+export function listed(values: readonly string[] = []): string[] {
+  return values.flatMap((value) => value.split(',').map(trimmed)).filter((one) => one !== '');
+}
+
+/**
+ * Without blanks around it. `trim` would take no-break spaces too, which may be half of a UTF-8
+ * character here; a regular expression takes the square of a long run of blanks.
+ */
+export function trimmed(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** For messages: what a line begins with. */
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
