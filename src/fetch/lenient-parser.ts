@@ -24,7 +24,8 @@ export type LenientHeaders = Readonly<Record<string, string | string[] | undefin
 /** Who gets the response. Each may call `stop`. */
 export interface ResponseReader {
   head(status: number, headers: LenientHeaders): void;
-  body(chunk: Buffer): void;
+  /** @param pieces - how many chunks of the response it was put together from */
+  body(chunk: Buffer, pieces: number): void;
   whole(): void;
 }
 
@@ -67,6 +68,7 @@ export class LenientParser {
   #chunk: Buffer = Buffer.alloc(0);
   #bodyFrom = 0;
   #bodyTo = 0;
+  #pieces = 0;
 
   constructor(reader: ResponseReader) {
     this.#reader = reader;
@@ -117,8 +119,10 @@ export class LenientParser {
   #handOut(): void {
     if (this.#bodyTo === 0) return;
     const body = this.#chunk.subarray(this.#bodyFrom, this.#bodyTo);
+    const pieces = this.#pieces;
     this.#bodyTo = 0;
-    if (this.#state !== 'over') this.#reader.body(body);
+    this.#pieces = 0;
+    if (this.#state !== 'over') this.#reader.body(body, pieces);
   }
 
   #readBody(chunk: Buffer, from: number): number {
@@ -132,6 +136,7 @@ export class LenientParser {
   }
 
   #gather(chunk: Buffer, from: number, to: number): void {
+    this.#pieces++;
     if (this.#bodyTo === 0) {
       this.#bodyFrom = from;
       this.#bodyTo = to;

@@ -165,20 +165,22 @@ describe('LenientParser', () => {
     );
   });
 
-  it('hands the chunks of one read out as one piece', () => {
-    let pieces = 0;
+  it('hands the chunks of one read out as one, and says how many they were', () => {
+    const handed: number[] = [];
     const parser = new LenientParser({
       head: () => undefined,
-      body: (chunk) => {
-        pieces++;
-        assert.equal(chunk.toString(), 'x'.repeat(1000));
+      body: (chunk, pieces) => {
+        handed.push(pieces);
+        assert.equal(chunk.toString(), 'x'.repeat(pieces));
       },
       whole: () => undefined,
     });
 
     parser.write(Buffer.from(`${CHUNKED}${'1\r\nx\r\n'.repeat(1000)}`));
+    parser.write(Buffer.from('2\r\nx'));
+    parser.write(Buffer.from('x\r\n1\nx\n'));
 
-    assert.equal(pieces, 1);
+    assert.deepEqual(handed, [1000, 1, 2]);
   });
 
   it('makes no string of chunk sizes, of which one read may hold thousands', () => {
