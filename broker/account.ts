@@ -4,6 +4,7 @@
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#platform-to-service-broker-authentication
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isSameGuid } from './guid.ts';
 import { Refusal } from './refusal.ts';
 
 export interface Account {
@@ -49,7 +50,7 @@ function readCredential(header: string): string | undefined {
 
 /** Whether the account sees and changes what belongs to this space. */
 export function seesSpace({ spaces }: Account, spaceId: string): boolean {
-  return spaces === undefined || (spaceId !== '' && spaces.includes(spaceId));
+  return spaces === undefined || (spaceId !== '' && spaces.some((id) => isSameGuid(id, spaceId)));
 }
 
 /** @throws {Refusal} `unacceptable` */

@@ -179,7 +179,7 @@ export class Bindings {
       stored.serviceId === wanted.serviceId &&
       stored.planId === wanted.planId &&
       isSameGuid(stored.appId, wanted.appId) &&
-      stored.spaceId === wanted.spaceId &&
+      isSameGuid(stored.spaceId, wanted.spaceId) &&
       canonicalJson(openParameters(stored, this.#options.keys)) === canonicalJson(wanted.given)
     );
   }
@@ -196,7 +196,7 @@ export class Bindings {
  * @throws {Refusal} `unacceptable`
  */
 function requireOneSpace(instanceSpaceId: string, spaceId: string): void {
-  if (instanceSpaceId === '' || instanceSpaceId === spaceId) return;
+  if (instanceSpaceId === '' || isSameGuid(instanceSpaceId, spaceId)) return;
   const description =
     'this service instance is in another space, and cannot be shared with this one';
   throw new Refusal('unacceptable', description);

@@ -1,4 +1,4 @@
-/** The guids of apps: upper and lower case mean the same, and platforms write either. */
+/** Guids of apps, spaces and organizations: upper and lower case mean the same, and platforms write either. */
 
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

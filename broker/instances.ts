@@ -7,6 +7,7 @@ import { type Account, requireSpace, seesSpace } from './account.ts';
 import type { BindingStore, ServiceInstance } from './binding-store.ts';
 import { canonicalJson } from './canonical.ts';
 import type { Json } from './fields.ts';
+import { isSameGuid } from './guid.ts';
 import type { Offering } from './offering.ts';
 import type { ParameterCheck } from './parameters.ts';
 import { Refusal } from './refusal.ts';
@@ -130,8 +131,8 @@ function isSame(a: ServiceInstance, b: ServiceInstance): boolean {
   return (
     a.serviceId === b.serviceId &&
     a.planId === b.planId &&
-    a.organizationId === b.organizationId &&
-    a.spaceId === b.spaceId &&
+    isSameGuid(a.organizationId, b.organizationId) &&
+    isSameGuid(a.spaceId, b.spaceId) &&
     a.parameters === b.parameters
   );
 }

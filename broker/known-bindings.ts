@@ -4,7 +4,7 @@
  * Scrapes ask here and never a database. Fed with `Changes` of a store, in any order of replicas.
  */
 import type { Binding, Changes } from './binding-store.ts';
-import { normalizeGuid } from './guid.ts';
+import { isSameGuid, normalizeGuid } from './guid.ts';
 import type { BindingSettings, Pair } from './parameters.ts';
 
 type BoundProcess = 'web' | 'worker' | 'all';
@@ -116,7 +116,9 @@ export class KnownBindings {
     if (bindings === undefined) return undefined;
     const bySpace = this.#apps.get(appId) ?? new Map<string, BoundApp | undefined>();
     if (bySpace.has(spaceId)) return bySpace.get(spaceId);
-    const own = [...bindings].filter((one) => one.spaceId === '' || one.spaceId === spaceId);
+    const own = [...bindings].filter(
+      (one) => one.spaceId === '' || isSameGuid(one.spaceId, spaceId),
+    );
     const app = own.length === 0 ? undefined : this.#unite(appId, own.sort(byRevision));
     if (bySpace.size < MAX_SPACES) this.#apps.set(appId, bySpace.set(spaceId, app));
     return app;

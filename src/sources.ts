@@ -65,7 +65,8 @@ export async function startSources(
   if (!nats) return aged({ all, nats: undefined }, options, parts);
   const { startNats } = await import('./discover/nats-source.ts');
   const { dialTls } = await import('./discover/dial.ts');
-  const tls = nats.tls && { ...nats.tls, ca };
+  const speaksTls = nats.tls ?? nats.servers.every((server) => server.startsWith('tls://'));
+  const tls = speaksTls ? { ...nats.tls, ca } : undefined;
   const dial = dialTls(() => trust.context());
   const onPruned = (reason: string, count: number): void =>
     options.log.info('endpoints were taken out', { reason, count });

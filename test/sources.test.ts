@@ -19,7 +19,11 @@ const NOTHING: Routes = {
 };
 
 /** Starts sources, and collects what the log says of those that fail. */
-async function start(routes: Partial<Routes>, parts: AsyncDisposableStack) {
+async function start(
+  routes: Partial<Routes>,
+  parts: AsyncDisposableStack,
+  authorities: readonly string[] = [],
+) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string): unknown => lines.push(JSON.parse(line));
   const log = createLog({ level: 'info', destination: { write } });
@@ -33,11 +37,12 @@ async function start(routes: Partial<Routes>, parts: AsyncDisposableStack) {
     knowsApp: () => true,
   });
   const options = {
-    ...{ table: new RouteTable(), trust: fixedTrust({ ca: [] }), authorities: [] },
+    ...{ table: new RouteTable(), trust: fixedTrust({ ca: [] }), authorities },
     ...{ log, metrics, onRead: () => undefined, routes: { ...NOTHING, ...routes } },
   };
-  await startSources(options, parts);
+  const sources = await startSources(options, parts);
   return {
+    sources,
     /** Why a source cannot be read. */
     why: () =>
       eventually('a warning', () => {
@@ -85,6 +90,26 @@ describe('startSources', () => {
     const { why } = await start({ nats }, parts);
 
     assert.match(await why(), /: set routes\.nats\.tls\.ca to the authority that signs/);
+  });
+
+  it("trusts the platform's authorities for NATS, also where its URL alone asks for TLS", async function () {
+    requireProgram(this, 'openssl');
+    await using authority = await Authority.create();
+    const certificate = await authority.issue('server', 'IP:127.0.0.1');
+    await using server = await startNatsServer(
+      this,
+      `tls { cert_file: "${certificate.certFile}", key_file: "${certificate.keyFile}" }`,
+    );
+    await using parts = new AsyncDisposableStack();
+    const nats = {
+      servers: [`tls://${server.address}`],
+      ...{ username: undefined, password: undefined, tls: undefined },
+      ...{ registerIntervalMs: 20_000, enough: undefined, greet: false },
+    };
+
+    const { sources } = await start({ nats }, parts, [authority.ca]);
+
+    await eventually('NATS to work', () => sources.nats?.works);
   });
 
   it('says why a file cannot be read', async () => {

@@ -5,7 +5,7 @@
  * an address belongs to one process instance: to the one that was named last. What one page says
  * was said at once, so that nothing in it tells who came last; another layer may.
  */
-import type { Endpoint } from './instance.ts';
+import { type Endpoint, normalizeGuid } from './instance.ts';
 
 /** Whether whoever answers must prove by certificate to be the instance that is meant. */
 export function isProven({ tls, serverCertDomainSan }: Endpoint): boolean {
@@ -14,9 +14,10 @@ export function isProven({ tls, serverCertDomainSan }: Endpoint): boolean {
 
 /** Equal for what two sources, or two routes, say of one process instance; '' for what is no app. */
 export function ownerOf({ tags, privateInstanceId }: Endpoint): string {
-  const appId = tags['app_id'] ?? '';
+  const appId = normalizeGuid(tags['app_id'] ?? '');
   if (appId === '') return '';
-  return `${appId} ${tags['process_instance_id'] || privateInstanceId || tags['instance_id'] || ''}`;
+  const instanceId = tags['process_instance_id'] || privateInstanceId || tags['instance_id'] || '';
+  return `${appId} ${normalizeGuid(instanceId)}`;
 }
 
 /** The claims on one address. */

@@ -23,6 +23,8 @@ export interface GorouterOptions {
   readonly intervalMs?: number | undefined;
   /** For a whole poll. Standard 30 s. */
   readonly timeoutMs?: number | undefined;
+  /** Longest silence within a poll: less than an interval, so that a hang costs no further poll. Standard 10 s. */
+  readonly silenceMs?: number | undefined;
   /** After decompression. Standard 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
   readonly tls?: ClientTls | undefined;
@@ -45,7 +47,7 @@ export function startGorouter(
   return startPolling({
     name: `gorouter ${withoutCredentials(options.url)}`,
     read: (signal) => download(options, signal),
-    pauseMs: (watch) => pauseMs(options, watch),
+    pauseMs: (watch, pollMs) => pauseMs(options, watch, pollMs),
     doubtsLoss: true, // a gorouter that has just started may not know all apps yet
     clock: options.clock ?? systemClock,
     table,
@@ -54,19 +56,22 @@ export function startGorouter(
 }
 
 /**
- * The interval, also after failures, so that a gorouter that is back is read within one interval.
- * While there is no table yet the first retries come sooner, twice as long each time.
+ * The interval, also after failures; from the start of a poll that failed, however long it hung, so
+ * that a gorouter that is back is read within one interval. While there is no table yet the first
+ * retries come sooner, twice as long each time.
  */
 function pauseMs(
   { intervalMs = 15_000, random = Math.random }: GorouterOptions,
   { ready, failures }: SourceWatch,
+  pollMs: number,
 ): number {
   const waitsLess = failures > 0 && !ready;
   const baseMs = waitsLess
     ? Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), intervalMs)
     : intervalMs;
   const pauseMs = baseMs * (1 + JITTER * (2 * random() - 1));
-  return failures > 0 ? Math.min(pauseMs, intervalMs) : pauseMs;
+  if (failures === 0) return pauseMs;
+  return Math.max(Math.min(pauseMs, intervalMs) - pollMs, Math.min(FIRST_RETRY_MS, intervalMs));
 }
 
 /** @throws {SourceError} unless a whole page came with status 200 */
@@ -99,13 +104,18 @@ function requestOptions(
   { ca, cert, key }: ClientCertificates,
   signal: AbortSignal,
 ): StreamOptions {
+  const { silenceMs = 10_000 } = options;
   return {
     retry: { limit: 0 },
     followRedirect: false,
     throwHttpErrors: false,
     decompress: true,
     strictContentLength: true,
-    timeout: { connect: CONNECT_MS, request: options.timeoutMs ?? 30_000 },
+    timeout: {
+      connect: CONNECT_MS,
+      ...{ response: silenceMs, socket: silenceMs },
+      request: options.timeoutMs ?? 30_000,
+    },
     signal,
     headers: { accept: 'application/json', 'user-agent': 'promgate' },
     ...(options.username !== undefined && { username: options.username }),

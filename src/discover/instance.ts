@@ -49,8 +49,8 @@ export interface Instance {
 
 const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 
-/** Upper and lower case of a guid mean the same app, and bindings name it in either. */
-function normalizeGuid(id: string): string {
+/** Upper and lower case of a guid mean the same: sources and bindings write either. */
+export function normalizeGuid(id: string): string {
   return UPPER_GUID.test(id) ? id.toLowerCase() : id;
 }
 
@@ -62,8 +62,8 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
     endpoint,
     host: slash < 0 ? route : route.slice(0, slash),
     app: {
-      organizationId: tags['organization_id'] ?? '',
-      spaceId: tags['space_id'] ?? '',
+      organizationId: normalizeGuid(tags['organization_id'] ?? ''),
+      spaceId: normalizeGuid(tags['space_id'] ?? ''),
       appId: normalizeGuid(tags['app_id'] ?? ''),
       organizationName: tags['organization_name'] ?? '',
       spaceName: tags['space_name'] ?? '',
@@ -71,6 +71,6 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
     },
     index: tags['instance_id'] ?? '',
     processType: tags['process_type'] || 'web',
-    processInstanceId: tags['process_instance_id'] ?? '',
+    processInstanceId: normalizeGuid(tags['process_instance_id'] ?? ''),
   };
 }

@@ -11,8 +11,12 @@ export interface PollingOptions {
   readonly name: string;
   /** @returns undefined when it is known, without reading it, that the page is still the same */
   readonly read: (signal: AbortSignal) => Promise<Page | undefined>;
-  /** From the end of one poll to the start of the next. */
-  readonly pauseMs: (watch: SourceWatch) => number;
+  /**
+   * From the end of one poll to the start of the next.
+   *
+   * @param pollMs - how long the poll took
+   */
+  readonly pauseMs: (watch: SourceWatch, pollMs: number) => number;
   /** A page that lists less than half of the apps is believed only if the next one does too. */
   readonly doubtsLoss?: boolean;
   readonly clock: Clock;
@@ -49,8 +53,9 @@ export function startPolling(options: PollingOptions): RouteSource {
   };
   const loop = async (): Promise<void> => {
     while (!stop.signal.aborted) {
+      const beganMs = clock.nowMs();
       await poll();
-      await clock.sleep(options.pauseMs(watch), stop.signal);
+      await clock.sleep(options.pauseMs(watch, clock.nowMs() - beganMs), stop.signal);
     }
   };
   const running = loop();

@@ -35,6 +35,12 @@ export function toBody(page: Buffer): Body {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), length };
 }
 
+/** Byte by byte: names are short, and a view of each would cost more than its bytes. */
+export function hasNul(bytes: Buffer, from: number, to: number): boolean {
+  for (let p = from; p < to; p++) if (bytes[p] === 0) return true;
+  return false;
+}
+
 /** Whether `length` bytes of two pages are equal, compared eight at a time. */
 export function sameBytes(
   a: DataView,

@@ -1,6 +1,7 @@
 /**
  * Comment lines: HELP, TYPE, UNIT, `# EOF`, and comments that mean nothing.
  */
+import { hasNul } from './body.ts';
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
 import { ExpositionError } from './error.ts';
 import { BLANK, DIGIT, type FamilyType, type Grammar, METRIC_NAME, typeOf } from './grammar.ts';
@@ -91,12 +92,6 @@ export function readComment(
   return { says, nameFrom, nameTo, quoted, textFrom, textTo: end, type };
 }
 
-/** Byte by byte: comments are short, and a view of each would cost more than its bytes. */
-function hasNul(bytes: Buffer, from: number, to: number): boolean {
-  for (let p = from; p < to; p++) if (bytes[p] === 0) return true;
-  return false;
-}
-
 function keywordAt(bytes: Buffer, at: number): 'help' | 'type' | 'unit' | undefined {
   const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
   return KEYWORDS.get(word);
@@ -128,7 +123,7 @@ function readName(bytes: Buffer, at: number, { classes }: Grammar): Name | undef
     while (bytes[p] !== QUOTE && bytes[p] !== LINE_FEED) {
       p += bytes[p] === BACKSLASH && bytes[p + 1] !== LINE_FEED ? 2 : 1;
     }
-    if (bytes[p] !== QUOTE || p === at + 1) return undefined;
+    if (bytes[p] !== QUOTE || p === at + 1 || hasNul(bytes, at, p)) return undefined;
     return { nameFrom: at + 1, nameTo: p, quoted: true, end: p + 1 };
   }
   if ((classes[bytes[p]!]! & DIGIT) !== 0) return undefined;

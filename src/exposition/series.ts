@@ -4,7 +4,7 @@
  * The scanner reads bytes and keeps offsets; no string is made but for label names that may be
  * doubled. It knows where further labels can be inserted, so that a merge copies bytes only.
  */
-import { type Body, sameBytes } from './body.ts';
+import { type Body, hasNul, sameBytes } from './body.ts';
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
 import { BLANK, DIGIT, type Grammar, LABEL_NAME, METRIC_NAME, STRING_STOP } from './grammar.ts';
 import type { LabelNames } from './label-names.ts';
@@ -190,7 +190,7 @@ export class SeriesScanner {
     const quoted = bytes[p] === QUOTE;
     if (quoted) {
       p = skipString(bytes, p, classes);
-      if (p < 0) return -1;
+      if (p < 0 || hasNul(bytes, from, p)) return -1; // no name holds one
       this.quoted = true;
       nameFrom += 1;
       nameTo = p - 1;

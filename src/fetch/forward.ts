@@ -57,6 +57,8 @@ const FIXED_PREFIXES = ['content-', 'if-', 'proxy-'];
 const NOT_FORWARDED = new Set([...FIXED, 'cookie', 'via', 'forwarded', 'x-real-ip', 'accept']);
 const NOT_FORWARDED_PREFIXES = [...FIXED_PREFIXES, 'x-forwarded-', 'x-cf-'];
 
+const CREDENTIALS = new Set(['authorization', 'x-forward-authorization']);
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -126,11 +128,14 @@ export function withOwnHeaders(shared: readonly string[], own: readonly string[]
   return [...kept, ...sent];
 }
 
-/** The shared headers without `Authorization`: for an endpoint that has nothing to prove who it is. */
+/**
+ * The shared headers without a reader's credential: for an endpoint that has nothing to prove who
+ * it is. Where `Authorization` is the app's, the other name is passed on as it stands.
+ */
 export function withoutCredentials(shared: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < shared.length; i += 2) {
-    if (shared[i]!.toLowerCase() !== 'authorization') kept.push(shared[i]!, shared[i + 1]!);
+    if (!CREDENTIALS.has(shared[i]!.toLowerCase())) kept.push(shared[i]!, shared[i + 1]!);
   }
   return kept;
 }

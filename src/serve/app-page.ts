@@ -64,6 +64,8 @@ export interface AppPageRequest extends Wanted {
   /** On the scale of `performance.now()`. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Aborts when the page is wanted now, with what has arrived. */
+  readonly hurry?: AbortSignal | undefined;
 }
 
 /** How one page of an instance, or an exporter, did. */
@@ -99,13 +101,13 @@ export interface AppPage extends Disposable {
   readonly shrink: (bytes: number) => void;
 }
 
-/** @throws only for a mistake of ours */
+/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
 export async function loadAppPage(
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
   const { scraper, labelConflict, exportJob, observers } = settings;
-  const { negotiated, headers, deadlineMs, signal } = request;
+  const { negotiated, headers, deadlineMs, signal, hurry } = request;
   const { choice } = settings;
   const asked = pagesToAsk(settings.exporters, { ...request, choice });
   const { escaping, preferOpenMetrics } = negotiated;
@@ -136,6 +138,7 @@ export async function loadAppPage(
     headers,
     deadlineMs,
     signal,
+    hurry,
     lease,
     onAnswer: (answer, index) => {
       const { questions } = merging;
@@ -165,6 +168,10 @@ export async function loadAppPage(
     outcomes[place] = failed(outcomes[place]!, takenOutFailure(error, signal), error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
+  if (signal.aborted) {
+    observers.onOutcomes?.(outcomes);
+    throw signal.reason; // nobody reads the page: thousands may end together
+  }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);

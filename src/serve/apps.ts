@@ -3,7 +3,7 @@
  *
  * Promfetcher's paths, parameters, statuses and texts. `/v2` speaks only the text format.
  */
-import type { Instance } from '../discover/instance.ts';
+import { type Instance, normalizeGuid } from '../discover/instance.ts';
 import { type Lookup, selectInstances } from '../discover/select.ts';
 import { parseSelector, type Selector, SelectorError } from '../discover/selector.ts';
 import { type Negotiated, negotiate } from '../exposition/negotiate.ts';
@@ -16,6 +16,7 @@ import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from '.
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
+import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler } from './request.ts';
 import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
@@ -127,7 +128,7 @@ function decoded(text: string): string | undefined {
 
 /** By process instance id, else by index. */
 function findInstance(instances: readonly Instance[], id: string): Instance[] {
-  const byId = instances.filter(({ processInstanceId }) => processInstanceId === id);
+  const byId = instances.filter(({ processInstanceId }) => processInstanceId === normalizeGuid(id));
   return byId.length > 0 ? byId : instances.filter(({ index }) => index === id);
 }
 
@@ -183,6 +184,7 @@ async function load(
     negotiated,
     deadlineMs: performance.now() + timeoutMs,
     signal: state.signal,
+    hurry: hurrySignal(ctx.res),
   });
   const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
   state.instances = { ok, failed: page.outcomes.length - ok };
@@ -258,6 +260,7 @@ async function answer(
   ctx.res.statusCode = 200;
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
+  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);

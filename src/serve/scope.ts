@@ -24,9 +24,9 @@ interface Guids {
 /** An instance without guids is seen by operators only. */
 export function sees(scope: Scope, { appId, spaceId }: Guids): boolean {
   if (scope === 'all') return true;
-  if (scope.appId === undefined) return spaceId !== '' && spaceId === scope.spaceId;
+  if (scope.appId === undefined) return spaceId !== '' && isSameGuid(spaceId, scope.spaceId);
   if (appId === '' || !isSameGuid(appId, scope.appId)) return false;
-  return scope.spaceId === '' || spaceId === scope.spaceId;
+  return scope.spaceId === '' || isSameGuid(spaceId, scope.spaceId);
 }
 
 /** Guids mean the same in upper and lower case: tags and platforms write either. */

@@ -36,11 +36,30 @@ const STEPS: readonly Step[] = [
 
 /** @throws {StoreAwayError} also when another replica is at it for long */
 export async function migrate(migration: Migration): Promise<void> {
-  const { db, engine } = migration;
-  const done = await attempt(engine, async (): Promise<number[]> => {
+  await runSteps(migration, await allStepsDone(migration));
+}
+
+/**
+ * Does the steps that are left out in a backup of an earlier version, which was restored under a
+ * running store. Where not even the first is noted the tables are being restored: nothing is made
+ * that would stand in their way.
+ *
+ * @throws {StoreAwayError}
+ */
+export async function catchUp(migration: Migration): Promise<void> {
+  const done = await allStepsDone(migration);
+  if (done.includes(1)) await runSteps(migration, done);
+}
+
+function allStepsDone({ db, engine }: Migration): Promise<number[]> {
+  return attempt(engine, async (): Promise<number[]> => {
     const columns = await engine.columnsOf(db, 'promgate_migrations');
     return columns.length === 0 ? [] : stepsDone(db);
   });
+}
+
+async function runSteps(migration: Migration, done: readonly number[]): Promise<void> {
+  const { engine } = migration;
   const atOnce = {
     place: engine.place,
     failureOf(error: unknown): Failure | undefined {

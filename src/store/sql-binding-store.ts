@@ -17,7 +17,7 @@ import { attempt } from './attempts.ts';
 import { type Change, change } from './change.ts';
 import { readChanges } from './changes.ts';
 import type { Engine } from './engine.ts';
-import { migrate } from './migrations.ts';
+import { catchUp, migrate } from './migrations.ts';
 import { idHash, originalText, storedText } from './stored-text.ts';
 import { bindingOf, bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
 import { bury, buryUnnoted } from './tombstones.ts';
@@ -45,6 +45,8 @@ export class SqlBindingStore implements BindingStore {
   readonly #onRefused: SqlBindingStoreOptions['onRefused'];
   readonly #onTaken: SqlBindingStoreOptions['onTaken'];
   #refusal: StoreAwayError | undefined;
+  /** The last reading of changes failed: what is there now may be a backup. */
+  #wasAway = false;
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
@@ -134,7 +136,10 @@ export class SqlBindingStore implements BindingStore {
   }
 
   async changesSince(seen?: Seen): Promise<Changes> {
+    if (this.#wasAway) await catchUp({ db: this.#db, engine: this.#engine, adopt: undefined });
+    this.#wasAway = true;
     const changes = await this.#attempt(() => readChanges(this.#db, seen));
+    this.#wasAway = false;
     if (this.#refusal !== undefined) await this.#tryChange();
     return changes;
   }

@@ -49,6 +49,16 @@ describe('KnownBindings', () => {
     assert.deepEqual(paths(bindings, guid), ['/b']);
   });
 
+  it('knows the space of an app in upper and lower case', () => {
+    const space = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+    const bindings = known([binding({ endpoint: '/a' }, { spaceId: space.toUpperCase() })]);
+
+    assert.deepEqual(
+      bindings.appOf('a1', space)?.pages.map(({ path }) => path),
+      ['/a'],
+    );
+  });
+
   it('unites the endpoints of all bindings of an app in the order of their creation', () => {
     const first = binding({ endpoint: '/one', endpoints: [{ path: '/two' }] });
     const second = binding({ endpoints: [{ path: '/three' }, { path: '/one' }] });

@@ -140,6 +140,20 @@ describe('startGorouter', () => {
     });
   }
 
+  it('gives up a gorouter that is silent, and asks it again within one interval of the start', async () => {
+    await using test = await start({ silenceMs: 50 });
+    await test.polled(1);
+    for (const silent of [hang, trickle('{}', 3_600_000)]) {
+      const { length } = test.told.polls;
+      test.gorouter.fault = silent;
+      await test.clock.advance(test.clock.sleeping[0]! + 10_000); // the poll begins, and lasts
+      await test.polled(length + 1);
+
+      assert.equal(test.told.polls.at(-1), 'timeout');
+      assert.deepEqual(test.clock.sleeping, [INTERVAL_MS - 10_000]);
+    }
+  });
+
   it('counts bytes after decompression', async () => {
     await using test = await start({ maxBodyBytes: 10_000_000 });
     await test.polled(1);

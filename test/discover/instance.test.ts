@@ -5,7 +5,7 @@ import { app, endpoints } from './endpoints.ts';
 describe('toInstance', () => {
   const [endpoint] = endpoints(app('shop', ['10.0.0.1:80']));
 
-  it('gives guids of apps in lower case, and other ids as they are', () => {
+  it('gives guids in lower case, and other ids as they are', () => {
     const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
     for (const [tag, appId] of [
       [guid.toUpperCase(), guid],
@@ -13,8 +13,13 @@ describe('toInstance', () => {
       ['App-1', 'App-1'],
       [undefined, ''],
     ] as const) {
-      const tags = tag === undefined ? {} : { app_id: tag };
-      assert.equal(toInstance({ ...endpoint!, tags }, 'shop.example.com').app.appId, appId);
+      const names = ['organization_id', 'space_id', 'app_id', 'process_instance_id'];
+      const tags = tag === undefined ? {} : Object.fromEntries(names.map((name) => [name, tag]));
+      const { app, processInstanceId } = toInstance({ ...endpoint!, tags }, 'shop.example.com');
+      assert.deepEqual(
+        [app.organizationId, app.spaceId, app.appId, processInstanceId],
+        [appId, appId, appId, appId],
+      );
     }
   });
 });

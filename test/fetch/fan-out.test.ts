@@ -153,7 +153,8 @@ describe('Scraper', () => {
       response.end();
     });
     await using scraper = openScraper({ plainCredentials: false });
-    const instances = ['authorization', 'Basic reader', 'X-Shared', '1'];
+    const instances = ['authorization', 'Basic reader', 'X-Forward-Authorization', 'Bearer app'];
+    instances.push('X-Shared', '1');
     const own = ['Authorization', 'Bearer page', 'X-Key', 'secret'];
 
     await scrape(scraper, [target(server.address), target(server.address, { headers: own })], {
@@ -161,10 +162,13 @@ describe('Scraper', () => {
     });
 
     assert.deepEqual(
-      seen.map((headers) => [headers.authorization, headers['x-key'], headers['x-shared']]),
+      seen.map((headers) => [
+        ...[headers.authorization, headers['x-forward-authorization']],
+        ...[headers['x-key'], headers['x-shared']],
+      ]),
       [
-        [undefined, undefined, '1'],
-        [undefined, undefined, '1'],
+        [undefined, undefined, undefined, '1'],
+        [undefined, undefined, undefined, '1'],
       ],
     );
   });
@@ -322,6 +326,30 @@ describe('Scraper', () => {
       Array(4).fill('aborted'),
     );
     await until(() => hanging.open.size === 0, 'connections are cut');
+  });
+
+  it('ends with what has arrived when answers are to hurry', async () => {
+    await using scraper = openScraper();
+    await using hanging = await serve(() => undefined);
+    await using good = await serve((_request, response) => void response.end('up 1\n'));
+    const hurry = new AbortController();
+    const came = Promise.withResolvers<undefined>();
+    const scraping = scrape(scraper, [target(hanging.address), target(good.address)], {
+      hurry: hurry.signal,
+      onAnswer: () => {
+        came.resolve(undefined);
+        return undefined;
+      },
+    });
+    await came.promise;
+
+    hurry.abort();
+
+    assert.deepEqual((await scraping).map(brief), ['timeout', 'up 1\n']);
+    assert.deepEqual(
+      (await scrape(scraper, [target(good.address)], { hurry: hurry.signal })).map(brief),
+      ['timeout'],
+    );
   });
 
   it('asks nobody for a reader that has already left', async () => {

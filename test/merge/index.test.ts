@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { toBody } from '../../src/exposition/body.ts';
 import { ExpositionError } from '../../src/exposition/error.ts';
-import { OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
+import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
 import { Indexer } from '../../src/merge/index.ts';
@@ -19,11 +19,7 @@ describe('Indexer', () => {
         const { name, format, stricter } = verdict;
         const accepted = verdict.accepted || UNDERSTOOD.test(name);
         const grammar = format === 'text' ? TEXT : OPENMETRICS;
-        const indexer = new Indexer({
-          families: new FamilyTable(),
-          grammar,
-          reserved: new LabelNames([]),
-        });
+        const indexer = newIndexer(grammar);
         const wanted = accepted && stricter === undefined;
         const body = toBody(pageBytes(verdict, AT_MS));
         return accepts(indexer, body) === wanted
@@ -34,7 +30,29 @@ describe('Indexer', () => {
       assert.deepEqual(wrong, []);
     });
   }
+
+  it('refuses NUL in names in quotes, also behind a backslash', () => {
+    for (const line of [
+      '{"aNULb"} 1',
+      '{"a","xNULy"="1"} 1',
+      'a{"xNULy"="1"} 1',
+      '# HELP "aNULb" x',
+      '# TYPE "aNULb" gauge',
+      '# TYPE "aNUL" gauge',
+    ]) {
+      for (const nul of ['\0', '\\\0']) {
+        for (const grammar of [TEXT, OPENMETRICS]) {
+          const page = `b 1\n${line.replace('NUL', nul)}\n${grammar === TEXT ? '' : '# EOF\n'}`;
+          assert.ok(!accepts(newIndexer(grammar), toBody(Buffer.from(page))), JSON.stringify(page));
+        }
+      }
+    }
+  });
 });
+
+function newIndexer(grammar: Grammar): Indexer {
+  return new Indexer({ families: new FamilyTable(), grammar, reserved: new LabelNames([]) });
+}
 
 function accepts(indexer: Indexer, body: ReturnType<typeof toBody>): boolean {
   try {

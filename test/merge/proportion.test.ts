@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { SLOW_MS } from '../support/limits.ts';
 import { type Cost, FLAGS, type GivenPage } from './allocated-bytes.ts';
 
 const x = (length: number): string => 'x'.repeat(length);
@@ -31,6 +32,12 @@ const TEXT: Readonly<Record<string, Kind>> = {
   'label value of escapes': { line: (l) => `a{b="${escapes(l)}"} 1\n`, most: VALUE },
   'value of a renamed label': { line: (l) => `a{job="${escapes(l)}"} 1\n`, most: VALUE },
   'text of HELP': { line: (l, n) => `# HELP m${n} ${escapes(l)}\n`, most: VALUE },
+  'name in quotes in HELP': {
+    line: (l, n) => `# HELP "m.${n}${escapes(l - 10)}" x\n`,
+    most: NAME,
+  },
+  'name in TYPE': { line: (l, n) => `# TYPE m${n}_${x(l - 10)} gauge\n`, most: NAME },
+  'blanks before TYPE': { line: (l, n) => `#${' '.repeat(l)}TYPE m${n} gauge\n`, most: LINE },
   comment: { line: (l) => `# ${x(l)}\n`, most: LINE },
   value: { line: (l) => `a ${'1'.repeat(l / 4000)}.${'1'.repeat(l)}\n`, most: LINE / 2 },
   timestamp: { line: (l) => `a 1 ${'0'.repeat(l)}1\n`, most: LINE },
@@ -44,6 +51,8 @@ const OPENMETRICS: typeof TEXT = {
   'label value of escapes': { line: (l) => `a{b="${escapes(l)}"} 1\n`, most: VALUE },
   'metric name in quotes': { line: (l, n) => `{"m.${n}${escapes(l - 10)}"} 1\n`, most: NAME },
   exemplar: { line: (l) => `a_total 1 # {b="${x(l)}"} 1\n`, most: VALUE },
+  'label name of an exemplar': { line: (l) => `a_total 1 # {${x(l)}="1"} 1\n`, most: NAME },
+  'name in UNIT': { line: (l, n) => `# UNIT m${n}_${x(l - 10)} ${x(l - 10)}\n`, most: NAME },
   timestamp: { line: (l) => `a 1 1.${'1'.repeat(l)}\n`, most: LINE },
 };
 
@@ -84,7 +93,7 @@ async function costsOf(pages: readonly GivenPage[]): Promise<Cost[]> {
 }
 
 /** What costs no more than this is not looked at: buffers have a least size. */
-const SMALL = { bytes: 4_000_000, turns: 2 };
+const SMALL = { bytes: 1_500_000, turns: 2 };
 /** The most that a byte of a large page costs: a string for each would be more. */
 const MOST_PER_BYTE = 40;
 const KINDS = [
@@ -94,7 +103,9 @@ const KINDS = [
   }),
 ];
 
-describe('the cost of a page', () => {
+describe('the cost of a page', function () {
+  this.timeout(SLOW_MS);
+
   let costs: readonly Cost[] = [];
 
   before(async () => {

@@ -9,6 +9,13 @@ describe('sees', () => {
     ['its app to a binding', { appId: 'a1', spaceId: 's1' }, IN_SPACE, true],
     ['its app to a binding whose space is unknown', { appId: 'a1', spaceId: '' }, IN_SPACE, true],
     ['its app to a binding in upper case', { appId: 'A1', spaceId: 's1' }, IN_SPACE, true],
+    [
+      'its app to a binding of a space in upper case',
+      { appId: 'a1', spaceId: 'S1' },
+      IN_SPACE,
+      true,
+    ],
+    ['its space to a key in upper case', { appId: undefined, spaceId: 'S1' }, IN_SPACE, true],
     ['no other app of the space to a binding', { appId: 'a2', spaceId: 's1' }, IN_SPACE, false],
     ['no app of another space to a binding', { appId: 'a1', spaceId: 's2' }, IN_SPACE, false],
     [

@@ -174,6 +174,34 @@ export function itSharesADatabase(place: () => Promise<DatabasePlace>): void {
       );
     });
 
+    it('brings it forward where it is of the version before', async () => {
+      await using database = await place();
+      const store = await database.open();
+      await store.putInstance(instanceOf('i'));
+      const put = await store.putBinding(bindingOf('i', 'b'));
+      const reader = new Reader(store);
+      await reader.read();
+      await database.run(
+        'drop table promgate_changes',
+        'delete from promgate_migrations where number = 3',
+      );
+
+      await assert.rejects(reader.read(), StoreAwayError);
+      await reader.read();
+
+      assert.deepEqual(reader.bindings, [put?.binding]);
+      assert.equal((await store.putBinding(bindingOf('i', 'c')))?.created, true);
+    });
+
+    it('makes no table while the first ones are being restored', async () => {
+      await using database = await place();
+      const store = await database.open();
+      await database.run('drop table promgate_changes', 'delete from promgate_migrations');
+
+      await assert.rejects(store.changesSince(), StoreAwayError);
+      await assert.rejects(store.changesSince(), StoreAwayError);
+    });
+
     it('says so', async () => {
       await using database = await place();
       const store = await database.open();

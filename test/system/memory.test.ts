@@ -5,6 +5,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { gzipBomb, page, response, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RoutesJson } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
 import { startScene } from '../support/scene.ts';
 import type { Answer } from '../support/simulated-server.ts';
@@ -34,7 +35,9 @@ async function untilFallen(promgate: PromgateProcess, before: number): Promise<v
   );
 }
 
-describe('the memory of promgate', () => {
+describe('the memory of promgate', function () {
+  this.timeout(SLOW_MS);
+
   it('is given back after 90 gzip bombs', async () => {
     const bomb = await gzipBomb(200_000_000);
     const apps = {
@@ -49,7 +52,7 @@ describe('the memory of promgate', () => {
 
     assert.match(text, /error="too-large"/);
     await untilFallen(promgate, before);
-  }).timeout(180_000);
+  });
 
   it('is given back after 90 pages of 15 MB, as npm start has it', async () => {
     const zipped = gzipSync('a{b="c"} 1\n'.repeat(1_400_000));
