@@ -178,12 +178,12 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     if (this.#verdict) this.#drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
   }
 
-  received(chunk: Buffer): void {
+  received(chunk: Buffer, pieces = 1): void {
     if (this.#done) return;
     if (this.#verdict) this.#drain(chunk);
     else if (!this.#inflater) {
       if (!this.#target.http2) this.#read.add(chunk); // before a pause for this chunk
-      this.#add(chunk);
+      this.#add(chunk, pieces);
     } else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
   }
 
@@ -282,9 +282,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     }
   }
 
-  #add(chunk: Buffer): void {
+  #add(chunk: Buffer, pieces = 1): void {
     if (this.#done || !this.#body || !this.#handle(this.#body.add(chunk))) return;
-    const effort = chunk.length + PIECE_EFFORT_BYTES;
+    const effort = chunk.length + pieces * PIECE_EFFORT_BYTES;
     this.#effortBytes += effort;
     if (this.#effortBytes <= HEAVY_BYTES || this.#paced) return;
     this.#paced = !this.#scene.pacer.spend(effort, this);
