@@ -1,5 +1,5 @@
 /**
- * Time as the rest of the program sees it: waiting that a stop can cut short.
+ * Waiting that an abort signal can end early.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

@@ -24,7 +24,7 @@ export function bindingMetrics(registry: MetricRegistry, { known, ageSeconds }: 
     ]),
     databaseFailures: registry.counter(
       'promgate_database_failures_total',
-      'Number of times that the database of bindings became unreadable or refused changes.',
+      'Number of times that the database of bindings became unreadable or took no more changes.',
     ),
   };
 }
