@@ -7,6 +7,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isSameGuid } from './guid.ts';
 import { Refusal } from './refusal.ts';
 
+/** A credential of the platform. */
 export interface Account {
   readonly username: string;
   readonly password: string;
@@ -23,6 +24,7 @@ const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="promgate broker", charset=
  */
 export type Authenticate = (authorization: string) => Account;
 
+/** @param accounts - if two share name and password, the first one counts */
 export function accountsGate(accounts: readonly Account[]): Authenticate {
   const key = randomBytes(32);
   const digest = (text: string): Buffer => createHmac('sha256', key).update(text).digest();

@@ -81,6 +81,7 @@ interface Caller {
   readonly minorVersion: number;
 }
 
+/** Builds the broker's router and its middleware; opens nothing. */
 export function createBroker(options: BrokerOptions): Broker {
   const { accounts, onWrongCredential, onCall } = options;
   const authenticate = accountsGate(accounts);

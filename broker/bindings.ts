@@ -60,7 +60,7 @@ export class Bindings {
   /**
    * @returns the same credentials for the same request; `created` is true only the first time
    * @throws {Refusal} `bad-request`, `unacceptable`, `not-found`, `conflict`
-   * @throws {SealError}
+   * @throws {SealError} if no key opens the stored binding
    */
   async bind(
     call: BindingCall,
@@ -100,6 +100,7 @@ export class Bindings {
     return deleted;
   }
 
+  /** @returns undefined if the instance has no such binding, or none that the account sees */
   async find({ account, instanceId, id }: Omit<BindingCall, 'baseUrl'>) {
     const binding = await this.#options.store.binding(id);
     if (!binding || !seesSpace(account, binding.spaceId)) return undefined;
@@ -153,7 +154,7 @@ export class Bindings {
     const source =
       (await this.#ofInstance(call, predecessorId)) ?? (await this.#ofInstance(call, call.id));
     if (!source) {
-      const description = 'predecessor_binding_id is no binding of this service instance';
+      const description = 'predecessor_binding_id names no binding of this service instance';
       throw new Refusal('unacceptable', description);
     }
     const given = openParameters(source, keys);
@@ -161,7 +162,7 @@ export class Bindings {
       (named !== undefined && named !== canonicalJson(given)) ||
       (appId !== undefined && !isSameGuid(appId, source.appId));
     if (isOther) {
-      const description = 'a successor has the app and the parameters of its predecessor';
+      const description = 'a successor must have the app and the parameters of its predecessor';
       throw new Refusal('unacceptable', description);
     }
     const { serviceId, planId, spaceId } = source;

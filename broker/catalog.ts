@@ -18,6 +18,7 @@ export interface CatalogOptions {
   readonly baseUrl: string;
 }
 
+/** @returns the body of `GET /v2/catalog` */
 export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
   const since = (minor: number, fields: object): object => (minorVersion >= minor ? fields : {});
   const plan = {

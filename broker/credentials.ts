@@ -9,9 +9,11 @@ export interface Credentials {
   /** The first path that promgate asks on the instances. */
   readonly endpoint: string;
   readonly token: string;
+  /** YAML: see `scrape-config.ts`. */
   readonly scrape_config: string;
 }
 
+/** @param baseUrl - the URL of promgate, without a trailing `/` */
 export function bindingCredentials(binding: Binding, token: string, baseUrl: string): Credentials {
   const { id, appId } = binding;
   const { endpoint, endpoints }: GivenParameters = JSON.parse(binding.parameters);

@@ -7,6 +7,7 @@ export function normalizeGuid(id: string): string {
   return GUID.test(id) ? id.toLowerCase() : id;
 }
 
+/** Whether two ids are equal, or equal guids in different case. */
 export function isSameGuid(a: string | undefined, b: string | undefined): boolean {
   if (a === b) return true;
   return a !== undefined && b !== undefined && normalizeGuid(a) === normalizeGuid(b);

@@ -100,6 +100,7 @@ export class Instances {
     return { service_id: serviceId, plan_id: planId, parameters: {} };
   }
 
+  /** @returns undefined if there is no such instance, or none that the account sees */
   async find(account: Account, id: string): Promise<ServiceInstance | undefined> {
     const stored = await this.#options.store.instance(id);
     return stored && seesSpace(account, stored.spaceId) ? stored : undefined;

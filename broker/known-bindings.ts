@@ -66,6 +66,7 @@ export class KnownBindings {
     this.#options = options;
   }
 
+  /** The number of known bindings. */
   get size(): number {
     return this.#byId.size;
   }
@@ -143,7 +144,10 @@ export class KnownBindings {
     return { ...app, pages };
   }
 
-  /** @param tokenHash - SHA-256 in hexadecimal */
+  /**
+   * @param tokenHash - SHA-256 in hexadecimal
+   * @returns undefined if no known binding has this token
+   */
   scopeOf(tokenHash: string): TokenScope | undefined {
     return this.#byToken.get(tokenHash);
   }

@@ -84,6 +84,7 @@ export interface BindingSettings {
   readonly process: 'web' | 'worker' | 'all' | undefined;
 }
 
+/** @param given - parameters that `ParameterCheck` accepts */
 export function bindingSettings(given: GivenParameters): BindingSettings {
   const { endpoint, endpoints = [], timeout, cache } = given;
   const all = endpoint === undefined ? endpoints : [{ path: endpoint }, ...endpoints];

@@ -51,6 +51,7 @@ export class KeyRing {
     return version === 'v1' && this.#keys.has(id);
   }
 
+  /** Encrypts with the current key. */
   seal(text: string, place: SealedPlace): string {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#current.bytes, nonce);

@@ -10,6 +10,7 @@ import { VERSION } from '../version.ts';
 import { readAuthorities } from './authorities.ts';
 import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
 
+/** What `openGround` hands to every part. */
 export interface Ground {
   readonly log: Log;
   readonly registry: MetricRegistry;

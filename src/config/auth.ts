@@ -1,5 +1,5 @@
 /**
- * The section `auth`: who may read.
+ * The section `auth`: who may read metrics.
  */
 import { isEmpty, password, username } from './credentials.ts';
 import { choice, duration, list, network, section, withDefault } from './setting.ts';

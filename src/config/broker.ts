@@ -115,11 +115,13 @@ interface GivenBroker {
   readonly accounts?: unknown;
 }
 
+/** Whether the section, before its check, has an account. */
 export function hasAccounts(broker: unknown): boolean {
   const { username, accounts } = (broker ?? {}) as GivenBroker;
   return username !== undefined || (Array.isArray(accounts) && accounts.length > 0);
 }
 
+/** Whether all accounts of the section, before its check, have different user names. */
 export function uniqueAccounts(broker: unknown): boolean {
   const { username, accounts } = (broker ?? {}) as GivenBroker;
   const others = Array.isArray(accounts) ? accounts : [];

@@ -49,10 +49,10 @@ export async function readConfig(sources: ConfigSources): Promise<Config> {
 export async function describeConfig(
   sources: ConfigSources,
 ): Promise<{ readonly yaml: string; readonly warnings: readonly string[] }> {
-  const { config, said } = await read(sources);
+  const { config, given } = await read(sources);
   const { scrape } = config;
   const computed = { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId };
-  const values = join(schema, [{ scrape: computed }, said]);
+  const values = join(schema, [{ scrape: computed }, given]);
   return {
     yaml: await printYaml(effectiveValues(schema, values)),
     warnings: [...configWarnings(config), ...configAdvice(config)],
@@ -94,7 +94,7 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
   return warnings;
 }
 
-async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
+async function read(sources: ConfigSources): Promise<{ config: Config; given: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
   const weaker: readonly SourceReading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
@@ -109,15 +109,15 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
   const database = wanted ? [readDatabaseService(environment['VCAP_SERVICES'])] : [];
   const readings = [...weaker, ...database, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
-  const said = join(
+  const given = join(
     schema,
     layers.map((layer) => layer.values),
   );
-  const result = schema.safeParse(said ?? {});
+  const result = schema.safeParse(given ?? {});
   const faults = [
     ...readings.flatMap((reading) => reading.faults),
-    ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
-    ...(await certificateFaults(schema, said, layers)),
+    ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
+    ...(await certificateFaults(schema, given, layers)),
     ...databaseUrlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
@@ -128,7 +128,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
     );
   }
   const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
-  return { config: freeze(toConfig(result.data, machine)), said };
+  return { config: freeze(toConfig(result.data, machine)), given };
 }
 
 /** Whether there is a broker, and no source stronger than bound services names its database. */

@@ -26,6 +26,7 @@ export interface Flag {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Reads `PORT` and all `PROMGATE_` variables; an unknown variable is a fault. */
 export function readEnvironment(schema: z.ZodType, environment: Environment): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [variableName(key.path), key]));
   const port = byName.get('PROMGATE_LISTEN_PORT');
@@ -42,6 +43,7 @@ export function readEnvironment(schema: z.ZodType, environment: Environment): So
   return { layers, faults };
 }
 
+/** Reads the settings of the command line; an unknown key is a fault. */
 export function readFlags(schema: z.ZodType, flags: readonly Flag[]): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [key.path.join('.'), key]));
   const layers: Layer[] = [];

@@ -10,6 +10,7 @@ import { isMapping, settingOf } from './setting.ts';
 /** Keys and list indexes from the top. */
 export type Path = readonly PropertyKey[];
 
+/** The values of one source, or of one variable of it. */
 export interface Layer {
   readonly values: unknown;
   /** The place where `path` is set, for messages: `promgate.yml:3`, `PORT`. */

@@ -13,13 +13,14 @@ export interface NamedKey {
   readonly schema: z.ZodType;
 }
 
+/** @returns all keys that have a variable, with their schemas */
 export function namedKeys(schema: z.ZodType, path: readonly string[] = []): NamedKey[] {
   const setting = settingOf(schema);
   if (setting.kind !== 'section') return [{ path, schema }];
   return Object.entries(setting.fields).flatMap(([key, field]) => namedKeys(field, [...path, key]));
 }
 
-/** `routes.nats.greet` as `PROMGATE_ROUTES_NATS_GREET`. */
+/** @returns `PROMGATE_ROUTES_NATS_GREET` for `routes.nats.greet` */
 export function variableName(path: readonly string[]): string {
   return `PROMGATE_${path.join('_').toUpperCase()}`;
 }

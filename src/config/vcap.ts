@@ -14,6 +14,7 @@ import { readTexts } from './text.ts';
 
 const NAME = 'promgate';
 
+/** @param text - the text of VCAP_SERVICES, which may be malformed */
 export function readServices(schema: z.ZodType, text: string | undefined): SourceReading {
   if (text === undefined || text.trim() === '') return { layers: [], faults: [] };
   const services = parse(text);

@@ -79,6 +79,7 @@ export class AppMetrics<F extends string> {
     return this.#count;
   }
 
+  /** Counts a scrape; series beyond the bound are only counted as refused. */
   record({ app, instances }: AppScrape<F>): void {
     const series = this.#seriesOf(app);
     for (const { index, failure } of instances) {
@@ -88,6 +89,7 @@ export class AppMetrics<F extends string> {
     if (!series.succeeded && series.failedIndexes.size === 0) this.#apps.delete(app.appId);
   }
 
+  /** Drops the series of an app. */
   forget(appId: string): void {
     const series = this.#apps.get(appId);
     if (!series) return;
