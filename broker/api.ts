@@ -1,8 +1,8 @@
 /**
  * The Open Service Broker API 2.17 over HTTP, for platforms that speak 2.13 to 2.17.
  *
- * Who calls, in which version, what is asked; `operations.ts` has the answers. All operations are
- * synchronous: `accepts_incomplete` is ignored.
+ * This file checks the caller and the version, and finds the operation; `operations.ts` answers.
+ * All operations are synchronous: the broker ignores `accepts_incomplete`.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md
  */
@@ -18,76 +18,77 @@ import { Refusal } from './refusal.ts';
 import { SealError } from './seal.ts';
 import { readMinorVersion } from './version.ts';
 
-/** All paths of the broker are below it. */
+/** The prefix of all paths of the broker. */
 export const BROKER_PREFIX = '/broker/v2';
 const INSTANCE = `${BROKER_PREFIX}/service_instances/:instance`;
 const BINDING = `${INSTANCE}/service_bindings/:binding`;
 
 export interface BrokerOptions {
-  /** @throws {StoreAwayError} while there is no database */
+  /** @throws {StoreAwayError} until the database has been opened */
   readonly operations: () => Operations;
-  /** Without any, nobody gets in. */
+  /** If the list is empty, the broker refuses every call. */
   readonly accounts: readonly Account[];
-  /** Where promgate is reached, without a `/` at its end: `https://promgate.example.com`. */
+  /** The URL of promgate without a trailing `/`: `https://promgate.example.com`. */
   readonly baseUrl: (ctx: ParameterizedContext) => string;
-  /** Counts a wrong credential, or a missing one, and lets its sender wait for the answer; default: nobody waits. */
+  /** Counts a wrong or missing credential; the broker answers when the promise resolves. */
   readonly onWrongCredential?: (ctx: ParameterizedContext) => Promise<WrongTry>;
-  /** Called once for each request, when its answer stands. */
+  /** Called once for each request, after its answer is written into the context. */
   readonly onCall?: (call: BrokerCall) => void;
 }
 
-/** A call without the credential of an account. */
+/** A call without a valid credential. */
 interface WrongTry {
-  /** Whence it came. */
+  /** The address of the sender. */
   readonly address: string;
-  /** How many came from there lately, with this one. */
+  /** The number of recent calls of this kind from the address, including this call. */
   readonly count: number;
 }
 
-/** What there is to say of a request, for log and metrics. */
+/** A request as log and metrics report it. */
 export interface BrokerCall {
-  /** `none` while the request has not got so far. */
+  /** `none` until the router has found the operation. */
   operation: Operation | 'none';
   status: number;
-  /** The name of the account that calls. */
+  /** The user name of the account that calls; undefined if the credential is wrong. */
   account: string | undefined;
-  /** Of the platform's user, printable. */
+  /** The id of the platform's user, in printable ASCII. */
   readonly userId: string | undefined;
-  /** Of the platform's request, printable. */
+  /** The id of the platform's request, in printable ASCII. */
   readonly requestIdentity: string | undefined;
-  /** Decoded: any characters; '' where the request names none. */
+  /** Percent-decoded, with any characters; '' if the request names no instance. */
   instanceId: string;
   bindingId: string;
-  /** Why the status is 4xx or 5xx; its cause for what is not the caller's fault. */
+  /** Why the status is 4xx or 5xx; `cause` holds the error if the fault is not the caller's. */
   error: Refusal | undefined;
-  /** Undefined for a right credential. */
+  /** Undefined unless the credential is wrong. */
   wrongTry: WrongTry | undefined;
 }
 
 /** The parts of an HTTP server that answer everything below `BROKER_PREFIX`. */
 export interface Broker {
-  /** Lets a call of an account pass, in a version that is spoken. */
+  /** Passes on calls with a valid credential and a supported version; refuses others. */
   readonly admit: Middleware;
-  /** Answers what went wrong; an error that names the methods that a path has (`allow`) says that no route fits. */
+  /** Answers an error; its property `allow`, the path's methods, marks a request without route. */
   readonly errors: (ctx: ParameterizedContext, error: unknown) => Promise<void>;
-  /** A route for each operation, by its name. */
+  /** One route for each operation; the route's name is the operation's. */
   readonly router: Router;
 }
 
-/** What is known of a call between the steps of its answer. */
+/** What `admit` learns of a call, for the operation. */
 interface Caller {
   readonly account: Account;
-  /** Of `2.<minor>`. */
+  /** The `<minor>` of API version `2.<minor>`. */
   readonly minorVersion: number;
 }
 
+/** Builds the broker's router and its middleware; opens nothing. */
 export function createBroker(options: BrokerOptions): Broker {
   const { accounts, onWrongCredential, onCall } = options;
   const authenticate = accountsGate(accounts);
   const calls = new WeakMap<ParameterizedContext['req'], BrokerCall>();
   const callers = new WeakMap<ParameterizedContext['req'], Caller>();
 
-  const tell = (ctx: ParameterizedContext, answer: Answer): void => {
+  const finish = (ctx: ParameterizedContext, answer: Answer): void => {
     const call = calls.get(ctx.req) ?? newCall(ctx);
     call.status = answer.status;
     write(ctx, answer, call.requestIdentity);
@@ -105,15 +106,15 @@ export function createBroker(options: BrokerOptions): Broker {
   };
 
   const errors: Broker['errors'] = async (ctx, error) => {
-    if (ctx.req.destroyed && !ctx.req.complete) throw error; // the caller left: nobody to answer
+    if (ctx.req.destroyed && !ctx.req.complete) throw error; // the caller has disconnected
     const call = calls.get(ctx.req) ?? newCall(ctx);
     call.error = asRefusal(error);
     const { reason, status, body, headers } = call.error;
     if (reason === 'unauthorized') call.wrongTry = await onWrongCredential?.(ctx);
-    tell(ctx, { status, text: JSON.stringify(body), headers });
+    finish(ctx, { status, text: JSON.stringify(body), headers });
   };
 
-  const run = operationsOf(options, { calls, callers, tell });
+  const run = operationsOf(options, { calls, callers, finish });
   const router = new Router({ strict: true, sensitive: true })
     .get('catalog', `${BROKER_PREFIX}/catalog`, run('catalog'))
     .put('provision', INSTANCE, run('provision'))
@@ -131,15 +132,18 @@ export function createBroker(options: BrokerOptions): Broker {
 interface CallSteps {
   readonly calls: WeakMap<ParameterizedContext['req'], BrokerCall>;
   readonly callers: WeakMap<ParameterizedContext['req'], Caller>;
-  readonly tell: (ctx: ParameterizedContext, answer: Answer) => void;
+  readonly finish: (ctx: ParameterizedContext, answer: Answer) => void;
 }
 
-function operationsOf({ operations, baseUrl }: BrokerOptions, { calls, callers, tell }: CallSteps) {
+function operationsOf(
+  { operations, baseUrl }: BrokerOptions,
+  { calls, callers, finish }: CallSteps,
+) {
   const bodies = new BodyReader();
   return (operation: Operation) => async (ctx: RouterContext) => {
     const [instance = '', binding = ''] = ctx.captures ?? [];
     const ids = { instanceId: decodeId(instance), bindingId: decodeId(binding) };
-    Object.assign(calls.get(ctx.req)!, { operation, ...ids }); // it was admitted
+    Object.assign(calls.get(ctx.req)!, { operation, ...ids }); // `admit` has set it
     const answer = await operations()[operation]({
       ...ids,
       ...callers.get(ctx.req)!,
@@ -148,7 +152,7 @@ function operationsOf({ operations, baseUrl }: BrokerOptions, { calls, callers, 
       baseUrl: baseUrl(ctx),
       body: () => bodies.read(ctx.req),
     });
-    tell(ctx, answer);
+    finish(ctx, answer);
   };
 }
 
@@ -177,15 +181,15 @@ function asRefusal(error: unknown): Refusal {
   }
   if (error instanceof SealError) {
     const description =
-      'the secrets of this binding cannot be read: the operator has to configure the key that they were written with';
+      'the secrets of this binding cannot be decrypted: the operator must configure the key that encrypted them';
     return new Refusal('unreadable', description, { cause: error });
   }
-  return new Refusal('internal', "the broker made a mistake: promgate's log says more", {
+  return new Refusal('internal', "the broker failed: promgate's log has the cause", {
     cause: error,
   });
 }
 
-/** @param allow - the methods that the path has; '' when there is no such path */
+/** @param allow - the path's methods, separated by commas; '' if there is no such path */
 function unrouted(allow: string): Refusal {
   if (allow === '') return new Refusal('not-found', 'the broker has nothing at this path');
   const methods = allow.replaceAll(',', ', ');
@@ -197,7 +201,7 @@ function unrouted(allow: string): Refusal {
 function write(ctx: ParameterizedContext, answer: Answer, requestIdentity: string | undefined) {
   const { status, text, headers } = answer;
   ctx.status = status;
-  ctx.set('Cache-Control', 'no-store'); // credentials
+  ctx.set('Cache-Control', 'no-store'); // answers may hold credentials
   if (requestIdentity) ctx.set('X-Broker-API-Request-Identity', requestIdentity);
   ctx.set({ ...headers });
   if (text === '') return;

@@ -1,14 +1,14 @@
 /**
- * Where service instances and bindings outlive a restart: what the broker needs of a database.
+ * The broker's port to the database, which keeps service instances and bindings over a restart.
  *
- * The broker decides what is written; a store keeps it, and numbers every change of a binding, so
- * that replicas can ask what has changed since. Implemented in `src/store`; one contract suite holds
- * for all implementations.
+ * The broker decides what is written. A store keeps it and numbers every change of a binding, so
+ * that replicas can ask for the changes since a number. `src/store` implements stores; one contract
+ * suite tests all of them.
  */
 
-/** A service instance, as `PUT /v2/service_instances/:id` made it. */
+/** A service instance, as `PUT /v2/service_instances/:id` created it. */
 export interface ServiceInstance {
-  /** As the platform gave it: any characters. */
+  /** The platform's id: any characters. */
   readonly id: string;
   readonly serviceId: string;
   readonly planId: string;
@@ -18,20 +18,20 @@ export interface ServiceInstance {
   readonly parameters: string;
 }
 
-/** What the broker knows of a binding before it is stored. */
+/** A binding before it is stored. */
 export interface NewBinding {
-  /** As the platform gave it: any characters. One binding in the whole store has it. */
+  /** The platform's id: any characters, unique in the whole store. */
   readonly id: string;
   readonly instanceId: string;
   readonly serviceId: string;
   readonly planId: string;
   /** Undefined for a service key, which names no app. */
   readonly appId: string | undefined;
-  /** '' where the platform named none. */
+  /** '' if the platform named no space. */
   readonly spaceId: string;
   /** Canonical JSON of the parameters, without `headers`. */
   readonly parameters: string;
-  /** Canonical JSON of the headers, encrypted; undefined when there are none. */
+  /** Canonical JSON of the headers, encrypted; undefined if there are no headers. */
   readonly sealedHeaders: string | undefined;
   /** SHA-256 of the token, in hexadecimal. */
   readonly tokenHash: string;
@@ -40,34 +40,34 @@ export interface NewBinding {
 }
 
 export interface Binding extends NewBinding {
-  /** The number of the change that created it: bindings are in the order of their creation by it. */
+  /** The number of the change that created the binding; it orders bindings by creation. */
   readonly revision: number;
 }
 
-/** Up to which change a reader knows a store. */
+/** The last change of a store that a reader knows. */
 export interface Seen {
-  /** The number of the last change. */
+  /** The number of that change. */
   readonly revision: number;
   /**
-   * A random text that was stored with the last change. Where a backup was restored, changes are made
-   * under the same numbers a second time: their marks tell the two apart.
+   * A random text stored with that change. After a restored backup the store assigns the same
+   * numbers a second time; the marks tell the changes apart.
    */
   readonly mark: string;
 }
 
-/** What has changed in a store. As `Seen` it says what to ask for next time. */
+/** Changes of a store; pass its `revision` and `mark` to the next `changesSince`. */
 export interface Changes extends Seen {
-  /** `bindings` are all that there are: whatever else is known has gone. */
+  /** True if `bindings` lists every binding: the reader forgets all others. */
   readonly whole: boolean;
-  /** The store does not hold what the reader had seen: most likely a backup was restored. */
+  /** The store lacks the reader's last change: most likely a backup was restored. */
   readonly isRestored?: boolean;
-  /** In the order of their creation. */
+  /** In the order of creation. */
   readonly bindings: readonly Binding[];
-  /** Ids of bindings that have gone; one created again since is in `bindings`. */
+  /** Ids of deleted bindings; a binding created again since is also in `bindings`. */
   readonly removed: readonly string[];
 }
 
-/** A key that the store keeps, since the operator configured none. */
+/** An encryption key that the store keeps if the operator has configured no key. */
 export interface StoredKey {
   readonly id: string;
   /** Base64. */
@@ -75,24 +75,24 @@ export interface StoredKey {
 }
 
 /**
- * All methods reject with a `StoreAwayError` while the database cannot be reached; a change that was
- * not acknowledged may or may not have been made then.
+ * All methods reject with a `StoreAwayError` while the database cannot be reached; the change of a
+ * rejected call may or may not have been made.
  */
 export interface BindingStore extends AsyncDisposable {
   instance(id: string): Promise<ServiceInstance | undefined>;
-  /** @returns what is stored under the id from now on: the given one when it was new */
+  /** @returns the instance now stored under the id: the given one if `created` */
   putInstance(
     instance: ServiceInstance,
   ): Promise<{ readonly created: boolean; readonly instance: ServiceInstance }>;
   /** @returns whether there is such an instance */
   updateInstance(id: string, parameters: string): Promise<boolean>;
-  /** Deletes it with all its bindings. @returns whether there was such an instance */
+  /** Deletes the instance and all its bindings. @returns whether there was such an instance */
   deleteInstance(id: string): Promise<boolean>;
 
   binding(id: string): Promise<Binding | undefined>;
   /**
-   * @returns what is stored under the id from now on, the given one when it was new; undefined when
-   *   there is no such instance
+   * @returns the binding now stored under the id, the given one if `created`; undefined if there is
+   *   no such instance
    */
   putBinding(
     binding: NewBinding,
@@ -100,12 +100,12 @@ export interface BindingStore extends AsyncDisposable {
   /** @returns whether there was such a binding of this instance */
   deleteBinding(instanceId: string, id: string): Promise<boolean>;
 
-  /** @param seen - left out, all that there is is told */
+  /** @param seen - undefined: the answer lists every binding */
   changesSince(seen?: Seen): Promise<Changes>;
-  /** Tells of changes by other replicas sooner than they are asked for, where the database can. */
+  /** Calls `listener` soon after another replica's change; exists if the database can notify. */
   onChange?(listener: () => void): void;
 
-  /** The key of this store; `fresh`, if given, becomes it when there is none. */
+  /** The key of this store; if there is none, `fresh`, if given, becomes it. */
   ownKey(fresh?: StoredKey): Promise<StoredKey | undefined>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * What can be done with bindings, without HTTP.
+ * The operations on bindings, without HTTP.
  *
- * An account with spaces sees what belongs to them; all else is for it as if it did not exist.
+ * For an account with spaces, bindings of other spaces do not exist.
  */
 import { type Account, requireSpace, seesSpace } from './account.ts';
 import type { Binding, BindingStore, NewBinding, ServiceInstance } from './binding-store.ts';
@@ -24,22 +24,22 @@ export interface BindingsOptions {
   readonly offering: Offering;
   readonly check: ParameterCheck;
   readonly instances: Instances;
-  /** The guid of the space in which an app runs, as far as it is known. */
+  /** The guid of the space in which an app runs; undefined if unknown. */
   readonly spaceOfApp: (appId: string) => string | undefined;
-  /** Called after each change that was made. */
+  /** Called after each change in the store. */
   readonly onChange: () => void;
 }
 
-/** Which binding a call is about, and who calls. */
+/** The binding that a call is about, and the caller. */
 export interface BindingCall {
   readonly account: Account;
   readonly instanceId: string;
   readonly id: string;
-  /** Where promgate is reached, without a `/` at its end. */
+  /** The URL of promgate, without a trailing `/`. */
   readonly baseUrl: string;
 }
 
-/** What a binding shall say; its id, token and seals follow from it. */
+/** A binding as requested: it has no id, token or seals yet. */
 type RequestedBinding = Pick<
   NewBinding,
   'instanceId' | 'serviceId' | 'planId' | 'appId' | 'spaceId'
@@ -47,7 +47,7 @@ type RequestedBinding = Pick<
   readonly given: GivenParameters;
 };
 
-/** Of bindings from Promfetcher's database, which knows neither their instance nor their space. */
+/** Instance id of bindings from Promfetcher's database, which stores neither instance nor space. */
 export const NO_INSTANCE = '';
 
 export class Bindings {
@@ -58,9 +58,9 @@ export class Bindings {
   }
 
   /**
-   * @returns the same credentials whenever the same is asked; `created` only the first time
+   * @returns the same credentials for the same request; `created` is true only the first time
    * @throws {Refusal} `bad-request`, `unacceptable`, `not-found`, `conflict`
-   * @throws {SealError}
+   * @throws {SealError} if no key opens the stored binding
    */
   async bind(
     call: BindingCall,
@@ -87,7 +87,7 @@ export class Bindings {
   async fetch(call: BindingCall): Promise<{ credentials: Credentials; parameters: object }> {
     const binding = await this.find(call);
     if (!binding) throw new Refusal('not-found', 'there is no such binding');
-    const parameters: object = JSON.parse(binding.parameters); // headers are not among them
+    const parameters: object = JSON.parse(binding.parameters); // without headers
     return { credentials: this.#credentials(call, binding), parameters };
   }
 
@@ -100,6 +100,7 @@ export class Bindings {
     return deleted;
   }
 
+  /** @returns undefined if the instance has no such binding, or none that the account sees */
   async find({ account, instanceId, id }: Omit<BindingCall, 'baseUrl'>) {
     const binding = await this.#options.store.binding(id);
     if (!binding || !seesSpace(account, binding.spaceId)) return undefined;
@@ -128,7 +129,7 @@ export class Bindings {
       return wanted;
     }
     if (!(await instances.isAdoptable(account, instanceId))) throw unknownInstance();
-    if (await store.binding(id)) throw conflict(); // before anything is taken over
+    if (await store.binding(id)) throw conflict(); // before the instance is adopted
     this.#requireApp(account, wanted);
     const unknown: ServiceInstance = {
       ...{ id: instanceId, ...plan, parameters: '{}' },
@@ -138,7 +139,7 @@ export class Bindings {
     return wanted;
   }
 
-  /** A second binding with all that the first one says, so that an app can go from one to the other. */
+  /** A binding like its predecessor with new credentials, so that an app can rotate these. */
   async #readSuccessor(
     call: BindingCall,
     predecessorId: string,
@@ -147,13 +148,13 @@ export class Bindings {
     const { offering, keys, instances, check } = this.#options;
     const { account, instanceId } = call;
     const { parameters, appId } = readRotation(body, offering);
-    const named = parameters && canonicalJson(check.binding(parameters)); // checked: not too deep
+    const named = parameters && canonicalJson(check.binding(parameters)); // the check bounds the depth
     if (!(await instances.find(account, instanceId))) throw unknownInstance();
-    // A repetition comes after the predecessor has gone, too: what it made says what that said.
+    // The platform may repeat the call after it deleted the predecessor: the successor is like it.
     const source =
       (await this.#ofInstance(call, predecessorId)) ?? (await this.#ofInstance(call, call.id));
     if (!source) {
-      const description = 'predecessor_binding_id is no binding of this service instance';
+      const description = 'predecessor_binding_id names no binding of this service instance';
       throw new Refusal('unacceptable', description);
     }
     const given = openParameters(source, keys);
@@ -161,7 +162,7 @@ export class Bindings {
       (named !== undefined && named !== canonicalJson(given)) ||
       (appId !== undefined && !isSameGuid(appId, source.appId));
     if (isOther) {
-      const description = 'a successor has the app and the parameters of its predecessor';
+      const description = 'a successor must have the app and the parameters of its predecessor';
       throw new Refusal('unacceptable', description);
     }
     const { serviceId, planId, spaceId } = source;
@@ -197,8 +198,8 @@ export class Bindings {
 }
 
 /**
- * The catalog says that instances are not shared: whoever may delete one deletes no other space's
- * bindings.
+ * The catalog says that instances are not shared: deleting an instance must not delete bindings of
+ * another space.
  *
  * @throws {Refusal} `unacceptable`
  */
@@ -210,5 +211,6 @@ function requireOneSpace(instanceSpaceId: string, spaceId: string): void {
 }
 
 function conflict(cause?: unknown): Refusal {
-  return new Refusal('conflict', 'this binding exists already, and is another one', { cause });
+  const description = 'a binding with this id exists already, with another content';
+  return new Refusal('conflict', description, { cause });
 }

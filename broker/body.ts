@@ -1,9 +1,9 @@
 /**
- * The body of a request as a JSON object, whatever its Content-Type says.
+ * Reads the body of a request as a JSON object, whatever its Content-Type is.
  *
- * Cloud Controller sends the annotations of organization, space and app, 1 MB each at worst: in a
- * large body all that nobody reads is stepped over, whatever it holds. Bytes are bounded, of one body
- * and of all together. Depth needs no bound: nothing here recurses, `JSON.parse` neither.
+ * Cloud Controller sends the annotations of organization, space and app, up to 1 MB each: the
+ * reader skips unknown fields of a large body. The bytes of one body and of all bodies together
+ * have a bound. Depth needs no bound: neither this file nor `JSON.parse` recurses.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -13,16 +13,16 @@ import { Refusal } from './refusal.ts';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** A longer body is read to its end for so long, since who is still writing reads no answer. */
+/** Too large bodies are discarded up to this size, since a client that writes reads no answer. */
 const MAX_DISCARDED_BYTES = 8 * 1024 * 1024;
 
-/** A body up to this size is read however many there are: connections bound their number. */
+/** Bodies up to this size need no shared bound: the limit of connections bounds their number. */
 const SMALL_BYTES = 64 * 1024;
 
-/** What bodies may hold together beyond that, while they are on their way. */
+/** Bound on the bytes beyond `SMALL_BYTES` of all bodies being received. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** What `request.ts` reads; of objects with names behind them only these members. */
+/** The fields that `request.ts` reads; for some objects, the only members that it reads. */
 const FIELDS: Readonly<Record<string, readonly string[] | undefined>> = {
   service_id: undefined,
   plan_id: undefined,
@@ -37,7 +37,7 @@ const FIELDS: Readonly<Record<string, readonly string[] | undefined>> = {
   maintenance_info: ['version'],
 };
 
-/** Reads bodies, which share a bound. */
+/** Reads bodies under one shared bound. */
 export class BodyReader {
   readonly #maxHeldBytes: number;
   #heldBytes = 0;
@@ -47,13 +47,14 @@ export class BodyReader {
   }
 
   /**
-   * @returns the fields that somebody reads
-   * @throws {Refusal} `too-large`, `busy`; `bad-request` for anything but an object in well-formed JSON
+   * @returns the members that `FIELDS` names
+   * @throws {Refusal} `too-large`, `busy`; `bad-request` for anything but an object in well-formed
+   *    JSON
    */
   async read(request: Pick<IncomingMessage, 'iterator'>): Promise<Json> {
     const bytes = await this.#readBytes(request);
     try {
-      if (!isUtf8(bytes)) throw new SyntaxError('no UTF-8');
+      if (!isUtf8(bytes)) throw new SyntaxError('the body is not UTF-8');
       if (bytes.length > SMALL_BYTES) return readMembers(bytes, FIELDS);
       const value: unknown = JSON.parse(bytes.toString());
       if (isObject(value)) return readFields(value);
@@ -81,7 +82,7 @@ export class BodyReader {
         chunks.push(chunk);
       }
     } finally {
-      this.#heldBytes -= heldBytes; // what follows is done before another body is read
+      this.#heldBytes -= heldBytes; // the body is parsed before another chunk is received
     }
     if (sizeBytes <= MAX_BYTES) return Buffer.concat(chunks);
     throw new Refusal('too-large', `the body must have at most ${MAX_BYTES} bytes`, {
@@ -90,7 +91,7 @@ export class BodyReader {
   }
 }
 
-/** Without a prototype, since the names are the caller's. */
+/** @returns an object without prototype, since the caller chooses the names */
 function readFields(body: Json): Json {
   const read: Record<string, unknown> = Object.create(null);
   for (const [name, members] of Object.entries(FIELDS)) {
@@ -102,9 +103,9 @@ function readFields(body: Json): Json {
 }
 
 /**
- * The same of a large body, most of which nobody reads.
+ * Like `readFields`, for a large body: parses only the members that `fields` names.
  *
- * @throws {SyntaxError} and {Refusal} for what is large and read
+ * @throws {SyntaxError} for ill-formed JSON; {Refusal} if a member is longer than `SMALL_BYTES`
  */
 function readMembers(json: Buffer, fields: typeof FIELDS): Json {
   const read: Record<string, unknown> = Object.create(null);
@@ -132,7 +133,7 @@ function only(value: Json, names: readonly string[]): Json {
 }
 
 function busy(): Refusal {
-  return new Refusal('busy', 'too many large bodies are on their way: try again later', {
+  return new Refusal('busy', 'the broker receives too many large bodies: try again later', {
     headers: { 'Retry-After': '5', Connection: 'close' },
   });
 }

@@ -1,8 +1,8 @@
 /**
- * What a platform says of a request beside the request: for whom it is made, and which one it is.
+ * The headers by which a platform names its user and its request.
  *
- * For logs alone. Nothing that stands here makes a request fail, and nothing goes further that could
- * break a line or a header.
+ * Only logs, and the answer's request identity, use them. A malformed header fails no request, and
+ * only printable ASCII passes, so no value can break a line or a header.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#originating-identity
  */
@@ -10,20 +10,20 @@ import { isObject } from './fields.ts';
 
 const PRINTABLE = /^[\x20-\x7e]{1,256}$/;
 
-/** @param header - of `X-Broker-API-Originating-Identity`: `cloudfoundry <base64 of JSON>` */
+/** @param header - `X-Broker-API-Originating-Identity`: `cloudfoundry <base64 of JSON>` */
 export function readUserId(header: string): string | undefined {
   const encoded = /^\S{1,64} +([A-Za-z0-9+/_=-]{1,8192})$/.exec(header.trim())?.[1];
   if (encoded === undefined) return undefined;
   try {
     const identity: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'));
     if (!isObject(identity)) return undefined;
-    return printable(identity['user_id']) ?? printable(identity['username']); // CF's, Kubernetes'
+    return printable(identity['user_id']) ?? printable(identity['username']); // Cloud Foundry's, Kubernetes'
   } catch {
-    return undefined; // no JSON: the request counts, not who is said to have caused it
+    return undefined; // not JSON: the request is answered without a user in its log line
   }
 }
 
-/** @param header - of `X-Broker-API-Request-Identity` */
+/** @param header - `X-Broker-API-Request-Identity` */
 export function readRequestIdentity(header: string): string | undefined {
   return printable(header);
 }

@@ -1,10 +1,10 @@
-/** JSON in one form only, so that equal values are equal texts. */
+/** JSON in one canonical form, so that equal values are equal texts. */
 
 /**
- * Prints `value` with the names of each object in order and without blanks.
+ * Prints `value` in the form of RFC 8785: sorted names, no blanks.
  *
- * @param value - as `JSON.parse` gives it; its depth is the caller's business
- * @see https://www.rfc-editor.org/rfc/rfc8785 whose form this is
+ * @param value - as `JSON.parse` returns it; the caller must bound its depth
+ * @see https://www.rfc-editor.org/rfc/rfc8785
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

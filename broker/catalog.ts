@@ -1,7 +1,8 @@
 /**
- * The catalog, in the words of the version that the platform speaks.
+ * The catalog, in the API version of the platform.
  *
- * The schemas of 2.13 are closed: what a later version brought is left out for who does not know it.
+ * The schemas of 2.13 refuse unknown fields, so a platform gets no field of a version later than
+ * its own.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#catalog-management
  */
@@ -11,12 +12,13 @@ import { BINDING_PARAMETERS, INSTANCE_PARAMETERS } from './parameters-schema.ts'
 
 export interface CatalogOptions {
   readonly offering: Offering;
-  /** Of `2.<minor>`. */
+  /** The `<minor>` of API version `2.<minor>`. */
   readonly minorVersion: number;
-  /** Where promgate is reached, without a `/` at its end. */
+  /** The URL of promgate, without a trailing `/`. */
   readonly baseUrl: string;
 }
 
+/** @returns the body of `GET /v2/catalog` */
 export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
   const since = (minor: number, fields: object): object => (minorVersion >= minor ? fields : {});
   const plan = {
@@ -55,7 +57,7 @@ export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
       longDescription:
         'Merges the Prometheus metrics of all instances of an app into one page, which your own Prometheus reads.',
       documentationUrl: `${baseUrl}/doc`,
-      shareable: false, // a binding opens the space it was made in
+      shareable: false, // a binding gives access to the space in which it was created
     },
     plans: [plan],
   };
@@ -63,7 +65,7 @@ export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
 }
 
 /**
- * The tag of an answer, for conditional requests.
+ * The entity tag of an answer, for conditional requests.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3
  */
@@ -72,7 +74,7 @@ export function entityTag(body: string): string {
 }
 
 /**
- * Whether a reader that sends this `If-None-Match` has what `tag` stands for.
+ * Whether a client that sends this `If-None-Match` already has the answer with this `tag`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
  */

@@ -1,17 +1,19 @@
-/** What an app, or the holder of a service key, is given by its binding. */
+/** The credentials that a binding gives to an app or to the holder of a service key. */
 import type { Binding } from './binding-store.ts';
 import type { GivenParameters } from './parameters-schema.ts';
 import { scrapeConfig } from './scrape-config.ts';
 
 export interface Credentials {
-  /** For an app its merged page, for a service key the list of what there is. */
+  /** For an app its merged page; for a service key the service discovery of its space. */
   readonly url: string;
-  /** The path on the instances that comes first. */
+  /** The first path that promgate asks on the instances. */
   readonly endpoint: string;
   readonly token: string;
+  /** YAML: see `scrape-config.ts`. */
   readonly scrape_config: string;
 }
 
+/** @param baseUrl - the URL of promgate, without a trailing `/` */
 export function bindingCredentials(binding: Binding, token: string, baseUrl: string): Credentials {
   const { id, appId } = binding;
   const { endpoint, endpoints }: GivenParameters = JSON.parse(binding.parameters);

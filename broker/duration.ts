@@ -3,13 +3,13 @@
 const DURATION = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?$/;
 
 /**
- * @param text - what the schema of the parameters lets pass
+ * @param text - a duration that the schema of the parameters allows
  * @returns whole milliseconds
  * @throws {RangeError} for any other text
  */
 export function readDurationMs(text: string): number {
   const parts = text === '' ? null : DURATION.exec(text);
-  if (!parts) throw new RangeError(`${JSON.stringify(text)} is no duration`);
+  if (!parts) throw new RangeError(`${JSON.stringify(text)} is not a duration`);
   const [hours = 0, minutes = 0, seconds = 0, ms = 0] = parts
     .slice(1)
     .map((part) => Number(part ?? 0));

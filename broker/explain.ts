@@ -1,7 +1,7 @@
 /**
- * What the check of a schema found, as one sentence for who wrote the parameters.
+ * Turns an error of the schema check into one sentence for the author of the parameters.
  *
- * It rests on the schema's own words: `description` completes "… must be".
+ * The sentence uses the schema's `description`, which completes "… must be".
  */
 import type { ErrorObject } from 'ajv-draft-04';
 import { isObject } from './fields.ts';
@@ -9,9 +9,9 @@ import { isObject } from './fields.ts';
 const SHOWN_CHARACTERS = 60;
 
 /**
- * @param error - of ajv in its verbose mode
- * @returns such as `parameters.process must be "web", "worker" or "all", not "job"`. Values of headers
- *   are not in it
+ * @param error - from ajv in verbose mode
+ * @returns for example `parameters.process must be "web", "worker" or "all", not "job"`; the
+ *    sentence never holds a header's value
  */
 export function explain(error: ErrorObject): string {
   const names = error.instancePath.split('/').slice(1).map(unescapeName);
@@ -40,7 +40,7 @@ export function explain(error: ErrorObject): string {
   }
 }
 
-/** A step of a JSON pointer: RFC 6901. */
+/** Decodes a step of a JSON pointer: RFC 6901. */
 function unescapeName(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }

@@ -1,17 +1,17 @@
 /**
  * The fields of a request's body.
  *
- * What is missing, null or '' is not given. Fields that nobody reads are nobody's business: the
- * specification wants unknown ones ignored.
+ * A field that is missing, null or '' counts as absent. Unknown fields are ignored, as the
+ * specification demands.
  */
 import { Refusal } from './refusal.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** In characters: as much as Cloud Controller keeps of an id, and an index of any database takes. */
+/** In characters: Cloud Controller stores no longer ids, and every database can index them. */
 export const MAX_ID_LENGTH = 255;
 
-/** @throws {Refusal} `bad-request` for what is no text, too long to be an id, or what no database keeps */
+/** @throws {Refusal} `bad-request` for a value that is no text, too long, or not storable */
 export function optionalText(body: Json, name: string): string | undefined {
   const value = body[name];
   if (value === undefined || value === null || value === '') return undefined;
@@ -23,14 +23,14 @@ export function optionalText(body: Json, name: string): string | undefined {
   return value;
 }
 
-/** @throws {Refusal} `bad-request` also when it is missing */
+/** @throws {Refusal} `bad-request` as `optionalText` does, and if the field is absent */
 export function requiredText(body: Json, name: string): string {
   const value = optionalText(body, name);
   if (value === undefined) throw new Refusal('bad-request', `${name} is missing or empty`);
   return value;
 }
 
-/** @throws {Refusal} `bad-request` for what is no object */
+/** @throws {Refusal} `bad-request` for a value that is not an object */
 export function optionalObject(body: Json, name: string): Json | undefined {
   const value = body[name];
   if (value === undefined || value === null) return undefined;
@@ -42,7 +42,7 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @throws {Refusal} `bad-request` if a name or text in `root` is nothing that a database keeps */
+/** @throws {Refusal} `bad-request` if a name or text in `root` cannot be stored */
 export function requireStorable(root: Json): void {
   const open: unknown[] = [root];
   while (open.length > 0) {
@@ -54,7 +54,7 @@ export function requireStorable(root: Json): void {
 }
 
 /**
- * Whether a text comes out of any database as it went in.
+ * Whether every database returns the text unchanged.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7493#section-2.1
  */
@@ -63,6 +63,6 @@ function isStorable(text: string): boolean {
 }
 
 function unstorable(): Refusal {
-  const description = 'texts must be Unicode without lone surrogates and the character U+0000';
+  const description = 'texts must be Unicode without lone surrogates and without U+0000';
   return new Refusal('bad-request', description);
 }

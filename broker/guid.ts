@@ -1,12 +1,13 @@
-/** Guids of apps, spaces and organizations: upper and lower case mean the same, and platforms write either. */
+/** Guids of apps, spaces and organizations. Platforms write them in upper or lower case. */
 
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** @returns a guid in lower case; an id of another form as it is */
+/** @returns a guid in lower case; an id of another form unchanged */
 export function normalizeGuid(id: string): string {
   return GUID.test(id) ? id.toLowerCase() : id;
 }
 
+/** Whether two ids are equal, or equal guids in different case. */
 export function isSameGuid(a: string | undefined, b: string | undefined): boolean {
   if (a === b) return true;
   return a !== undefined && b !== undefined && normalizeGuid(a) === normalizeGuid(b);

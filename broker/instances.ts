@@ -1,7 +1,7 @@
 /**
- * What can be done with service instances, without HTTP.
+ * The operations on service instances, without HTTP.
  *
- * An account with spaces sees what belongs to them; all else is for it as if it did not exist.
+ * For an account with spaces, instances of other spaces do not exist.
  */
 import { type Account, requireSpace, seesSpace } from './account.ts';
 import type { BindingStore, ServiceInstance } from './binding-store.ts';
@@ -17,9 +17,9 @@ export interface InstancesOptions {
   readonly store: BindingStore;
   readonly offering: Offering;
   readonly check: ParameterCheck;
-  /** Whether an unknown instance counts as one that Promfetcher's broker made and stored nowhere. */
+  /** Whether an unknown instance counts as created by Promfetcher's broker, which stored none. */
   readonly adopt: boolean;
-  /** Called after each change that was made. */
+  /** Called after each change in the store. */
   readonly onChange: () => void;
 }
 
@@ -31,7 +31,7 @@ export class Instances {
   }
 
   /**
-   * @returns whether it is new; it is there already if the same was asked before
+   * @returns true if the instance was created; false if an equal instance exists already
    * @throws {Refusal} `bad-request`, `unacceptable`, `maintenance`, `conflict`
    */
   async provision(account: Account, id: string, body: Json): Promise<boolean> {
@@ -76,7 +76,7 @@ export class Instances {
     onChange();
   }
 
-  /** Deletes its bindings too. @returns whether there was such an instance */
+  /** Deletes the instance and its bindings. @returns whether there was such an instance */
   async deprovision(account: Account, id: string): Promise<boolean> {
     const { store, onChange } = this.#options;
     if (!(await this.find(account, id))) return false;
@@ -93,21 +93,22 @@ export class Instances {
       const { serviceId, planId, parameters } = stored;
       return { service_id: serviceId, plan_id: planId, parameters: JSON.parse(parameters) };
     }
-    // Nothing is stored of what is only looked at, as the request does not say whose it is.
+    // The request names no space, so a read does not adopt the instance.
     const { serviceId, planId } = offering;
     const isOurs = query.get('service_id') === serviceId && query.get('plan_id') === planId;
     if (stored || !adopt || !isOurs || account.spaces) throw unknownInstance();
     return { service_id: serviceId, plan_id: planId, parameters: {} };
   }
 
+  /** @returns undefined if there is no such instance, or none that the account sees */
   async find(account: Account, id: string): Promise<ServiceInstance | undefined> {
     const stored = await this.#options.store.instance(id);
     return stored && seesSpace(account, stored.spaceId) ? stored : undefined;
   }
 
   /**
-   * Whether it is stored nowhere, and such instances are taken over. Nobody can tell whose space it is in:
-   * it is nothing for an account with spaces, which could make another's its own.
+   * Whether `adopt` is set and no instance is stored under the id. The space of the instance is
+   * unknown, so an account with spaces never adopts: the instance may be another space's.
    */
   async isAdoptable({ spaces }: Account, id: string): Promise<boolean> {
     const { store, adopt } = this.#options;
@@ -115,9 +116,9 @@ export class Instances {
   }
 
   /**
-   * Takes over an adoptable instance.
+   * Stores an adoptable instance.
    *
-   * @returns undefined if meanwhile it became one that the account does not see
+   * @returns undefined if another call has stored the id in a space that the account does not see
    */
   async adopt(account: Account, instance: ServiceInstance): Promise<ServiceInstance | undefined> {
     const { store, onChange } = this.#options;
@@ -142,6 +143,6 @@ export function unknownInstance(): Refusal {
 }
 
 function conflict(cause?: unknown): Refusal {
-  const description = 'this service instance exists already, and is another one';
+  const description = 'a service instance with this id exists already, with another content';
   return new Refusal('conflict', description, { cause });
 }

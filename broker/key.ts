@@ -1,30 +1,30 @@
-/** The keys under which secrets are stored: 256 bits each, with an id that follows from them. */
+/** The keys that encrypt stored secrets: 256 bits each; the id is derived from the key. */
 import { createHash, randomBytes, scryptSync } from 'node:crypto';
 import type { StoredKey } from './binding-store.ts';
 
 export interface Key {
-  /** 16 hexadecimal digits that tell nothing of the key. */
+  /** 16 hexadecimal digits that reveal nothing about the key. */
   readonly id: string;
   readonly bytes: Buffer;
 }
 
 const KEY_BYTES = 32;
 
-/** 32 bytes in base64 or base64url: 43 characters, and one `=` or none. */
+/** 32 bytes in base64 or base64url: 43 characters and an optional `=`. */
 const BASE64_KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
 
 /**
- * The same on every replica, as nothing but the passphrase may be needed: so it cannot be random,
- * and the cost of scrypt has to stop guesses.
+ * Fixed, since every replica must derive the same key from the passphrase alone; the cost of scrypt
+ * slows down guesses.
  */
 const SALT = 'promgate database.encryption_key';
-const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 2 ** 20 }; // 32 MiB and some 80 ms a guess
+const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 2 ** 20 }; // about 32 MiB and 80 ms per guess
 
 /**
  * Reads a key as an operator writes it.
  *
- * @param text - 32 bytes in base64 (`openssl rand -base64 32`), or any other text: a passphrase, of
- *   which scrypt makes the key
+ * @param text - 32 bytes in base64 (`openssl rand -base64 32`); any other text is a passphrase,
+ *    from which scrypt derives the key
  * @throws {RangeError} for an empty text
  */
 export function readKey(text: string): Key {
@@ -33,7 +33,7 @@ export function readKey(text: string): Key {
   return keyOf(scryptSync(text.normalize(), SALT, KEY_BYTES, COST));
 }
 
-/** A new random key, in the form in which a store keeps it. */
+/** Creates a random key, in the form that a store keeps. */
 export function freshKey(): StoredKey {
   const { id, bytes } = keyOf(randomBytes(KEY_BYTES));
   return { id, key: bytes.toString('base64') };

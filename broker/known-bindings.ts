@@ -1,7 +1,7 @@
 /**
- * What all bindings say, in memory: which pages an app has, and what a token opens.
+ * All bindings in memory: the pages of each app, and the scope of each token.
  *
- * Scrapes ask here and never a database. Fed with `Changes` of a store, in any order of replicas.
+ * Scrapes read only this memory, never a database. `src/store/follower.ts` brings the changes.
  */
 import type { Binding, Changes } from './binding-store.ts';
 import { isSameGuid, normalizeGuid } from './guid.ts';
@@ -9,48 +9,49 @@ import type { BindingSettings, Pair } from './parameters.ts';
 
 type BoundProcess = 'web' | 'worker' | 'all';
 
-/** One page that every instance of an app has. */
+/** One page of metrics that every instance of an app has. */
 export interface BoundPage {
-  /** A path and query as a request line carries them; undefined: the one that the reader wants. */
+  /** Path and query as in a request line; undefined: the path that the reader asks for. */
   readonly path: string | undefined;
-  /** Sent to the instance in place of the reader's headers of the same names: name, value, … */
+  /** Names and values in turn; they replace the reader's headers of the same names. */
   readonly headers: readonly string[];
-  /** From the moment the instance is asked; the reader's deadline may be earlier. */
+  /** Counted from the request to the instance; the reader's deadline may be earlier. */
   readonly timeoutMs: number | undefined;
-  /** Constant labels of all its samples, behind those that promgate gives. */
+  /** Labels of all samples of the page, after the labels that promgate adds. */
   readonly labels: readonly Pair[];
-  /** Globs (`*` and `?`) of metric names. Those that none fits are dropped; empty: none is. */
+  /** Globs (`*` and `?`) of the metric names to keep; empty: all. */
   readonly allow: readonly string[];
-  /** Globs of metric names that are dropped, also when allowed. */
+  /** Globs of the metric names to drop, even if `allow` keeps them. */
   readonly deny: readonly string[];
 }
 
-/** What the bindings of an app say together. */
+/** The settings of all bindings of an app together. */
 export interface BoundApp {
-  /** Which processes are meant when the reader names none. */
+  /** The processes to ask if the reader names none. */
   readonly process: BoundProcess;
   /** At least one, in the order in which they are merged. */
   readonly pages: readonly BoundPage[];
 }
 
-/** What a token opens: an app in its space, or with a service key a whole space. */
+/** What a token gives access to: an app in its space; for a service key the whole space. */
 export interface TokenScope {
+  /** Undefined for a service key. */
   readonly appId: string | undefined;
-  /** '' where the platform named none: then the app's guid alone decides. */
+  /** '' if the platform named no space: the app's guid alone decides then. */
   readonly spaceId: string;
 }
 
 export interface KnownBindingsOptions {
-  /** What a binding says. Must not throw. */
+  /** Reads the settings of a binding. Must not throw. */
   readonly settingsOf: (binding: Binding) => BindingSettings;
-  /** The bindings of an app say more than is used: `MAX`. Told once for each change of them. */
+  /** Called, once after each change of the app's bindings, if these exceed `MAX`. */
   readonly onBound?: (appId: string) => void;
 }
 
-/** What the bindings of one app may unite to: each costs at every scrape, and anybody may bind. */
+/** Bounds for one app: each entry costs time at every scrape, and every developer may bind. */
 const MAX = { bindings: 100, pages: 32, labels: 20, headers: 32 } as const;
 
-/** An app is in one space; while a table is wrong it may seem to be in several. */
+/** Bound on the cached spaces of one app; a faulty route table may list an app in several. */
 const MAX_SPACES = 4;
 
 export class KnownBindings {
@@ -58,13 +59,14 @@ export class KnownBindings {
   readonly #byId = new Map<string, Binding>();
   readonly #byApp = new Map<string, Set<Binding>>();
   readonly #byToken = new Map<string, Binding>();
-  /** App -> space -> what holds there; worked out when first asked for. */
+  /** App -> space -> settings, computed at the first request for them. */
   readonly #apps = new Map<string, Map<string, BoundApp | undefined>>();
 
   constructor(options: KnownBindingsOptions) {
     this.#options = options;
   }
 
+  /** The number of known bindings. */
   get size(): number {
     return this.#byId.size;
   }
@@ -80,8 +82,8 @@ export class KnownBindings {
   }
 
   /**
-   * Adds a binding; one that is known already is replaced, by another revision too, or by the same
-   * one with another token: a backup may have been restored in between.
+   * Adds a binding, or replaces the known binding of that id. After a restored backup, revisions
+   * may be lower, or the same revision may have another token.
    */
   #add(binding: Binding): void {
     const known = this.#byId.get(binding.id);
@@ -110,11 +112,11 @@ export class KnownBindings {
   }
 
   /**
-   * A binding that names another space than the app's says nothing of it: whoever made it may know no
-   * more of the app than its guid.
+   * Ignores bindings that name another space than the app's: their creator may know nothing of the
+   * app but its guid.
    *
-   * @param appId - a guid in lower case, as the route table has it
-   * @param spaceId - of the app, as the route table has it
+   * @param appId - a guid in lower case, from the route table
+   * @param spaceId - the app's space, from the route table
    * @returns undefined for an app without bindings
    */
   appOf(appId: string, spaceId: string): BoundApp | undefined {
@@ -142,17 +144,20 @@ export class KnownBindings {
     return { ...app, pages };
   }
 
-  /** @param tokenHash - SHA-256 in hexadecimal */
+  /**
+   * @param tokenHash - SHA-256 in hexadecimal
+   * @returns undefined if no known binding has this token
+   */
   scopeOf(tokenHash: string): TokenScope | undefined {
     return this.#byToken.get(tokenHash);
   }
 }
 
 /**
- * Several bindings of one app, in the order of their creation.
+ * Unites the bindings of one app, given in the order of creation.
  *
- * Bound paths are united and beat the reader's; a path that is bound twice is one page. What an
- * earlier binding says of a page holds; what it leaves open a later one may say.
+ * The app has every bound path once, and the reader's path only if no path is bound. For each page
+ * an earlier binding's setting wins; a later binding may add what the earlier one leaves out.
  */
 function unite(settings: readonly BindingSettings[]): BoundApp {
   const all = settings.flatMap(pagesOf);
@@ -166,7 +171,7 @@ function unite(settings: readonly BindingSettings[]): BoundApp {
   };
 }
 
-/** @returns the same page if it is within the bounds */
+/** @returns the same object if the page is within the bounds */
 function boundPage(page: BoundPage): BoundPage {
   const { labels, headers } = page;
   if (labels.length <= MAX.labels && headers.length <= 2 * MAX.headers) return page;

@@ -1,15 +1,15 @@
-/** What is on offer: one service with one plan, under ids and names that the operator may set. */
+/** The broker's one service and its one plan; the operator may set their ids and names. */
 import { Refusal } from './refusal.ts';
 
 export interface Offering {
   readonly serviceId: string;
   readonly planId: string;
-  /** Lower-case letters, digits and `-`: the closed schemas of version 2.13 allow no more. */
+  /** Lower-case letters, digits and `-`: the schemas of version 2.13 allow nothing else. */
   readonly serviceName: string;
   readonly planName: string;
 }
 
-/** Promfetcher's, so that service instances made with it live on. */
+/** Promfetcher's ids and names, so that its service instances stay valid. */
 export const DEFAULT_OFFERING: Offering = {
   serviceId: '75bcebab-cc25-4ef6-89dc-a91b953919f1',
   planId: 'e2900be3-709b-419e-b63b-de3aabcd9e15',
@@ -26,5 +26,5 @@ export function requireService({ serviceId }: Offering, id: string): void {
 /** @throws {Refusal} `unacceptable` */
 export function requirePlan({ planId }: Offering, id: string): void {
   if (id === planId) return;
-  throw new Refusal('unacceptable', 'plan_id is not in the catalog, or not of this service');
+  throw new Refusal('unacceptable', 'plan_id is not a plan of this service in the catalog');
 }

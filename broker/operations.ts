@@ -1,7 +1,7 @@
 /**
- * The operations as answers: which status and which body each outcome has.
+ * The operations of the API: the status and body of each outcome.
  *
- * What is refused is thrown, and has its form in `refusal.ts`.
+ * An operation throws a `Refusal`, whose answer `refusal.ts` defines.
  */
 import type { Account } from './account.ts';
 import type { BindingStore } from './binding-store.ts';
@@ -19,11 +19,11 @@ export interface OperationsOptions extends Limits {
   readonly store: BindingStore;
   readonly keys: KeyRing;
   readonly offering: Offering;
-  /** Whether unknown instances are taken over: Promfetcher's broker stored none of those it made. */
+  /** Whether unknown instances are adopted, since Promfetcher's broker stored none. */
   readonly adopt: boolean;
-  /** The guid of the space in which an app runs, as far as it is known. */
+  /** The guid of the space in which an app runs; undefined if unknown. */
   readonly spaceOfApp?: (appId: string) => string | undefined;
-  /** Called after each change that was made, before it is answered. */
+  /** Called after each change in the store, before the answer. */
   readonly onChange?: () => void;
 }
 
@@ -39,25 +39,26 @@ export type Operation =
   | 'fetch-binding'
   | 'binding-operation';
 
-/** A request whose caller is known. */
+/** A request of an authenticated caller. */
 interface Request {
-  /** '' where the operation has none. */
+  /** '' if the operation has no instance. */
   readonly instanceId: string;
+  /** '' if the operation has no binding. */
   readonly bindingId: string;
   readonly account: Account;
-  /** Of `2.<minor>`. */
+  /** The `<minor>` of API version `2.<minor>`. */
   readonly minorVersion: number;
   readonly query: URLSearchParams;
   readonly ifNoneMatch: string;
-  /** Where promgate is reached, without a `/` at its end. */
+  /** The URL of promgate, without a trailing `/`. */
   readonly baseUrl: string;
-  /** Reads it, once. */
+  /** Reads the body; may be called once. */
   readonly body: () => Promise<Json>;
 }
 
 export interface Answer {
   readonly status: number;
-  /** JSON, or '' where the status allows no body. */
+  /** JSON, or '' if the status allows no body. */
   readonly text: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -105,12 +106,12 @@ export function createOperations(options: OperationsOptions): Operations {
   };
 }
 
-/** Never an empty body: platforms take it for a malformed answer. */
+/** The body is at least `{}`: platforms call an empty body malformed. */
 function answer(status: number, body: object = {}): Answer {
   return { status, text: JSON.stringify(body) };
 }
 
-/** All is done when it is answered. */
+/** The state of every operation, since all are synchronous. */
 const SUCCEEDED = answer(200, { state: 'succeeded' });
 
 function answerCatalog(offering: Offering, request: Request): Answer {

@@ -1,16 +1,16 @@
 /**
- * What a binding and a service instance may be given with `-c`: the schemas in the catalog, which are
- * also the ones that check.
+ * The schemas of the parameters (`-c`) of bindings and service instances. The catalog shows them,
+ * and the broker checks with them.
  *
- * Each `description` completes "… must be"; `title` says what the parameter is for. The patterns keep
- * to what the regular expressions of all common languages understand.
+ * Each `description` completes "… must be"; `title` says what the parameter is for. The patterns
+ * use only syntax that the regular expressions of all common languages support.
  *
- * @see https://json-schema.org/draft-04 the draft that every platform supports
+ * @see https://json-schema.org/draft-04 (every platform supports this draft)
  */
 
 const DRAFT = 'http://json-schema.org/draft-04/schema#';
 
-/** Headers that belong to a connection or to promgate (RFC 9110, 7.6.1), in lower case. */
+/** Headers of the connection (RFC 9110, 7.6.1) or of promgate, in lower case. */
 const OWN_HEADERS = [
   'connection',
   'http2-settings',
@@ -29,7 +29,7 @@ const OWN_HEADERS = [
 ];
 const OWN_HEADER_PREFIXES = ['content-', 'if-', 'proxy-'];
 
-/** Labels that promgate or Prometheus gives, or that tell the parts of a histogram or summary. */
+/** Labels that promgate or Prometheus adds, or that histograms and summaries use. */
 const OWN_LABELS = [
   'organization_id',
   'space_id',
@@ -47,7 +47,7 @@ const OWN_LABELS = [
   'quantile',
 ];
 
-/** Draft-04 has no flag for it. */
+/** @returns a pattern that ignores case: draft-04 has no flag for that */
 function anyCase(text: string): string {
   return text.replace(/[a-z]/g, (letter) => `[${letter.toUpperCase()}${letter}]`);
 }
@@ -94,7 +94,7 @@ const GLOBS = {
   maxItems: 50,
   items: {
     description:
-      'a pattern of metric names: letters, digits, "_", ":", "." and, for any characters or any one, "*" and "?"; at most 200 characters long',
+      'a pattern of metric names: letters, digits, "_", ":", ".", "*" for any characters and "?" for any one; at most 200 characters long',
     type: 'string',
     pattern: '^[a-zA-Z0-9_:*?.]{1,200}$',
   },
@@ -103,7 +103,7 @@ const GLOBS = {
 const DURATION =
   '^(?=[0-9])([0-9]{1,4}h)?([0-9]{1,5}m(?!s))?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,8}ms)?$';
 
-/** Of `cf bind-service -c`, and of a service key. */
+/** The parameters of `cf bind-service -c` and `cf create-service-key -c`. */
 export const BINDING_PARAMETERS = {
   $schema: DRAFT,
   title: 'Metrics of the app',
@@ -113,13 +113,13 @@ export const BINDING_PARAMETERS = {
   properties: {
     endpoint: PATH,
     endpoints: {
-      title: 'Several pages of metrics; one given as endpoint comes before them',
-      description: 'a list of 1 to 16 objects with path and, if wanted, labels',
+      title: 'Several pages of metrics; the page given as endpoint comes before them',
+      description: 'a list of 1 to 16 objects with path and optional labels',
       type: 'array',
       minItems: 1,
       maxItems: 16,
       items: {
-        description: 'an object with path and, if wanted, labels',
+        description: 'an object with path and optional labels',
         type: 'object',
         required: ['path'],
         additionalProperties: false,
@@ -127,7 +127,7 @@ export const BINDING_PARAMETERS = {
       },
     },
     headers: {
-      title: 'Headers that the app wants of whoever reads its metrics; never shown again',
+      title: 'Headers that promgate sends when it reads the metrics; never shown again',
       description: `at most 20 names with values; no header of the connection or of promgate: ${OWN_HEADERS.join(', ')}, ${OWN_HEADER_PREFIXES.map((prefix) => `${prefix}*`).join(', ')}`,
       type: 'object',
       maxProperties: 20,
@@ -142,13 +142,13 @@ export const BINDING_PARAMETERS = {
       },
     },
     timeout: {
-      title: 'How long an instance may take; the operator sets the longest',
+      title: 'How long an instance may take; the operator sets the maximum',
       description: 'a duration above zero, such as "15s", "1.5s" or "1m30s"',
       type: 'string',
       pattern: DURATION.replace('^', '^(?=.*[1-9])'),
     },
     cache: {
-      title: 'How old an answer may be; the operator sets the oldest',
+      title: 'How old an answer may be; the operator sets the maximum',
       description: 'a duration, such as "15s" or "5m"; "0s" for none',
       type: 'string',
       pattern: DURATION,
@@ -164,17 +164,17 @@ export const BINDING_PARAMETERS = {
   },
 } as const;
 
-/** Of `cf create-service -c` and `cf update-service -c`: all there is to say is said by bindings. */
+/** The parameters of `cf create-service -c` and `cf update-service -c`: only bindings have any. */
 export const INSTANCE_PARAMETERS = {
   $schema: DRAFT,
   title: 'A service instance has no parameters: its bindings have them',
-  description: 'an object without members, since it is the bindings that have parameters',
+  description: 'an empty object, since only bindings have parameters',
   type: 'object',
   additionalProperties: false,
   properties: {},
 } as const;
 
-/** What `BINDING_PARAMETERS` lets pass. */
+/** Parameters that `BINDING_PARAMETERS` allows. */
 export interface GivenParameters {
   readonly endpoint?: string;
   readonly endpoints?: readonly {

@@ -1,5 +1,5 @@
 /**
- * The parameters of bindings and service instances: checked when they come, understood when used.
+ * Checks the parameters of bindings and service instances, and turns them into settings.
  */
 import AjvModule, { type ErrorObject } from 'ajv-draft-04';
 import { readDurationMs } from './duration.ts';
@@ -13,7 +13,7 @@ import {
 import { Refusal } from './refusal.ts';
 import { holdsToken } from './token.ts';
 
-/** How far an app developer may go. */
+/** The operator's limits for the parameters of app developers. */
 export interface Limits {
   readonly maxTimeoutMs: number;
   readonly maxCacheMs?: number | undefined;
@@ -21,22 +21,22 @@ export interface Limits {
 
 export interface ParameterCheck {
   /**
-   * @throws {Refusal} `unacceptable`, whose description says what is wrong and what is allowed;
-   *   `bad-request` for texts that no database keeps
+   * @throws {Refusal} `unacceptable`, with a message that says what is wrong and what is allowed;
+   *   `bad-request` for texts that cannot be stored
    */
   binding(parameters: Json): GivenParameters;
   /** @throws {Refusal} `unacceptable` */
   instance(parameters: Json): Json;
 }
 
-/** Compiles the schemas: some milliseconds. */
+/** Compiles the schemas, which takes some milliseconds. */
 export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): ParameterCheck {
   const ajv = new AjvModule.default({ verbose: true });
   const isBinding = ajv.compile<GivenParameters>(BINDING_PARAMETERS);
   const isInstance = ajv.compile<Json>(INSTANCE_PARAMETERS);
   return {
     binding(parameters) {
-      const given: unknown = parameters; // else the check narrows Json, whose names are any
+      const given: unknown = parameters; // `isBinding` would not narrow `Json` to GivenParameters
       if (!isBinding(given)) throw refusal(isBinding.errors);
       requireStorable(parameters);
       refuseTokens(given);
@@ -55,7 +55,7 @@ function refusal(errors: readonly ErrorObject[] | null | undefined): Refusal {
   return new Refusal('unacceptable', explain(errors![0]!)); // a failed check has at least one
 }
 
-/** The app would read the token of another one in its paths, and write it to its log. */
+/** An instance would see the token in its request paths and write it to its log. */
 function refuseTokens(given: GivenParameters): void {
   if (!bindingSettings(given).endpoints.some(({ path }) => holdsToken(path))) return;
   const description = "parameters: a path must not hold a binding's token";
@@ -64,16 +64,16 @@ function refuseTokens(given: GivenParameters): void {
 
 function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {
   if (maxMs === undefined || text === undefined || readDurationMs(text) <= maxMs) return;
-  const description = `parameters.${name} must be at most ${maxMs / 1000}s, which the operator has set, not ${text}`;
+  const description = `parameters.${name} must be at most ${maxMs / 1000}s, the operator's limit, not ${text}`;
   throw new Refusal('unacceptable', description);
 }
 
-/** A name with its value: of a label or a header. */
+/** The name and value of a label or header. */
 export type Pair = readonly [name: string, value: string];
 
-/** What one binding says of its app, in the terms of whoever reads the metrics. */
+/** The settings that one binding gives for scrapes of its app. */
 export interface BindingSettings {
-  /** In their order; empty if the binding names none. `path` is as given: not percent-encoded. */
+  /** In the given order; empty if the binding names no path. `path` is not percent-encoded yet. */
   readonly endpoints: readonly { readonly path: string; readonly labels: readonly Pair[] }[];
   readonly headers: readonly Pair[];
   readonly timeoutMs: number | undefined;
@@ -84,6 +84,7 @@ export interface BindingSettings {
   readonly process: 'web' | 'worker' | 'all' | undefined;
 }
 
+/** @param given - parameters that `ParameterCheck` accepts */
 export function bindingSettings(given: GivenParameters): BindingSettings {
   const { endpoint, endpoints = [], timeout, cache } = given;
   const all = endpoint === undefined ? endpoints : [{ path: endpoint }, ...endpoints];

@@ -1,5 +1,5 @@
 /**
- * Ids in paths.
+ * The ids in request paths.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#url-properties
  */
@@ -7,9 +7,9 @@ import { MAX_ID_LENGTH } from './fields.ts';
 import { Refusal } from './refusal.ts';
 
 /**
- * Decodes an id that was split from its path before: it may hold `/`, `..` or anything else.
+ * Decodes an id of a path. The decoded id may hold `/`, `..` or any other text.
  *
- * @param segment - as sent
+ * @param segment - the segment of the path as sent
  * @throws {Refusal} `bad-request`
  */
 export function decodeId(segment: string): string {

@@ -1,21 +1,21 @@
 /**
- * Why the broker does not do what it was asked, and as which answer each reason goes out.
+ * The reasons why the broker refuses a call, and the answer for each reason.
  *
- * The only place that knows statuses and error codes of refusals.
+ * Only this file knows the statuses and error codes of refusals.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#service-broker-errors
  */
 
 interface Form {
   readonly status: number;
-  /** Further members of the answer; `error` is one of the specification's codes. */
+  /** Further members of the answer; `error` is a code of the specification. */
   readonly members?: Readonly<Record<string, string | boolean>>;
 }
 
 const FORMS = {
-  /** It cannot be understood: fields are missing, or of another type. */
+  /** The broker cannot read the request: fields are missing or have a wrong type. */
   'bad-request': { status: 400 },
-  /** It is understood, and not allowed: by the catalog, its schemas, or the account's spaces. */
+  /** The catalog, its schemas or the account's spaces do not allow the request. */
   unacceptable: { status: 400 },
   unauthorized: { status: 401 },
   'not-found': { status: 404 },
@@ -28,13 +28,13 @@ const FORMS = {
   unreadable: { status: 500 },
   internal: { status: 500 },
   away: { status: 503 },
-  /** It may be carried out later: promgate has too much to do. */
+  /** promgate has too many requests; the caller may try again later. */
   busy: { status: 503 },
 } as const satisfies Record<string, Form>;
 
 export type RefusalReason = keyof typeof FORMS;
 
-/** A call that is not carried out. The message goes to whoever made it: what is wrong, what to do. */
+/** A refused call. Its message goes to the caller and says what is wrong and what to do. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: RefusalReason;

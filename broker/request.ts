@@ -1,15 +1,15 @@
 /**
- * What the platform asks for, read from bodies and queries.
+ * Reads the platform's requests from bodies and queries.
  *
- * Throws `bad-request` for what cannot be understood, `unacceptable` for what is not in the catalog.
- * All fields are read first: what lacks one is a bad request, whatever the others say.
+ * A malformed request is a `bad-request`; a service or plan outside the catalog is `unacceptable`.
+ * All fields are read before the catalog is checked, so a missing field is always a `bad-request`.
  */
 import { isObject, type Json, optionalObject, optionalText, requiredText } from './fields.ts';
 import { normalizeGuid } from './guid.ts';
 import { type Offering, requirePlan, requireService } from './offering.ts';
 import { Refusal } from './refusal.ts';
 
-/** What a request says of where the thing belongs that it is about; '' where it says nothing. */
+/** The organization and space that a request names; '' if the request names none. */
 interface Belonging {
   readonly organizationId: string;
   readonly spaceId: string;
@@ -35,9 +35,9 @@ export function readUpdate(body: Json, offering: Offering) {
   const { organizationId, spaceId } = readContext(body);
   const update = {
     serviceId: requiredText(body, 'service_id'),
-    /** Undefined: the plan stays. */
+    /** Undefined: the plan does not change. */
     planId: optionalText(body, 'plan_id'),
-    /** Undefined: they stay. */
+    /** Undefined: the parameters do not change. */
     parameters: optionalObject(body, 'parameters'),
     belonging: {
       organizationId: organizationId || (optionalText(before, 'organization_id') ?? ''),
@@ -62,7 +62,7 @@ export function readBind(body: Json, offering: Offering) {
 }
 
 /**
- * A rotation needs name nothing but the predecessor; what else it names must be what that has.
+ * Reads a rotation. Service and plan are optional and default to the offering's.
  *
  * @throws {Refusal} `bad-request`, `unacceptable`
  */
@@ -86,7 +86,7 @@ export function readPredecessor(body: Json): string | undefined {
   return optionalText(body, 'predecessor_binding_id');
 }
 
-/** Deletions name service and plan. Whether these are still in the catalog does not matter. */
+/** Deletions must name service and plan, which need not be in the catalog any more. */
 export function requireIdsInQuery(query: URLSearchParams): void {
   for (const name of ['service_id', 'plan_id']) {
     if (!query.get(name)) throw new Refusal('bad-request', `${name} is missing in the query`);
@@ -106,18 +106,19 @@ function readBound(body: Json) {
   refuseRoute(resource);
   const appId = optionalText(resource, 'app_guid') ?? optionalText(body, 'app_guid');
   return {
-    /** Undefined for a service key. The app_guid beside `bind_resource` is deprecated. */
+    /** Undefined for a service key. `app_guid` outside `bind_resource` is deprecated. */
     appId: appId === undefined ? undefined : normalizeGuid(appId),
-    /** Of the app; undefined for a service key, and where the platform does not say. */
+    /** The app's space; undefined for a service key, or if the platform does not name it. */
     resourceSpaceId: optionalText(resource, 'space_guid'),
     context: readContext(body),
   };
 }
 
-/** A route would get a token for a whole space, as a service key does. */
+/** A binding of a route names no app: its token would open the whole space, like a key's. */
 function refuseRoute({ route }: Json): void {
   if (route === undefined || route === null || route === '') return;
-  const description = 'bind_resource.route: this is no route service; bind an app, or create a key';
+  const description =
+    'bind_resource.route: promgate is not a route service; bind an app, or create a service key';
   throw new Refusal('bad-request', description);
 }
 
@@ -129,11 +130,11 @@ function readContext(body: Json): Belonging {
   };
 }
 
-/** The catalog has no maintenance information: a platform that sends some has an old one. */
+/** The catalog has no `maintenance_info`: a platform that sends some has an outdated catalog. */
 function refuseMaintenance(body: Json): void {
   const info = body['maintenance_info'];
   if (info === undefined || info === null) return;
   if (!isObject(info)) throw new Refusal('bad-request', 'maintenance_info must be an object');
   if (optionalText(info, 'version') === undefined) return;
-  throw new Refusal('maintenance', 'the catalog has no maintenance_info: read it again');
+  throw new Refusal('maintenance', 'the catalog has no maintenance_info: fetch the catalog again');
 }

@@ -1,8 +1,8 @@
 /**
- * What a Prometheus must be told to read the metrics that a binding opens.
+ * The configuration with which a Prometheus reads the metrics that a binding gives access to.
  *
- * The targets come from promgate's own discovery, with scheme, path and labels; the token filters
- * them.
+ * promgate's service discovery gives the targets with scheme, path and labels, and lists only the
+ * targets that the token opens.
  *
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
  */
@@ -15,15 +15,15 @@ export interface ScrapeConfigOptions {
 }
 
 /**
- * @returns YAML: a list with one job, to be pasted below `scrape_configs:`. Texts are quoted, as the
- *   YAML of Go takes more of them for numbers and dates than ours does
+ * @returns YAML: a list with one job, to paste below `scrape_configs:`. All texts are quoted, since
+ *   Go's YAML parser takes more unquoted texts for numbers and dates than this printer expects
  */
 export function scrapeConfig({ bindingId, baseUrl, token }: ScrapeConfigOptions): string {
-  // The type has to be said: Prometheus 2.42 knows no default in a discovery.
+  // The type must be given: Prometheus 2.42 has no default for it in a discovery.
   const authorization = { type: 'Bearer', credentials: token };
   const job = {
     job_name: `promgate-${encodeURIComponent(bindingId)}`,
-    honor_labels: true, // the labels of the instances, not those of promgate
+    honor_labels: true, // keeps the labels of the samples
     authorization,
     http_sd_configs: [{ url: `${baseUrl}/sd/apps`, authorization }],
   };

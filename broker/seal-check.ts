@@ -1,9 +1,9 @@
 /**
- * Whether the configured keys open what is stored: told when bindings are read, long before the platform
- * or an app misses a token.
+ * Checks, whenever bindings are read, that the configured keys open the stored tokens: long before
+ * the platform or an app needs a token.
  *
- * A sealed text names its key, so all of them are looked at; one is opened, for the sake of what a
- * name does not tell.
+ * The check compares the key id of every sealed token. After a whole read it also decrypts the last
+ * one, which detects a damaged token.
  */
 import type { Binding, Changes } from './binding-store.ts';
 import type { KeyRing } from './seal.ts';
@@ -11,7 +11,7 @@ import { openToken } from './secrets.ts';
 
 export interface SealCheckOptions {
   readonly keys: KeyRing;
-  /** The first one is found that does not open; the next time after there was none. */
+  /** Called for the first binding that does not open, and again only after all have opened. */
   readonly onSealed: (bindingId: string) => void;
 }
 
@@ -23,7 +23,7 @@ export class SealCheck {
     this.#options = options;
   }
 
-  /** How many bindings are known that the keys do not open. */
+  /** The number of bindings that the keys do not open. */
   get count(): number {
     return this.#sealed.size;
   }
@@ -51,7 +51,7 @@ export class SealCheck {
       openToken(binding, this.#options.keys);
       return true;
     } catch {
-      return false; // the reason is one of two, and the same is to be done about both
+      return false; // wrong key or damaged token: the operator must do the same for both
     }
   }
 }

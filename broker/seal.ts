@@ -1,8 +1,8 @@
 /**
- * Secrets as they stand in the database: readable for who has the key, and only in their place.
+ * Encrypts secrets for the database; each opens only with its key and for its binding.
  *
- * AES-256-GCM with a random nonce of 96 bits each; the binding's id and what is sealed are the
- * associated data, so that a sealed text which was copied to another row opens no more. The form is
+ * AES-256-GCM with a random nonce of 96 bits each. The binding's id and the kind of secret are the
+ * associated data, so a sealed text that was copied to another row does not open. The form is
  * `v1.<key id>.<nonce, ciphertext and tag in base64url>`.
  *
  * @see https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
@@ -15,13 +15,13 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SEALED = /^v1\.([0-9a-f]{16})\.([A-Za-z0-9_-]+)$/;
 
-/** Where a sealed text belongs. */
+/** The binding and the kind of secret that a sealed text belongs to. */
 export interface SealedPlace {
   readonly bindingId: string;
   readonly what: 'token' | 'headers';
 }
 
-/** Why a sealed text does not open: no sealed text at all, under no key that is known, or changed. */
+/** Why a text does not open: it has the wrong form, an unknown key, or was changed or copied. */
 export type SealFailure = 'malformed' | 'unknown-key' | 'damaged';
 
 export class SealError extends Error {
@@ -34,23 +34,24 @@ export class SealError extends Error {
   }
 }
 
-/** One key that seals, and any number of older ones that still open. */
+/** One key that seals, and any number of older keys that only open. */
 export class KeyRing {
   readonly #current: Key;
   readonly #keys: ReadonlyMap<string, Key>;
 
-  /** @param older - in any order; the current one may be among them */
+  /** @param older - in any order; may include the current key */
   constructor(current: Key, older: readonly Key[] = []) {
     this.#current = current;
     this.#keys = new Map([...older, current].map((key) => [key.id, key]));
   }
 
-  /** Whether `sealed` names a key of this ring: far cheaper than to open it. */
+  /** Whether `sealed` names a key of this ring; far cheaper than `open`. */
   knows(sealed: string): boolean {
     const [version, id = ''] = sealed.split('.', 2);
     return version === 'v1' && this.#keys.has(id);
   }
 
+  /** Encrypts with the current key. */
   seal(text: string, place: SealedPlace): string {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(ALGORITHM, this.#current.bytes, nonce);
@@ -65,11 +66,11 @@ export class KeyRing {
     const bytes = Buffer.from(body ?? '', 'base64url');
     const end = bytes.length - TAG_BYTES;
     if (id === undefined || end < NONCE_BYTES || bytes.toString('base64url') !== body) {
-      throw new SealError('malformed', `the sealed ${place.what} of a binding has not its form`);
+      throw new SealError('malformed', `the sealed ${place.what} of a binding is malformed`);
     }
     const key = this.#keys.get(id);
     if (key === undefined) {
-      throw new SealError('unknown-key', `no key is known that has the id ${id}`);
+      throw new SealError('unknown-key', `no configured key has the id ${id}`);
     }
     const decipher = createDecipheriv(ALGORITHM, key.bytes, bytes.subarray(0, NONCE_BYTES), {
       authTagLength: TAG_BYTES,
@@ -80,13 +81,13 @@ export class KeyRing {
       const text = decipher.update(bytes.subarray(NONCE_BYTES, end));
       return Buffer.concat([text, decipher.final()]).toString('utf8');
     } catch (cause) {
-      const message = `the sealed ${place.what} of a binding was changed, or is another one's`;
+      const message = `the sealed ${place.what} of a binding was changed or belongs to another binding`;
       throw new SealError('damaged', message, { cause });
     }
   }
 }
 
-/** JSON, since no two places have the same one. */
+/** JSON, so that different places have different data. */
 function associatedData({ bindingId, what }: SealedPlace): Buffer {
   return Buffer.from(JSON.stringify([what, bindingId]));
 }

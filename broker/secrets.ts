@@ -1,4 +1,4 @@
-/** What of a binding is stored sealed: its token, and the headers that the app wants. */
+/** The secrets of a binding, which are stored sealed: its token and its headers. */
 import type { NewBinding } from './binding-store.ts';
 import { canonicalJson } from './canonical.ts';
 import type { GivenParameters } from './parameters-schema.ts';
@@ -7,7 +7,7 @@ import { freshToken, tokenHash } from './token.ts';
 
 type Sealed = Pick<NewBinding, 'id' | 'parameters' | 'sealedHeaders' | 'tokenHash' | 'sealedToken'>;
 
-/** @returns a binding's parameters and a fresh token, as they are stored */
+/** @returns the binding's parameters and a fresh token, in their stored form */
 export function sealSecrets(id: string, given: GivenParameters, keys: KeyRing): Sealed {
   const { headers, ...open } = given;
   const token = freshToken();
@@ -20,15 +20,15 @@ export function sealSecrets(id: string, given: GivenParameters, keys: KeyRing): 
   };
 }
 
-/** @throws {SealError} */
+/** @throws {SealError} if no key opens the token */
 export function openToken({ id, sealedToken }: Sealed, keys: KeyRing): string {
   return keys.open(sealedToken, { bindingId: id, what: 'token' });
 }
 
 /**
- * The parameters as they were given, headers included.
+ * The parameters as the developer gave them, with headers.
  *
- * @throws {SealError}
+ * @throws {SealError} if no key opens the headers
  */
 export function openParameters(binding: Sealed, keys: KeyRing): GivenParameters {
   const given: GivenParameters = JSON.parse(binding.parameters);

@@ -1,26 +1,27 @@
-/** The secrets with which a binding's holder reads metrics. */
+/** The tokens with which the holder of a binding reads metrics. */
 import { createHash, randomBytes } from 'node:crypto';
 
 const TOKEN_BYTES = 32;
-/** Tells ours from the secrets of apps, for promgate and for those who look for leaked ones. */
+/** Lets promgate and scanners for leaked secrets recognize a token of promgate. */
 const PREFIX = 'promgate_';
 
-/** @returns 256 random bits in base64url behind a prefix: nothing in it needs escaping anywhere */
+/** @returns the prefix and 256 random bits in base64url: no character ever needs escaping */
 export function freshToken(): string {
   return PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
 const TOKEN = new RegExp(`${PREFIX}[A-Za-z0-9_-]{43}`);
 
-/** Whether a text, that an app or others will read, holds a token. */
+/** Whether a text holds a token. */
 export function holdsToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
 /**
- * What a token is found by: who sees the database, or times the lookup, learns no token.
+ * The hash by which a token is stored and looked up: neither the database nor the time of a lookup
+ * reveals a token.
  *
- * A plain hash does: a token cannot be guessed, as a password can.
+ * A plain hash is enough: unlike a password, a random token cannot be guessed.
  *
  * @returns SHA-256 in hexadecimal
  */

@@ -1,13 +1,13 @@
 /**
- * Which version of the Open Service Broker API a platform speaks.
+ * The version of the Open Service Broker API that a platform speaks.
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#api-version-header
  */
 import { Refusal } from './refusal.ts';
 
 /**
- * @param header - of `X-Broker-API-Version`, '' when there is none
- * @returns the minor version: 15 of `2.15`
+ * @param header - `X-Broker-API-Version`; '' if the request has none
+ * @returns the minor version: 15 for `2.15`
  * @throws {Refusal} `version` for anything but `2.<number>`
  */
 export function readMinorVersion(header: string): number {

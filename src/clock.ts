@@ -1,6 +1,5 @@
 /**
- * Time as the rest of the program sees it: waiting that a stop can cut short, and turns for work that
- * comes in thousands at once.
+ * Waiting that an abort signal can end early, and turns for work that comes in thousands at once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

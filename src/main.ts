@@ -2,7 +2,7 @@
 /**
  * The command line: commands, signals, exit codes.
  *
- * Parts are imported by the command that needs them: the start is measured in milliseconds.
+ * Each command imports only the code that it needs, which keeps the start short.
  */
 import { writeSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
@@ -23,7 +23,7 @@ usage:
 
 commands:
   serve   answers requests until SIGTERM or SIGINT
-  check   prints the configuration as it takes effect, secrets masked
+  check   prints the effective configuration, with secrets masked
   demo    serves a simulated foundation on loopback
 
 options:
@@ -31,21 +31,21 @@ options:
   --port N          the same as --set listen.port=N
   --set KEY=VALUE   a key of the configuration, such as scrape.timeout=10s
 
-exit codes: 0 done; 1 failed; 2 wrong command line or configuration
+exit codes: 0 success; 1 failure; 2 wrong command line or configuration
 `;
 
 const DONE = 0;
 const FAILED = 1;
 const WRONG = 2;
-const INTERRUPTED = 130; // as a shell reports SIGINT
+const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
 /**
- * Two SIGINTs this close are one Ctrl-C: the terminal sends it to npm and to us, and npm passes its
- * own on.
+ * Two SIGINTs within this time are one Ctrl-C: the terminal sends SIGINT to npm and to promgate,
+ * and npm forwards its own.
  */
 const SAME_INTERRUPT_MS = 500;
 
-/** What may pass between the end of a drain's wait and the end of the process. */
+/** Bound on the time from the end of `drain.wait` to the exit of the process. */
 const STOP_MS = 7_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -75,9 +75,9 @@ async function main(args: readonly string[], environment: Environment): Promise<
     case 'demo':
       return await demo(line.flags);
     default: {
-      const said =
+      const fault =
         line.command === '' ? 'a command is missing' : `there is no such command: ${line.command}`;
-      process.stderr.write(`${said}\n\n${USAGE}`);
+      process.stderr.write(`${fault}\n\n${USAGE}`);
       return WRONG;
     }
   }
@@ -91,7 +91,7 @@ interface CommandLine {
   readonly flags: NonNullable<ConfigSources['flags']>;
 }
 
-/** @throws {TypeError} for options that do not exist or lack their value */
+/** @throws {TypeError} for unknown options, missing values and more than one command */
 function readCommandLine(args: readonly string[]): CommandLine {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -105,7 +105,7 @@ function readCommandLine(args: readonly string[]): CommandLine {
     },
   });
   const [command = '', ...rest] = positionals;
-  if (rest.length > 0) throw new TypeError(`one command is enough: ${rest.join(' ')} is too much`);
+  if (rest.length > 0) throw new TypeError(`give one command only: remove ${rest.join(' ')}`);
   const flags = (values.set ?? []).map((text) => {
     const equals = text.indexOf('=');
     if (equals < 1) throw new TypeError(`--set takes KEY=VALUE, not ${JSON.stringify(text)}`);
@@ -161,7 +161,7 @@ async function demo(flags: CommandLine['flags']): Promise<number> {
   }
 }
 
-/** Runs until `stop` resolves, then drains and disposes; all in time for the platform's SIGKILL. */
+/** Runs until `stop` resolves, then drains and disposes, before the platform sends SIGKILL. */
 async function runUntil(
   stop: Promise<void>,
   start: () => Promise<Pick<App, 'drain'> & AsyncDisposable>,
@@ -170,7 +170,7 @@ async function runUntil(
   const app = await start();
   await stop;
   const watchdog = setTimeout(() => {
-    fail('promgate did not stop in time', new Error('a part hangs'));
+    fail('promgate did not stop in time and exits at once', new Error('a part hangs'));
     process.exit(FAILED);
   }, waitMs + STOP_MS);
   await app.drain();
@@ -193,11 +193,12 @@ function stopSignals(): Promise<void> {
   });
 }
 
-/** Signals whose default action ends the process or, for SIGUSR1, opens Node's inspector. */
+/** Ignores signals that would end the process or, as SIGUSR1 does, open Node's inspector. */
 function ignoreSignals(): void {
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
     process.on(signal, () => {
-      if (signal === 'SIGHUP') say('info', 'SIGHUP does nothing: there is nothing to reload');
+      if (signal === 'SIGHUP')
+        say('info', 'SIGHUP is ignored: restart promgate to change its configuration');
     });
   }
 }
@@ -206,12 +207,12 @@ function say(level: string, msg: string): void {
   try {
     writeSync(1, `${JSON.stringify({ level, time: new Date().toISOString(), msg })}\n`);
   } catch {
-    // Nobody reads the log any more.
+    // The reader of the log is gone.
   }
 }
 
 function memoryBytes(): number {
-  const limit = process.constrainedMemory(); // the cgroup's; 0 or absurd without one
+  const limit = process.constrainedMemory(); // the cgroup's; 0 or huge without one
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
@@ -225,21 +226,21 @@ function refuse(faults: readonly string[]): number {
   return WRONG;
 }
 
-/** Writes one line of the log's form: the log itself may not exist, or be what failed. */
+/** Writes one line in the form of the log, which may not exist yet or may have failed. */
 function fail(message: string, error: unknown): number {
   const time = new Date().toISOString();
   const err = redactFields(error instanceof Error ? error : new Error(String(error)));
   try {
     writeSync(1, `${JSON.stringify({ level: 'fatal', time, err, msg: message })}\n`);
   } catch {
-    // Nobody reads: the exit code has to tell.
+    // The reader of the log is gone: only the exit code reports the failure.
   }
   return FAILED;
 }
 
 if (import.meta.main) {
   ignoreSignals();
-  // Beside the packages, not in the machine's /tmp: whoever writes there could hand us code.
+  // Beside the packages, not in /tmp, where other users could place code for promgate.
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/promgate', import.meta.url)));
   process.on('uncaughtException', (error) => {
     fail('promgate failed', error);

@@ -1,4 +1,4 @@
-/** The version of this program, as its package says it. */
+/** The version of promgate, from `package.json`. */
 import packageJson from '../package.json' with { type: 'json' };
 
 export const VERSION: string = packageJson.version;

@@ -84,7 +84,7 @@ describe('promgate', function () {
   const wrong: readonly (readonly [args: readonly string[], error: string])[] = [
     [[], 'a command is missing'],
     [['sreve'], 'there is no such command: sreve'],
-    [['serve', 'check'], 'one command is enough: check is too much'],
+    [['serve', 'check'], 'give one command only: remove check'],
     [['serve', '--colour'], "Unknown option '--colour'"],
     [['serve', '--config'], "Option '--config <value>' argument missing"],
     [['serve', '--set', 'scrape.timeout'], '--set takes KEY=VALUE, not "scrape.timeout"'],

@@ -1,6 +1,6 @@
 /**
- * The program from its start to its end: what it is made of is started first, then the ports are
- * opened; it stops in the opposite order.
+ * The program from start to end: it starts all parts, then opens the ports, and stops in the
+ * opposite order.
  */
 import type { RequestListener } from 'node:http';
 import { type Config, configWarnings } from '../config/config.ts';
@@ -11,21 +11,21 @@ import { VERSION } from '../version.ts';
 import { type Ground, type GroundOptions, openGround } from './ground.ts';
 import { type Stages, startStages } from './stages.ts';
 
-/** Connections on which nothing moves end this long after the longest scrape would have. */
+/** An idle connection is closed this long after the longest deadline of a scrape. */
 const IDLE_MARGIN_MS = 60_000;
 const HEALTH_CONNECTIONS = 256;
 
 export interface App extends AsyncDisposable {
-  /** Where it can be reached from this machine. */
+  /** The URL of promgate on this machine. */
   readonly url: string;
   readonly healthUrl: string | undefined;
-  /** Finishes what is open; disposal then ends the rest. Takes `drain.wait` and 6 s at most. */
+  /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
 }
 
 export type AppOptions = GroundOptions;
 
-/** Starts all in order; disposal, or a failed start, stops what was started in the opposite order. */
+/** Starts promgate. Disposal, or a failed start, stops the started parts in the opposite order. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   await using parts = new AsyncDisposableStack();
   const ground = openGround(config, options, parts);
@@ -60,8 +60,8 @@ function listen(
     idleMs: scrape.maxTimeoutMs + IDLE_MARGIN_MS,
     onClientError: (reason) => metrics.clientErrors.inc({ reason }),
     onCertificates: (err) => {
-      if (err === undefined) log.info('the certificate was read again');
-      else log.warn('the certificate has changed and cannot be used', { err });
+      if (err === undefined) log.info('the files of listen.tls have changed and are used now');
+      else log.warn('the files of listen.tls cannot be used: the previous ones stay', { err });
     },
   }).catch((cause: unknown) => {
     throw listenError(cause, { host, port, key: 'listen.port' });

@@ -1,6 +1,6 @@
 /**
- * The metrics of apps: routes are discovered, instances fetched, pages merged, behind `/v1`, `/v2`,
- * `/sd` and `/routes`.
+ * The metrics of apps behind `/v1`, `/v2`, `/sd` and `/routes`: promgate discovers routes, asks the
+ * instances and merges their pages.
  */
 import { Router } from '@koa/router';
 import type { Config } from '../config/config.ts';
@@ -33,14 +33,14 @@ export interface AppsPartOptions {
   readonly config: Pick<Config, 'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd'>;
   readonly admit: Handler;
   readonly onMistake: OnMistake;
-  /** A request for an app page was refused, since too many are under way. */
+  /** Called when a request for an app page is refused, since too many are under way. */
   readonly onRefused: () => void;
-  /** What the bindings of an app say. */
+  /** The settings of the bindings of an app. */
   readonly settingsOf: SettingsOf;
 }
 
 export interface AppsPart extends Part {
-  /** The guid of the space in which an app runs, as far as the route table tells. */
+  /** The guid of the space in which an app runs; undefined if the route table does not name it. */
   spaceOfApp(appId: string): string | undefined;
 }
 
@@ -96,7 +96,7 @@ function openTable(
     },
     onAppGone: (appId) => metrics.forgetApp(appId),
     onAmbiguous: (addresses) =>
-      log.warn('addresses are claimed by several instances at once, which are not asked', {
+      log.warn('several instances claim the same address: promgate asks none of them', {
         count: addresses.length,
         first: addresses[0],
       }),
@@ -137,7 +137,7 @@ function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
   };
   return openFileTrust(files, {
     onError: (err) =>
-      log.warn('certificates for instances have changed and cannot be used', { err }),
+      log.warn('the files of scrape.tls cannot be used: the previous ones stay', { err }),
   });
 }
 
@@ -202,7 +202,7 @@ function appsOptions({ config, settingsOf }: AppsPartOptions, stages: Stages): A
   };
 }
 
-/** Bounds the requests for app pages that are under way, together and of each tenant. */
+/** Bounds the requests for app pages that are under way: all together, and those of one tenant. */
 function boundPages({ config, onRefused }: AppsPartOptions): (handle: Handler) => Handler {
   const { auth, scrape } = config;
   const admission = new Admission({ maxRequests: scrape.maxRequests, onRefused });

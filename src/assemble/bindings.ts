@@ -1,6 +1,6 @@
 /**
- * Opens the database of bindings, and connects what works on it: the broker, which writes, and what
- * scrapes and readers know of it, in memory.
+ * Opens the database of bindings, and connects it to the broker, which writes, and to the memory
+ * that scrapes and readers use.
  */
 import { readFile } from 'node:fs/promises';
 import type { Binding, BindingStore } from '../../broker/binding-store.ts';
@@ -26,7 +26,7 @@ import type { Ground } from './ground.ts';
 
 export interface OpenBindingsOptions {
   readonly config: BindingsConfig;
-  /** The guid of the space of an app, as far as the route table tells. */
+  /** The guid of the space of an app; undefined if the route table does not name it. */
   readonly spaceOfApp: (appId: string) => string | undefined;
   readonly ground: Pick<Ground, 'log' | 'authorities'>;
   readonly metrics: BindingMetrics;
@@ -37,8 +37,8 @@ export type BindingsConfig = Pick<Config, 'database' | 'auth' | 'scrape' | 'sd'>
 };
 
 /**
- * `away`: the database cannot be read, or takes no changes. `wrong-key`: what is stored was sealed
- * under a key that is not configured.
+ * `away`: the database cannot be read, or takes no changes. `wrong-key`: stored bindings are
+ * encrypted with a key that is not configured.
  */
 type DatabaseState = 'ready' | 'away' | 'wrong-key';
 
@@ -46,7 +46,7 @@ export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;
   readonly follower: Follower;
   readonly tokens: TokenScopes<TokenScope>;
-  /** Of the broker. */
+  /** The operations of the broker. */
   readonly operations: Operations;
   readonly state: DatabaseState;
   /** @returns undefined for an app without bindings */
@@ -54,13 +54,15 @@ export interface OpenBindings extends AsyncDisposable {
 }
 
 const SEALED =
-  'the configured keys do not open what is stored: put its key under database.old_encryption_keys';
+  'the configured keys do not decrypt the stored bindings: add the key that encrypted them to ' +
+  'database.old_encryption_keys';
 
 const RESTORED =
-  'the database of bindings does not hold what was read of it: if no backup was restored, look ' +
-  'which database it is; all bindings are read anew, and what is not in it holds no more';
+  'the database of bindings lacks changes that promgate has read from it: if no backup was ' +
+  'restored, check that database.url names the right database; promgate reads all bindings again ' +
+  'and forgets those that are not in it';
 
-/** @throws {StoreAwayError} when the database is away */
+/** @throws {StoreAwayError} if the database cannot be reached */
 export async function openBindings(options: OpenBindingsOptions): Promise<OpenBindings> {
   await using parts = new AsyncDisposableStack();
   const { config, ground, metrics } = options;
@@ -70,7 +72,7 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
     await openBindingStore({
       address: database.address,
       tls: await readTls(options),
-      onError: (err) => log.warn('the database of bindings made trouble', { err }),
+      onError: (err) => log.warn('the database of bindings reports an error', { err }),
       onRefused: (err) => {
         metrics.databaseFailures.inc();
         log.warn('the database of bindings takes no changes: the broker answers 503', { err });
@@ -82,12 +84,15 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
   await store.adoptEndpoints((row) => adoptedEndpoint(row, { keys, offering: broker }));
   const known = new KnownBindings({
     onBound: (appId) =>
-      log.warn('the bindings of an app say more than is used: the earliest hold', {
+      log.warn('this app exceeds the bindings limit; only the oldest are used', {
         app_id: appId,
       }),
     settingsOf: (binding) =>
       readSettings(binding, keys, (err) =>
-        log.error('a binding cannot be read in full', { binding_id: binding.id, err }),
+        log.error('a binding is used without its unreadable headers or path', {
+          binding_id: binding.id,
+          err,
+        }),
       ),
   });
   const seals = new SealCheck({
@@ -106,7 +111,9 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
       onAway: (err) => {
         isAway = true;
         metrics.databaseFailures.inc();
-        log.warn('the database of bindings is away: what is known of it holds', { err });
+        log.warn('the database of bindings is away: promgate uses the bindings read before', {
+          err,
+        });
       },
       onBack: () => {
         isAway = false;
@@ -133,12 +140,13 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
   };
 }
 
-/** The operator's keys, and the one that the database keeps: it may have been used before. */
+/** The operator's keys, and the key in the database, which may have encrypted older bindings. */
 async function openKeys(store: BindingStore, database: Config['database']): Promise<KeyRing> {
   const { encryptionKey, oldEncryptionKeys } = database;
   const own = await store.ownKey(encryptionKey === undefined ? freshKey() : undefined);
   const stored = own === undefined ? [] : [own.key];
-  const [current = '', ...older] = [encryptionKey ?? [], stored, oldEncryptionKeys].flat(); // one at least
+  // At least one: `ownKey` has stored a fresh key if the operator configured none.
+  const [current = '', ...older] = [encryptionKey ?? [], stored, oldEncryptionKeys].flat();
   return new KeyRing(readKey(current), older.map(readKey));
 }
 
@@ -147,7 +155,7 @@ interface Adopting {
   readonly offering: Offering;
 }
 
-/** A row of Promfetcher's table as a binding: of whichever instance the platform names it with. */
+/** A row of Promfetcher's table as a binding; `NO_INSTANCE` fits any instance of the platform. */
 function adoptedEndpoint(
   { guid, appGuid, endpoint }: Parameters<Adopt>[0],
   { keys, offering }: Adopting,
@@ -168,8 +176,8 @@ function adoptedEndpoint(
 }
 
 /**
- * What a binding says, as far as it can be read: without its headers when their key is gone, and
- * without a path that no request line can carry.
+ * The readable settings of a binding: without its headers if no key opens them, and without paths
+ * that are not valid in a request line.
  */
 function readSettings(
   binding: Binding,
@@ -216,7 +224,7 @@ function openOperations(
   });
 }
 
-/** Database servers are known by the operator's certificates, or by those that all trust. */
+/** The TLS options for the database: `database.tls.ca` adds to the common authorities. */
 async function readTls({ config, ground }: OpenBindingsOptions) {
   const { tls } = config.database;
   if (tls === undefined) return undefined;

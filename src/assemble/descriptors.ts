@@ -1,12 +1,12 @@
 /**
- * How many files and sockets the process may have open, and how they are divided.
+ * Divides the file descriptors of the process between instances and readers.
  *
- * Without a plan the connections to instances take all descriptors, and readers are closed by the
- * kernel's queue without a word. Node raises its soft limit to the hard one at its start.
+ * Without this division the connections to instances would take all descriptors, and the kernel
+ * would drop readers without a log line. Node raises its soft limit to the hard limit at its start.
  */
 import { readFileSync } from 'node:fs';
 
-/** For what is neither a reader nor an instance: files, databases, route sources, Node itself. */
+/** Descriptors for everything else: files, databases, route sources, Node itself. */
 const RESERVED = 64;
 
 export interface Demand {
@@ -17,13 +17,13 @@ export interface Demand {
 }
 
 export interface DescriptorPlan extends Demand {
-  /** Connections to instances that may be open at once, idle ones too. */
+  /** Bound on open connections to instances, idle ones included. */
   readonly maxOpen: number;
-  /** What an operator should know: less is possible than the configuration says. */
+  /** A warning for the operator if the limit is too low for the configuration. */
   readonly warning: string | undefined;
 }
 
-/** Divides `limit` descriptors; where they are too few, instances and readers get half each. */
+/** Divides `limit` descriptors; if they are too few, instances and readers get about half each. */
 export function planDescriptors(limit: number, demand: Demand): DescriptorPlan {
   const { concurrency, maxConnections } = demand;
   const needed = concurrency + maxConnections + RESERVED;
@@ -44,13 +44,13 @@ export function planDescriptors(limit: number, demand: Demand): DescriptorPlan {
   };
 }
 
-/** The limit of open files; infinite where the system does not tell. */
+/** The limit of open files; infinite if the system does not report one. */
 export function descriptorLimit(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');
     const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
     return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
   } catch {
-    return Number.POSITIVE_INFINITY; // no Linux
+    return Number.POSITIVE_INFINITY; // not Linux
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What every part stands on: the log, promgate's own metrics, readiness, and whom clients trust.
+ * What every part shares: log, promgate's own metrics, readiness, and trusted authorities.
  */
 import type { Config } from '../config/config.ts';
 import { Readiness } from '../serve/health.ts';
@@ -10,25 +10,26 @@ import { VERSION } from '../version.ts';
 import { readAuthorities } from './authorities.ts';
 import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
 
+/** What `openGround` hands to every part. */
 export interface Ground {
   readonly log: Log;
   readonly registry: MetricRegistry;
   readonly readiness: Readiness;
-  /** Aborts when answers must go out with what has arrived. */
+  /** Aborts when promgate stops: answers then go out with the pages that have arrived. */
   readonly cut: AbortController;
   readonly descriptors: DescriptorPlan;
-  /** Bundled authorities, the system's and the platform's; read when a part first asks. */
+  /** PEM certificates of the bundled, the system's and the platform's authorities; read once. */
   readonly authorities: () => Promise<readonly string[]>;
 }
 
 export interface GroundOptions {
-  /** In place of standard output. */
+  /** The log to use in place of standard output. */
   readonly log?: Log;
-  /** A folder of the platform's authorities: CF's `CF_SYSTEM_CERT_PATH`. */
+  /** A folder with the platform's authorities: Cloud Foundry's `CF_SYSTEM_CERT_PATH`. */
   readonly platformAuthorities?: string | undefined;
 }
 
-/** @param parts - takes what must be ended */
+/** @param parts - its disposal closes the log */
 export function openGround(
   { listen, scrape, log: { level } }: Pick<Config, 'listen' | 'scrape' | 'log'>,
   { log, platformAuthorities }: GroundOptions,

@@ -1,8 +1,9 @@
 /**
- * The bindings of apps: the service broker behind `/broker/v2`, and what scrapes and readers know.
+ * The bindings of apps: the service broker behind `/broker/v2`, and the bindings for scrapes and
+ * readers.
  *
- * promgate starts, and answers, without its database. While that has never been open apps count as
- * unbound, tokens cannot be checked, and the broker answers 503; it is tried again until it opens.
+ * promgate starts and answers without its database. Until the first opening succeeds, apps count as
+ * unbound, tokens cannot be checked, and the broker answers 503; promgate retries the opening.
  */
 import { BROKER_PREFIX, createBroker } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
@@ -26,24 +27,24 @@ import {
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
-/** A database that hangs holds up the start for so long. */
+/** The longest time that a hanging database delays the start. */
 const FIRST_WAIT_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 
 export interface BindingsPart extends Part {
   readonly tokens: Tokens;
-  /** @returns undefined for an app without bindings, and while none are known */
+  /** @returns undefined for an app without bindings, and until the database has been opened */
   settingsOf(app: AppIdentity): BoundApp | undefined;
 }
 
 export interface BindingsPartOptions {
   readonly config: BindingsConfig;
-  /** The guid of the space of an app, as far as the route table tells. */
+  /** The guid of the space of an app; undefined if the route table does not name it. */
   readonly spaceOfApp: (appId: string) => string | undefined;
 }
 
-/** Waits for the first attempt to open the database, not for its success. */
+/** Waits until the first attempt to open the database has ended, or for `FIRST_WAIT_MS`. */
 export async function startBindings(
   { config, spaceOfApp }: BindingsPartOptions,
   ground: Ground,
@@ -80,9 +81,9 @@ export async function startBindings(
 }
 
 interface Attempts {
-  /** The first one has ended, however. */
+  /** Resolves when the first attempt has failed. */
   readonly first: Promise<void>;
-  /** Undefined when `signal` aborted before. */
+  /** Resolves when an attempt succeeds; with undefined if `signal` aborts before. */
   readonly opened: Promise<OpenBindings | undefined>;
 }
 
@@ -114,13 +115,13 @@ function tellFailure(
 ): void {
   const { log } = ground;
   if (!isFirst) {
-    log.debug('the database of bindings cannot be opened', { err }); // told already
+    log.debug('the database of bindings cannot be opened', { err }); // already warned
     return;
   }
   metrics.databaseFailures.inc();
   if (err instanceof StoreAwayError) {
-    log.warn('the database of bindings is away: it is tried again', { err });
-  } else log.error('the database of bindings cannot be used: it is tried again', { err });
+    log.warn('the database of bindings is away: promgate tries again', { err });
+  } else log.error('the database of bindings cannot be used: promgate tries again', { err });
 }
 
 interface BrokerParts {
@@ -151,7 +152,7 @@ function mountBroker(
   return { prefix: BROKER_PREFIX, name: 'broker', admit, errors, router };
 }
 
-/** Where the platform has reached promgate; by the socket where its request names no address. */
+/** The URL that the platform used; built from the socket if the request names no address. */
 function baseUrl(ctx: RequestContext, options: AddressOptions): string {
   const { localAddress = '', localPort } = ctx.socket;
   const socket = `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`;

@@ -1,5 +1,6 @@
 /**
- * What operators and load balancers ask promgate itself: health, readiness, its own metrics, its paths.
+ * The paths for operators and load balancers: health, readiness, own metrics, and the list of
+ * paths.
  */
 import { Router } from '@koa/router';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
@@ -16,10 +17,10 @@ export interface OperateOptions {
   readonly onMistake: OnMistake;
 }
 
-/** Paths that are answered without a credential. */
+/** Paths that need no credential. */
 const PUBLIC = ['/healthz', '/readyz', '/doc'];
 
-/** Its last mount takes every path that no system has. */
+/** Its last mount takes every path that no other mount has. */
 export function openOperate(
   { admit, onMistake }: OperateOptions,
   { readiness, registry }: Pick<Ground, 'readiness' | 'registry'>,

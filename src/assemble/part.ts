@@ -1,15 +1,15 @@
 /**
- * What one system hands to the program: adding a system adds one file here, and one line in
+ * A part: what one system adds to the program. A new system adds one file here and a few lines in
  * `stages.ts`.
  *
- * A part gets its own slice of the configuration and the ground (`ground.ts`). Its metrics it adds to
- * the ground's registry, and whom its clients trust it asks the ground for, where it speaks TLS.
- * Disposal ends it: nobody reaches its mounts by then.
+ * A part gets its own slice of the configuration, and the ground (`ground.ts`): it adds its metrics
+ * to the ground's registry, and takes the authorities for TLS clients from the ground. The program
+ * disposes of a part after the server has stopped.
  */
 import type { Mount } from '../serve/mount.ts';
 
 export interface Part extends AsyncDisposable {
   readonly mounts: readonly Mount[];
-  /** What `/readyz` tells of it, by name: whatever its state is, requests can be answered. */
+  /** States by name, for the body of `/readyz`; they do not change its status. */
   readonly mentions?: Readonly<Record<string, () => string>>;
 }

@@ -1,5 +1,5 @@
 /**
- * What log, metrics and route sources are told of scrapes.
+ * Reports scrapes to the log, the metrics and the route sources.
  */
 import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource } from '../discover/source.ts';
@@ -41,7 +41,7 @@ export function observeScrapes({
   };
 }
 
-/** Of an app that is in the table: others get no series. */
+/** Counts the outcomes of an app in the route table; other apps get no series. */
 function countApp(
   metrics: ScrapeMetrics<Failure>,
   table: RouteTable,
@@ -74,10 +74,13 @@ export function tellLenient(
   log: Log,
 ): void {
   metrics.lenientAnswers.inc();
-  if (because === undefined) return; // told when it began
-  log.info('an instance breaks the HTTP standard: it costs a connection per scrape, mend the app', {
-    ...{ instance: address, because },
-  });
+  if (because === undefined) return; // the first such answer was logged
+  log.info(
+    'an instance breaks the HTTP standard, which costs a connection per scrape: mend the app',
+    {
+      ...{ instance: address, because },
+    },
+  );
 }
 
 const SHORTAGE_TOLD_EVERY_MS = 60_000;

@@ -1,7 +1,7 @@
 /**
- * Starts the route sources that the configuration names, and tells log and metrics of them.
+ * Starts the configured route sources, and reports their state to log and metrics.
  *
- * Only the kinds that are named are loaded.
+ * Only the code of configured kinds of sources is loaded.
  */
 import type { Config } from '../config/config.ts';
 import { isUntrusted } from '../discover/client-tls.ts';
@@ -17,17 +17,17 @@ type Routes = Config['routes'];
 export interface SourcesOptions {
   readonly routes: Routes;
   readonly table: RouteTable;
-  /** Of instances: an endpoint in doubt must prove itself as it must when it is asked for metrics. */
+  /** The trust in instances, by which a doubtful endpoint must prove its identity. */
   readonly trust: Trust;
-  /** Certificates trusted besides a source's own `tls.ca`. */
+  /** PEM certificates of the authorities trusted in addition to a source's own `tls.ca`. */
   readonly authorities: () => Promise<readonly string[]>;
   readonly log: Log;
   readonly metrics: RouteMetrics;
-  /** A source was read. */
+  /** Called whenever a source was read. */
   readonly onRead: () => void;
 }
 
-/** @param parts - takes the sources: disposal ends them */
+/** @param parts - its disposal stops the sources */
 export async function startSources(
   options: SourcesOptions,
   parts: AsyncDisposableStack,
@@ -37,7 +37,7 @@ export async function startSources(
   for (const start of [startGorouters, startRouteFile, startBus]) {
     for (const source of await start(options)) sources.push(parts.use(source));
   }
-  if (sources.length < 2) return sources; // the last table of the only one stays
+  if (sources.length < 2) return sources; // a single source keeps its last routes
   const { maxAgeMs } = routes;
   const onLapsed = ({ name }: RouteSource): void =>
     log.warn('the routes of a source that fails are no longer used: another source works', {
@@ -84,13 +84,13 @@ async function startBus(options: SourcesOptions): Promise<RouteSource[]> {
   ];
 }
 
-/** @param caKey - the configuration key that says which authority signs the source's certificate */
+/** @param caKey - the configuration key of the source's authority, for messages */
 function observed(
   options: SourcesOptions,
   caKey: string | undefined,
   start: (observers: SourceObservers) => RouteSource,
 ): RouteSource {
-  const names = { source: '' }; // it has its name before it can call anyone
+  const names = { source: '' }; // set below, before the source calls an observer
   const source = start(observersFor(options, names, caKey));
   names.source = source.name;
   return source;
@@ -114,21 +114,25 @@ function observersFor(
         const why = isUntrusted(state.error)
           ? `${message}: set ${caKey} to the authority that signs its certificate`
           : message;
-        log.warn('routes cannot be read: the last ones stay', { ...names, fault, why });
+        log.warn('routes cannot be read: promgate keeps the last ones', { ...names, fault, why });
       }
     },
     onLoss: ({ apps, appsBefore }) => {
       metrics.doubtedTables.inc(names);
-      log.warn('a table lists less than half of the apps: it is used if the next one does too', {
-        ...names,
-        apps,
-        apps_before: appsBefore,
-      });
+      log.warn(
+        'a table lists less than half of the apps: promgate uses it only if the next does too',
+        {
+          ...names,
+          apps,
+          apps_before: appsBefore,
+        },
+      );
     },
     onRefused: (reason, count) => {
       metrics.malformedMessage(names.source);
-      log.debug('a part of the routes was left out', { ...names, reason, count });
+      log.debug('a part of the routes was refused', { ...names, reason, count });
     },
-    onPruned: (reason, count) => log.info('endpoints were taken out', { reason, count }),
+    onPruned: (reason, count) =>
+      log.info('endpoints were removed from the routes', { reason, count }),
   };
 }

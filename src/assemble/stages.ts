@@ -1,5 +1,5 @@
 /**
- * The list of what the program is made of: the ground, then a part per system, behind one HTTP frame.
+ * The list of the program's parts, one per system, behind one HTTP frame.
  */
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
@@ -23,7 +23,7 @@ export interface Stages {
   readonly metrics: HttpMetrics;
 }
 
-/** @param parts - takes the parts: disposal ends them */
+/** @param parts - its disposal stops the parts */
 export async function startStages(
   config: Config,
   ground: Ground,
@@ -32,7 +32,7 @@ export async function startStages(
   const { log, readiness, registry, cut } = ground;
   const metrics = httpMetrics(registry);
   const onMistake = (err: unknown, path: string): void =>
-    log.error('a request failed by our mistake', { path, err });
+    log.error('a request failed because of a fault in promgate', { path, err });
   const admit = admission(config.auth, {
     scopeOf: async (token) => bindings?.tokens.scopeOf(token),
   });
@@ -64,18 +64,18 @@ export async function startStages(
   return { listener, metrics };
 }
 
-/** @returns undefined where no broker is configured */
+/** @returns undefined if no broker is configured */
 async function startBindings(
   { broker, database, auth, scrape, sd }: Config,
   spaceOfApp: (appId: string) => string | undefined,
   ground: Ground,
 ): Promise<BindingsPart | undefined> {
   if (!broker) return undefined;
-  const { startBindings } = await import('./late-bindings.ts'); // its packages are many
+  const { startBindings } = await import('./late-bindings.ts'); // loads many packages
   return startBindings({ config: { broker, database, auth, scrape, sd }, spaceOfApp }, ground);
 }
 
-/** Who may read, and what. */
+/** The check of a reader's credential, which also sets what the reader may see. */
 function admission({ mode, operators, trustedProxies }: Config['auth'], tokens: Tokens): Handler {
   if (mode === 'open') return heedToken(tokens);
   const addressOf = clientAddress(trustedProxies);

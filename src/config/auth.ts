@@ -1,21 +1,21 @@
 /**
- * The section `auth`: who may read.
+ * The section `auth`: who may read metrics.
  */
 import { isEmpty, password, username } from './credentials.ts';
 import { choice, duration, list, network, section, withDefault } from './setting.ts';
 
 export const auth = section(
-  'Who may read.',
+  'Who may read metrics.',
   {
     mode: withDefault(
       choice(
-        "open asks nobody; basic for an operator's name and password; token for the token of a binding, or an operator's password as one; both takes either.",
+        "open asks for no credential; basic asks for an operator's name and password; token asks for a binding's token, or an operator's password as a token; both accepts either.",
         ['open', 'token', 'basic', 'both'],
       ),
       'open',
     ),
     max_stale: withDefault(
-      duration('Tokens are taken for so long after the database was last read.', {
+      duration('Tokens are accepted for this long after the database was last read.', {
         minMs: 1000,
         maxMs: 86_400_000,
       }),
@@ -23,14 +23,14 @@ export const auth = section(
     ),
     trusted_proxies: withDefault(
       list(
-        'Proxies whose X-Forwarded-For is believed when wrong passwords are counted by address.',
-        network('One of them, or their network.'),
+        'Proxies whose X-Forwarded-For promgate trusts when it counts wrong passwords, or requests, by address.',
+        network('The address or network of proxies.'),
       ),
       [],
     ),
     operators: withDefault(
       list(
-        'Who reads everything, with any auth.mode but open.',
+        'Accounts that may read everything, in any auth.mode but open.',
         section('One operator.', {
           username: username('User name.'),
           password: password('Password.'),
@@ -53,7 +53,7 @@ export const auth = section(
   ],
 );
 
-/** Whether the section, as it was given, asks for tokens of bindings. */
+/** Whether the section, before its check, asks for tokens of bindings. */
 export function wantsTokens(auth: unknown): boolean {
   const { mode } = (auth ?? {}) as { readonly mode?: unknown };
   return mode === 'token' || mode === 'both';

@@ -1,10 +1,11 @@
 /**
- * The sections `broker` and `database`: who makes bindings, and where they are kept.
+ * The sections `broker` and `database`: the accounts that create bindings, and where these are
+ * kept.
  */
 import { clientTls, password, together, username } from './credentials.ts';
 import { duration, flag, list, optional, section, text, url, withDefault } from './setting.ts';
 
-const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // the schema of the public checkers for OSB 2.13
+const CATALOG_NAME = /^[a-z0-9-]{1,64}$/; // what public checkers of OSB 2.13 accept
 const CATALOG_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 const catalogId = (description: string) =>
@@ -19,7 +20,7 @@ const catalogName = (description: string) =>
   });
 
 export const broker = section(
-  'The Open Service Broker at /broker/v2; there is none without username and password, or accounts.',
+  'The Open Service Broker at /broker/v2. It exists only if username and password, or accounts, are set.',
   {
     username: optional(username('User name of the platform.')),
     password: optional(password('Password of the platform.')),
@@ -31,7 +32,7 @@ export const broker = section(
           password: password('Password.'),
           spaces: optional(
             list(
-              'The only spaces it may act in, by guid; without it all.',
+              'Guids of the only spaces that the account serves; without this key it serves all.',
               text('The guid of a space.', {
                 allowed: 'a guid',
                 pattern: /^[A-Za-z0-9._-]{1,64}$/,
@@ -56,24 +57,24 @@ export const broker = section(
     ),
     plan_name: withDefault(catalogName('Name of its plan.'), 'fetch-app'),
     url: optional(
-      url('Address of promgate in credentials; without it the one the platform used.', [
+      url('URL of promgate in credentials; without it the address that the platform used.', [
         'http',
         'https',
       ]),
     ),
     max_cache: withDefault(
-      duration('Longest time that a binding may have an answer kept.', {
+      duration('Longest time for which a binding may let an answer be cached.', {
         minMs: 0,
         maxMs: 86_400_000,
       }),
       '1h',
     ),
     adopt: withDefault(
-      flag("Take over instances that Promfetcher's broker made, which stored them nowhere."),
+      flag("Adopt the service instances of Promfetcher's broker, which stored none."),
       false,
     ),
     ephemeral: withDefault(
-      flag('Allow SQLite on Cloud Foundry, where it is lost with its container.'),
+      flag('Allow SQLite on Cloud Foundry, where the database is lost with the container.'),
       false,
     ),
   },
@@ -91,7 +92,7 @@ export const database = section('Where bindings are kept.', {
   url: withDefault(
     text('The database.', {
       allowed: 'sqlite:<file>, postgres://<user>:<password>@<host>/<database> or mysql://…',
-      secret: true, // in what is no URL a password may stand anywhere
+      secret: true, // in a malformed URL the password may be anywhere
       pattern:
         /^(?:sqlite:[^\p{Cc}]+|(?:postgres|postgresql|mysql|mysql2|mariadb):\/\/[^\p{Cc}\s]+)$/u,
     }),
@@ -100,11 +101,11 @@ export const database = section('Where bindings are kept.', {
   tls: clientTls('TLS to the database.'),
   encryption_key: optional(
     encryptionKey(
-      'Encrypts tokens and headers; without it a key is made and kept in the database itself.',
+      'Key that encrypts tokens and headers; without it promgate creates a key and keeps it in the database itself.',
     ),
   ),
   old_encryption_keys: withDefault(
-    list('Keys used before: they read, and write no more.', encryptionKey('One key.')),
+    list('Earlier keys, with which promgate only decrypts.', encryptionKey('One key.')),
     [],
   ),
 });
@@ -114,11 +115,13 @@ interface GivenBroker {
   readonly accounts?: unknown;
 }
 
+/** Whether the section, before its check, has an account. */
 export function hasAccounts(broker: unknown): boolean {
   const { username, accounts } = (broker ?? {}) as GivenBroker;
   return username !== undefined || (Array.isArray(accounts) && accounts.length > 0);
 }
 
+/** Whether all accounts of the section, before its check, have different user names. */
 export function uniqueAccounts(broker: unknown): boolean {
   const { username, accounts } = (broker ?? {}) as GivenBroker;
   const others = Array.isArray(accounts) ? accounts : [];

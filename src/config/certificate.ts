@@ -1,7 +1,7 @@
 /**
- * Whether the PEM files that the configuration names are there and hold what they should.
+ * Checks that the PEM files of the configuration exist and hold certificates or keys.
  *
- * Their content is not kept: whoever uses them reads them again, also when they change.
+ * The check keeps no content: the parts that use the files read them again, also after a change.
  */
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
@@ -16,7 +16,7 @@ interface PemFile {
   readonly holds: 'certificate' | 'key';
 }
 
-/** @returns a line for each file that cannot be used, and for each key of another certificate */
+/** @returns one line for each unusable file, and for each key that does not fit its certificate */
 export async function certificateFaults(
   schema: z.ZodType,
   values: unknown,
@@ -44,7 +44,7 @@ export async function certificateFaults(
       else new X509Certificate(text);
     } catch {
       texts.delete(keyName(file.path));
-      blame(file, `${must}: it holds none that can be read`); // OpenSSL's words say no more
+      blame(file, `${must}: the file holds no readable one`); // OpenSSL's message says no more
     }
   }
   for (const file of files) {

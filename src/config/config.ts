@@ -1,8 +1,9 @@
 /**
- * The configuration: read once, refused with all its faults together, frozen.
+ * The configuration: it is read once, reports all its faults together, and is frozen.
  *
- * Precedence: command line, environment, VCAP_SERVICES, file. The keys are `config/schema.ts`';
- * here they get the program's names, units at their end, and the values that depend on the machine.
+ * Precedence: command line, environment, VCAP_SERVICES, file. `schema.ts` defines the keys; this
+ * file gives them the program's names, with units at their end, and the defaults that depend on the
+ * machine.
  */
 import { hasAccounts } from './broker.ts';
 import { certificateFaults } from './certificate.ts';
@@ -20,7 +21,7 @@ import { readDatabaseService } from './vcap-database.ts';
 
 export { ConfigError } from './fault.ts';
 
-/** Faults beyond this number are counted, not printed. */
+/** At most this many faults are printed; the others are only counted. */
 const MAX_FAULTS = 100;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -29,11 +30,11 @@ export interface ConfigSources {
   /** A YAML file. */
   readonly file?: string | undefined;
   readonly environment?: Environment;
-  /** Settings of the command line. */
+  /** The settings of the command line. */
   readonly flags?: readonly Flag[];
-  /** Values nested as in the file, in place of the defaults; weaker than any other source. */
+  /** Values nested as in the file, in place of the defaults; every other source overrides them. */
   readonly values?: unknown;
-  /** What the process may use: the cgroup's limit, or the machine's memory. */
+  /** The memory that the process may use: the cgroup's limit, or the machine's memory. */
   readonly memoryBytes: number;
 }
 
@@ -44,30 +45,30 @@ export async function readConfig(sources: ConfigSources): Promise<Config> {
   return (await read(sources)).config;
 }
 
-/** The configuration as it takes effect, for people: YAML with secrets masked, and warnings. */
+/** The effective configuration for `promgate check`: YAML with secrets masked, and warnings. */
 export async function describeConfig(
   sources: ConfigSources,
 ): Promise<{ readonly yaml: string; readonly warnings: readonly string[] }> {
-  const { config, said } = await read(sources);
+  const { config, given } = await read(sources);
   const { scrape } = config;
   const computed = { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId };
-  const values = join(schema, [{ scrape: computed }, said]);
+  const values = join(schema, [{ scrape: computed }, given]);
   return {
     yaml: await printYaml(effectiveValues(schema, values)),
     warnings: [...configWarnings(config), ...configAdvice(config)],
   };
 }
 
-/** What would be safer; told when the configuration is checked, not at every start. */
+/** Safer settings, which `promgate check` recommends; a start does not print them. */
 function configAdvice({ routes, scrape }: Config): string[] {
   if (!scrape.tls || !scrape.plainCredentials || routes.requireTls) return [];
   return [
     "scrape.plain_credentials is true: a reader's Authorization and the headers of bindings also go to " +
-      'endpoints without TLS; since scrape.tls is set, false keeps them from these',
+      'endpoints without TLS; since scrape.tls is set, set it to false to send them over TLS only',
   ];
 }
 
-/** What is allowed but should be known. */
+/** Warnings about allowed but risky settings, for `promgate check` and every start. */
 export function configWarnings({ auth, broker, database, listen, routes }: Config): string[] {
   const warnings: string[] = [];
   const loopback = /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(listen.host);
@@ -81,10 +82,10 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
     warnings.push(`${mode}: passwords and tokens need TLS in front of promgate`);
   }
   if (auth.mode !== 'open' && auth.operators.length === 0) {
-    warnings.push("auth.operators names nobody: none can read promgate's own /metrics");
+    warnings.push("auth.operators is empty: nobody can read promgate's own /metrics");
   }
   if (broker && database.encryptionKey === undefined) {
-    const where = 'the key of tokens and headers is made and kept beside them in the database';
+    const where = 'promgate keeps the key of tokens and headers beside them in the database';
     warnings.push(`database.encryption_key is not set: ${where}`);
   }
   if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
@@ -93,7 +94,7 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
   return warnings;
 }
 
-async function read(sources: ConfigSources): Promise<{ config: Config; said: unknown }> {
+async function read(sources: ConfigSources): Promise<{ config: Config; given: unknown }> {
   const { file, environment = {}, flags = [], values, memoryBytes } = sources;
   const weaker: readonly SourceReading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
@@ -108,15 +109,15 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
   const database = wanted ? [readDatabaseService(environment['VCAP_SERVICES'])] : [];
   const readings = [...weaker, ...database, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
-  const said = join(
+  const given = join(
     schema,
     layers.map((layer) => layer.values),
   );
-  const result = schema.safeParse(said ?? {});
+  const result = schema.safeParse(given ?? {});
   const faults = [
     ...readings.flatMap((reading) => reading.faults),
-    ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, said, layers)),
-    ...(await certificateFaults(schema, said, layers)),
+    ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
+    ...(await certificateFaults(schema, given, layers)),
     ...databaseUrlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
@@ -127,10 +128,10 @@ async function read(sources: ConfigSources): Promise<{ config: Config; said: unk
     );
   }
   const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
-  return { config: freeze(toConfig(result.data, machine)), said };
+  return { config: freeze(toConfig(result.data, machine)), given };
 }
 
-/** Whether there is a broker, and no source that is stronger than bound services says which its database is. */
+/** Whether there is a broker, and no source stronger than bound services names its database. */
 function wantsBoundDatabase(
   weaker: readonly SourceReading[],
   stronger: readonly SourceReading[],
@@ -154,13 +155,13 @@ function databaseUrlFaults(values: Values | undefined): string[] {
   }
 }
 
-/** On Cloud Foundry a container's disk dies with it. */
+/** On Cloud Foundry the disk of a container is lost with the container. */
 function lostDatabase(values: Values | undefined, environment: Environment): string[] {
   const onPlatform = environment['VCAP_APPLICATION'] !== undefined;
   if (!onPlatform || !values?.database.url.startsWith('sqlite:')) return [];
   const broker = toBroker(values.broker);
   if (broker === undefined || broker.ephemeral) return [];
-  const lost = 'is SQLite, which is lost with its container on Cloud Foundry';
+  const lost = 'is SQLite, which is lost with the container on Cloud Foundry';
   return [`database.url ${lost}: bind a database service, or set broker.ephemeral to accept that`];
 }
 
@@ -246,7 +247,7 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
   };
 }
 
-/** Undefined without an account: no broker is mounted, and no database opened. */
+/** Undefined if there is no account: promgate then mounts no broker and opens no database. */
 function toBroker(broker: Values['broker']) {
   const { username, password } = broker;
   const first = username !== undefined && password !== undefined ? [{ username, password }] : [];
@@ -278,5 +279,5 @@ function freeze<T>(value: T): Frozen<T> {
     for (const inner of Object.values(value)) freeze(inner);
     Object.freeze(value);
   }
-  return value as Frozen<T>; // as just made
+  return value as Frozen<T>; // frozen above
 }

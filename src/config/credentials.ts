@@ -1,5 +1,5 @@
 /**
- * Settings that several sections have: names and passwords, certificates, and how they hang together.
+ * Settings that several sections share: user names, passwords, certificates, and their rules.
  */
 import { file, optional, type Rule, section, text } from './setting.ts';
 
@@ -16,7 +16,7 @@ export const password = (description: string) =>
     secret: true,
   });
 
-/** Both keys or neither. */
+/** The rules that both keys are set, or neither. */
 export function together<K extends string>(first: K, second: K): Rule<K>[] {
   const missing = (key: K, other: K): Rule<K> => ({
     key,
@@ -35,9 +35,9 @@ export function clientTls(description: string) {
     section(
       description,
       {
-        ca: optional(file('Certificates that sign the other side, PEM.', 'certificate')),
-        cert: optional(file('Certificate that promgate shows, PEM.', 'certificate')),
-        key: optional(file('Key of that certificate, PEM.', 'key')),
+        ca: optional(file('Authorities of the server certificate, PEM.', 'certificate')),
+        cert: optional(file('Client certificate of promgate, PEM.', 'certificate')),
+        key: optional(file('Key of the client certificate, PEM.', 'key')),
       },
       together('cert', 'key'),
     ),

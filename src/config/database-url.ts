@@ -1,11 +1,11 @@
 /**
- * The address of a database, read from its URL.
+ * Parses the URL of a database.
  *
- * `sqlite:<file>`, `postgres://user:password@host:port/database?sslmode=…`, `mysql://…`; the other
- * schemes are those that service brokers of platforms write.
+ * `sqlite:<file>`, `postgres://user:password@host:port/database?sslmode=…`, `mysql://…`; service
+ * brokers of platforms also write the other schemes below.
  */
 
-/** How far a server must prove who it is; the words of libpq's `sslmode`. */
+/** How a server must prove its identity, in the words of libpq's `sslmode`. */
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface SqliteAddress {
@@ -17,18 +17,18 @@ export interface SqliteAddress {
 export interface ServerAddress {
   readonly engine: 'postgres' | 'mysql';
   readonly host: string;
-  /** Undefined: the engine's own. */
+  /** Undefined: the engine's default port. */
   readonly port: number | undefined;
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /** Undefined when the URL does not say. */
+  /** Undefined if the URL does not ask for one. */
   readonly tlsMode: TlsMode | undefined;
 }
 
 export type DatabaseAddress = SqliteAddress | ServerAddress;
 
-/** The URL is none that a store can be opened with. Its message holds no part of the URL but the scheme. */
+/** The URL names no usable database. The message holds no part of the URL but its scheme. */
 export class DatabaseUrlError extends Error {
   override readonly name = 'DatabaseUrlError';
 
@@ -50,9 +50,9 @@ const ENGINES: Readonly<Record<string, ServerAddress['engine']>> = {
 };
 
 /**
- * @param text - query parameters other than those that ask for TLS are ignored: they are meant for
- *   other clients (`reconnect=true`)
- * @throws {DatabaseUrlError}
+ * @param text - the URL; query parameters that do not ask for TLS are ignored, since they are meant
+ *   for other clients (`reconnect=true`)
+ * @throws {DatabaseUrlError} with a message that names the fault and the allowed forms
  */
 export function parseDatabaseUrl(text: string): DatabaseAddress {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase();
@@ -63,7 +63,7 @@ export function parseDatabaseUrl(text: string): DatabaseAddress {
   return serverAddress(engine, text);
 }
 
-/** What follows `sqlite:` is a path as it stands; `sqlite:///data/x.db` is also understood. */
+/** The text after `sqlite:` is the path, without any decoding; `sqlite:///data/x.db` works too. */
 function sqliteFile(rest: string): string {
   const file = rest.startsWith('//') ? rest.slice(2) : rest;
   if (file === '' || file.includes('\0')) throw new DatabaseUrlError('names no file');
@@ -79,7 +79,7 @@ function serverAddress(engine: ServerAddress['engine'], text: string): ServerAdd
   const database = decoded(url.pathname.slice(1));
   if (database === '') throw new DatabaseUrlError('names no database');
   if (url.pathname.includes('@')) {
-    throw new DatabaseUrlError('has an @ behind the host: that of a password is written %40');
+    throw new DatabaseUrlError('has an @ after the host: write an @ in the password as %40');
   }
   if (url.username === '') throw new DatabaseUrlError('names no user');
   return {
@@ -97,11 +97,13 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new DatabaseUrlError('holds a % that begins no percent-encoded character');
+    throw new DatabaseUrlError(
+      'holds a % that begins no percent-encoded character: write it as %25',
+    );
   }
 }
 
-/** Values of the parameters that clients of many languages read; `prefer` and the like ask for nothing. */
+/** Parameter values of clients in many languages; other values, like `prefer`, demand no TLS. */
 const TLS_MODES: Readonly<Record<string, TlsMode>> = {
   disable: 'disable',
   disabled: 'disable',

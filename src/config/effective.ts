@@ -1,5 +1,5 @@
 /**
- * The configuration as it takes effect, printed as YAML with its secrets masked.
+ * The effective configuration, printed as YAML with its secrets masked.
  */
 import type { z } from 'zod';
 
@@ -33,7 +33,7 @@ export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
   }
 }
 
-/** Whether an absent section takes effect with its defaults: an optional one does not. */
+/** Whether an absent section takes its defaults; an optional section stays absent. */
 function allDefault(schema: z.ZodType): boolean {
   return schema.safeParse(undefined).data !== undefined;
 }

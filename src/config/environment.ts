@@ -1,22 +1,23 @@
 /**
- * What the environment and the command line say: `PORT`, `PROMGATE_SCRAPE_TIMEOUT`, `--set`.
+ * Reads the settings of the environment and the command line: `PORT`, `PROMGATE_SCRAPE_TIMEOUT`,
+ * `--set`.
  */
 import type { z } from 'zod';
 import { type Layer, type SourceReading, setAt } from './layer.ts';
 import { nearest } from './nearest.ts';
 import { type NamedKey, namedKeys, readTexts, variableName } from './text.ts';
 
-/** The environment's `PORT`, set by Cloud Foundry: weaker than `PROMGATE_LISTEN_PORT`. */
+/** Cloud Foundry sets `PORT`; `PROMGATE_LISTEN_PORT` overrides it. */
 const PORT = 'PORT';
 
 /**
- * Variables with our prefix that are not the configuration's: read by `main.ts` and the tests, and
- * those that Kubernetes sets for a service called promgate.
+ * Variables with promgate's prefix that are no keys: `main.ts` and the tests read some, and
+ * Kubernetes sets the others for a service called promgate.
  */
 const FOREIGN =
   /^PROMGATE_(?:CONFIG|REQUIRE_SERVICES|UPDATE_DOCS|SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)$/;
 
-/** A setting of the command line: `name` is how it was written there. */
+/** A setting of the command line; messages cite its `name`: `--port`, `--set log.level`. */
 export interface Flag {
   readonly key: string;
   readonly text: string;
@@ -25,6 +26,7 @@ export interface Flag {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Reads `PORT` and all `PROMGATE_` variables; an unknown variable is a fault. */
 export function readEnvironment(schema: z.ZodType, environment: Environment): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [variableName(key.path), key]));
   const port = byName.get('PROMGATE_LISTEN_PORT');
@@ -36,11 +38,12 @@ export function readEnvironment(schema: z.ZodType, environment: Environment): So
     if (!name.startsWith('PROMGATE_') || value === undefined || FOREIGN.test(name)) continue;
     const key = byName.get(name);
     if (key) layers.push(layerOf(key, value, name));
-    else faults.push(`${name}: is no variable of promgate${nearest(name, [...byName.keys()])}`);
+    else faults.push(`${name}: is not a variable of promgate${nearest(name, [...byName.keys()])}`);
   }
   return { layers, faults };
 }
 
+/** Reads the settings of the command line; an unknown key is a fault. */
 export function readFlags(schema: z.ZodType, flags: readonly Flag[]): SourceReading {
   const byName = new Map(namedKeys(schema).map((key) => [key.path.join('.'), key]));
   const layers: Layer[] = [];
@@ -48,7 +51,7 @@ export function readFlags(schema: z.ZodType, flags: readonly Flag[]): SourceRead
   for (const { key: name, text, name: origin } of flags) {
     const key = byName.get(name);
     if (key) layers.push(layerOf(key, text, origin));
-    else faults.push(`${origin}: is no key of promgate${nearest(name, [...byName.keys()])}`);
+    else faults.push(`${origin}: is not a key of promgate${nearest(name, [...byName.keys()])}`);
   }
   return { layers, faults };
 }

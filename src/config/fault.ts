@@ -1,7 +1,7 @@
 /**
- * What is wrong, each in one line: where it was said, the key, the value and what is allowed.
+ * Prints each fault in one line: the place, the key, the value and what is allowed.
  *
- * Secrets are never part of a line.
+ * No line holds a secret.
  */
 import type { z } from 'zod';
 import { WRONG_TAG } from './exporter.ts';
@@ -11,7 +11,7 @@ import { LATER } from './schema.ts';
 import { MASK, withoutSecrets } from './secret.ts';
 import { type Setting, settingOf } from './setting.ts';
 
-/** Every fault of the configuration at once, so that one restart mends them all. */
+/** All faults of the configuration together, so that the operator can mend them at once. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
@@ -22,7 +22,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** @returns the lines for one issue that `schema` found in `values`, which `layers` said */
+/** @returns the lines for one issue that `schema` found in `values`, which `layers` joined */
 export function faultLines(
   issue: z.core.$ZodIssue,
   schema: z.ZodType,
@@ -36,29 +36,30 @@ export function faultLines(
   const setting = settingAt(schema, path);
   const { json } = originOf(layers, path);
   const given = valueAt(values, path);
-  const otherwise = setting?.required === false ? setting.default : undefined;
-  const said = given === undefined ? otherwise : given;
-  const hint = json && typeof said === 'string' && setting?.kind !== 'value' ? ', as JSON' : '';
+  const fallback = setting?.required === false ? setting.default : undefined;
+  const effective = given === undefined ? fallback : given;
+  const isText = typeof effective === 'string' && setting?.kind !== 'value';
+  const hint = json && isText ? ', as JSON' : '';
   const name = path.length === 0 ? 'the configuration' : keyName(path);
   const what =
-    said === undefined
+    effective === undefined
       ? `is missing; it ${issue.message}`
-      : `is ${shown(said, setting)}, but ${issue.message}`;
+      : `is ${shown(effective, setting)}, but ${issue.message}`;
   return [`${placeOf(layers, path)}${name} ${what}${hint}`];
 }
 
 function unknownKey(path: Path, parent: Setting | undefined, layers: readonly Layer[]): string {
   const key = String(path.at(-1));
   const known = parent?.kind === 'section' ? Object.keys(parent.fields) : [];
-  const guess = nearest(key, known) || `; known here are ${known.join(', ')}`;
+  const guess = nearest(key, known) || `; known keys here are ${known.join(', ')}`;
   const why =
     path.length === 1 && LATER.includes(key)
       ? 'is not supported by this version'
-      : `is no key of promgate${guess}`;
+      : `is not a key of promgate${guess}`;
   return `${placeOf(layers, path)}${keyName(path)} ${why}`;
 }
 
-/** `routes.gorouter[0].url`; a key that is no plain word stands in quotes. */
+/** @returns for example `routes.gorouter[0].url`; a key that is not a plain word is quoted */
 export function keyName(path: Path): string {
   let name = '';
   for (const key of path) {
@@ -83,22 +84,22 @@ function settingAt(schema: z.ZodType, path: Path): Setting | undefined {
   return setting;
 }
 
-/** Cites a value: short, on one line, without secrets. */
+/** Cites a value in short form, on one line, without secrets. */
 function shown(value: unknown, setting: Setting | undefined): string {
   if (setting?.kind === 'value' && setting.secret) return MASK;
   if (value === null) return 'empty';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (typeof value !== 'string') return String(value);
-  // A text in place of a list or a mapping, or inside one of free keys, may hold anything.
+  // A text in place of a list or mapping, or in a mapping with free keys, may hold a secret.
   if (setting?.kind !== 'value') return withActions(value);
   const text = withoutSecrets(value);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
 /**
- * A text that may hold a secret: of its placeholders it is told which one is wrong, and cited only
- * when it names a field.
+ * Describes a text that may hold a secret: says which placeholder is wrong, and cites the
+ * placeholder only if it has the form of a field name.
  */
 function withActions(text: string): string {
   const opened = text.split('{{').slice(1);

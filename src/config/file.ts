@@ -1,7 +1,7 @@
 /**
  * The configuration file: YAML 1.2, one mapping of sections.
  *
- * `yaml` is loaded only here, and only when there is a file.
+ * The package `yaml` is loaded only if there is a file.
  */
 import { open } from 'node:fs/promises';
 import type { Path, SourceReading } from './layer.ts';
@@ -10,7 +10,7 @@ const MAX_BYTES = 1_048_576;
 const MAX_ALIASES = 100;
 const MAX_FAULTS = 20;
 
-/** Reads the file; whatever is wrong with it is a fault. Never throws. */
+/** Reads the file, and returns anything wrong with it as a fault. Never throws. */
 export async function readConfigFile(name: string): Promise<SourceReading> {
   let text: string;
   try {
@@ -21,7 +21,7 @@ export async function readConfigFile(name: string): Promise<SourceReading> {
   return parseConfigFile(name, text);
 }
 
-/** Parses the text of a file called `name`. Never throws. */
+/** Parses the text of the file `name`. Never throws. */
 async function parseConfigFile(name: string, text: string): Promise<SourceReading> {
   const { LineCounter, isNode, parseDocument } = await import('yaml');
   const lineCounter = new LineCounter();
@@ -43,12 +43,12 @@ async function parseConfigFile(name: string, text: string): Promise<SourceReadin
     }
     return { layers: [{ values, origin, json: false, single: false }], faults: [] };
   } catch (error) {
-    // A document that is too deep, or whose aliases multiply: yaml throws what it likes.
+    // For a document that is too deep, or has too many aliases, `yaml` throws errors of any class.
     return { layers: [], faults: [`${name}: is not valid YAML: ${reason(error)}`] };
   }
 }
 
-/** @throws {Error} if it cannot be read, is too large or is not UTF-8 */
+/** @throws {Error} if the file cannot be read, is too large or is not UTF-8 */
 async function readText(name: string): Promise<string> {
   await using file = await open(name);
   const buffer = Buffer.alloc(MAX_BYTES + 1);
@@ -58,18 +58,18 @@ async function readText(name: string): Promise<string> {
     length += bytesRead;
     if (bytesRead === 0 || length > MAX_BYTES) break;
   }
-  if (length > MAX_BYTES) throw new Error('it is larger than 1MiB');
+  if (length > MAX_BYTES) throw new Error('the file is larger than 1MiB');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
   } catch (cause) {
-    throw new Error('it is not UTF-8', { cause });
+    throw new Error('the file is not UTF-8', { cause });
   }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
+  EISDIR: 'this is a directory',
 };
 
 /** Says in one line why a file could not be read. */

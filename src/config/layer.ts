@@ -1,8 +1,8 @@
 /**
- * Where values come from, and which one wins.
+ * Joins the values of all sources, and finds the source of a value.
  *
- * A layer is what one source says: the file, VCAP_SERVICES, the environment, the command line.
- * Sections are joined key by key; of any other value the last layer's wins.
+ * A layer holds the values of one source: the file, VCAP_SERVICES, the environment, the command
+ * line. Sections are joined key by key; for any other value the last layer wins.
  */
 import type { z } from 'zod';
 import { isMapping, settingOf } from './setting.ts';
@@ -10,33 +10,34 @@ import { isMapping, settingOf } from './setting.ts';
 /** Keys and list indexes from the top. */
 export type Path = readonly PropertyKey[];
 
+/** The values of one source, or of one variable of it. */
 export interface Layer {
   readonly values: unknown;
-  /** Names the place where `path` was written, for a message: `promgate.yml:3`, `PORT`. */
+  /** The place where `path` is set, for messages: `promgate.yml:3`, `PORT`. */
   readonly origin: (path: Path) => string;
-  /** Lists and mappings are written as JSON here. */
+  /** Whether this source writes lists and mappings as JSON. */
   readonly json: boolean;
-  /** Says one key only: no place to look for another that is missing. */
+  /** Whether the layer sets one key only: a message about a missing key then does not name it. */
   readonly single: boolean;
 }
 
-/** What a source gave, and the faults of its form, each one line. */
+/** The values of a source, and the faults of its form, one line each. */
 export interface SourceReading {
   readonly layers: readonly Layer[];
   readonly faults: readonly string[];
 }
 
-/** @returns what stands at `path`, undefined if nothing does */
+/** @returns the value at `path`; undefined if there is none */
 export function valueAt(values: unknown, path: Path): unknown {
   let value = values;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key]; // own, as just seen
+    value = (value as Record<PropertyKey, unknown>)[key]; // `hasOwn` has checked it
   }
   return value;
 }
 
-/** Sets `path` in nested mappings that this function made itself. */
+/** Sets `path` in nested mappings; only this function may have created these. */
 export function setAt(values: Record<string, unknown>, path: readonly string[], value: unknown) {
   let section = values;
   for (const key of path.slice(0, -1)) {
@@ -46,7 +47,7 @@ export function setAt(values: Record<string, unknown>, path: readonly string[], 
   section[path.at(-1)!] = value;
 }
 
-/** Joins values of one place, the strongest last; a section that is left empty counts as absent. */
+/** Joins the values of one key, the strongest last; a section of null counts as absent. */
 export function join(schema: z.ZodType, values: readonly unknown[]): unknown {
   const setting = settingOf(schema);
   if (setting.kind !== 'section') return values.at(-1);
@@ -65,7 +66,7 @@ export function join(schema: z.ZodType, values: readonly unknown[]): unknown {
   return Object.fromEntries(joined);
 }
 
-/** Names the place that said `path`, or else the nearest thing around it; '' if nothing did. */
+/** @returns the place that sets `path`, or its nearest parent; '' if no source sets any of them */
 export function originOf(
   layers: readonly Layer[],
   path: Path,
@@ -81,7 +82,7 @@ export function originOf(
   return { place: '', json: false };
 }
 
-/** `promgate.yml:3: ` before a fault's text; '' when nothing said the path. */
+/** The prefix of a fault, such as `promgate.yml:3: `; '' if no source sets the path. */
 export function placeOf(layers: readonly Layer[], path: Path): string {
   const { place } = originOf(layers, path);
   return place === '' ? '' : `${place}: `;

@@ -1,5 +1,5 @@
 /**
- * The section `listen`: where promgate can be reached.
+ * The section `listen`: the address and ports of promgate.
  */
 import { file, optional, section, text, wholeNumber, withDefault } from './setting.ts';
 
@@ -13,27 +13,27 @@ export const listen = section(
       '0.0.0.0',
     ),
     port: withDefault(
-      wholeNumber('Port to listen on; 0 takes any free one.', { min: 0, max: 65_535 }),
+      wholeNumber('Port to listen on; 0 takes any free port.', { min: 0, max: 65_535 }),
       8085,
     ),
     tls: optional(
-      section('Listening with TLS; the files are read again when they change.', {
+      section('TLS for readers; promgate reads the files again when they change.', {
         cert: file('Certificate chain of the server, PEM.', 'certificate'),
         key: file('Key of that certificate, PEM.', 'key'),
         client_ca: optional(
-          file('Certificates that sign the clients; with it clients need one.', 'certificate'),
+          file('Authorities of client certificates, PEM; if set, clients need one.', 'certificate'),
         ),
       }),
     ),
     health_port: optional(
-      wholeNumber('Plain HTTP port for load balancers: answers any path as /readyz does.', {
+      wholeNumber('Plain HTTP port for load balancers; every path answers as /readyz does.', {
         min: 0,
         max: 65_535,
       }),
     ),
     max_connections: withDefault(
       wholeNumber(
-        'Connections open at once; for a further one that idle longest is closed, or the new one where none idles.',
+        'Connections open at once; a further connection closes the one that has been idle longest, or is closed itself if none is idle.',
         { min: 1, max: 1e6 },
       ),
       4096,

@@ -1,8 +1,8 @@
 /**
- * What was probably meant by a name that does not exist.
+ * Finds the name that was probably meant by an unknown name.
  */
 
-/** @returns `; did you mean "…"?`, or '' when nothing is near */
+/** @returns `; did you mean …?`, or '' if no name is near */
 export function nearest(name: string, names: readonly string[]): string {
   const plain = bare(name);
   const bound = Math.max(1, Math.floor(plain.length / 4));
@@ -17,7 +17,7 @@ function bare(name: string): string {
   return name.slice(0, 100).toLowerCase().replaceAll(/[_-]/g, '');
 }
 
-/** Levenshtein's distance, a swap of two neighbours counted as one step. */
+/** Levenshtein's distance; a swap of two neighbours counts as one step. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

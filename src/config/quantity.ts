@@ -1,10 +1,10 @@
 /**
  * Durations and sizes as people write them: `15s`, `1h30m`, `16MiB`.
  *
- * Plain computation. Which amounts a key allows is `schema.ts`' business.
+ * The sections of the schema say which amounts a key allows.
  */
 
-/** From large to small: the order in which the parts of a duration stand. */
+/** From large to small: the order of the parts of a duration. */
 const DURATION_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
 const DURATION =
@@ -24,7 +24,7 @@ const SIZE_BYTES = {
 
 const SIZE = /^(?<amount>\d+(?:\.\d{1,3})?)(?<unit>[KMGT]i?B|B)$/;
 
-/** Reads `500ms`, `15s`, `1.5s`, `1h30m`; units from large to small, each at most once. */
+/** Reads `500ms`, `15s`, `1.5s`, `1h30m`, `2d`; returns undefined for any other text. */
 export function parseDurationMs(text: string): number | undefined {
   const parts = text.length <= 32 && text !== '' ? DURATION.exec(text)?.groups : undefined;
   if (!parts) return undefined;
@@ -33,7 +33,7 @@ export function parseDurationMs(text: string): number | undefined {
   return Number.isSafeInteger(Math.round(ms)) ? Math.round(ms) : undefined;
 }
 
-/** Reads `512B`, `64KB` (1000s), `16MiB` (1024s), `1.5GiB`; yields whole bytes. */
+/** Reads `512B`, `64KB` (1000s), `16MiB` (1024s); returns undefined for any other text. */
 export function parseSizeBytes(text: string): number | undefined {
   const parts = text.length <= 32 ? SIZE.exec(text)?.groups : undefined;
   const unitBytes = Object.entries(SIZE_BYTES).find(([unit]) => unit === parts?.['unit'])?.[1];
@@ -42,7 +42,7 @@ export function parseSizeBytes(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Prints what `parseDurationMs` reads back: `90000` as `1m30s`. */
+/** Prints a text that `parseDurationMs` reads back: `1m30s` for 90000. */
 export function printDuration(ms: number): string {
   let rest = ms;
   let text = '';
@@ -54,7 +54,7 @@ export function printDuration(ms: number): string {
   return text === '' ? '0s' : text;
 }
 
-/** Prints what `parseSizeBytes` reads back, in the largest unit that divides it. */
+/** Prints a text that `parseSizeBytes` reads back, in the largest unit that divides `bytes`. */
 export function printSize(bytes: number): string {
   for (const unit of ['TiB', 'GiB', 'MiB', 'KiB'] as const) {
     if (bytes > 0 && bytes % SIZE_BYTES[unit] === 0) return `${bytes / SIZE_BYTES[unit]}${unit}`;

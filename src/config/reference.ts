@@ -1,5 +1,5 @@
 /**
- * The reference of the configuration, as Markdown: `docs/configuration.md` is this text.
+ * Prints the reference of the configuration, `docs/configuration.md`, as Markdown.
  */
 import type { z } from 'zod';
 import { schema } from './schema.ts';
@@ -10,7 +10,8 @@ const INTRODUCTION = `# Configuration
 
 <!-- Printed from src/config/schema.ts: PROMGATE_UPDATE_DOCS=1 npx mocha test/config/reference.test.ts -->
 
-Every key is optional unless it says otherwise. A value is taken from the first of these that has it:
+Every key is optional unless its default says "must be given". A value comes from the first of these
+sources that has the key:
 
 1. the command line: \`--set scrape.timeout=10s\`, \`--port 8080\`
 2. the environment: the variable beside the key; \`PORT\` is \`listen.port\`. Lists are JSON, lists of
@@ -19,9 +20,9 @@ Every key is optional unless it says otherwise. A value is taken from the first 
    nested as in the file
 4. the YAML file that \`--config\` or \`PROMGATE_CONFIG\` names
 
-Unknown keys and ill-formed values are refused, all of them at once. \`promgate check\` prints what takes
-effect. Durations are written \`500ms\`, \`15s\`, \`10m\` or \`1h30m\`; sizes \`64KB\` (1000s) or \`16MiB\`
-(1024s).
+promgate refuses unknown keys and ill-formed values, and reports all of them at once.
+\`promgate check\` prints the effective configuration. Durations are written \`500ms\`, \`15s\`,
+\`10m\` or \`1h30m\`; sizes \`64KB\` (1000s) or \`16MiB\` (1024s).
 `;
 
 export function configurationReference(): string {
@@ -38,7 +39,7 @@ function printSection(name: string, field: z.ZodType): string {
   return [...lines, ...rows(field, [name], false), ''].join('\n');
 }
 
-/** @param inList - inside a list there is no variable for a single key */
+/** @param inList - true inside a list, whose keys have no variables */
 function rows(field: z.ZodType, path: readonly string[], inList: boolean): string[] {
   const setting = settingOf(field);
   const inner = path.length > 1 ? [row(setting, path, inList)] : [];

@@ -1,5 +1,5 @@
 /**
- * The section `routes`: where the app instances are learned from.
+ * The section `routes`: the sources of the route table.
  */
 import { clientTls, isEmpty, password, together, username } from './credentials.ts';
 import {
@@ -18,15 +18,15 @@ import {
 const gorouter = section(
   'One gorouter.',
   {
-    url: url('Its route table.', ['http', 'https']),
-    username: optional(username('User name of its status endpoint.')),
-    password: optional(password('Password of its status endpoint.')),
+    url: url('URL of the route table.', ['http', 'https']),
+    username: optional(username('User name of the status endpoint.')),
+    password: optional(password('Password of the status endpoint.')),
     interval: withDefault(
       duration('Time from poll to poll.', { minMs: 1000, maxMs: 3_600_000 }),
       '15s',
     ),
     max_body: withDefault(
-      size('A larger table is refused.', { minBytes: 1024, maxBytes: 2 ** 30 }),
+      size('Largest table; promgate refuses a larger one.', { minBytes: 1024, maxBytes: 2 ** 30 }),
       '256MiB',
     ),
     tls: clientTls('TLS to this gorouter.'),
@@ -42,20 +42,20 @@ const nats = section(
     password: optional(password('Password.')),
     tls: clientTls('TLS to the servers.'),
     register_interval: withDefault(
-      duration('How often routes are announced: the table is whole after one such time.', {
+      duration('Interval of announcements; the table counts as whole after one interval.', {
         minMs: 100,
         maxMs: 3_600_000,
       }),
       '20s',
     ),
     enough: optional(
-      wholeNumber('So many endpoints are enough: ready as soon as they are known.', {
+      wholeNumber('With this many endpoints the table counts as whole before the interval ends.', {
         min: 1,
         max: 1e6,
       }),
     ),
     greet: withDefault(
-      flag('Publish router.start and answer router.greet: poses as a router.'),
+      flag('Publish router.start and answer router.greet, as a gorouter does.'),
       false,
     ),
   },
@@ -69,19 +69,19 @@ const nats = section(
   ],
 );
 
-export const routes = section('Where the app instances are learned from: any of these, together.', {
-  gorouter: withDefault(list('gorouters to poll; their tables are joined.', gorouter), []),
+export const routes = section('The sources of the route table; several may be used together.', {
+  gorouter: withDefault(list('gorouters to poll; promgate joins their tables.', gorouter), []),
   nats: optional(nats),
-  file: optional(file("A file with gorouter's JSON, read again when it changes.")),
+  file: optional(file("A file with gorouter's JSON; promgate reads it again when it changes.")),
   max_age: withDefault(
     duration(
-      'A source that has failed for so long is no longer believed while another source works.',
+      'Routes of a source that has failed for this long are no longer used while another source works.',
       { minMs: 1000, maxMs: 3_600_000 },
     ),
     '120s',
   ),
   require_tls: withDefault(
-    flag("Leave out endpoints without TLS, whose address may be another tenant's by now."),
+    flag('Ignore endpoints without TLS, whose address may belong to another tenant by now.'),
     false,
   ),
 });

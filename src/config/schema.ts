@@ -1,8 +1,8 @@
 /**
  * Every key of the configuration: its type, default and one sentence on what it does.
  *
- * `docs/configuration.md` is printed from here, and so are the names of the environment variables.
- * The keys are the file's (`max_timeout`); `config.ts` gives them the names the program uses.
+ * `docs/configuration.md` and the names of the environment variables are derived from it. The keys
+ * are named as in the file (`max_timeout`); `config.ts` gives them the program's names.
  */
 import type { z } from 'zod';
 import { ADDRESS } from './address.ts';
@@ -33,7 +33,7 @@ const fields = {
   log: sectionWithDefaults(
     section('What promgate writes on its standard output.', {
       level: withDefault(
-        choice('Least level that is written.', ['debug', 'info', 'warn', 'error']),
+        choice('Lowest level that promgate writes.', ['debug', 'info', 'warn', 'error']),
         'info',
       ),
     }),
@@ -42,7 +42,7 @@ const fields = {
     section('How promgate stops.', {
       wait: withDefault(
         duration(
-          'Requests are still accepted for this long after SIGTERM; all ends 7 s later at the latest.',
+          'promgate still accepts requests for this long after SIGTERM, and exits at most 7 s later.',
           { minMs: 0, maxMs: 600_000 },
         ),
         '2s',
@@ -52,13 +52,13 @@ const fields = {
   sd: sectionWithDefaults(
     section('What /sd/apps tells Prometheus.', {
       address: optional(
-        text('Address of promgate in targets; without it the one the reader used.', {
+        text('Address of promgate in targets; without it the address that the reader used.', {
           allowed: 'a host or host:port',
           pattern: ADDRESS,
         }),
       ),
       scheme: optional(
-        choice('Scheme of promgate in targets; without it the one the reader used.', [
+        choice('Scheme of promgate in targets; without it the scheme that the reader used.', [
           'http',
           'https',
         ]),
@@ -66,9 +66,9 @@ const fields = {
     }),
   ),
   cache: sectionWithDefaults(
-    section('How answers are kept.', {
+    section('How promgate caches answers.', {
       mode: withDefault(
-        choice('live asks the instances at every request.', ['live'], ['ttl', 'background']),
+        choice('live: every request asks the instances.', ['live'], ['ttl', 'background']),
         'live',
       ),
     }),
@@ -96,7 +96,7 @@ export const schema = section('promgate', fields, [
   },
 ]);
 
-/** Sections of the design that this version does not have: refused with a word of their own. */
+/** Sections that only later versions support; the message of their refusal says so. */
 export const LATER: readonly string[] = ['endpoints', 'redis', 'kafka', 'push', 'query'];
 
 export type Values = z.output<typeof schema>;

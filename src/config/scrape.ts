@@ -1,5 +1,5 @@
 /**
- * The section `scrape`: how instances are asked.
+ * The section `scrape`: how promgate asks instances.
  */
 import { clientTls } from './credentials.ts';
 import {
@@ -14,13 +14,13 @@ import {
   withDefault,
 } from './setting.ts';
 
-/** Compares what `before` and `after` are, if both are numbers. */
-function notAbove(before: unknown, after: unknown): boolean {
-  return typeof before !== 'number' || typeof after !== 'number' || before <= after;
+/** Whether `low` is at most `high`; true if either is not a number. */
+function notAbove(low: unknown, high: unknown): boolean {
+  return typeof low !== 'number' || typeof high !== 'number' || low <= high;
 }
 
 export const scrape = section(
-  'How instances are asked.',
+  'How promgate asks instances.',
   {
     timeout: withDefault(
       duration('Deadline of a scrape whose reader states none.', { minMs: 100, maxMs: 3_600_000 }),
@@ -40,7 +40,7 @@ export const scrape = section(
     ),
     max_requests: withDefault(
       wholeNumber(
-        'Requests for app pages under way at once; of one tenant, or of one address where nobody is asked who it is, half of it. Beyond: 503.',
+        'Requests for app pages under way at once; a single tenant, or with auth.mode open a single address, may have half of them. promgate answers further ones with 503.',
         { min: 2, max: 1_000_000 },
       ),
       4096,
@@ -48,7 +48,7 @@ export const scrape = section(
     max_body: withDefault(
       size('Largest page of one instance, after decompression.', {
         minBytes: 1024,
-        maxBytes: 2 ** 28, // an index keeps offsets times four in 32 bits
+        maxBytes: 2 ** 28, // an index stores four times an offset in 32 bits
       }),
       '16MiB',
     ),
@@ -59,7 +59,7 @@ export const scrape = section(
       }),
     ),
     label_conflict: withDefault(
-      choice("What becomes of an app's own label that promgate sets too.", [
+      choice("What happens to an app's own label that promgate sets too.", [
         'exported',
         'drop',
         'honor',
@@ -72,7 +72,7 @@ export const scrape = section(
     ),
     plain_credentials: withDefault(
       flag(
-        "Send a reader's Authorization and the headers of bindings to endpoints without TLS too, which nothing identifies.",
+        "Send a reader's Authorization and the headers of bindings also to endpoints without TLS, which cannot prove their identity.",
       ),
       true,
     ),

@@ -1,20 +1,20 @@
 /**
- * Keeps secrets out of what is printed of the configuration.
+ * Masks secrets in printed values of the configuration.
  */
 
 export const MASK = '********';
 
 const SECRET_NAME = /pass|secret|token|key|auth|credential/i;
 
-/** Whether the values of a free key, or of a query parameter, are masked. */
+/** Whether a free key or query parameter of this name has secret values. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-/** Masks what a text that is a URL or a path may hold: a user name and password, secrets in its query. */
+/** Masks user name and password of a URL, and secrets in the query of a URL or path. */
 export function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/\/\/.*@/gs, `//${MASK}@`) // up to the last one: a password may hold anything
+    .replaceAll(/\/\/.*@/gs, `//${MASK}@`) // up to the last @: a password may hold one
     .replaceAll(/([?&]([^=&#]+)=)[^&#]*/g, (pair, before: string, name: string) =>
       isSecretName(name) ? before + MASK : pair,
     );

@@ -1,20 +1,20 @@
 /**
  * The building blocks of the schema: a key's type, default and description in one place.
  *
- * Each block is a zod schema with an entry in `settings`. The entry is what the rest of `config/`
- * reads: how a text of the environment becomes a value, what to mask, what the reference prints.
+ * Each block is a zod schema with an entry in `settings`. The rest of `config/` reads this entry to
+ * turn a text of the environment into a value, to mask secrets and to print the reference.
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs, parseSizeBytes, printDuration, printSize } from './quantity.ts';
 
-/** A value as the file would say it. */
+/** A value in the form of the file. */
 type Default = string | number | boolean | readonly string[] | Readonly<Record<string, never>>;
 
 interface Described {
   /** One sentence. */
   readonly description: string;
-  /** What is used when the key is absent, as the file would say it; none: the key may stay absent. */
+  /** The value of an absent key, in the form of the file; undefined: the key has no default. */
   readonly default?: Default;
   readonly required: boolean;
 }
@@ -22,12 +22,12 @@ interface Described {
 /** One value: a text, a number, a switch. */
 interface ValueSetting extends Described {
   readonly kind: 'value';
-  /** What to write, as the end of "must be …". */
+  /** The allowed values, as the end of "must be …". */
   readonly allowed: string;
-  /** What a text of the environment or the command line is to be read as. */
+  /** The type that a text of the environment or the command line is read as. */
   readonly readAs: 'text' | 'number' | 'flag';
   readonly secret: boolean;
-  /** The value is the path of a file that has to be there. */
+  /** Set if the value is the path of a PEM file, which must exist and hold this. */
   readonly pem?: 'certificate' | 'key';
 }
 
@@ -57,7 +57,7 @@ function set<S extends z.ZodType>(schema: S, setting: Setting): S {
   return schema;
 }
 
-/** @throws {TypeError} if the schema was not made by this file: a mistake in `schema.ts` */
+/** @throws {TypeError} if this file did not create the schema: a mistake in `config/` */
 export function settingOf(schema: z.ZodType): Setting {
   const setting = settings.get(schema);
   if (!setting) throw new TypeError('a schema without a setting');
@@ -71,7 +71,7 @@ interface LeafOptions<T> {
   readonly readAs?: ValueSetting['readAs'];
   readonly secret?: boolean;
   readonly pem?: ValueSetting['pem'];
-  /** Yields undefined for what is not allowed. */
+  /** Returns undefined for a value that is not allowed. */
   readonly read: (value: unknown) => T | undefined;
 }
 
@@ -81,7 +81,7 @@ function leaf<T>(description: string, options: LeafOptions<T>): Leaf<T> {
     const result = read(value);
     if (result !== undefined) return result;
     context.addIssue({ code: 'custom', message: `must be ${allowed}`, input: value });
-    return z.NEVER; // rules of the section see it as present, and no comparison holds for it
+    return z.NEVER; // an object, so rules of the section see a value that equals none
   });
   const setting: ValueSetting = {
     ...{ kind: 'value', description, required: true, allowed, readAs, secret },
@@ -90,10 +90,10 @@ function leaf<T>(description: string, options: LeafOptions<T>): Leaf<T> {
   return set(schema, setting);
 }
 
-/** With `value` when the key is absent, written as in the file. */
+/** Gives the key a default, in the form of the file. */
 export function withDefault<S extends z.ZodType>(schema: S, value: Default): z.ZodPrefault<S> {
   const setting = { ...settingOf(schema), default: value, required: false };
-  // The input of every schema of this file is unknown: it takes any value, and checks it itself.
+  // The input type of every schema of this file is `unknown`, since the schema itself checks it.
   return set(schema.prefault(value as z.input<S>), setting);
 }
 
@@ -102,7 +102,7 @@ export function optional<S extends z.ZodType>(schema: S): z.ZodOptional<S> {
   return set(schema.optional(), { ...settingOf(schema), required: false });
 }
 
-/** A length of time, yielded in milliseconds. */
+/** A duration; the output is in milliseconds. */
 export function duration(
   description: string,
   { minMs, maxMs }: { readonly minMs: number; readonly maxMs: number },
@@ -117,7 +117,7 @@ export function duration(
   });
 }
 
-/** An amount of memory or data, yielded in bytes. */
+/** A size of memory or data; the output is in bytes. */
 export function size(
   description: string,
   { minBytes, maxBytes }: { readonly minBytes: number; readonly maxBytes: number },
@@ -154,7 +154,7 @@ export function flag(description: string): Leaf<boolean> {
   });
 }
 
-/** One of a few words; `later` are words that the design knows and this version does not. */
+/** One of a few words; `later` are words that only later versions support. */
 export function choice<const W extends string>(
   description: string,
   words: readonly W[],
@@ -167,7 +167,7 @@ export function choice<const W extends string>(
   });
 }
 
-/** A text of one line that `pattern` allows. */
+/** A text of at most 4096 characters that `pattern` allows. */
 export function text(
   description: string,
   { allowed, pattern, secret = false }: { allowed: string; pattern: RegExp; secret?: boolean },
@@ -180,7 +180,7 @@ export function text(
   });
 }
 
-/** An IP address, or a network of them. */
+/** An IP address or a network: `10.0.0.0/8`. */
 export function network(description: string): Leaf<string> {
   return leaf(description, {
     allowed: 'an IP address, or a network such as 10.0.0.0/8',
@@ -192,7 +192,7 @@ export function network(description: string): Leaf<string> {
   });
 }
 
-/** The path of a file; with `pem` one that must be there and hold what its name says. */
+/** The path of a file; with `pem` the file must exist and hold a certificate or key. */
 export function file(description: string, pem?: 'certificate' | 'key'): Leaf<string> {
   return leaf(description, {
     allowed: pem ? `the path of a PEM file with a ${pem}` : 'the path of a file',
@@ -202,7 +202,7 @@ export function file(description: string, pem?: 'certificate' | 'key'): Leaf<str
   });
 }
 
-/** An absolute URL without user name, password and fragment. */
+/** An absolute URL without user name, password or fragment. */
 export function url(description: string, schemes: readonly string[]): Leaf<string> {
   const named = schemes.map((scheme) => `${scheme}://`).join(' or ');
   return leaf(description, {
@@ -216,7 +216,7 @@ export function url(description: string, schemes: readonly string[]): Leaf<strin
   });
 }
 
-/** A list; the environment gives it as JSON, or, of texts, separated by commas. */
+/** A list; the environment writes it as JSON, or a list of values separated by commas. */
 export function list<S extends z.ZodType>(description: string, item: S): z.ZodArray<S> {
   const setting: ListSetting = { kind: 'list', description, required: true, item };
   return set(z.array(item, 'must be a list'), setting);
@@ -233,16 +233,16 @@ export function textLists(
   return set(z.record(z.string(), texts, 'must be a mapping'), setting);
 }
 
-/** What several keys of a section must be together. */
+/** A condition that involves several keys of a section. */
 export interface Rule<K extends string> {
   readonly key: K;
-  /** @param values - of keys that have faults of their own, anything: the rule should then hold */
+  /** @param values - a key with a fault of its own may have any value; the rule should then hold */
   readonly holds: (values: Readonly<Partial<Record<K, unknown>>>) => boolean;
-  /** The end of "is …, but …". */
+  /** The end of the message "is …, but …". */
   readonly otherwise: string;
 }
 
-/** Keys that belong together; other keys are refused. */
+/** A mapping with these keys only. */
 export function section<F extends SectionFields>(
   description: string,
   fields: F,
@@ -253,8 +253,8 @@ export function section<F extends SectionFields>(
   });
   for (const { key, holds, otherwise } of rules) {
     const when = (payload: z.core.ParsePayload): boolean => isMapping(payload.value);
-    const params = { path: [key], error: otherwise, when }; // when: also beside other faults
-    // A rule sees values with faults too, which the output's type does not tell.
+    const params = { path: [key], error: otherwise, when }; // `when`: the rule runs despite other faults
+    // So a rule also sees faulty values, which the type of the output does not allow for.
     type Given = Readonly<Partial<Record<keyof F & string, unknown>>>;
     schema = schema.refine((values) => holds(values as Given), params);
   }
@@ -266,7 +266,7 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A section whose keys all have defaults: it may stay absent. */
+/** A section that may be absent, since all its keys have defaults or are optional. */
 export function sectionWithDefaults<S extends z.ZodObject>(schema: S): z.ZodPrefault<S> {
   const setting = { ...settingOf(schema), required: false };
   return set(schema.prefault({} as z.input<S>), setting);

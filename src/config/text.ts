@@ -1,30 +1,31 @@
 /**
- * Texts of the environment, the command line and VCAP_SERVICES as values.
+ * Turns texts of the environment, the command line and VCAP_SERVICES into values.
  *
- * A text that cannot be read as what its key wants stays a text: the schema then refuses it.
+ * A text that does not have the type of its key stays a text, which the schema then refuses.
  */
 import type { z } from 'zod';
 
 import { isMapping, settingOf } from './setting.ts';
 
-/** A key that a text can set: any value, list or mapping that is not inside a list. */
+/** A key that a variable can set: any value, list or mapping that is not inside a list. */
 export interface NamedKey {
   readonly path: readonly string[];
   readonly schema: z.ZodType;
 }
 
+/** @returns all keys that have a variable, with their schemas */
 export function namedKeys(schema: z.ZodType, path: readonly string[] = []): NamedKey[] {
   const setting = settingOf(schema);
   if (setting.kind !== 'section') return [{ path, schema }];
   return Object.entries(setting.fields).flatMap(([key, field]) => namedKeys(field, [...path, key]));
 }
 
-/** `routes.nats.greet` as `PROMGATE_ROUTES_NATS_GREET`. */
+/** @returns `PROMGATE_ROUTES_NATS_GREET` for `routes.nats.greet` */
 export function variableName(path: readonly string[]): string {
   return `PROMGATE_${path.join('_').toUpperCase()}`;
 }
 
-/** Reads every text inside `value` as its key wants it. */
+/** Turns every text inside `value` into the type of its key. */
 export function readTexts(schema: z.ZodType, value: unknown): unknown {
   const setting = settingOf(schema);
   switch (setting.kind) {
@@ -66,6 +67,6 @@ function readJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text; // the schema refuses a text here, and says what it wants
+    return text; // the schema refuses a text here, and its message says what is allowed
   }
 }

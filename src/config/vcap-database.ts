@@ -1,7 +1,8 @@
 /**
- * The database that Cloud Foundry binds to the app: found by its tag, since services have any name.
+ * Reads the database that Cloud Foundry binds to the app. Its tag identifies it, since a service
+ * may have any name.
  *
- * Credentials give a URI, as most services do, or its parts.
+ * The credentials hold a URI, as those of most services do, or the parts of one.
  *
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html#VCAP-SERVICES
  */
@@ -18,14 +19,14 @@ const TAGS: Readonly<Record<string, string>> = {
   mysql: 'mysql',
   mariadb: 'mysql',
 };
-/** Chooses among several. */
+/** The tag that selects one of several bound databases. */
 const CHOSEN = 'promgate-database';
 
 const NOTHING: SourceReading = { layers: [], faults: [] };
 
 /**
- * @param text - of VCAP_SERVICES, whatever it is
- * @returns faults that matter only where the database is wanted, and named nowhere else
+ * @param text - the text of VCAP_SERVICES, which may be malformed
+ * @returns the layer with `database.url`, or a fault; call this only if no stronger source sets it
  */
 export function readDatabaseService(text: string | undefined): SourceReading {
   const services = parse(text ?? '');
@@ -42,7 +43,8 @@ export function readDatabaseService(text: string | undefined): SourceReading {
     return fault(`several databases are bound (${names}): tag one of them ${CHOSEN}`);
   }
   const url = urlOf(service['credentials'], schemeOf(service) ?? '');
-  if (url === undefined) return fault(`service ${nameOf(service)}: its credentials hold no uri`);
+  if (url === undefined)
+    return fault(`service ${nameOf(service)}: its credentials hold no uri, and no host and name`);
   const place = `VCAP_SERVICES, service ${nameOf(service)}`;
   const layer: Layer = {
     values: { database: { url } },

@@ -1,6 +1,6 @@
 /**
- * What Cloud Foundry hands the app: user-provided services, and the app's own id. Its database is
- * `vcap-database.ts`'s.
+ * Reads what Cloud Foundry passes to promgate: user-provided services, and the app's own id.
+ * `vcap-database.ts` reads the bound database.
  *
  * The credentials of every service that is named or tagged `promgate` are configuration, nested as
  * in the file: `cf create-user-provided-service promgate -p '{"auth":{"mode":"basic", …}}'`.
@@ -14,6 +14,7 @@ import { readTexts } from './text.ts';
 
 const NAME = 'promgate';
 
+/** @param text - the text of VCAP_SERVICES, which may be malformed */
 export function readServices(schema: z.ZodType, text: string | undefined): SourceReading {
   if (text === undefined || text.trim() === '') return { layers: [], faults: [] };
   const services = parse(text);
@@ -29,7 +30,7 @@ export function readServices(schema: z.ZodType, text: string | undefined): Sourc
   return { layers, faults };
 }
 
-/** The id of the app that promgate runs as: the same for all its instances. */
+/** The id of the app as which promgate runs; all its instances have the same. */
 export function readApplicationId(text: string | undefined): string | undefined {
   const application = text === undefined ? undefined : parse(text);
   const id = isMapping(application) ? application['application_id'] : undefined;
@@ -42,11 +43,11 @@ function isOurs(service: unknown): service is Readonly<Record<string, unknown>> 
   return service['name'] === NAME || (Array.isArray(tags) && tags.includes(NAME));
 }
 
-/** @returns undefined for what is no JSON */
+/** @returns undefined if the text is not JSON */
 export function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // the caller refuses it or does without; it may hold secrets, so it is not cited
+    return undefined; // not cited in an error, since the text may hold secrets
   }
 }

@@ -1,14 +1,15 @@
 /**
- * `promgate demo`: a simulated foundation on loopback, promgate in front of it, and what to open.
+ * `promgate demo`: a simulated foundation on loopback, promgate in front of it, and a guide to
+ * URLs.
  */
 import { type App, startApp } from '../assemble/app.ts';
 import { sleep } from '../clock.ts';
 import { type ConfigSources, readConfig } from '../config/config.ts';
 import { type Foundation, startFoundation } from './foundation.ts';
 
-/** How long to wait for the routes, and how often to look. */
+/** The longest wait for the routes, and the pause between two checks. */
 const READY_MS = 10_000;
-const LOOK_EVERY_MS = 20;
+const CHECK_EVERY_MS = 20;
 
 export interface DemoOptions {
   readonly flags: ConfigSources['flags'];
@@ -16,10 +17,11 @@ export interface DemoOptions {
   readonly print: (text: string) => void;
   /** Seconds since 1970. */
   readonly now?: () => number;
+  /** Returns numbers from 0 (inclusive) to 1 (exclusive). */
   readonly chance?: () => number;
 }
 
-/** @throws {Error} if promgate cannot start, e.g. because its port is taken */
+/** @throws {Error} if promgate cannot start, for example because its port is in use */
 export async function startDemo(options: DemoOptions): Promise<App> {
   const {
     flags = [],
@@ -38,10 +40,10 @@ export async function startDemo(options: DemoOptions): Promise<App> {
   return { ...app, [Symbol.asyncDispose]: () => stop.disposeAsync() };
 }
 
-/** The addresses that are printed must answer: the routes are known by then. */
+/** Waits until promgate knows the routes, so that the printed URLs work. */
 async function untilReady(url: string): Promise<void> {
   const giveUp = AbortSignal.timeout(READY_MS);
-  while (!giveUp.aborted && !(await fetch(`${url}/readyz`)).ok) await sleep(LOOK_EVERY_MS, giveUp);
+  while (!giveUp.aborted && !(await fetch(`${url}/readyz`)).ok) await sleep(CHECK_EVERY_MS, giveUp);
 }
 
 function valuesFor({ routesUrl, username, password }: Foundation) {
@@ -62,13 +64,13 @@ open in a browser
   ${url}/v1/apps/${first}/metrics
       all instances of one app as one page
   ${url}/v1/apps/${second}/metrics
-      the last instance fails: see promgate_instance_up and promfetcher_scrape_error
+      the last instance fails: compare promgate_instance_up and promfetcher_scrape_error
   ${url}/sd/apps
       the targets for Prometheus
   ${url}/metrics
-      what promgate says of itself
+      promgate's own metrics
 
-or ask by curl
+or use curl
   curl -s ${url}/v1/apps/${first}/metrics | grep http_requests_total
   curl -s '${url}/v1/apps/metrics?route_url=${apps[0]?.route}'
   curl -s ${url}/v1/apps/${apps[1]?.guid}/only-app-metrics | grep up

@@ -1,6 +1,6 @@
 /**
- * A simulated Cloud Foundry on loopback: apps whose instances serve metrics, and the gorouter that
- * knows where they listen.
+ * A simulated Cloud Foundry on loopback: apps whose instances serve metrics, and a gorouter that
+ * lists their addresses.
  */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ interface SimulatedApp {
 }
 
 export interface Foundation extends AsyncDisposable {
-  /** gorouter's route table, behind basic auth. */
+  /** The URL of gorouter's listing; it needs basic auth with the credential below. */
   readonly routesUrl: string;
   readonly username: string;
   readonly password: string;
@@ -25,7 +25,7 @@ export interface Foundation extends AsyncDisposable {
 export interface FoundationOptions {
   /** Seconds since 1970. */
   readonly now: () => number;
-  /** Yields numbers from 0 up to 1. */
+  /** Returns numbers from 0 (inclusive) to 1 (exclusive). */
   readonly chance: () => number;
 }
 
@@ -46,7 +46,7 @@ const APPS: readonly SimulatedApp[] = [
   },
 ];
 const INSTANCES = 3;
-/** One instance fails, to show what becomes of the others. */
+/** One instance fails, to show that promgate still returns the others. */
 const FAILING = { app: 'mailer', index: 2 };
 
 const USERNAME = 'router-status';
@@ -88,7 +88,7 @@ export async function startFoundation({ now, chance }: FoundationOptions): Promi
   };
 }
 
-/** As gorouter prints it. */
+/** An endpoint in the form of gorouter's listing. */
 function endpoint(app: SimulatedApp, index: number, address: string): object {
   return {
     address,
@@ -124,7 +124,7 @@ async function listen(handle: RequestListener): Promise<Listening> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
   });
-  const { port } = server.address() as AddressInfo; // it listens on a port
+  const { port } = server.address() as AddressInfo; // not a pipe, since it listens on a port
   return {
     address: `127.0.0.1:${port}`,
     [Symbol.asyncDispose]: () =>

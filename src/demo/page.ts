@@ -1,7 +1,7 @@
 /**
- * Metrics of a simulated app instance, that live: counters grow with time, gauges move.
+ * Metrics of a simulated app instance: counters grow with time, gauges move.
  *
- * Time and chance are arguments, so that a test sees the same page twice.
+ * Time and chance are arguments, so that a test gets the same page again.
  */
 
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -9,34 +9,34 @@ const ROUTES = ['/', '/cart', '/checkout'] as const;
 const CODES = ['200', '404', '500'] as const;
 
 export interface Page {
-  /** Text format 0.0.4 at `nowSeconds`, on the scale of 1970. */
+  /** Prints the page in text format 0.0.4; `nowSeconds` are seconds since 1970. */
   readonly print: (nowSeconds: number) => string;
 }
 
 interface Series {
   readonly labels: string;
   readonly perSecond: number;
-  /** Middle of the response times, in seconds. */
-  readonly middle: number;
+  /** Median of the response times. */
+  readonly medianSeconds: number;
   count: number;
   sum: number;
   readonly buckets: number[];
 }
 
-/** @param chance - yields numbers from 0 up to 1 */
+/** @param chance - returns numbers from 0 (inclusive) to 1 (exclusive) */
 export function createPage(name: string, startSeconds: number, chance: () => number): Page {
   const series: Series[] = ROUTES.flatMap((route, r) =>
     CODES.map((code, c) => ({
       labels: `route="${route}",code="${code}"`,
       perSecond: [12, 5, 2][r]! * [1, 0.05, 0.01][c]!,
-      middle: [0.02, 0.06, 0.2][r]!,
+      medianSeconds: [0.02, 0.06, 0.2][r]!,
       count: 0,
       sum: 0,
       buckets: BUCKETS.map(() => 0),
     })),
   );
   let cpuSeconds = 0;
-  let lastSeconds = startSeconds - 120; // as if it had run for two minutes
+  let lastSeconds = startSeconds - 120; // as if the app had run for two minutes
   const advance = (nowSeconds: number): void => {
     const passed = Math.min(600, Math.max(0, nowSeconds - lastSeconds));
     lastSeconds = Math.max(lastSeconds, nowSeconds);
@@ -68,12 +68,12 @@ export function createPage(name: string, startSeconds: number, chance: () => num
 
 function serveRequests(series: Series, expected: number, chance: () => number): void {
   const requests = Math.floor(expected + chance());
-  // A few representatives stand for all: their times are spread around the middle.
+  // At most 50 samples stand for all requests; their times are spread around the median.
   const samples = Math.min(requests, 50);
   for (let i = 0; i < samples; i += 1) {
     const weight =
       Math.floor((requests * (i + 1)) / samples) - Math.floor((requests * i) / samples);
-    const seconds = series.middle * Math.exp(2 * (chance() + chance() - 1));
+    const seconds = series.medianSeconds * Math.exp(2 * (chance() + chance() - 1));
     series.count += weight;
     series.sum += weight * seconds;
     for (const [b, bound] of BUCKETS.entries()) {

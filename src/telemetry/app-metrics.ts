@@ -1,13 +1,13 @@
 /**
- * Promfetcher's two metrics of apps: fetches that failed and that succeeded.
+ * Promfetcher's two metrics of apps: failed and successful fetches.
  *
- * An app's series are dropped when it leaves the route table, or changes its name. Their number has
- * a bound, whatever the table says.
+ * An app's series are dropped when the app leaves the route table or changes its name. The number
+ * of all series has a bound.
  */
 import type { Counter } from 'prom-client';
 import type { MetricRegistry } from './registry.ts';
 
-/** Series of all apps together. */
+/** Bound on the series of all apps together. */
 const MAX_SERIES = 50_000;
 
 const APP_LABELS = [
@@ -20,7 +20,7 @@ const APP_LABELS = [
 ] as const;
 const INSTANCE_LABELS = [...APP_LABELS, 'index', 'instance_id'] as const;
 
-/** Whose metrics were asked for: the guids and names of the route table. */
+/** The app of a scrape, with the guids and names of the route table. */
 export interface ScrapedApp {
   readonly organizationId: string;
   readonly spaceId: string;
@@ -30,6 +30,7 @@ export interface ScrapedApp {
   readonly appName: string;
 }
 
+/** The outcome of a scrape of one app. */
 export interface AppScrape<F extends string> {
   readonly app: ScrapedApp;
   readonly instances: readonly {
@@ -38,8 +39,9 @@ export interface AppScrape<F extends string> {
   }[];
 }
 
+/** The series that exist for one app. */
 interface Series {
-  /** The names it was recorded under. */
+  /** Organization, space and app name in the series' labels, as JSON. */
   readonly names: string;
   readonly labels: Readonly<Record<(typeof APP_LABELS)[number], string>>;
   succeeded: boolean;
@@ -58,25 +60,26 @@ export class AppMetrics<F extends string> {
     this.#maxSeries = maxSeries;
     this.#failed = registry.counter(
       'promfetch_metric_fetch_failed_total',
-      'Number of fetches of metrics that failed, by instance.',
+      'Number of failed fetches of metrics, by instance.',
       INSTANCE_LABELS,
     );
     this.#succeeded = registry.counter(
       'promfetch_metric_fetch_success_total',
-      'Number of fetches of metrics that succeeded, all instances of an app together.',
+      'Number of successful fetches of metrics, all instances of an app together.',
       APP_LABELS,
     );
     this.#refused = registry.counter(
       'promgate_app_series_refused_total',
-      'Fetches that are not counted by app, since there are too many series.',
+      'Fetches that promgate does not count by app, since there are too many series.',
     );
   }
 
-  /** The series that exist now: at most the bound. */
+  /** The number of series that exist now; at most the bound. */
   get count(): number {
     return this.#count;
   }
 
+  /** Counts a scrape; series beyond the bound are only counted as refused. */
   record({ app, instances }: AppScrape<F>): void {
     const series = this.#seriesOf(app);
     for (const { index, failure } of instances) {
@@ -86,6 +89,7 @@ export class AppMetrics<F extends string> {
     if (!series.succeeded && series.failedIndexes.size === 0) this.#apps.delete(app.appId);
   }
 
+  /** Drops the series of an app. */
   forget(appId: string): void {
     const series = this.#apps.get(appId);
     if (!series) return;

@@ -2,15 +2,16 @@
 import type { MetricRegistry } from './registry.ts';
 
 export interface BindingLevels {
+  /** The number of known bindings. */
   readonly known: () => number;
-  /** Since the database was last read; undefined: it was not yet. */
+  /** Time since the database was last read; undefined: it was never read. */
   readonly ageSeconds: () => number | undefined;
 }
 
 export type BindingMetrics = ReturnType<typeof bindingMetrics>;
 
 export function bindingMetrics(registry: MetricRegistry, { known, ageSeconds }: BindingLevels) {
-  registry.level('promgate_bindings', 'Bindings known.', known);
+  registry.level('promgate_bindings', 'Bindings that promgate knows.', known);
   registry.level(
     'promgate_bindings_age_seconds',
     'Time since the database of bindings was last read.',
@@ -23,7 +24,7 @@ export function bindingMetrics(registry: MetricRegistry, { known, ageSeconds }: 
     ]),
     databaseFailures: registry.counter(
       'promgate_database_failures_total',
-      'Times that the database of bindings could not be read, or took no changes, any more.',
+      'Number of times that the database of bindings became unreadable or took no more changes.',
     ),
   };
 }

@@ -1,10 +1,10 @@
-/** Metrics of promgate as an HTTP server: requests of readers, and connections that failed. */
+/** Metrics of promgate as an HTTP server: requests, and connections that failed. */
 import type { MetricRegistry } from './registry.ts';
 
 const BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export interface RequestEnd {
-  /** The name of the route: one of a closed set. */
+  /** The name of the route, from a closed set. */
   readonly handler: string;
   readonly status: number;
   readonly seconds: number;
@@ -19,7 +19,7 @@ export function httpMetrics(registry: MetricRegistry) {
   ]);
   const requestSeconds = registry.histogram(
     'promgate_http_request_duration_seconds',
-    'From the head of a request to the last byte of its answer.',
+    'Time from the head of a request to the last byte of the answer.',
     BUCKETS_SECONDS,
     ['handler'],
   );
@@ -33,12 +33,11 @@ export function httpMetrics(registry: MetricRegistry) {
     },
     refusedRequests: registry.counter(
       'promgate_http_requests_refused_total',
-      'Requests for app pages that were refused, since too many were under way.',
+      'Requests for app pages that promgate refused, since too many were under way.',
     ),
-    /** Connections that did not speak HTTP, were too slow, or broke off. */
     clientErrors: registry.counter(
       'promgate_http_client_errors_total',
-      'Connections that were not understood, too slow or broken.',
+      'Connections that did not speak HTTP, were too slow or broke off.',
       ['reason'],
     ),
   };

@@ -12,15 +12,15 @@ export type LogFields = Readonly<Record<string, unknown>>;
 type Write = (message: string, fields?: LogFields) => void;
 
 export interface Log extends Readonly<Record<Level, Write>>, AsyncDisposable {
-  /** Whether lines of this level are written: to save the work of making them. */
+  /** Whether lines of this level are written, so that callers can skip the work of making them. */
   readonly writes: (level: Level) => boolean;
 }
 
 export interface LogOptions {
   readonly level: Level;
-  /** Where lines go instead of standard output. */
+  /** The destination of lines in place of standard output. */
   readonly destination?: DestinationStream;
-  /** Called for each line that was dropped because nobody reads. */
+  /** Called for each line that is dropped because the reader of standard output is too slow. */
   readonly onDropped?: () => void;
 }
 
@@ -32,7 +32,7 @@ export function createLog({ level, destination, onDropped }: LogOptions): Log {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (described: unknown) => described }, // pino's takes it for an Object
+      serializers: { err: (described: unknown) => described }, // pino's would add the type "Object"
     },
     destination ?? output,
   );
@@ -40,7 +40,7 @@ export function createLog({ level, destination, onDropped }: LogOptions): Log {
     (at: Level): Write =>
     (message, fields) => {
       if (!logger.isLevelEnabled(at)) return;
-      logger[at](redactFields(fields ?? {}) as object, redactText(message)); // a mapping stays one
+      logger[at](redactFields(fields ?? {}) as object, redactText(message)); // an object in, an object out
     };
   return {
     debug: write('debug'),

@@ -1,4 +1,4 @@
-/** Metrics of the process itself: its version, what it uses, its log. */
+/** Metrics of the process: version, resources, log. */
 import type { MetricRegistry } from './registry.ts';
 
 export type ProcessMetrics = ReturnType<typeof processMetrics>;
@@ -14,7 +14,7 @@ export function processMetrics(
   return {
     droppedLogLines: registry.counter(
       'promgate_log_lines_dropped_total',
-      'Lines of the log that nobody read in time.',
+      'Log lines that promgate dropped, since the reader of its output was too slow.',
     ),
   };
 }

@@ -1,7 +1,8 @@
 /**
- * Takes secrets out of what is about to be written down.
+ * Masks secrets in everything that promgate writes to its log.
  *
- * Texts keep their shape: only the secret part is replaced. Used for every line of the log.
+ * Texts keep their shape, since a mask replaces only the secret part; a text with a percent-encoded
+ * token is masked as a whole.
  */
 
 const MASK = '***';
@@ -14,19 +15,19 @@ const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
 const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
 const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+[A-Za-z0-9+/=._~-]{4,}/gi;
 
-/** A binding's token, whatever stands around it. */
+/** A binding's token, anywhere in a text. */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43,}/g;
 
-/** Layers of percent escapes below which a token is looked for. */
+/** The number of nested percent encodings that are decoded to find a token. */
 const MAX_LAYERS = 8;
 
-/** Deeper than this nothing is written: whoever logs a whole tree has made a mistake. */
+/** Deeper values are not written: a caller that logs a deep tree has made a mistake. */
 const MAX_DEPTH = 6;
 
 /**
- * Masks the tokens of bindings; a text that holds one in percent escapes is masked as a whole.
+ * Masks the tokens of bindings; a text that holds a percent-encoded token is masked as a whole.
  *
- * To be called before a text is cut: half a token has no form.
+ * Call this before a text is shortened, since part of a token cannot be recognized.
  */
 export function redactTokens(text: string): string {
   const masked = text.replace(TOKEN, MASK);
@@ -40,7 +41,7 @@ export function redactTokens(text: string): string {
   return masked;
 }
 
-/** Masks user names and passwords in URLs, secrets in query strings, tokens and other credentials. */
+/** Masks user names and passwords in URLs, secrets in query strings, and other credentials. */
 export function redactText(text: string): string {
   return redactTokens(text)
     .replace(USER_INFO, `$1${MASK}@`)
@@ -51,7 +52,7 @@ export function redactText(text: string): string {
 }
 
 /**
- * Masks the secrets of a query string, also in a URL or path that one of its values holds.
+ * Masks the secrets of a query string, also inside values that are URLs or paths.
  *
  * @param query - as sent, without its `?`
  */
@@ -71,7 +72,7 @@ export function redactQuery(query: string): string {
     .join('&');
 }
 
-/** Masks what stands under a secret name, and the secrets in all texts, at any depth. */
+/** Masks values under secret names and secrets in texts, down to `MAX_DEPTH`. */
 export function redactFields(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return String(value);
@@ -108,6 +109,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    return text; // a broken escape: judged as it was sent
+    return text; // malformed encoding: the text is checked as sent
   }
 }

@@ -1,14 +1,14 @@
 /**
- * promgate's own metrics: where every system adds its own, and what `/metrics` prints.
+ * The registry of promgate's own metrics: each system adds metrics, and `/metrics` prints them.
  *
- * Names that begin with `promfetch_` are Promfetcher's, so that its dashboards and alerts go on
+ * Names that begin with `promfetch_` are Promfetcher's, so that its dashboards and alerts keep
  * working.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
- * The content type of `print`. OpenMetrics is not offered: prom-client renames its counters to write
- * it, also in what it writes as text afterwards.
+ * The content type of `print`. promgate does not offer OpenMetrics here: to write it, prom-client
+ * renames its counters for good, also in later text pages.
  */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -35,7 +35,7 @@ export class MetricRegistry {
     return new Histogram({ name, help, labelNames, buckets: [...buckets], registers });
   }
 
-  /** A gauge that is set when its value changes. */
+  /** A gauge that the caller sets when the value changes. */
   gauge<L extends string = never>(
     name: string,
     help: string,
@@ -45,9 +45,9 @@ export class MetricRegistry {
   }
 
   /**
-   * A gauge that is read when the metrics are.
+   * A gauge whose value is read for every print.
    *
-   * @param read - undefined: there is no sample now
+   * @param read - returns undefined for no sample
    */
   level(name: string, help: string, read: () => number | undefined): void {
     new Gauge({
@@ -60,7 +60,7 @@ export class MetricRegistry {
     });
   }
 
-  /** As `level`, with a sample for each value of a label. */
+  /** Like `level`, with one sample for each value of a label. */
   levels<L extends string>(
     name: string,
     help: string,
@@ -76,12 +76,12 @@ export class MetricRegistry {
     });
   }
 
-  /** What the process and Node use. */
+  /** Adds prom-client's default metrics of the process and Node. */
   addDefaults(): void {
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
   }
 
-  /** The page in text format 0.0.4. */
+  /** @returns all metrics as a page in text format 0.0.4 */
   print(): Promise<string> {
     return this.#registry.metrics();
   }

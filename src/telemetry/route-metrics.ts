@@ -1,17 +1,17 @@
-/** Metrics of the route table and of the sources that it is read from. */
+/** Metrics of the route table and of its sources. */
 import type { MetricRegistry } from './registry.ts';
 
 export interface TableLevels {
   readonly routes: number;
   readonly endpoints: number;
   readonly apps: number;
-  /** Addresses that several instances claim, so that none of them is asked. */
+  /** Addresses that several instances claim; promgate asks none of these instances. */
   readonly ambiguous: number;
 }
 
-/** A route source; without an age it has never worked. */
 export interface SourceLevels {
   readonly name: string;
+  /** Time since the failing source last worked; 0 while it works, undefined if it never worked. */
   readonly ageMs: number | undefined;
 }
 
@@ -20,7 +20,7 @@ export type RouteMetrics = ReturnType<typeof routeMetrics>;
 export function routeMetrics(registry: MetricRegistry, now = () => Date.now() / 1000) {
   const failedReads = registry.counter(
     'promfetch_scrape_route_failed_total',
-    'Number of times that routes could not be read.',
+    'Number of times that promgate could not read routes.',
   );
   const failures = registry.counter(
     'promgate_route_source_failures_total',
@@ -29,22 +29,22 @@ export function routeMetrics(registry: MetricRegistry, now = () => Date.now() / 
   );
   const malformed = registry.counter(
     'promgate_route_source_malformed_messages_total',
-    'Messages of a route source that could not be understood.',
+    'Malformed messages of a route source.',
     ['source'],
   );
   const lastSuccess = registry.gauge(
     'promgate_route_source_last_success_timestamp_seconds',
-    'When the route source was last read.',
+    'Time when promgate last read the route source.',
     ['source'],
   );
   let readAt: number | undefined;
   registry.level(
     'promfetch_latest_time_scrape_route',
-    'Last time that routes have been read, in seconds ago.',
+    'Seconds since promgate last read routes.',
     () => (readAt === undefined ? undefined : Math.max(0, now() - readAt)),
   );
   return {
-    /** A source gave a whole table, or a message that was understood. */
+    /** A source gave a whole table or a well-formed message. */
     read: (source: string) => {
       readAt = now();
       lastSuccess.set({ source }, readAt);
@@ -60,7 +60,7 @@ export function routeMetrics(registry: MetricRegistry, now = () => Date.now() / 
     },
     doubtedTables: registry.counter(
       'promgate_route_source_doubted_tables_total',
-      'Tables that listed less than half of the apps, and were not used unless the next one did too.',
+      'Tables with less than half of the known apps, which promgate uses only if the next table agrees.',
       ['source'],
     ),
   };
@@ -72,7 +72,7 @@ export function tableLevels(registry: MetricRegistry, table: () => TableLevels):
   registry.level('promgate_apps', 'Apps in the table.', () => table().apps);
   registry.level(
     'promgate_route_ambiguous_addresses',
-    'Addresses that several instances claim at once, so that none of them is asked.',
+    'Addresses that several instances claim at once; promgate asks none of these instances.',
     () => table().ambiguous,
   );
 }
@@ -80,7 +80,7 @@ export function tableLevels(registry: MetricRegistry, table: () => TableLevels):
 export function sourceLevels(registry: MetricRegistry, sources: readonly SourceLevels[]): void {
   registry.levels(
     'promgate_route_source_age_seconds',
-    'For how long the route source has been failing since it last worked; 0 while it works.',
+    'Time since the failing route source last worked; 0 while it works.',
     'source',
     () => sources.flatMap(({ name, ageMs }) => (ageMs === undefined ? [] : [[name, ageMs / 1000]])),
   );

@@ -1,8 +1,8 @@
-/** Metrics of scrapes: instances asked, pages merged, room and slots used. */
+/** Metrics of scrapes: instances asked, pages merged, slots and memory used. */
 import { AppMetrics, type AppScrape } from './app-metrics.ts';
 import type { MetricRegistry } from './registry.ts';
 
-/** From an instance next door to the longest deadline. */
+/** From a near instance to the default of the longest deadline. */
 const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export interface PoolLevels {
@@ -14,7 +14,7 @@ export interface PoolLevels {
 }
 
 export interface ScrapeMetricsOptions<F extends string> {
-  /** The closed set of reasons why an instance gave no page. */
+  /** The closed set of reasons why an instance gives no page. */
   readonly failures: readonly F[];
 }
 
@@ -33,7 +33,7 @@ export function scrapeMetrics<F extends string>(
   for (const failure of failures) fetchFailures.inc({ failure }, 0);
   const fetchSeconds = registry.histogram(
     'promgate_fetch_duration_seconds',
-    'How long an instance or external exporter took to answer or to fail.',
+    'Time that an instance or external exporter took to answer or to fail.',
     BUCKETS_SECONDS,
   );
   return {
@@ -43,14 +43,14 @@ export function scrapeMetrics<F extends string>(
       fetchSeconds.observe(seconds);
       if (failure !== undefined) fetchFailures.inc({ failure });
     },
-    /** An app of the route table was asked: one entry per instance. */
+    /** An app of the route table was asked; `scrape` has one entry per instance. */
     appScraped: (scrape: AppScrape<F>) => apps.record(scrape),
-    /** The app left the route table: its series go. */
+    /** The app left the route table: drops its series. */
     forgetApp: (appId: string) => apps.forget(appId),
-    /** An instance's answer was no HTTP by the standard, and was read all the same. */
+
     lenientAnswers: registry.counter(
       'promgate_fetch_lenient_answers_total',
-      'Answers of instances that break the HTTP standard and were read by the lenient parser.',
+      'Answers of instances that break the HTTP standard, which the lenient parser read.',
     ),
   };
 }
@@ -63,40 +63,44 @@ function mergeCounters(registry: MetricRegistry) {
     ),
     reservedSamples: registry.counter(
       'promgate_merge_reserved_samples_dropped_total',
-      "Samples of apps and external exporters left out, since their names are promgate's or Promfetcher's.",
+      "Samples of apps and external exporters that were dropped, since their names are promgate's or Promfetcher's.",
     ),
     filteredSamples: registry.counter(
       'promgate_merge_filtered_samples_dropped_total',
-      'Samples of apps under names that their bindings do not want.',
+      'Samples of apps that were dropped by allow or deny of a binding.',
     ),
     duplicateSamples: registry.counter(
       'promgate_merge_duplicate_samples_dropped_total',
-      'Samples of series that an earlier endpoint of the same instance gave already.',
+      'Samples that were dropped, since an earlier endpoint of the instance has the same series.',
     ),
     undatedSamples: registry.counter(
       'promgate_merge_timestamps_dropped_total',
-      'Samples of OpenMetrics that lost their timestamp, since the text format cannot say it.',
+      'Samples of OpenMetrics that lost their timestamp, since the text format cannot express it.',
     ),
   };
 }
 
-/** What is used of the slots and the room for pages, once there is a pool. */
+/** Adds the levels of the slots, and of the memory for pages. */
 export function poolLevels(registry: MetricRegistry, pool: () => PoolLevels): void {
-  registry.level('promgate_scrape_slots_used', 'Instances being asked.', () => pool().used);
+  registry.level(
+    'promgate_scrape_slots_used',
+    'Instances that promgate asks now.',
+    () => pool().used,
+  );
   registry.level(
     'promgate_scrape_slots',
-    'Instances that may be asked at once.',
+    'Instances that promgate may ask at once.',
     () => pool().limit,
   );
   registry.level('promgate_scrape_waiting', 'Fetches that wait for a slot.', () => pool().waiting);
   registry.level(
     'promgate_scrape_bytes_in_flight',
-    'Bytes of pages held now.',
+    'Bytes of pages that promgate holds now.',
     () => pool().bytesInFlight,
   );
   registry.level(
     'promgate_scrape_bytes_limit',
-    'Bytes of pages that may be held at once.',
+    'Bytes of pages that promgate may hold at once.',
     () => pool().bytesLimit,
   );
 }

@@ -106,7 +106,7 @@ const ROWS: readonly Row[] = [
     status: 422,
     body: {
       error: 'MaintenanceInfoConflict',
-      description: 'the catalog has no maintenance_info: read it again',
+      description: 'the catalog has no maintenance_info: fetch the catalog again',
     },
   },
   ...BAD_BODIES.map(
@@ -184,7 +184,7 @@ const ROWS: readonly Row[] = [
     status: 422,
     body: {
       error: 'MaintenanceInfoConflict',
-      description: 'the catalog has no maintenance_info: read it again',
+      description: 'the catalog has no maintenance_info: fetch the catalog again',
     },
   },
   ...BAD_BODIES.map(
@@ -281,7 +281,7 @@ const ROWS: readonly Row[] = [
     call: ['PUT', B, { ...BIND, parameters: { timeout: '61s' } }],
     status: 400,
     body: {
-      description: 'parameters.timeout must be at most 60s, which the operator has set, not 61s',
+      description: "parameters.timeout must be at most 60s, the operator's limit, not 61s",
     },
   },
   {

@@ -57,7 +57,7 @@ describe('secrets of a binding', () => {
     ] as const) {
       const { status, json } = await after.send(method, B, sending);
       assert.equal(status, 500);
-      assert.match(json.description, /the operator has to configure the key/);
+      assert.match(json.description, /the operator must configure the key/);
     }
     const query = '?service_id=x&plan_id=y';
     assert.equal((await after.send('DELETE', B + query)).status, 200);

@@ -459,7 +459,7 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'database: { url: "postgres://u:hunter%zz@h/db" }',
-    'database.url cannot be used: the database URL holds a % that begins no percent-encoded character; allowed are sqlite:<file>, postgres://user:password@host:port/database and mysql://user:password@host:port/database, user and password percent-encoded',
+    'database.url cannot be used: the database URL holds a % that begins no percent-encoded character: write it as %25; allowed are sqlite:<file>, postgres://user:password@host:port/database and mysql://user:password@host:port/database, user and password percent-encoded',
   ],
   [
     'database: { encryption_key: hunter2 }',
@@ -499,11 +499,20 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'cache: { mode: ttl }',
     'yml:1: cache.mode is "ttl", but must be live (ttl, background: not in this version)',
   ],
-  ['scrape: { timout: 1s }', 'yml:1: scrape.timout is no key of promgate; did you mean timeout?'],
-  ['sd: { colour: red }', 'yml:1: sd.colour is no key of promgate; known here are address, scheme'],
-  ['lissten: {}', 'yml:1: lissten is no key of promgate; did you mean listen?'],
-  ['log: { __proto__: 1 }', 'yml:1: log.__proto__ is no key of promgate; known here are level'],
-  ['log: { "a\\nb": 1 }', 'yml:1: log."a\\nb" is no key of promgate; known here are level'],
+  [
+    'scrape: { timout: 1s }',
+    'yml:1: scrape.timout is not a key of promgate; did you mean timeout?',
+  ],
+  [
+    'sd: { colour: red }',
+    'yml:1: sd.colour is not a key of promgate; known keys here are address, scheme',
+  ],
+  ['lissten: {}', 'yml:1: lissten is not a key of promgate; did you mean listen?'],
+  [
+    'log: { __proto__: 1 }',
+    'yml:1: log.__proto__ is not a key of promgate; known keys here are level',
+  ],
+  ['log: { "a\\nb": 1 }', 'yml:1: log."a\\nb" is not a key of promgate; known keys here are level'],
   ['kafka: { brokers: [] }', 'yml:1: kafka is not supported by this version'],
   ['- 1', 'yml:1: must be a mapping of sections'],
   ['text', 'yml:1: must be a mapping of sections'],
@@ -568,13 +577,13 @@ auth: { mode: basic, operators: [] }
 
   it('is refused when it is no UTF-8, too large, a directory or not there', async () => {
     assert.deepEqual(await faultsOfYaml(Uint8Array.of(0x61, 0xff)), [
-      'yml: cannot be read: it is not UTF-8',
+      'yml: cannot be read: the file is not UTF-8',
     ]);
     assert.deepEqual(await faultsOfYaml(`# ${'x'.repeat(1 << 20)}`), [
-      'yml: cannot be read: it is larger than 1MiB',
+      'yml: cannot be read: the file is larger than 1MiB',
     ]);
     assert.deepEqual(await faultsOf({ file: tmpdir() }), [
-      'yml: cannot be read: it is a directory',
+      'yml: cannot be read: this is a directory',
     ]);
     assert.deepEqual(await faultsOf({ file: '/no/such.yml' }), [
       'yml: cannot be read: there is no such file',
@@ -634,9 +643,9 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'PROMGATE_SCRAPE_TIMOUT',
     '5s',
-    'PROMGATE_SCRAPE_TIMOUT: is no variable of promgate; did you mean PROMGATE_SCRAPE_TIMEOUT?',
+    'PROMGATE_SCRAPE_TIMOUT: is not a variable of promgate; did you mean PROMGATE_SCRAPE_TIMEOUT?',
   ],
-  ['PROMGATE_COLOUR', 'red', 'PROMGATE_COLOUR: is no variable of promgate'],
+  ['PROMGATE_COLOUR', 'red', 'PROMGATE_COLOUR: is not a variable of promgate'],
   ['VCAP_SERVICES', '{', 'VCAP_SERVICES: is not a JSON object'],
   ['VCAP_SERVICES', '[]', 'VCAP_SERVICES: is not a JSON object'],
   [
@@ -652,7 +661,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is no key of promgate; known here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
   ],
 ];
 
@@ -669,7 +678,7 @@ describe('a wrong environment', () => {
       { key: 'log.leve', text: 'info', name: '--set log.leve' },
     ];
     assert.deepEqual(await faultsOf({ flags }), [
-      '--set log.leve: is no key of promgate; did you mean log.level?',
+      '--set log.leve: is not a key of promgate; did you mean log.level?',
       '--set log.level: log.level is "x", but must be one of debug, info, warn, error',
     ]);
   });
@@ -688,8 +697,8 @@ describe('PEM files of the configuration', () => {
       `listen.tls.key is "${other.key}", but must be the key of the certificate in listen.tls.cert`,
     ]);
     assert.deepEqual(await faults(one.key, one.cert), [
-      `listen.tls.cert is "${one.key}", but must be the path of a PEM file with a certificate: it holds none that can be read`,
-      `listen.tls.key is "${one.cert}", but must be the path of a PEM file with a key: it holds none that can be read`,
+      `listen.tls.cert is "${one.key}", but must be the path of a PEM file with a certificate: the file holds no readable one`,
+      `listen.tls.key is "${one.cert}", but must be the path of a PEM file with a key: the file holds no readable one`,
     ]);
   });
 });
@@ -807,8 +816,8 @@ describe('configWarnings', () => {
     const broker = { username: 'cf', password: 'p' };
     const values = { ...LOCAL, auth: { mode: 'token' }, broker };
     assert.deepEqual(await warnings(values), [
-      "auth.operators names nobody: none can read promgate's own /metrics",
-      'database.encryption_key is not set: the key of tokens and headers is made and kept beside them in the database',
+      "auth.operators is empty: nobody can read promgate's own /metrics",
+      'database.encryption_key is not set: promgate keeps the key of tokens and headers beside them in the database',
     ]);
     assert.deepEqual(await warnings({ ...LOCAL, broker, database: { encryption_key: KEY } }), []);
   });
@@ -864,11 +873,11 @@ describe('the database on Cloud Foundry', () => {
     ],
     [
       { a: [postgres({ credentials: {} })] },
-      'VCAP_SERVICES: service "pg": its credentials hold no uri',
+      'VCAP_SERVICES: service "pg": its credentials hold no uri, and no host and name',
     ],
     [
       {},
-      'database.url is SQLite, which is lost with its container on Cloud Foundry: bind a database service, or set broker.ephemeral to accept that',
+      'database.url is SQLite, which is lost with the container on Cloud Foundry: bind a database service, or set broker.ephemeral to accept that',
     ],
   ] as const) {
     it(`is refused: ${fault}`, async () => {

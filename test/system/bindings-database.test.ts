@@ -109,7 +109,9 @@ describe('replicas with one database', function () {
     assert.equal(await statusOf(replica, scene.shop.path, bearer(token)), 200);
 
     await database.goDown();
-    await replica.untilLogged('the database of bindings is away: what is known of it holds');
+    await replica.untilLogged(
+      'the database of bindings is away: promgate uses the bindings read before',
+    );
     assert.equal(await statusOf(replica, scene.shop.path, bearer(token)), 200);
     const refused = await scene.bind('b2');
     assert.equal(refused.status, 503);
@@ -173,7 +175,7 @@ describe('replicas with one database', function () {
 
     await using wrong = await start(another);
     await wrong.untilLogged(
-      'the configured keys do not open what is stored: put its key under database.old_encryption_keys',
+      'the configured keys do not decrypt the stored bindings: add the key that encrypted them to database.old_encryption_keys',
     );
     assert.match(await wrong.text('/readyz'), /"database":"wrong-key"/);
 
@@ -187,7 +189,7 @@ describe('replicas with one database', function () {
     const values = { broker: BROKER, database: { url, ...KEY }, routes: {} };
     await using replica = await startPromgateProcess({ values, untilReady: false });
     const platform = new Platform({ url: replica.url });
-    await replica.untilLogged('the database of bindings is away: it is tried again');
+    await replica.untilLogged('the database of bindings is away: promgate tries again');
     assert.equal((await platform.createService('i1')).status, 503);
 
     await database.comeBack();

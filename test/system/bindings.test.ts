@@ -136,7 +136,7 @@ describe('a binding', function () {
     assert.equal(await statusWith(lost.token), 401);
     assert.equal(await statusWith(kept.token), 200);
     await promgate.untilLogged(
-      'the database of bindings does not hold what was read of it: if no backup was restored, look which database it is; all bindings are read anew, and what is not in it holds no more',
+      'the database of bindings lacks changes that promgate has read from it: if no backup was restored, check that database.url names the right database; promgate reads all bindings again and forgets those that are not in it',
     );
   });
 

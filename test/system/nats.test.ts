@@ -20,7 +20,7 @@ import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
 import { type SimulatedServer, startServer } from '../support/simulated-server.ts';
 
-const FAILS = 'routes cannot be read: the last ones stay';
+const FAILS = 'routes cannot be read: promgate keeps the last ones';
 const WORKS = 'routes are read';
 /** How often promgate looks for stale endpoints. */
 const LOOK_SECONDS = 5;

@@ -31,7 +31,7 @@ import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
 import { type Answer, startServer } from '../support/simulated-server.ts';
 
-const FAILS = 'routes cannot be read: the last ones stay';
+const FAILS = 'routes cannot be read: promgate keeps the last ones';
 const WORKS = 'routes are read';
 const MIB = 2 ** 20;
 

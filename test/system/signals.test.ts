@@ -24,7 +24,7 @@ describe('signals of a process', () => {
     for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGHUP'] as const) {
       promgate.kill(signal);
     }
-    await promgate.untilLogged('SIGHUP does nothing: there is nothing to reload');
+    await promgate.untilLogged('SIGHUP is ignored: restart promgate to change its configuration');
 
     assert.equal((await promgate.get('/healthz')).status, 200);
   });

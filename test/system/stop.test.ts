@@ -107,7 +107,7 @@ describe('promgate that is told to stop', function () {
     };
     await using promgate = await startPromgateProcess({ values: { routes }, untilReady: false });
     await eventually('a poll that hangs', () => gorouter.polls[0]);
-    await promgate.untilLogged('routes cannot be read: the last ones stay');
+    await promgate.untilLogged('routes cannot be read: promgate keeps the last ones');
 
     promgate.kill('SIGTERM');
 
