@@ -15,7 +15,7 @@ export interface ClientTls {
 
 /** PEM texts. */
 export interface ClientCertificates {
-  /** Without this key, Node trusts its own authorities. */
+  /** The authorities to trust. Default: the authorities that Node trusts. */
   readonly ca?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
