@@ -1,8 +1,9 @@
 /**
- * Addresses of endpoints: `host:port`, checked, because they are connected to later.
+ * Addresses of endpoints: `host:port`, checked here, because promgate connects to them later.
  *
- * Accepted are IPv4, IPv6 in brackets, and host names. A host name that ends in a number is
- * refused: URL parsers would read it as an IPv4 address (`2130706433`, `0x7f.1`).
+ * The host is an IPv4 address, an IPv6 address in brackets, or a host name. A host name that ends
+ * in a number is refused: URL parsers would read the name as an IPv4 address (`2130706433`,
+ * `0x7f.1`).
  */
 import { isIPv4, isIPv6 } from 'node:net';
 
@@ -14,7 +15,7 @@ const PORT = /^[1-9]\d{0,4}$/;
  * Reads an address in the form that identifies an endpoint: lower case, no surplus zeros.
  *
  * @param text - `10.0.0.1:61001`, `[fd00::1]:61001` or `host.example.com:8080`
- * @returns undefined when it is none of these
+ * @returns undefined when `text` is none of these
  */
 export function parseAddress(text: string): string | undefined {
   const colon = text.lastIndexOf(':');
@@ -40,7 +41,7 @@ export function joinAddress(host: string, port: number): string | undefined {
   return isIPv6(name) && !name.includes('%') ? `[${name}]:${port}` : undefined;
 }
 
-/** RFC 1123, section 2.1, and underscores, which BOSH DNS uses; a final dot is no part of it. */
+/** RFC 1123, section 2.1, and underscores, which BOSH DNS uses. A final dot is not allowed. */
 function isHostName(name: string): boolean {
   if (name.length > 253) return false;
   const labels = name.split('.');

@@ -1,18 +1,18 @@
 /**
- * Whose an address is, where several process instances claim it.
+ * Decides who owns an address that several process instances claim.
  *
- * Addresses of containers are used again. Only a certificate tells who answers at one; without it
- * an address belongs to one process instance: to the one that was named last. What one listing says
- * was said at once, so that nothing in it tells who came last; another layer may.
+ * Cloud Foundry gives a container's address to another container later. Only a certificate proves
+ * which instance answers; without one, an address belongs to the process instance that a source
+ * named last. All claims of one listing are equally old, so only another layer can decide there.
  */
 import { type Endpoint, normalizeGuid } from './instance.ts';
 
-/** Whether whoever answers must prove by certificate to be the instance that is meant. */
+/** Whether the server at the endpoint must prove by certificate that it is the named instance. */
 export function isProven({ tls, serverCertDomainSan }: Endpoint): boolean {
   return tls && serverCertDomainSan !== '';
 }
 
-/** Equal for what two sources, or two routes, say of one process instance; '' for what is no app. */
+/** An id of the process instance, the same in all sources and routes; '' for what is no app. */
 export function ownerOf({ tags, privateInstanceId }: Endpoint): string {
   const appId = normalizeGuid(tags['app_id'] ?? '');
   if (appId === '') return '';
@@ -20,9 +20,9 @@ export function ownerOf({ tags, privateInstanceId }: Endpoint): string {
   return `${appId} ${normalizeGuid(instanceId)}`;
 }
 
-/** The claims on one address. */
+/** The claims of process instances (owners) on one address. */
 export class Claims {
-  /** How many claims of each owner each layer lists. */
+  /** By owner: the number of claims in each layer, indexed by the layer's number. */
   readonly #counts = new Map<string, number[]>();
 
   add(owner: string, layer: number): void {
@@ -38,17 +38,18 @@ export class Claims {
     if (!counts.some((count) => count > 0)) this.#counts.delete(owner);
   }
 
-  /** The only one who claims the address; undefined when there are several. */
+  /** The only owner that claims the address; undefined when several owners do. */
   get soleOwner(): string | undefined {
     const [owner, ...others] = this.#counts.keys();
     return others.length === 0 ? owner : undefined;
   }
 
   /**
-   * The owners that the newest layer names. Where these are several, older layers choose among them.
+   * The owners that the newest layer names. If the layer names several, older layers choose among
+   * them.
    *
-   * @param wordOf - when a layer last spoke of the address: a larger number is newer
-   * @returns one owner, or several when nothing tells them apart
+   * @param wordOf - when a layer last confirmed the address: a larger number is newer
+   * @returns one owner, or several when no layer decides between them
    */
   believed(wordOf: (layer: number) => number): ReadonlySet<string> {
     let believed: Set<string> = new Set();
@@ -60,7 +61,7 @@ export class Claims {
     return believed;
   }
 
-  /** The owners that each layer names, those of the newest layer first. */
+  /** The owners that each layer names, the newest layer first. */
   #byLayer(wordOf: (layer: number) => number): Set<string>[] {
     const layers = new Map<number, Set<string>>();
     for (const [owner, counts] of this.#counts) {

@@ -1,13 +1,13 @@
 /**
- * Whom a source trusts, and with which certificate it shows itself.
+ * The authorities that a source trusts, and the certificate that it presents.
  */
 import { readFile } from 'node:fs/promises';
 import { SourceError } from './source-error.ts';
 
 export interface ClientTls {
-  /** Authorities in PEM, trusted besides those of `caFile`. */
+  /** Authorities in PEM, trusted in addition to the authorities in `caFile`. */
   readonly ca?: readonly string[] | undefined;
-  /** Paths of files in PEM; they are read again for every connection, since they are rotated. */
+  /** Paths of PEM files. Every connection reads the files again, since operators rotate them. */
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -15,7 +15,7 @@ export interface ClientTls {
 
 /** PEM texts. */
 export interface ClientCertificates {
-  /** Left out, Node's own authorities are trusted. */
+  /** The authorities to trust. Default: the authorities that Node trusts. */
   readonly ca?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
@@ -33,7 +33,7 @@ export async function readClientTls(tls: ClientTls): Promise<ClientCertificates>
   };
 }
 
-/** What OpenSSL says where no authority that is trusted has signed the certificate. */
+/** The error codes of OpenSSL for a certificate that no trusted authority has signed. */
 const UNTRUSTED: ReadonlySet<unknown> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -42,7 +42,7 @@ const UNTRUSTED: ReadonlySet<unknown> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** Whether a connection failed since the server's certificate is signed by nobody who is trusted. */
+/** Whether a connection failed because no trusted authority signed the server's certificate. */
 export function isUntrusted(error: unknown): boolean {
   for (let one = error; one instanceof Error; one = one.cause) {
     if ('code' in one && UNTRUSTED.has(one.code)) return true;

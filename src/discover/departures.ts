@@ -1,29 +1,29 @@
 /**
- * What may have left the route table: noted while a source is taken over, told once that is done, if
- * it is gone still.
+ * Addresses and apps that may have left the route table. The table collects them during a change,
+ * and after the change tells its observers which of them are really gone.
  */
 import type { Place } from './place.ts';
 
 export interface TableObservers {
   /**
-   * An address left the table, or has another TLS identity or protocol now: connections to it are
-   * of no use any more. May be told again of the same address.
+   * An address left the table, or its TLS identity, its protocol or its owner changed: connections
+   * to the address must be closed. The table may report the same address twice.
    */
   readonly onAddressGone?: ((address: string) => void) | undefined;
   /** The last instance of an app left the table. */
   readonly onAppGone?: ((appId: string) => void) | undefined;
-  /** Nothing tells any more whose these addresses are: whoever claims them is not asked. */
+  /** The table cannot tell any more who owns these addresses, so no scrape asks them. */
   readonly onAmbiguous?: ((addresses: readonly string[]) => void) | undefined;
 }
 
-/** What left the table, as far as one layer knows, and has not been told yet. */
+/** What one layer's changes may have removed from the table, and observers do not know yet. */
 export interface Departures {
   readonly addresses: Set<string>;
   readonly changedAddresses: Set<string>;
   readonly apps: Set<string>;
-  /** Whose they are is to be judged anew. */
+  /** The table must decide again who owns these. */
   contested: Set<Place>;
-  /** Nothing told whose they are when they were last judged. */
+  /** These had no single owner at the last decision. */
   readonly doubtful: Set<Place>;
 }
 
@@ -34,7 +34,7 @@ export function noDepartures(): Departures {
   };
 }
 
-/** What the table knows now. */
+/** The state of the table at the end of the change. */
 interface TableNow extends TableObservers {
   readonly judge: (place: Place) => void;
   readonly hasAddress: (address: string) => boolean;
@@ -43,10 +43,10 @@ interface TableNow extends TableObservers {
 }
 
 /**
- * Tells of what is gone still.
+ * Tells the observers what is really gone.
  *
- * @param limit - how much is looked at in one call
- * @returns whether all is told
+ * @param limit - how many departures one call handles
+ * @returns whether none is left
  */
 export function settle(departures: Departures, limit: number, table: TableNow): boolean {
   const { addresses, changedAddresses, apps, contested } = departures;

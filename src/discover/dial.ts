@@ -1,11 +1,11 @@
 /**
- * Asks an address whether it is still the endpoint that it was: a TLS handshake and no more.
+ * Checks by a TLS handshake alone whether an address still belongs to the known endpoint.
  */
 import { isIP } from 'node:net';
 import { checkServerIdentity, connect, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Endpoint } from './instance.ts';
 
-/** Resolves to whether the endpoint proved its identity. */
+/** Connects to an endpoint and resolves to whether the endpoint proved its identity. */
 export type Dial = (endpoint: Endpoint, signal: AbortSignal) => Promise<boolean>;
 
 const DIAL_MS = 2000;
@@ -13,7 +13,7 @@ const DIAL_MS = 2000;
 /**
  * Makes a dial that gives up after 2 s.
  *
- * @param context - whom to trust, asked at every dial: the same as for scrapes of instances
+ * @param context - gives at every dial the authorities that scrapes of instances trust
  */
 export function dialTls(context: () => Promise<SecureContext>): Dial {
   return async (endpoint, signal) => {
@@ -29,13 +29,13 @@ export function dialTls(context: () => Promise<SecureContext>): Dial {
       const timer = setTimeout(giveUp, DIAL_MS);
       signal.addEventListener('abort', giveUp);
       socket.once('secureConnect', () => end(socket.authorized));
-      socket.on('error', giveUp); // whatever it was, the identity is not proven
+      socket.on('error', giveUp); // after any error the identity is not proven
       if (signal.aborted) giveUp();
     });
   };
 }
 
-/** A certificate is checked against the address's host where the endpoint names no other. */
+/** The certificate must carry the name that the endpoint states, else the host of the address. */
 function connectTo(endpoint: Endpoint, secureContext: SecureContext): TLSSocket {
   const colon = endpoint.address.lastIndexOf(':');
   const host = endpoint.address.slice(0, colon).replace(/^\[|\]$/g, '');
@@ -44,7 +44,7 @@ function connectTo(endpoint: Endpoint, secureContext: SecureContext): TLSSocket 
     host,
     port: Number(endpoint.address.slice(colon + 1)),
     secureContext,
-    servername: isIP(name) === 0 ? name : '', // RFC 6066, 3: an IP address is no SNI
+    servername: isIP(name) === 0 ? name : '', // RFC 6066, section 3: SNI carries no IP address
     checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
   });
 }

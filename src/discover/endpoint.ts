@@ -1,14 +1,15 @@
 /**
- * Endpoints as JSON: read from what sources tell, printed as gorouter prints them.
+ * Endpoints as JSON: read from the sources, printed as gorouter prints them.
  *
- * Sources are believed in what they say, not in its form: every field is checked here, once.
+ * promgate trusts the values that a source states, but not their form: this file checks every
+ * field.
  * @see gorouter route/pool.go, Endpoint.MarshalJSON
  */
 import { parseAddress } from './address.ts';
 import type { Endpoint } from './instance.ts';
 import type { RefusedPiece } from './refusal.ts';
 
-/** The strings of one endpoint together; an app's own labels travel in its tags. */
+/** Bound on all strings of one endpoint together; the tags hold labels that an app chooses. */
 const MAX_CHARACTERS = 64 * 1024;
 const MAX_TAGS = 512;
 
@@ -38,13 +39,13 @@ export function readEndpoint(json: unknown): Endpoint | RefusedPiece {
   });
 }
 
-/** An endpoint whose fields were taken from somewhere and not looked at yet. */
+/** An endpoint whose fields nobody has checked yet, except `address` and `tls`. */
 export type UncheckedEndpoint = { readonly [Key in keyof Endpoint]: unknown } & {
   readonly address: string | undefined;
   readonly tls: boolean;
 };
 
-/** Fills in what was left out, and refuses what has another type than it should. */
+/** Fills in missing fields, and refuses an endpoint with a field of a wrong type. */
 export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | RefusedPiece {
   if (raw.address === undefined) return 'address';
   const tags = readTags(raw.tags);
@@ -65,7 +66,7 @@ export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | RefusedPiece {
   ) {
     return 'shape';
   }
-  if (!/^[!-~]*$/.test(serverCertDomainSan)) return 'shape'; // goes into a TLS handshake
+  if (!/^[!-~]*$/.test(serverCertDomainSan)) return 'shape'; // a TLS handshake sends it
   const endpoint: Endpoint = {
     address: raw.address,
     tls: raw.tls,
@@ -81,7 +82,7 @@ export function checkEndpoint(raw: UncheckedEndpoint): Endpoint | RefusedPiece {
   return characters(endpoint) > MAX_CHARACTERS ? 'too-long' : endpoint;
 }
 
-/** '' for what was left out; undefined for what is no string. */
+/** '' for a missing value; undefined for a value that is no string. */
 function text(value: unknown): string | undefined {
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value : undefined;
@@ -92,8 +93,8 @@ function seconds(value: unknown): number {
 }
 
 /**
- * The tags that are strings; numbers and booleans are written out, all else is left out.
- * The object is the parser's own when it is right as it stands, which is nearly always.
+ * Keeps tags that are strings, prints numbers and booleans as text, and drops all other tags.
+ * Returns `json` itself, without a copy, when all its tags are strings, which is nearly always.
  */
 function readTags(json: unknown): Endpoint['tags'] | RefusedPiece {
   if (json === undefined || json === null) return {};
@@ -101,7 +102,7 @@ function readTags(json: unknown): Endpoint['tags'] | RefusedPiece {
   const entries = Object.entries(json);
   if (entries.length > MAX_TAGS) return 'too-many';
   if (allStrings(json, entries)) return json;
-  // Object.fromEntries defines: a key called __proto__ stays a key.
+  // Object.fromEntries never assigns, so a tag named __proto__ stays a plain key.
   return Object.fromEntries(
     entries.flatMap(([key, value]) => {
       if (typeof value === 'string') return [[key, value]];
@@ -129,12 +130,12 @@ function characters(endpoint: Endpoint): number {
   return sum;
 }
 
-/** Whether two endpoints say the same, so that the older may stay. */
+/** Whether two endpoints are equal in every field, so that the table can keep the older one. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a === b || (sameIdentity(a, b) && sameRest(a, b) && sameTags(a.tags, b.tags));
 }
 
-/** Whether a connection to the one is as good as a connection to the other. */
+/** Whether a connection to `a` can serve as a connection to `b`. */
 export function sameIdentity(a: Endpoint, b: Endpoint): boolean {
   return (
     a.address === b.address &&
@@ -160,7 +161,7 @@ function sameTags(a: Endpoint['tags'], b: Endpoint['tags']): boolean {
   return keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
 }
 
-/** An endpoint with gorouter's names; what gorouter leaves out when it is empty is left out. */
+/** An endpoint with gorouter's field names, without the empty fields that gorouter leaves out. */
 export function endpointJson(endpoint: Endpoint): JsonObject {
   return {
     address: endpoint.address,

@@ -1,5 +1,5 @@
 /**
- * The entries of the table by app: by its guid, and by its names.
+ * The entries of the table by app guid, and by the names of organization, space and app.
  */
 import type { AppIdentity, Instance } from './instance.ts';
 import type { RouteEntry } from './place.ts';
@@ -41,7 +41,7 @@ export class EntryIndex {
   }
 }
 
-/** The instances that entries show. */
+/** The instances that entries show; an entry may show none. */
 export function instancesOf(entries: Iterable<RouteEntry> | undefined): Instance[] {
   const found: Instance[] = [];
   for (const { instance } of entries ?? []) if (instance) found.push(instance);

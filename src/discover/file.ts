@@ -1,9 +1,9 @@
 /**
- * Reads routes from a file in the form of gorouter's `/routes`, again whenever it changes.
+ * Reads routes from a file in the form of gorouter's `/routes`, again whenever the file changes.
  *
- * The file is looked at by its path and not watched, so that one that is replaced, linked
- * elsewhere or mounted anew is noticed as well. A listing that is bad, or half written, keeps the
- * last good one listed.
+ * The source polls the path instead of watching the file, and so notices a file that is replaced,
+ * linked elsewhere or mounted again. A damaged or half-written file leaves the last good listing in
+ * the table.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -18,14 +18,14 @@ export interface FileOptions {
   /** Default 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
   readonly clock?: Clock | undefined;
-  /** How often the file is looked at. Default 1 s. */
+  /** Pause between two looks at the file. Default 1 s. */
   readonly intervalMs?: number | undefined;
 }
 
-/** The times of a file as new as this may not show that it was written to once more. */
+/** A file changed so recently may change again without a new mtime, so every poll reads it. */
 const FRESH_MS = 2000;
 
-/** Starts reading; the file is read at once. */
+/** Starts polling the file; the first poll begins at once. */
 export function startFile(
   options: FileOptions,
   table: RouteTable,
@@ -42,7 +42,7 @@ export function startFile(
     name: `file ${path}`,
     async read(signal) {
       const before = seen;
-      seen = undefined; // a file that was away is read again, whatever its times say
+      seen = undefined; // after a failure the next poll reads the file, even if it is unchanged
       const version = await versionOf(path);
       const listing =
         version.id === before?.id && !before.fresh
@@ -82,7 +82,7 @@ async function readFile(path: string, maxBytes: number, signal: AbortSignal): Pr
   }
 }
 
-/** Says why, as the system says it. */
+/** The error for a file that cannot be read, with the system's reason. */
 function unreadable(path: string, cause: unknown): SourceError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new SourceError('unreachable', `cannot read ${path}: ${why}`, { cause });

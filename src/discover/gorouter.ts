@@ -1,9 +1,9 @@
 /**
- * Polls a gorouter's `/routes` and feeds what it prints into the table.
+ * Polls a gorouter's `/routes` and feeds the listings into the table.
  *
- * got is loaded with the first poll. Of what it does by itself nothing is left to chance: no
- * retries (the loop backs off), no redirects (credentials stay with the configured host), and the
- * bytes are counted here, as they are after decompression.
+ * The first poll loads got. got must not retry (the polling loop backs off) and not follow
+ * redirects (credentials stay with the configured host). `listing.ts` counts the bytes after
+ * decompression.
  */
 import type { StreamOptions } from 'got';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
@@ -15,17 +15,20 @@ import { SourceError } from './source-error.ts';
 import type { SourceWatch } from './source-state.ts';
 
 export interface GorouterOptions {
-  /** Of the listing, such as `http://10.0.0.1:8082/routes`. */
+  /** URL of the listing, such as `http://10.0.0.1:8082/routes`. */
   readonly url: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   /** From the end of a poll to the start of the next. Default 15 s. */
   readonly intervalMs?: number | undefined;
-  /** For a whole poll. Default 30 s. */
+  /** Bound on a whole poll. Default 30 s. */
   readonly timeoutMs?: number | undefined;
-  /** Longest silence within a poll: less than an interval, so that a hang costs no further poll. Default 10 s. */
+  /**
+   * Longest silence within a poll. Keep it shorter than the interval, so that a gorouter that hangs
+   * does not delay the next poll. Default 10 s.
+   */
   readonly silenceMs?: number | undefined;
-  /** After decompression. Default 256 MiB. */
+  /** Bound on the listing after decompression. Default 256 MiB. */
   readonly maxBodyBytes?: number | undefined;
   readonly tls?: ClientTls | undefined;
   readonly clock?: Clock | undefined;
@@ -35,10 +38,10 @@ export interface GorouterOptions {
 
 const CONNECT_MS = 5000;
 const FIRST_RETRY_MS = 1000;
-/** Polls of several replicas and gorouters drift apart by this part of the interval. */
+/** Each pause varies by this share, so that replicas do not all poll a gorouter at one time. */
 const JITTER = 0.1;
 
-/** Starts polling; the first poll starts at once. */
+/** Starts polling; the first poll begins at once. */
 export function startGorouter(
   options: GorouterOptions,
   table: RouteTable,
@@ -48,7 +51,7 @@ export function startGorouter(
     name: `gorouter ${withoutCredentials(options.url)}`,
     read: (signal) => download(options, signal),
     pauseMs: (watch, pollMs) => pauseMs(options, watch, pollMs),
-    doubtsLoss: true, // a gorouter that has just started may not know all apps yet
+    doubtsLoss: true, // a gorouter that just restarted may not know all apps yet
     clock: options.clock ?? systemClock,
     table,
     observers,
@@ -56,9 +59,9 @@ export function startGorouter(
 }
 
 /**
- * The interval, also after failures; from the start of a poll that failed, however long it hung, so
- * that a gorouter that is back is read within one interval. While there is no table yet the first
- * retries come sooner, twice as long each time.
+ * The pause after a poll: the interval. After a failed poll the interval counts from the start of
+ * the poll, so that a gorouter that works again is read within one interval. Before the first
+ * listing the pauses begin at 1 s and double up to the interval.
  */
 function pauseMs(
   { intervalMs = 15_000, random = Math.random }: GorouterOptions,
@@ -74,7 +77,7 @@ function pauseMs(
   return Math.max(Math.min(pauseMs, intervalMs) - pollMs, Math.min(FIRST_RETRY_MS, intervalMs));
 }
 
-/** @throws {SourceError} unless a whole listing came with status 200 */
+/** @throws {SourceError} unless gorouter sends a whole listing with status 200 */
 async function download(options: GorouterOptions, signal: AbortSignal): Promise<Listing> {
   const { default: got, TimeoutError } = await import('got');
   const certificates = await readClientTls(options.tls ?? {});
@@ -132,7 +135,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** got's errors hold the whole request, password included: only what lies under them is kept. */
+/** got's errors hold the request with its password, so only the error below them is kept. */
 function withoutRequest(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;
 }

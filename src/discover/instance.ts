@@ -1,12 +1,12 @@
 /**
- * An app instance as the route table knows it: where it listens, whose it is.
+ * An app instance as the route table knows it: its endpoint and its app.
  *
- * The names of the fields are gorouter's, in camel case; what a source left out is ''.
+ * The fields carry gorouter's names in camel case. A field that a source left out is ''.
  */
 
 /** One endpoint of a route, as gorouter's `/routes` prints it. */
 export interface Endpoint {
-  /** `host:port`; with `tls` the port that speaks TLS. */
+  /** `host:port`; with `tls` this port speaks TLS. */
   readonly address: string;
   readonly tls: boolean;
   readonly protocol: string;
@@ -20,7 +20,7 @@ export interface Endpoint {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Whose metrics a page holds: guids and names of org, space and app. */
+/** The app of an instance: guids and names of organization, space and app. */
 export interface AppIdentity {
   readonly organizationId: string;
   readonly spaceId: string;
@@ -30,26 +30,26 @@ export interface AppIdentity {
   readonly appName: string;
 }
 
-/** An instance to be asked for its metrics. */
+/** An instance that promgate can ask for its metrics. */
 export interface Instance {
   readonly endpoint: Endpoint;
-  /** The route it was found under: the `Host` header of a scrape, without a path. */
+  /** The host of the route that led to the instance: a scrape sends it as the `Host` header. */
   readonly host: string;
   readonly app: AppIdentity;
-  /** The index within its process, as the tag `instance_id` says it; '' when unknown. */
+  /** The index within the process, from the tag `instance_id`; '' when unknown. */
   readonly index: string;
-  /** `web`, `worker`, …; `web` where older emitters leave it out. */
+  /** `web`, `worker`, …; `web` where an older emitter sends no type. */
   readonly processType: string;
   readonly processInstanceId: string;
-  /** Its further endpoints (an app with several ports), by address; none when left out. */
+  /** Further endpoints of the instance (other ports), by address; undefined when there are none. */
   readonly others?: readonly Instance[];
-  /** Others claim its address too, and nothing tells who answers there: it is not to be asked. */
+  /** Several instances claim the address and no certificate decides: scrapes must not ask it. */
   readonly ambiguous?: boolean;
 }
 
 const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 
-/** Upper and lower case of a guid mean the same: sources and bindings write either. */
+/** A guid in lower case; any other id as it is. Sources and bindings write guids in either case. */
 export function normalizeGuid(id: string): string {
   return UPPER_GUID.test(id) ? id.toLowerCase() : id;
 }

@@ -1,8 +1,8 @@
 /**
- * Feeds whole listings of routes into a layer of the table: what a listing no longer lists goes.
+ * Feeds whole listings into a layer of the table, and removes what the newest listing lacks.
  *
- * A listing is taken over in short turns. What it adds comes first and what it takes away last, so
- * that an app whose route is renamed is never missed in between.
+ * The feed works in short turns. It adds first and removes last, so that an app whose route is
+ * renamed never disappears in between.
  */
 import { ownerOf } from './claims.ts';
 import type { Endpoint } from './instance.ts';
@@ -13,7 +13,7 @@ import { parseListing } from './listing-parser.ts';
 import { everyTurn, type Pace } from './pace.ts';
 import type { OnRefused, RefusedPiece } from './refusal.ts';
 
-/** How long the main thread works on a listing at a stretch. */
+/** How long the main thread works on a listing before other work runs. */
 const TURN_MS = 2;
 const SETTLED_PER_TURN = 64;
 
@@ -21,13 +21,13 @@ export interface ListingFeedOptions {
   readonly layer: TableLayer;
   readonly onRefused?: OnRefused | undefined;
   /**
-   * A listing lists less than half of the apps of the one before: it is believed if the next one does
-   * too. Left out, each listing is believed at once.
+   * Called when a listing has less than half of the apps of the one before: the feed uses such a
+   * listing only if the next one is as small. Without this observer the feed uses every listing.
    */
   readonly onLoss?: ((loss: Loss) => void) | undefined;
 }
 
-/** How many apps a listing lists, and how many the one before listed. */
+/** The number of apps in a listing, and in the listing before. */
 export interface Loss {
   readonly apps: number;
   readonly appsBefore: number;
@@ -38,12 +38,12 @@ export class ListingFeed {
   readonly #onRefused: OnRefused;
   #digest: string | undefined;
   readonly #onLoss: ListingFeedOptions['onLoss'];
-  /** Of the listing that was believed last. */
+  /** The number of apps in the last listing that the feed used. */
   #apps: number | undefined;
-  /** The listing before had lost so many apps that it was not believed. */
+  /** Whether the feed left the last listing unused because it had lost too many apps. */
   #doubted = false;
   #last: Promise<unknown> = Promise.resolve();
-  /** The routes of the last listing, with what they said. */
+  /** The routes of the last listing with their digests; undefined for an unknown digest. */
   #routes = new Map<string, string | undefined>();
 
   constructor({ layer, onRefused, onLoss }: ListingFeedOptions) {
@@ -53,18 +53,18 @@ export class ListingFeed {
   }
 
   /**
-   * Makes the layer say what a listing says. A listing that equals the last one costs nothing.
+   * Makes the layer equal to a listing. A listing equal to the last one is not parsed again.
    *
-   * @param word - from the layer, asked for when the listing was: what is newer than the listing is
-   * believed rather than the listing
-   * @returns whether it was another listing than the last one
-   * @throws {SourceError} when the listing holds no table; the layer is then as it was
+   * @param word - what `layer.nextWord()` gave when the source asked for the listing, so that newer
+   * claims of other layers win
+   * @returns whether the feed took over a listing that differs from the last one
+   * @throws {SourceError} when `listing` is no JSON object of routes; the layer stays unchanged
    */
   accept(listing: Listing, signal: AbortSignal, word = this.#layer.nextWord()): Promise<boolean> {
     return this.#alone(() => this.#accept(listing, signal, word));
   }
 
-  /** Takes out all that the layer lists, if `isDue` still says so when its turn has come. */
+  /** Empties the layer, if `isDue` is still true when earlier changes have ended. */
   clear(isDue: () => boolean, signal: AbortSignal): Promise<void> {
     return this.#alone(async () => {
       if (this.#routes.size === 0 || !isDue()) return;
@@ -83,10 +83,10 @@ export class ListingFeed {
     return this.#doubted;
   }
 
-  /** One change of the layer at a time. */
+  /** Runs changes of the layer one after the other. */
   #alone<T>(task: () => Promise<T>): Promise<T> {
     const running = this.#last.then(task);
-    this.#last = running.catch(() => undefined); // its caller is told
+    this.#last = running.catch(() => undefined); // the caller gets the error from `running`
     return running;
   }
 
@@ -103,9 +103,9 @@ export class ListingFeed {
     };
     const { routes, apps } = await parseListing(blocks, onRefused, signal);
     if (this.#doubts(apps)) return false;
-    this.#digest = undefined; // until all of the listing is taken over
+    this.#digest = undefined; // while the listing is taken over in part only
     await this.#takeOver(routes, onRefused, { signal, word });
-    // What found no room may find it with the same listing later.
+    // Endpoints that found no room may find room when the same listing comes again.
     if (!signal.aborted && !refused.has('too-many')) this.#digest = digest;
     return true;
   }
@@ -138,7 +138,7 @@ export class ListingFeed {
     while (!this.#layer.settle(SETTLED_PER_TURN)) await pace();
   }
 
-  /** @returns the route's digest, unless something of it found no room */
+  /** @returns the route's digest; undefined when an endpoint of the route found no room */
   async #put(
     { route, digest, lists }: ListingRoute,
     work: { gone: [string, readonly string[]][]; onRefused: OnRefused; pace: Pace },
@@ -171,7 +171,7 @@ export class ListingFeed {
   }
 }
 
-/** What a listing lists under one route at one address: the first, and one of another owner. */
+/** The endpoints of one route and address: the first, and one of another owner. */
 interface Listed {
   readonly endpoint: Endpoint;
   readonly rival: Endpoint | undefined;

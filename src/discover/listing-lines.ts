@@ -1,10 +1,11 @@
 /**
- * A checked listing as lines of JSON in a few large buffers: how the worker hands it over.
+ * A checked listing as lines of JSON in a few large buffers, which the worker hands to the main
+ * thread.
  *
- * Buffers change threads without a copy, and the receiver can read them bit by bit, where one
- * structured clone of 20,000 endpoints stops the main thread for longer than a request may wait.
- * A route is a head line, `[route, digest, number of lists]`, and its endpoints in short lists, a
- * line each. A line never spans two buffers.
+ * Buffers change threads without a copy, and the main thread reads them in small steps; a
+ * structured clone of 20,000 endpoints would block the main thread for longer than a request may
+ * wait. A route is a head line, `[route, digest, number of lists]`, followed by its endpoints in
+ * short lists, one list a line. A line never spans two buffers.
  */
 import { hash } from 'node:crypto';
 import type { Endpoint } from './instance.ts';
@@ -15,12 +16,12 @@ const ENDPOINTS_PER_LINE = 32;
 const BLOCK_CHARACTERS = 256 * 1024;
 const LF = 10;
 
-/** A route whose endpoints are read only when asked for. */
+/** A route whose endpoints are decoded only when a reader asks for them. */
 export interface ListingRoute {
   readonly route: string;
-  /** Two listings with the same digest say the same of the route; undefined when it is not known. */
+  /** Equal digests mean equal endpoints; undefined when nobody computed the digest. */
   readonly digest: string | undefined;
-  /** Each step reads a few endpoints. */
+  /** Decodes a few endpoints in each step. */
   lists(): Iterable<readonly Endpoint[]>;
 }
 
@@ -46,14 +47,14 @@ export function* writeLines(routes: Iterable<RouteEndpoints>): Generator<Uint8Ar
   if (lines.length > 0) yield encoded(lines.join(''));
 }
 
-/** In memory of its own: the arena of the thread that writes it would be kept after that. */
+/** Uses mapped memory: the process would keep the heap arena of a worker that has ended. */
 function encoded(text: string): Uint8Array<ArrayBuffer> {
   const block = mapMemory(Buffer.byteLength(text));
   Buffer.from(block.buffer, 0, block.length).write(text);
   return block;
 }
 
-/** Reads what `writeLines` wrote, and nothing else. */
+/** Reads the lines of `writeLines`, and does not check them. */
 export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator<ListingRoute> {
   const lines = splitLines(blocks);
   for (const head of lines) {
@@ -69,7 +70,7 @@ export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator
   }
 }
 
-/** Finds the lines; only those that are asked for are decoded. */
+/** Splits blocks into lines; each returned function decodes its line. */
 function* splitLines(
   blocks: Iterable<Uint8Array<ArrayBuffer>>,
 ): Generator<() => string, undefined> {

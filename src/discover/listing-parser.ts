@@ -1,8 +1,8 @@
 /**
- * Where a listing is parsed: a small one here, a large one in a worker that lives for this one listing.
+ * Parses a small listing on the main thread, and a large one in a worker that then ends.
  *
- * Measured with 20,000 endpoints, 18 MB: see `test/discover/listing-feed.test.ts`, which holds that
- * the main thread is never away for 20 ms.
+ * Measured with 20,000 endpoints, 18 MB: `test/discover/listing-feed.test.ts` proves that the main
+ * thread is never blocked for 20 ms.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -17,18 +17,18 @@ import { SourceError } from './source-error.ts';
 const WORKER_BYTES = 1024 * 1024;
 const TURN_MS = 2;
 
-/** A listing with its routes, which are read as they are asked for. */
+/** A listing whose routes are decoded while they are iterated. */
 export interface ParsedListing {
   readonly routes: Iterable<ListingRoute>;
-  /** How many different apps it lists. */
+  /** The number of different apps in the listing. */
   readonly apps: number;
 }
 
 /**
  * Parses a listing.
  *
- * @param blocks - the bytes in order; a large listing's are transferred and cannot be used again
- * @throws {SourceError} when there is no table in it
+ * @param blocks - the bytes in order; a large listing is transferred, so use `blocks` no more
+ * @throws {SourceError} when the bytes are no JSON object of routes
  */
 export async function parseListing(
   blocks: readonly Uint8Array<ArrayBuffer>[],
@@ -68,7 +68,10 @@ async function parseInWorker(
     const [answer] = (await Promise.race([
       once(worker, 'message', { signal }),
       exited.then(([code]) => {
-        throw new SourceError('internal', `the parsing worker ended with code ${code}`);
+        throw new SourceError(
+          'internal',
+          `the worker that parses listings ended with code ${code}`,
+        );
       }),
     ])) as [WorkerAnswer];
     if ('fault' in answer) throw new SourceError(answer.fault, answer.message);

@@ -1,7 +1,8 @@
 /**
- * The program of the worker that parses one large listing off the main thread, then ends.
+ * The program of the worker that parses one large listing outside the main thread.
  *
- * `listing-parser.ts` starts it; like `main.ts` it works when it is loaded.
+ * `listing-parser.ts` starts and ends the worker. Like `main.ts`, this file works when it is
+ * loaded.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { writeLines } from './listing-lines.ts';
@@ -9,7 +10,7 @@ import type { RefusedPiece } from './refusal.ts';
 import { notingApps, readListing } from './route-listing.ts';
 import { SourceError, type SourceFault } from './source-error.ts';
 
-/** What the worker answers. */
+/** The message that the worker posts: the parsed listing, or why there is none. */
 export type WorkerAnswer =
   | {
       readonly blocks: readonly Uint8Array<ArrayBuffer>[];
@@ -28,7 +29,7 @@ function answer(blocks: readonly Uint8Array[]): WorkerAnswer {
     const lines = [...writeLines(notingApps(readListing(blocks, onRefused), appIds))];
     return { blocks: lines, apps: appIds.size, refusals };
   } catch (error) {
-    if (!(error instanceof SourceError)) throw error; // ends the worker; its owner is told
+    if (!(error instanceof SourceError)) throw error; // ends the worker, with a report
     return { fault: error.fault, message: error.message };
   }
 }

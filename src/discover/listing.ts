@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mapMemory } from './mapped-memory.ts';
 import { SourceError } from './source-error.ts';
 
-/** What a listing may hold unless configured otherwise: 20,000 endpoints are 18 MB. */
+/** Default bound on the bytes of a listing: 20,000 endpoints are 18 MB. */
 export const MAX_LISTING_BYTES = 256 * 1024 * 1024;
 
 const BLOCK_BYTES = 1024 * 1024;
@@ -13,13 +13,13 @@ const BLOCK_BYTES = 1024 * 1024;
 export interface Listing {
   /** The bytes in order; each block owns its memory, so that it can go to another thread. */
   readonly blocks: readonly Uint8Array<ArrayBuffer>[];
-  /** Tells listings apart. */
+  /** SHA-256 in base64url: equal for equal listings only. */
   readonly digest: string;
 }
 
 /**
- * Collects a listing. Each chunk is copied once, when it arrives: joining 18 MB at the end would stop
- * the thread.
+ * Collects a listing. Each chunk is copied when it arrives: joining 18 MB at the end would block
+ * the main thread.
  *
  * @throws {SourceError} 'too-large' as soon as there are more than `maxBytes`
  */
@@ -34,7 +34,9 @@ export async function collectListing(
   let sizeBytes = 0;
   for await (const chunk of chunks) {
     sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) throw new SourceError('too-large', `more than ${maxBytes} bytes`);
+    if (sizeBytes > maxBytes) {
+      throw new SourceError('too-large', `the listing has more than ${maxBytes} bytes`);
+    }
     digest.update(chunk);
     for (let from = 0; from < chunk.length; ) {
       if (used === last.length) {

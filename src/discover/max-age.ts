@@ -1,22 +1,23 @@
 /**
- * A source that fails loses its say while another works: what it listed may be others' by now.
+ * Removes what a source listed once the source has failed for long while another source works: the
+ * addresses may belong to other apps by now.
  *
- * Where no source works, the last tables stay, since an old table is better than none.
+ * While no source works, the last listings stay, since old routes are better than none.
  */
 import type { Clock, RouteSource } from './source.ts';
 
 export interface MaxAgeOptions {
   readonly sources: readonly RouteSource[];
-  /** How long after it last worked a source is still believed. */
+  /** How long the routes of a failing source stay in the table. */
   readonly maxAgeMs: number;
   readonly clock: Clock;
-  /** A source has lost its say: called once, until it works again. */
+  /** The routes of a source were removed: called once, until the source works again. */
   readonly onLapsed?: ((source: RouteSource) => void) | undefined;
 }
 
 const LOOK_MS = 1000;
 
-/** Starts looking at the sources; disposal ends it. */
+/** Starts checking the sources every second; disposal ends the checks. */
 export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
   const { sources, maxAgeMs, clock, onLapsed } = options;
   const stop = new AbortController();

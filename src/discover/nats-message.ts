@@ -9,21 +9,21 @@ import type { Endpoint } from './instance.ts';
 import type { RefusedPiece } from './refusal.ts';
 import { routeKey } from './route.ts';
 
-/** An endpoint and the routes that it begins, or ceases, to serve. */
+/** An endpoint, and the routes that it begins to serve or no longer serves. */
 export interface NatsMessage {
   readonly endpoint: Endpoint;
-  /** Keys of the table, each once. */
+  /** Keys of the route table, without duplicates. */
   readonly routes: readonly string[];
-  /** How many of its uris were no routes. */
+  /** How many of the message's uris are no routes. */
   readonly refusedRoutes: number;
   readonly sizeBytes: number;
 }
 
-/** As long as NATS allows by its own defaults is four times this. */
+/** A quarter of the 1 MiB that NATS allows by default. */
 const MAX_MESSAGE_BYTES = 256 * 1024;
 const MAX_URIS = 4096;
 
-/** Reads a message, or says why it is refused; nothing in it makes this throw. */
+/** Reads a message, or says why it is refused. Never throws, whatever the message holds. */
 export function readMessage(
   data: Uint8Array,
   maxThresholdSeconds: number,
@@ -46,7 +46,7 @@ function parse(data: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(data));
   } catch {
-    return undefined; // the caller reports it
+    return undefined; // the caller refuses the message as 'json'
   }
 }
 
@@ -78,7 +78,7 @@ function thresholdSeconds(value: unknown, maxSeconds: number): number {
   return typeof value === 'number' && value > 0 ? Math.min(value, maxSeconds) : maxSeconds;
 }
 
-/** What older emitters say only beside the tags. */
+/** The tags, with the app and the index that older emitters send only beside the tags. */
 function withFallbacks(json: JsonObject): unknown {
   const { tags, app, private_instance_index: index } = json;
   if (tags !== undefined && tags !== null && !isObject(tags)) return tags;

@@ -1,10 +1,10 @@
 /**
- * What was registered over NATS, and what of it is still believed: gorouter's rules of pruning.
+ * The endpoints that were registered over NATS, pruned by gorouter's rules.
  *
- * Pure state with the time as an argument; `nats.ts` brings messages and time. An endpoint without
- * TLS is believed for as long as its threshold. One with TLS proves itself at every connection, so
- * that age alone does not remove it: it goes when a connection fails, and is in doubt when it was
- * not heard of for long.
+ * Pure state; `nats-source.ts` brings messages and the time. An endpoint without TLS stays until
+ * its threshold (`ttlSeconds`) passes without a register. An endpoint with TLS proves its identity
+ * at every connection, so age alone does not remove it: the endpoint goes when a connection fails,
+ * and is in doubt (must prove itself to a dial) when no register came for long.
  *
  * @see gorouter registry/registry.go, route/pool.go
  */
@@ -17,11 +17,11 @@ import type { RefusedPiece } from './refusal.ts';
 
 export interface NatsRegistryOptions {
   readonly layer: TableLayer;
-  /** How many endpoints under routes are held. */
+  /** Bound on entries: an endpoint counts once for each of its routes. */
   readonly maxEntries: number;
-  /** How many bytes the messages that they came in may have together. */
+  /** Bound on the summed sizes of the entries' messages. */
   readonly maxBytes: number;
-  /** After how long without a register a TLS endpoint is in doubt. */
+  /** A TLS endpoint without a register for so long is in doubt. */
   readonly doubtAfterMs: number;
 }
 
@@ -32,7 +32,7 @@ interface Entry {
   seenMs: number;
 }
 
-/** Entries in doubt that one connection can prove: unlisted until `settleDoubt`. */
+/** Entries in doubt that one connection can prove. The table lacks them until `settleDoubt`. */
 export interface Doubt {
   readonly endpoint: Endpoint;
   readonly entries: ReadonlyMap<string, Entry>;
@@ -40,9 +40,9 @@ export interface Doubt {
 
 export class NatsRegistry {
   readonly #options: NatsRegistryOptions;
-  /** By address, then by route. */
+  /** Entries by address, then by route. */
   readonly #entries = new Map<string, Map<string, Entry>>();
-  /** Whose the plain endpoints of each address are. */
+  /** By address: the owner of its endpoints without a certificate. */
   readonly #plainOwners = new Map<string, string>();
   #size = 0;
   #sizeBytes = 0;
@@ -55,15 +55,15 @@ export class NatsRegistry {
     return this.#size;
   }
 
-  /** The sum of what the entries' messages had. */
+  /** The summed sizes of the entries' messages. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
   /**
-   * Takes over a register message.
+   * Stores the endpoint of a register message under its routes.
    *
-   * @returns whether it said anything new, and which of its routes were refused
+   * @returns whether anything changed, and why each refused route was refused
    */
   register(
     { endpoint, routes, sizeBytes }: NatsMessage,
@@ -85,7 +85,7 @@ export class NatsRegistry {
     return { changed, refusals };
   }
 
-  /** What was registered for another instance since stays; a message may leave out whose it is. */
+  /** Removes an endpoint from its routes; an entry of another owner than the message stays. */
   unregister({ endpoint, routes }: NatsMessage): void {
     const { address } = endpoint;
     const owner = ownerOf(endpoint);
@@ -98,7 +98,7 @@ export class NatsRegistry {
   }
 
   /**
-   * Forgets up to `limit` entries.
+   * Removes up to `limit` entries.
    *
    * @returns whether none is left
    */
@@ -115,7 +115,7 @@ export class NatsRegistry {
     return this.#entries.size === 0;
   }
 
-  /** All entries count as just heard of: for when NATS was away and could not bring registers. */
+  /** Restarts the age of all entries, since no register could arrive while NATS was away. */
   freshen(nowMs: number): void {
     for (const entries of this.#entries.values()) {
       for (const entry of entries.values()) entry.seenMs = nowMs;
@@ -125,7 +125,7 @@ export class NatsRegistry {
   /**
    * Removes the endpoints without TLS that were not registered again in time.
    *
-   * @returns how many entries went
+   * @returns how many entries were removed
    */
   prune(nowMs: number): number {
     const before = this.#size;
@@ -141,10 +141,10 @@ export class NatsRegistry {
   }
 
   /**
-   * A connection to a TLS endpoint failed: it goes from all its routes until it is registered again.
+   * Removes a TLS endpoint, to which a connection failed, until its next register.
    *
-   * @param identity - the name that its certificate should have carried; any, when left out
-   * @returns how many entries went
+   * @param identity - the name that its certificate should have carried; default: any name
+   * @returns how many entries were removed
    */
   fail(address: string, identity?: string): number {
     const before = this.#size;
@@ -156,7 +156,7 @@ export class NatsRegistry {
     return before - this.#size;
   }
 
-  /** Unlists up to `limit` endpoints that were not heard of for long; each is to be settled. */
+  /** Takes up to `limit` endpoints in doubt out of the table; pass each to `settleDoubt`. */
   takeDoubts(nowMs: number, limit: number): Doubt[] {
     const doubts: Doubt[] = [];
     for (const entries of this.#entries.values()) {
@@ -171,7 +171,12 @@ export class NatsRegistry {
     return doubts;
   }
 
-  /** Lists again what is believed and forgets what is not; what was registered since stays. */
+  /**
+   * Lists the entries of a doubt again if `believed`, else removes them. Entries that were
+   * registered in the meantime stay.
+   *
+   * @returns how many entries were removed
+   */
   settleDoubt({ endpoint, entries }: Doubt, believed: boolean, nowMs: number): number {
     const before = this.#size;
     for (const [route, entry] of entries) {
@@ -195,10 +200,10 @@ export class NatsRegistry {
   }
 
   /**
-   * A plain address belongs to whom it was registered for last: what others said of it is deleted.
-   * Endpoints with a certificate stay, since they prove whose they are.
+   * A register without a certificate makes its instance the owner of the address. Deletes earlier
+   * owners' entries there; entries with a certificate stay, since they prove their owner.
    *
-   * @returns whether anything was
+   * @returns whether the owner changed
    */
   #giveAway(endpoint: Endpoint): boolean {
     const { address } = endpoint;

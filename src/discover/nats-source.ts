@@ -1,10 +1,9 @@
 /**
- * Learns routes from the messages that gorouter learns them from, over NATS.
+ * The route source that listens on NATS, the bus from which gorouter learns its routes.
  *
- * Here messages, time and the table come together; `nats.ts` has the connection, `nats-message.ts`
- * reads messages, and `nats-registry.ts` knows how long they are believed. While the bus is away
- * nothing is taken out of the table for its age, since no register could bring it back; all is when
- * another source works meanwhile (`max-age.ts`).
+ * `nats.ts` holds the connection, `nats-message.ts` reads messages, and `nats-registry.ts` decides
+ * how long endpoints stay. While NATS is away, no endpoint goes for its age, since no register
+ * could bring the endpoint back; all go when another source works meanwhile (`max-age.ts`).
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -24,30 +23,30 @@ import {
 import type { SourceError } from './source-error.ts';
 
 export interface NatsOptions extends BusOptions {
-  /** How often emitters register: when this has passed, all is known. Default 20 s. */
+  /** How often emitters register: after one interval promgate knows all routes. Default 20 s. */
   readonly registerIntervalMs?: number | undefined;
-  /** How often stale endpoints are looked for. Default 5 s. */
+  /** Pause between two searches for stale endpoints. Default 5 s. */
   readonly pruneIntervalMs?: number | undefined;
-  /** How long a plain endpoint is believed at most. Default 120 s. */
+  /** Longest time that an endpoint without TLS stays without a register. Default 120 s. */
   readonly maxThresholdSeconds?: number | undefined;
-  /** After how long without a register a TLS endpoint is dialled. Default 10 min. */
+  /** A TLS endpoint without a register for so long is dialled. Default 10 min. */
   readonly doubtAfterMs?: number | undefined;
-  /** How an endpoint in doubt proves itself: trusts whom scrapes of instances trust. */
+  /** Lets an endpoint in doubt prove itself, to the authorities that scrapes trust. */
   readonly dial: Dial;
-  /** Default 250,000 endpoints under routes. */
+  /** Bound on endpoints, each counted once a route. Default 250,000. */
   readonly maxEntries?: number | undefined;
-  /** Of all messages that are believed. Default 256 MiB. */
+  /** Bound on the summed sizes of the messages behind the endpoints. Default 256 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Publish `router.start` and answer `router.greet`, which poses as a router. Default: no. */
+  /** Publish `router.start` and answer `router.greet`, as a gorouter does. Default: no. */
   readonly greet?: boolean | undefined;
-  /** With so many endpoints in the table enough is known, so that there is no need to wait. */
+  /** The source is ready early when the table has so many endpoints. Default: no such number. */
   readonly enough?: number | undefined;
   readonly clock?: Clock | undefined;
 }
 
 const MAX_THRESHOLD_SECONDS = 120;
 const DIALS_AT_ONCE = 64;
-/** How long entries are forgotten at a stretch, and how many between two looks at the clock. */
+/** `lapse` removes entries in turns of this length, and checks the clock after so many. */
 const TURN_MS = 2;
 const FORGOTTEN_PER_TURN = 64;
 
@@ -83,13 +82,13 @@ export class NatsSource implements RouteSource {
     this.#running = Promise.all([this.#listen(), this.#pruneLoop(), this.#doubtLoop()]);
   }
 
-  /** True once the bus was up for a register interval without a break, or enough was known. */
+  /** True once NATS was up for a register interval without a break, or `enough` was reached. */
   get ready(): boolean {
     this.#ready ||= this.works;
     return this.#ready;
   }
 
-  /** True while the bus has been up for a register interval without a break. */
+  /** True while NATS has been up for a register interval without a break. */
   get works(): boolean {
     const upMs = this.#clock.nowMs() - this.#upSinceMs;
     return this.#state === 'up' && upMs >= (this.#options.registerIntervalMs ?? 20_000);
@@ -105,7 +104,7 @@ export class NatsSource implements RouteSource {
     while (isDue() && !this.#registry.forget(FORGOTTEN_PER_TURN)) await pace();
   }
 
-  /** A TLS endpoint is taken out until it is registered again, as gorouter does. */
+  /** Removes a TLS endpoint until its next register, as gorouter does. */
   reportFailure(address: string, identity?: string): void {
     if (this.#state !== 'up') return;
     this.#pruned('failed', this.#registry.fail(address, identity));
@@ -148,7 +147,7 @@ export class NatsSource implements RouteSource {
 
   #down(error: SourceError): void {
     const news = this.#state !== 'down';
-    this.#ready = this.ready; // remembers an interval that is over
+    this.#ready = this.ready; // stays true, though `works` becomes false below
     this.#state = 'down';
     if (news) this.#downSinceMs = this.#clock.nowMs();
     this.#observers.onFailure?.(error);
@@ -190,7 +189,7 @@ export class NatsSource implements RouteSource {
     });
   }
 
-  /** Its own loop, so that slow dials do not keep stale endpoints listed. */
+  /** A loop apart from pruning, so that slow dials do not keep stale endpoints listed. */
   async #doubtLoop(): Promise<void> {
     await this.#everyInterval(async () => {
       while (this.#state === 'up' && !this.#stop.signal.aborted) {
@@ -225,7 +224,7 @@ export class NatsSource implements RouteSource {
   }
 }
 
-/** Starts listening. */
+/** Starts a NATS source. */
 export function startNats(
   options: NatsOptions,
   table: RouteTable,
@@ -235,7 +234,7 @@ export function startNats(
 }
 
 /**
- * What a router says of itself, so that emitters register at once.
+ * The payload of `router.start`, after which emitters register at once.
  *
  * @see gorouter common.RouterStart
  */

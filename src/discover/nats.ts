@@ -1,9 +1,9 @@
 /**
- * A lasting connection to NATS: connects, subscribes, and begins again whenever that ends.
+ * A lasting connection to NATS (the bus): connects, subscribes, and reconnects after each failure.
  *
- * Knows nothing of routes; `nats-source.ts` does. The client is loaded with the first connection.
- * Messages are handed over as they come in, one at a time, so that none queue up here: a program
- * that is too slow for its messages is disconnected by the server.
+ * This file knows nothing of routes; `nats-source.ts` does. The first connection loads the client.
+ * Each message goes to its handler on arrival, so that no queue grows here: the NATS server
+ * disconnects a client that is too slow for its messages.
  */
 import type {
   ConnectionOptions,
@@ -17,24 +17,24 @@ import type { Clock } from './source.ts';
 import { SourceError, toSourceError } from './source-error.ts';
 
 export interface BusOptions {
-  /** `nats://host:port`, `tls://host:port` or `host:port`; all are tried in turn. */
+  /** `nats://host:port`, `tls://host:port` or `host:port`; each attempt tries all in turn. */
   readonly servers: readonly string[];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** TLS is spoken where this is given or the server is `tls://…`. */
+  /** The connection uses TLS if this is given or the server is `tls://…`. */
   readonly tls?: ClientTls | undefined;
-  /** A number from 0 up to 1: which server is tried first. */
+  /** A number from 0 up to 1, which chooses the server to try first. */
   readonly random?: (() => number) | undefined;
 }
 
-/** What is done with the connection; nothing here may throw. */
+/** Callbacks of a connection. Only the handlers of `subjects` may throw: `onError` is told. */
 export interface BusListener {
   readonly subjects: Readonly<Record<string, (message: BusMessage) => void>>;
-  /** The server has taken all subscriptions; also after each reconnection. */
+  /** The server accepted all subscriptions; called after each connection. */
   readonly onUp: (publish: (subject: string, payload: string) => void) => void;
-  /** There is no connection, or none that may subscribe; called at each attempt. */
+  /** A connection, or an attempt to connect or subscribe, failed; called each time. */
   readonly onDown: (error: SourceError) => void;
-  /** The server complains of something that may not end the connection. */
+  /** The server or a handler reports an error that may not end the connection. */
   readonly onError: (error: SourceError) => void;
 }
 
@@ -43,13 +43,13 @@ export interface BusMessage {
   readonly reply: (payload: string) => void;
 }
 
-/** As gorouter: a dead connection is noticed before what came over it is stale. */
+/** gorouter's figures: they reveal a dead connection before its routes are stale. */
 const PING_MS = 20_000;
 const PINGS_UNANSWERED = 2;
 const CONNECT_MS = 2000;
 const MAX_PAUSE_MS = 30_000;
 
-/** Keeps a connection until `signal` aborts; resolves when it is closed. */
+/** Keeps a connection until `signal` aborts; resolves when the connection is closed. */
 export async function runBus(
   options: BusOptions,
   listener: BusListener,
@@ -72,13 +72,16 @@ export async function runBus(
   }
 }
 
-/** Tries each server once; to connect again is the loop's, so that files are read again too. */
+/** Tries each server once. `runBus` retries, so that each attempt reads the TLS files again. */
 async function open(options: BusOptions, signal: AbortSignal): Promise<NatsConnection> {
   const { servers, random = Math.random } = options;
   const { connect } = await import('@nats-io/transport-node');
   const certificates = options.tls && (await readClientTls(options.tls));
   const first = Math.floor(random() * servers.length);
-  let failure: unknown = new SourceError('internal', 'no server is configured');
+  let failure: unknown = new SourceError(
+    'internal',
+    'no NATS server is configured: set routes.nats.servers',
+  );
   for (const server of [...servers.slice(first), ...servers.slice(0, first)]) {
     if (signal.aborted) break;
     try {
@@ -90,7 +93,7 @@ async function open(options: BusOptions, signal: AbortSignal): Promise<NatsConne
   throw failure;
 }
 
-/** One server at a time: the client would check the certificate of an IP address for `localhost`. */
+/** Settings for one server, since the TLS host below belongs to one server only. */
 function settingsFor(
   server: string,
   { username, password }: BusOptions,
@@ -112,7 +115,7 @@ function settingsFor(
   return settings;
 }
 
-/** What the client hands on to Node: `host` is whom a certificate is for that names no server. */
+/** TLS options for Node. `host` lets Node check an IP address, instead of `localhost`. */
 function tlsSettings(
   { ca, ...client }: ClientCertificates,
   host: string,
@@ -120,17 +123,17 @@ function tlsSettings(
   return { ...client, ...(ca && { ca: ca.join('\n') }), host };
 }
 
-/** @throws {SourceError} in the end: the connection never ends by itself unless it failed */
+/** Subscribes, and waits for the end. @throws {SourceError} always, since every end is a failure */
 async function hold(
   connection: NatsConnection,
   listener: BusListener,
   signal: AbortSignal,
 ): Promise<void> {
   const close = (): void => {
-    connection.close(); // awaited below, by closed()
+    connection.close(); // `closed()` below awaits the end
   };
   let denied: Error | undefined;
-  // The client takes an error that is thrown here for its own end, and falls silent.
+  // The client stops delivering messages when a callback throws.
   const handOver = (handle: (message: BusMessage) => void, message: Msg): void => {
     try {
       handle(toBusMessage(message));
@@ -153,19 +156,21 @@ async function hold(
     if (signal.aborted) close();
     const statuses = connection.status();
     for (const [subject, handle] of Object.entries(listener.subjects)) subscribe(subject, handle);
-    // A refusal comes before the answer to a flush; a connection that ends leaves it unanswered.
+    // The server refuses a subscription before it answers a flush. A lost connection never answers.
     await Promise.race([connection.flush(), connection.closed()]);
     if (!connection.isClosed() && !denied) {
       listener.onUp((subject, payload) => connection.publish(subject, payload));
     }
     const error = await Promise.race([connection.closed(), tellErrors(statuses, listener)]);
-    throw denied ?? error ?? new SourceError('unreachable', 'lost the connection');
+    throw (
+      denied ?? error ?? new SourceError('unreachable', 'the connection to the NATS server ended')
+    );
   } finally {
     signal.removeEventListener('abort', close);
   }
 }
 
-/** Never resolves: what ends a connection is told by `closed`. */
+/** Passes errors to the listener. Never resolves: only `closed` tells the end of a connection. */
 async function tellErrors(statuses: AsyncIterable<Status>, listener: BusListener): Promise<never> {
   for await (const status of statuses) {
     if (status.type === 'error') listener.onError(toBusError(status.error));
@@ -177,7 +182,7 @@ function toBusMessage(message: Msg): BusMessage {
   return { data: message.data, reply: (payload) => message.respond(payload) };
 }
 
-/** The client's errors are told apart by name, so that its classes need not be loaded. */
+/** Recognizes the client's errors by name, so that this file need not load the client's classes. */
 function toBusError(error: unknown): SourceError {
   if (error instanceof SourceError) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));

@@ -1,12 +1,12 @@
 /**
- * Work in short pieces, so that requests are served between them.
+ * Splits long work into short turns, so that the main thread serves requests between the turns.
  */
 import { setImmediate } from 'node:timers/promises';
 
-/** Ends one's turn when it has lasted long enough; to be awaited again and again. */
+/** Ends the turn if it has lasted long enough. Await the result after each small step of work. */
 export type Pace = () => Promise<void> | undefined;
 
-/** Lets other work run whenever `turnMs` have passed since the last time. */
+/** Lets other work run whenever a turn has lasted `turnMs`. */
 export function everyTurn(turnMs: number): Pace {
   let startedMs = performance.now();
   return () => {

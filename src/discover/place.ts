@@ -1,8 +1,8 @@
 /**
- * An address under all its routes: what the layers say of it, and which of that is believed.
+ * A place is an address under all its routes: which endpoints the layers offer, and which to show.
  *
- * Claims are counted only while there are several owners, which is rare; `route-table.ts` decides
- * when an address is judged anew.
+ * A place counts claims only while it has several owners, which is rare. `route-table.ts` decides
+ * when to judge a place again.
  */
 import { Claims, isProven, ownerOf } from './claims.ts';
 import { sameEndpoint } from './endpoint.ts';
@@ -13,23 +13,23 @@ export interface RouteEntry {
   readonly route: string;
   readonly address: string;
   readonly place: Place;
-  /** What each layer says of it, by the layer's number; the first that is believed is shown. */
+  /** Each layer's endpoint, by the layer's number. The first of a believed owner is shown. */
   readonly offers: (Endpoint | undefined)[];
-  /** What each layer says besides of the same address under the same route. */
+  /** By layer: another owner's endpoint that the layer lists at this route and address, too. */
   rivals: (Endpoint | undefined)[] | undefined;
-  /** What is shown: undefined when the address is another's. */
+  /** The instance that readers see; undefined when the address belongs to another owner. */
   instance: Instance | undefined;
 }
 
 export interface Place {
   readonly entries: Set<RouteEntry>;
-  /** Who claims it, while no other does. */
+  /** The owner that claims the address, while only one does. */
   owner: string | undefined;
-  /** While several claim it. */
+  /** The claims, while several owners claim the address. */
   claims: Claims | undefined;
-  /** Of those who claim it; undefined means all. */
+  /** The owners that `judge` chose among the claims; undefined means all. */
   believed: ReadonlySet<string> | undefined;
-  /** When each layer last spoke of this address, where it speaks of single ones. */
+  /** When each layer last confirmed this address, if the layer confirms single addresses. */
   words: number[] | undefined;
 }
 
@@ -40,7 +40,7 @@ export function emptyPlace(): Place {
   };
 }
 
-/** Whether what a layer says of a entry is known already. */
+/** Whether the entry already holds this endpoint and rival of the layer. */
 export function isKnown(
   entry: RouteEntry,
   layer: number,
@@ -56,7 +56,9 @@ function hasRival({ rivals }: RouteEntry, layer: number, rival: Endpoint | undef
   return before === rival || (before && rival ? sameEndpoint(before, rival) : false);
 }
 
-/** Notes what a layer says of a entry, and who claims its address by that. */
+/**
+ * Sets or clears a layer's endpoint and rival in an entry, and updates the claims on its address.
+ */
 export function note(
   entry: RouteEntry,
   layer: number,
@@ -82,7 +84,7 @@ export function note(
   place.claims = undefined;
 }
 
-/** Takes an address for an owner, or begins to count when it is another's. */
+/** Makes the first claimant the owner; counts claims from the second claimant on. */
 function claimAlone(place: Place, owner: string): void {
   place.owner ??= owner;
   if (place.owner === owner) return;
@@ -98,10 +100,10 @@ function claimAlone(place: Place, owner: string): void {
 }
 
 /**
- * Decides anew who is believed.
+ * Chooses again which owners to believe.
  *
- * @param words - when each layer last spoke of all that it lists
- * @returns whether these are others than before
+ * @param words - when each layer last confirmed its whole listing
+ * @returns whether the choice may differ from the last one
  */
 export function judge(place: Place, words: readonly number[]): boolean {
   const { believed: before, claims } = place;
@@ -111,12 +113,12 @@ export function judge(place: Place, words: readonly number[]): boolean {
   return !(now && before && now.size === before.size && now.isSubsetOf(before));
 }
 
-/** Whether several owners are believed to be at one address: only a certificate tells them apart. */
+/** Whether a place has several believed owners, so that only a certificate tells them apart. */
 export function isAmbiguous({ believed }: Place): boolean {
   return believed !== undefined && believed.size > 1;
 }
 
-/** What the first layer says of a entry that is believed, if any is. */
+/** The endpoint to show: the first one with a certificate or of a believed owner. */
 export function believedOffer({ offers, place: { believed } }: RouteEntry): Endpoint | undefined {
   return offers.find(
     (offer) => offer && (!believed || isProven(offer) || believed.has(ownerOf(offer))),

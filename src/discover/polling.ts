@@ -1,5 +1,5 @@
 /**
- * The loop of a source that reads a whole listing again and again.
+ * The loop of a source that reads its whole listing at intervals.
  */
 import type { Listing } from './listing.ts';
 import { ListingFeed } from './listing-feed.ts';
@@ -9,22 +9,22 @@ import { type SourceWatch, watchSource } from './source-state.ts';
 
 export interface PollingOptions {
   readonly name: string;
-  /** @returns undefined when it is known, without reading it, that the listing is still the same */
+  /** @returns undefined if the listing is unchanged and need not be read */
   readonly read: (signal: AbortSignal) => Promise<Listing | undefined>;
   /**
-   * From the end of one poll to the start of the next.
+   * The pause from the end of one poll to the start of the next.
    *
    * @param pollMs - how long the poll took
    */
   readonly pauseMs: (watch: SourceWatch, pollMs: number) => number;
-  /** A listing that lists less than half of the apps is believed only if the next one does too. */
+  /** Use a listing with less than half of the apps only if the next one is as small. */
   readonly doubtsLoss?: boolean;
   readonly clock: Clock;
   readonly table: RouteTable;
   readonly observers: SourceObservers;
 }
 
-/** Starts the loop with a poll at once. Polls never overlap; a failed one is told and followed by the next. */
+/** Starts the loop with a poll at once. Polls never overlap, and go on after a failed one. */
 export function startPolling(options: PollingOptions): RouteSource {
   const { name, clock, table, observers } = options;
   const stop = new AbortController();
@@ -42,7 +42,7 @@ export function startPolling(options: PollingOptions): RouteSource {
     try {
       const word = layer.nextWord();
       const listing = await options.read(stop.signal);
-      if (listing === undefined && watch.failures > 0) return; // as bad as it was
+      if (listing === undefined && watch.failures > 0) return; // still the damaged listing
       const changed = listing !== undefined && (await feed.accept(listing, stop.signal, word));
       if (stop.signal.aborted) return;
       workedAtMs = clock.nowMs();

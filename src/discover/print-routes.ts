@@ -4,7 +4,7 @@
 import { endpointJson } from './endpoint.ts';
 import type { RouteTable } from './route-table.ts';
 
-/** In pieces of about one route each. */
+/** Yields JSON in pieces of about one route each. */
 export function* printRoutes(table: Pick<RouteTable, 'routes'>): Generator<string> {
   let separator = '{';
   for (const [route, endpoints] of table.routes()) {

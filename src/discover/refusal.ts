@@ -1,10 +1,10 @@
 /**
- * Why a piece of what a source told was left out of the route table.
+ * Why a route, an endpoint or a message of a source does not enter the route table.
  *
- * One refused piece never costs another its place.
+ * A refused piece never keeps another piece out.
  */
 
-/** The words are closed and stable: a log field, fit for a metric label. */
+/** A closed, stable set of words, which serve as a log field and a metric label. */
 export type RefusedPiece =
   /** Not JSON. */
   | 'json'
@@ -16,10 +16,10 @@ export type RefusedPiece =
   | 'route'
   /** A message, or the strings of one endpoint, above the bound. */
   | 'too-long'
-  /** More routes in a message, tags of an endpoint, or endpoints in all, than the bound. */
+  /** A message has too many routes, an endpoint too many tags, or the table too many endpoints. */
   | 'too-many'
   /** A plain endpoint where TLS is required. */
   | 'not-tls';
 
-/** Is told how many pieces were refused, and why. */
+/** Called with the number of refused pieces and the reason. */
 export type OnRefused = (reason: RefusedPiece, count: number) => void;

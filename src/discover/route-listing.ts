@@ -1,7 +1,7 @@
 /**
- * A whole table as gorouter's `/routes` prints it: JSON, route to endpoints.
+ * Reads a listing in the form of gorouter's `/routes`: a JSON object from routes to endpoints.
  *
- * What is wrong in one route or endpoint is refused and costs the others nothing.
+ * The reader refuses a faulty route or endpoint, and keeps all others.
  */
 import { isObject, readEndpoint } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
@@ -15,23 +15,23 @@ export interface RouteEndpoints {
 }
 
 /**
- * Parses a listing at once, and reads its routes as they are asked for.
+ * Parses the JSON at once, and checks each route when it is iterated.
  *
- * Bytes that are no UTF-8 become U+FFFD, so that they spoil only the name they stand in.
+ * Bytes that are no UTF-8 become U+FFFD, so that they damage only the name that holds them.
  *
  * @param blocks - the bytes in order, split anywhere
- * @throws {SourceError} 'json' or 'shape' when there is no table at all
+ * @throws {SourceError} 'json' or 'shape' when the bytes are no JSON object
  */
 export function readListing(
   blocks: readonly Uint8Array[],
   onRefused: OnRefused,
 ): Iterable<RouteEndpoints> {
   const json = parse(blocks);
-  if (!isObject(json)) throw new SourceError('shape', 'expected a JSON object of routes');
+  if (!isObject(json)) throw new SourceError('shape', 'the listing is no JSON object of routes');
   return readRoutes(groupByKey(json, onRefused), onRefused);
 }
 
-/** Passes routes on, and notes the guids of their apps. */
+/** Yields the same routes, and adds the guids of their apps to `appIds`. */
 export function* notingApps(
   routes: Iterable<RouteEndpoints>,
   appIds: Set<string>,
@@ -59,11 +59,11 @@ function parse(blocks: readonly Uint8Array[]): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SourceError('json', `not JSON, ${text.length} characters`, { cause });
+    throw new SourceError('json', `the listing (${text.length} characters) is not JSON`, { cause });
   }
 }
 
-/** Routes that differ only in case, a query or a final `/` are one. */
+/** Joins the endpoint lists of routes with the same key; `route.ts` says when keys are equal. */
 function groupByKey(
   json: Readonly<Record<string, unknown>>,
   onRefused: OnRefused,
@@ -83,7 +83,7 @@ function groupByKey(
 }
 
 function readEndpoints(list: unknown, onRefused: OnRefused): Endpoint[] {
-  if (list === null) return []; // how Go prints a list that never had an element
+  if (list === null) return []; // Go prints an empty list as null
   if (!Array.isArray(list)) {
     onRefused('shape', 1);
     return [];

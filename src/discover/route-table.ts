@@ -2,12 +2,12 @@
  * The route table: which app instances run now, where they listen, and under which routes.
  *
  * Pure state, joined over sources: the same address under the same route is one endpoint, and
- * stays while any source lists it. Sources feed it through layers (`layer.ts` states the
- * contract); `select.ts` and `GET /routes` read it. Every index is kept on each change, so that
- * reading costs no more than what it returns.
+ * stays while any source lists it. Sources feed the table through layers (`layer.ts` states the
+ * contract); `select.ts` and `GET /routes` read it. Each change updates every index, so that a read
+ * costs no more than what it returns.
  *
- * An address without a certificate belongs to one process instance (`claims.ts`): what others say of
- * it is kept, and not shown while it is not believed.
+ * An address without a certificate belongs to one process instance (`claims.ts`). The table keeps
+ * the endpoints of other claimants, but shows them only when their owner is believed.
  */
 import { isProven, ownerOf } from './claims.ts';
 import { type Departures, noDepartures, settle, type TableObservers } from './departures.ts';
@@ -29,9 +29,9 @@ import type { RefusedPiece } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
 
 export interface RouteTableOptions extends TableObservers {
-  /** Refuse endpoints without TLS: their address may be another tenant's by now. */
+  /** Refuse endpoints without TLS, since the address may belong to another tenant by now. */
   readonly requireTls?: boolean | undefined;
-  /** How many endpoints under routes are held at most; more are refused. Default 500,000. */
+  /** Bound on endpoints, each counted once a route; more are refused. Default 500,000. */
   readonly maxEntries?: number | undefined;
 }
 
@@ -39,18 +39,18 @@ export class RouteTable {
   readonly #options: RouteTableOptions;
   readonly #maxEntries: number;
   readonly #routes = new Map<string, Map<string, RouteEntry>>();
-  /** How many routes each host has. */
+  /** The number of routes of each host. */
   readonly #hosts = new Map<string, number>();
   readonly #addresses = new Map<string, Place>();
-  /** Those that several claim. */
+  /** The places that several owners claim. */
   readonly #contested = new Set<Place>();
-  /** Those of them where nothing tells whose they are, and not all prove themselves. */
+  /** The contested places with several believed owners and an endpoint without a certificate. */
   readonly #ambiguous = new Set<Place>();
   readonly #index = new EntryIndex();
   #entries = 0;
   #layers = 0;
   #lastWord = 0;
-  /** When each layer last said all that it lists. */
+  /** When each layer last confirmed its whole listing. */
   readonly #words: number[] = [];
 
   constructor(options: RouteTableOptions = {}) {
@@ -58,19 +58,19 @@ export class RouteTable {
     this.#maxEntries = options.maxEntries ?? 500_000;
   }
 
-  /** The instances of an app under each of its routes: an address may come several times. */
+  /** The instances of an app, once for each route: an address may occur several times. */
   byApp(appId: string): Instance[] {
     return this.#index.byApp(appId);
   }
 
-  /** Like `byApp`, by names; upper and lower case differ. */
+  /** Like `byApp`, but by names, in which upper and lower case differ. */
   byName(organization: string, space: string, app: string): Instance[] {
     return this.#index.byName(organization, space, app);
   }
 
   /**
-   * What serves a route: as gorouter finds it, by the longest registered path and the nearest
-   * wildcard. Under a wildcard the instances' `host` is the one asked for.
+   * The instances that serve a route. Chosen as gorouter does, by the longest registered path and
+   * the nearest wildcard. Under a wildcard route the instances' `host` is the host of `route`.
    */
   byRoute(route: string): Instance[] {
     const asked = routeKey(route);
@@ -86,7 +86,7 @@ export class RouteTable {
     return this.#index.each();
   }
 
-  /** Every route with its endpoints. Changes during the walk may or may not be seen. */
+  /** Every route with its endpoints. The iteration may or may not include later changes. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
     for (const [route, entries] of this.#routes) {
       const shown = instancesOf(entries.values());
@@ -94,7 +94,7 @@ export class RouteTable {
     }
   }
 
-  /** How many routes, different addresses and different apps there are. */
+  /** The numbers of routes, of different addresses and of different apps. */
   sizes(): { readonly routes: number; readonly endpoints: number; readonly apps: number } {
     return {
       routes: this.#routes.size,
@@ -103,12 +103,12 @@ export class RouteTable {
     };
   }
 
-  /** At how many addresses nobody is asked, since nothing tells who answers there. */
+  /** The number of addresses that no scrape asks, since their owner is unclear. */
   get ambiguousAddresses(): number {
     return this.#ambiguous.size;
   }
 
-  /** Gives a source its own layer. Earlier layers are believed first. */
+  /** Makes a layer for one source. Endpoints of earlier layers are shown first. */
   layer(): TableLayer {
     const number = this.#layers++;
     const departures = noDepartures();
@@ -173,9 +173,9 @@ export class RouteTable {
   }
 
   /**
-   * Decides whose an address is, and shows its entries so.
+   * Decides who owns an address, and updates the entries that readers see.
    *
-   * @param changed - the entry to be looked at though it belongs to whom it did
+   * @param changed - an entry to update even if the owner stays the same
    */
   #judge(place: Place, departures: Departures, changed?: RouteEntry): void {
     if (place.claims) this.#contested.add(place);
@@ -188,7 +188,7 @@ export class RouteTable {
     for (const entry of place.entries) this.#show(entry, departures);
   }
 
-  /** Shows of a entry what the first layer says that is believed. */
+  /** Makes the believed endpoint of an entry the one that readers see. */
   #show(entry: RouteEntry, departures: Departures): void {
     const before = entry.instance;
     const endpoint = believedOffer(entry);
@@ -259,7 +259,7 @@ export class RouteTable {
     if (appId !== '' && !this.#index.has(appId)) apps.add(appId);
   }
 
-  /** Tells of what is gone still; `limit` bounds the work of one call. */
+  /** Tells the observers what is gone; `limit` bounds the work of one call. */
   #settle(departures: Departures, limit: number): boolean {
     const { onAddressGone, onAppGone, onAmbiguous } = this.#options;
     return settle(departures, limit, {
@@ -272,7 +272,7 @@ export class RouteTable {
   }
 }
 
-/** Whether a connection that was made for the one may be used for the other. */
+/** Whether a connection that was opened for `a` may serve `b`. */
 function sameConnection(a: Endpoint, b: Endpoint): boolean {
   return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
 }

@@ -1,5 +1,5 @@
 /**
- * Routes: `host` or `host/path`, as keys of the table and as readers ask for them.
+ * Routes, `host` or `host/path`: their keys in the table, and which key matches a reader's route.
  *
  * The rules are gorouter's (route/uris.go, registry/container/trie.go): keys are lower case, the
  * longest registered path wins, and a wildcard stands for any number of leading labels.
@@ -9,16 +9,16 @@
 const MAX_LENGTH = 1024;
 const MAX_HOST_LENGTH = 253;
 
-/** Visible ASCII but what would end or change a host in a URL or a `Host` header. */
+/** Visible ASCII, except characters that would end or change a host in a URL or `Host` header. */
 const HOST = /^[!$&'()*+,.0-9:;=_a-z~[\]-]+$/;
-/** No blanks and no control characters, those of Latin-1 included. */
+/** No blanks, and no control characters of ASCII or Latin-1. */
 const PATH = /^[^\u0000-\u0020\u007f-\u00a0\u2028\u2029]*$/;
 
 /**
- * The key under which a route stands in the table: lower case, without `?…` and without a final `/`.
+ * The key of a route in the table: lower case, without `?…` and without a `/` at either end.
  *
  * @param uri - as a source or a reader writes it, without a scheme
- * @returns undefined when it names no host, is too long or holds blanks or control characters
+ * @returns undefined when `uri` names no host, is too long or holds blanks or control characters
  */
 export function routeKey(uri: string): string | undefined {
   if (uri.length > MAX_LENGTH) return undefined;
@@ -29,7 +29,7 @@ export function routeKey(uri: string): string | undefined {
   return key;
 }
 
-/** Splits a key at its first `/`; the path keeps it, and is '' when there is none. */
+/** Splits a key before its first `/`; the path is '' when there is none. */
 export function splitRoute(key: string): { host: string; path: string } {
   const slash = key.indexOf('/');
   if (slash < 0) return { host: key, path: '' };
@@ -43,11 +43,11 @@ export interface RouteKeys {
 }
 
 /**
- * The key that serves a route: of the host itself, else of the nearest wildcard; of these the one
- * with the longest path.
+ * Finds the key that serves a route: a key of the host itself, else of the nearest wildcard, with
+ * the longest path that matches.
  *
- * @param asked - as `routeKey` gives it; a port in it is looked for first, then ignored
- * @returns the key, and the host that a request through it would be for
+ * @param asked - as `routeKey` gives it; a host with a port is tried with the port, then without
+ * @returns the key, and the host to send in a request
  */
 export function matchRoute(
   asked: string,
@@ -69,7 +69,7 @@ function longestPath(host: string, path: string, keys: RouteKeys): string | unde
   return keys.hasRoute(host) ? host : undefined;
 }
 
-/** `*.b.c` and `*.c` for `a.b.c`. */
+/** Yields `*.b.c` and `*.c` for `a.b.c`. */
 function* wildcards(host: string): Generator<string> {
   let rest = host.startsWith('*.') ? host.slice(2) : host;
   for (let dot = rest.indexOf('.'); dot >= 0; dot = rest.indexOf('.')) {

@@ -1,5 +1,5 @@
 /**
- * Which instances a selector means: looked up as a guid, then as names, then as a route.
+ * Finds the instances of a selector, which is tried as a guid, then as names, then as a route.
  */
 import type { AppIdentity, Instance } from './instance.ts';
 import type { RouteTable } from './route-table.ts';
@@ -9,13 +9,13 @@ import type { Selector, SelectorReading } from './selector.ts';
 export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
 
 /**
- * Finds the instances, each once, in the order of their index, then of their address.
+ * Finds the instances, without duplicates, sorted by index, then by address.
  *
- * By guid and by name these are the instances of the processes asked for; by route all that the
+ * A guid or names select the instances of one process type; a route selects all instances that the
  * route serves, whatever their process and app.
  *
- * @param processOf - which processes of an app are meant where the selector names none
- * @returns none when nothing matches
+ * @param processOf - the process type of an app, or `all`, if the selector names none
+ * @returns an empty list when nothing matches
  */
 export function selectInstances(
   table: Lookup,
@@ -53,7 +53,7 @@ function ofTheirProcess(
   instances: readonly Instance[],
   processOf: (app: AppIdentity) => string,
 ): Instance[] {
-  const apps = Map.groupBy(instances, ({ app }) => app.appId).values(); // a name may be two apps'
+  const apps = Map.groupBy(instances, ({ app }) => app.appId).values(); // two apps may share a name
   return distinctInstances([...apps.flatMap((own) => ofProcess(own, processOf(own[0]!.app)))]);
 }
 
@@ -64,11 +64,12 @@ export function ofProcess(instances: readonly Instance[], process: string): read
 }
 
 /**
- * Each process instance once, sorted by index (as numbers), then by address.
+ * Lists each process instance once, sorted by index (as numbers), then by address.
  *
- * Endpoints with the same `process_instance_id` are ports of one instance, which has one page: the
- * first by address stands for it, and names the `others`. Of an address with several routes the first by name is kept, one without wildcard before others,
- * so that the answer does not hang on the order in which routes became known.
+ * Endpoints with the same `process_instance_id` are ports of one instance: the first by address
+ * represents the instance, and lists the `others`. Of several routes to an address the first by
+ * name wins, and a wildcard route only if there is no other, so that the result does not depend on
+ * the order in which promgate learned the routes.
  */
 export function distinctInstances(instances: readonly Instance[]): Instance[] {
   const byAddress = new Map<string, Instance>();
@@ -80,7 +81,7 @@ export function distinctInstances(instances: readonly Instance[]): Instance[] {
   return withOthers([...byAddress.values()].sort(compareInstances));
 }
 
-/** @param endpoints - sorted; those of one process instance become one */
+/** Joins the endpoints of one process instance into one. @param endpoints - sorted */
 function withOthers(endpoints: readonly Instance[]): Instance[] {
   const groups = new Map<string | Instance, Instance[]>();
   for (const endpoint of endpoints) {
@@ -95,7 +96,7 @@ function withOthers(endpoints: readonly Instance[]): Instance[] {
   );
 }
 
-/** Endpoints stay the same objects while nothing changes in the table: so does what stands for them. */
+/** Joined instances by their first endpoint: the same object while the table does not change. */
 const ofEndpoints = new WeakMap<Instance, Instance>();
 
 function asOne(first: Instance, others: readonly Instance[]): Instance {
@@ -123,7 +124,7 @@ function compareInstances(a: Instance, b: Instance): number {
   return compareIndex(a.index, b.index) || compareText(a.endpoint.address, b.endpoint.address);
 }
 
-/** Whole numbers by their value; whatever else follows them. */
+/** Sorts whole numbers by value, and puts any other index behind them. */
 function compareIndex(a: string, b: string): number {
   const [aNumber, bNumber] = [indexNumber(a), indexNumber(b)];
   if (aNumber === bNumber) return compareText(a, b);
@@ -134,7 +135,7 @@ function indexNumber(index: string): number {
   return /^\d{1,15}$/.test(index) ? Number(index) : Number.POSITIVE_INFINITY;
 }
 
-/** By UTF-16 code units: the same everywhere, unlike `localeCompare`. */
+/** Compares UTF-16 code units, so that no locale changes the order. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

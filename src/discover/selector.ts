@@ -1,8 +1,8 @@
 /**
- * What a reader asks for: an app guid, `<org>/<space>/<app>` or a route, as URLs write them.
+ * Parses a reader's selector from a URL: an app guid, `<org>/<space>/<app>` or a route.
  *
- * Only the writing is understood here; `select.ts` looks it up. Paths and queries are read as they
- * came over the wire, since `%2F` within a name is no separator.
+ * `select.ts` looks the selector up. The parser takes paths and queries undecoded, since `%2F`
+ * within a name is no separator.
  */
 
 /** Why a selector could not be read. */
@@ -14,7 +14,7 @@ const FAULT_TEXTS: Readonly<Record<SelectorFault, string>> = {
   process: 'process must be "all" or a process type such as "web" or "worker", and not',
 };
 
-/** A request names no app, or in a way that cannot be read. */
+/** A request names no app, or its selector cannot be read. */
 export class SelectorError extends Error {
   override readonly name = 'SelectorError';
   readonly fault: SelectorFault;
@@ -27,19 +27,19 @@ export class SelectorError extends Error {
 
 type AppName = readonly [organization: string, space: string, app: string];
 
-/** One way to read what was asked for. */
+/** One way to read a selector. */
 export interface SelectorReading {
-  /** All of it, decoded: a guid or a route. */
+  /** The whole selector, decoded: a guid or a route. */
   readonly text: string;
   readonly name?: AppName;
 }
 
 export interface Selector {
-  /** What was asked for, decoded: for messages. */
+  /** The decoded selector, for messages. */
   readonly text: string;
-  /** The ways to read it, the likeliest first. */
+  /** The ways to read the selector, the likeliest first. */
   readonly readings: readonly SelectorReading[];
-  /** Which processes of an app are meant: a process type, or `all`; undefined: those it is bound with. */
+  /** A process type, or `all`; undefined: the process type of the app's bindings. */
   readonly process: string | undefined;
 }
 
@@ -47,11 +47,11 @@ const PROCESS = /^[\w.-]{1,255}$/;
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /**
- * Reads which app a request means; the path wins over `?app=`, and that over `?route_url=`.
+ * Reads which app a request means. The path wins over `?app=`, and `?app=` over `?route_url=`.
  *
- * @param request.path - what stands between `/apps/` and `/metrics`, as it came over the wire
- * @param request.search - the query as it came over the wire, with or without its `?`
- * @throws {SelectorError} when nothing is named, an escape is broken, or `process` is no type
+ * @param request.path - the undecoded part between `/apps/` and `/metrics`
+ * @param request.search - the undecoded query, with or without its `?`
+ * @throws {SelectorError} when no app is named, an escape is broken, or `process` is no type
  */
 export function parseSelector(request: {
   readonly path?: string;
@@ -67,7 +67,7 @@ export function parseSelector(request: {
   return { text: first.text, readings: second ? [first, second] : [first], process };
 }
 
-/** The first place that names anything, split at the separators written as such, then decoded. */
+/** The selector from the first place that has one, split at each literal `/`, then decoded. */
 function askedParts(path: string, search: string): readonly string[] | undefined {
   const places = [
     () => path.split('/').map(decode),
@@ -81,7 +81,7 @@ function askedParts(path: string, search: string): readonly string[] | undefined
   return undefined;
 }
 
-/** Promfetcher's README writes `?app="<guid>"`. */
+/** Removes quotes, since Promfetcher's README writes `?app="<guid>"`. */
 function withoutQuotes(parts: readonly string[]): readonly string[] {
   const text = parts.join('/');
   if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return parts;
@@ -95,7 +95,7 @@ function withoutScheme(parts: readonly string[]): readonly string[] {
   return scheme ? text.slice(scheme[0].length).split('/') : parts;
 }
 
-/** Names are three parts; written as one percent-encoded part they show as three in the text. */
+/** Names have three parts: split at each literal `/`, else split at each `/` after decoding. */
 function reading(parts: readonly string[]): SelectorReading {
   const text = parts.join('/');
   const [organization, space, app, ...more] = parts.length === 3 ? parts : text.split('/');
@@ -103,13 +103,13 @@ function reading(parts: readonly string[]): SelectorReading {
   return isName ? { text, name: [organization, space, app] } : { text };
 }
 
-/** Promfetcher decodes twice; so values that a client encoded twice are still understood. */
+/** A second reading for clients that encode twice, since Promfetcher decodes twice. */
 function decodedOnceMore(text: string): SelectorReading | undefined {
   if (!/%[0-9a-f]{2}/i.test(text)) return undefined;
   try {
     return reading([decodeURIComponent(text)]);
   } catch {
-    return undefined; // the percent sign was meant as one
+    return undefined; // the text holds a literal percent sign
   }
 }
 

@@ -1,26 +1,26 @@
 /**
- * Why a source gave no table, or no connection.
+ * Why a source gave no listing, or lost its connection.
  */
 
-/** The words are closed and stable: a log field, fit for a metric label. */
+/** A closed, stable set of words, which serve as a log field and a metric label. */
 export type SourceFault =
-  /** No connection, or it broke; no file. */
+  /** The source cannot connect, lost its connection, or cannot read its file. */
   | 'unreachable'
   | 'timeout'
   /** An HTTP status other than 200. */
   | 'status'
-  /** More bytes than the bound, counted after decompression. */
+  /** The listing exceeds its bound on bytes, after decompression. */
   | 'too-large'
   /** Not JSON. */
   | 'json'
   /** JSON, but not an object of routes. */
   | 'shape'
-  /** The bus refuses the credentials or a subscription. */
+  /** NATS refuses the credentials or a subscription. */
   | 'denied'
-  /** Anything else; message and cause say what. */
+  /** Any other failure; see message and cause. */
   | 'internal';
 
-/** A source failed as a whole; what it gave before stays listed. */
+/** A source failed as a whole; its last routes stay in the table. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
   readonly fault: SourceFault;
@@ -31,7 +31,7 @@ export class SourceError extends Error {
   }
 }
 
-/** What is no `SourceError` yet becomes an internal one. */
+/** Wraps any other error in a `SourceError` with the fault 'internal'. */
 export function toSourceError(error: unknown): SourceError {
   if (error instanceof SourceError) return error;
   const text = error instanceof Error ? error.message : String(error);

@@ -1,11 +1,11 @@
 /**
- * What a source knows of its own health, told to its observers.
+ * The health of a source, reported to the source's observers.
  */
 import type { SourceObservers } from './source.ts';
 import { type SourceError, toSourceError } from './source-error.ts';
 
 export interface SourceWatch {
-  /** Whether anything whole was ever read. */
+  /** Whether the source has ever succeeded. */
   readonly ready: boolean;
   /** Failures in a row. */
   readonly failures: number;
@@ -13,7 +13,7 @@ export interface SourceWatch {
   failed(error: unknown): void;
 }
 
-/** Counts, and calls `onState` only when a source begins or ceases to work. */
+/** Counts failures, and calls `onState` only when a source begins to work or begins to fail. */
 export function watchSource(observers: SourceObservers): SourceWatch {
   let ready = false;
   let failures = 0;

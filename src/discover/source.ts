@@ -1,54 +1,53 @@
 /**
- * Where routes come from: what gorouter, NATS and the file have in common.
+ * The interface that the route sources gorouter, NATS and file share.
  */
 import { sleep } from '../clock.ts';
 import type { Loss } from './listing-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
 
-/** A running source. Disposing of it ends its work; what it listed stays in the table. */
+/** A running source. Disposal ends its work; its routes stay in the table. */
 export interface RouteSource extends AsyncDisposable {
-  /** For logs and labels: the kind and, without credentials, where it reads from. */
+  /** Kind and address without credentials, for logs and metric labels. */
   readonly name: string;
-  /** False until the source has given its first whole table. */
+  /** False until the source has given its first whole listing. */
   readonly ready: boolean;
-  /** Whether it says now what the whole table is. */
+  /** Whether the source now knows all its routes and is not failing. */
   readonly works: boolean;
-  /** For how long it has been failing since it last worked; undefined when it never did. */
+  /** Milliseconds since the source last worked, 0 while it works; undefined if it never did. */
   readonly ageMs: number | undefined;
   /**
-   * Takes out of the table what only this source lists. It is listed again when the source says so.
+   * Empties this source's layer of the table, until the source lists its routes again.
    *
-   * @param isDue - asked again before anything is taken out: the source may work by then
+   * @param isDue - called again before anything is removed, since the source may work by then
    */
   lapse(isDue: () => boolean): Promise<void>;
   /**
-   * Tells that whoever answers at an endpoint is not who is meant, or nobody: a scrape found out, and
-   * its answer has reported it.
+   * Tells the source that a scrape could not reach an endpoint, or met another instance there.
    *
-   * @param address - the endpoint's
-   * @param identity - the `serverCertDomainSan` that was asked for; another one at the same address
-   * is left alone
+   * @param address - the endpoint's address
+   * @param identity - the `serverCertDomainSan` that the scrape expected; endpoints with another
+   * name at this address stay
    */
   reportFailure?(address: string, identity?: string): void;
 }
 
-/** Why endpoints were taken out: too old, a failed scrape, or a failed dial. */
+/** Why the source removed endpoints: too old, a failed scrape, or a failed dial. */
 export type PruneReason = 'stale' | 'failed' | 'unproven';
 
 /** Observers that every source calls. */
 export interface SourceObservers {
-  /** A whole table was read, or a message taken over; `changed` is false when it said nothing new. */
+  /** The source took over a listing or message; `changed` is false if nothing was new. */
   readonly onSuccess?: ((changed: boolean) => void) | undefined;
-  /** The source gave nothing that could be used: called at each failure. */
+  /** The source failed; called at each failure. */
   readonly onFailure?: ((error: SourceError) => void) | undefined;
-  /** The source works again, or no longer: called once per change, first when it is known. */
+  /** The source begins to work or begins to fail; called once per change. */
   readonly onState?: ((state: SourceState) => void) | undefined;
-  /** A table lost so many apps that it is believed only if the next one says the same. */
+  /** A listing lost so many apps that the source uses it only if the next one agrees. */
   readonly onLoss?: ((loss: Loss) => void) | undefined;
-  /** Pieces of what the source told were left out. */
+  /** The source refused routes, endpoints or messages. */
   readonly onRefused?: OnRefused | undefined;
-  /** Endpoints were taken out that the source had not withdrawn. */
+  /** The source removed endpoints that no emitter had unregistered. */
   readonly onPruned?: ((reason: PruneReason, count: number) => void) | undefined;
 }
 
@@ -56,7 +55,7 @@ type SourceState =
   | { readonly working: true }
   | { readonly working: false; readonly error: SourceError };
 
-/** Time as a source needs it; a test puts its own in. */
+/** The clock of a source; tests pass a fake one. */
 export interface Clock {
   /** Milliseconds that only go forward. */
   nowMs(): number;

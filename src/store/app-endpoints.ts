@@ -1,6 +1,6 @@
 /**
- * Takes over the bindings that Promfetcher's broker kept: its table `app_endpoints`, one row per
- * binding, is copied and left as it is, so that going back works.
+ * Copies the bindings that Promfetcher's broker kept in its table `app_endpoints`, one row per
+ * binding. The table stays unchanged, so that an operator can go back to Promfetcher.
  *
  * @see https://github.com/orange-cloudfoundry/promfetcher
  */
@@ -19,31 +19,31 @@ export interface AppEndpoint {
   readonly endpoint: string;
 }
 
-/** What a row becomes: the instance is made unless there is one with its id. */
+/** What a row becomes. The copy adds the instance unless the store has one with its id. */
 interface Adopted {
   readonly instance: ServiceInstance;
-  /** Of this instance. */
+  /** A binding of `instance`. */
   readonly binding: NewBinding;
 }
 
-/** @returns undefined to leave the row out */
+/** Converts a row. @returns undefined to leave the row out */
 export type Adopt = (row: AppEndpoint) => Adopted | undefined;
 
 export const ENDPOINT_COLUMNS = ['guid', 'app_guid', 'endpoint'] as const;
 
-/** Rows held at once. */
-const PAGE = 500;
+/** Bound on rows in memory. */
+const BATCH = 500;
 
-/** Every binding gets a revision, in the order of the ids; one that is already there stays. */
+/** Gives every copied binding a revision, in the order of ids. Existing bindings stay unchanged. */
 export async function copyEndpoints({ transaction, revision }: Change, adopt: Adopt) {
-  let next = revision; // the change's own is the first one's
+  let next = revision; // the first binding gets the revision of the change itself
   for (let after = ''; ; ) {
     const rows = await endpointsAfter(transaction, after);
     const adopted = rows.map(adopt).filter((one) => one !== undefined);
     await insertInstances(transaction, adopted);
     next = await insertBindings(transaction, adopted, next);
-    if (rows.length < PAGE) break;
-    after = rows.at(-1)!.guid; // the page was full
+    if (rows.length < BATCH) break;
+    after = rows.at(-1)!.guid; // the batch is full, so it has a last row
   }
   if (next === revision) return;
   await transaction
@@ -56,9 +56,9 @@ async function endpointsAfter(db: Kysely<Tables>, guid: string): Promise<AppEndp
   const rows = await db
     .selectFrom('app_endpoints')
     .select([...ENDPOINT_COLUMNS])
-    .where('guid', '>', guid) // its primary key
+    .where('guid', '>', guid) // the primary key
     .orderBy('guid')
-    .limit(PAGE)
+    .limit(BATCH)
     .execute();
   return rows.map((row) => ({
     guid: row.guid,
@@ -83,7 +83,7 @@ async function insertInstances(db: Kysely<Tables>, adopted: readonly Adopted[]):
       .execute();
 }
 
-/** @returns the revision after the last one given */
+/** @returns the revision after the last one that a binding got */
 async function insertBindings(
   db: Kysely<Tables>,
   adopted: readonly Adopted[],

@@ -1,22 +1,21 @@
 /**
- * What a store does about an error of its database: try again, report the database as away, or pass
- * it on.
+ * Handles database errors: tries again, reports the database as away, or rethrows the error.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { Engine } from './engine.ts';
 import { reasonOf } from './session.ts';
 
-/** No attempt begins later than this after the first; the last one may still wait for locks. */
+/** No attempt begins later than this after the first; the last attempt may wait for locks. */
 const ATTEMPTS_MS = 3000;
 const MAX_ATTEMPTS = 50;
 const MAX_PAUSE_MS = 100;
 
 /**
- * Runs `work`, again if it met a conflict: deadlocks and the like are part of a database's life.
+ * Runs `work`, and runs it again after a conflict such as a deadlock.
  *
- * @param work - leaves nothing behind when it fails
- * @throws {StoreAwayError} when the database is away, or conflicts do not end
+ * @param work - must change nothing when it fails
+ * @throws {StoreAwayError} when the database is away or full, or conflicts do not end
  */
 export async function attempt<T>(
   { place, failureOf }: Pick<Engine, 'place' | 'failureOf'>,
@@ -33,7 +32,7 @@ export async function attempt<T>(
         throw new StoreAwayError(`${place}: ${reasonOf(cause)}`, { cause });
       }
     }
-    // Chance keeps two that met from meeting again.
+    // A random pause keeps two conflicting transactions from conflicting again.
     await delay(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** count));
   }
 }

@@ -1,23 +1,25 @@
 /**
- * A change of bindings: one transaction, which takes the next revision before all else.
+ * A change of bindings: one transaction, which first takes the next revision.
  *
- * The revision's row is locked from there to the end, so changes are committed in the order of their
- * revisions: who has read up to one has missed none before it.
+ * The transaction keeps the revision's row locked, so the database commits changes in the order of
+ * their revisions: a reader that has read up to a revision has missed no earlier change.
  */
 import type { Kysely } from 'kysely';
 import type { Engine } from './engine.ts';
 import { markChange } from './marks.ts';
 import type { Tables } from './tables.ts';
 
-/** What a change is made with. */
+/** The transaction and the revision of a change. */
 export interface Change {
   readonly transaction: Kysely<Tables>;
   readonly revision: number;
 }
 
 /**
- * @param work - gives undefined to say that nothing has changed: the transaction is rolled back then
- * @returns what `work` gave, once it is committed
+ * Runs `work` as one change, then marks, announces and commits the change.
+ *
+ * @param work - returns undefined if nothing has changed: the transaction is then rolled back
+ * @returns the result of `work`, after the commit
  */
 export async function change<T>(
   db: Kysely<Tables>,

@@ -1,5 +1,5 @@
 /**
- * Reads what has changed since a revision.
+ * Reads the bindings that were added and removed since a revision.
  */
 import type { Kysely } from 'kysely';
 import type { Binding, Changes, Seen } from '../../broker/binding-store.ts';
@@ -7,10 +7,10 @@ import { type Counter, readCounter } from './marks.ts';
 import { originalText } from './stored-text.ts';
 import { bindingOf, type Tables } from './tables.ts';
 
-/** Bindings asked for at once: other work goes on between two pages. */
-const PAGE = 1000;
+/** Bindings that one query reads; other work runs between two queries. */
+const BATCH = 1000;
 
-/** All of it is of one moment. */
+/** Reads in one transaction, so that the result shows the database at one moment. */
 export async function readChanges(db: Kysely<Tables>, seen: Seen | undefined): Promise<Changes> {
   const { revision, mark } = await readCounter(db, 0);
   if (seen?.revision === revision && seen.mark === mark) {
@@ -34,7 +34,7 @@ export async function readChanges(db: Kysely<Tables>, seen: Seen | undefined): P
     });
 }
 
-/** What was seen did not happen here: its number was not reached, or is another change's. */
+/** Whether a backup was restored: the revision seen is not reached yet, or has another mark. */
 function isOfAnotherTime(seen: Seen, { revision, seenMark }: Counter): boolean {
   return seen.revision > revision || (seenMark !== '' && seenMark !== seen.mark);
 }
@@ -47,11 +47,11 @@ async function bindingsAfter(db: Kysely<Tables>, revision: number): Promise<Bind
       .selectAll()
       .where('revision', '>', after)
       .orderBy('revision')
-      .limit(PAGE)
+      .limit(BATCH)
       .execute();
     found.push(...rows.map(bindingOf));
-    if (rows.length < PAGE) return found;
-    after = found.at(-1)!.revision; // the page was full
+    if (rows.length < BATCH) return found;
+    after = found.at(-1)!.revision; // the batch is full, so `found` has a last one
     await new Promise(setImmediate);
   }
 }
@@ -63,5 +63,5 @@ async function removedAfter(db: Kysely<Tables>, revision: number): Promise<strin
     .where('revision', '>', revision)
     .execute();
   const ids = rows.map((row) => originalText(row.binding_id));
-  return [...new Set(ids)]; // MySQL's `distinct` takes "a" and "a " for the same
+  return [...new Set(ids)]; // `distinct` of MySQL treats "a" and "a " as equal
 }

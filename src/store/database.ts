@@ -1,5 +1,5 @@
 /**
- * Opens the store of a database.
+ * Opens the store of bindings in the configured database.
  */
 import { Kysely } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
@@ -13,20 +13,20 @@ import { type DatabaseTls, serverTrust } from './tls.ts';
 export interface DatabaseOptions
   extends Partial<Pick<SqlBindingStoreOptions, 'onRefused' | 'onTaken'>> {
   readonly address: DatabaseAddress;
-  /** Given, even if empty, connections to a server are encrypted and the server is verified. */
+  /** If given, even as an empty object, connections are encrypted and the server is verified. */
   readonly tls?: DatabaseTls | undefined;
-  /** Told of what fails in the background, such as the connection that hears of changes. */
+  /** Called for failures in the background, such as a lost connection that listens for changes. */
   readonly onError?: ((error: unknown) => void) | undefined;
-  /** How many bindings that have gone are remembered for readers that ask what has changed. */
+  /** Bound on removed bindings that the store lists to readers of changes. Default 10,000. */
   readonly maxTombstones?: number | undefined;
 }
 
 const MAX_TOMBSTONES = 10_000;
 
 /**
- * Makes the tables, if need be.
+ * Opens the database, and makes missing tables.
  *
- * @throws {StoreAwayError} when the database cannot be reached; opening may be tried again
+ * @throws {StoreAwayError} when the database cannot be reached; the caller may try again
  */
 export async function openBindingStore(options: DatabaseOptions): Promise<SqlBindingStore> {
   await using parts = new AsyncDisposableStack();
@@ -37,7 +37,7 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
     await migrate(migration);
   } catch (error) {
     if (!engine.space || !(error instanceof StoreAwayError)) throw error;
-    await engine.space.release(db); // to be opened on a full disk takes space, too
+    await engine.space.release(db); // opening on a full disk needs the reserved space
     await migrate(migration);
   }
   parts.move();
@@ -50,7 +50,7 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
   });
 }
 
-/** Loads the driver of the engine that is named, and no other. */
+/** Loads the driver of the configured engine only. */
 async function openEngine({ address, tls, onError = () => {} }: DatabaseOptions): Promise<Engine> {
   if (address.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite.ts');

@@ -1,9 +1,9 @@
 /**
- * Space on the disk of a SQLite file that only revoking may use.
+ * Disk space beside a SQLite file that only deletions (which revoke tokens) may use.
  *
- * Every change of SQLite writes to the disk, a deletion too, so a full disk would keep a token alive.
- * A file beside the database holds some space until a deletion needs it; nothing else is stored
- * unless it is there, and as much is free besides.
+ * Every change in SQLite writes to the disk, even a deletion, so a full disk would keep a token
+ * valid. A reserve file beside the database occupies some space until a deletion needs it. The
+ * store adds nothing unless the reserve file exists and as much space again is free.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -11,18 +11,22 @@ import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { reasonOf } from './session.ts';
 
-/** Some deletions, each of which writes ten pages of 4 KiB. */
+/** Enough for several deletions, each of which writes 40 KiB. */
 const RESERVE_BYTES = 256 * 1024;
 
 export class DiskReserve {
   readonly #file: string;
 
-  /** @param database - the file of the database */
+  /** @param database - the path of the SQLite file */
   constructor(database: string) {
     this.#file = `${database}-reserve`;
   }
 
-  /** @throws {StoreAwayError} when the disk is full, or cannot be asked */
+  /**
+   * Makes the reserve file unless it exists.
+   *
+   * @throws {StoreAwayError} when the disk is nearly full, or the file cannot be made
+   */
   hold(): void {
     let freeBytes: number;
     try {
@@ -30,14 +34,17 @@ export class DiskReserve {
       const { bavail, bsize } = statfsSync(this.#file);
       freeBytes = bavail * bsize;
     } catch (cause) {
-      throw new StoreAwayError(`no space for more than revoking: ${reasonOf(cause)}`, { cause });
+      const text = 'cannot reserve disk space for unbinding, so that nothing new is stored';
+      throw new StoreAwayError(`${text}: ${reasonOf(cause)}`, { cause });
     }
     if (freeBytes < RESERVE_BYTES) {
-      throw new StoreAwayError('no space for more than revoking: the disk is nearly full');
+      throw new StoreAwayError(
+        'the disk is nearly full, so that nothing new is stored: free space',
+      );
     }
   }
 
-  /** @returns whether the disk has space */
+  /** Does the same as `hold`. @returns false where `hold` throws */
   tryHold(): boolean {
     try {
       this.hold();
@@ -48,17 +55,17 @@ export class DiskReserve {
     }
   }
 
-  /** For a deletion. */
+  /** Frees the reserved space for a deletion. */
   release(): void {
     rmSync(this.#file, { force: true });
   }
 
   #fill(): void {
     try {
-      // Random, since some file systems store zeros in no space at all.
+      // Random bytes, since some file systems use no space for zeros.
       writeFileSync(this.#file, randomBytes(RESERVE_BYTES), { mode: 0o600 });
     } catch (error) {
-      this.release(); // a part of it helps nobody
+      this.release(); // half a reserve file helps nobody
       throw error;
     }
   }

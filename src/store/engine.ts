@@ -1,39 +1,39 @@
 /**
- * What a store needs of one kind of database, besides SQL that all of them speak.
+ * What differs between PostgreSQL, MySQL and SQLite, besides their SQL dialects.
  */
 import type { Dialect, Expression, Kysely } from 'kysely';
 import type { Tables } from './tables.ts';
 
 /**
- * What an error of a database means: `duplicate` that a row with this key exists, `conflict` that
- * the same transaction may succeed when it is tried again, `away` that there is no database to ask,
- * `full` that it has no space for more.
+ * What a database error means. `duplicate`: a row with this key exists. `conflict`: the same
+ * transaction may succeed on another attempt. `away`: no usable database answers. `full`: the
+ * database has no space for more.
  */
 export type DatabaseFailure = 'duplicate' | 'conflict' | 'away' | 'full';
 
 export interface Engine extends AsyncDisposable {
-  /** Which database, for messages: no credentials. */
+  /** Engine and address for messages, without credentials. */
   readonly place: string;
   readonly dialect: Dialect;
-  /** How tables are made here. */
+  /** The parts of `create table` that differ. */
   readonly schema: TableForm;
-  /** @returns undefined for any other error: a fault of the program */
+  /** @returns undefined for any other error, which is a fault of the program */
   failureOf(error: unknown): DatabaseFailure | undefined;
-  /** @returns the names of the columns of a table; none when there is no such table */
+  /** @returns the column names of a table; an empty list if the table does not exist */
   columnsOf(db: Kysely<Tables>, table: string): Promise<string[]>;
   /**
-   * Runs `work`, which makes tables: alone and in one transaction where the database can do that.
-   * Elsewhere it may meet another process that makes the same ones.
+   * Runs `work`, which makes tables, alone and in one transaction if the database can do that. In
+   * MySQL another process may make the same tables at the same time.
    */
   makeTables(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<void>): Promise<void>;
-  /** Where a database shares a disk with others: see `DiskReserve`. */
+  /** The reserved disk space of a SQLite file: see `DiskReserve`. */
   readonly space?: {
-    /** @throws {StoreAwayError} when nothing more can be stored */
+    /** Reserves space. @throws {StoreAwayError} when the store must add nothing more */
     hold(db: Kysely<Tables>): Promise<void>;
-    /** Makes room for a deletion. */
+    /** Frees the reserved space for a deletion. */
     release(db: Kysely<Tables>): Promise<void>;
   };
-  /** Tells other processes of a change, once its transaction is committed. */
+  /** Makes the database tell other processes of a change when its transaction commits. */
   announce?(transaction: Kysely<Tables>): Promise<void>;
   /** Calls `listener` for every announcement, until the engine is disposed. */
   listen?(listener: () => void): void;
@@ -42,6 +42,6 @@ export interface Engine extends AsyncDisposable {
 export interface TableForm {
   /** The type of text of any length. */
   readonly text: Expression<unknown> | 'text';
-  /** What ends `create table`. */
+  /** The clause at the end of `create table`. */
   readonly end: Expression<unknown> | undefined;
 }

@@ -1,28 +1,30 @@
 /**
- * Follows the changes of a store: what replicas know of bindings is never older than its last poll.
+ * Polls a store for changes of bindings, so that this replica knows all changes up to its last
+ * poll.
  *
- * One poll at a time. Scrapes wait for none; an unknown token does, for one that began after it came.
+ * Only one poll runs at a time. Scrapes wait for no poll. A request with an unknown token waits for
+ * a poll that begins after the request arrived.
  */
 import type { BindingStore, Changes, Seen } from '../../broker/binding-store.ts';
 import { sleep } from '../clock.ts';
 
 export interface FollowerOptions {
   readonly store: Pick<BindingStore, 'changesSince' | 'onChange'>;
-  /** Takes what has changed. Must not throw. */
+  /** Applies changes to the bindings in memory. Must not throw. */
   readonly apply: (changes: Changes) => void;
-  /** A poll failed; the first after one that did not, or the first of all. */
+  /** A poll failed, after a successful poll or as the first poll. */
   readonly onAway: (error: unknown) => void;
-  /** A poll succeeded; the first after one that failed. */
+  /** A poll succeeded after a failed poll. */
   readonly onBack: () => void;
-  /** From poll to poll, when nobody asks for one. Default: 1 s. */
+  /** Pause between two polls, unless a caller asks for one sooner. Default: 1 s. */
   readonly everyMs?: number;
-  /** Polls that somebody waits for are this far apart at least. Default: 50 ms. */
+  /** Shortest pause between two polls, even if a caller asks. Default: 50 ms. */
   readonly atLeastMs?: number;
 }
 
 export class Follower implements AsyncDisposable {
   readonly #options: FollowerOptions;
-  /** Whether the first poll was successful, once it has ended. */
+  /** Resolves after the first poll, to whether it succeeded. */
   readonly first: Promise<boolean>;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -31,7 +33,7 @@ export class Follower implements AsyncDisposable {
   #away = false;
   /** Ends the pause between two polls. */
   #wake = new AbortController();
-  /** Those who wait for the next poll. */
+  /** Resolves after the next poll, to whether it succeeded. */
   #next = Promise.withResolvers<boolean>();
 
   constructor(options: FollowerOptions) {
@@ -41,12 +43,12 @@ export class Follower implements AsyncDisposable {
     options.store.onChange?.(() => this.#wake.abort());
   }
 
-  /** How long ago the last successful poll began; undefined when there was none. */
+  /** Milliseconds since the last successful poll began; undefined when there was none. */
   get ageMs(): number | undefined {
     return this.#seenMs === undefined ? undefined : performance.now() - this.#seenMs;
   }
 
-  /** @returns whether a poll that began after this call was successful, once it has ended */
+  /** Polls soon. @returns whether a poll that began after this call succeeded */
   refresh(): Promise<boolean> {
     const { promise } = this.#next;
     this.#wake.abort();
@@ -73,7 +75,7 @@ export class Follower implements AsyncDisposable {
     }
   }
 
-  /** @returns whether it was successful */
+  /** @returns whether the poll succeeded */
   async #poll(): Promise<boolean> {
     const { store, apply, onAway, onBack } = this.#options;
     const beganMs = performance.now();

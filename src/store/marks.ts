@@ -1,22 +1,23 @@
 /**
- * A mark for each change: how a reader finds out that what it has seen is no longer in the database.
+ * A random mark for each change, by which a reader notices that a backup was restored.
  *
- * After a backup was restored the counter of changes runs through numbers that it has been through
- * before. Whoever saw a change of the time that was lost, and not the way back, finds another mark
- * under its number. A change without a mark was made by a version that knew of none.
+ * After the restore the revision counter gives the same numbers again. A reader that has seen a
+ * lost change finds another mark, or none, under that revision. Changes of early versions of
+ * promgate have no mark.
  */
 import { randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from './tables.ts';
 
-/** So many changes behind, a reader is told everything anew. */
+/** A reader that is so many changes behind gets all bindings again. */
 const KEPT = 10_000;
 const MARK_BYTES = 12;
 
 /**
- * Marks the change that the transaction is about to commit, by the number that it has reached.
+ * Adds a mark for the change that the transaction is about to commit, under its last revision.
  *
- * @param revision - the first of the change; marks from there on are of a time that was lost
+ * @param revision - the first revision of the change. A restored backup can leave marks from there
+ * on, which this function deletes.
  */
 export async function markChange(transaction: Kysely<Tables>, revision: number): Promise<void> {
   await transaction
@@ -35,17 +36,17 @@ export async function markChange(transaction: Kysely<Tables>, revision: number):
     .execute();
 }
 
-/** The change that the counter stands at, and the mark of another one. */
+/** The revision counter and its mark, and the mark of a revision that a reader has seen. */
 export interface Counter {
   readonly revision: number;
   readonly mark: string;
   /** Tombstones up to this revision may have been removed. */
   readonly pruned: number;
-  /** '' where there is none. */
+  /** '' when that revision has no mark. */
   readonly seenMark: string;
 }
 
-/** @param seen - the revision whose mark is asked for */
+/** @param seen - the revision for `seenMark` */
 export async function readCounter(db: Kysely<Tables>, seen: number): Promise<Counter> {
   const row = await db
     .selectFrom('promgate_revision')

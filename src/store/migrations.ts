@@ -1,9 +1,9 @@
 /**
- * Brings the tables of a store to what this version needs.
+ * Brings the tables of a store to the form that this version needs.
  *
- * Forward only, in numbered steps, each done once. A step only adds: the version before may still
- * run, on other replicas. Two replicas may do it at once: one of them finds what the other has made,
- * or begins again.
+ * Migrations only go forward, in numbered steps, and each step runs once. A step only adds, since
+ * other replicas may still run the version before. Two replicas may migrate at once: one of them
+ * finds the tables of the other, or begins the step again.
  */
 import type { Kysely } from 'kysely';
 import { type Adopt, copyEndpoints, ENDPOINT_COLUMNS } from './app-endpoints.ts';
@@ -17,32 +17,32 @@ import type { Tables } from './tables.ts';
 export interface Migration {
   readonly db: Kysely<Tables>;
   readonly engine: Engine;
-  /** Left out, Promfetcher's table is not looked at, now: a later start may. */
+  /** If undefined, this migration leaves Promfetcher's table for a later start to copy. */
   readonly adopt: Adopt | undefined;
 }
 
 interface Step {
-  /** Under which it is noted as done. */
+  /** The number that records the step as done. */
   readonly number: number;
   readonly run: (number: number, migration: Migration) => Promise<void>;
 }
 
-/** In the order in which they are done: the tables are there before rows are taken over. */
+/** In the order of execution: step 2 copies rows and so needs the tables of step 3. */
 const STEPS: readonly Step[] = [
   { number: 1, run: makeTables },
   { number: 3, run: makeChanges },
   { number: 2, run: adoptEndpoints },
 ];
 
-/** @throws {StoreAwayError} also when another replica is at it for long */
+/** @throws {StoreAwayError} also when the migration of another replica takes long */
 export async function migrate(migration: Migration): Promise<void> {
   await runSteps(migration, await allStepsDone(migration));
 }
 
 /**
- * Does the steps that are left out in a backup of an earlier version, which was restored under a
- * running store. Where not even the first is noted the tables are being restored: nothing is made
- * that would stand in their way.
+ * Runs the steps that a backup of an earlier version lacks, after it was restored under a running
+ * store. If not even step 1 is recorded, the restore is under way, and this function makes no
+ * tables that could conflict with it.
  *
  * @throws {StoreAwayError}
  */
@@ -93,7 +93,7 @@ async function makeTables(number: number, { db, engine }: Migration): Promise<vo
   });
 }
 
-/** Changes made before have no marks: the last one gets one, so that readers know it again. */
+/** Earlier changes have no marks. The step marks the last one, so that readers recognize it. */
 async function makeChanges(number: number, { db, engine }: Migration): Promise<void> {
   await engine.makeTables(db, async (connection) => {
     await changesDefinition(connection, engine.schema).execute();
@@ -104,7 +104,7 @@ async function makeChanges(number: number, { db, engine }: Migration): Promise<v
   });
 }
 
-/** Within one change: no binding that was adopted and removed since is ever adopted again. */
+/** Copies and records in one change, so that no removed binding is ever copied again. */
 async function adoptEndpoints(number: number, { db, engine, adopt }: Migration): Promise<void> {
   if (!adopt) return;
   const columns = await engine.columnsOf(db, 'app_endpoints');

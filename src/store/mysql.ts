@@ -1,5 +1,5 @@
 /**
- * MySQL, MariaDB and Galera, by a few connections that are replaced as they die.
+ * The engine for MySQL, MariaDB and Galera: a pool of few connections, which replaces dead ones.
  */
 import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type TLSSocket } from 'node:tls';
@@ -53,7 +53,7 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
     const connection = await connectionOf(pool);
     const session = mysqlSession(connection);
     if (!known.has(connection)) {
-      connection.on('error', onError); // of an idle connection: the pool drops it
+      connection.on('error', onError); // the pool drops an idle connection that fails
       try {
         if (trust?.namesHost && isIP(address.host)) checkAddress(connection, address.host);
         await answer(prepare(session));
@@ -85,11 +85,11 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
         where table_schema = database() and table_name = ${table}`.execute(db);
       return rows.map(({ name }) => name);
     },
-    // Galera has no lock over all its nodes, and may refuse GET_LOCK; tables are made one at a time.
+    // Galera has no lock over all its nodes, and may refuse GET_LOCK, so `work` runs without one.
     makeTables: (db, work) => work(db),
     [Symbol.asyncDispose]: async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      pool.end(() => resolve()); // an error says that a connection has ended already
+      pool.end(() => resolve()); // an error only means that a connection has ended already
       sockets[Symbol.dispose]();
       await promise;
     },
@@ -97,8 +97,8 @@ export function openMysql(address: ServerAddress, { trust, onError }: ServerOpti
 }
 
 /**
- * Strict, so that nothing is cut off in silence; without NO_BACKSLASH_ESCAPES, since the driver
- * escapes with backslashes.
+ * Strict mode, so that MySQL never truncates values silently. NO_BACKSLASH_ESCAPES must be off,
+ * since the driver escapes with backslashes.
  */
 const SETTINGS = [
   `set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
@@ -107,8 +107,8 @@ const SETTINGS = [
 ];
 
 /**
- * A node of a Galera cluster answers before it has applied what another one has committed. With this
- * it applies all that was committed before the question first.
+ * A Galera node may answer before it has applied what another node committed. With this setting the
+ * node first applies all that was committed before the query.
  *
  * @see https://mariadb.com/kb/en/galera-cluster-system-variables/#wsrep_sync_wait
  */
@@ -120,14 +120,14 @@ async function prepare({ run }: Session): Promise<void> {
   try {
     await run(SYNC_WAIT, []);
   } catch (error) {
-    if ((error as Partial<mysql.QueryError>).errno !== UNKNOWN_VARIABLE) throw error; // MySQL
+    if ((error as Partial<mysql.QueryError>).errno !== UNKNOWN_VARIABLE) throw error; // on MySQL
   }
 }
 
-/** The driver would look for `localhost` in the certificate of an IP address: see `checkAddress`. */
+/** For an IP address the driver would check the name `localhost`: `checkAddress` checks instead. */
 function tlsOptions({ host }: ServerAddress, trust: ServerTrust): mysql.SslOptions {
   const options = { ...trust.options, verifyIdentity: trust.namesHost && isIP(host) === 0 };
-  return options as mysql.SslOptions; // the same as Node's, but declared more narrowly
+  return options as mysql.SslOptions; // Node's options, which the driver declares more narrowly
 }
 
 /** @throws {Error} when the server's certificate does not name its address */
@@ -172,12 +172,12 @@ function mysqlSession(connection: mysql.PoolConnection): Session {
   };
 }
 
-/** The driver's errors carry the statement with all its values, which a log must not show. */
+/** Removes the statement with its values from a driver's error, since no log may show them. */
 function withoutStatement(error: mysql.QueryError): Error {
   return Object.assign(error, { sql: undefined });
 }
 
-/** https://mariadb.com/kb/en/mariadb-error-code-reference/ and MySQL's server error reference. */
+/** Sources: https://mariadb.com/kb/en/mariadb-error-code-reference/, MySQL's error reference. */
 const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   1020: 'conflict', // record has changed since it was read
   1021: 'away', // disk full
@@ -187,7 +187,7 @@ const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   1062: 'duplicate',
   1146: 'away', // no such table: a backup is being restored
   1205: 'conflict', // lock wait timeout
-  1213: 'conflict', // deadlock; on Galera, another node was first
+  1213: 'conflict', // deadlock; on Galera another node committed first
   1290: 'away', // read-only
   1317: 'away', // interrupted
   1792: 'away', // read-only transaction
@@ -195,10 +195,10 @@ const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   1927: 'away', // connection was killed
   1969: 'away', // statement timeout of MariaDB
   3024: 'away', // statement timeout of MySQL
-  3101: 'conflict', // group replication: another member was first
+  3101: 'conflict', // group replication: another member committed first
 };
 
-/** Of a transaction that is to write. */
+/** Codes with which a read-only server refuses a transaction that may write. */
 const READ_ONLY: readonly unknown[] = [1290, 1792, 1836];
 
 function failureOf(error: unknown): DatabaseFailure | undefined {

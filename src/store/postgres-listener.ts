@@ -1,7 +1,8 @@
 /**
- * Hears what other processes announce through PostgreSQL (LISTEN), by a connection of its own.
+ * Receives the announcements of other processes (PostgreSQL's LISTEN) on a separate connection.
  *
- * A lost connection is opened again, and counts as an announcement: some may have been missed.
+ * The listener reopens a lost connection, and each new connection counts as an announcement, since
+ * the listener may have missed some.
  */
 import type pg from 'pg';
 import { sleep } from '../clock.ts';
@@ -12,7 +13,7 @@ export interface PostgresListenerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Between two attempts to connect: nobody waits for it, readers also ask by themselves. */
+/** Pause between two attempts to connect. It may be long, since the follower also polls. */
 const PAUSE_MS = 1000;
 
 export class PostgresListener implements AsyncDisposable {
@@ -25,7 +26,7 @@ export class PostgresListener implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The first one opens the connection. */
+  /** Adds a listener. The first listener opens the connection. */
   add(listener: () => void): void {
     this.#listeners.add(listener);
     this.#running ??= this.#run();
@@ -54,10 +55,10 @@ export class PostgresListener implements AsyncDisposable {
     const ended = new Promise<void>((resolve, reject) => {
       client.once('end', resolve);
       client.once('error', reject);
-      client.on('error', () => undefined); // further ones of a connection that is given up
+      client.on('error', () => undefined); // later errors do not matter
     });
-    ended.catch(() => undefined); // awaited below
-    const end = (): void => void client.end().catch(() => undefined); // it has ended then
+    ended.catch(() => undefined); // `ended` is awaited below
+    const end = (): void => void client.end().catch(() => undefined); // ended, too
     client.on('notification', () => this.#tell());
     signal.addEventListener('abort', end, { once: true });
     try {
@@ -68,7 +69,7 @@ export class PostgresListener implements AsyncDisposable {
     } finally {
       signal.removeEventListener('abort', end);
       end();
-      await ended.catch(() => undefined); // thrown above
+      await ended.catch(() => undefined); // the error was thrown above
     }
   }
 

@@ -1,8 +1,8 @@
 /**
- * PostgreSQL, by a few connections that are replaced as they die.
+ * The engine for PostgreSQL: a pool of few connections, which replaces dead ones.
  *
- * Settings are made within transactions, not per connection, so that a pooler in between may hand
- * its connections around.
+ * Each transaction makes its own settings, so that a connection pooler in front of PostgreSQL may
+ * give every transaction another connection.
  */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
@@ -22,14 +22,14 @@ import { Sockets } from './sockets.ts';
 import type { ServerTrust } from './tls.ts';
 
 const CHANNEL = 'promgate_changed';
-/** Of the advisory lock for migrations: any number that nobody else takes. */
+/** The number of the advisory lock for migrations, which no other program should use. */
 const MIGRATION_LOCK = 7_376_281_154;
 const MAX_CONNECTIONS = 4;
 const IDLE_MS = 30_000;
 
 export interface ServerOptions {
   readonly trust: ServerTrust | undefined;
-  /** Told of what fails in the background, where nobody waits for an answer. */
+  /** Called for failures in the background, for which no caller waits. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -38,8 +38,8 @@ export function openPostgres(address: ServerAddress, options: ServerOptions): En
   const sockets = new Sockets();
   const settings = { ...clientSettings(address, options), stream: () => sockets.create() };
   const pool = new pg.Pool({ ...settings, max: MAX_CONNECTIONS, idleTimeoutMillis: IDLE_MS });
-  pool.on('error', onError); // of an idle connection: the pool has dropped it
-  pool.on('connect', (client) => client.on('error', () => undefined)); // its statement tells of it
+  pool.on('error', onError); // the pool drops an idle connection that fails
+  pool.on('connect', (client) => client.on('error', () => undefined)); // the statement fails, too
   const listener = new PostgresListener({
     connect: async () => {
       const client = new pg.Client(settings);
@@ -106,7 +106,9 @@ function clientSettings(address: ServerAddress, { trust }: ServerOptions): pg.Cl
   };
 }
 
-/** The driver names no host to TLS when it is an IP address, and Node checks `localhost` then. */
+/**
+ * Checks the host itself: for an IP address the driver passes no host and Node checks `localhost`.
+ */
 function identityCheck({ host }: ServerAddress, { namesHost }: ServerTrust) {
   return (_: string, certificate: PeerCertificate): Error | undefined =>
     namesHost ? checkServerIdentity(host, certificate) : undefined;
@@ -127,10 +129,14 @@ function postgresSession(client: pg.PoolClient): Session {
   };
 }
 
-/** SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/15/errcodes-appendix.html */
+/**
+ * By SQLSTATE or its class of two characters.
+ *
+ * @see https://www.postgresql.org/docs/15/errcodes-appendix.html
+ */
 const FAILURES: Readonly<Record<string, DatabaseFailure>> = {
   '08': 'away', // connection exception
-  '0A000': 'away', // not supported: a standby, where a transaction asks to write
+  '0A000': 'away', // not supported: a standby refuses a transaction that may write
   '23505': 'duplicate', // unique violation
   '25006': 'away', // read-only: a standby
   '40': 'conflict', // transaction rollback: deadlock, serialization
@@ -141,10 +147,10 @@ const FAILURES: Readonly<Record<string, DatabaseFailure>> = {
   '58': 'away', // system error
 };
 
-/** Of a transaction that is to write. */
+/** Codes with which a read-only server refuses a transaction that may write. */
 const READ_ONLY: readonly unknown[] = ['0A000', '25006'];
 
-/** What the driver throws of itself is about the connection, and has no SQLSTATE. */
+/** Errors of the driver itself have no SQLSTATE, and mean a lost connection. */
 function failureOf(error: unknown): DatabaseFailure | undefined {
   if (error instanceof pg.DatabaseError) {
     const code = error.code ?? '';

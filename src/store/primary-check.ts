@@ -1,27 +1,28 @@
 /**
- * Uses no connection to a server that takes no changes: a standby of PostgreSQL, a MySQL that is
- * read-only.
+ * Drops connections to a server that accepts no changes: a standby of PostgreSQL, or a read-only
+ * MySQL.
  *
- * What such a server knows may be old, so its answers are not believed either. Its connection is
- * dropped: the next one may reach the primary, by a name or a proxy that has moved on meanwhile.
+ * The data of such a server may be old, so promgate does not read from the server either. The next
+ * connection may reach the primary, since the host name or a proxy may point to the primary by
+ * then.
  */
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { answer, reasonOf, type Session } from './session.ts';
 
-/** As long a connection is believed to take changes: other uses of it cost no question. */
+/** A connection that passed the check is not checked again for so long. */
 const BELIEVED_MS = 1000;
 
 export interface PrimaryCheckOptions {
   /**
-   * Begins a transaction that may write, and ends it. A question would not do: a proxy may send what
-   * only reads to a standby, while changes reach the primary.
+   * Begins a transaction that may write, and ends it. A query would not suffice, since a proxy may
+   * send queries to a standby and changes to the primary.
    */
   readonly tryWriting: (session: Session) => Promise<unknown>;
-  /** Whether an error says that the server takes no changes. */
+  /** Whether an error means that the server accepts no changes. */
   readonly isReadOnly: (error: unknown) => boolean;
 }
 
-/** @typeParam C - what a connection is known by */
+/** @typeParam C - the object that identifies a connection */
 export class PrimaryCheck<C extends object> {
   readonly #options: PrimaryCheckOptions;
   readonly #checkedMs = new WeakMap<C, number>();
@@ -30,7 +31,11 @@ export class PrimaryCheck<C extends object> {
     this.#options = options;
   }
 
-  /** @throws {StoreAwayError} when its server takes no changes; the session is closed then */
+  /**
+   * Closes the session when the check fails.
+   *
+   * @throws {StoreAwayError} when the server accepts no changes, or does not answer
+   */
   async check(connection: C, session: Session): Promise<void> {
     const { tryWriting, isReadOnly } = this.#options;
     const nowMs = performance.now();
@@ -46,4 +51,4 @@ export class PrimaryCheck<C extends object> {
   }
 }
 
-const READ_ONLY = 'the server is read-only, since it is a standby or a failover is under way';
+const READ_ONLY = 'the server is read-only (it is a standby, or a failover is under way)';

@@ -1,7 +1,7 @@
 /**
- * A connection to a database, and kysely's driver over such connections.
+ * Sessions, which are connections to a database, and a driver that hands them to kysely.
  *
- * Nothing waits without bound: a session that does not answer in time is closed, not used again.
+ * Every wait has a bound: the driver closes a session that does not answer in time.
  */
 import type {
   CompiledQuery,
@@ -14,14 +14,14 @@ import { StoreAwayError } from '../../broker/binding-store.ts';
 
 /** Longest wait for a connection, and for the answer to one statement. */
 export const ANSWER_TIMEOUT_MS = 4000;
-/** Longest wait of the server for a lock: shorter, so that it is a conflict and not an absence. */
+/** Longest wait for a lock. Shorter than an answer, so that the server reports a conflict first. */
 export const LOCK_TIMEOUT_MS = 2000;
 
 export interface Session {
   run(sql: string, parameters: readonly unknown[]): Promise<QueryResult<unknown>>;
-  /** @param isReadOnly - what it reads is of one moment then */
+  /** Begins a transaction. @param isReadOnly - it then reads the data of one moment */
   begin(isReadOnly: boolean): Promise<unknown>;
-  /** @param isBroken - it is to be closed instead of being used again */
+  /** Ends this use. @param isBroken - close the session instead of using it again */
   release(isBroken: boolean): void;
 }
 
@@ -29,12 +29,12 @@ export interface SessionSource {
   open(): Promise<Session>;
 }
 
-/** Hands sessions to kysely. */
+/** Gives sessions to kysely. */
 export class SessionDriver implements Driver {
   readonly #sessions: SessionSource;
   readonly #endsSession: (error: unknown) => boolean;
 
-  /** @param endsSession - whether the session that gave this error is of no more use */
+  /** @param endsSession - whether a session is useless after this error */
   constructor(sessions: SessionSource, endsSession: (error: unknown) => boolean) {
     this.#sessions = sessions;
     this.#endsSession = endsSession;
@@ -42,7 +42,7 @@ export class SessionDriver implements Driver {
 
   async init(): Promise<void> {}
 
-  /** @throws {StoreAwayError} whatever the reason: nobody can be asked */
+  /** @throws {StoreAwayError} whatever the reason, since there is no database to ask */
   async acquireConnection(): Promise<BoundedConnection> {
     const opening = this.#sessions.open();
     try {
@@ -50,9 +50,9 @@ export class SessionDriver implements Driver {
     } catch (cause) {
       opening.then(
         (late) => late.release(true),
-        () => undefined, // it is the cause
+        () => undefined, // the error below has it as its cause
       );
-      throw new StoreAwayError(`no connection: ${reasonOf(cause)}`, { cause });
+      throw new StoreAwayError(`cannot connect to the database: ${reasonOf(cause)}`, { cause });
     }
   }
 
@@ -79,7 +79,7 @@ export class SessionDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
-/** A session until its first failure to answer. */
+/** A session that refuses further use once it has failed to answer. */
 class BoundedConnection implements DatabaseConnection {
   readonly #session: Session;
   readonly #endsSession: (error: unknown) => boolean;
@@ -92,12 +92,12 @@ class BoundedConnection implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const result = await this.ask((session) => session.run(sql, parameters));
-    return result as QueryResult<R>; // kysely knows the type of what it asks for
+    return result as QueryResult<R>; // kysely knows the type of the rows
   }
 
-  /** @throws {StoreAwayError} when there is no answer in time */
+  /** @throws {StoreAwayError} when the database does not answer in time */
   async ask<T>(question: (session: Session) => Promise<T>): Promise<T> {
-    if (this.#isBroken) throw new StoreAwayError('the connection is closed');
+    if (this.#isBroken) throw new StoreAwayError('the connection to the database is closed');
     try {
       return await answer(question(this.#session));
     } catch (error) {
@@ -106,13 +106,13 @@ class BoundedConnection implements DatabaseConnection {
     }
   }
 
-  /** A closed connection is rolled back by the server. */
+  /** Does nothing on a broken session: the server rolls back when the connection closes. */
   async rollback(): Promise<void> {
     if (this.#isBroken) return;
     try {
       await this.ask((session) => session.run('rollback', []));
     } catch {
-      this.#isBroken = true; // the error that led here is the one to tell
+      this.#isBroken = true; // kysely reports the error that caused the rollback
     }
   }
 
@@ -121,16 +121,16 @@ class BoundedConnection implements DatabaseConnection {
   }
 
   streamQuery(): never {
-    throw new Error('answers are not streamed');
+    throw new Error('promgate does not stream the answers of a database');
   }
 }
 
-/** @throws {StoreAwayError} when `promise` takes longer than any answer may */
+/** Awaits `promise`. @throws {StoreAwayError} after `ANSWER_TIMEOUT_MS` */
 export async function answer<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new StoreAwayError(`no answer within ${ANSWER_TIMEOUT_MS} ms`));
+      reject(new StoreAwayError(`the database did not answer within ${ANSWER_TIMEOUT_MS} ms`));
     }, ANSWER_TIMEOUT_MS);
   });
   try {
@@ -140,7 +140,7 @@ export async function answer<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** An error of several tried addresses has no message of its own. */
+/** The message of an error. An error after several addresses only has the messages of its parts. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(reasonOf).join(', ');

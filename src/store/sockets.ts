@@ -1,12 +1,12 @@
 /**
- * The sockets of a pool of connections: closed with it, even if the server does not say goodbye.
+ * The sockets of a connection pool, which disposal closes even if the server does not respond.
  */
 import { Socket } from 'node:net';
 
 export class Sockets implements Disposable {
   readonly #open = new Set<Socket>();
 
-  /** @returns a new one, not connected yet */
+  /** @returns a new socket, not connected yet */
   create(): Socket {
     const socket = new Socket();
     this.#open.add(socket);
@@ -14,12 +14,12 @@ export class Sockets implements Disposable {
     return socket;
   }
 
-  /** What is written is still sent, as far as the system takes it at once. */
+  /** Closes all sockets after sending what the system accepts at once. */
   [Symbol.dispose](): void {
     for (const socket of this.#open) {
       if (socket.connecting) socket.destroy();
       else socket.destroySoon();
-      socket.unref(); // if the system takes no more
+      socket.unref(); // the process need not wait for a system that accepts no more
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Instances and bindings in a database of any kind.
+ * The store of service instances and bindings in a database of any engine.
  */
 import type { Kysely } from 'kysely';
 import {
@@ -24,17 +24,17 @@ import { bury, buryUnnoted } from './tombstones.ts';
 
 export interface SqlBindingStoreOptions {
   readonly db: Kysely<Tables>;
-  /** Disposed with the store. */
+  /** The store disposes of the engine. */
   readonly engine: Engine;
-  /** How many bindings that have gone are remembered. */
+  /** Bound on removed bindings that the store lists to readers of changes. */
   readonly maxTombstones: number;
-  /** The first change that the database does not take; the next time after it took one. */
+  /** The database refused a change; called again only after a change succeeded. */
   readonly onRefused?: ((error: StoreAwayError) => void) | undefined;
-  /** It takes changes again. */
+  /** The database accepts changes again. */
   readonly onTaken?: (() => void) | undefined;
 }
 
-/** Deletes bindings. @returns how many there were */
+/** Deletes bindings. @returns how many */
 type Bury = (change: Change, which: Parameters<typeof bury>[1]) => Promise<number>;
 
 export class SqlBindingStore implements BindingStore {
@@ -45,7 +45,7 @@ export class SqlBindingStore implements BindingStore {
   readonly #onRefused: SqlBindingStoreOptions['onRefused'];
   readonly #onTaken: SqlBindingStoreOptions['onTaken'];
   #refusal: StoreAwayError | undefined;
-  /** The last reading of changes failed: what is there now may be a backup. */
+  /** Whether the last read of changes failed, after which a backup may be in place. */
   #wasAway = false;
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
@@ -79,7 +79,7 @@ export class SqlBindingStore implements BindingStore {
       );
       if (isNew) return { created: true, instance };
       const present = await this.instance(instance.id);
-      if (present) return { created: false, instance: present }; // else it was deleted in between
+      if (present) return { created: false, instance: present }; // else it was deleted meanwhile
     }
   }
 
@@ -91,7 +91,7 @@ export class SqlBindingStore implements BindingStore {
         .where('id_hash', '=', idHash(id))
         .executeTakeFirst(),
     );
-    return numUpdatedRows > 0; // rows that stay as they are count too
+    return numUpdatedRows > 0; // unchanged rows count too
   }
 
   async deleteInstance(id: string): Promise<boolean> {
@@ -114,7 +114,7 @@ export class SqlBindingStore implements BindingStore {
   async putBinding(
     binding: NewBinding,
   ): Promise<{ readonly created: boolean; readonly binding: Binding } | undefined> {
-    const before = await this.binding(binding.id); // most often none: asked without a lock
+    const before = await this.binding(binding.id); // mostly none, so read without a lock
     if (before) return { created: false, binding: before };
     return this.#change(async ({ transaction, revision }) => {
       const row = bindingRow(binding, revision);
@@ -144,7 +144,7 @@ export class SqlBindingStore implements BindingStore {
     return changes;
   }
 
-  /** Whether the last change was made, or one could have been made since. */
+  /** False from a refused change until the database accepts changes again. */
   get takesChanges(): boolean {
     return this.#refusal === undefined;
   }
@@ -160,14 +160,14 @@ export class SqlBindingStore implements BindingStore {
   }
 
   /**
-   * Makes bindings of the rows of Promfetcher's table, if there is one: in the first of all calls that
-   * are made on this database, by whichever replica.
+   * Copies the bindings of Promfetcher's table, if there is one. Only the first call on a database
+   * does so, whichever replica makes it.
    */
   adoptEndpoints(adopt: Adopt): Promise<void> {
     return migrate({ db: this.#db, engine: this.#engine, adopt });
   }
 
-  /** What has begun is brought to its end, within its own bounds. May be called again. */
+  /** Waits for running calls, then closes the database. A second call has the same result. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -208,7 +208,7 @@ export class SqlBindingStore implements BindingStore {
     });
   }
 
-  /** What is stored takes space, and waits for it; what is deleted uses the space that is held for it. */
+  /** Runs a transaction that stores something and so needs free disk space. */
   #store<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
     return this.#noting(async () => {
       await this.#engine.space?.hold(this.#db);
@@ -231,11 +231,11 @@ export class SqlBindingStore implements BindingStore {
       await space.release(this.#db);
       return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
     });
-    if (isFull) await this.#tryChange(); // so that it is told
+    if (isFull) await this.#tryChange(); // so that a full disk is reported
     return isDeleted;
   }
 
-  /** Finds out whether changes are taken again, without one. */
+  /** Checks whether the database accepts changes, by an update that changes nothing. */
   async #tryChange(): Promise<void> {
     try {
       await this.#store((transaction) =>
@@ -245,11 +245,11 @@ export class SqlBindingStore implements BindingStore {
           .execute(),
       );
     } catch (error) {
-      if (!(error instanceof StoreAwayError)) throw error; // else it is noted
+      if (!(error instanceof StoreAwayError)) throw error; // the refusal is noted
     }
   }
 
-  /** Notes, and tells, whether the database takes changes. */
+  /** Notes and reports whether the database accepts a change. */
   async #noting<T>(work: () => Promise<T>): Promise<T> {
     const value = await this.#notingRefusal(work);
     if (this.#refusal !== undefined) this.#onTaken?.();
@@ -269,7 +269,7 @@ export class SqlBindingStore implements BindingStore {
     }
   }
 
-  /** @returns whether there was no such row before */
+  /** @returns whether the row is new; false when a row with this key exists */
   async #insertIfNew(insert: (transaction: Kysely<Tables>) => Promise<unknown>): Promise<boolean> {
     try {
       await this.#store(insert);

@@ -1,9 +1,10 @@
 /**
- * The file of a SQLite database, opened: always the one that stands under its name now.
+ * The open file of a SQLite database: always the file that its path names now.
  *
- * SQLite goes on with a file that was removed or replaced, and what it writes there is lost. So a
- * file that was removed is waited for and never made anew, and one that was replaced, by its backup
- * for instance, is opened instead. A file that is damaged is opened anew, too: it may be repaired.
+ * SQLite goes on with a removed or replaced file, and what it writes there is lost. So promgate
+ * waits for a removed file to come back and never makes another one, and opens the new file after a
+ * replacement, by a backup for instance. promgate also reopens a damaged file, which may be
+ * repaired.
  */
 import { type BigIntStats, closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -15,12 +16,12 @@ const IN_MEMORY = ':memory:';
 export class SqliteFile implements Disposable {
   readonly #file: string;
   #database: DatabaseSync | undefined;
-  /** Of the file that was opened last. */
+  /** Device and inode of the file that was opened last. */
   #identity: string | undefined;
-  /** Of its log of changes (WAL), which stands beside it. */
+  /** Device and inode of the write-ahead log (WAL) beside that file. */
   #logIdentity: string | undefined;
 
-  /** @throws {StoreAwayError} when the file cannot be made, or an error of SQLite */
+  /** @throws {StoreAwayError} when the file cannot be made; also throws errors of SQLite */
   constructor(file: string) {
     this.#file = file;
     if (file !== IN_MEMORY) makeFile(file);
@@ -28,13 +29,14 @@ export class SqliteFile implements Disposable {
     this.#identity = identityOf(file);
   }
 
-  /** @throws {StoreAwayError} while there is no such file, or an error of SQLite */
+  /** @throws {StoreAwayError} while the file is missing or empty; also throws errors of SQLite */
   get database(): DatabaseSync {
-    if (this.#file === IN_MEMORY) return this.#database!; // it is never given up
+    if (this.#file === IN_MEMORY) return this.#database!; // `giveUp` never closes it
     const { identity, size } = this.#look();
     if (identity !== this.#identity) this.#replaced();
     if (this.#database === undefined) {
-      if (size === 0n) throw new StoreAwayError('the file is empty');
+      if (size === 0n)
+        throw new StoreAwayError('the file is empty: put the database, or its backup, back');
       this.#database = openFile(this.#file);
       this.#identity = identity;
     }
@@ -42,7 +44,7 @@ export class SqliteFile implements Disposable {
     return this.#database;
   }
 
-  /** The next one who asks gets the file opened anew. */
+  /** Closes the file; the next access opens it again. */
   giveUp(): void {
     if (this.#file !== IN_MEMORY) this[Symbol.dispose]();
   }
@@ -59,12 +61,12 @@ export class SqliteFile implements Disposable {
 
   #look(): { readonly identity: string; readonly size: bigint } {
     const found = foundFile(this.#file);
-    // The old one stays open: its number cannot be another file's then.
+    // The old file stays open, so that no other file can get its inode.
     if (!found) throw new StoreAwayError('the file has been removed: put it, or its backup, back');
     return { identity: `${found.dev} ${found.ino}`, size: found.size };
   }
 
-  /** The old file's log must not be taken for the new one's: SQLite would write it into that. */
+  /** Deletes the old file's log, since SQLite would write that log into the new file. */
   #replaced(): void {
     this.giveUp();
     const lost = this.#logIdentity;
@@ -76,7 +78,7 @@ export class SqliteFile implements Disposable {
 
 function makeFile(file: string): void {
   try {
-    closeSync(openSync(file, 'a', 0o600)); // tokens, and perhaps their key, are in it
+    closeSync(openSync(file, 'a', 0o600)); // holds tokens, perhaps with their key
   } catch (cause) {
     throw new StoreAwayError(reasonOf(cause), { cause });
   }
@@ -93,7 +95,7 @@ function openFile(file: string): DatabaseSync {
   }
 }
 
-/** @throws {StoreAwayError} when its folder cannot be looked into */
+/** @throws {StoreAwayError} when the folder of the file cannot be read */
 function foundFile(file: string): BigIntStats | undefined {
   try {
     return statSync(file, { bigint: true, throwIfNoEntry: false });
@@ -102,7 +104,7 @@ function foundFile(file: string): BigIntStats | undefined {
   }
 }
 
-/** @returns undefined when there is no such file */
+/** @returns device and inode; undefined when there is no such file */
 function identityOf(file: string): string | undefined {
   const found = foundFile(file);
   return found && `${found.dev} ${found.ino}`;

@@ -1,8 +1,9 @@
 /**
- * SQLite in this process: one connection to one file.
+ * The engine for SQLite: one connection to one file, in this process.
  *
- * What is committed is on disk (WAL, synchronous=FULL). SQLite's own waiting for a lock would hold up
- * the whole process, so a locked file is a conflict at once: it is tried again between other work.
+ * A committed change is on disk (WAL, synchronous=FULL). SQLite's own wait for a lock would block
+ * the whole process, so a locked file is a conflict at once, and the store tries again between
+ * other work.
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
@@ -34,7 +35,7 @@ const FAILURES: Readonly<Record<number, DatabaseFailure>> = {
   26: 'away', // NOTADB
 };
 const UNIQUE_CODES = [1555, 2067]; // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE
-/** Without a code of its own; a file that replaces the database may be none, or not whole yet. */
+/** This error has no code of its own. It occurs while a new file is still being put in place. */
 const NO_TABLE = /^no such table: promgate_/;
 
 /** @throws {StoreAwayError} when the file cannot be opened */
@@ -43,7 +44,7 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
   const reserve = file === ':memory:' ? undefined : new DiskReserve(file);
   const opened = await attempt({ place, failureOf }, async () => openFile(file, reserve));
   const open = async (): Promise<Session> => {
-    await setImmediate(); // SQLite answers at once: other work must come in between two questions
+    await setImmediate(); // SQLite blocks: let other work run between two uses
     return sqliteSession(opened);
   };
   return {
@@ -61,14 +62,14 @@ export async function openSqlite({ file }: SqliteAddress): Promise<Engine> {
         select name from pragma_table_info(${table})`.execute(db);
       return rows.map(({ name }) => name);
     },
-    // A transaction that writes is alone in the file.
+    // A transaction that writes locks the file.
     makeTables: (db, work) => db.transaction().execute(work),
     ...(reserve && { space: spaceOf(reserve) }),
     [Symbol.asyncDispose]: async () => opened[Symbol.dispose](),
   };
 }
 
-/** To be opened takes space, too: that which is held for revoking, which is of no use without. */
+/** Opening needs space, too. If it fails, the second try may use the reserved space. */
 function openFile(file: string, reserve: DiskReserve | undefined): SqliteFile {
   try {
     return new SqliteFile(file);
@@ -81,7 +82,7 @@ function openFile(file: string, reserve: DiskReserve | undefined): SqliteFile {
 
 function spaceOf(reserve: DiskReserve): NonNullable<Engine['space']> {
   reserve.tryHold();
-  // What is in the log of changes takes space twice.
+  // What is in the write-ahead log takes space twice.
   const emptyLog = (db: Kysely<Tables>) => sql`pragma wal_checkpoint(truncate)`.execute(db);
   return {
     hold: async (db) => {
@@ -91,12 +92,12 @@ function spaceOf(reserve: DiskReserve): NonNullable<Engine['space']> {
     },
     release: async (db) => {
       reserve.release();
-      await emptyLog(db).catch(() => undefined); // the deletion finds out whether there is room
+      await emptyLog(db).catch(() => undefined); // the deletion fails if there is still no space
     },
   };
 }
 
-/** Of one use: the file is looked at once, since a transaction stays with the file that it began in. */
+/** A session of one use: it opens the file once, since a transaction cannot change files. */
 function sqliteSession(file: SqliteFile): Session {
   let database: DatabaseSync | undefined;
   let isDamaged = false;

@@ -1,28 +1,28 @@
 /**
- * Text that every database keeps as it is, and finds again.
+ * Text in a form that every database stores unchanged, and hashes as keys for ids.
  *
- * Ids come from outside and may hold any characters in any length. PostgreSQL refuses NUL, UTF-8 has
- * no lone surrogates, MySQL compares without regard to case and trailing blanks and limits the
- * length of what it indexes: so those characters are written as escapes, and a hash is the key.
+ * Ids come from outside and may hold any characters in any length. PostgreSQL refuses NUL, and
+ * UTF-8 has no lone surrogates, so `storedText` escapes both. MySQL may ignore case and trailing
+ * blanks in comparisons and limits the length of indexed text, so the tables use a hash as key.
  */
 import { createHash } from 'node:crypto';
 
 /** @returns `text` with NUL, lone surrogates and the backslash written as `\uXXXX` */
 export function storedText(text: string): string {
   return text.replace(
-    /[\0\\]|\p{Surrogate}/gu, // with `u`, a surrogate that is half of a pair does not match
+    /[\0\\]|\p{Surrogate}/gu, // with `u` only a lone surrogate matches
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 
-/** The opposite of `storedText`. */
+/** The inverse of `storedText`. */
 export function originalText(stored: string): string {
   return stored.replace(/\\u([0-9a-f]{4})/g, (_, code: string) =>
     String.fromCharCode(Number.parseInt(code, 16)),
   );
 }
 
-/** @returns SHA-256 in hexadecimal: 64 characters, different for different ids */
+/** @returns the SHA-256 of an id as 64 hexadecimal characters */
 export function idHash(id: string): string {
   return createHash('sha256').update(storedText(id)).digest('hex');
 }

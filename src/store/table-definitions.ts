@@ -1,8 +1,8 @@
 /**
- * The tables, as the steps of the migration make them.
+ * The `create table` statements that the migration steps run.
  *
- * Every table has a primary key, which Galera demands. Indexes are made as unique constraints, which
- * all databases take in `create table if not exists`.
+ * Every table has a primary key, since Galera requires one. Indexes are unique constraints, which
+ * all databases accept in `create table if not exists`.
  */
 import type { CreateTableBuilder, Kysely } from 'kysely';
 import type { TableForm } from './engine.ts';
@@ -12,7 +12,7 @@ const HASH = 'varchar(64)';
 
 type Making = CreateTableBuilder<string, never>;
 
-/** @returns what makes those of step 1, in an order that their references allow */
+/** @returns the statements of step 1, in an order that their references allow */
 export function tableDefinitions(db: Kysely<Tables>, form: TableForm) {
   const { text } = form;
   const table = (name: keyof Tables): Making => making(db, form, name);
@@ -43,7 +43,7 @@ export function tableDefinitions(db: Kysely<Tables>, form: TableForm) {
   ];
 }
 
-/** @returns what makes that of step 3 */
+/** @returns the statement of step 3 */
 export function changesDefinition(db: Kysely<Tables>, form: TableForm): Making {
   return making(db, form, 'promgate_changes')
     .addColumn('revision', 'bigint', (column) => column.primaryKey())

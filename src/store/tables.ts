@@ -1,8 +1,8 @@
 /**
- * The tables of a store, and how instances and bindings become rows.
+ * The tables of a store, and the conversion of instances and bindings to rows and back.
  *
- * Their names begin with `promgate_`, since the database may be Promfetcher's own. Texts from
- * outside are kept in the form of `storedText`.
+ * Table names begin with `promgate_`, since the database may belong to Promfetcher. Texts from
+ * outside are stored in the form of `storedText`.
  */
 import type { Selectable } from 'kysely';
 import type { Binding, NewBinding, ServiceInstance } from '../../broker/binding-store.ts';
@@ -16,7 +16,7 @@ export interface Tables {
   promgate_changes: ChangeRow;
   promgate_keys: KeyRow;
   promgate_migrations: MigrationRow;
-  /** Promfetcher's, where there is one. */
+  /** Promfetcher's table, which most databases lack. */
   app_endpoints: EndpointRow;
 }
 
@@ -46,26 +46,26 @@ interface BindingRow {
   sealed_token: string;
 }
 
-/** A binding that has gone; those of one instance may go by one revision. */
+/** A removed binding. Several bindings of one instance may share a revision. */
 interface TombstoneRow {
   revision: number;
   binding_hash: string;
   binding_id: string;
 }
 
-/** There is one: whoever changes a binding updates it first, so that changes wait for each other. */
+/** The table's only row. Every change updates it first, so that changes wait for each other. */
 interface RevisionRow {
   id: number;
-  /** Of the last change. */
+  /** The revision of the last change. */
   number: number;
   /** Tombstones up to this revision may have been removed. */
   pruned: number;
 }
 
-/** A change, by the last of its revisions. */
+/** A change, under its last revision. */
 interface ChangeRow {
   revision: number;
-  /** Random. */
+  /** Random text in base64url. */
   mark: string;
 }
 
@@ -138,6 +138,6 @@ export function bindingOf(row: Selectable<BindingRow>): Binding {
     sealedHeaders: row.sealed_headers === null ? undefined : originalText(row.sealed_headers),
     tokenHash: row.token_hash,
     sealedToken: originalText(row.sealed_token),
-    revision: Number(row.revision), // PostgreSQL's driver gives a bigint as text
+    revision: Number(row.revision), // the driver of PostgreSQL gives a bigint as text
   };
 }

@@ -1,18 +1,18 @@
 /**
- * How a connection to a database server is encrypted, and whom it trusts.
+ * Encryption of connections to a database server, and verification of the server.
  */
 import type { ConnectionOptions } from 'node:tls';
 import type { TlsMode } from '../config/database-url.ts';
 
 /** PEM texts. */
 export interface DatabaseTls {
-  /** Left out, Node's own authorities are trusted. */
+  /** The authorities to trust. Default: the authorities that Node trusts. */
   readonly ca?: string | readonly string[] | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
 }
 
-/** Trust towards one server. */
+/** The TLS settings for one server. */
 export interface ServerTrust {
   readonly options: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized'>;
   /** Whether the certificate must also name the host. */
@@ -20,11 +20,11 @@ export interface ServerTrust {
 }
 
 /**
- * Given certificates mean encryption, whatever the URL says. As in libpq, `require` alone encrypts
- * without asking whom it talks to, and verifies as soon as an authority is given.
+ * If `tls` is given, connections are encrypted, whatever the URL says. As in libpq, `require`
+ * without an authority encrypts but does not verify the server; with an authority it verifies, too.
  *
- * @param mode - what the URL asks for
- * @returns undefined for a connection in the clear
+ * @param mode - the TLS mode in the URL
+ * @returns undefined for a connection without TLS
  * @see https://www.postgresql.org/docs/15/libpq-ssl.html
  */
 export function serverTrust(

@@ -1,9 +1,9 @@
 /**
- * What a token opens, from memory; for an unknown one the store is asked once.
+ * Finds the scope of a token in memory; an unknown token first causes one poll of the store.
  *
- * A token made by another replica a moment ago is not known here yet. All who bring unknown tokens
- * at one time wait for the same poll of the follower, which polls so often at most: whoever guesses
- * tokens costs the database no more than that.
+ * This replica may not know yet a token that another replica just made. All requests with unknown
+ * tokens wait for the same poll, and the follower bounds how often it polls, so that guessed tokens
+ * cost the database no more than these polls.
  */
 import { tokenHash } from '../../broker/token.ts';
 
@@ -11,16 +11,16 @@ export interface TokensOptions<S> {
   /** @param tokenHash - SHA-256 in hexadecimal */
   readonly scopeOf: (tokenHash: string) => S | undefined;
   readonly follower: {
-    /** Milliseconds since what is known was read; undefined: nothing was. */
+    /** Milliseconds since the last successful poll began; undefined when there was none. */
     readonly ageMs: number | undefined;
-    /** @returns whether the store could be asked */
+    /** Polls the store. @returns whether the poll succeeded */
     refresh(): Promise<boolean>;
   };
-  /** What is older is trusted no more: a token may have been revoked since. */
+  /** Bindings in memory that are older are not trusted, since a token may be revoked by now. */
   readonly maxStaleMs: number;
 }
 
-/** Longer texts are no tokens of ours. */
+/** promgate makes no longer tokens. */
 const MAX_LENGTH = 256;
 
 export class TokenScopes<S> {
@@ -30,7 +30,7 @@ export class TokenScopes<S> {
     this.#options = options;
   }
 
-  /** @returns undefined for a token of no binding; `unsure` when the store cannot be asked for it */
+  /** @returns undefined for a token of no binding; `unsure` when the store does not answer */
   async scopeOf(token: string): Promise<S | 'unsure' | undefined> {
     if (token.length > MAX_LENGTH) return undefined;
     const { scopeOf, follower } = this.#options;

@@ -1,16 +1,17 @@
 /**
- * Which bindings have gone, for those who ask what has changed: the last ones, by number.
+ * Tombstones: the ids of the last removed bindings, by revision, for readers of changes.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Change } from './change.ts';
 import type { Tables } from './tables.ts';
 
 /**
- * Deletes bindings and notes that they have gone.
+ * Deletes bindings, and adds a tombstone for each.
  *
- * @param which - the column that names them, and its value
- * @param limit - as many tombstones stay; who knows less than they tell reads everything again
- * @returns how many there were
+ * @param which - values of the columns that select the bindings
+ * @param limit - bound on tombstones; a reader that misses a pruned tombstone reads all bindings
+ * again
+ * @returns how many bindings were deleted
  */
 export async function bury(
   { transaction, revision }: Change,
@@ -38,10 +39,10 @@ export async function bury(
 }
 
 /**
- * Deletes bindings where there is no space to note that they have gone: all readers read anew, and
- * what was noted before is given up, which nobody needs then.
+ * Deletes bindings without tombstones, for which a full disk has no space. All readers then read
+ * all bindings again and need no tombstones or marks, so this function deletes these, too.
  *
- * @returns how many there were
+ * @returns how many bindings were deleted
  */
 export async function buryUnnoted(
   { transaction, revision }: Change,
@@ -57,7 +58,9 @@ export async function buryUnnoted(
   return Number(numDeletedRows);
 }
 
-/** Those of one revision go together: a reader knows all of them or none. */
+/**
+ * Removes the oldest tombstones, all of a revision together, since a reader has seen all or none.
+ */
 async function prune(transaction: Kysely<Tables>, limit: number): Promise<void> {
   const last = await transaction
     .selectFrom('promgate_tombstones')

@@ -28,7 +28,7 @@ describe('DiskReserve', () => {
 
     assert.throws(
       () => reserve.hold(),
-      (error) => error instanceof StoreAwayError && /revoking: .*no such file/.test(error.message),
+      (error) => error instanceof StoreAwayError && /is stored: .*no such file/.test(error.message),
     );
     assert.equal(reserve.tryHold(), false);
   });
