@@ -15,8 +15,12 @@ const TOLERATED = 1.3;
 const GROWTH = 1.05;
 /** A collection also needs this many bytes more than after the last one. */
 const LEAST_BYTES = 33_554_432;
-/** A collection stops the program, so the pause after it is this many times as long. */
+/** A collection stops the program, so the pause after it is this many times as long, … */
 const PAUSE_FACTOR = 1000;
+/** … but never longer than this: memory must be back within a minute of a peak. */
+const MAX_PAUSE_MS = 15_000;
+/** The first collection may find the peak still in use; what this many collections leave is needed. */
+const TRIES = 3;
 
 export interface IdleMemoryOptions {
   readonly signal: AbortSignal;
@@ -42,6 +46,7 @@ export async function watchMemory({
   let settledBytes = heldBytes();
   let beforeBytes = settledBytes;
   let notBeforeMs = 0;
+  let tries = 0;
   while (!signal.aborted) {
     await wait(CHECK_EVERY_MS, signal);
     if (signal.aborted) return;
@@ -53,9 +58,12 @@ export async function watchMemory({
     if (!tooMuch || grows || startedMs < notBeforeMs) continue;
     collect();
     const endedMs = now();
-    notBeforeMs = endedMs + (endedMs - startedMs) * PAUSE_FACTOR;
-    settledBytes = heldBytes();
-    beforeBytes = settledBytes;
+    notBeforeMs = endedMs + Math.min((endedMs - startedMs) * PAUSE_FACTOR, MAX_PAUSE_MS);
+    beforeBytes = heldBytes();
+    tries += 1;
+    if (beforeBytes > settledBytes * TOLERATED && tries < TRIES) continue;
+    settledBytes = beforeBytes;
+    tries = 0;
   }
 }
 
