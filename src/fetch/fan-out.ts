@@ -11,18 +11,10 @@ import { Turns } from '../clock.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
-import {
-  type ScrapeHeaders,
-  TIMEOUT_HEADER,
-  withOwnHeaders,
-  withoutCredentials,
-} from './forward.ts';
-import type { Account, BytesClaim, Lease, LeaseHolder } from './lease.ts';
-import { freePages } from './memory.ts';
+import type { Lease } from './lease.ts';
 import { Pacer } from './pacer.ts';
-import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
 import { SlotPool } from './pool.ts';
-import type { ScrapeTarget } from './target.ts';
+import { type ScrapeRequest, ScrapeRun } from './scrape-run.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
   /** `scrape.concurrency` */
@@ -35,36 +27,6 @@ export interface ScraperOptions extends ConnectionsOptions {
   readonly maxBytes: number;
   /** `scrape.plain_credentials` */
   readonly plainCredentials: boolean;
-}
-
-export interface ScrapeRequest {
-  readonly targets: readonly ScrapeTarget[];
-  readonly headers: ScrapeHeaders;
-  /** When answers are wanted at the latest, on the scale of `performance.now()`. */
-  readonly deadlineMs: number;
-  /** Aborts when the reader leaves. */
-  readonly signal: AbortSignal;
-  /** Aborts when answers are wanted now: the deadline has come. */
-  readonly hurry?: AbortSignal | undefined;
-  /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
-  readonly lease: Lease;
-  /**
-   * Told of each answer as it comes. Must not throw.
-   *
-   * @param index - of its target
-   * @returns when what is made of it has its room; the scrape ends after that. It may be a target to
-   *   ask instead. Never rejects
-   */
-  readonly onAnswer?: (
-    answer: ScrapeAnswer,
-    index: number,
-  ) => Promise<ScrapeTarget | undefined> | undefined;
-  /**
-   * The scrape begins again, since others need its bytes: the answers so far are void.
-   *
-   * @returns when nobody looks at their pages any more. Never rejects
-   */
-  readonly onRestart?: () => Promise<void>;
 }
 
 /** How many of each there are. */
@@ -85,7 +47,7 @@ export class Scraper implements AsyncDisposable {
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
-  readonly #runs = new Set<Run>();
+  readonly #runs = new Set<ScrapeRun>();
   #latestMs = Number.POSITIVE_INFINITY;
   #stopped = false;
 
@@ -118,7 +80,7 @@ export class Scraper implements AsyncDisposable {
   /** @returns one answer per target, in their order; never rejects */
   scrape(request: ScrapeRequest): Promise<ScrapeAnswer[]> {
     return new Promise((resolve) => {
-      const run = new Run(request, {
+      const run = new ScrapeRun(request, {
         pool: this.#pool,
         budget: this.#budget,
         pacer: this.#pacer,
@@ -155,265 +117,5 @@ export class Scraper implements AsyncDisposable {
     this.#stopped = true;
     for (const run of [...this.#runs]) run.abandon();
     await this.#connections[Symbol.asyncDispose]();
-  }
-}
-
-interface RunParts
-  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
-  /** Scrapes that began together end together: they take turns. */
-  readonly expiries: Turns;
-  readonly plainCredentials: boolean;
-  readonly done: (answers: ScrapeAnswer[]) => void;
-}
-
-const NO_ROOM: Ending = { failure: 'over-budget', outcome: 'unknown' };
-
-/** One scrape under way. */
-class Run implements Scene, LeaseHolder, BytesClaim {
-  readonly pool: SlotPool;
-  readonly budget: Budget;
-  readonly pacer: Pacer;
-  readonly connections: Connections;
-  readonly maxBodyBytes: number;
-  readonly lease: Lease;
-  readonly #request: ScrapeRequest;
-  readonly #expiries: Turns;
-  readonly #plainCredentials: boolean;
-  readonly #onDone: RunParts['done'];
-  #answers: ScrapeAnswer[];
-  #fetches: PageFetch[];
-  /** Whom each asks: at first as requested. */
-  #targets: ScrapeTarget[] = [];
-  /** Fetches that have not ended, or whose pages are still being taken. */
-  #missing: number;
-  /** Those that have not begun, since others of this scrape wait for bytes. */
-  #heldBack: PageFetch[] = [];
-  /** How often it has begun. */
-  #attempt = 1;
-  #restarting = false;
-  /** It has given its bytes back, and waits for room to begin again. */
-  #waitsForRoom: Account | undefined;
-  /** It was ended while it gave its bytes back. */
-  #ending: Ending | undefined;
-  #deadlineMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  /** The headers made last: the instances of one app mostly have the same ones. */
-  #headers: readonly string[] = [];
-  #headersFor = '';
-  #headersWith: readonly string[] = [];
-  /** A page's own headers -> those shared, with its own in their places. */
-  #ownHeaders: Map<readonly string[], readonly string[]> | undefined;
-  /** The shared headers for endpoints that must not see a credential. */
-  #uncredentialed: readonly string[] | undefined;
-
-  constructor(
-    request: ScrapeRequest,
-    { pool, budget, pacer, expiries, connections, maxBodyBytes, plainCredentials, done }: RunParts,
-  ) {
-    this.pool = pool;
-    this.budget = budget;
-    this.pacer = pacer;
-    this.#expiries = expiries;
-    this.connections = connections;
-    this.maxBodyBytes = maxBodyBytes;
-    this.lease = request.lease;
-    this.#request = request;
-    this.#plainCredentials = plainCredentials;
-    this.#onDone = done;
-    this.#deadlineMs = request.deadlineMs;
-    this.#answers = new Array(request.targets.length);
-    this.#fetches = this.#newFetches();
-    this.#missing = this.#fetches.length;
-    this.lease.holder = this;
-  }
-
-  start(latestMs: number): void {
-    const { signal, hurry } = this.#request;
-    if (this.#missing === 0) {
-      this.#onDone([]);
-      return;
-    }
-    if (signal.aborted) {
-      this.abandon();
-      return;
-    }
-    signal.addEventListener('abort', this.abandon);
-    hurry?.addEventListener('abort', this.#expireNow);
-    this.#deadlineMs = Math.min(latestMs, this.#deadlineMs);
-    const isOver = hurry?.aborted === true || performance.now() >= this.#deadlineMs;
-    if (isOver) this.#expire();
-    else this.endBy(this.#deadlineMs);
-    // Those after the deadline are settled already, and do not start.
-    for (const fetch of this.#fetches) fetch.start();
-  }
-
-  /** Sets the deadline, or brings it forward. */
-  endBy(deadlineMs: number): void {
-    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
-    clearTimeout(this.#timer);
-    const leftMs = this.#deadlineMs - performance.now();
-    if (leftMs <= 0) this.#expiries.run(this.#expire);
-    else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
-  }
-
-  /** A field, since it is a listener too. */
-  readonly abandon = (): void => {
-    this.#endAll(() => ({ failure: 'aborted', outcome: 'unknown' }));
-  };
-
-  /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
-  readonly #look = (): void => this.endBy(this.#deadlineMs);
-
-  readonly #expireNow = (): void => this.endBy(performance.now());
-
-  readonly #expire = (): void => {
-    this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
-  };
-
-  /** From the last to the first: those who wait are gone before others make room for them. */
-  #endAll(endingOf: (fetch: PageFetch) => Ending): void {
-    const endings = this.#fetches.map(endingOf);
-    if (this.#waitsForRoom) this.#stopWaitingForRoom();
-    else if (this.#restarting) {
-      this.#ending ??= endings[0];
-      return;
-    }
-    for (let i = this.#fetches.length - 1; i >= 0; i--) this.#fetches[i]?.end(endings[i]!);
-    this.budget.expire(this.lease);
-  }
-
-  settled(index: number, answer: ScrapeAnswer): void {
-    this.#answers[index] = answer;
-    if (this.#restarting) return;
-    const taken = this.#request.onAnswer?.(answer, index);
-    if (taken === undefined) this.#took(this.#attempt);
-    else void this.#await(taken, index);
-  }
-
-  async #await(taken: Promise<ScrapeTarget | undefined>, index: number): Promise<void> {
-    const attempt = this.#attempt;
-    const instead = await taken;
-    if (instead === undefined) this.#took(attempt);
-    else if (attempt === this.#attempt && !this.#restarting) this.#ask(instead, index);
-  }
-
-  /** Asks another target in place of the one that has answered. */
-  #ask(target: ScrapeTarget, index: number): void {
-    this.#targets[index] = target;
-    const fetch = new PageFetch(this, target, index);
-    this.#fetches[index] = fetch;
-    if (this.#request.signal.aborted) fetch.end({ failure: 'aborted', outcome: 'unknown' });
-    else if (performance.now() >= this.#deadlineMs) fetch.end(fetch.late);
-    else fetch.start();
-  }
-
-  #took(attempt: number): void {
-    if (attempt !== this.#attempt || this.#restarting || --this.#missing > 0) return;
-    clearTimeout(this.#timer);
-    this.#expiries.drop(this.#expire);
-    this.#request.signal.removeEventListener('abort', this.abandon);
-    this.#request.hurry?.removeEventListener('abort', this.#expireNow);
-    this.#onDone(this.#answers);
-  }
-
-  heldBack(index: number): void {
-    if (this.#restarting) return;
-    const fetch = new PageFetch(this, this.#targets[index]!, index);
-    fetch.heldBack = true;
-    this.#fetches[index] = fetch;
-    this.#heldBack.push(fetch);
-  }
-
-  waitsNoMore(): void {
-    if (this.#heldBack.length > 0) queueMicrotask(this.#startHeldBack);
-  }
-
-  /** Those who find no room after all come back to the list. */
-  readonly #startHeldBack = (): void => {
-    const fetches = this.#heldBack;
-    if (this.#restarting || this.lease.waits) return;
-    this.#heldBack = [];
-    for (const fetch of fetches) fetch.start();
-  };
-
-  revoked(): void {
-    this.#restarting = true;
-    this.#heldBack = [];
-    for (let i = this.#fetches.length - 1; i >= 0; i--) this.#fetches[i]?.end(NO_ROOM);
-    void this.#beginAgain();
-  }
-
-  async #beginAgain(): Promise<void> {
-    await this.#request.onRestart?.();
-    freePages(this.#answers.flatMap(({ page }) => page?.body ?? []));
-    this.#answers = new Array(this.#answers.length);
-    this.#attempt++;
-    this.#fetches = this.#newFetches();
-    this.#missing = this.#fetches.length;
-    for (const fetch of this.#fetches) fetch.heldBack = true;
-    const { account, room } = this.budget.restart(this.lease, this);
-    this.#waitsForRoom = account;
-    const ending = this.#ending;
-    if (ending) this.#endAll(() => ending);
-    else if (room === 'granted') this.bytesGranted();
-    else if (room === 'refused') this.bytesRefused();
-  }
-
-  bytesGranted(): void {
-    const account = this.#waitsForRoom;
-    if (!account) return;
-    this.#waitsForRoom = undefined;
-    this.#restarting = false;
-    this.budget.reserve(account);
-    for (const fetch of this.#fetches) fetch.start();
-  }
-
-  /** No more than a mistake could lead here: it held as much before. */
-  bytesRefused(): void {
-    this.#endAll(() => NO_ROOM);
-  }
-
-  #stopWaitingForRoom(): void {
-    const account = this.#waitsForRoom;
-    this.#waitsForRoom = undefined;
-    this.#restarting = false;
-    if (account) this.budget.close(account);
-  }
-
-  #newFetches(): PageFetch[] {
-    this.#targets = [...this.#request.targets];
-    return this.#targets.map((target, index) => new PageFetch(this, target, index));
-  }
-
-  headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[] {
-    const endMs = Math.min(this.#deadlineMs, deadlineMs);
-    const leftSeconds = Math.max(0, endMs - performance.now()) / 1000;
-    const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));
-    const kind = target.instance ? (target.tls ? 'tls' : 'plain') : 'exporter';
-    const key = `${kind} ${left} ${target.host}`;
-    if (key !== this.#headersFor || target.headers !== this.#headersWith) {
-      const { exporters } = this.#request.headers;
-      const shared = target.instance ? this.#instanceHeaders(target) : exporters;
-      this.#headers = ['Host', target.host, ...shared, TIMEOUT_HEADER, left];
-      this.#headersFor = key;
-      this.#headersWith = target.headers;
-    }
-    return this.#headers;
-  }
-
-  #instanceHeaders({ tls, headers: own }: ScrapeTarget): readonly string[] {
-    const { instances } = this.#request.headers;
-    if (!tls && !this.#plainCredentials) {
-      this.#uncredentialed ??= withoutCredentials(instances);
-      return this.#uncredentialed;
-    }
-    if (own.length === 0) return instances;
-    this.#ownHeaders ??= new Map();
-    let headers = this.#ownHeaders.get(own);
-    if (headers === undefined) {
-      headers = withOwnHeaders(instances, own);
-      this.#ownHeaders.set(own, headers);
-    }
-    return headers;
   }
 }

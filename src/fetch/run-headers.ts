@@ -1,0 +1,61 @@
+/**
+ * The headers that the instances of one scrape get.
+ */
+import {
+  type ScrapeHeaders,
+  TIMEOUT_HEADER,
+  withOwnHeaders,
+  withoutCredentials,
+} from './forward.ts';
+import type { ScrapeTarget } from './target.ts';
+
+export class RunHeaders {
+  readonly #shared: ScrapeHeaders;
+  readonly #plainCredentials: boolean;
+  /** The headers made last: the instances of one app mostly have the same ones. */
+  #headers: readonly string[] = [];
+  #headersFor = '';
+  #headersWith: readonly string[] = [];
+  /** A page's own headers -> those shared, with its own in their places. */
+  #ownHeaders: Map<readonly string[], readonly string[]> | undefined;
+  /** The shared headers for endpoints that must not see a credential. */
+  #uncredentialed: readonly string[] | undefined;
+
+  /** @param plainCredentials - `scrape.plain_credentials` */
+  constructor(shared: ScrapeHeaders, plainCredentials: boolean) {
+    this.#shared = shared;
+    this.#plainCredentials = plainCredentials;
+  }
+
+  /** @param deadlineMs - of the fetch: the instance is told how much time is left */
+  of(target: ScrapeTarget, deadlineMs: number): readonly string[] {
+    const leftSeconds = Math.max(0, deadlineMs - performance.now()) / 1000;
+    const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));
+    const kind = target.instance ? (target.tls ? 'tls' : 'plain') : 'exporter';
+    const key = `${kind} ${left} ${target.host}`;
+    if (key !== this.#headersFor || target.headers !== this.#headersWith) {
+      const { exporters } = this.#shared;
+      const shared = target.instance ? this.#instanceHeaders(target) : exporters;
+      this.#headers = ['Host', target.host, ...shared, TIMEOUT_HEADER, left];
+      this.#headersFor = key;
+      this.#headersWith = target.headers;
+    }
+    return this.#headers;
+  }
+
+  #instanceHeaders({ tls, headers: own }: ScrapeTarget): readonly string[] {
+    const { instances } = this.#shared;
+    if (!tls && !this.#plainCredentials) {
+      this.#uncredentialed ??= withoutCredentials(instances);
+      return this.#uncredentialed;
+    }
+    if (own.length === 0) return instances;
+    this.#ownHeaders ??= new Map();
+    let headers = this.#ownHeaders.get(own);
+    if (headers === undefined) {
+      headers = withOwnHeaders(instances, own);
+      this.#ownHeaders.set(own, headers);
+    }
+    return headers;
+  }
+}
