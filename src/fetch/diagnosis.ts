@@ -7,7 +7,7 @@
  */
 import { ConnectError } from './connect.ts';
 import type { Failure } from './failure.ts';
-import { NotHttpError } from './lenient-parser.ts';
+import { NotHttpError } from './lenient-head.ts';
 import { WireLimitError } from './wire-limit.ts';
 
 type CodedError = Error & { readonly code?: unknown };

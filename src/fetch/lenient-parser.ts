@@ -11,16 +11,9 @@
  * beside `Transfer-Encoding: chunked` or several times the same, interim responses nobody asked for,
  * control characters in values, headers whose names are none.
  */
-import { listed, shown, trimmed } from './header-text.ts';
+import { shown, trimmed } from './header-text.ts';
+import { LenientHead, type LenientHeaders, NotHttpError } from './lenient-head.ts';
 import { WireLimitError } from './wire-limit.ts';
-
-/** The bytes are no HTTP response that anybody could read. */
-export class NotHttpError extends Error {
-  override readonly name = 'NotHttpError';
-}
-
-/** By name in lower case; several of one name in their order. */
-export type LenientHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Who gets the response. Each may call `stop`. */
 export interface ResponseReader {
@@ -32,7 +25,6 @@ export interface ResponseReader {
 
 /** A line: status, header, chunk size with its extension, trailer. Also all headers together. */
 const MAX_LINES_BYTES = 16_384;
-const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const LF = 0x0a;
 const CR = 0x0d;
 const BLANK = 0x20;
@@ -59,10 +51,8 @@ export class LenientParser {
   #line = '';
   /** Of the headers or trailers that came. */
   #linesBytes = 0;
-  #minorVersion = 1;
   #status = 0;
-  #headers = new Map<string, string[]>();
-  #lastHeader: string[] | undefined;
+  #head = new LenientHead(1);
   /** Of the body or chunk; without end where the connection ends it. */
   #leftBytes = 0;
   /** What is being read, and the body in it: moved together, so that it is handed out as one. */
@@ -209,7 +199,7 @@ export class LenientParser {
       case 'headers':
         this.#count(line);
         if (line === '') this.#endHead();
-        else this.#takeHeader(line);
+        else this.#head.take(line);
         return;
       case 'chunk-size':
         this.#takeChunkSize(line);
@@ -232,28 +222,10 @@ export class LenientParser {
   #takeStatus(line: string): void {
     const [, minor, status] = /^HTTP\/1\.(\d)[ \t]+([1-9]\d\d)(?:[ \t]|$)/.exec(line) ?? [];
     if (status === undefined) throw new NotHttpError(`${shown(line)} is no status line`);
-    this.#minorVersion = Number(minor);
     this.#status = Number(status);
-    this.#headers = new Map();
-    this.#lastHeader = undefined;
+    this.#head = new LenientHead(Number(minor));
     this.#linesBytes = 0;
     this.#state = 'headers';
-  }
-
-  #takeHeader(line: string): void {
-    if (/^[ \t]/.test(line)) {
-      if (!this.#lastHeader) throw new NotHttpError(`${shown(line)} goes on with no header`);
-      this.#lastHeader.push(trimmed(`${this.#lastHeader.pop()} ${trimmed(line)}`));
-      return;
-    }
-    const colon = line.indexOf(':');
-    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header`);
-    const name = trimmed(line.slice(0, colon)).toLowerCase();
-    // A name with blanks, beyond ASCII or without a character is nobody's: Go passes over it.
-    const values = (TOKEN.test(name) && this.#headers.get(name)) || [];
-    values.push(trimmed(line.slice(colon + 1)));
-    if (TOKEN.test(name)) this.#headers.set(name, values);
-    this.#lastHeader = values;
   }
 
   #endHead(): void {
@@ -262,39 +234,13 @@ export class LenientParser {
       this.#state = 'status';
       return;
     }
-    this.#state = this.#framing(status);
+    const framing = this.#head.framing(status);
+    this.#state = framing.kind;
+    this.#leftBytes = framing.bytes;
     const isEmpty = this.#state === 'sized' && this.#leftBytes === 0;
     this.#linesBytes = 0;
-    this.#reader.head(status, record(this.#headers));
+    this.#reader.head(status, this.#head.headers);
     if (isEmpty && (this.#state as State) !== 'over') this.#end();
-  }
-
-  /** How the body ends (RFC 9112, 6.3). */
-  #framing(status: number): State {
-    this.#leftBytes = 0;
-    if (status === 101 || status === 204 || status === 304) return 'sized';
-    const codings = listed(this.#headers.get('transfer-encoding')).filter(
-      (coding) => coding.toLowerCase() !== 'identity',
-    );
-    // HTTP/1.0 has no codings: Go takes the bytes as they are.
-    if (codings.length > 0 && this.#minorVersion > 0) {
-      if (!codings.every((coding) => coding.toLowerCase() === 'chunked')) {
-        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
-      }
-      this.#headers.delete('content-length'); // it says nothing, and nobody is to believe it
-      return 'chunk-size';
-    }
-    const lengths = listed(this.#headers.get('content-length'));
-    if (lengths.length === 0) {
-      this.#leftBytes = Number.POSITIVE_INFINITY;
-      return 'to-the-end';
-    }
-    const [length] = lengths;
-    if (!lengths.every((other) => /^\d{1,15}$/.test(other) && Number(other) === Number(length))) {
-      throw new NotHttpError(`Content-Length ${shown(lengths.join())} is no one number`);
-    }
-    this.#leftBytes = Number(length);
-    return 'sized';
   }
 
   #takeChunkSize(line: string): void {
@@ -317,10 +263,4 @@ function hexDigit(byte: number | undefined): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const letter = byte | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
-}
-
-function record(headers: ReadonlyMap<string, readonly string[]>): LenientHeaders {
-  const made: Record<string, string | string[]> = Object.create(null);
-  for (const [name, values] of headers) made[name] = values.length === 1 ? values[0]! : [...values];
-  return made;
 }

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import {
-  type LenientHeaders,
-  LenientParser,
-  NotHttpError,
-} from '../../src/fetch/lenient-parser.ts';
+import { type LenientHeaders, NotHttpError } from '../../src/fetch/lenient-head.ts';
+import { LenientParser } from '../../src/fetch/lenient-parser.ts';
 import { WireLimitError } from '../../src/fetch/wire-limit.ts';
 
 interface Heard {
