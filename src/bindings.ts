@@ -5,7 +5,7 @@
  * cannot be told apart, and apps are scraped as if they had no bindings.
  */
 import { StoreAwayError } from '../broker/binding-store.ts';
-import { sleep } from './clock.ts';
+import { retry } from './clock.ts';
 import {
   type BindingsOptions,
   type DatabaseState,
@@ -58,18 +58,13 @@ export async function startBindings(
   };
 
   async function openLater(): Promise<void> {
-    let pauseMs = FIRST_PAUSE_MS;
-    while (!stop.signal.aborted) {
-      await sleep(pauseMs, stop.signal);
-      if (stop.signal.aborted) return;
-      try {
-        opened = await openBindings(options);
-        return options.log.info('the database of bindings is open');
-      } catch (err) {
-        options.log.debug('the database of bindings cannot be opened', { err }); // told already
-      }
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    }
+    opened = await retry(() => openBindings(options), {
+      ...{ firstPauseMs: FIRST_PAUSE_MS, maxPauseMs: LONGEST_PAUSE_MS, failures: 1 },
+      signal: stop.signal,
+      // The first attempt's failure has been reported: the others are the same.
+      onError: (err) => options.log.debug('the database of bindings cannot be opened', { err }),
+    });
+    if (opened) options.log.info('the database of bindings is open');
   }
 }
 

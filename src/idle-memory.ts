@@ -6,7 +6,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { sleep } from './clock.ts';
+import { type Clock, every, systemClock } from './clock.ts';
 
 const LOOK_EVERY_MS = 5_000;
 /** What may be held, as a multiple of what was held after the last collection. */
@@ -23,8 +23,9 @@ export interface IdleMemoryOptions {
   /** Bytes that are held, garbage too. */
   readonly heldBytes?: () => number;
   readonly collect?: () => void;
-  readonly now?: () => number;
-  readonly wait?: typeof sleep;
+  /** A look failed; the next one follows. */
+  readonly onError: (error: unknown) => void;
+  readonly clock?: Clock;
 }
 
 /**
@@ -36,27 +37,26 @@ export async function watchMemory({
   signal,
   heldBytes = heapBytes,
   collect = collector(),
-  now = () => performance.now(),
-  wait = sleep,
+  onError,
+  clock = systemClock,
 }: IdleMemoryOptions): Promise<void> {
   let settledBytes = heldBytes();
   let beforeBytes = settledBytes;
   let notBeforeMs = 0;
-  while (!signal.aborted) {
-    await wait(LOOK_EVERY_MS, signal);
-    if (signal.aborted) return;
+  const look = (): void => {
     const bytes = heldBytes();
     const grows = bytes > beforeBytes * GROWTH;
     beforeBytes = bytes;
     const tooMuch = bytes > settledBytes * TOLERATED && bytes > settledBytes + LEAST_BYTES;
-    const startedMs = now();
-    if (!tooMuch || grows || startedMs < notBeforeMs) continue;
+    const startedMs = clock.nowMs();
+    if (!tooMuch || grows || startedMs < notBeforeMs) return;
     collect();
-    const endedMs = now();
+    const endedMs = clock.nowMs();
     notBeforeMs = endedMs + (endedMs - startedMs) * MOST_OF_TIME;
     settledBytes = heldBytes();
     beforeBytes = settledBytes;
-  }
+  };
+  await every(LOOK_EVERY_MS, look, { signal, onError, clock, firstAfterMs: LOOK_EVERY_MS });
 }
 
 function heapBytes(): number {

@@ -3,12 +3,13 @@
  *
  * Only the kinds that are named are loaded.
  */
+import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { isUntrusted } from './discover/client-tls.ts';
 import { startMaxAge } from './discover/max-age.ts';
 import type { NatsSource } from './discover/nats-source.ts';
 import type { RouteTable } from './discover/route-table.ts';
-import { type RouteSource, type SourceObservers, systemClock } from './discover/source.ts';
+import type { RouteSource, SourceObservers } from './discover/source.ts';
 import type { Trust } from './fetch/trust.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -94,7 +95,12 @@ function aged(
       source: name,
       max_age_seconds: maxAgeMs / 1000,
     });
-  parts.use(startMaxAge({ sources: sources.all, maxAgeMs, clock: systemClock, onLapsed }));
+  const onError = (err: unknown): void =>
+    log.error('the routes of a source that fails could not be taken out: it is tried again', {
+      err,
+    });
+  const clock = systemClock;
+  parts.use(startMaxAge({ sources: sources.all, maxAgeMs, clock, onLapsed, onError }));
   return sources;
 }
 

@@ -66,7 +66,10 @@ export async function startStages(
   cut.addEventListener('abort', () => scraper.endBy(performance.now()));
   const choice = new EndpointChoice();
   const idle = new AbortController();
-  const watching = watchMemory({ signal: idle.signal });
+  const watching = watchMemory({
+    signal: idle.signal,
+    onError: (err) => log.error('memory could not be given back', { err }),
+  });
   parts.defer(async () => {
     idle.abort();
     await watching;

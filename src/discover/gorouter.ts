@@ -6,11 +6,12 @@
  * bytes are counted here, as they are after decompression.
  */
 import type { StreamOptions } from 'got';
+import { type Clock, systemClock } from '../clock.ts';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import { collectPage, MAX_PAGE_BYTES, type Page } from './page.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
-import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
+import type { RouteSource, SourceObservers } from './source.ts';
 import { SourceError } from './source-error.ts';
 import type { SourceWatch } from './source-state.ts';
 

@@ -3,7 +3,8 @@
  *
  * Where no source works, the last tables stay, since an old table is better than none.
  */
-import type { Clock, RouteSource } from './source.ts';
+import { type Clock, every } from '../clock.ts';
+import type { RouteSource } from './source.ts';
 
 export interface MaxAgeOptions {
   readonly sources: readonly RouteSource[];
@@ -12,13 +13,15 @@ export interface MaxAgeOptions {
   readonly clock: Clock;
   /** A source has lost its say: called once, until it works again. */
   readonly onLapsed?: ((source: RouteSource) => void) | undefined;
+  /** Taking a source's say away failed: it is tried again. */
+  readonly onError: (error: unknown) => void;
 }
 
 const LOOK_MS = 1000;
 
 /** Starts looking at the sources; disposal ends it. */
 export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
-  const { sources, maxAgeMs, clock, onLapsed } = options;
+  const { sources, maxAgeMs, clock, onLapsed, onError } = options;
   const stop = new AbortController();
   const lapsed = new Set<RouteSource>();
   const isDue = ({ ageMs }: RouteSource): boolean =>
@@ -34,13 +37,14 @@ export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
     lapsed.add(source);
     onLapsed?.(source);
   };
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      await clock.sleep(Math.min(LOOK_MS, maxAgeMs), stop.signal);
-      for (const source of sources) await look(source);
-    }
+  const lookAtAll = async (): Promise<void> => {
+    for (const source of sources) await look(source);
   };
-  const running = loop();
+  const lookEveryMs = Math.min(LOOK_MS, maxAgeMs);
+  const running = every(lookEveryMs, lookAtAll, {
+    ...{ clock, onError, signal: stop.signal },
+    firstAfterMs: lookEveryMs,
+  });
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();

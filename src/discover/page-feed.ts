@@ -4,10 +4,11 @@
  * A page is taken over in short turns. What it adds comes first and what it takes away last, so
  * that an app whose route is renamed is never missed in between.
  */
+
+import { everyTurn, type Pace } from '../clock.ts';
 import { ownerOf } from './claims.ts';
 import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
-import { everyTurn, type Pace } from './pace.ts';
 import type { Page } from './page.ts';
 import type { PageRoute } from './page-lines.ts';
 import { parsePage } from './page-parser.ts';

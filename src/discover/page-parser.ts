@@ -6,7 +6,7 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { everyTurn } from './pace.ts';
+import { everyTurn } from '../clock.ts';
 import { type PageRoute, readLines } from './page-lines.ts';
 import type { WorkerAnswer } from './page-worker.ts';
 import type { OnRefused } from './refusal.ts';

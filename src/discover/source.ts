@@ -1,7 +1,6 @@
 /**
  * Where routes come from: what gorouter, NATS and the file have in common.
  */
-import { sleep } from '../clock.ts';
 import type { Loss } from './page-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
@@ -41,13 +40,3 @@ export interface SourceObservers {
 type SourceState =
   | { readonly working: true }
   | { readonly working: false; readonly error: SourceError };
-
-/** Time as a source needs it; a test puts its own in. */
-export interface Clock {
-  /** Milliseconds that only go forward. */
-  nowMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
-
-export const systemClock: Clock = { nowMs: () => performance.now(), sleep };

@@ -8,6 +8,7 @@ import type { Server as HttpServer, RequestListener, ServerOptions } from 'node:
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { Clock } from '../clock.ts';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
 
@@ -32,8 +33,8 @@ export interface ServerSettings extends ConnectionOptions {
   readonly handle: RequestListener;
   /** The certificate was read again, or could not be. */
   readonly onCertificates?: (error?: unknown) => void;
-  /** Waits until the certificate's files are to be looked at again. */
-  readonly waitForCertificates?: (signal: AbortSignal) => Promise<void>;
+  /** Says when the certificate's files are looked at again. */
+  readonly clock?: Clock;
   /** In place of the standard limits. */
   readonly limits?: ServerOptions;
 }
@@ -95,7 +96,7 @@ async function createSecureServer(
 
 async function watchFor(
   server: HttpsServer,
-  { tls, onCertificates, waitForCertificates }: ServerSettings,
+  { tls, onCertificates, clock }: ServerSettings,
   context: SecureContextOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -107,7 +108,7 @@ async function watchFor(
     },
     onError: (error) => onCertificates?.(error),
     signal,
-    ...(waitForCertificates && { wait: waitForCertificates }),
+    clock,
   });
 }
 

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../src/discover/instance.ts';
 import { startNats } from '../../src/discover/nats-source.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { eventually } from '../support/eventually.ts';
-import { fakeClock } from './fake-clock.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { type NatsBus, startBus } from './nats-bus.ts';
 import { seen } from './seen.ts';
 
