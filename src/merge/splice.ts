@@ -35,6 +35,7 @@ export function createChunk(capacity: number): Chunk {
 /** Prints a plan, as much at a time as fits into a chunk. */
 export class Splicer {
   readonly #plan: SplicePlan;
+  readonly #suitsKernel: typeof suitsKernel;
   /** What did not fit into the last chunk, in order. */
   #pending: Buffer[] = [];
   #family = 0;
@@ -45,8 +46,10 @@ export class Splicer {
   readonly #insertion = new LabelInsertion();
   #ended = false;
 
-  constructor(plan: SplicePlan) {
+  /** @param suits - which runs of lines the kernel copies; `bench/` measures what that saves */
+  constructor(plan: SplicePlan, suits: typeof suitsKernel = suitsKernel) {
     this.#plan = plan;
+    this.#suitsKernel = suits;
     this.#run = plan.families[0]?.from ?? 0;
     if (plan.families[0]) this.#pending.push(plan.families[0].head);
   }
@@ -87,7 +90,7 @@ export class Splicer {
     let from = this.#line < 0 ? spansOf[span + 1]! : this.#from;
     let line = this.#line < 0 ? spansOf[span + 3]! : this.#line;
     let at = start;
-    if (suitsKernel(lastLine - line, page, inserted)) {
+    if (this.#suitsKernel(lastLine - line, page, inserted)) {
       const insertion = this.#insertion;
       insertion.line = line;
       insertion.from = from;
