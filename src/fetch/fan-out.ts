@@ -19,8 +19,9 @@ import {
 import type { Account, BytesClaim, Lease, LeaseHolder } from './lease.ts';
 import { freePages } from './memory.ts';
 import { Pacer } from './pacer.ts';
-import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
+import { PageFetch } from './page.ts';
 import { SlotPool } from './pool.ts';
+import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { ScrapeTarget } from './target.ts';
 
 export interface ScraperOptions extends ConnectionsOptions {
@@ -302,7 +303,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   heldBack(index: number): void {
     if (this.#restarting) return;
     const fetch = new PageFetch(this, this.#targets[index]!, index);
-    fetch.heldBack = true;
+    fetch.holdBack();
     this.#fetches[index] = fetch;
     this.#heldBack.push(fetch);
   }
@@ -333,7 +334,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
     this.#attempt++;
     this.#fetches = this.#newFetches();
     this.#missing = this.#fetches.length;
-    for (const fetch of this.#fetches) fetch.heldBack = true;
+    for (const fetch of this.#fetches) fetch.holdBack();
     const { account, room } = this.budget.restart(this.lease, this);
     this.#waitsForRoom = account;
     const ending = this.#ending;
