@@ -160,6 +160,26 @@ describe('startNats', () => {
     assert.ok((bus.told.pruned['unproven'] ?? 0) >= 1);
   });
 
+  it('reports a dial that threw, and dials again once the endpoint has registered', async function () {
+    let throws = true;
+    const dial = async (): Promise<boolean> => {
+      if (throws) throw new Error('a mistake');
+      return false;
+    };
+    await using bus = await startBus(this, { dial });
+    await bus.send('router.register', tls);
+    await bus.clock.advance(10 * MINUTE + 10_000);
+    assert.equal(bus.told.errors.at(-1)?.message, 'a mistake');
+
+    throws = false;
+    await bus.send('router.register', tls);
+    assert.deepEqual(bus.listed(), TLS);
+    await bus.clock.advance(11 * MINUTE);
+
+    assert.deepEqual(bus.listed(), {});
+    assert.ok((bus.told.pruned['unproven'] ?? 0) >= 1);
+  });
+
   it('does not list an endpoint while it is dialled, and goes on pruning others', async function () {
     const answers: ((proven: boolean) => void)[] = [];
     const dial = (): Promise<boolean> => new Promise((resolve) => answers.push(resolve));
