@@ -15,8 +15,12 @@ const TOLERATED = 1.3;
 const GROWTH = 1.05;
 /** Below this nothing is worth a collection. */
 const LEAST_BYTES = 33_554_432;
-/** A collection stops the program: of all time this part at most. */
-const MOST_OF_TIME = 1000;
+/** A collection stops the program: the next one comes so many times later than it took, … */
+const PAUSE_FACTOR = 1000;
+/** … but this much later at the latest, since memory is to be back within a minute of a peak. */
+const MAX_PAUSE_MS = 15_000;
+/** The first collection may come while the peak is still in use: what is held after so many is needed. */
+const TRIES = 3;
 
 export interface IdleMemoryOptions {
   readonly signal: AbortSignal;
@@ -43,6 +47,7 @@ export async function watchMemory({
   let settledBytes = heldBytes();
   let beforeBytes = settledBytes;
   let notBeforeMs = 0;
+  let tries = 0;
   const look = (): void => {
     const bytes = heldBytes();
     const grows = bytes > beforeBytes * GROWTH;
@@ -52,9 +57,12 @@ export async function watchMemory({
     if (!tooMuch || grows || startedMs < notBeforeMs) return;
     collect();
     const endedMs = clock.nowMs();
-    notBeforeMs = endedMs + (endedMs - startedMs) * MOST_OF_TIME;
-    settledBytes = heldBytes();
-    beforeBytes = settledBytes;
+    notBeforeMs = endedMs + Math.min((endedMs - startedMs) * PAUSE_FACTOR, MAX_PAUSE_MS);
+    beforeBytes = heldBytes();
+    tries += 1;
+    if (beforeBytes > settledBytes * TOLERATED && tries < TRIES) return;
+    settledBytes = beforeBytes;
+    tries = 0;
   };
   await every(LOOK_EVERY_MS, look, { signal, onError, clock, firstAfterMs: LOOK_EVERY_MS });
 }

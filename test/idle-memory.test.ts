@@ -56,16 +56,24 @@ describe('watchMemory', () => {
     assert.deepEqual(await watch([little, little, little]), []);
   });
 
-  it('takes what is still there for what is needed', async () => {
+  it('takes what is still there after three collections for what is needed', async () => {
     const needed = { heldMb: 500, liveMb: 500 };
 
-    assert.deepEqual(await watch([needed, needed, needed, needed]), [1]);
+    assert.deepEqual(await watch(Array(8).fill(needed)), [1, 2, 3]);
   });
 
-  it('takes a thousandth of the time at most', async () => {
-    const again = { heldMb: 500, liveMb: 100 };
-    const looks = Array.from({ length: 12 }, () => again);
+  it('collects again when the peak was still in use', async () => {
+    const inUse = { heldMb: 500, liveMb: 500 };
+    const over = { heldMb: 500, liveMb: 100 };
+    const settled = { heldMb: 100, liveMb: 100 };
 
-    assert.deepEqual(await watch(looks, 20), [1, 5, 9]);
+    assert.deepEqual(await watch([inUse, inUse, over, settled, settled]), [1, 2]);
+  });
+
+  it('pauses a thousand times as long as a collection took, but 15 s at most', async () => {
+    const looks = Array(12).fill({ heldMb: 500, liveMb: 100 });
+
+    assert.deepEqual(await watch(looks, 10), [1, 3, 5, 7, 9, 11]);
+    assert.deepEqual(await watch(looks, 500), [1, 4, 7, 10]);
   });
 });

@@ -11,6 +11,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './support/eventually.ts';
+import { SLOW_MS } from './support/limits.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const LOOPBACK = ['--port', '0', '--set', 'listen.host=127.0.0.1'];
@@ -65,7 +66,9 @@ async function run(args: readonly string[], environment = {}): Promise<Ended> {
   return await program.ended;
 }
 
-describe('promgate', () => {
+describe('promgate', function () {
+  this.timeout(SLOW_MS);
+
   it('prints how it is used, and its version', async () => {
     for (const args of [['--help'], ['-h'], ['serve', '--help']]) {
       const { code, output, errors } = await run(args);
@@ -97,7 +100,9 @@ describe('promgate', () => {
   }
 });
 
-describe('promgate check', () => {
+describe('promgate check', function () {
+  this.timeout(SLOW_MS);
+
   it('prints what takes effect, and warns of open doors', async () => {
     const { code, output, errors } = await run(['check', '--set', 'scrape.timeout=5s'], {
       PORT: '8123',
@@ -127,7 +132,9 @@ describe('promgate check', () => {
   });
 });
 
-describe('promgate serve', () => {
+describe('promgate serve', function () {
+  this.timeout(SLOW_MS);
+
   it('answers until SIGTERM, then ends with 0', async () => {
     await using program = new Program(['serve', ...LOOPBACK, '--set', 'drain.wait=0s']);
     const { url } = await program.logged('promgate listens');
@@ -265,7 +272,9 @@ describe('promgate serve', () => {
   });
 });
 
-describe('promgate demo', () => {
+describe('promgate demo', function () {
+  this.timeout(SLOW_MS);
+
   it('prints what to open, and ends with Ctrl-C', async () => {
     await using program = new Program(['demo', '--port', '0']);
     let output = '';

@@ -87,14 +87,18 @@ export class BodyReader implements Paced, InflateReceiver {
     else if (bytes >= 0) this.#body.expect(bytes);
   }
 
-  /** Takes a piece of the response's body. */
-  write(chunk: Buffer): void {
+  /**
+   * Takes a piece of the response's body.
+   *
+   * @param pieces - how many pieces of the wire the chunk was put together from
+   */
+  write(chunk: Buffer, pieces = 1): void {
     if (this.#inflater) {
       if (!this.#inflater.write(chunk)) this.#owner.input?.pause();
       return;
     }
     this.#read?.add(chunk); // before a pause for this chunk
-    this.#add(chunk);
+    this.#add(chunk, pieces);
   }
 
   /** The response has ended. */
@@ -144,9 +148,9 @@ export class BodyReader implements Paced, InflateReceiver {
     this.#owner.input?.resume();
   }
 
-  #add(chunk: Buffer): void {
+  #add(chunk: Buffer, pieces = 1): void {
     if (this.#over || !this.#takes(this.#body.add(chunk))) return;
-    const effort = chunk.length + PIECE_EFFORT_BYTES;
+    const effort = chunk.length + pieces * PIECE_EFFORT_BYTES;
     this.#effortBytes += effort;
     if (this.#effortBytes <= HEAVY_BYTES || this.#paced) return;
     this.#paced = !this.#pacer.spend(effort, this);
@@ -197,9 +201,8 @@ export class BodyReader implements Paced, InflateReceiver {
 
 /**
  * Only gzip was asked for. Whatever else a `Content-Encoding` says (`none`, `utf-8`, a media type),
- * the bytes are tried as they are, as Prometheus does.
+ * the bytes are tried as they are; of several the first counts. So does Prometheus.
  */
 function isGzip(header: string | string[] | undefined): boolean {
-  const encoding = String(header ?? '').trim(); // several headers are one, joined by commas
-  return /^(?:x-)?gzip$/i.test(encoding);
+  return /^(?:x-)?gzip$/i.test((firstValue(header) ?? '').trim());
 }

@@ -31,13 +31,19 @@ export interface BudgetOptions {
 /** `granted`; `refused`: never; `waiting`: the claim will be told. */
 export type Room = 'granted' | 'waiting' | 'refused';
 
-/** How many times the free bytes a space may hold; with its small scrapes. */
+/** How many times the free bytes a space may hold, without its small scrapes. */
 const SHARE = 4;
-const SHARE_WITH_SMALL = 9;
 /** A scrape is small while it holds this part of the free bytes at most. */
 const SMALL = 4;
 /** The part of all bytes that is left to newcomers, whoever waits. */
 const RESERVE = 16;
+/**
+ * The same as `SHARE`, with the small scrapes: they may take half of the reserve beside a head of their space
+ * that has all but the reserve. The other half is left to other spaces.
+ */
+const SHARE_WITH_SMALL = 2 * RESERVE - 1;
+/** With less than this nothing is zipped: it is what the streams hold anyway. */
+const LEAST_LOAN_BYTES = 131_072;
 
 export class Budget {
   readonly #maxBytes: number;
@@ -145,6 +151,25 @@ export class Budget {
       this.#dropKept(lease, space, Math.min(kept, Math.max(0, lease.keptBytes - bytes)));
     }
     this.#serve();
+  }
+
+  /**
+   * Gives a lease bytes beside those that it keeps and is about to give back. It is no matter of turns: who waits
+   * gets more by it. It leaves half of the reserve to newcomers.
+   *
+   * @returns how many, no more than `mostBytes` and than it keeps; 0 where there are too few now
+   */
+  lend(lease: Lease, mostBytes: number): number {
+    const [space] = lease.kept.keys();
+    const free = this.#maxBytes - this.#usedBytes - (this.#reserveBytes >> 1);
+    const bytes = Math.min(mostBytes, lease.keptBytes, free);
+    if (space === undefined || bytes < LEAST_LOAN_BYTES) return 0;
+    lease.kept.set(space, (lease.kept.get(space) ?? 0) + bytes);
+    lease.keptBytes += bytes;
+    lease.bytes += bytes;
+    space.bytes += bytes;
+    this.#usedBytes += bytes;
+    return bytes;
   }
 
   /** All fetches of the scrape have ended; its response is being written. */

@@ -50,6 +50,7 @@ export function isRefusal(
   // the number as a digit. Once the headers have come, and with a plain number, the body was cut.
   const length = String(headers?.['content-length'] ?? '');
   if (error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return !/^\d+$/.test(length);
+  if (error.code === 'ERR_ASSERTION') return true; // undici asserts that a status has three digits
   return error.name === 'HTTPParserError' || (error.code === 'UND_ERR_SOCKET' && isUnasked(error));
 }
 

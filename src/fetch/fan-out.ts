@@ -7,6 +7,7 @@
  * `budget.ts`'s.
  */
 
+import { Turns } from '../clock.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
@@ -44,6 +45,8 @@ export interface ScrapeRequest {
   readonly deadlineMs: number;
   /** Aborts when the reader leaves. */
   readonly signal: AbortSignal;
+  /** Aborts when answers are wanted now: the deadline has come. */
+  readonly hurry?: AbortSignal | undefined;
   /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
   readonly lease: Lease;
   /**
@@ -79,6 +82,7 @@ export class Scraper implements AsyncDisposable {
   readonly #pool: SlotPool;
   readonly #budget: Budget;
   readonly #pacer = new Pacer();
+  readonly #expiries = new Turns();
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
@@ -119,6 +123,7 @@ export class Scraper implements AsyncDisposable {
         pool: this.#pool,
         budget: this.#budget,
         pacer: this.#pacer,
+        expiries: this.#expiries,
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
         plainCredentials: this.#plainCredentials,
@@ -156,6 +161,8 @@ export class Scraper implements AsyncDisposable {
 
 interface RunParts
   extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
+  /** Scrapes that began together end together: they take turns. */
+  readonly expiries: Turns;
   readonly plainCredentials: boolean;
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
@@ -171,6 +178,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   readonly maxBodyBytes: number;
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
+  readonly #expiries: Turns;
   readonly #plainCredentials: boolean;
   readonly #onDone: RunParts['done'];
   #answers: ScrapeAnswer[];
@@ -201,11 +209,12 @@ class Run implements Scene, LeaseHolder, BytesClaim {
 
   constructor(
     request: ScrapeRequest,
-    { pool, budget, pacer, connections, maxBodyBytes, plainCredentials, done }: RunParts,
+    { pool, budget, pacer, expiries, connections, maxBodyBytes, plainCredentials, done }: RunParts,
   ) {
     this.pool = pool;
     this.budget = budget;
     this.pacer = pacer;
+    this.#expiries = expiries;
     this.connections = connections;
     this.maxBodyBytes = maxBodyBytes;
     this.lease = request.lease;
@@ -220,7 +229,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   }
 
   start(latestMs: number): void {
-    const { signal } = this.#request;
+    const { signal, hurry } = this.#request;
     if (this.#missing === 0) {
       this.#onDone([]);
       return;
@@ -230,7 +239,11 @@ class Run implements Scene, LeaseHolder, BytesClaim {
       return;
     }
     signal.addEventListener('abort', this.abandon);
-    this.endBy(Math.min(latestMs, this.#deadlineMs));
+    hurry?.addEventListener('abort', this.#expireNow);
+    this.#deadlineMs = Math.min(latestMs, this.#deadlineMs);
+    const isOver = hurry?.aborted === true || performance.now() >= this.#deadlineMs;
+    if (isOver) this.#expire();
+    else this.endBy(this.#deadlineMs);
     // Those after the deadline are settled already, and do not start.
     for (const fetch of this.#fetches) fetch.start();
   }
@@ -240,7 +253,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
     this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
     clearTimeout(this.#timer);
     const leftMs = this.#deadlineMs - performance.now();
-    if (leftMs <= 0) this.#expire();
+    if (leftMs <= 0) this.#expiries.run(this.#expire);
     else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
   }
 
@@ -252,9 +265,11 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
   readonly #look = (): void => this.endBy(this.#deadlineMs);
 
-  #expire(): void {
+  readonly #expireNow = (): void => this.endBy(performance.now());
+
+  readonly #expire = (): void => {
     this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
-  }
+  };
 
   /** From the last to the first: those who wait are gone before others make room for them. */
   #endAll(endingOf: (fetch: PageFetch) => Ending): void {
@@ -296,7 +311,9 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   #took(attempt: number): void {
     if (attempt !== this.#attempt || this.#restarting || --this.#missing > 0) return;
     clearTimeout(this.#timer);
+    this.#expiries.drop(this.#expire);
     this.#request.signal.removeEventListener('abort', this.abandon);
+    this.#request.hurry?.removeEventListener('abort', this.#expireNow);
     this.#onDone(this.#answers);
   }
 

@@ -15,8 +15,12 @@ export function firstValue(value: string | string[] | undefined): string | undef
 /** Who gets a response, piece by piece. Nothing comes after `ended` or `failed`. Must not throw. */
 export interface Receiver {
   started(status: number, headers: ResponseHeaders): void;
-  /** May still be called a few times after `pause`. */
-  received(chunk: Buffer): void;
+  /**
+   * May still be called a few times after `pause`.
+   *
+   * @param pieces - how many pieces it was put together from; standard: 1
+   */
+  received(chunk: Buffer, pieces?: number): void;
   ended(): void;
   failed(failed: FailedGet): void;
 }

@@ -54,13 +54,12 @@ export class Inflater {
     return !this.#full;
   }
 
-  /** All input is there. No input at all gives no output: a page may be empty. */
+  /** All input is there. No input at all is a stream without its end. */
   end(): void {
     this.#ended = true;
     if (this.#stream) {
       if (!this.#busy) this.#feed();
-    } else if (this.#heldBytes === 0) this.#receiver.inflated();
-    else this.#inflateAtOnce();
+    } else this.#inflateAtOnce();
   }
 
   /** Holds the output back until `resume`. What is inflated in one go comes all the same. */

@@ -11,6 +11,7 @@ interface LeaseBudget {
   close(account: Account): void;
   giveBack(lease: Lease, spaceName: string, bytes: number): void;
   shrink(lease: Lease, bytes: number): void;
+  lend(lease: Lease, mostBytes: number): number;
   release(lease: Lease): void;
 }
 
@@ -123,6 +124,15 @@ export class Lease implements Disposable {
   /** Bytes of pages in `space` that are not needed any more are free again. */
   giveBack(space: string, bytes: number): void {
     this.#budget.giveBack(this, space, bytes);
+  }
+
+  /**
+   * Takes bytes beside those of its pages, which are soon not needed any more: `shrink` says when. Never waits.
+   *
+   * @returns how many; 0 where there are too few now
+   */
+  lend(mostBytes: number): number {
+    return this.#budget.lend(this, mostBytes);
   }
 
   /** Of its pages no more than `bytes` are needed. */

@@ -73,8 +73,8 @@ export class LenientGet implements Get, ResponseReader {
     this.#receiver.started(status, headers);
   }
 
-  body(chunk: Buffer): void {
-    if (!this.#done) this.#receiver.received(chunk);
+  body(chunk: Buffer, pieces: number): void {
+    if (!this.#done) this.#receiver.received(chunk, pieces);
   }
 
   whole(): void {

@@ -38,6 +38,8 @@ export type PageState =
       readonly account: Account;
       readonly status: number;
       readonly verdict: Verdict;
+      /** Ends the reading of a response that is long in coming. */
+      readonly drainTimer: NodeJS.Timeout;
     }
   /** It has given its answer, or was held back: then another fetch takes its place. */
   | { readonly name: 'ended' };
@@ -58,4 +60,8 @@ export function accountOf(state: PageState): Account | undefined {
 export function statusOf(state: PageState): number | undefined {
   if (state.name === 'reading') return 200;
   return state.name === 'judged' ? state.status : undefined;
+}
+
+export function waitsForBytes(state: PageState): boolean {
+  return state.name === 'held-back' || accountOf(state)?.list !== undefined;
 }

@@ -28,6 +28,7 @@ import {
   type PageState,
   QUEUED,
   statusOf,
+  waitsForBytes,
 } from './page-state.ts';
 import type { Slot, SlotClaim } from './pool.ts';
 import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
@@ -35,8 +36,9 @@ import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 import { judge } from './verdict.ts';
 
-/** How much of a body that is of no use is read to keep its connection. */
+/** How much of a body that is of no use is read to keep its connection, and for how long. */
 const MAX_DRAINED_BYTES = 65_536;
+const MAX_DRAIN_MS = 250;
 
 export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   readonly #scene: Scene;
@@ -99,7 +101,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
 
   /** The failure to report if the deadline fired now; pass it to `end`. */
   get late(): Ending {
-    if (this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
+    if (waitsForBytes(this.#state)) return { failure: 'over-budget', outcome: 'unknown' };
     if (this.#get?.wantsDescriptor) return { failure: 'no-descriptors', outcome: 'unknown' };
     const verdict = this.#state.name === 'judged' ? this.#state.verdict : undefined;
     const failure = typeof verdict === 'string' ? verdict : 'timeout';
@@ -131,19 +133,20 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   started(status: number, headers: ResponseHeaders): void {
     const state = this.#state;
     if (state.name !== 'asking') return;
-    const { account } = state;
-    if (status === 200) this.#expect(account, headers);
+    if (status === 200) this.#expect(state.account, headers);
     else {
       const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };
-      this.#state = { name: 'judged', account, status, verdict: judge(status, headers, asked) };
+      const verdict = judge(status, headers, asked);
+      const drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
+      this.#state = { name: 'judged', account: state.account, status, verdict, drainTimer };
     }
     const wanted = status === 200 ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES;
     this.#get?.bodyBegins(wanted);
   }
 
-  received(chunk: Buffer): void {
-    if (this.#state.name === 'reading') this.#state.reader.write(chunk);
-    else if (this.#state.name === 'judged') this.#drain(chunk, this.#state);
+  received(chunk: Buffer, pieces = 1): void {
+    if (this.#state.name === 'reading') this.#state.reader.write(chunk, pieces);
+    else if (this.#state.name === 'judged') this.#drain(chunk);
   }
 
   ended(): void {
@@ -176,11 +179,6 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     this.#fail(failure, failure === 'over-budget' ? 'unknown' : 'answered', cause);
   }
 
-  get #waitsForBytes(): boolean {
-    if (this.#state.name === 'held-back') return true;
-    return accountOf(this.#state)?.list !== undefined;
-  }
-
   /** One that waits for its first bytes is enough: its others leave their slots to who has bytes. */
   #giveSlotBack(): void {
     this.#state = ENDED;
@@ -209,7 +207,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
       because === undefined
         ? connections.get(this.#target, this.#path, headers, this)
         : connections.getLeniently(this.#target, this.#path, headers, { receiver: this, because });
-    if (this.#hasEnded) this.#get.abort();
+    if (!accountOf(this.#state)) this.#get.abort(); // the fetch has ended meanwhile
   }
 
   /** Begins anew, in the same slot and within the same deadline; part of a page may have come. */
@@ -241,15 +239,21 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     reader.begin();
   }
 
-  #drain(chunk: Buffer, judged: Judged): void {
+  #drain(chunk: Buffer): void {
     this.#drainedBytes += chunk.length;
-    if (this.#drainedBytes <= MAX_DRAINED_BYTES) return;
-    this.#get?.abort();
-    this.#conclude(judged);
+    if (this.#drainedBytes > MAX_DRAINED_BYTES) this.#drainNoMore();
   }
 
+  /** The status has said all: a rest that is long, or does not come, is not worth its connection. */
+  readonly #drainNoMore = (): void => {
+    if (this.#state.name !== 'judged') return;
+    this.#get?.abort();
+    this.#conclude(this.#state);
+  };
+
   /** The response that was judged is over. */
-  #conclude({ verdict, account }: Judged): void {
+  #conclude({ verdict, account, drainTimer }: Judged): void {
+    clearTimeout(drainTimer);
     if (typeof verdict === 'string') this.#fail(verdict, 'answered');
     else {
       this.#path = verdict.path;
@@ -278,6 +282,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     const account = accountOf(state);
     this.#state = ENDED;
     clearTimeout(this.#timer);
+    if (state.name === 'judged') clearTimeout(state.drainTimer);
     this.#get?.abort();
     if (state.name === 'reading') {
       state.reader.stop();
@@ -286,10 +291,6 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (account) this.#scene.budget.close(account);
     this.#scene.settled(this.#index, answer);
     this.#scene.pool.release(this.#slot, outcome);
-  }
-
-  get #hasEnded(): boolean {
-    return this.#state.name === 'ended';
   }
 
   #elapsedSeconds(): number {

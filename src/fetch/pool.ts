@@ -38,7 +38,7 @@ export class Slot implements Linked<Slot> {
   after: Slot | undefined;
   state: 'waiting' | 'running' | 'done' = 'waiting';
   app: App | undefined;
-  /** What is asked, once it is running. */
+  /** What is asked, once it is running or was parked. */
   asked: Asked<LinkedList<Slot>> | undefined;
   readonly claim: SlotClaim;
 
@@ -139,7 +139,10 @@ export class SlotPool {
       app.space.running--;
       this.#running--;
       this.#leave(slot.asked!, outcome); // set when the slot was given
-    } else this.#waiting--;
+    } else {
+      this.#waiting--;
+      if (slot.asked) this.#leaveQueue(slot.asked);
+    }
     app.members--;
     this.#list(app);
     if (app.members === 0) this.#forgetApp(app);
@@ -194,9 +197,9 @@ export class SlotPool {
       const slot = app.waiting.shift()!; // a ready app has someone waiting
       this.#list(app);
       const asked = this.#suspects.of(slot.claim.address, slot.claim.page);
+      slot.asked = asked;
       if (this.#suspects.admits(asked)) {
         asked.running++;
-        slot.asked = asked;
         return slot;
       }
       asked.parked.push(slot);
@@ -239,15 +242,30 @@ export class SlotPool {
     this.#suspects.tidy(asked);
   }
 
-  /** Puts those parked first in their apps again, when one of them at least may go on. */
+  /** One that was parked gives up: perhaps it was to be the next probe. */
+  #leaveQueue(asked: Asked<LinkedList<Slot>>): void {
+    this.#unpark(asked);
+    this.#suspects.tidy(asked);
+  }
+
+  /** Puts those parked that may go on first in their apps again: all, or the next probe. */
   #unpark(asked: Asked<LinkedList<Slot>>): void {
     if (!this.#suspects.admits(asked)) return;
     const { parked } = asked;
-    for (let slot = parked.last; slot; slot = parked.last) {
-      const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
-      parked.remove(slot);
-      app.waiting.unshift(slot);
-      this.#list(app);
+    if (this.#suspects.hangs(asked)) {
+      const probe = parked.shift();
+      if (probe) this.#queueFirst(probe);
+      return;
     }
+    for (let slot = parked.last; slot; slot = parked.last) {
+      parked.remove(slot);
+      this.#queueFirst(slot);
+    }
+  }
+
+  #queueFirst(slot: Slot): void {
+    const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+    app.waiting.unshift(slot);
+    this.#list(app);
   }
 }

@@ -52,9 +52,14 @@ export class Suspects<Waiting extends { readonly size: number }> {
     return known;
   }
 
+  /** Whether it is asked by one at a time. */
+  hangs({ strikes }: Asked<Waiting>): boolean {
+    return strikes >= HUNG_AT;
+  }
+
   /** Whether one more may be sent there now. */
-  admits({ strikes, running }: Asked<Waiting>): boolean {
-    return strikes < HUNG_AT || running === 0;
+  admits(asked: Asked<Waiting>): boolean {
+    return asked.running === 0 || !this.hangs(asked);
   }
 
   /** A fetch has ended. `tidy` is to follow once those parked have been looked after. */

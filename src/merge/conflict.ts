@@ -29,16 +29,28 @@ export class Declarations {
     this.#format = format;
   }
 
-  /** Takes what a page says; in the order of the instances: the first HELP that is not empty wins. */
-  declare(metadata: readonly Metadata[]): void {
-    for (const line of metadata) this.#declare(line);
+  /** Takes a line of a page; in the order of the instances: the first HELP that is not empty wins. */
+  declare(line: Metadata): void {
+    const { says, family, type } = line;
+    if (says !== 'type') {
+      const texts = this.#texts[says];
+      if (line.to > line.from && !texts.has(family)) texts.set(family, line);
+      return;
+    }
+    const known = this.#types.get(family);
+    if (known === undefined) this.#types.set(family, type);
+    else if (known !== type) this.#contradict(family, type);
   }
 
-  /** Finds names that are families here and samples there, once all pages are declared. */
-  compare(): void {
-    for (const [family, type] of this.#types) this.#compareSamples(family, type);
+  /** Finds names that are families here and samples there, once all pages are declared; a step each. */
+  *compare(): Generator<void, void, void> {
+    for (const [family, type] of this.#types) {
+      this.#compareSamples(family, type);
+      yield;
+    }
     for (const [family, types] of this.#otherTypes) {
       for (const type of types) this.#compareSamples(family, type);
+      yield;
     }
   }
 
@@ -75,18 +87,6 @@ export class Declarations {
     return Buffer.concat(
       parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)),
     );
-  }
-
-  #declare(line: Metadata): void {
-    const { says, family, type } = line;
-    if (says !== 'type') {
-      const texts = this.#texts[says];
-      if (line.to > line.from && !texts.has(family)) texts.set(family, line);
-      return;
-    }
-    const known = this.#types.get(family);
-    if (known === undefined) this.#types.set(family, type);
-    else if (known !== type) this.#contradict(family, type);
   }
 
   #contradict(family: number, type: FamilyType): void {

@@ -6,6 +6,11 @@
  */
 import { type PageIndex, SPAN } from './page-index.ts';
 
+/** Families that are gone through at once: some half a millisecond's work. */
+const SLICE = 4000;
+
+type Steps<T> = Generator<void, T, void>;
+
 interface Weighed {
   readonly place: number;
   readonly families: Int32Array;
@@ -36,37 +41,42 @@ export class FamilyShares {
     named: number,
   ): Generator<void, readonly number[], void> {
     if (named <= this.#max && this.#bar === undefined) return [];
-    for (const place of this.#weighed.keys()) if (pages[place] === undefined) this.#drop(place);
+    for (const place of [...this.#weighed.keys()]) {
+      if (pages[place] === undefined) yield* this.#drop(place);
+    }
     const out: number[] = [];
     for (const [place, indexed] of pages.entries()) {
       if (indexed === undefined || this.#weighed.has(place)) continue;
-      const weighed = { place, families: familiesOf(indexed.page) };
+      const weighed = { place, families: yield* familiesOf(indexed.page) };
       if (this.#bar !== undefined && isLarger(weighed, this.#bar)) out.push(place);
-      else this.#add(weighed);
+      else yield* this.#add(weighed);
       yield;
     }
     while (this.#users.size > this.#max) {
       const largest = [...this.#weighed.values()].reduce((a, b) => (isLarger(b, a) ? b : a));
       this.#bar = largest;
-      this.#drop(largest.place);
+      yield* this.#drop(largest.place);
       out.push(largest.place);
       yield;
     }
     return out;
   }
 
-  #add(weighed: Weighed): void {
+  *#add(weighed: Weighed): Steps<void> {
     this.#weighed.set(weighed.place, weighed);
-    for (const family of weighed.families) {
+    for (const [at, family] of weighed.families.entries()) {
       this.#users.set(family, (this.#users.get(family) ?? 0) + 1);
+      if (at % SLICE === SLICE - 1) yield;
     }
   }
 
-  #drop(place: number): void {
-    for (const family of this.#weighed.get(place)?.families ?? []) {
+  *#drop(place: number): Steps<void> {
+    const families = this.#weighed.get(place)?.families ?? new Int32Array();
+    for (const [at, family] of families.entries()) {
       const users = this.#users.get(family) ?? 0;
       if (users > 1) this.#users.set(family, users - 1);
       else this.#users.delete(family);
+      if (at % SLICE === SLICE - 1) yield;
     }
     this.#weighed.delete(place);
   }
@@ -79,9 +89,18 @@ function isLarger(a: Weighed, b: Weighed): boolean {
 }
 
 /** The families that a page names, each once. */
-export function familiesOf({ spans, metadata }: Pick<PageIndex, 'spans' | 'metadata'>): Int32Array {
+export function* familiesOf({
+  spans,
+  metadata,
+}: Pick<PageIndex, 'spans' | 'metadata'>): Steps<Int32Array> {
   const families = new Set<number>();
-  for (let span = 0; span < spans.length; span += SPAN) families.add(spans[span]!);
-  for (const { family } of metadata) families.add(family);
+  for (let span = 0; span < spans.length; span += SPAN) {
+    families.add(spans[span]!);
+    if ((span / SPAN) % SLICE === SLICE - 1) yield;
+  }
+  for (const [at, { family }] of metadata.entries()) {
+    families.add(family);
+    if (at % SLICE === SLICE - 1) yield;
+  }
   return Int32Array.from(families);
 }

@@ -127,7 +127,7 @@ export class Indexer {
         if (!this.#ended) yield;
       }
       this.#writer.breakAt(this.#at);
-      page = this.#finish(body);
+      page = yield* this.#finish(body);
     } catch (error) {
       this.#writer.clear();
       this.#families.truncate(known);
@@ -155,7 +155,7 @@ export class Indexer {
     this.#untoldBytes += Math.max(0, layoutBytes(layout) - writer.bytes); // `writer` was told of
   }
 
-  #finish(body: Body): PageIndex {
+  *#finish(body: Body): Generator<void, PageIndex, void> {
     const learning = this.#learning;
     this.#learning = undefined; // what it noted is not held longer than it is needed
     const { full = false, bytes = 0 } = learning ?? {};
@@ -172,8 +172,9 @@ export class Indexer {
       layoutBytes: this.#untoldBytes + (full ? 0 : bytes),
     };
     const families = this.#families;
-    if (families.isTooMany(families.size) && families.isTooMany(familiesOf(page).length)) {
-      this.#tooMany(body.bytes, body.length);
+    if (families.isTooMany(families.size)) {
+      const { length } = yield* familiesOf(page);
+      if (families.isTooMany(length)) this.#tooMany(body.bytes, body.length);
     }
     this.#untoldBytes = 0;
     if (learning !== undefined && !full) this.#learnt = { writer: learning, page };

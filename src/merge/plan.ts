@@ -18,6 +18,9 @@ const QUOTE = 34;
 const SLICE = 20_000;
 /** What it costs to divide a line of a family with a conflict from the others, in lines. */
 const DIVIDING = 8;
+/** What it costs to look for one family in tables by number and name, and to print its head. */
+const LOOKING_UP = 8;
+const HEADING = 40;
 
 /** A page and the labels that its samples get. */
 export interface Source {
@@ -48,7 +51,7 @@ export interface SplicePlan {
 }
 
 /**
- * Works in slices, as `Indexer.index` does: a page at a time, or less.
+ * Works in slices, as `Indexer.index` does: a few thousand families at a time, since one page may have 100,000.
  *
  * @param sources - all in one format, indexed with `families`, in the order of their instances
  * @param tail - families of promgate's own, ready to be printed behind all others
@@ -61,20 +64,19 @@ export function* planSplice(
   const slice = new Slice();
   const declarations = new Declarations(families, format);
   for (const { metadata } of distinctMetadata(sources)) {
-    declarations.declare(metadata);
-    if (slice.done(metadata.length)) yield;
+    for (const line of metadata) {
+      declarations.declare(line);
+      if (slice.done(LOOKING_UP)) yield;
+    }
   }
-  declarations.compare();
+  for (const _ of declarations.compare()) if (slice.done(LOOKING_UP)) yield;
   const spans: Int32Array[] = [];
   for (const { page } of sources) {
     if (declarations.conflicts === 0) spans.push(page.spans);
     else spans.push(yield* splitSpans(page, { families, declarations, slice }));
   }
   const counter = new RunCounter(families, declarations);
-  for (const source of spans) {
-    counter.count(source);
-    if (slice.done(source.length / SPAN)) yield;
-  }
+  for (const source of spans) yield* counter.count(source, slice);
   const { order, counts, printedAs, total } = counter;
   const starts = new Int32Array(families.size);
   const printed: PrintedFamily[] = [];
@@ -84,6 +86,7 @@ export function* planSplice(
     printed.push({ head: declarations.headOf(family), from: at, to });
     starts[family] = at;
     at = to;
+    if (slice.done(HEADING)) yield;
   }
   const runs = new Int32Array(total * 2);
   for (const [i, source] of spans.entries()) {
@@ -139,7 +142,7 @@ class RunCounter {
     this.#declarations = declarations;
   }
 
-  count(spans: Int32Array): void {
+  *count(spans: Int32Array, slice: Slice): Generator<void, void, void> {
     const { printedAs, counts, order } = this;
     this.total += spans.length / SPAN;
     for (let span = 0; span < spans.length; span += SPAN) {
@@ -148,10 +151,12 @@ class RunCounter {
       if (printed < 0) {
         printed = this.#declarations.printedAs(family);
         printedAs[family] = printed;
+        if (slice.done(LOOKING_UP)) yield;
       }
       if (counts[printed] === 0) order.push(printed);
       counts[printed]! += 1;
     }
+    if (slice.done(spans.length / SPAN)) yield;
   }
 }
 

@@ -1,7 +1,9 @@
 /**
  * How many requests for app pages may be under way: over all, and of one tenant at most half of that,
- * so that none keeps the others out. What is beyond is refused at once; it would only wait.
+ * so that none keeps the others out. What is beyond is refused at once; it would only wait. Those that
+ * come in one go begin in turns.
  */
+import { Turns } from '../clock.ts';
 import { Problem } from './errors.ts';
 import type { Handler } from './request.ts';
 
@@ -20,8 +22,11 @@ export function bounded(
   tenantOf: (ctx: Parameters<Handler>[0]) => string | undefined,
   handle: Handler,
 ): Handler {
+  const turns = new Turns();
   return async (ctx, next) => {
     using _ = admission.enter(tenantOf(ctx));
+    await new Promise<void>((resolve) => turns.run(resolve));
+    if (ctx.state.signal.aborted) return;
     await handle(ctx, next);
   };
 }

@@ -64,6 +64,8 @@ export interface AppPageRequest extends Wanted {
   /** On the scale of `performance.now()`. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Aborts when the page is wanted now, with what has arrived. */
+  readonly hurry?: AbortSignal | undefined;
 }
 
 /** How one page of an instance, or an exporter, did. */
@@ -92,20 +94,20 @@ export interface AppPage extends Disposable {
   /**
    * Takes room for bytes that are ready for a slow reader.
    *
-   * @returns whether there is room now
+   * @returns for how many there is room now
    */
-  readonly hold: (bytes: number) => boolean;
+  readonly hold: (mostBytes: number) => number;
   /** The plan is void from now on: of its room so many bytes are still needed. */
   readonly shrink: (bytes: number) => void;
 }
 
-/** @throws only for a mistake of ours */
+/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
 export async function loadAppPage(
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
   const { scraper, labelConflict, exportJob, observers } = settings;
-  const { negotiated, headers, deadlineMs, signal } = request;
+  const { negotiated, headers, deadlineMs, signal, hurry } = request;
   const { choice } = settings;
   const asked = pagesToAsk(settings.exporters, { ...request, choice });
   const { escaping, preferOpenMetrics } = negotiated;
@@ -136,6 +138,7 @@ export async function loadAppPage(
     headers,
     deadlineMs,
     signal,
+    hurry,
     lease,
     onAnswer: (answer, index) => {
       const { questions } = merging;
@@ -165,16 +168,19 @@ export async function loadAppPage(
     outcomes[place] = failed(outcomes[place]!, takenOutFailure(error, signal), error.message);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
+  if (signal.aborted) {
+    observers.onOutcomes?.(outcomes);
+    throw signal.reason; // nobody reads the page: thousands may end together
+  }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
   resources.defer(free);
   const held = resources.move();
-  const { space } = asked[0]!.target; // at least one was asked
   return {
     ...{ plan, format, outcomes },
-    hold: (bytes) => lease.charge(space, bytes) === true,
+    hold: (mostBytes) => lease.lend(mostBytes),
     shrink: (bytes) => {
       free();
       lease.shrink(bytes);

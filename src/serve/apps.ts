@@ -16,6 +16,7 @@ import { type AppPage, type AppPageSettings, loadAppPage, type Outcome } from '.
 import type { SettingsOf } from './app-settings.ts';
 import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
+import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler } from './request.ts';
 import { visibleTo } from './scope.ts';
 import { writePlan } from './splice-stream.ts';
@@ -183,6 +184,7 @@ async function load(
     negotiated,
     deadlineMs: performance.now() + timeoutMs,
     signal: state.signal,
+    hurry: hurrySignal(ctx.res),
   });
   const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
   state.instances = { ok, failed: page.outcomes.length - ok };
@@ -258,6 +260,7 @@ async function answer(
   ctx.res.statusCode = 200;
   const length = gzip ? undefined : lengthOf(plan);
   if (length !== undefined) ctx.set('Content-Length', String(length));
+  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);

@@ -19,7 +19,8 @@ const MAX_LISTENERS = 30;
 
 /**
  * Why a connection gave no request, or none any more: a closed set. `idle`: it was idle longest when a
- * new one needed its place; `too-many-connections`: none was idle, and the new one was closed.
+ * new one needed its place; `too-many-connections`: none was idle, and the new one was closed;
+ * `pipelined`: it had the most requests waiting when there were too many.
  */
 export type ClientError =
   | 'malformed'
@@ -28,7 +29,8 @@ export type ClientError =
   | 'broken'
   | 'tls'
   | 'too-many-connections'
-  | 'idle';
+  | 'idle'
+  | 'pipelined';
 
 interface Refusal {
   readonly reason: ClientError;
@@ -115,6 +117,12 @@ export class Connections {
     await Promise.race([answered, wait(CUT_AFTER_MS, this.#hurry.signal)]);
     cut.abort();
     await Promise.race([answered, wait(CLOSE_AFTER_MS, this.#hurry.signal)]);
+  }
+
+  /** Ends a connection with too many requests waiting. */
+  endPipelined(socket: Socket): void {
+    this.#count('pipelined');
+    cutOff(socket);
   }
 
   /** Ends everything at once, a drain included. */

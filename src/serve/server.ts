@@ -24,6 +24,8 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 const HANDSHAKE_MS = 10_000;
+/** Connections that wait to be accepted. Beyond, the system drops what asks for one, for a second or more. */
+const BACKLOG = 4_096;
 
 export interface ServerSettings extends ConnectionOptions {
   readonly host: string;
@@ -35,6 +37,8 @@ export interface ServerSettings extends ConnectionOptions {
   readonly onCertificates?: (error?: unknown) => void;
   /** Says when the certificate's files are looked at again. */
   readonly clock?: Clock;
+  /** How long answers have whose reader cannot be seen leaving; see `presence.ts`. */
+  readonly unseenGraceMs?: number;
   /** In place of the standard limits. */
   readonly limits?: ServerOptions;
 }
@@ -50,7 +54,10 @@ export interface Server extends AsyncDisposable {
 /** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const { host, port, tls, limits } = settings;
-  const handle = limitPipelining(settings.handle);
+  const handle = limitPipelining(settings.handle, {
+    end: (socket) => connections.endPipelined(socket),
+    graceMs: settings.unseenGraceMs,
+  });
   const options = { ...LIMITS, ...limits };
   const stop = new AbortController();
   let server: HttpServer | HttpsServer;
@@ -64,6 +71,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     // An import of node:http would evaluate its lazy exports, which load Node's fetch: 13 ms.
     server = process.getBuiltinModule('node:http').createServer(options, handle);
   }
+  Object.assign(server, { httpAllowHalfOpen: true }); // else Node drops requests at a half-close
   const connections = new Connections(server, settings);
   const close = async (): Promise<void> => {
     stop.abort();
@@ -91,7 +99,8 @@ async function createSecureServer(
 ): Promise<HttpsServer> {
   const { createServer } = await import('node:https');
   const requestCert = tls?.clientCaFile !== undefined;
-  return createServer({ ...options, requestCert, handshakeTimeout: HANDSHAKE_MS }, handle);
+  const accept = { allowHalfOpen: true, handshakeTimeout: HANDSHAKE_MS };
+  return createServer({ ...options, ...accept, requestCert }, handle);
 }
 
 async function watchFor(
@@ -115,7 +124,7 @@ async function watchFor(
 function listen(server: HttpServer | HttpsServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.removeListener('error', reject);
       resolve();
     });

@@ -6,6 +6,7 @@
  */
 import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
+import { Turns } from '../clock.ts';
 import { findToken } from '../fetch/token.ts';
 import { Problem, writeProblem } from './errors.ts';
 import { type Handler, parseTarget, type RequestState } from './request.ts';
@@ -60,12 +61,19 @@ export function createSite(options: SiteOptions): RequestListener {
   return koa.callback();
 }
 
-/** Fills `ctx.state`; the target follows in `readTarget`, where it may be refused. */
+/** One for all: to make an error costs as much as to end a scrape. */
+const LEFT = new DOMException('the reader has left', 'AbortError');
+
+/**
+ * Fills `ctx.state`; readers that leave together are told of one after the other. The target follows in `readTarget`,
+ * where it may be refused.
+ */
 function prepare(cut: AbortSignal): Handler {
+  const departures = new Turns();
   return (ctx, next) => {
     const reader = new AbortController();
     ctx.res.once('close', () => {
-      if (!ctx.res.writableFinished) reader.abort();
+      if (!ctx.res.writableFinished) departures.run(() => reader.abort(LEFT));
     });
     ctx.state.signal = reader.signal;
     ctx.state.cut = cut;

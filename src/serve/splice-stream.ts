@@ -30,11 +30,12 @@ export interface WriteOptions {
    */
   readonly signal: AbortSignal;
   /**
-   * Asked once, when the reader is slower than the page is made: whether so many bytes may be held for
-   * it. A page that is zipped is small: where it may be held, its plan is not.
+   * Asked when the reader is slower than the page is made, and again while there is no room: how many
+   * bytes may be held for it, at most `mostBytes`. A page that is zipped is small: where it may be held,
+   * its plan is not.
    */
-  readonly hold?: (bytes: number) => boolean;
-  /** Nothing of the plan is needed any more; so many bytes wait to be written. */
+  readonly hold?: (mostBytes: number) => number;
+  /** Nothing of the plan is needed any more; so many bytes wait to be written. Told again as they become fewer. */
   readonly onSpliced?: (heldBytes: number) => void;
   /** How long a reader may take nothing before it is slow. Standard 500 ms. */
   readonly stallMs?: number;
@@ -44,6 +45,8 @@ export interface WriteOptions {
 const STALL_MS = 500;
 /** So is one that has not taken all after so many times as long. */
 const SLOW_STALLS = 4;
+/** How often it is told what still waits for a slow reader. */
+const TELL_MS = 500;
 /** Zipped bytes that are held for a slow reader; without `hold` what a stream holds by itself. */
 const HELD_BYTES = 4_194_304;
 
@@ -64,25 +67,41 @@ export async function writePlan(
     return;
   }
   const { hold, stallMs = STALL_MS } = options;
-  const written = await writeChunks(splicer, out, { signal, stallMs: hold ? stallMs : undefined });
-  if (written) return;
-  if (hold?.(HELD_BYTES)) await writePacked(splicer, out, options);
-  else await writeChunks(splicer, out, { signal });
+  let mostBytes = 0;
+  const onStall = (): boolean => {
+    mostBytes = hold?.(HELD_BYTES) ?? 0;
+    return mostBytes > 0;
+  };
+  const stalls = hold && { stallMs, onStall };
+  if (await writeChunks(splicer, out, { signal, ...stalls })) return;
+  await writePacked(splicer, out, mostBytes, options);
 }
 
 /** What is left goes into memory zipped, as far as it may, and is unzipped as the reader takes it. */
 async function writePacked(
   splicer: Splicer,
   out: Writable,
+  mostBytes: number,
   { signal, onSpliced }: WriteOptions,
 ): Promise<void> {
   const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
-  const held = new PassThrough({ highWaterMark: HELD_BYTES });
+  const held = new PassThrough({ highWaterMark: mostBytes });
   const sending = pipeline(zipped, held, createGunzip(), out, { signal });
   sending.catch(() => undefined); // thrown below
   await Promise.race([sending, writeChunks(splicer, zipped, { signal })]);
-  onSpliced?.(HELD_BYTES);
-  await sending;
+  const heldBytes = (): number => zipped.readableLength + held.writableLength + held.readableLength;
+  await tellUntil(sending, () => onSpliced?.(Math.min(mostBytes, heldBytes() + CHUNK_BYTES)));
+}
+
+/** Tells at once, and every now and then until `done`. */
+async function tellUntil(done: Promise<unknown>, tell: () => void): Promise<void> {
+  tell();
+  const telling = setInterval(tell, TELL_MS);
+  try {
+    await done;
+  } finally {
+    clearInterval(telling);
+  }
 }
 
 async function writeZipped(
@@ -95,9 +114,10 @@ async function writeZipped(
   let most = 0;
   let timer: NodeJS.Timeout | undefined;
   const stalled = (): void => {
-    if (!hold?.(HELD_BYTES)) return;
-    most = HELD_BYTES;
-    zipped.resume();
+    if (!hold) return;
+    most = hold(HELD_BYTES);
+    if (most > 0) zipped.resume();
+    else timer = setTimeout(stalled, stallMs);
   };
   zipped.on('data', (part: Buffer) => {
     if (out.destroyed) zipped.destroy();
@@ -110,8 +130,9 @@ async function writeZipped(
   try {
     await writeChunks(splicer, zipped, { signal });
     if (most === 0) return;
-    onSpliced?.(most);
-    await finished(out, { signal, readable: false });
+    const heldBytes = (): number => zipped.readableLength + out.writableLength;
+    const sending = finished(out, { signal, readable: false });
+    await tellUntil(sending, () => onSpliced?.(Math.min(most, heldBytes() + CHUNK_BYTES)));
   } catch (error) {
     zipped.destroy();
     throw error;
@@ -123,17 +144,19 @@ async function writeZipped(
 interface ChunkOptions {
   readonly signal: AbortSignal;
   /** How long it waits for a reader that takes nothing; without it for ever. */
-  readonly stallMs?: number | undefined;
+  readonly stallMs?: number;
+  /** The reader is slow. @returns whether the rest is written in another way */
+  readonly onStall?: () => boolean;
 }
 
-/** @returns false when the reader is slow, and more is left */
+/** @returns false when `onStall` has stopped it, and more is left */
 async function writeChunks(
   splicer: Splicer,
   out: Writable,
-  { signal, stallMs }: ChunkOptions,
+  { signal, stallMs, onStall }: ChunkOptions,
 ): Promise<boolean> {
   const pace = everyTurn(TURN_MS);
-  const slowMs = performance.now() + (stallMs ?? 0) * SLOW_STALLS;
+  let slowMs = performance.now() + (stallMs ?? 0) * SLOW_STALLS;
   const ring = new Ring();
   const onAbort = (): void => ring.fail(signal.reason);
   signal.addEventListener('abort', onAbort);
@@ -143,7 +166,9 @@ async function writeChunks(
       while (ring.isFull) {
         const leftMs = slowMs - performance.now();
         const waitMs = stallMs && Math.max(0, Math.min(stallMs, leftMs));
-        if (!(await ring.change(waitMs))) return false;
+        if (await ring.change(waitMs)) continue;
+        if (onStall?.()) return false;
+        slowMs = performance.now() + (stallMs ?? 0) * SLOW_STALLS;
       }
       await pace();
       ring.check();

@@ -402,11 +402,28 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('broker', () => {
+  // Shared: what a broker makes of its schemas when it is created takes longer than a row.
+  let standard: BrokerServer;
+  let adopting: BrokerServer;
+
+  before(async () => {
+    standard = await startBroker({ adopt: false });
+    adopting = await startBroker({ adopt: true });
+  });
+  beforeEach(() => {
+    standard.forget();
+    adopting.forget();
+  });
+  after(async () => {
+    await standard?.[Symbol.asyncDispose]();
+    await adopting?.[Symbol.asyncDispose]();
+  });
+
   for (const version of VERSIONS) {
     describe(`to a platform of ${version}`, () => {
       for (const row of ROWS) {
         it(`${row.title}: ${row.status}`, async () => {
-          await using broker = await startBroker({ adopt: row.adopt ?? false });
+          const broker = row.adopt ? adopting : standard;
           await prepare(broker, row.given ?? 'nothing');
           const before = snapshot(broker);
           const [method, path, body] = row.call;
@@ -427,7 +444,7 @@ describe('broker', () => {
       }
 
       it('binds an app, and gives the same credentials again', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
         const parameters = { endpoint: '/my', labels: { a: '1', b: '2' }, headers: { 'X-A': 'x' } };
 
@@ -458,7 +475,7 @@ describe('broker', () => {
       });
 
       it('makes a service key of a binding without an app', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
 
         const { status, json } = await broker.send('PUT', B, {
@@ -478,7 +495,7 @@ describe('broker', () => {
       });
 
       it('takes the deprecated app_guid where bind_resource has none', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
         const { status } = await broker.send('PUT', B, {
           version,
@@ -490,7 +507,7 @@ describe('broker', () => {
       });
 
       it('takes an app guid in upper case for the same app', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
         const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
         const bind = (id: string) => ({
@@ -513,7 +530,7 @@ describe('broker', () => {
       });
 
       it('takes the guid of a space in upper case for the same space', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         const guid = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
         const provision = (space: string) => ({
           version,
@@ -536,7 +553,7 @@ describe('broker', () => {
       });
 
       it('answers a rotation that is repeated after its predecessor has gone', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
         const parameters = { endpoint: '/my', headers: { 'X-A': 'x' } };
         await broker.send('PUT', B, { version, body: { ...BIND, parameters } });
@@ -564,7 +581,7 @@ describe('broker', () => {
       });
 
       it('refuses a rotation with parameters of any depth, and a route', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'binding');
         const deep = '['.repeat(1e6) + ']'.repeat(1e6);
         const path = `${I}/service_bindings/c`;
@@ -583,7 +600,7 @@ describe('broker', () => {
       });
 
       it('rotates a binding: the successor says the same, and both are valid', async () => {
-        await using broker = await startBroker();
+        const broker = standard;
         await prepare(broker, 'instance');
         const parameters = { endpoint: '/my', headers: { 'X-A': 'x' } };
         const first = await broker.send('PUT', B, { version, body: { ...BIND, parameters } });

@@ -66,6 +66,8 @@ export interface BrokerServer extends AsyncDisposable {
   readonly calls: BrokerCall[];
   /** How often `onChange` was called. */
   readonly changes: () => number;
+  /** Forgets what was asked before, for tests that share it. */
+  forget(): void;
   /** @param path - below the prefix */
   send(method: string, path: string, sending?: Sending): Promise<Received>;
 }
@@ -104,6 +106,12 @@ export async function startBroker(options: Partial<BrokerOptions> = {}): Promise
   return {
     ...{ url, store, calls },
     changes: () => changes,
+    forget() {
+      store.instances.clear();
+      store.bindings.clear();
+      calls.length = 0;
+      changes = 0;
+    },
     send: (method, path, sending) => send(`${url}/broker/v2${path}`, method, sending),
     [Symbol.asyncDispose]: async () => {
       server.close();

@@ -1,6 +1,7 @@
 /** Whatever is sent: the answer is JSON, no mistake of ours, and what is refused changes nothing. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { SLOW_MS } from '../support/limits.ts';
 import {
   ADMIN,
   BIND,
@@ -13,7 +14,7 @@ import {
   VERSIONS,
 } from './broker-server.ts';
 
-const RUNS = { numRuns: 1500 };
+const RUNS = { numRuns: 750 };
 
 const id = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom('i', 'j', 'a%2Fb') },
@@ -97,7 +98,9 @@ const request = fc.record({
   credential: rarely(fc.constantFrom(ADMIN, ADMIN, DEVELOPER), fc.constant('x:y')),
 });
 
-describe('broker, whatever is sent', () => {
+describe('broker, whatever is sent', function () {
+  this.timeout(SLOW_MS);
+
   for (const adopt of [false, true]) {
     it(`answers in JSON, ${adopt ? 'adopting' : 'not adopting'}`, async () => {
       await using broker = await startBroker({ adopt });

@@ -159,7 +159,7 @@ describe('parameters of a binding', () => {
         assert.ok(cacheMs === undefined || (cacheMs >= 0 && cacheMs <= 3_600_000));
         assert.ok(labels.length <= 10);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 

@@ -1,9 +1,11 @@
 /** What holds for every source of routes, whichever way it learns them: one suite for all three. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect } from '@nats-io/transport-node';
+import { routes as routesSection } from '../../src/config/routes.ts';
+import { settingOf } from '../../src/config/setting.ts';
 import { startFile } from '../../src/discover/file.ts';
 import { startGorouter } from '../../src/discover/gorouter.ts';
 import { startNats } from '../../src/discover/nats-source.ts';
@@ -105,6 +107,27 @@ function registerMessages(routes: RoutesJson): [key: string, message: string][] 
     }),
   );
 }
+
+/** Keys of `routes` that hold for all sources; each of the others is a kind of source. */
+const FOR_ALL = ['max_age', 'require_tls'];
+
+describe('the kinds of sources', () => {
+  const setting = settingOf(routesSection);
+  assert.ok(setting.kind === 'section');
+  const kinds = Object.keys(setting.fields).filter((key) => !FOR_ALL.includes(key));
+
+  it('pass these tests, each of them', () => {
+    assert.deepEqual(Object.keys(origins).sort(), kinds.sort());
+  });
+
+  it('are explained to operators', async () => {
+    const text = await readFile(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+    for (const kind of kinds) {
+      assert.ok(text.includes(`\`routes.${kind}\``), kind);
+      assert.match(text, new RegExp(`^- \\*\\*${kind}\\*\\*: `, 'im'));
+    }
+  });
+});
 
 interface Started extends AsyncDisposable {
   readonly table: RouteTable;

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SLOW_MS } from '../support/limits.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { freePort } from '../support/server-process.ts';
 
@@ -28,19 +29,25 @@ async function runBlocks(page: string, port: number): Promise<string> {
   const frame = `set -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n`;
   const shell = spawn('bash', ['-eu', '-c', frame + script], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   parts.defer(async () => void shell.kill());
   let printed = '';
+  let errors = ''; // promgate's warnings and the shell's lines about its jobs, too
   shell.stdout.on('data', (part: Buffer) => {
     printed += part.toString();
   });
+  shell.stderr.on('data', (part: Buffer) => {
+    errors += part.toString();
+  });
   const [code] = await once(shell, 'close');
-  assert.equal(code, 0, `exit code ${code}: ${printed}`);
+  assert.equal(code, 0, `exit code ${code}: ${printed}${errors}`);
   return printed;
 }
 
-describe('docs/bindings.md', () => {
+describe('docs/bindings.md', function () {
+  this.timeout(SLOW_MS);
+
   it('shows commands that do what it says', async function () {
     requireProgram(this, 'curl');
     const printed = await runBlocks('bindings.md', await freePort());

@@ -46,7 +46,7 @@ describe('SeriesScanner', () => {
             from += Buffer.byteLength(text) + 1;
           }
         }),
-        { numRuns: 5000 },
+        { numRuns: 2500 },
       );
     });
   }

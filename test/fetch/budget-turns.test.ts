@@ -234,4 +234,26 @@ describe('the byte budget, shared by scrapes that fit it alone,', () => {
       ['reading', 'reading', 'reading'],
     );
   });
+
+  it('gives a small scrape its room at once where slow readers of its space keep the rest', async () => {
+    const budget = new Budget({ maxBytes: 64_000 });
+    using slow = budget.lease();
+    const large = new Scrape(budget, { space: 'a', sizes: Array(40).fill(1000), step: 1000 });
+    const kept = budget.open(slow, 'a', large);
+    assert.equal(budget.grow(kept, 30_000), 'granted');
+    budget.keep(kept, 30_000);
+    budget.fetched(slow);
+    for (const page of large.pages) page.step();
+    await new Promise(setImmediate);
+    assert.ok(budget.usedBytes > 64_000 * 0.92, 'the oldest has all but the reserve');
+    assert.ok(budget.waiting > 0);
+
+    const small = new Scrape(budget, { space: 'a', sizes: [100, 100, 100], step: 100 });
+    for (const page of small.pages) page.step();
+
+    assert.deepEqual(
+      small.pages.map(({ state }) => state),
+      ['reading', 'reading', 'reading'],
+    );
+  });
 });

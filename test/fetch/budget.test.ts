@@ -352,3 +352,46 @@ describe('Lease.charge', () => {
     assert.equal(budget.usedBytes, 700);
   });
 });
+
+describe('Lease.lend', () => {
+  const MIB = 2 ** 20;
+
+  it('gives a response room beside its pages at once, also while a head waits for all that is free', async () => {
+    const budget = new Budget({ maxBytes: 64 * MIB });
+    using response = budget.lease();
+    new Fetch(budget, response, 's').grow(30 * MIB).keep();
+    budget.fetched(response);
+    using head = budget.lease();
+    new Fetch(budget, head, 's').grow(30 * MIB);
+    const waiting = new Fetch(budget, head, 's').grow(10 * MIB);
+    await settled();
+    assert.equal(waiting.state, 'waiting');
+
+    const lent = response.lend(4 * MIB);
+    assert.equal(lent, 2 * MIB); // half of the reserve
+    assert.equal(budget.usedBytes, 62 * MIB);
+    response.shrink(MIB);
+
+    assert.equal(waiting.state, 'reading');
+    assert.equal(budget.usedBytes, 41 * MIB);
+  });
+
+  it('gives no more than is kept, and nothing where too little is free', () => {
+    const budget = new Budget({ maxBytes: 64 * MIB });
+    const small = budget.lease();
+    assert.equal(small.lend(MIB), 0);
+    new Fetch(budget, small, 's').grow(MIB / 2).keep();
+    assert.equal(small.lend(MIB), MIB / 2);
+    assert.equal(small.lend(4 * MIB), MIB);
+    const leases = Array.from({ length: 8 }, () => budget.lease());
+    for (const lease of leases) new Fetch(budget, lease, 's').grow(7.25 * MIB).keep();
+
+    const lent = leases.map((lease) => lease.lend(4 * MIB));
+
+    assert.ok(budget.usedBytes <= 62 * MIB, `${budget.usedBytes} bytes`);
+    assert.ok(lent.includes(0));
+    for (const lease of [small, ...leases]) lease[Symbol.dispose]();
+    assert.equal(budget.usedBytes, 0);
+    assert.deepEqual(budget.remembered, { leases: 0, spaces: 0 });
+  });
+});

@@ -328,6 +328,30 @@ describe('Scraper', () => {
     await until(() => hanging.open.size === 0, 'connections are cut');
   });
 
+  it('ends with what has arrived when answers are to hurry', async () => {
+    await using scraper = openScraper();
+    await using hanging = await serve(() => undefined);
+    await using good = await serve((_request, response) => void response.end('up 1\n'));
+    const hurry = new AbortController();
+    const came = Promise.withResolvers<undefined>();
+    const scraping = scrape(scraper, [target(hanging.address), target(good.address)], {
+      hurry: hurry.signal,
+      onAnswer: () => {
+        came.resolve(undefined);
+        return undefined;
+      },
+    });
+    await came.promise;
+
+    hurry.abort();
+
+    assert.deepEqual((await scraping).map(brief), ['timeout', 'up 1\n']);
+    assert.deepEqual(
+      (await scrape(scraper, [target(good.address)], { hurry: hurry.signal })).map(brief),
+      ['timeout'],
+    );
+  });
+
   it('asks nobody for a reader that has already left', async () => {
     await using scraper = openScraper();
     await using server = await serve((_request, response) => void response.end());

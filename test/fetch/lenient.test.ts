@@ -68,6 +68,7 @@ describe('an instance whose HTTP only a lenient parser reads', () => {
     'a blank before an extension': `${OK}${CHUNKED}\r\n11 ;a=b\r\n${page}\r\n0\r\nT: u\r\n\r\n`,
     'a blank before a colon': `${OK}Content-Length : 17\r\n\r\n${page}`,
     'a control character in a value': `${OK}X: \x01\r\n${LENGTH}\r\n${page}`,
+    'headers whose names are none': `${OK}: x\r\nX Y: z\r\nX\xe9: z\r\n${LENGTH}\r\n${page}`,
     'two blanks in the status line': `HTTP/1.1  200 OK\r\n${LENGTH}\r\n${page}`,
     'a newer minor version': `HTTP/1.2 200 OK\r\n${LENGTH}\r\n${page}`,
   };

@@ -7,9 +7,9 @@ import type { Outcome } from '../../src/fetch/suspects.ts';
 class Fetch implements SlotClaim {
   readonly space: string;
   readonly app: string;
-  readonly address: string;
   readonly page: string;
   readonly slot: Slot;
+  readonly #address: string;
   readonly #pool: SlotPool;
   granted = false;
   ended = false;
@@ -17,11 +17,15 @@ class Fetch implements SlotClaim {
   constructor(pool: SlotPool, space: string, app: string, address: string, page = '') {
     this.space = space;
     this.app = app;
-    this.address = address;
+    this.#address = address;
     this.page = page;
     this.#pool = pool;
     this.slot = pool.slot(this);
     pool.request(this.slot);
+  }
+
+  get address(): string {
+    return this.#address;
   }
 
   slotGranted(): void {
@@ -145,6 +149,26 @@ describe('SlotPool', () => {
       all.map((one) => one.running),
       [true, false, false, true],
     );
+  });
+
+  it('looks at each of 2,000 that wait for a hung address a few times, however they end', () => {
+    for (const outcome of ['hung', 'unknown'] as const) {
+      const pool = new SlotPool({ concurrency: 512, perApp: 128 });
+      for (let n = 0; n < 2; n++) new Fetch(pool, 's', 'app', 'hung:80').end('hung');
+      let looks = 0;
+      class Watched extends Fetch {
+        override get address(): string {
+          looks++;
+          return 'hung:80';
+        }
+      }
+      const all = Array.from({ length: 2_000 }, () => new Watched(pool, 's', 'app', ''));
+
+      for (const fetch of all) fetch.end(outcome);
+
+      assert.ok(looks <= 4 * all.length, `${looks} looks`);
+      assert.equal(pool.waiting, 0);
+    }
   });
 
   it('passes the probe on when the one who is to have it gives up', () => {

@@ -43,7 +43,7 @@ describe('series of several pages of an instance', () => {
         assert.deepEqual(samplesOf(merged.page), wanted.sort());
         assert.equal(merged.duplicates, all - wanted.length);
       }),
-      { numRuns: 1500 },
+      { numRuns: 750 },
     );
   });
 

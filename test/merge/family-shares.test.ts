@@ -40,7 +40,7 @@ describe('the families of a merge', () => {
   });
 
   it('of one app’s huge pages cost no page of another app, first come or last', async () => {
-    const huge = Array.from({ length: 6 }, (_, n) => gauges(`huge${n}_`, 0, 90_000));
+    const huge = Array.from({ length: 6 }, (_, n) => gauges(`huge${n}_`, 0, 45_000));
     const small = gauges('small', 0, 500);
     const pages = [...huge, small];
 
@@ -50,7 +50,7 @@ describe('the families of a merge', () => {
     ]) {
       const { refused, page } = await mergePages(pages, { pages: 7 }, { order });
 
-      assert.deepEqual(refused, [2, 3, 4, 5]);
+      assert.deepEqual(refused, [4, 5]); // four times 45,000 are within 200,000
       assert.match(page.toString('latin1'), /^small499\{/m);
     }
   }).timeout(60_000);

@@ -36,7 +36,7 @@ describe('the walk over the layout', () => {
 
           assertSameIndex([first, page], { grammar });
         }),
-        { numRuns: 2_000 },
+        { numRuns: 1_000 },
       );
     });
   }

@@ -219,6 +219,31 @@ describe('Merge', () => {
     }
   });
 
+  it('lets others have their turn among the families of a page, and of a page that has to go', async () => {
+    const gauges = (name: string): InputPage => {
+      const family = (_: unknown, n: number) => `# TYPE ${name}${n} gauge\n${name}${n} 1\n`;
+      return {
+        bytes: Buffer.from(Array.from({ length: 40_000 }, family).join('')),
+        format: 'text',
+      };
+    };
+    let pauses = 0;
+    const pause = async (): Promise<void> => {
+      pauses += 1;
+    };
+    const indexing = await pausesOf([gauges('a')], 1_000_000);
+    const shared = await pausesOf([gauges('a'), gauges('b')], 60_000);
+
+    assert.ok(indexing >= 100, `${indexing} pauses in 40,000 families`);
+    assert.ok(shared >= indexing + 50, `${shared} pauses where 40,000 of 80,000 are too many`);
+
+    async function pausesOf(pages: readonly InputPage[], maxFamilies: number): Promise<number> {
+      pauses = 0;
+      await mergePages(pages, { pause, maxFamilies, pages: pages.length });
+      return pauses;
+    }
+  });
+
   it('refuses a line with more labels than any program has', async () => {
     const pages = [`a{${labelsOf(6_000)}} 1`, `a{${labelsOf(7_000)}} 1`];
 

@@ -41,7 +41,7 @@ describe('the rules of pages', () => {
         assert.deepEqual(summaryOf(walked), summaryOf(learnt));
         assert.deepEqual(summaryOf(asTheyCome), summaryOf(learnt));
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 

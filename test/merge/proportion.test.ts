@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { SLOW_MS } from '../support/limits.ts';
 import { type Cost, FLAGS, type GivenPage } from './allocated-bytes.ts';
 
 const x = (length: number): string => 'x'.repeat(length);
@@ -102,7 +103,9 @@ const KINDS = [
   }),
 ];
 
-describe('the cost of a page', () => {
+describe('the cost of a page', function () {
+  this.timeout(SLOW_MS);
+
   let costs: readonly Cost[] = [];
 
   before(async () => {

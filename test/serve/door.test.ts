@@ -14,7 +14,7 @@ async function serveDoor() {
   const opened: string[] = [];
   const closed = Promise.withResolvers<void>();
   const server = await startServer({
-    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000 },
+    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },
     handle: (request, response) => {
       response.once('close', closed.resolve);
       listener(request, response);

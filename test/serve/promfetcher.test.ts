@@ -11,6 +11,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { OPENMETRICS_TYPE, page, pageOf, redirect, status, TEXT_TYPE } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
 import type { SimulatedApp } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { startPromgate } from '../support/promgate.ts';
 import type { Answer } from '../support/simulated-server.ts';
 import { seriesOf } from '../support/text-series.ts';
@@ -40,7 +41,9 @@ const SECOND: Readonly<Record<string, Partial<SimulatedApp>>> = {
   '30-worker-process': { processType: 'worker' },
 };
 
-describe('Promfetcher', () => {
+describe('Promfetcher', function () {
+  this.timeout(SLOW_MS);
+
   for (const name of readdirSync(FOLDERS)) {
     const folder = new URL(`${name}/`, FOLDERS);
     const read = (file: string): string => readFileSync(new URL(file, folder), 'utf8');

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 
 async function serve(settings: Pick<ServerSettings, 'handle'> & Partial<ServerSettings>) {
   return startServer({
-    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000 },
+    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },
     cut: new AbortController(),
     ...settings,
   });

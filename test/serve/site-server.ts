@@ -24,7 +24,15 @@ export async function serveSite(
     ...site,
   });
   const server = await startServer({
-    ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, handle, cut },
+    ...{
+      host: '127.0.0.1',
+      port: 0,
+      maxConnections: 100,
+      idleMs: 60_000,
+      unseenGraceMs: 10,
+      handle,
+      cut,
+    },
     ...settings,
   });
   return { ...server, mistakes, cut };

@@ -138,10 +138,11 @@ describe('writePlan', () => {
 
       const writing = writePlan(plan, out, {
         ...{ gzip, signal: NEVER, stallMs: 1 },
-        hold: () => true,
+        hold: (mostBytes) => mostBytes,
         onSpliced: spliced.resolve,
       });
-      assert.equal(await spliced.promise, 4_194_304);
+      const heldBytes = await spliced.promise;
+      assert.ok(heldBytes > 0 && heldBytes < 65_536 + gzipSync(whole).length * 1.5, `${heldBytes}`);
       for (const { page } of plan.sources) page.body.bytes.fill(0);
       const released = releaseAll(out);
       await writing;
@@ -149,6 +150,31 @@ describe('writePlan', () => {
 
       const taken = Buffer.concat(out.taken);
       assert.ok((gzip ? gunzipSync(taken) : taken).equals(whole));
+    });
+
+    it(`asks again where there was no room${gzip ? ' for a gzipped page' : ''}, and holds no more meanwhile`, async () => {
+      const plan = await longPlan();
+      const out = new Holding();
+      const spliced = Promise.withResolvers<number>();
+      let asked = 0;
+      let mostBytes = 0;
+
+      const writing = writePlan(plan, out, {
+        ...{ gzip, signal: NEVER, stallMs: 1 },
+        hold: (bytes) => {
+          mostBytes = Math.max(mostBytes, out.heldBytes);
+          return ++asked < 20 ? 0 : bytes;
+        },
+        onSpliced: spliced.resolve,
+      });
+      await spliced.promise;
+
+      assert.equal(asked, 20);
+      assert.ok(mostBytes <= RING_BYTES, `${mostBytes} bytes`);
+      await releaseAll(out);
+      await writing;
+      const taken = Buffer.concat(out.taken);
+      assert.ok((gzip ? gunzipSync(taken) : taken).equals(printed(plan)));
     });
 
     it(`needs the plan no longer when the reader has left${gzip ? ' a gzipped page' : ''}`, async () => {

@@ -3,15 +3,17 @@ import assert from 'node:assert/strict';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { openBindingStore } from '../../src/store/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { type GaleraCluster, startGaleraCluster } from '../support/mariadb-server.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { everyCall } from './server.contract.ts';
 
-describe('openBindingStore of a Galera cluster', () => {
+describe('openBindingStore of a Galera cluster', function () {
+  this.timeout(SLOW_MS);
+
   let cluster: GaleraCluster;
 
   before(async function () {
-    this.timeout(120_000);
     cluster = await startGaleraCluster(this);
   });
   after(async () => cluster?.[Symbol.asyncDispose]());

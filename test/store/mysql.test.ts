@@ -4,6 +4,7 @@ import { StoreAwayError } from '../../broker/binding-store.ts';
 import { openBindingStore } from '../../src/store/database.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
@@ -11,7 +12,9 @@ import { itSharesADatabase } from './database.contract.ts';
 import { type DatabasePlace, databasePlace } from './database-place.ts';
 import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 
-describe('openBindingStore of MySQL', () => {
+describe('openBindingStore of MySQL', function () {
+  this.timeout(SLOW_MS);
+
   let server: DatabaseServer;
   const fresh = async (): Promise<DatabasePlace> => {
     const url = await server.freshDatabase();

@@ -6,6 +6,7 @@ import type { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startForwarder } from '../support/forwarder.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { startPostgresServer, startPostgresStandby } from '../support/postgres-server.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
@@ -16,7 +17,9 @@ import { everyCall, itOutlivesItsServer } from './server.contract.ts';
 const LOCK_WAITS =
   "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
-describe('openBindingStore of PostgreSQL', () => {
+describe('openBindingStore of PostgreSQL', function () {
+  this.timeout(SLOW_MS);
+
   let server: DatabaseServer;
   const fresh = async (): Promise<DatabasePlace> => {
     const url = await server.freshDatabase();

@@ -16,6 +16,7 @@ import { openBindingStore } from '../../src/store/database.ts';
 import { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Tables } from '../../src/store/tables.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { itIsABindingStore } from './binding-store.contract.ts';
 import { bindingOf, instanceOf } from './bindings.ts';
 import { itSharesADatabase } from './database.contract.ts';
@@ -44,7 +45,9 @@ function emptyDatabase(): Buffer {
   return bytes;
 }
 
-describe('openBindingStore of SQLite', () => {
+describe('openBindingStore of SQLite', function () {
+  this.timeout(SLOW_MS);
+
   itIsABindingStore(sqlitePlace);
   itSharesADatabase(sqlitePlace);
 

@@ -5,6 +5,7 @@ import { openBindingStore } from '../../src/store/database.ts';
 import type { DatabaseTls } from '../../src/store/tls.ts';
 import { Authority } from '../fetch/certificates.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -25,7 +26,9 @@ const ENGINES = [
 ];
 
 for (const { engine, start, encrypted } of ENGINES) {
-  describe(`openBindingStore of ${engine} with TLS`, () => {
+  describe(`openBindingStore of ${engine} with TLS`, function () {
+    this.timeout(SLOW_MS);
+
     let authority: Authority;
     let namesHost: DatabaseServer;
     let namesAddress: DatabaseServer;

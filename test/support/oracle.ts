@@ -30,8 +30,13 @@ export interface Judgement {
 const CASE_LABEL = 'oracle_case';
 const JOB = 'oracle';
 
+/** Prometheus, the server of the pages and their merging share a small machine at this rate. */
+const SCRAPES_PER_SECOND = 1500;
+
 /**
  * Lets Prometheus scrape every page once and more, with `honor_labels`, as promgate's readers do.
+ *
+ * Pages that are the same byte for byte are one target.
  *
  * @param program - the path of Prometheus
  * @param atMs - a timestamp that the pages use, before now: explicit timestamps are given relative to it
@@ -42,11 +47,15 @@ export async function judgePages(
   pages: readonly OraclePage[],
   atMs: number,
 ): Promise<Judgement[]> {
-  const answers = pages.map(({ bytes, contentType }): Answer => {
+  const keys = pages.map(({ bytes, contentType }) => `${contentType}\n${bytes.toString('latin1')}`);
+  const distinct = new Map(pages.map((page, at) => [keys[at]!, page])); // a key for each page
+  const answers = Array.from(distinct.values(), ({ bytes, contentType }): Answer => {
     const whole = response(200, { 'Content-Type': contentType }, bytes);
     return ({ socket }) => void socket.write(whole);
   });
-  return judgeAnswers(program, answers, atMs);
+  const judgements = await judgeAnswers(program, answers, atMs);
+  const byKey = new Map([...distinct.keys()].map((key, at) => [key, judgements[at]!])); // one each
+  return keys.map((key) => byKey.get(key)!); // each key is in it
 }
 
 /** The same of whole answers, which need not be HTTP. */
@@ -61,10 +70,11 @@ export async function judgeAnswers(
     return answer(exchange);
   });
   const startedMs = Date.now();
+  const interval = `${Math.max(2, Math.ceil(answers.length / SCRAPES_PER_SECOND))}s`;
   await using prometheus = await startPrometheus({
     program,
     config: {
-      global: { scrape_interval: '2s', scrape_timeout: '2s' },
+      global: { scrape_interval: interval, scrape_timeout: interval },
       scrape_configs: [
         {
           job_name: JOB,
@@ -99,18 +109,28 @@ function readable(error: string): string {
   return error.replace(/ parsing "(?:[^"\\]|\\.)*"/, '');
 }
 
-/** The targets once Prometheus has judged each page, and not its own slowness on a busy machine. */
+/**
+ * The targets once Prometheus has judged each page, and not its own slowness on a busy machine.
+ *
+ * The list of targets is large: Prometheus is asked for it only when it has scraped all of them.
+ */
 async function judgedTargets(
   prometheus: Prometheus,
   count: number,
 ): Promise<Map<string, ScrapedTarget>> {
-  return eventually('a verdict on every page', async () => {
-    const targets = await prometheus.scrapedTargets(count);
-    if (targets.some(({ lastError }) => lastError.includes('deadline exceeded'))) return undefined;
-    const reports = await prometheus.query(`count(scrape_samples_scraped{job="${JOB}"})`);
-    if (Number(reports[0]?.value) !== count) return undefined;
-    return new Map(targets.map((target) => [target.labels[CASE_LABEL]!, target])); // set above
-  });
+  return eventually(
+    'a verdict on every page',
+    async () => {
+      const reports = await prometheus.query(`count(scrape_samples_scraped{job="${JOB}"})`);
+      if (Number(reports[0]?.value) !== count) return undefined;
+      const targets = await prometheus.targets();
+      const isJudged = ({ health, lastError }: ScrapedTarget): boolean =>
+        health !== 'unknown' && !lastError.includes('deadline exceeded');
+      if (targets.length !== count || !targets.every(isJudged)) return undefined;
+      return new Map(targets.map((target) => [target.labels[CASE_LABEL]!, target])); // set above
+    },
+    { timeoutMs: 120_000, pauseMs: 250 },
+  );
 }
 
 interface StoredOptions {

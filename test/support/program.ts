@@ -33,6 +33,8 @@ export interface PromgateLimits {
   /** How many files it may have open; standard: as many as the tests. */
   readonly openFiles?: number | undefined;
   readonly nodeOptions?: readonly string[] | undefined;
+  /** Variables besides those of the tests. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -40,12 +42,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Runs `promgate <args>` by the Node that runs the tests. */
 export function runPromgate(
   args: readonly string[],
-  { openFiles, nodeOptions = [] }: PromgateLimits = {},
+  { openFiles, nodeOptions = [], environment }: PromgateLimits = {},
 ): Program {
   const all = [...nodeOptions, 'src/main.ts', ...args];
-  if (openFiles === undefined) return run(process.execPath, all, { asGroup: false });
+  const how = { asGroup: false, environment };
+  if (openFiles === undefined) return run(process.execPath, all, how);
   const script = `ulimit -n ${openFiles}; exec "$0" "$@"`;
-  return run('sh', ['-c', script, process.execPath, ...all], { asGroup: false });
+  return run('sh', ['-c', script, process.execPath, ...all], how);
 }
 
 /** Runs `npm <args>` in the checkout. */
@@ -56,11 +59,14 @@ export function runNpm(args: readonly string[]): NpmProgram {
 function run(
   command: string,
   args: readonly string[],
-  { asGroup }: { readonly asGroup: boolean },
+  {
+    asGroup,
+    environment,
+  }: { readonly asGroup: boolean; readonly environment?: PromgateLimits['environment'] },
 ): NpmProgram {
   const child = spawn(command, args, {
     cwd: ROOT,
-    env: withoutSettings(process.env),
+    env: { ...withoutSettings(process.env), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: asGroup,
   });

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { page } from './answers.ts';
 import { startAppInstances } from './app-instances.ts';
+import { SLOW_MS } from './limits.ts';
 import { startPrometheus } from './prometheus.ts';
 import { requireProgram } from './require-program.ts';
 
-describe('Prometheus for tests', () => {
+describe('Prometheus for tests', function () {
+  this.timeout(SLOW_MS);
+
   it('scrapes simulated instances and answers queries', async function () {
     const program = requireProgram(this, 'prometheus');
     await using farm = await startAppInstances([page('shop_orders 3\n'), 'refuse']);

@@ -23,6 +23,8 @@ export interface PromgateProcess extends AsyncDisposable {
   readonly url: string;
   /** What it has logged so far. */
   readonly log: readonly LogLine[];
+  /** Its standard error so far. */
+  readonly errors: string;
   /** Waits until it has logged this message, with these fields. */
   untilLogged(msg: string, fields?: Readonly<Record<string, unknown>>): Promise<LogLine>;
   readonly exited: Promise<Exit>;
@@ -92,6 +94,9 @@ export async function startPromgateProcess({
     url,
     get log() {
       return readLog();
+    },
+    get errors() {
+      return program.errors;
     },
     untilLogged,
     exited: program.exited,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { page } from '../support/answers.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { startPostgresServer, startPostgresStandby } from '../support/postgres-server.ts';
 import {
@@ -19,7 +20,9 @@ const OPERATOR = { username: 'ops', password: 'open-sesame' };
 const ops = { headers: { Authorization: `Basic ${btoa('ops:open-sesame')}` } };
 const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
 
-describe('replicas with one database', () => {
+describe('replicas with one database', function () {
+  this.timeout(SLOW_MS);
+
   let database: DatabaseServer;
 
   before(async function () {

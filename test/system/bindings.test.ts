@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import { sendRaw } from '../serve/site-server.ts';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import {
@@ -77,7 +78,9 @@ async function startShop(parts: AsyncDisposableStack) {
 
 const bearer = (token: string): RequestInit => ({ headers: { Authorization: `Bearer ${token}` } });
 
-describe('a binding', () => {
+describe('a binding', function () {
+  this.timeout(SLOW_MS);
+
   it('gives Prometheus the metrics of its app until it is unbound', async function () {
     const program = requireProgram(this, 'prometheus');
     await using parts = new AsyncDisposableStack();
@@ -188,7 +191,9 @@ describe('a binding', () => {
   });
 });
 
-describe("Promfetcher's own database", () => {
+describe("Promfetcher's own database", function () {
+  this.timeout(SLOW_MS);
+
   it('gives its bindings to promgate, and keeps them for Promfetcher', async () => {
     await using parts = new AsyncDisposableStack();
     const folder = await temporaryFolder(parts);
@@ -232,7 +237,9 @@ describe("Promfetcher's own database", () => {
   });
 });
 
-describe('the broker', () => {
+describe('the broker', function () {
+  this.timeout(SLOW_MS);
+
   it('is not there without an account: there is no standard password', async () => {
     await using parts = new AsyncDisposableStack();
     const file = await noRoutes(await temporaryFolder(parts));
@@ -270,7 +277,9 @@ describe('the broker', () => {
   });
 });
 
-describe('a token where nobody is asked for one', () => {
+describe('a token where nobody is asked for one', function () {
+  this.timeout(SLOW_MS);
+
   it('shows no more than it opens, and is shown to no app', async () => {
     await using parts = new AsyncDisposableStack();
     const folder = await temporaryFolder(parts);
@@ -357,7 +366,9 @@ class Ledger {
   }
 }
 
-describe('what the broker has answered with 2xx', () => {
+describe('what the broker has answered with 2xx', function () {
+  this.timeout(SLOW_MS);
+
   it('is there after kill -9 between any two calls', async () => {
     const ids = ['b1', 'b2', 'b3'];
     const step = fc.record({

@@ -4,12 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { runNpm } from '../support/program.ts';
 import { samplesOf } from '../support/samples.ts';
 
 const ENDED = 'Ctrl-C ends it.';
 
-describe('npm run demo', () => {
+describe('npm run demo', function () {
+  this.timeout(SLOW_MS);
+
   it('prints addresses that answer, and ends in order at Ctrl-C', async () => {
     await using demo = runNpm(['run', 'demo', '--', '--port', '0']);
     await eventually('the demo to say what to open', () => demo.lines.includes(ENDED) || undefined);

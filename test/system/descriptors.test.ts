@@ -1,6 +1,7 @@
 /** promgate under a limit of open files that is far too low for its configuration. */
 import assert from 'node:assert/strict';
 import { hang, page } from '../support/answers.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { startScene } from '../support/scene.ts';
 
 const LIMITS = { openFiles: 200 };
@@ -8,7 +9,9 @@ const scrape = { timeout: '4s' };
 
 const up = (text: string): number => text.match(/^promgate_instance_up\{.*\} 1$/gm)?.length ?? 0;
 
-describe('promgate with 200 descriptors', () => {
+describe('promgate with 200 descriptors', function () {
+  this.timeout(SLOW_MS);
+
   it('says at its start what it cannot do', async () => {
     await using scene = await startScene({ small: { answers: [page('up 1\n')] } }, {}, LIMITS);
 
@@ -16,7 +19,7 @@ describe('promgate with 200 descriptors', () => {
 
     const said = warnings.find(({ msg }) => msg.startsWith('the limit of open files is 200'));
     assert.match(said?.msg ?? '', /scrape\.concurrency 512 and listen\.max_connections 4096/);
-  }).timeout(60_000);
+  });
 
   it('answers a small app beside one of 500 instances that hang', async () => {
     const apps = {
@@ -33,7 +36,7 @@ describe('promgate with 200 descriptors', () => {
     assert.ok(pages.every((text) => !text.includes('error="unreachable"')));
     assert.equal(up(await promgate.text(scene.apps.small.path)), 3);
     assert.equal((await promgate.get('/healthz')).status, 200);
-  }).timeout(120_000);
+  });
 
   it('answers all of 500 instances, and a small app after them', async () => {
     const apps = {
@@ -46,5 +49,5 @@ describe('promgate with 200 descriptors', () => {
       assert.equal(up(await scene.promgate.text(scene.apps.huge.path)), 500);
       assert.equal(up(await scene.promgate.text(scene.apps.small.path)), 1);
     }
-  }).timeout(120_000);
+  });
 });

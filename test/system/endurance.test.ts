@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { endless, hang, page, trickle } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
 import { keptConnection, read } from '../support/reader.ts';
 import { samplesOf } from '../support/samples.ts';
@@ -20,7 +21,9 @@ async function ownSeries(promgate: PromgateProcess): Promise<string[]> {
   return own.map((line) => line.replace(/ \S+$/, ''));
 }
 
-describe('promgate in the long run', () => {
+describe('promgate in the long run', function () {
+  this.timeout(SLOW_MS);
+
   it('has no more sockets and no more series after 1,000 scrapes', async () => {
     await using scene = await startScene({ good, mixed: { answers: [page('foo 1\n'), 'refuse'] } });
     const { promgate, apps } = scene;

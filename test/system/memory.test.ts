@@ -1,15 +1,22 @@
 /** The memory of promgate after a peak. */
 import assert from 'node:assert/strict';
-import { gzipBomb, page } from '../support/answers.ts';
+import { gzipSync } from 'node:zlib';
+import packageJson from '../../package.json' with { type: 'json' };
+import { gzipBomb, page, response, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import type { RoutesJson } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import type { PromgateProcess } from '../support/promgate-process.ts';
 import { startScene } from '../support/scene.ts';
+import type { Answer } from '../support/simulated-server.ts';
 
 /** A minute is the promise. */
 const FALLS = { timeoutMs: 60_000, pauseMs: 500 };
 
 const READ = { timeoutMs: 60_000, pauseMs: 200 };
+
+/** What `npm start` says to the C library. */
+const [, MALLOC = ''] = /(MALLOC_\w+=\d+)/.exec(packageJson.scripts.start) ?? [];
 
 async function settledBytes(promgate: PromgateProcess, path: string): Promise<number> {
   for (let i = 0; i < 20; i++) await promgate.text(path);
@@ -28,7 +35,9 @@ async function untilFallen(promgate: PromgateProcess, before: number): Promise<v
   );
 }
 
-describe('the memory of promgate', () => {
+describe('the memory of promgate', function () {
+  this.timeout(SLOW_MS);
+
   it('is given back after 90 gzip bombs', async () => {
     const bomb = await gzipBomb(200_000_000);
     const apps = {
@@ -42,6 +51,26 @@ describe('the memory of promgate', () => {
     const text = await promgate.text(scene.apps.bombs.path);
 
     assert.match(text, /error="too-large"/);
+    await untilFallen(promgate, before);
+  });
+
+  it('is given back after 90 pages of 15 MB, as npm start has it', async () => {
+    const zipped = gzipSync('a{b="c"} 1\n'.repeat(1_400_000));
+    const fields = { 'Content-Type': TEXT_TYPE, 'Content-Encoding': 'gzip' };
+    const whole = response(200, fields, zipped);
+    const large: Answer = ({ socket }) => void socket.write(whole);
+    const apps = {
+      large: { answers: Array.from({ length: 90 }, () => large) },
+      small: { answers: [page('a 1\n')] },
+    };
+    const [name, value] = MALLOC.split('=', 2) as [string, string];
+    const limits = { environment: { [name]: value }, nodeOptions: ['--max-semi-space-size=16'] };
+    await using scene = await startScene(apps, { scrape: { max_bytes: '200MB' } }, limits);
+    const { promgate } = scene;
+    const before = await settledBytes(promgate, scene.apps.small.path);
+
+    await Promise.all([0, 1].map(() => readAway(`${promgate.url}${scene.apps.large.path}`)));
+
     await untilFallen(promgate, before);
   }).timeout(180_000);
 
@@ -60,6 +89,12 @@ describe('the memory of promgate', () => {
     await untilFallen(promgate, before);
   }).timeout(240_000);
 });
+
+/** The answer is larger than a string may be. */
+async function readAway(url: string): Promise<void> {
+  const { body } = await fetch(url);
+  for await (const _ of body ?? []);
+}
 
 /** The table with so many apps more. */
 function largeTable(routes: RoutesJson, count: number): RoutesJson {

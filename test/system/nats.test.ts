@@ -8,6 +8,7 @@ import { page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { appGuid, endpointsOf, type GorouterEndpoint, routesJson } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import {
   gorouterValues,
@@ -78,7 +79,9 @@ async function shows(promgate: PromgateProcess, app: RunningApp, expected: strin
   );
 }
 
-describe('promgate beside nats-server', () => {
+describe('promgate beside nats-server', function () {
+  this.timeout(SLOW_MS);
+
   let parts = new AsyncDisposableStack();
   let authority: Authority;
   let server: NatsServer;

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { hang, page, response, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { read } from '../support/reader.ts';
 import { samplesOf } from '../support/samples.ts';
 import { startScene } from '../support/scene.ts';
@@ -42,7 +43,9 @@ async function endOf(url: string): Promise<string> {
   return end.toString();
 }
 
-describe('a space whose apps hang or send the most they may', () => {
+describe('a space whose apps hang or send the most they may', function () {
+  this.timeout(SLOW_MS);
+
   it('costs an app of another space no sample, and leaves nothing behind', async () => {
     const gate = Promise.withResolvers<void>();
     const large = gated(largestPage(), gate.promise);

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { OPENMETRICS_TYPE, TEXT_TYPE } from '../support/answers.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import type { Judgement } from '../support/oracle.ts';
 import { judgePages } from '../support/oracle.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -22,7 +23,9 @@ import {
 const TYPES = { text: TEXT_TYPE, openmetrics: OPENMETRICS_TYPE };
 const SHORT_BYTES = 4_096;
 
-describe('verdicts of a real Prometheus', () => {
+describe('verdicts of a real Prometheus', function () {
+  this.timeout(SLOW_MS);
+
   it('are what the corpus says', async function () {
     const program = requireProgram(this, 'prometheus');
     const corpus = verdictFiles().map((file) => ({ file, cases: readVerdicts(file) }));

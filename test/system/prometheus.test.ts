@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { OPENMETRICS_TYPE, page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -46,7 +47,9 @@ const negotiated: Answer = (exchange) =>
 
 type Name = 'shop' | 'mailer' | 'mixed' | 'broken' | 'blue' | 'green';
 
-describe('Prometheus in front of promgate', () => {
+describe('Prometheus in front of promgate', function () {
+  this.timeout(SLOW_MS);
+
   let parts = new AsyncDisposableStack();
   let scene: Scene<Name>;
   let prometheus: Prometheus;

@@ -7,6 +7,7 @@ import { html, OPENMETRICS_TYPE, page, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { read } from '../support/reader.ts';
 import { samplesOf } from '../support/samples.ts';
@@ -30,7 +31,9 @@ function withoutDurations(bytes: Buffer): string {
   return lines.filter((line) => !line.startsWith('promgate_instance_scrape_dur')).join('\n');
 }
 
-describe('replicas', () => {
+describe('replicas', function () {
+  this.timeout(SLOW_MS);
+
   it('give the same bytes for the same app, durations aside', async () => {
     const bad = [html, status(503), 'refuse', page('not {metrics\n')] as const;
     await using scene = await startScene({

@@ -21,6 +21,7 @@ import {
 import { eventually } from '../support/eventually.ts';
 import { halved, routesJson } from '../support/foundation.ts';
 import { type Gorouter, startGorouter } from '../support/gorouter.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import {
   gorouterValues,
   type PromgateProcess,
@@ -72,7 +73,9 @@ interface Faulty {
   readonly app: RunningApp;
 }
 
-describe('a source of routes', () => {
+describe('a source of routes', function () {
+  this.timeout(SLOW_MS);
+
   it('that fails in whatever way costs no instance, and is followed again', async () => {
     const elsewhere = await startServer(page('{}'));
     const faults: Readonly<Record<string, Answer>> = {

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { hang, page } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { startGorouter } from '../support/gorouter.ts';
+import { SLOW_MS } from '../support/limits.ts';
 import { runNpm } from '../support/program.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { keptConnection, read } from '../support/reader.ts';
@@ -21,7 +22,9 @@ const ENDED_WELL = { code: 0, signal: null };
 const good = { answers: [page('foo 1\n')] };
 const stuck = { answers: [page('foo 1\n'), hang] };
 
-describe('promgate that is told to stop', () => {
+describe('promgate that is told to stop', function () {
+  this.timeout(SLOW_MS);
+
   it('answers what comes within drain.wait, cuts what hangs, and ends with 0', async () => {
     const waitMs = 3_000;
     const drain = { wait: `${waitMs}ms` };
