@@ -7,7 +7,8 @@ import { toBody } from '../src/exposition/body.ts';
 import { TEXT } from '../src/exposition/grammar.ts';
 import { LabelNames } from '../src/exposition/label-names.ts';
 import { FamilyTable } from '../src/merge/families.ts';
-import { Indexer } from '../src/merge/indexer.ts';
+import { Indexer, type IndexerOptions } from '../src/merge/indexer.ts';
+import type { suitsKernel } from '../src/merge/label-insertion.ts';
 import { InsertedLabels } from '../src/merge/labels.ts';
 import { planSplice } from '../src/merge/plan.ts';
 import { INSTANCE_LABELS } from '../src/merge/relabel.ts';
@@ -45,7 +46,7 @@ export interface MergeFigures {
   readonly ratio: number;
 }
 
-const CHUNK_BYTES = 65_536;
+export const CHUNK_BYTES = 65_536;
 
 type LabelPair = readonly [name: string, value: string];
 
@@ -61,7 +62,10 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
     const page = (seed: number): Buffer => expositionPage({ sizeBytes, seed });
     const pages = Array.from({ length: instances }, (_, at) => page(app * instances + at));
     const expected = mergeNaively(pages, pairs.map(printed));
-    const merge = way === 'strings' ? naiveMerge(pages, pairs) : indexedMerge(pages, pairs, way);
+    const merge =
+      way === 'strings'
+        ? naiveMerge(pages, pairs)
+        : indexedMerge(pages, pairs, { learn: way === 'memo' });
     assertPrints(merge, expected);
     return { inputBytes: pages.reduce((sum, { length }) => sum + length, 0), expected, merge };
   });
@@ -89,26 +93,32 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
   };
 }
 
+/** How an indexed merge goes about its pages. */
+interface IndexedMergeOptions extends Pick<IndexerOptions, 'learn' | 'walk'> {
+  readonly suits?: typeof suitsKernel;
+}
+
 /** Fills the chunk with the next piece of a merged page; 0 at its end. */
-type Fill = (chunk: Chunk) => number;
+export type Fill = (chunk: Chunk) => number;
 
 /** Index; what is left to do is the splice. */
-function indexedMerge(
+export function indexedMerge(
   pages: readonly Buffer[],
   pairs: readonly LabelPair[][],
-  way: 'memo' | 'full',
+  { suits, ...options }: IndexedMergeOptions,
 ): () => Fill {
   const bodies = pages.map((page) => toBody(page));
   const labels = pairs.map((own) => new InsertedLabels(own));
   return () => {
     const families = new FamilyTable();
     const reserved = new LabelNames(INSTANCE_LABELS);
-    const indexer = new Indexer({ families, grammar: TEXT, reserved, learn: way === 'memo' });
+    const indexer = new Indexer({ families, grammar: TEXT, reserved, ...options });
     const sources = bodies.map((body, at) => ({
       page: result(indexer.index(body)),
       labels: labels[at]!,
     }));
-    const splicer = new Splicer(result(planSplice(sources, families, { format: 'text' })));
+    const plan = result(planSplice(sources, families, { format: 'text' }));
+    const splicer = new Splicer(plan, suits);
     return (chunk) => splicer.fill(chunk);
   };
 }
@@ -140,7 +150,7 @@ function printed(pairs: readonly LabelPair[]): string {
 }
 
 /** The nine labels of each instance, as lifelike in length as in Cloud Foundry. */
-function labelPairs(instances: number): LabelPair[][] {
+export function labelPairs(instances: number): LabelPair[][] {
   const addresses = Array.from({ length: instances }, (_, at) => `10.0.12.${at}:61${at}`);
   const app = { organization: 'my-organization', space: 'production', name: 'shop', addresses };
   return endpointsOf(app).map(({ address, tags }) => {
@@ -159,7 +169,7 @@ function copyThrough(output: Buffer, chunk: Buffer): void {
   }
 }
 
-function timed<T>(work: () => T): [tookMs: number, result: T] {
+export function timed<T>(work: () => T): [tookMs: number, result: T] {
   const startedMs = performance.now();
   const result = work();
   return [performance.now() - startedMs, result];

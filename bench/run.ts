@@ -1,15 +1,15 @@
 /**
  * `npm run bench`: all figures of `README.md`, as a table and as JSON.
  *
- * `--quick` runs each a few times only; `--only merge|scrape|neighbours|bindings|start` one
- * group; `--json FILE` writes
- * the figures there.
+ * `--quick` runs each a few times only; `--only merge|kernel|scrape|neighbours|bindings|start` one
+ * group; `--json FILE` writes the figures there.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { BindFigures, LookupFigures } from './bindings.ts';
 import { measureBinds, measureLookups } from './bindings.ts';
 import { startScript } from './child.ts';
+import type { KernelCase, KernelFigures } from './kernel.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
 import { measureNeighbours } from './neighbours.ts';
@@ -26,6 +26,10 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
   },
 });
+
+interface KernelResult extends KernelFigures {
+  readonly of: KernelCase;
+}
 
 /** One way of merging one set of pages. */
 interface MergeResult extends MergeFigures {
@@ -44,6 +48,14 @@ const MERGES: readonly MergeCase[] = [
   { way: 'memo', ...LARGE },
   { way: 'full', ...LARGE },
   { way: 'strings', ...LARGE },
+];
+const FEW = { instances: 100, sizeBytes: 50_000, rounds: flags.quick ? 20 : 60 };
+const KERNELS: readonly KernelCase[] = [
+  { kind: 'same', ...FEW },
+  { kind: 'same', ...FEW, sizeBytes: 500_000, rounds: flags.quick ? 4 : 12 },
+  { kind: 'gauges', ...FEW },
+  { kind: 'shuffled', ...FEW },
+  { kind: 'own-label', ...FEW },
 ];
 const SCRAPES: readonly ScrapeCase[] = [
   { instances: 10, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 30 : 150 },
@@ -70,8 +82,13 @@ print(`Node ${machine.node}, load ${machine.load}\n`);
 const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
 const merges: MergeResult[] = [];
 if (wanted('merge')) {
-  for (const of of MERGES) merges.push(await measureMerge(of));
+  for (const of of MERGES) merges.push(await measureInProcesses('merge-process.ts', of));
   print(mergeTable(merges));
+}
+const kernels: KernelResult[] = [];
+if (wanted('kernel')) {
+  for (const of of KERNELS) kernels.push(await measureInProcesses('kernel-process.ts', of));
+  print(kernelTable(kernels));
 }
 const scrapes: ScrapeResult[] = [];
 if (wanted('scrape')) {
@@ -90,17 +107,29 @@ if (bindings) print(bindingTable(bindings));
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
 if (flags.json !== undefined) {
-  const figures = { machine, quick: flags.quick, merges, scrapes, neighbours, bindings, start };
+  const figures = {
+    machine,
+    quick: flags.quick,
+    merges,
+    kernels,
+    scrapes,
+    neighbours,
+    bindings,
+    start,
+  };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
 /** The process with the middle ratio: where its memory lies makes the copy faster by up to a half. */
-async function measureMerge(of: MergeCase): Promise<MergeResult> {
-  const results: MergeResult[] = [];
+async function measureInProcesses<Case extends object, Figures extends { readonly ratio: number }>(
+  script: string,
+  of: Case,
+): Promise<Figures & { readonly of: Case }> {
+  const results: (Figures & { readonly of: Case })[] = [];
   for (let i = 0; i < PROCESSES; i++) {
-    const { child, firstLine } = await startScript('merge-process.ts', of);
+    const { child, firstLine } = await startScript(script, of);
     await child[Symbol.asyncDispose]();
-    results.push({ of, ...(JSON.parse(firstLine) as MergeFigures) });
+    results.push({ of, ...(JSON.parse(firstLine) as Figures) });
   }
   results.sort((a, b) => a.ratio - b.ratio);
   return results[results.length >> 1]!;
@@ -122,6 +151,21 @@ function mergeTable(results: readonly MergeResult[]): string {
     ratio(one.ratio),
   ]);
   return `${table([['merge', 'input', 'output', 'index', 'splice', 'memcpy', 'ratio'], ...rows])}\n`;
+}
+
+function kernelTable(results: readonly KernelResult[]): string {
+  const rows = results.map(({ of, kernel, plain, ...ratios }) => [
+    `${of.instances} x ${of.sizeBytes / 1_000} KB, ${of.kind}`,
+    milliseconds(kernel.indexMs),
+    milliseconds(plain.indexMs),
+    ratio(ratios.indexRatio),
+    milliseconds(kernel.spliceMs),
+    milliseconds(plain.spliceMs),
+    ratio(ratios.spliceRatio),
+    ratio(ratios.ratio),
+  ]);
+  const columns = ['index', 'plain', 'ratio', 'splice', 'plain', 'ratio', 'plain : kernel'];
+  return `${table([['kernel', ...columns], ...rows])}\n`;
 }
 
 function scrapeTable(results: readonly ScrapeResult[]): string {

@@ -1,11 +1,114 @@
 /**
- * Waiting that an abort signal can end early, and turns for work that comes in thousands at once.
+ * Waiting that an abort signal can end early, the loops of background work, and turns for work that is
+ * long or comes in thousands at once.
+ *
+ * Whoever starts a loop stops it by its signal and awaits its end. Runs of a loop never overlap.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Time as a loop needs it; a test puts its own in. */
+export interface Clock {
+  /** Milliseconds that only go forward. */
+  nowMs(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = { nowMs: () => performance.now(), sleep };
 
 /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined); // rejects only when aborted
+}
+
+export interface Loop {
+  /** Ends the loop: a pause ends at once, a run is waited for. */
+  readonly signal: AbortSignal;
+  /** Takes what a run throws before `signal` aborts. Must not throw. */
+  readonly onError: (error: unknown) => void;
+  readonly clock?: Clock | undefined;
+}
+
+export interface Schedule extends Loop {
+  /** The pause before the first run. Without it the first run starts before `every` returns. */
+  readonly firstAfterMs?: number | undefined;
+}
+
+/**
+ * Runs `task` again and again until the signal aborts. A failed run is reported, and the loop goes
+ * on.
+ *
+ * @param pauseMs - from the end of a run to the start of the next; as a function it is asked after
+ * each run, with the time that the run took
+ * @returns when the last run has ended: await it before closing what the task uses
+ */
+export async function every(
+  pauseMs: number | ((runMs: number) => number),
+  task: () => void | Promise<void>,
+  { signal, onError, firstAfterMs, clock = systemClock }: Schedule,
+): Promise<void> {
+  if (firstAfterMs !== undefined) await clock.sleep(firstAfterMs, signal);
+  while (!signal.aborted) {
+    const startedMs = clock.nowMs();
+    try {
+      await task();
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+    const ms = typeof pauseMs === 'number' ? pauseMs : pauseMs(clock.nowMs() - startedMs);
+    await clock.sleep(ms, signal);
+  }
+}
+
+export interface Retries extends Loop {
+  /** The pause after the first failure; it doubles with each further failure in a row. */
+  readonly firstPauseMs: number;
+  readonly maxPauseMs: number;
+  /** How many attempts have failed before the call. Default 0: the first attempt starts at once. */
+  readonly failures?: number | undefined;
+}
+
+/**
+ * Runs `task` until it succeeds or the signal aborts.
+ *
+ * @param task - calls `worked` when it has done its work although it will fail in the end, such as a
+ * connection that was up: the pauses start from the first again
+ * @returns what the task returned; undefined when the signal aborted before it succeeded
+ */
+export async function retry<T>(
+  task: (worked: () => void) => Promise<T>,
+  { signal, onError, clock = systemClock, firstPauseMs, maxPauseMs, ...before }: Retries,
+): Promise<T | undefined> {
+  let failures = before.failures ?? 0;
+  const worked = (): void => {
+    failures = 0;
+  };
+  for (;;) {
+    if (failures > 0) {
+      await clock.sleep(Math.min(firstPauseMs * 2 ** (failures - 1), maxPauseMs), signal);
+    }
+    if (signal.aborted) return undefined;
+    try {
+      return await task(worked);
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+    failures += 1;
+  }
+}
+
+/** Ends one's turn when it has lasted long enough; to be awaited again and again. */
+export type Pace = () => Promise<void> | undefined;
+
+/** Lets other work run whenever `turnMs` have passed since the last time. */
+export function everyTurn(turnMs: number): Pace {
+  let startedMs = performance.now();
+  return () => {
+    if (performance.now() - startedMs < turnMs) return undefined;
+    return nextTurn().then(() => {
+      startedMs = performance.now();
+    });
+  };
 }
 
 /** So many run at once in one turn of the event loop, where none waits. */

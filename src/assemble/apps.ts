@@ -52,7 +52,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const trust = await openTrust(config.scrape.tls, log);
   const scraper = parts.use(await openScraper({ config, ground, metrics, trust }));
   poolLevels(registry, () => poolOf(scraper, config, ground));
-  watchIdleMemory(parts);
+  watchIdleMemory(log, parts);
   const choice = new EndpointChoice();
   const table = openTable(config, { log, metrics, scraper, choice });
   tableLevels(registry, () => ({ ...table.sizes(), ambiguous: table.ambiguousAddresses }));
@@ -141,9 +141,10 @@ function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
   });
 }
 
-function watchIdleMemory(parts: AsyncDisposableStack): void {
+function watchIdleMemory(log: Log, parts: AsyncDisposableStack): void {
   const stop = new AbortController();
-  const watching = watchMemory({ signal: stop.signal });
+  const onError = (err: unknown): void => log.error('promgate could not give memory back', { err });
+  const watching = watchMemory({ signal: stop.signal, onError });
   parts.defer(async () => {
     stop.abort();
     await watching;

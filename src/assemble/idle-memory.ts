@@ -6,7 +6,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { sleep } from '../clock.ts';
+import { type Clock, every, systemClock } from '../clock.ts';
 
 const CHECK_EVERY_MS = 5_000;
 /** A collection needs more memory than this multiple of the memory after the last one. */
@@ -27,8 +27,9 @@ export interface IdleMemoryOptions {
   /** The bytes of memory in use, including garbage. */
   readonly heldBytes?: () => number;
   readonly collect?: () => void;
-  readonly now?: () => number;
-  readonly wait?: typeof sleep;
+  /** A look failed; the next one follows. */
+  readonly onError: (error: unknown) => void;
+  readonly clock?: Clock;
 }
 
 /**
@@ -40,31 +41,30 @@ export async function watchMemory({
   signal,
   heldBytes = heapBytes,
   collect = collector(),
-  now = () => performance.now(),
-  wait = sleep,
+  onError,
+  clock = systemClock,
 }: IdleMemoryOptions): Promise<void> {
   let settledBytes = heldBytes();
   let beforeBytes = settledBytes;
   let notBeforeMs = 0;
   let tries = 0;
-  while (!signal.aborted) {
-    await wait(CHECK_EVERY_MS, signal);
-    if (signal.aborted) return;
+  const look = (): void => {
     const bytes = heldBytes();
     const grows = bytes > beforeBytes * GROWTH;
     beforeBytes = bytes;
     const tooMuch = bytes > settledBytes * TOLERATED && bytes > settledBytes + LEAST_BYTES;
-    const startedMs = now();
-    if (!tooMuch || grows || startedMs < notBeforeMs) continue;
+    const startedMs = clock.nowMs();
+    if (!tooMuch || grows || startedMs < notBeforeMs) return;
     collect();
-    const endedMs = now();
+    const endedMs = clock.nowMs();
     notBeforeMs = endedMs + Math.min((endedMs - startedMs) * PAUSE_FACTOR, MAX_PAUSE_MS);
     beforeBytes = heldBytes();
     tries += 1;
-    if (beforeBytes > settledBytes * TOLERATED && tries < TRIES) continue;
+    if (beforeBytes > settledBytes * TOLERATED && tries < TRIES) return;
     settledBytes = beforeBytes;
     tries = 0;
-  }
+  };
+  await every(CHECK_EVERY_MS, look, { signal, onError, clock, firstAfterMs: CHECK_EVERY_MS });
 }
 
 function heapBytes(): number {

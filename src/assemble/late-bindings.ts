@@ -8,7 +8,7 @@
 import { BROKER_PREFIX, createBroker } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { BoundApp } from '../../broker/known-bindings.ts';
-import { sleep } from '../clock.ts';
+import { retry, sleep } from '../clock.ts';
 import type { AppIdentity } from '../discover/instance.ts';
 import type { Tokens } from '../serve/auth.ts';
 import { logCall } from '../serve/broker-log.ts';
@@ -89,23 +89,19 @@ interface Attempts {
 
 function attemptUntilOpen(options: OpenBindingsOptions, signal: AbortSignal): Attempts {
   const first = Promise.withResolvers<void>();
-  const attempt = async (): Promise<OpenBindings | undefined> => {
-    let pauseMs = FIRST_PAUSE_MS;
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
-      try {
-        const opened = await openBindings(options);
-        if (!isFirst) options.ground.log.info('the database of bindings is open');
-        return opened;
-      } catch (err) {
-        tellFailure(err, isFirst, options);
-      }
+  let failures = 0;
+  const opened = retry(() => openBindings(options), {
+    ...{ signal, firstPauseMs: FIRST_PAUSE_MS, maxPauseMs: LONGEST_PAUSE_MS },
+    onError: (err) => {
+      tellFailure(err, failures === 0, options);
+      failures += 1;
       first.resolve();
-      await sleep(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    }
-    return undefined;
-  };
-  return { first: first.promise, opened: attempt() };
+    },
+  }).then((open) => {
+    if (open && failures > 0) options.ground.log.info('the database of bindings is open');
+    return open;
+  });
+  return { first: first.promise, opened };
 }
 
 function tellFailure(

@@ -3,11 +3,12 @@
  *
  * Only the code of configured kinds of sources is loaded.
  */
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { isUntrusted } from '../discover/client-tls.ts';
 import { startMaxAge } from '../discover/max-age.ts';
 import type { RouteTable } from '../discover/route-table.ts';
-import { type RouteSource, type SourceObservers, systemClock } from '../discover/source.ts';
+import type { RouteSource, SourceObservers } from '../discover/source.ts';
 import type { Trust } from '../fetch/trust.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RouteMetrics } from '../telemetry/route-metrics.ts';
@@ -44,7 +45,11 @@ export async function startSources(
       source: name,
       max_age_seconds: maxAgeMs / 1000,
     });
-  parts.use(startMaxAge({ sources, maxAgeMs, clock: systemClock, onLapsed }));
+  const onError = (err: unknown): void =>
+    log.error('promgate could not drop the routes of a source that fails, and tries again', {
+      err,
+    });
+  parts.use(startMaxAge({ sources, maxAgeMs, clock: systemClock, onLapsed, onError }));
   return sources;
 }
 

@@ -7,10 +7,11 @@
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { type Clock, systemClock } from '../clock.ts';
 import { collectListing, type Listing, MAX_LISTING_BYTES } from './listing.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
-import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
+import type { RouteSource, SourceObservers } from './source.ts';
 import { SourceError } from './source-error.ts';
 
 export interface FileOptions {

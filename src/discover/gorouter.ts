@@ -6,11 +6,12 @@
  * decompression.
  */
 import type { StreamOptions } from 'got';
+import { type Clock, systemClock } from '../clock.ts';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
 import { collectListing, type Listing, MAX_LISTING_BYTES } from './listing.ts';
 import { startPolling } from './polling.ts';
 import type { RouteTable } from './route-table.ts';
-import { type Clock, type RouteSource, type SourceObservers, systemClock } from './source.ts';
+import type { RouteSource, SourceObservers } from './source.ts';
 import { SourceError } from './source-error.ts';
 import type { SourceWatch } from './source-state.ts';
 

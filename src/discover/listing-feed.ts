@@ -4,13 +4,14 @@
  * The feed works in short turns. It adds first and removes last, so that an app whose route is
  * renamed never disappears in between.
  */
+
+import { everyTurn, type Pace } from '../clock.ts';
 import { ownerOf } from './claims.ts';
 import type { Endpoint } from './instance.ts';
 import type { TableLayer } from './layer.ts';
 import type { Listing } from './listing.ts';
 import type { ListingRoute } from './listing-lines.ts';
 import { parseListing } from './listing-parser.ts';
-import { everyTurn, type Pace } from './pace.ts';
 import type { OnRefused, RefusedPiece } from './refusal.ts';
 
 /** How long the main thread works on a listing before other work runs. */

@@ -6,9 +6,9 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { everyTurn } from '../clock.ts';
 import { type ListingRoute, readLines } from './listing-lines.ts';
 import type { WorkerAnswer } from './listing-worker.ts';
-import { everyTurn } from './pace.ts';
 import type { OnRefused } from './refusal.ts';
 import { notingApps, readListing } from './route-listing.ts';
 import { SourceError } from './source-error.ts';

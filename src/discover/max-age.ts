@@ -4,7 +4,8 @@
  *
  * While no source works, the last listings stay, since old routes are better than none.
  */
-import type { Clock, RouteSource } from './source.ts';
+import { type Clock, every } from '../clock.ts';
+import type { RouteSource } from './source.ts';
 
 export interface MaxAgeOptions {
   readonly sources: readonly RouteSource[];
@@ -13,13 +14,15 @@ export interface MaxAgeOptions {
   readonly clock: Clock;
   /** The routes of a source were removed: called once, until the source works again. */
   readonly onLapsed?: ((source: RouteSource) => void) | undefined;
+  /** Taking a source's say away failed: it is tried again. */
+  readonly onError: (error: unknown) => void;
 }
 
 const LOOK_MS = 1000;
 
 /** Starts checking the sources every second; disposal ends the checks. */
 export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
-  const { sources, maxAgeMs, clock, onLapsed } = options;
+  const { sources, maxAgeMs, clock, onLapsed, onError } = options;
   const stop = new AbortController();
   const lapsed = new Set<RouteSource>();
   const isDue = ({ ageMs }: RouteSource): boolean =>
@@ -35,13 +38,14 @@ export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
     lapsed.add(source);
     onLapsed?.(source);
   };
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      await clock.sleep(Math.min(LOOK_MS, maxAgeMs), stop.signal);
-      for (const source of sources) await look(source);
-    }
+  const lookAtAll = async (): Promise<void> => {
+    for (const source of sources) await look(source);
   };
-  const running = loop();
+  const lookEveryMs = Math.min(LOOK_MS, maxAgeMs);
+  const running = every(lookEveryMs, lookAtAll, {
+    ...{ clock, onError, signal: stop.signal },
+    firstAfterMs: lookEveryMs,
+  });
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();

@@ -7,20 +7,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { type Clock, every, everyTurn, systemClock } from '../clock.ts';
 import type { Dial } from './dial.ts';
 import { type BusMessage, type BusOptions, runBus } from './nats.ts';
 import { type NatsMessage, readMessage } from './nats-message.ts';
 import { NatsRegistry } from './nats-registry.ts';
-import { everyTurn } from './pace.ts';
 import type { RouteTable } from './route-table.ts';
-import {
-  type Clock,
-  type PruneReason,
-  type RouteSource,
-  type SourceObservers,
-  systemClock,
-} from './source.ts';
-import type { SourceError } from './source-error.ts';
+import type { PruneReason, RouteSource, SourceObservers } from './source.ts';
+import { type SourceError, toSourceError } from './source-error.ts';
 
 export interface NatsOptions extends BusOptions {
   /** How often emitters register: after one interval promgate knows all routes. Default 20 s. */
@@ -212,11 +206,13 @@ export class NatsSource implements RouteSource {
   }
 
   async #everyInterval(task: () => void | Promise<void>): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.#clock.sleep(this.#options.pruneIntervalMs ?? 5000, signal);
-      if (this.#state === 'up' && !signal.aborted) await task();
-    }
+    const { pruneIntervalMs = 5000 } = this.#options;
+    await every(pruneIntervalMs, () => (this.#state === 'up' ? task() : undefined), {
+      firstAfterMs: pruneIntervalMs,
+      signal: this.#stop.signal,
+      clock: this.#clock,
+      onError: (error) => this.#observers.onFailure?.(toSourceError(error)),
+    });
   }
 
   #pruned(reason: PruneReason, count: number): void {

@@ -12,8 +12,8 @@ import type {
   Status,
   TlsOptions,
 } from '@nats-io/transport-node';
+import { type Clock, retry } from '../clock.ts';
 import { type ClientCertificates, type ClientTls, readClientTls } from './client-tls.ts';
-import type { Clock } from './source.ts';
 import { SourceError, toSourceError } from './source-error.ts';
 
 export interface BusOptions {
@@ -47,6 +47,7 @@ export interface BusMessage {
 const PING_MS = 20_000;
 const PINGS_UNANSWERED = 2;
 const CONNECT_MS = 2000;
+const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
 /** Keeps a connection until `signal` aborts; resolves when the connection is closed. */
@@ -55,21 +56,18 @@ export async function runBus(
   listener: BusListener,
   { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<void> {
-  let failures = 0;
-  const onUp: BusListener['onUp'] = (publish) => {
-    failures = 0;
-    listener.onUp(publish);
-  };
-  while (!signal.aborted) {
-    try {
+  const onError = (error: unknown): void => listener.onDown(toBusError(error));
+  await retry(
+    async (worked) => {
+      const onUp: BusListener['onUp'] = (publish) => {
+        worked();
+        listener.onUp(publish);
+      };
       const connection = await open(options, signal);
       await hold(connection, { ...listener, onUp }, signal);
-    } catch (error) {
-      if (!signal.aborted) listener.onDown(toBusError(error));
-    }
-    await clock.sleep(Math.min(1000 * 2 ** failures, MAX_PAUSE_MS), signal);
-    failures += 1;
-  }
+    },
+    { signal, clock, onError, firstPauseMs: MIN_PAUSE_MS, maxPauseMs: MAX_PAUSE_MS },
+  );
 }
 
 /** Tries each server once. `runBus` retries, so that each attempt reads the TLS files again. */
@@ -128,7 +126,7 @@ async function hold(
   connection: NatsConnection,
   listener: BusListener,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<never> {
   const close = (): void => {
     connection.close(); // `closed()` below awaits the end
   };

@@ -1,10 +1,11 @@
 /**
  * The loop of a source that reads its whole listing at intervals.
  */
+import { type Clock, every } from '../clock.ts';
 import type { Listing } from './listing.ts';
 import { ListingFeed } from './listing-feed.ts';
 import type { RouteTable } from './route-table.ts';
-import type { Clock, RouteSource, SourceObservers } from './source.ts';
+import type { RouteSource, SourceObservers } from './source.ts';
 import { type SourceWatch, watchSource } from './source-state.ts';
 
 export interface PollingOptions {
@@ -39,26 +40,19 @@ export function startPolling(options: PollingOptions): RouteSource {
 
   let workedAtMs = 0;
   const poll = async (): Promise<void> => {
-    try {
-      const word = layer.nextWord();
-      const listing = await options.read(stop.signal);
-      if (listing === undefined && watch.failures > 0) return; // still the damaged listing
-      const changed = listing !== undefined && (await feed.accept(listing, stop.signal, word));
-      if (stop.signal.aborted) return;
-      workedAtMs = clock.nowMs();
-      watch.succeeded(changed);
-    } catch (error) {
-      if (!stop.signal.aborted) watch.failed(error);
-    }
+    const word = layer.nextWord();
+    const listing = await options.read(stop.signal);
+    if (listing === undefined && watch.failures > 0) return; // still the damaged listing
+    const changed = listing !== undefined && (await feed.accept(listing, stop.signal, word));
+    if (stop.signal.aborted) return;
+    workedAtMs = clock.nowMs();
+    watch.succeeded(changed);
   };
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      const beganMs = clock.nowMs();
-      await poll();
-      await clock.sleep(options.pauseMs(watch, clock.nowMs() - beganMs), stop.signal);
-    }
-  };
-  const running = loop();
+  const running = every((pollMs) => options.pauseMs(watch, pollMs), poll, {
+    clock,
+    signal: stop.signal,
+    onError: (error) => watch.failed(error),
+  });
   return {
     name,
     get ready() {

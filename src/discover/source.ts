@@ -1,7 +1,6 @@
 /**
  * The interface that the route sources gorouter, NATS and file share.
  */
-import { sleep } from '../clock.ts';
 import type { Loss } from './listing-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
@@ -54,13 +53,3 @@ export interface SourceObservers {
 type SourceState =
   | { readonly working: true }
   | { readonly working: false; readonly error: SourceError };
-
-/** The clock of a source; tests pass a fake one. */
-export interface Clock {
-  /** Milliseconds that only go forward. */
-  nowMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
-
-export const systemClock: Clock = { nowMs: () => performance.now(), sleep };

@@ -2,8 +2,8 @@
  * The word of `failure.ts` for what `connect.ts`, a socket or a parser reports of a GET, and its
  * message for the log.
  *
- * Goes by codes and names, so that nothing here needs undici. What an answer itself says (status,
- * size, redirect) is judged in `page.ts`.
+ * Goes by codes and names, so that nothing here needs undici. What an answer itself says is
+ * judged in `verdict.ts` (status, redirect) and `body-reader.ts` (size, gzip).
  */
 import { ConnectError } from './connect.ts';
 import type { Failure } from './failure.ts';

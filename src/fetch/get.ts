@@ -7,6 +7,11 @@ import type { Failure } from './failure.ts';
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
+/** The value of a header; of several the first. */
+export function firstValue(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.[0];
+}
+
 /** Who gets a response, piece by piece. Nothing comes after `ended` or `failed`. Must not throw. */
 export interface Receiver {
   started(status: number, headers: ResponseHeaders): void;

@@ -1,93 +1,63 @@
 /**
  * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
- * in one answer.
+ * in one answer. `page-state.ts` lists where a fetch can be; `body-reader.ts` reads the body of a 200.
  *
  * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline of all,
  * and readers that leave, come from `fan-out.ts`, by way of `end`; only a page with a timeout of its
- * own has a timer. One object per fetch and no promises: with 1,000 instances a scrape this is the
- * hot path.
+ * own has a timer. A few objects per fetch and no promises: with 1,000 instances a scrape
+ * this is the hot path.
  */
 import type { ScrapeAnswer } from './answer.ts';
-import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
-import type { Budget } from './budget.ts';
-import type { Connections } from './connections.ts';
+import { firstBytes } from './body.ts';
+import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
-import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
-import { type InflateReceiver, Inflater } from './inflate.ts';
-import type { Account, BytesClaim, Lease } from './lease.ts';
-import { free, ReadMemory } from './memory.ts';
-import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
-import type { Slot, SlotClaim, SlotPool } from './pool.ts';
-import { redirectPath } from './redirect.ts';
+import {
+  type FailedGet,
+  firstValue,
+  type Get,
+  type Receiver,
+  type ResponseHeaders,
+} from './get.ts';
+import type { Account, BytesClaim } from './lease.ts';
+import {
+  accountOf,
+  ENDED,
+  HELD_BACK,
+  type Judged,
+  NEW,
+  type PageState,
+  QUEUED,
+  statusOf,
+  waitsForBytes,
+} from './page-state.ts';
+import type { Slot, SlotClaim } from './pool.ts';
+import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
+import { judge } from './verdict.ts';
 
-/** What the fetches of one scrape share. */
-export interface Scene {
-  readonly pool: SlotPool;
-  readonly budget: Budget;
-  readonly pacer: Pacer;
-  readonly connections: Connections;
-  readonly lease: Lease;
-  /** `scrape.max_body` */
-  readonly maxBodyBytes: number;
-  /** @param deadlineMs - the page's own, if it is earlier than that of all */
-  headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
-  /** Called once per fetch. */
-  settled(index: number, answer: ScrapeAnswer): void;
-  /** The fetch has not begun, and has given its slot back: others of its scrape wait for bytes. */
-  heldBack(index: number): void;
-}
-
-/** How a fetch ends from outside. */
-export interface Ending {
-  readonly failure: Failure;
-  readonly outcome: Outcome;
-}
-
-/** A longer timer would ring at once. Nobody waits for 24 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
-
-const MAX_REDIRECTS = 3;
 /** How much of a body that is of no use is read to keep its connection, and for how long. */
 const MAX_DRAINED_BYTES = 65_536;
 const MAX_DRAIN_MS = 250;
-/** Whatever its size, a piece of a body costs as much as this many bytes: chunks may hold one each. */
-const PIECE_EFFORT_BYTES = 8;
 
-export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, InflateReceiver {
+export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   readonly #scene: Scene;
   readonly #target: ScrapeTarget;
   readonly #index: number;
   readonly #slot: Slot;
-  #account: Account | undefined;
-  #exchange: Get | undefined;
-  /** Why the strict parser refused its answer. */
-  #refusal: string | undefined;
-  #body: Body | undefined;
-  #inflater: Inflater | undefined;
-  #read = new ReadMemory();
-  #contentType = '';
-  #startedMs = 0;
-  /** Its own, set when it is asked for. */
-  #deadlineMs = Number.POSITIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
-  #status = 0;
+  #state: PageState = NEW;
+  /** What is asked for: redirects change it. */
   #path: string;
   #redirects = 0;
-  /** What the status alone says; the rest of the response is only read to its end. */
-  #verdict: Failure | 'follow' | undefined;
+  /** Why the strict parser refused the answer; the lenient one is asked then. */
+  #refusal: string | undefined;
+  /** The GET that was begun last. */
+  #get: Get | undefined;
   #drainedBytes = 0;
-  #drainTimer: NodeJS.Timeout | undefined;
-  /** What taking the body in has cost, in bytes: see PIECE_EFFORT_BYTES. */
-  #effortBytes = 0;
-  /** All has come; it may wait for room, or for its turn to be put together. */
-  #hasCome = false;
-  /** It is large, and waits for its turn. */
-  #paced = false;
-  #done = false;
-  /** It has not begun, for want of bytes. */
-  heldBack = false;
+  #startedMs = 0;
+  /** The page's own deadline, set when it is first asked for. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(scene: Scene, target: ScrapeTarget, index: number) {
     this.#scene = scene;
@@ -113,53 +83,47 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     return this.#target.oneOfSeveral ? this.#target.path : '';
   }
 
+  get input(): Get | undefined {
+    return this.#get;
+  }
+
+  /** Says that it is not started yet, since others of its scrape wait for bytes. */
+  holdBack(): void {
+    if (this.#state.name === 'new') this.#state = HELD_BACK;
+  }
+
   /** Queues up. */
   start(): void {
-    if (this.#done) return;
-    this.heldBack = false;
+    if (this.#state.name === 'ended') return;
+    this.#state = QUEUED;
     this.#scene.pool.request(this.#slot);
   }
 
-  /** What it is, as it stands, if the deadline comes now; to be told to `end`. */
+  /** The failure to report if the deadline fired now; pass it to `end`. */
   get late(): Ending {
-    if (this.heldBack || this.#waitsForBytes) return { failure: 'over-budget', outcome: 'unknown' };
-    if (this.#exchange?.wantsDescriptor) return { failure: 'no-descriptors', outcome: 'unknown' };
-    const verdict = this.#verdict === 'follow' ? undefined : this.#verdict;
-    return { failure: verdict ?? 'timeout', outcome: this.#exchange ? 'hung' : 'unknown' };
+    if (waitsForBytes(this.#state)) return { failure: 'over-budget', outcome: 'unknown' };
+    if (this.#get?.wantsDescriptor) return { failure: 'no-descriptors', outcome: 'unknown' };
+    const verdict = this.#state.name === 'judged' ? this.#state.verdict : undefined;
+    const failure = typeof verdict === 'string' ? verdict : 'timeout';
+    return { failure, outcome: this.#get ? 'hung' : 'unknown' };
   }
 
-  /** Ends it, if it has not ended. */
+  /** Ends the fetch, if it has not ended. */
   end({ failure, outcome }: Ending): void {
     this.#fail(failure, outcome);
   }
 
   slotGranted(): void {
-    const { lease } = this.#scene;
-    if (lease.waits) {
-      this.#holdBack();
-      return;
+    if (this.#scene.lease.waits) this.#giveSlotBack();
+    else {
+      this.#startedMs = performance.now();
+      this.#begin();
     }
-    this.#startedMs = performance.now();
-    this.#begin();
-  }
-
-  /** Asks as soon as there is room for the beginning of a page. */
-  #begin(): void {
-    const { budget, lease, maxBodyBytes } = this.#scene;
-    this.#account = budget.open(lease, this.space, this);
-    const room = budget.grow(this.#account, firstBytes(maxBodyBytes, budget));
-    if (room === 'granted') this.#ask();
-    else if (room === 'refused') this.bytesRefused();
   }
 
   bytesGranted(): void {
-    if (!this.#body) this.#ask();
-    else if (this.#handle(this.#body.granted()) && !this.#paced) this.#resume();
-  }
-
-  turnCame(): void {
-    this.#paced = false;
-    if (!this.#done && !this.#body?.waiting) this.#resume();
+    if (this.#state.name === 'waiting') this.#ask(this.#state.account);
+    else if (this.#state.name === 'reading') this.#state.reader.granted();
   }
 
   bytesRefused(): void {
@@ -167,36 +131,32 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   }
 
   started(status: number, headers: ResponseHeaders): void {
-    this.#status = status;
-    if (status === 200) this.#expect(headers);
-    else if (status >= 300 && status < 400) this.#redirect(status, one(headers['location']));
-    else if (status >= 400 && status < 500) this.#verdict = 'status-4xx';
-    else if (status >= 500 && status < 600) this.#verdict = 'status-5xx';
-    else this.#verdict = 'status-other';
-    const wanted = this.#verdict ? MAX_DRAINED_BYTES : this.#scene.maxBodyBytes;
-    this.#exchange?.bodyBegins(wanted);
-    if (this.#verdict) this.#drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
+    const state = this.#state;
+    if (state.name !== 'asking') return;
+    if (status === 200) this.#expect(state.account, headers);
+    else {
+      const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };
+      const verdict = judge(status, headers, asked);
+      const drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
+      this.#state = { name: 'judged', account: state.account, status, verdict, drainTimer };
+    }
+    const wanted = status === 200 ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES;
+    this.#get?.bodyBegins(wanted);
   }
 
   received(chunk: Buffer, pieces = 1): void {
-    if (this.#done) return;
-    if (this.#verdict) this.#drain(chunk);
-    else if (!this.#inflater) {
-      if (!this.#target.http2) this.#read.add(chunk); // before a pause for this chunk
-      this.#add(chunk, pieces);
-    } else if (!this.#inflater.write(chunk)) this.#exchange?.pause();
+    if (this.#state.name === 'reading') this.#state.reader.write(chunk, pieces);
+    else if (this.#state.name === 'judged') this.#drain(chunk);
   }
 
   ended(): void {
-    if (this.#done) return;
-    if (this.#verdict) this.#conclude();
-    else if (this.#inflater) this.#inflater.end();
-    else this.#complete();
+    if (this.#state.name === 'reading') this.#state.reader.end();
+    else if (this.#state.name === 'judged') this.#conclude(this.#state);
   }
 
   failed({ failure, hung, refused, cause }: FailedGet): void {
-    if (this.#done) return;
-    if (this.#verdict) this.#conclude();
+    const state = this.#state;
+    if (state.name === 'judged') this.#conclude(state);
     else if (refused && this.#refusal === undefined) this.#askLeniently(cause);
     else {
       const why = this.#refusal === undefined ? cause : `${cause}; strictly: ${this.#refusal}`;
@@ -204,120 +164,79 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     }
   }
 
-  inflatedPart(chunk: Buffer): void {
-    this.#add(chunk);
-    // The stream fills a buffer to its end, and never looks at it again.
-    const isLast = chunk.byteOffset + chunk.length === chunk.buffer.byteLength;
-    if (isLast && !this.#body?.waiting) free(chunk.buffer);
+  bodyCame(body: Buffer): void {
+    if (this.#state.name !== 'reading') return;
+    const { contentType } = this.#state;
+    this.#settle('answered', {
+      target: this.#target,
+      durationSeconds: this.#elapsedSeconds(),
+      bodyBytes: body.length,
+      page: { body, contentType },
+    });
   }
 
-  inflated(): void {
-    this.#complete();
-  }
-
-  notGzip(error: Error): void {
-    const isCut = 'code' in error && error.code === 'Z_BUF_ERROR';
-    this.#fail(isCut ? 'truncated' : 'invalid', 'answered', `gzip: ${error.message}`);
-  }
-
-  hungry(): void {
-    this.#exchange?.resume();
+  bodyFailed(failure: Failure, cause?: string): void {
+    this.#fail(failure, failure === 'over-budget' ? 'unknown' : 'answered', cause);
   }
 
   /** One that waits for its first bytes is enough: its others leave their slots to who has bytes. */
-  #holdBack(): void {
-    this.#done = true;
+  #giveSlotBack(): void {
+    this.#state = ENDED;
     this.#scene.pool.release(this.#slot, 'unknown');
     this.#scene.heldBack(this.#index);
   }
 
-  get #waitsForBytes(): boolean {
-    return this.#account?.list !== undefined;
+  /** Asks as soon as there is room for the beginning of a page. */
+  #begin(): void {
+    const { budget, lease, maxBodyBytes } = this.#scene;
+    const account = budget.open(lease, this.space, this);
+    this.#state = { name: 'waiting', account };
+    const room = budget.grow(account, firstBytes(maxBodyBytes, budget));
+    if (room === 'granted') this.#ask(account);
+    else if (room === 'refused') this.bytesRefused();
   }
 
-  #ask(): void {
+  #ask(account: Account): void {
     const { connections } = this.#scene;
     const { timeoutMs } = this.#target;
+    this.#state = { name: 'asking', account };
     if (timeoutMs !== undefined && this.#timer === undefined) this.#limit(timeoutMs);
     const headers = this.#scene.headersFor(this.#target, this.#deadlineMs);
     const because = this.#refusal;
-    this.#exchange =
+    this.#get =
       because === undefined
         ? connections.get(this.#target, this.#path, headers, this)
         : connections.getLeniently(this.#target, this.#path, headers, { receiver: this, because });
-    if (this.#done) this.#exchange.abort();
+    if (!accountOf(this.#state)) this.#get.abort(); // the fetch has ended meanwhile
   }
 
   /** Begins anew, in the same slot and within the same deadline; part of a page may have come. */
   #askLeniently(because: string): void {
+    const state = this.#state;
+    const account = accountOf(state);
+    if (!account) return; // it has ended
     this.#refusal = because;
-    this.#status = 0;
-    this.#inflater?.destroy();
-    this.#inflater = undefined;
-    this.#body = undefined;
-    this.#paced = false;
-    this.#read = new ReadMemory();
-    this.#scene.budget.close(this.#account!); // opened before the request was sent
+    if (state.name === 'reading') state.reader.stop();
+    this.#scene.budget.close(account);
     this.#begin();
   }
 
-  /** Ends it at its own deadline. The clock starts with the first request, and goes on in redirects. */
+  /** Ends the fetch at the page's own deadline, which runs from the first request on. */
   #limit(timeoutMs: number): void {
     this.#deadlineMs = performance.now() + timeoutMs;
     this.#timer = setTimeout(() => this.end(this.late), Math.min(timeoutMs, MAX_TIMER_MS));
   }
 
   /** A 200: prepares for its body. */
-  #expect(headers: ResponseHeaders): void {
-    const { budget, maxBodyBytes } = this.#scene;
-    this.#contentType = one(headers['content-type']) ?? '';
-    const account = this.#account!; // opened before the request was sent
-    const body = new Body({ maxBytes: maxBodyBytes, budget, account });
-    this.#body = body;
-    if (isGzip(headers['content-encoding'])) this.#inflater = new Inflater(this);
-    else {
-      const size = Number(one(headers['content-length']));
-      if (size > maxBodyBytes) this.#fail('too-large', 'answered');
-      else if (size >= 0) body.expect(size);
-    }
-  }
-
-  #add(chunk: Buffer, pieces = 1): void {
-    if (this.#done || !this.#body || !this.#handle(this.#body.add(chunk))) return;
-    const effort = chunk.length + pieces * PIECE_EFFORT_BYTES;
-    this.#effortBytes += effort;
-    if (this.#effortBytes <= HEAVY_BYTES || this.#paced) return;
-    this.#paced = !this.#scene.pacer.spend(effort, this);
-    if (this.#paced) this.#pause();
-  }
-
-  /** @returns whether more may come */
-  #handle(added: Added): boolean {
-    if (added === 'full') this.#fail('too-large', 'answered');
-    else if (added === 'refused') this.bytesRefused();
-    else if (added === 'waiting') this.#pause();
-    return added === 'added';
-  }
-
-  #pause(): void {
-    this.#read.keep();
-    if (this.#inflater) this.#inflater.pause();
-    else this.#exchange?.pause();
-  }
-
-  #resume(): void {
-    if (this.#hasCome) this.#complete();
-    else if (this.#inflater) this.#inflater.resume();
-    else this.#exchange?.resume();
-  }
-
-  #redirect(status: number, location: string | undefined): void {
-    const path =
-      this.#redirects < MAX_REDIRECTS
-        ? redirectPath(status, location, this.#target, this.#path)
-        : undefined;
-    this.#verdict = path === undefined ? 'redirect' : 'follow';
-    if (path !== undefined) this.#path = path;
+  #expect(account: Account, headers: ResponseHeaders): void {
+    const { budget, pacer, maxBodyBytes } = this.#scene;
+    const reader = new BodyReader({
+      ...{ owner: this, budget, pacer, account, maxBytes: maxBodyBytes, headers },
+      freesInput: !this.#target.http2,
+    });
+    const contentType = firstValue(headers['content-type']) ?? '';
+    this.#state = { name: 'reading', account, reader, contentType };
+    reader.begin();
   }
 
   #drain(chunk: Buffer): void {
@@ -327,65 +246,49 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
 
   /** The status has said all: a rest that is long, or does not come, is not worth its connection. */
   readonly #drainNoMore = (): void => {
-    this.#exchange?.abort();
-    this.#conclude();
+    if (this.#state.name !== 'judged') return;
+    this.#get?.abort();
+    this.#conclude(this.#state);
   };
 
-  /** The response that `#verdict` is about is over. */
-  #conclude(): void {
-    clearTimeout(this.#drainTimer);
-    const verdict = this.#verdict;
-    if (verdict && verdict !== 'follow') {
-      this.#fail(verdict, 'answered');
-      return;
+  /** The response that was judged is over. */
+  #conclude({ verdict, account, drainTimer }: Judged): void {
+    clearTimeout(drainTimer);
+    if (typeof verdict === 'string') this.#fail(verdict, 'answered');
+    else {
+      this.#path = verdict.path;
+      this.#drainedBytes = 0;
+      this.#redirects++;
+      this.#ask(account);
     }
-    this.#verdict = undefined;
-    this.#status = 0;
-    this.#drainedBytes = 0;
-    this.#redirects++;
-    this.#ask();
-  }
-
-  #complete(): void {
-    if (this.#done || !this.#body) return;
-    this.#hasCome = true;
-    if (this.#body.waiting) return;
-    let body = this.#body.finish();
-    while (body === undefined) {
-      this.#paced = !this.#scene.pacer.spend(PART_BYTES, this);
-      if (this.#paced) return;
-      body = this.#body.finish();
-    }
-    this.#read.freeSoon();
-    this.#settle('answered', {
-      target: this.#target,
-      durationSeconds: this.#elapsedSeconds(),
-      bodyBytes: body.length,
-      page: { body, contentType: this.#contentType },
-    });
   }
 
   #fail(failure: Failure, outcome: Outcome, cause?: string): void {
-    if (this.#done) return;
+    const state = this.#state;
+    if (state.name === 'ended') return;
+    const status = statusOf(state);
     this.#settle(outcome, {
       target: this.#target,
       durationSeconds: this.#elapsedSeconds(),
-      bodyBytes: this.#body?.length ?? 0,
+      bodyBytes: state.name === 'reading' ? state.reader.length : 0,
       failure,
-      ...(this.#status === 0 ? {} : { status: this.#status }),
+      ...(status === undefined ? {} : { status }),
       ...(cause === undefined ? {} : { cause }),
     });
   }
 
   #settle(outcome: Outcome, answer: ScrapeAnswer): void {
-    this.#done = true;
+    const state = this.#state;
+    const account = accountOf(state);
+    this.#state = ENDED;
     clearTimeout(this.#timer);
-    clearTimeout(this.#drainTimer);
-    this.#exchange?.abort();
-    this.#inflater?.destroy();
-    if (answer.failure !== undefined) this.#body?.discard();
-    this.#body = undefined;
-    if (this.#account) this.#scene.budget.close(this.#account);
+    if (state.name === 'judged') clearTimeout(state.drainTimer);
+    this.#get?.abort();
+    if (state.name === 'reading') {
+      state.reader.stop();
+      if (answer.failure !== undefined) state.reader.discard();
+    }
+    if (account) this.#scene.budget.close(account);
     this.#scene.settled(this.#index, answer);
     this.#scene.pool.release(this.#slot, outcome);
   }
@@ -393,17 +296,4 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   #elapsedSeconds(): number {
     return this.#startedMs === 0 ? 0 : (performance.now() - this.#startedMs) / 1000;
   }
-}
-
-/**
- * Only gzip was asked for. Whatever else a `Content-Encoding` says (`none`, `utf-8`, a media type),
- * the bytes are tried as they are; of several the first counts. So does Prometheus.
- */
-function isGzip(header: string | string[] | undefined): boolean {
-  return /^(?:x-)?gzip$/i.test((one(header) ?? '').trim());
-}
-
-/** The value of a header; of several the first. */
-function one(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' ? value : value?.[0];
 }

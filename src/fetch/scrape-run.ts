@@ -9,9 +9,10 @@ import type { ScrapeHeaders } from './forward.ts';
 import type { Account, BytesClaim, Lease, LeaseHolder } from './lease.ts';
 import { freePages } from './memory.ts';
 import type { Pacer } from './pacer.ts';
-import { type Ending, MAX_TIMER_MS, PageFetch, type Scene } from './page.ts';
+import { PageFetch } from './page.ts';
 import type { SlotPool } from './pool.ts';
 import { RunHeaders } from './run-headers.ts';
+import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { ScrapeTarget } from './target.ts';
 
 export interface ScrapeRequest {
@@ -197,7 +198,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
   heldBack(index: number): void {
     if (this.#restarting) return;
     const fetch = new PageFetch(this, this.#targets[index]!, index);
-    fetch.heldBack = true;
+    fetch.holdBack();
     this.#fetches[index] = fetch;
     this.#heldBack.push(fetch);
   }
@@ -228,7 +229,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     this.#attempt++;
     this.#fetches = this.#newFetches();
     this.#missing = this.#fetches.length;
-    for (const fetch of this.#fetches) fetch.heldBack = true;
+    for (const fetch of this.#fetches) fetch.holdBack();
     const { account, room } = this.budget.restart(this.lease, this);
     this.#waitsForRoom = account;
     const ending = this.#ending;

@@ -16,6 +16,7 @@ import { FullLines, malformed, tooManyFamilies } from './full-lines.ts';
 import { keptMetadata } from './kept-metadata.ts';
 import { type Layout, LayoutWriter, layoutBytes } from './layout.ts';
 import { LayoutLines } from './layout-lines.ts';
+import type { LayoutWalk } from './layout-walk.ts';
 import type { NameFilter } from './name-filter.ts';
 import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts';
 import { PageMetadata } from './page-metadata.ts';
@@ -39,6 +40,8 @@ export interface IndexerOptions {
   readonly filter?: NameFilter | undefined;
   /** Default: true. False walks every page in full. */
   readonly learn?: boolean;
+  /** What walks a page beside its layout. Default: the kernel. */
+  readonly walk?: () => LayoutWalk;
 }
 
 /** A page that was learnt, and what was noted of it. */
@@ -74,7 +77,7 @@ export class Indexer {
   #untoldBytes = 0;
 
   constructor(options: IndexerOptions) {
-    const { families, grammar, reserved, honored = 0, filter, learn = true } = options;
+    const { families, grammar, reserved, honored = 0, filter, learn = true, walk } = options;
     this.#filter = filter;
     this.#families = families;
     this.#grammar = grammar;
@@ -87,6 +90,7 @@ export class Indexer {
       writer: this.#writer,
       metadata: this.#metadata,
       notes: this.#notes,
+      walk,
     });
     this.#fullLines = new FullLines({
       ...{ families, grammar, reserved, honored },

@@ -1,6 +1,10 @@
 /**
- * The merge's kernel in WebAssembly (`kernel.wat`), which compares and copies sixteen bytes at once, as
- * JavaScript cannot; `bench/` measures what that saves.
+ * The merge's kernel in WebAssembly (`kernel.wat`), which compares and copies sixteen bytes at once.
+ *
+ * `npm run bench -- --only kernel` measures the merge beside the same merge in plain JavaScript. Where
+ * all pages have the same lines, the kernel saves about 1 ms of 100 pages of 50 KB, a fifth or more of
+ * the merge; where each line is a family of its own, a tenth; where families are shuffled or every
+ * line differs, nothing.
  *
  * What it works on is copied into its memory: pages come and go, and that memory never shrinks. It is
  * 1.5 MB, and holds nothing from one call to the next but what its callers say.

@@ -7,7 +7,7 @@ import { ExpositionError } from '../exposition/error.ts';
 import { skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE } from '../exposition/series.ts';
 import { FAMILY, HEAD, INSERT, type Layout, LENGTH, NO_SAMPLE } from './layout.ts';
-import { layoutWalk } from './layout-walk.ts';
+import { type LayoutWalk, layoutWalk } from './layout-walk.ts';
 import type { PageIndexWriter } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import { HONORED, type PageNotes } from './page-notes.ts';
@@ -22,6 +22,8 @@ interface LayoutLinesOptions {
   readonly writer: PageIndexWriter;
   readonly metadata: PageMetadata;
   readonly notes: PageNotes;
+  /** What walks a page beside its layout. Default: the kernel, which is loaded when it is needed. */
+  readonly walk?: (() => LayoutWalk) | undefined;
 }
 
 export class LayoutLines {
@@ -29,6 +31,7 @@ export class LayoutLines {
   readonly #writer: PageIndexWriter;
   readonly #metadata: PageMetadata;
   readonly #notes: PageNotes;
+  readonly #walk: () => LayoutWalk;
   #layout: Layout | undefined;
   /** The layout's line that is expected next. */
   #expected = 0;
@@ -38,11 +41,12 @@ export class LayoutLines {
   #hits = 0;
   misses = 0;
 
-  constructor({ strict, writer, metadata, notes }: LayoutLinesOptions) {
+  constructor({ strict, writer, metadata, notes, walk = layoutWalk }: LayoutLinesOptions) {
     this.#strict = strict;
     this.#writer = writer;
     this.#metadata = metadata;
     this.#notes = notes;
+    this.#walk = walk;
   }
 
   /** Most lines of the page are others. */
@@ -61,7 +65,7 @@ export class LayoutLines {
 
   /** Others have had their turn. */
   resume(): void {
-    if (this.#layout !== undefined) layoutWalk().begin();
+    if (this.#layout !== undefined) this.#walk().begin();
   }
 
   /** The page has named a family: it may go on where the layout did. */
@@ -84,7 +88,7 @@ export class LayoutLines {
 
   #read(layout: Layout, body: Body, from: number, limit: number): number {
     const writer = this.#writer;
-    const walk = layoutWalk();
+    const walk = this.#walk();
     const firstLine = this.#expected;
     const firstSample = writer.lines;
     let line = firstLine;

@@ -21,7 +21,7 @@ const INTEGER_BYTES = Int32Array.BYTES_PER_ELEMENT;
 const STEP_BYTES = 16_384;
 
 /** Where a page and its layout are, between two lines. */
-interface Place {
+export interface Place {
   readonly layout: Layout;
   /** The layout's next line. */
   readonly line: number;
@@ -30,7 +30,21 @@ interface Place {
   readonly from: number;
 }
 
-class LayoutWalk {
+/** Walks lines of a page that are the layout's. */
+export interface LayoutWalk {
+  /** The offset in the page to which `walk` came. */
+  readonly at: number;
+  /** From now on another page is walked, or the same one after others had their turn. */
+  begin(): void;
+  /**
+   * Adds sample lines to `writer` as long as they are the layout's. It may stop earlier.
+   *
+   * @returns how many lines were walked, others than samples too
+   */
+  walk(place: Place, writer: PageIndexWriter): number;
+}
+
+class KernelWalk implements LayoutWalk {
   readonly #kernel = kernel();
   /** Which of the page's bytes stand in its window. */
   #pageFrom = 0;
@@ -39,21 +53,13 @@ class LayoutWalk {
   #layoutKey = 0;
   #layoutFrom = 0;
   #layoutTo = 0;
-  /** The offset in the page to which `walk` came. */
   at = 0;
 
-  /** From now on another page is walked, or the same one after others had their turn. */
   begin(): void {
     this.#pageTo = this.#pageFrom;
   }
 
-  /**
-   * Adds sample lines to `writer` as long as they are the layout's.
-   *
-   * It stops earlier where a window ends, and at a value that it does not know.
-   *
-   * @returns how many lines were walked, others than samples too
-   */
+  /** Stops where a window ends, and at a value that it does not know. */
   walk(place: Place, writer: PageIndexWriter): number {
     const { layout, line, body, from } = place;
     this.#showLayout(layout, line);
@@ -112,11 +118,11 @@ class LayoutWalk {
   }
 }
 
-let shared: LayoutWalk | undefined;
+let shared: KernelWalk | undefined;
 
 /** The one of the process: one page is walked at a time. */
 export function layoutWalk(): LayoutWalk {
-  shared ??= new LayoutWalk();
+  shared ??= new KernelWalk();
   return shared;
 }
 

@@ -4,6 +4,7 @@
  * Hot: runs once per byte of output. Short pieces are copied sixteen bytes at a time, over their end
  * into room that the next piece overwrites; `bench/` holds this beside a plain copy of the output.
  */
+import type { Body } from '../exposition/body.ts';
 import { BARE, BEFORE, BEHIND } from '../exposition/series.ts';
 import { LabelInsertion, suitsKernel } from './label-insertion.ts';
 import type { SplicePlan } from './plan.ts';
@@ -34,6 +35,7 @@ export function createChunk(capacity: number): Chunk {
 /** Prints a plan, as much at a time as fits into a chunk. */
 export class Splicer {
   readonly #plan: SplicePlan;
+  readonly #suitsKernel: typeof suitsKernel;
   /** What did not fit into the last chunk, in order. */
   #pending: Buffer[] = [];
   #family = 0;
@@ -44,8 +46,10 @@ export class Splicer {
   readonly #insertion = new LabelInsertion();
   #ended = false;
 
-  constructor(plan: SplicePlan) {
+  /** @param suits - which runs of lines the kernel copies; `bench/` measures what that saves */
+  constructor(plan: SplicePlan, suits: typeof suitsKernel = suitsKernel) {
     this.#plan = plan;
+    this.#suitsKernel = suits;
     this.#run = plan.families[0]?.from ?? 0;
     if (plan.families[0]) this.#pending.push(plan.families[0].head);
   }
@@ -80,14 +84,13 @@ export class Splicer {
     const { body, inserts, honored } = page;
     let inserted = labels.bytes;
     const spansOf = spans[source]!;
-    const { bytes, view } = body;
-    const { bytes: out, view: outView, capacity } = chunk;
+    const { bytes: out, capacity } = chunk;
     const lastLine = spansOf[span + 4]!;
     const end = spansOf[span + 2]!;
     let from = this.#line < 0 ? spansOf[span + 1]! : this.#from;
     let line = this.#line < 0 ? spansOf[span + 3]! : this.#line;
     let at = start;
-    if (suitsKernel(lastLine - line, page, inserted)) {
+    if (this.#suitsKernel(lastLine - line, page, inserted)) {
       const insertion = this.#insertion;
       insertion.line = line;
       insertion.from = from;
@@ -103,19 +106,12 @@ export class Splicer {
       if (honored !== undefined) inserted = labels.without(honored[line]!);
       const length = to - from;
       if (at + length + inserted.length + AROUND > capacity) {
-        this.#pending.push(bytes.subarray(from, to), around(insert & 3, inserted));
+        this.#pending.push(body.bytes.subarray(from, to), around(insert & 3, inserted));
         this.#line = line + 1;
         this.#from = to;
         return this.#drain(chunk, at);
       }
-      if (length > SHORT) bytes.copy(out, at, from, to);
-      else {
-        for (let i = 0; i < length; i += 16) {
-          outView.setBigInt64(at + i, view.getBigInt64(from + i, true), true);
-          outView.setBigInt64(at + i + 8, view.getBigInt64(from + i + 8, true), true);
-        }
-      }
-      at += length;
+      at = copyPiece(chunk, at, body, from, to);
       from = to;
       const kind = insert & 3;
       if (kind === BEFORE) {
@@ -124,19 +120,9 @@ export class Splicer {
       } else if (inserted.length > 0) at = insertAround(out, at, inserted, kind);
     }
     this.#line = -1;
-    if (at + end - from > capacity) {
-      this.#pending.push(bytes.subarray(from, end));
-      return at;
-    }
-    const length = end - from;
-    if (length > SHORT) bytes.copy(out, at, from, end);
-    else {
-      for (let i = 0; i < length; i += 16) {
-        outView.setBigInt64(at + i, view.getBigInt64(from + i, true), true);
-        outView.setBigInt64(at + i + 8, view.getBigInt64(from + i + 8, true), true);
-      }
-    }
-    return at + length;
+    if (at + end - from <= capacity) return copyPiece(chunk, at, body, from, end);
+    this.#pending.push(body.bytes.subarray(from, end));
+    return at;
   }
 
   /** Copies what is pending, as far as there is room. */
@@ -155,6 +141,25 @@ export class Splicer {
     }
     return at;
   }
+}
+
+/** Copies a piece of a page that fits into the chunk at `at`. Returns the offset behind the piece. */
+function copyPiece(
+  { bytes: out, view: outView }: Chunk,
+  at: number,
+  { bytes, view }: Body,
+  from: number,
+  to: number,
+): number {
+  const length = to - from;
+  if (length > SHORT) bytes.copy(out, at, from, to);
+  else {
+    for (let i = 0; i < length; i += 16) {
+      outView.setBigInt64(at + i, view.getBigInt64(from + i, true), true);
+      outView.setBigInt64(at + i + 8, view.getBigInt64(from + i + 8, true), true);
+    }
+  }
+  return at + length;
 }
 
 /** Inserts labels where no other label follows. Returns the offset behind them. */

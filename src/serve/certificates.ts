@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
-import { sleep } from '../clock.ts';
+import { type Clock, every } from '../clock.ts';
 import { checkAuthorities } from '../fetch/trust.ts';
 
 export interface TlsFiles {
@@ -21,8 +21,7 @@ export interface Watch {
   /** The files have changed and cannot be used, or cannot be read: the last ones stay. */
   readonly onError: (error: unknown) => void;
   readonly signal: AbortSignal;
-  /** Waits until the files are to be looked at again. */
-  readonly wait?: (signal: AbortSignal) => Promise<void>;
+  readonly clock?: Clock | undefined;
 }
 
 const LOOK_EVERY_MS = 10_000;
@@ -45,24 +44,24 @@ export async function readCertificates(files: TlsFiles): Promise<SecureContextOp
 export async function watchCertificates(
   files: TlsFiles,
   first: SecureContextOptions,
-  { onChange, onError, signal, wait = (stop) => sleep(LOOK_EVERY_MS, stop) }: Watch,
+  { onChange, onError, signal, clock }: Watch,
 ): Promise<void> {
   let known = first;
   let fault = '';
-  while (!signal.aborted) {
-    await wait(signal);
-    if (signal.aborted) return;
-    try {
-      const now = await readCertificates(files);
-      fault = '';
-      if (isSame(now, known)) continue;
-      known = now;
-      onChange(now);
-    } catch (error) {
+  const look = async (): Promise<void> => {
+    const now = await readCertificates(files);
+    fault = '';
+    if (isSame(now, known)) return;
+    known = now;
+    onChange(now);
+  };
+  await every(LOOK_EVERY_MS, look, {
+    ...{ signal, clock, firstAfterMs: LOOK_EVERY_MS },
+    onError: (error) => {
       if (String(error) !== fault) onError(error); // once for each state of the files
       fault = String(error);
-    }
-  }
+    },
+  });
 }
 
 function isSame(a: SecureContextOptions, b: SecureContextOptions): boolean {

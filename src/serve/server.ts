@@ -13,6 +13,7 @@ import {
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { Clock } from '../clock.ts';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
 import { type ReaderConnectionOptions, ReaderConnections } from './connections.ts';
 import { limitPipelining } from './pipeline.ts';
@@ -38,8 +39,8 @@ export interface ServerSettings extends ReaderConnectionOptions {
   readonly handle: RequestListener;
   /** The certificate was read again, or could not be. */
   readonly onCertificates?: (error?: unknown) => void;
-  /** Waits until the certificate's files are to be looked at again. */
-  readonly waitForCertificates?: (signal: AbortSignal) => Promise<void>;
+  /** Says when the certificate's files are looked at again. */
+  readonly clock?: Clock;
   /** How long answers have whose reader cannot be seen leaving; see `presence.ts`. */
   readonly unseenGraceMs?: number;
   /** In place of the default limits. */
@@ -106,7 +107,7 @@ function createSecureServer(
 
 async function watchFor(
   server: HttpsServer,
-  { tls, onCertificates, waitForCertificates }: ServerSettings,
+  { tls, onCertificates, clock }: ServerSettings,
   context: SecureContextOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -118,7 +119,7 @@ async function watchFor(
     },
     onError: (error) => onCertificates?.(error),
     signal,
-    ...(waitForCertificates && { wait: waitForCertificates }),
+    clock,
   });
 }
 

@@ -7,7 +7,7 @@
 import { PassThrough, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import { everyTurn } from '../discover/pace.ts';
+import { everyTurn } from '../clock.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { type Chunk, createChunk, Splicer } from '../merge/splice.ts';
 

@@ -6,7 +6,7 @@
  * a poll that begins after the request arrived.
  */
 import type { BindingStore, Changes, Seen } from '../../broker/binding-store.ts';
-import { sleep } from '../clock.ts';
+import { every, sleep } from '../clock.ts';
 
 export interface FollowerOptions {
   readonly store: Pick<BindingStore, 'changesSince' | 'onChange'>;
@@ -31,15 +31,20 @@ export class Follower implements AsyncDisposable {
   #seen: Seen | undefined;
   #seenMs: number | undefined;
   #away = false;
-  /** Ends the pause between two polls. */
+  /** Ends the pause before the next poll. */
   #wake = new AbortController();
   /** Resolves after the next poll, to whether it succeeded. */
   #next = Promise.withResolvers<boolean>();
 
   constructor(options: FollowerOptions) {
+    const { everyMs = 1000, atLeastMs = 50, onAway } = options;
     this.#options = options;
     this.first = this.#next.promise;
-    this.#running = this.#loop();
+    this.#wake.abort(); // nothing is waited for before the first poll
+    this.#running = every(atLeastMs, () => this.#pollNext(everyMs - atLeastMs), {
+      signal: this.#stop.signal,
+      onError: onAway,
+    });
     options.store.onChange?.(() => this.#wake.abort());
   }
 
@@ -62,17 +67,14 @@ export class Follower implements AsyncDisposable {
     this.#next.resolve(false);
   }
 
-  async #loop(): Promise<void> {
-    const { everyMs = 1000, atLeastMs = 50 } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      const waiting = this.#next;
-      this.#next = Promise.withResolvers();
-      this.#wake = new AbortController();
-      waiting.resolve(await this.#poll());
-      await sleep(atLeastMs, signal);
-      await sleep(everyMs - atLeastMs, this.#wake.signal);
-    }
+  /** Polls when `pauseMs` have passed, or as soon as somebody waits for a poll. */
+  async #pollNext(pauseMs: number): Promise<void> {
+    await sleep(pauseMs, this.#wake.signal);
+    if (this.#stop.signal.aborted) return;
+    const waiting = this.#next;
+    this.#next = Promise.withResolvers();
+    this.#wake = new AbortController();
+    waiting.resolve(await this.#poll());
   }
 
   /** @returns whether the poll succeeded */

@@ -5,7 +5,7 @@
  * the listener may have missed some.
  */
 import type pg from 'pg';
-import { sleep } from '../clock.ts';
+import { every } from '../clock.ts';
 
 export interface PostgresListenerOptions {
   readonly connect: () => Promise<pg.Client>;
@@ -28,25 +28,15 @@ export class PostgresListener implements AsyncDisposable {
 
   /** Adds a listener. The first listener opens the connection. */
   add(listener: () => void): void {
+    const { signal } = this.#stop;
+    const { onError } = this.#options;
     this.#listeners.add(listener);
-    this.#running ??= this.#run();
+    this.#running ??= every(PAUSE_MS, () => this.#hear(signal), { signal, onError });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.#hear(signal);
-      } catch (error) {
-        if (!signal.aborted) this.#options.onError(error);
-      }
-      await sleep(PAUSE_MS, signal);
-    }
   }
 
   /** Resolves when the connection has ended. */

@@ -20,17 +20,20 @@ async function watch(looks: readonly Look[], collectionMs = 0): Promise<number[]
   await watchMemory({
     signal: stop.signal,
     heldBytes: () => held * MB,
-    now: () => nowMs,
     collect: () => {
       collected.push(at);
       held = looks[at]?.liveMb ?? held;
       nowMs += collectionMs;
     },
-    wait: async (ms) => {
-      nowMs += ms;
-      const look = looks[++at];
-      if (look) held = look.heldMb;
-      else stop.abort();
+    onError: (error) => assert.fail(String(error)),
+    clock: {
+      nowMs: () => nowMs,
+      sleep: async (ms) => {
+        nowMs += ms;
+        const look = looks[++at];
+        if (look) held = look.heldMb;
+        else stop.abort();
+      },
     },
   });
   return collected;

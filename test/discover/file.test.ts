@@ -5,9 +5,9 @@ import path from 'node:path';
 import { startFile } from '../../src/discover/file.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { eventually } from '../support/eventually.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { routesJson } from '../support/foundation.ts';
 import { app, listing } from './endpoints.ts';
-import { fakeClock } from './fake-clock.ts';
 import { seen } from './seen.ts';
 
 const one = JSON.stringify(routesJson([app('one', ['10.0.0.1:1'])]));

@@ -16,11 +16,11 @@ import {
   trickle,
 } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 import { halved, routesJson } from '../support/foundation.ts';
 import * as simulated from '../support/gorouter.ts';
 import type { Answer, Exchange } from '../support/simulated-server.ts';
 import { app, listing } from './endpoints.ts';
-import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type Seen, seen } from './seen.ts';
 
 const apps = [app('shop', ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1']), app('blog', ['10.0.0.4:1'])];

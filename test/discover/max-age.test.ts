@@ -6,11 +6,11 @@ import { startNats } from '../../src/discover/nats-source.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import type { RouteSource } from '../../src/discover/source.ts';
 import { eventually } from '../support/eventually.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { routesJson } from '../support/foundation.ts';
 import * as simulated from '../support/gorouter.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { app, listing } from './endpoints.ts';
-import { fakeClock } from './fake-clock.ts';
 import { type Seen, seen } from './seen.ts';
 
 const shop = app('shop', ['10.0.0.1:1']);
@@ -18,6 +18,8 @@ const blog = app('blog', ['10.0.0.2:1']);
 const MAX_AGE_MS = 120_000;
 const SHOP = { 'shop.apps.example.com': ['10.0.0.1:1'] };
 const BLOG = { 'blog.apps.example.com': ['10.0.0.2:1'] };
+
+const onError = (error: unknown): void => assert.fail(String(error));
 
 /** Two gorouters, of which the first lists the shop and the second the blog. */
 async function start() {
@@ -37,7 +39,7 @@ async function start() {
   }
   const lapsed: string[] = [];
   const onLapsed = ({ name }: RouteSource): unknown => lapsed.push(name);
-  parts.use(startMaxAge({ sources, maxAgeMs: MAX_AGE_MS, clock, onLapsed }));
+  parts.use(startMaxAge({ sources, maxAgeMs: MAX_AGE_MS, clock, onLapsed, onError }));
   const settled = (polls: readonly number[]): Promise<true> =>
     eventually('the polls to end', () =>
       told.every((one, at) => one.polls.length >= polls[at]!) && clock.sleeping.length === 3
@@ -115,7 +117,10 @@ describe('startMaxAge', () => {
     await emitter.flush();
     await emitter.close();
     await eventually('both', () => (Object.keys(listing(table)).length === 2 ? true : undefined));
-    await using _ = startMaxAge({ sources: [polled, nats], maxAgeMs: MAX_AGE_MS, clock });
+    await using _ = startMaxAge({
+      ...{ sources: [polled, nats], maxAgeMs: MAX_AGE_MS },
+      ...{ clock, onError },
+    });
 
     await server.goDown();
     await eventually('the loss', () => bus.states[1]);

@@ -4,10 +4,10 @@ import { connect } from '@nats-io/transport-node';
 import { type NatsOptions, type NatsSource, startNats } from '../../src/discover/nats-source.ts';
 import { RouteTable, type RouteTableOptions } from '../../src/discover/route-table.ts';
 import { eventually } from '../support/eventually.ts';
+import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 import { type NatsServer, startNatsServer } from '../support/nats-server.ts';
 import type { Skippable } from '../support/require-program.ts';
 import { listing } from './endpoints.ts';
-import { type FakeClock, fakeClock } from './fake-clock.ts';
 import { type Seen, seen } from './seen.ts';
 
 export interface NatsBus extends AsyncDisposable {

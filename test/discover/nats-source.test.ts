@@ -6,7 +6,7 @@ import type { Endpoint } from '../../src/discover/instance.ts';
 import { startNats } from '../../src/discover/nats-source.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { eventually } from '../support/eventually.ts';
-import { fakeClock } from './fake-clock.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { type NatsBus, startBus } from './nats-bus.ts';
 import { seen } from './seen.ts';
 
@@ -151,6 +151,26 @@ describe('startNats', () => {
     await bus.clock.advance(11 * MINUTE);
 
     assert.equal(dialled.length, 2);
+    assert.deepEqual(bus.listed(), {});
+    assert.ok((bus.told.pruned['unproven'] ?? 0) >= 1);
+  });
+
+  it('reports a dial that threw, and dials again once the endpoint has registered', async function () {
+    let throws = true;
+    const dial = async (): Promise<boolean> => {
+      if (throws) throw new Error('a mistake');
+      return false;
+    };
+    await using bus = await startBus(this, { dial });
+    await bus.send('router.register', tls);
+    await bus.clock.advance(10 * MINUTE + 10_000);
+    assert.equal(bus.told.errors.at(-1)?.message, 'a mistake');
+
+    throws = false;
+    await bus.send('router.register', tls);
+    assert.deepEqual(bus.listed(), TLS);
+    await bus.clock.advance(11 * MINUTE);
+
     assert.deepEqual(bus.listed(), {});
     assert.ok((bus.told.pruned['unproven'] ?? 0) >= 1);
   });

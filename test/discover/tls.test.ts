@@ -15,10 +15,10 @@ import { startNats } from '../../src/discover/nats-source.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
 import { Authority, type Certificate } from '../fetch/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { app, endpoints, listing } from './endpoints.ts';
-import { fakeClock } from './fake-clock.ts';
 import { seen } from './seen.ts';
 
 describe('TLS of the route sources', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import openWabt from 'wabt';
+import { PlainWalk } from '../../bench/plain-walk.ts';
 import { type Body, toBody } from '../../src/exposition/body.ts';
 import { ExpositionError } from '../../src/exposition/error.ts';
 import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts';
@@ -207,13 +208,17 @@ function backs({ format }: Grammar): fc.Arbitrary<string> {
   );
 }
 
-/** Indexes the pages with and without layout; each must be told alike. */
+/** Indexes the pages with the kernel, with the benchmark's walk and without layout; all must tell the same. */
 function assertSameIndex(pages: readonly string[], options: Partial<IndexerOptions> = {}): void {
   const learning = newIndexer(options);
+  const walk = new PlainWalk();
+  const plain = newIndexer({ ...options, walk: () => walk });
   const full = newIndexer({ ...options, learn: false });
   for (const page of pages) {
     const body = toBody(Buffer.from(page));
-    assert.deepEqual(told(indexed(learning, body)), told(indexed(full, body)));
+    const expected = told(indexed(full, body));
+    assert.deepEqual(told(indexed(learning, body)), expected);
+    assert.deepEqual(told(indexed(plain, body)), expected);
   }
 }
 

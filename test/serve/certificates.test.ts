@@ -98,7 +98,7 @@ describe('listening with TLS', () => {
       { routes: ROUTES },
       {
         tls: files(own),
-        waitForCertificates: waiting,
+        clock: { nowMs: () => 0, sleep: (_ms, signal) => waiting(signal) },
         onCertificates: (error) => {
           reports.push(error);
           reported.resolve();

@@ -1,6 +1,6 @@
 /** Time that stands still until a test moves it. */
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../../src/discover/source.ts';
+import type { Clock } from '../../src/clock.ts';
 
 export interface FakeClock extends Clock {
   /** How long each of those who sleep now wanted to, in the order in which they fell asleep. */

@@ -1,0 +1,33 @@
+/**
+ * What a response says by its status alone, where that is not 200.
+ */
+import type { Failure } from './failure.ts';
+import { firstValue, type ResponseHeaders } from './get.ts';
+import { redirectPath } from './redirect.ts';
+import type { ScrapeTarget } from './target.ts';
+
+/** Why there is no page, or where to ask for the page instead. */
+export type Verdict = Failure | { readonly path: string };
+
+interface Asked {
+  readonly target: ScrapeTarget;
+  readonly path: string;
+  /** How many redirects led there. */
+  readonly redirects: number;
+}
+
+const MAX_REDIRECTS = 3;
+
+export function judge(status: number, headers: ResponseHeaders, asked: Asked): Verdict {
+  if (status >= 300 && status < 400) {
+    return redirected(status, firstValue(headers['location']), asked);
+  }
+  if (status >= 400 && status < 500) return 'status-4xx';
+  return status >= 500 && status < 600 ? 'status-5xx' : 'status-other';
+}
+
+function redirected(status: number, location: string | undefined, asked: Asked): Verdict {
+  if (asked.redirects >= MAX_REDIRECTS) return 'redirect';
+  const path = redirectPath(status, location, asked.target, asked.path);
+  return path === undefined ? 'redirect' : { path };
+}
