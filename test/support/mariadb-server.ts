@@ -96,8 +96,10 @@ export async function startMariadbServer(
   const folder = await serverFolder(user);
   parts.defer(() => removeFolder(folder));
   const data = path.join(folder, 'data');
+  // A server that starts removes temporary tables from its folder for them: also another server's.
+  const temporary = `--tmpdir=${folder}`;
   await runAs(user, install, [
-    ...['--no-defaults', `--datadir=${data}`, '--skip-test-db', '--skip-log-bin'],
+    ...['--no-defaults', `--datadir=${data}`, temporary, '--skip-test-db', '--skip-log-bin'],
     '--auth-root-authentication-method=normal',
   ]);
   const users = path.join(folder, 'users.sql'); // one statement per line
@@ -118,6 +120,7 @@ export async function startMariadbServer(
       program,
       args: [
         ...['--no-defaults', `--datadir=${data}`, `--socket=${path.join(folder, 'socket')}`],
+        temporary,
         ...[`--port=${port}`, '--bind-address=127.0.0.1', '--skip-name-resolve'],
         ...[`--init-file=${users}`, `--pid-file=${path.join(folder, 'pid')}`],
         ...['--character-set-server=latin1'], // as unfit for us as it can be set
