@@ -52,9 +52,9 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const trust = await openTrust(config.scrape.tls, log);
   const scraper = parts.use(await openScraper({ config, ground, metrics, trust }));
   poolLevels(registry, () => poolOf(scraper, config, ground));
-  watchIdleMemory(log, parts);
   const choice = new EndpointChoice();
   const table = openTable(config, { log, metrics, scraper, choice });
+  watchIdleMemory(table, log, parts);
   tableLevels(registry, () => ({ ...table.sizes(), ambiguous: table.ambiguousAddresses }));
   const sources = await startSources(
     {
@@ -141,10 +141,13 @@ function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
   });
 }
 
-function watchIdleMemory(log: Log, parts: AsyncDisposableStack): void {
+function watchIdleMemory(table: RouteTable, log: Log, parts: AsyncDisposableStack): void {
   const stop = new AbortController();
   const onError = (err: unknown): void => log.error('promgate could not give memory back', { err });
-  const watching = watchMemory({ signal: stop.signal, onError });
+  const watching = watchMemory({
+    ...{ signal: stop.signal, onError },
+    endpoints: () => table.sizes().endpoints,
+  });
   parts.defer(async () => {
     stop.abort();
     await watching;

@@ -21,19 +21,24 @@ const PAUSE_FACTOR = 1000;
 const MAX_PAUSE_MS = 15_000;
 /** The first collection may find the peak still in use; what this many collections leave is needed. */
 const TRIES = 3;
+/** A route table that shrank to less than this part of its size left garbage that nothing else shows. */
+const SHRUNK = 0.7;
 
 export interface IdleMemoryOptions {
   readonly signal: AbortSignal;
   /** The bytes of memory in use, including garbage. */
   readonly heldBytes?: () => number;
   readonly collect?: () => void;
+  /** How many endpoints the route table has. */
+  readonly endpoints?: () => number;
   /** A look failed; the next one follows. */
   readonly onError: (error: unknown) => void;
   readonly clock?: Clock;
 }
 
 /**
- * Collects whenever memory is far above the level after the last collection and no longer grows.
+ * Collects whenever memory is far above the level after the last collection and no longer grows, and
+ * when the route table has shrunk.
  *
  * @returns when `signal` has aborted
  */
@@ -41,6 +46,7 @@ export async function watchMemory({
   signal,
   heldBytes = heapBytes,
   collect = collector(),
+  endpoints = () => 0,
   onError,
   clock = systemClock,
 }: IdleMemoryOptions): Promise<void> {
@@ -48,19 +54,23 @@ export async function watchMemory({
   let beforeBytes = settledBytes;
   let notBeforeMs = 0;
   let tries = 0;
+  let mostEndpoints = endpoints();
   const look = (): void => {
     const bytes = heldBytes();
     const grows = bytes > beforeBytes * GROWTH;
     beforeBytes = bytes;
     const tooMuch = bytes > settledBytes * TOLERATED && bytes > settledBytes + LEAST_BYTES;
+    mostEndpoints = Math.max(mostEndpoints, endpoints());
+    const shrank = endpoints() < mostEndpoints * SHRUNK;
     const startedMs = clock.nowMs();
-    if (!tooMuch || grows || startedMs < notBeforeMs) return;
+    if (!(tooMuch || shrank) || grows || startedMs < notBeforeMs) return;
     collect();
+    mostEndpoints = endpoints();
     const endedMs = clock.nowMs();
     notBeforeMs = endedMs + Math.min((endedMs - startedMs) * PAUSE_FACTOR, MAX_PAUSE_MS);
     beforeBytes = heldBytes();
     tries += 1;
-    if (beforeBytes > settledBytes * TOLERATED && tries < TRIES) return;
+    if (!shrank && beforeBytes > settledBytes * TOLERATED && tries < TRIES) return;
     settledBytes = beforeBytes;
     tries = 0;
   };

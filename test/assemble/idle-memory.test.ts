@@ -8,6 +8,8 @@ interface Look {
   readonly heldMb: number;
   /** What a collection leaves of it. */
   readonly liveMb: number;
+  /** Of the route table. Default: 10. */
+  readonly endpoints?: number;
 }
 
 /** Looks one after the other; says at which of them it collected. */
@@ -20,6 +22,7 @@ async function watch(looks: readonly Look[], collectionMs = 0): Promise<number[]
   await watchMemory({
     signal: stop.signal,
     heldBytes: () => held * MB,
+    endpoints: () => looks[at]?.endpoints ?? 10,
     collect: () => {
       collected.push(at);
       held = looks[at]?.liveMb ?? held;
@@ -60,6 +63,16 @@ describe('watchMemory', () => {
     const needed = { heldMb: 500, liveMb: 500 };
 
     assert.deepEqual(await watch(Array(8).fill(needed)), [1, 2, 3]);
+  });
+
+  it('collects when the route table has shrunk, however long it was in use', async () => {
+    const large = { heldMb: 500, liveMb: 500, endpoints: 1000 };
+    const shrunk = { heldMb: 500, liveMb: 100 };
+    const settled = { heldMb: 100, liveMb: 100 };
+
+    const collected = await watch([...Array(6).fill(large), shrunk, settled, settled]);
+
+    assert.deepEqual(collected, [1, 2, 3, 6]);
   });
 
   it('collects again when the peak was still in use', async () => {
