@@ -60,6 +60,7 @@ export async function startStages(
       maxOpen: descriptors.maxOpen,
       onNoDescriptors: tellNoDescriptors(log),
       onLenient,
+      isThere: (instance) => table.holds(instance),
       trust,
     }),
   );

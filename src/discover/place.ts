@@ -106,6 +106,11 @@ export function isAmbiguous({ believed }: Place): boolean {
   return believed !== undefined && believed.size > 1;
 }
 
+/** Whether `owner` alone is believed to be at the address. */
+export function isOnlyOwner({ believed, owner: sole }: Place, owner: string): boolean {
+  return believed ? believed.size === 1 && believed.has(owner) : sole === owner;
+}
+
 /** What the first layer says of a slot that is believed, if any is. */
 export function believedOffer({ offers, place: { believed } }: Slot): Endpoint | undefined {
   return offers.find(

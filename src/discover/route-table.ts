@@ -18,6 +18,7 @@ import {
   emptyPlace,
   isAmbiguous,
   isKnown,
+  isOnlyOwner,
   judge,
   note,
   type Place,
@@ -125,6 +126,16 @@ export class RouteTable {
   /** At how many addresses nobody is asked, since nothing tells who answers there. */
   get ambiguousAddresses(): number {
     return this.#ambiguous.size;
+  }
+
+  /**
+   * Whether what answers at an instance's address is that instance, for all that is known now: a
+   * scrape may have waited since it was found. Who proves itself by certificate is asked anyway.
+   */
+  holds({ endpoint }: Pick<Instance, 'endpoint'>): boolean {
+    if (isProven(endpoint)) return true;
+    const place = this.#addresses.get(endpoint.address);
+    return place !== undefined && isOnlyOwner(place, ownerOf(endpoint));
   }
 
   /** Gives a source its own layer. Earlier layers are believed first. */

@@ -7,6 +7,7 @@
  * `budget.ts`'s.
  */
 
+import type { Instance } from '../discover/instance.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
@@ -34,6 +35,11 @@ export interface ScraperOptions extends ConnectionsOptions {
   readonly maxBytes: number;
   /** `scrape.plain_credentials` */
   readonly plainCredentials: boolean;
+  /**
+   * Whether what answers at the instance's address is still the instance. Asked before each request,
+   * since a scrape may have waited for long. Standard: it is.
+   */
+  readonly isThere?: ((instance: Instance) => boolean) | undefined;
 }
 
 export interface ScrapeRequest {
@@ -81,6 +87,7 @@ export class Scraper implements AsyncDisposable {
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
+  readonly #isThere: (instance: Instance) => boolean;
   readonly #runs = new Set<Run>();
   #latestMs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -91,6 +98,7 @@ export class Scraper implements AsyncDisposable {
     this.#connections = new Connections(options);
     this.#maxBodyBytes = options.maxBodyBytes;
     this.#plainCredentials = options.plainCredentials;
+    this.#isThere = options.isThere ?? (() => true);
   }
 
   /** What is in use now, for promgate's own metrics. */
@@ -121,6 +129,7 @@ export class Scraper implements AsyncDisposable {
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
         plainCredentials: this.#plainCredentials,
+        isThere: this.#isThere,
         done: (answers) => {
           this.#runs.delete(run);
           this.#budget.fetched(request.lease);
@@ -154,7 +163,7 @@ export class Scraper implements AsyncDisposable {
 }
 
 interface RunParts
-  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
+  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes' | 'isThere'> {
   readonly plainCredentials: boolean;
   readonly done: (answers: ScrapeAnswer[]) => void;
 }
@@ -168,6 +177,7 @@ class Run implements Scene, LeaseHolder, BytesClaim {
   readonly pacer: Pacer;
   readonly connections: Connections;
   readonly maxBodyBytes: number;
+  readonly isThere: Scene['isThere'];
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
   readonly #plainCredentials: boolean;
@@ -200,13 +210,14 @@ class Run implements Scene, LeaseHolder, BytesClaim {
 
   constructor(
     request: ScrapeRequest,
-    { pool, budget, pacer, connections, maxBodyBytes, plainCredentials, done }: RunParts,
+    { pool, budget, pacer, connections, maxBodyBytes, plainCredentials, isThere, done }: RunParts,
   ) {
     this.pool = pool;
     this.budget = budget;
     this.pacer = pacer;
     this.connections = connections;
     this.maxBodyBytes = maxBodyBytes;
+    this.isThere = isThere;
     this.lease = request.lease;
     this.#request = request;
     this.#plainCredentials = plainCredentials;

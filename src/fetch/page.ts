@@ -7,6 +7,7 @@
  * own has a timer. One object per fetch and no promises: with 1,000 instances a scrape this is the
  * hot path.
  */
+import type { Instance } from '../discover/instance.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { type Added, Body, firstBytes, PART_BYTES } from './body.ts';
 import type { Budget } from './budget.ts';
@@ -31,6 +32,8 @@ export interface Scene {
   readonly lease: Lease;
   /** `scrape.max_body` */
   readonly maxBodyBytes: number;
+  /** Whether what answers at the instance's address is still the instance. */
+  isThere(instance: Instance): boolean;
   /** @param deadlineMs - the page's own, if it is earlier than that of all */
   headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
   /** Called once per fetch. */
@@ -201,6 +204,11 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
     }
   }
 
+  mayRetry(): boolean {
+    const { instance } = this.#target;
+    return instance === undefined || this.#scene.isThere(instance);
+  }
+
   inflatedPart(chunk: Buffer): void {
     this.#add(chunk);
     // The stream fills a buffer to its end, and never looks at it again.
@@ -235,6 +243,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Paced, Receiver, Inflat
   #ask(): void {
     const { connections } = this.#scene;
     const { timeoutMs } = this.#target;
+    if (!this.mayRetry()) {
+      this.#fail('moved', 'unknown', 'its address is no longer its own');
+      return;
+    }
     if (timeoutMs !== undefined && this.#timer === undefined) this.#limit(timeoutMs);
     const headers = this.#scene.headersFor(this.#target, this.#deadlineMs);
     const because = this.#refusal;
