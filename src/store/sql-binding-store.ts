@@ -45,6 +45,7 @@ export class SqlBindingStore implements BindingStore {
   readonly #onRefused: SqlBindingStoreOptions['onRefused'];
   readonly #onTaken: SqlBindingStoreOptions['onTaken'];
   #refusal: StoreAwayError | undefined;
+  #lastSpaceUse: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
@@ -198,7 +199,7 @@ export class SqlBindingStore implements BindingStore {
 
   #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {
     return this.#noting(async () => {
-      await this.#engine.space?.hold(this.#db);
+      await this.#holdSpace();
       return change(this.#db, this.#engine, work);
     });
   }
@@ -206,7 +207,7 @@ export class SqlBindingStore implements BindingStore {
   /** What is stored takes space, and waits for it; what is deleted uses the space that is held for it. */
   #store<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
     return this.#noting(async () => {
-      await this.#engine.space?.hold(this.#db);
+      await this.#holdSpace();
       return this.#db.transaction().setAccessMode('read write').execute(work);
     });
   }
@@ -215,6 +216,7 @@ export class SqlBindingStore implements BindingStore {
     const { space } = this.#engine;
     let isFull = false;
     const isDeleted = await this.#notingRefusal(async () => {
+      await this.#lastSpaceUse; // it must find the room that it has made
       try {
         return await change(this.#db, this.#engine, (made) =>
           work(made, (made, which) => bury(made, which, this.#maxTombstones)),
@@ -223,11 +225,25 @@ export class SqlBindingStore implements BindingStore {
         if (!space || this.#engine.failureOf(error) !== 'full') throw error;
       }
       isFull = true;
-      await space.release(this.#db);
-      return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
+      return this.#usingSpace(async () => {
+        await space.release(this.#db);
+        return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
+      });
     });
     if (isFull) await this.#tryChange(); // so that it is told
     return isDeleted;
+  }
+
+  async #holdSpace(): Promise<void> {
+    const { space } = this.#engine;
+    if (space) await this.#usingSpace(() => space.hold(this.#db));
+  }
+
+  /** One at a time: nobody takes the space that another has made for itself. */
+  #usingSpace<T>(use: () => Promise<T>): Promise<T> {
+    const running = this.#lastSpaceUse.then(use);
+    this.#lastSpaceUse = running.catch(() => undefined); // its caller is told
+    return running;
   }
 
   /** Finds out whether changes are taken again, without one. */
