@@ -136,7 +136,8 @@ export class SqlBindingStore implements BindingStore {
 
   async changesSince(seen?: Seen): Promise<Changes> {
     const changes = await this.#attempt(() => readChanges(this.#db, seen));
-    if (this.#refusal !== undefined) await this.#tryChange();
+    const isFirst = seen === undefined && this.#engine.space !== undefined;
+    if (this.#refusal !== undefined || isFirst) await this.#tryChange();
     return changes;
   }
 

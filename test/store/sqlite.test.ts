@@ -14,6 +14,7 @@ import { Kysely, sql } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { openBindingStore } from '../../src/store/database.ts';
 import type { Engine } from '../../src/store/engine.ts';
+import { migrate } from '../../src/store/migrations.ts';
 import { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Tables } from '../../src/store/tables.ts';
@@ -264,6 +265,22 @@ describe('openBindingStore of SQLite', () => {
 
       assert.deepEqual(await Promise.all(deleted), Array(20).fill(true));
       assert.equal((await looking).whole, true);
+    });
+
+    it('says so when it is read first, before anything is to be stored', async () => {
+      await using database = await sqlitePlace();
+      await using real = await openSqlite({ engine: 'sqlite', file: database.file });
+      const db = new Kysely<Tables>({ dialect: real.dialect });
+      await migrate({ db, engine: real, adopt: undefined });
+      const hold = async (): Promise<never> => {
+        throw new StoreAwayError('no space');
+      };
+      const engine: Engine = { ...real, space: { hold, release: async () => undefined } };
+      await using store = new SqlBindingStore({ db, engine, maxTombstones: 100 });
+
+      await store.changesSince();
+
+      assert.equal(store.takesChanges, false);
     });
 
     it('holds some for revoking beside the file, which other users cannot read', async () => {
