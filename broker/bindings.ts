@@ -27,7 +27,7 @@ export interface BindingsOptions {
   /** The guid of the space in which an app runs, as far as it is known. */
   readonly spaceOfApp: (appId: string) => string | undefined;
   /** Called after each change that was made. */
-  readonly onChange: () => void;
+  readonly onChange: () => Promise<unknown>;
 }
 
 /** Which binding a call is about, and who calls. */
@@ -75,7 +75,7 @@ export class Bindings {
     const { given, ...ids } = wanted;
     const put = await store.putBinding({ ...ids, ...sealSecrets(call.id, given, keys) });
     if (!put) throw unknownInstance();
-    if (put.created) onChange();
+    if (put.created) void onChange();
     else if (!this.#isSame(put.binding, wanted)) throw conflict();
     return { created: put.created, credentials: this.#credentials(call, put.binding) };
   }
@@ -93,7 +93,7 @@ export class Bindings {
     const binding = await this.find(call);
     if (!binding) return false;
     const deleted = await this.#options.store.deleteBinding(binding.instanceId, call.id);
-    if (deleted) this.#options.onChange();
+    if (deleted) await this.#options.onChange();
     return deleted;
   }
 

@@ -19,7 +19,7 @@ export interface InstancesOptions {
   /** Whether an unknown instance counts as one that Promfetcher's broker made and stored nowhere. */
   readonly adopt: boolean;
   /** Called after each change that was made. */
-  readonly onChange: () => void;
+  readonly onChange: () => Promise<unknown>;
 }
 
 export class Instances {
@@ -44,7 +44,7 @@ export class Instances {
       throw refusal;
     }
     const { created, instance } = await store.putInstance(wanted);
-    if (created) this.#options.onChange();
+    if (created) void this.#options.onChange();
     else if (!isSame(instance, wanted)) throw conflict();
     return created;
   }
@@ -72,7 +72,7 @@ export class Instances {
     if (!found) throw unknownInstance();
     if (parameters === undefined || parameters === found.parameters) return;
     if (!(await store.updateInstance(id, parameters))) throw unknownInstance();
-    onChange();
+    void onChange();
   }
 
   /** Deletes its bindings too. @returns whether there was such an instance */
@@ -80,7 +80,7 @@ export class Instances {
     const { store, onChange } = this.#options;
     if (!(await this.find(account, id))) return false;
     const deleted = await store.deleteInstance(id);
-    if (deleted) onChange();
+    if (deleted) await onChange();
     return deleted;
   }
 
@@ -121,7 +121,7 @@ export class Instances {
   async adopt(account: Account, instance: ServiceInstance): Promise<ServiceInstance | undefined> {
     const { store, onChange } = this.#options;
     const put = await store.putInstance(instance);
-    if (put.created) onChange();
+    if (put.created) void onChange();
     return seesSpace(account, put.instance.spaceId) ? put.instance : undefined;
   }
 }

@@ -24,8 +24,11 @@ export interface OperationsOptions extends Limits {
   readonly adopt: boolean;
   /** The guid of the space in which an app runs, as far as it is known. */
   readonly spaceOfApp?: (appId: string) => string | undefined;
-  /** Called after each change that was made, before it is answered. */
-  readonly onChange?: () => void;
+  /**
+   * Called after each change that was made, before it is answered. What revokes is answered once it is
+   * done: whoever hears that a token is gone can rely on it. Must not reject.
+   */
+  readonly onChange?: () => Promise<unknown>;
 }
 
 /** A request whose caller is known. */
@@ -53,7 +56,7 @@ export type Operations = Readonly<
 >;
 
 export function createOperations(options: OperationsOptions): Operations {
-  const { offering, spaceOfApp = () => undefined, onChange = () => {} } = options;
+  const { offering, spaceOfApp = () => undefined, onChange = async () => undefined } = options;
   const check = createParameterCheck(options);
   const instances = new Instances({ ...options, check, onChange });
   const bindings = new Bindings({ ...options, check, instances, spaceOfApp, onChange });

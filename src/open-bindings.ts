@@ -219,7 +219,7 @@ function openBroker(
     maxTimeoutMs: config.scrape.maxTimeoutMs,
     maxCacheMs,
     baseUrl: (ctx) => (url === undefined ? baseUrl(ctx, config.sd) : url.replace(/\/+$/, '')),
-    onChange: () => void follower.refresh(),
+    onChange: () => follower.refresh(),
     onWrongCredential: async ({ req, state }) => {
       const address = addressOf(req);
       return { address, count: await guesses.wrong(address, answerNow(state)) };

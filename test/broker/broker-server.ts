@@ -88,7 +88,7 @@ export async function startBroker(options: Partial<BrokerOptions> = {}): Promise
       adopt: false,
       maxTimeoutMs: 60_000,
       baseUrl: () => BASE_URL,
-      onChange: () => {
+      onChange: async () => {
         changes += 1;
       },
       onCall: (call) => {
