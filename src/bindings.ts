@@ -6,6 +6,7 @@
  */
 import { StoreAwayError } from '../broker/binding-store.ts';
 import { sleep } from './clock.ts';
+import { databaseAdvice } from './database-advice.ts';
 import {
   type BindingsOptions,
   type DatabaseState,
@@ -90,8 +91,9 @@ async function firstAttempt(options: BindingsOptions): Promise<OpenBindings | un
     if (err instanceof DatabaseUrlError) throw err;
     metrics.databaseAway();
     const isAway = err instanceof StoreAwayError;
-    if (isAway) log.warn('the database of bindings is away: it is tried again', { err });
-    else log.error('the database of bindings cannot be used: it is tried again', { err });
+    const told = { advice: databaseAdvice(err), err };
+    if (isAway) log.warn('the database of bindings is away: it is tried again', told);
+    else log.error('the database of bindings cannot be used: it is tried again', told);
     return undefined;
   }
 }

@@ -16,6 +16,7 @@ import { SealCheck } from '../broker/seal-check.ts';
 import { openParameters, sealSecrets } from '../broker/secrets.ts';
 import { logCall } from './broker-calls.ts';
 import type { Config } from './config.ts';
+import { databaseAdvice } from './database-advice.ts';
 import type { AppIdentity } from './discover/instance.ts';
 import { parseMetricPath } from './fetch/metric-path.ts';
 import type { AppSettings } from './serve/app-settings.ts';
@@ -76,7 +77,9 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
       onError: (err) => log.warn('the database of bindings made trouble', { err }),
       onRefused: (err) => {
         metrics.databaseAway();
-        log.warn('the database of bindings takes no changes: the broker answers 503', { err });
+        log.warn('the database of bindings takes no changes: the broker answers 503', {
+          ...{ advice: databaseAdvice(err), err },
+        });
       },
       onTaken: () => log.info('the database of bindings takes changes again'),
     }),
@@ -109,7 +112,9 @@ export async function openBindings(options: BindingsOptions): Promise<OpenBindin
       onAway: (err) => {
         isAway = true;
         metrics.databaseAway();
-        log.warn('the database of bindings is away: what is known of it holds', { err });
+        log.warn('the database of bindings is away: what is known of it holds', {
+          ...{ advice: databaseAdvice(err), err },
+        });
       },
       onBack: () => {
         isAway = false;

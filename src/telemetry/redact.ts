@@ -12,7 +12,7 @@ const SECRET_NAME =
 
 const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
 const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
-const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+[A-Za-z0-9+/=._~-]{4,}/gi;
+const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+(?!auth\b)[A-Za-z0-9+/=._~-]{4,}/gi;
 
 /** A binding's token, whatever stands around it. */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43,}/g;
@@ -88,8 +88,27 @@ export function redactFields(value: unknown, depth = 0): unknown {
   );
 }
 
+/**
+ * Codes of what goes wrong outside this program: of the system (`ECONNREFUSED`), of TLS, and of
+ * databases. Other codes that begin with `ERR_` tell of a mistake of ours.
+ */
+const OUTSIDE_CODE = /^(?!ERR_)|^ERR_(?:TLS|SSL|SQLITE)/;
+
+/** Errors that say by themselves what is to be done: no place in the program tells more. */
+const OUTSIDE_NAMES: ReadonlySet<string> = new Set(['StoreAwayError', 'SourceError', 'SealError']);
+
+/** Whether an error, or what caused it, is about the world and no mistake of ours. */
+function isOutside(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (OUTSIDE_NAMES.has(error.name)) return true;
+  return (typeof code === 'string' && OUTSIDE_CODE.test(code)) || isOutside(error.cause);
+}
+
+/** A stack is written only for what may be a mistake of ours. */
 function describeError(error: Error, depth: number): Record<string, unknown> {
-  const { name, message, stack, cause } = error;
+  const { name, message, cause } = error;
+  const stack = isOutside(error) ? undefined : error.stack;
   const code = 'code' in error ? { code: String(error.code) } : {};
   return {
     name,
