@@ -105,18 +105,31 @@ function isOutside(error: unknown): boolean {
   return (typeof code === 'string' && OUTSIDE_CODE.test(code)) || isOutside(error.cause);
 }
 
-/** A stack is written only for what may be a mistake of ours. */
-function describeError(error: Error, depth: number): Record<string, unknown> {
+/** Mistakes of ours, wherever they are thrown. */
+const OUR_NAMES: ReadonlySet<string> = new Set(['TypeError', 'ReferenceError', 'RangeError']);
+
+/**
+ * A stack is written only for what may be a mistake of ours.
+ *
+ * @param isCause - of an error that is none
+ */
+function describeError(error: Error, depth: number, isCause = false): Record<string, unknown> {
   const { name, message, cause } = error;
-  const stack = isOutside(error) ? undefined : error.stack;
+  const isOthers = isOutside(error) || (isCause && !OUR_NAMES.has(name));
+  const stack = isOthers ? undefined : error.stack;
   const code = 'code' in error ? { code: String(error.code) } : {};
   return {
     name,
     message: redactText(message),
     ...code,
     ...(stack === undefined ? {} : { stack: redactText(stack) }),
-    ...(cause === undefined ? {} : { cause: redactFields(cause, depth + 1) }),
+    ...(cause === undefined ? {} : { cause: describeCause(cause, depth + 1, isOthers) }),
   };
+}
+
+function describeCause(cause: unknown, depth: number, isOthers: boolean): unknown {
+  if (!(cause instanceof Error) || depth >= MAX_DEPTH) return redactFields(cause, depth);
+  return describeError(cause, depth, isOthers);
 }
 
 function isSecretName(name: string): boolean {

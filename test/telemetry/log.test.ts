@@ -67,7 +67,13 @@ describe('createLog', () => {
     const withCode = (code: string): Error => Object.assign(new Error('e'), { code });
     const ours = [new TypeError('e'), withCode('ERR_INVALID_ARG_TYPE')];
     const others = ['EADDRINUSE', '28P01', 'ERR_SQLITE_ERROR', 'ERR_TLS_CERT_ALTNAME_INVALID'];
-    const away = Object.assign(new Error('away'), { name: 'StoreAwayError' });
+    const away = Object.assign(new Error('away', { cause: new Error('broken off') }), {
+      name: 'StoreAwayError',
+    });
+    const hidden = Object.assign(new Error('away', { cause: new TypeError('e') }), {
+      name: 'StoreAwayError',
+    });
+    ours.push(hidden);
 
     const all = [...ours, ...others.map(withCode), away, new Error('503', { cause: away })];
     for (const err of all) log.error('it failed', { err });
