@@ -4,12 +4,12 @@
  * Only the kinds that are named are loaded.
  */
 import type { Config } from './config.ts';
-import { isUntrusted } from './discover/client-tls.ts';
 import { startMaxAge } from './discover/max-age.ts';
 import type { NatsSource } from './discover/nats-source.ts';
 import type { RouteTable } from './discover/route-table.ts';
 import { type RouteSource, type SourceObservers, systemClock } from './discover/source.ts';
 import type { Trust } from './fetch/trust.ts';
+import { type SourceKeys, sourceAdvice } from './source-advice.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -31,6 +31,8 @@ export interface Sources {
   readonly nats: NatsSource | undefined;
 }
 
+const NATS_KEYS: SourceKeys = { section: 'routes.nats', address: 'routes.nats.servers' };
+
 /** @param parts - takes the sources: disposal ends them */
 export async function startSources(
   options: SourcesOptions,
@@ -40,10 +42,10 @@ export async function startSources(
   const all: RouteSource[] = [];
   const started = <S extends RouteSource>(
     start: (observers: SourceObservers) => S,
-    caKey?: string,
+    keys: SourceKeys,
   ): S => {
     const names = { source: '' };
-    const source = parts.use(start(observersFor(options, names, caKey)));
+    const source = parts.use(start(observersFor(options, names, keys)));
     names.source = source.name;
     all.push(source);
     return source;
@@ -54,13 +56,16 @@ export async function startSources(
       const tls = { ...gorouter.tls, ca };
       const start = (observers: SourceObservers): RouteSource =>
         startGorouter({ ...gorouter, tls }, table, observers);
-      started(start, `routes.gorouter[${place}].tls.ca`);
+      const section = `routes.gorouter[${place}]`;
+      started(start, { section, address: `${section}.url` });
     }
   }
   const { file, nats } = routes;
   if (file !== undefined) {
     const { startFile } = await import('./discover/file.ts');
-    started((observers) => startFile({ path: file }, table, observers));
+    const start = (observers: SourceObservers): RouteSource =>
+      startFile({ path: file }, table, observers);
+    started(start, { address: 'routes.file' });
   }
   if (!nats) return aged({ all, nats: undefined }, options, parts);
   const { startNats } = await import('./discover/nats-source.ts');
@@ -77,7 +82,7 @@ export async function startSources(
       observers.onSuccess?.(changed);
     };
     return startNats({ ...nats, tls, dial }, table, { ...observers, onSuccess, onPruned });
-  }, 'routes.nats.tls.ca');
+  }, NATS_KEYS);
   return aged({ all, nats: source }, options, parts);
 }
 
@@ -99,12 +104,12 @@ function aged(
 
 /**
  * @param names - filled in once the source has its name, before it can call anyone
- * @param caKey - the configuration key that says which authority signs the source's certificate
+ * @param keys - those of the configuration that say how it is read
  */
 function observersFor(
   { log, metrics, onRead }: SourcesOptions,
   names: { readonly source: string },
-  caKey: string | undefined,
+  keys: SourceKeys,
 ): SourceObservers {
   return {
     onSuccess: () => {
@@ -115,10 +120,8 @@ function observersFor(
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });
       else {
-        const { fault, message } = state.error;
-        const why = isUntrusted(state.error)
-          ? `${message}: set ${caKey} to the authority that signs its certificate`
-          : message;
+        const { fault } = state.error;
+        const why = sourceAdvice(state.error, keys);
         log.warn('routes cannot be read: the last ones stay', { ...names, fault, why });
       }
     },
