@@ -27,7 +27,7 @@ export interface BindingsOptions {
   /** The guid of the space in which an app runs; undefined if unknown. */
   readonly spaceOfApp: (appId: string) => string | undefined;
   /** Called after each change in the store. */
-  readonly onChange: () => void;
+  readonly onChange: () => Promise<unknown>;
 }
 
 /** The binding that a call is about, and the caller. */
@@ -78,7 +78,7 @@ export class Bindings {
     const { given, ...ids } = wanted;
     const put = await store.putBinding({ ...ids, ...sealSecrets(call.id, given, keys) });
     if (!put) throw unknownInstance();
-    if (put.created) onChange();
+    if (put.created) void onChange();
     else if (!this.#isSame(put.binding, wanted)) throw conflict();
     return { created: put.created, credentials: this.#credentials(call, put.binding) };
   }
@@ -96,7 +96,7 @@ export class Bindings {
     const binding = await this.find(call);
     if (!binding) return false;
     const deleted = await this.#options.store.deleteBinding(binding.instanceId, call.id);
-    if (deleted) this.#options.onChange();
+    if (deleted) await this.#options.onChange();
     return deleted;
   }
 

@@ -20,7 +20,7 @@ export interface InstancesOptions {
   /** Whether an unknown instance counts as created by Promfetcher's broker, which stored none. */
   readonly adopt: boolean;
   /** Called after each change in the store. */
-  readonly onChange: () => void;
+  readonly onChange: () => Promise<unknown>;
 }
 
 export class Instances {
@@ -45,7 +45,7 @@ export class Instances {
       throw refusal;
     }
     const { created, instance } = await store.putInstance(wanted);
-    if (created) this.#options.onChange();
+    if (created) void this.#options.onChange();
     else if (!isSame(instance, wanted)) throw conflict();
     return created;
   }
@@ -73,7 +73,7 @@ export class Instances {
     if (!found) throw unknownInstance();
     if (parameters === undefined || parameters === found.parameters) return;
     if (!(await store.updateInstance(id, parameters))) throw unknownInstance();
-    onChange();
+    void onChange();
   }
 
   /** Deletes the instance and its bindings. @returns whether there was such an instance */
@@ -81,7 +81,7 @@ export class Instances {
     const { store, onChange } = this.#options;
     if (!(await this.find(account, id))) return false;
     const deleted = await store.deleteInstance(id);
-    if (deleted) onChange();
+    if (deleted) await onChange();
     return deleted;
   }
 
@@ -123,7 +123,7 @@ export class Instances {
   async adopt(account: Account, instance: ServiceInstance): Promise<ServiceInstance | undefined> {
     const { store, onChange } = this.#options;
     const put = await store.putInstance(instance);
-    if (put.created) onChange();
+    if (put.created) void onChange();
     return seesSpace(account, put.instance.spaceId) ? put.instance : undefined;
   }
 }

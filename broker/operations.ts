@@ -23,8 +23,11 @@ export interface OperationsOptions extends Limits {
   readonly adopt: boolean;
   /** The guid of the space in which an app runs; undefined if unknown. */
   readonly spaceOfApp?: (appId: string) => string | undefined;
-  /** Called after each change in the store, before the answer. */
-  readonly onChange?: () => void;
+  /**
+   * Called after each change in the store, before the answer. The broker answers a revocation only
+   * once this promise resolves, so that the platform can rely on it. Must not reject.
+   */
+  readonly onChange?: () => Promise<unknown>;
 }
 
 export type Operation =
@@ -68,7 +71,7 @@ export type Operations = Readonly<
 >;
 
 export function createOperations(options: OperationsOptions): Operations {
-  const { offering, spaceOfApp = () => undefined, onChange = () => {} } = options;
+  const { offering, spaceOfApp = () => undefined, onChange = async () => undefined } = options;
   const check = createParameterCheck(options);
   const instances = new Instances({ ...options, check, onChange });
   const bindings = new Bindings({ ...options, check, instances, spaceOfApp, onChange });

@@ -4,6 +4,7 @@
  */
 import { Router } from '@koa/router';
 import type { Config } from '../config/config.ts';
+import type { Instance } from '../discover/instance.ts';
 import { RouteTable } from '../discover/route-table.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { parseExporter } from '../fetch/exporter.ts';
@@ -50,7 +51,12 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const { log, registry, readiness, authorities } = ground;
   const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES });
   const trust = await openTrust(config.scrape.tls, log);
-  const scraper = parts.use(await openScraper({ config, ground, metrics, trust }));
+  const scraper = parts.use(
+    await openScraper({
+      ...{ config, ground, metrics, trust },
+      isThere: (instance) => table.holds(instance), // nobody scrapes before there is a table
+    }),
+  );
   poolLevels(registry, () => poolOf(scraper, config, ground));
   const choice = new EndpointChoice();
   const table = openTable(config, { log, metrics, scraper, choice });
@@ -108,9 +114,16 @@ interface ScraperParts {
   readonly ground: Ground;
   readonly metrics: ScrapeMetrics<Failure>;
   readonly trust: Trust;
+  readonly isThere: (instance: Instance) => boolean;
 }
 
-async function openScraper({ config, ground, metrics, trust }: ScraperParts): Promise<Scraper> {
+async function openScraper({
+  config,
+  ground,
+  metrics,
+  trust,
+  isThere,
+}: ScraperParts): Promise<Scraper> {
   const { scrape, externalExporters } = config;
   const { log, cut, descriptors, authorities } = ground;
   const usesTls = externalExporters.some(({ scheme }) => scheme === 'https');
@@ -118,6 +131,7 @@ async function openScraper({ config, ground, metrics, trust }: ScraperParts): Pr
     ...scrape,
     concurrency: descriptors.concurrency,
     maxOpen: descriptors.maxOpen,
+    isThere,
     onNoDescriptors: tellNoDescriptors(log),
     onLenient: (answer) => tellLenient(answer, metrics, log),
     trust: {

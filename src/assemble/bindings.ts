@@ -22,6 +22,7 @@ import { openBindingStore } from '../store/database.ts';
 import { Follower } from '../store/follower.ts';
 import { TokenScopes } from '../store/tokens.ts';
 import type { BindingMetrics } from '../telemetry/binding-metrics.ts';
+import { databaseAdvice } from './database-advice.ts';
 import type { Ground } from './ground.ts';
 
 export interface OpenBindingsOptions {
@@ -75,7 +76,9 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
       onError: (err) => log.warn('the database of bindings reports an error', { err }),
       onRefused: (err) => {
         metrics.databaseFailures.inc();
-        log.warn('the database of bindings takes no changes: the broker answers 503', { err });
+        log.warn('the database of bindings takes no changes: the broker answers 503', {
+          ...{ advice: databaseAdvice(err), err },
+        });
       },
       onTaken: () => log.info('the database of bindings takes changes again'),
     }),
@@ -112,7 +115,7 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
         isAway = true;
         metrics.databaseFailures.inc();
         log.warn('the database of bindings is away: promgate uses the bindings read before', {
-          err,
+          ...{ advice: databaseAdvice(err), err },
         });
       },
       onBack: () => {
@@ -220,7 +223,7 @@ function openOperations(
   return createOperations({
     ...{ store, keys, adopt, offering, spaceOfApp, maxCacheMs },
     maxTimeoutMs: scrape.maxTimeoutMs,
-    onChange: () => void follower.refresh(),
+    onChange: () => follower.refresh(),
   });
 }
 

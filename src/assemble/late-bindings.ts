@@ -24,6 +24,7 @@ import {
   type OpenBindingsOptions,
   openBindings,
 } from './bindings.ts';
+import { databaseAdvice } from './database-advice.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
@@ -115,9 +116,10 @@ function tellFailure(
     return;
   }
   metrics.databaseFailures.inc();
+  const told = { advice: databaseAdvice(err), err };
   if (err instanceof StoreAwayError) {
-    log.warn('the database of bindings is away: promgate tries again', { err });
-  } else log.error('the database of bindings cannot be used: promgate tries again', { err });
+    log.warn('the database of bindings is away: promgate tries again', told);
+  } else log.error('the database of bindings cannot be used: promgate tries again', told);
 }
 
 interface BrokerParts {

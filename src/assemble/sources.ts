@@ -5,13 +5,13 @@
  */
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { isUntrusted } from '../discover/client-tls.ts';
 import { startMaxAge } from '../discover/max-age.ts';
 import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource, SourceObservers } from '../discover/source.ts';
 import type { Trust } from '../fetch/trust.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RouteMetrics } from '../telemetry/route-metrics.ts';
+import { type SourceKeys, sourceAdvice } from './source-advice.ts';
 
 type Routes = Config['routes'];
 
@@ -53,6 +53,8 @@ export async function startSources(
   return sources;
 }
 
+const NATS_KEYS: SourceKeys = { section: 'routes.nats', address: 'routes.nats.servers' };
+
 async function startGorouters(options: SourcesOptions): Promise<RouteSource[]> {
   const { gorouter } = options.routes;
   if (gorouter.length === 0) return [];
@@ -60,10 +62,15 @@ async function startGorouters(options: SourcesOptions): Promise<RouteSource[]> {
   const usesTls = gorouter.some(({ url }) => url.startsWith('https:'));
   const ca = usesTls ? await options.authorities() : undefined;
   return gorouter.map((one, place) =>
-    observed(options, `routes.gorouter[${place}].tls.ca`, (observers) =>
+    observed(options, gorouterKeys(place), (observers) =>
       startGorouter({ ...one, tls: { ...one.tls, ca } }, options.table, observers),
     ),
   );
+}
+
+function gorouterKeys(place: number): SourceKeys {
+  const section = `routes.gorouter[${place}]`;
+  return { section, address: `${section}.url` };
 }
 
 async function startRouteFile(options: SourcesOptions): Promise<RouteSource[]> {
@@ -71,7 +78,7 @@ async function startRouteFile(options: SourcesOptions): Promise<RouteSource[]> {
   if (file === undefined) return [];
   const { startFile } = await import('../discover/file.ts');
   const start = (observers: SourceObservers) => startFile({ path: file }, options.table, observers);
-  return [observed(options, undefined, start)];
+  return [observed(options, { address: 'routes.file' }, start)];
 }
 
 async function startBus(options: SourcesOptions): Promise<RouteSource[]> {
@@ -83,20 +90,20 @@ async function startBus(options: SourcesOptions): Promise<RouteSource[]> {
   const tls = speaksTls ? { ...nats.tls, ca: await options.authorities() } : undefined;
   const dial = dialTls(() => options.trust.context());
   return [
-    observed(options, 'routes.nats.tls.ca', (observers) =>
+    observed(options, NATS_KEYS, (observers) =>
       startNats({ ...nats, tls, dial }, options.table, observers),
     ),
   ];
 }
 
-/** @param caKey - the configuration key of the source's authority, for messages */
+/** @param keys - the configuration keys of the source, for messages */
 function observed(
   options: SourcesOptions,
-  caKey: string | undefined,
+  keys: SourceKeys,
   start: (observers: SourceObservers) => RouteSource,
 ): RouteSource {
   const names = { source: '' }; // set below, before the source calls an observer
-  const source = start(observersFor(options, names, caKey));
+  const source = start(observersFor(options, names, keys));
   names.source = source.name;
   return source;
 }
@@ -104,7 +111,7 @@ function observed(
 function observersFor(
   { log, metrics, onRead }: SourcesOptions,
   names: { readonly source: string },
-  caKey: string | undefined,
+  keys: SourceKeys,
 ): SourceObservers {
   return {
     onSuccess: () => {
@@ -115,10 +122,8 @@ function observersFor(
     onState: (state) => {
       if (state.working) log.info('routes are read', { ...names });
       else {
-        const { fault, message } = state.error;
-        const why = isUntrusted(state.error)
-          ? `${message}: set ${caKey} to the authority that signs its certificate`
-          : message;
+        const { fault } = state.error;
+        const why = sourceAdvice(state.error, keys);
         log.warn('routes cannot be read: promgate keeps the last ones', { ...names, fault, why });
       }
     },

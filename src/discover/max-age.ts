@@ -32,9 +32,8 @@ export function startMaxAge(options: MaxAgeOptions): AsyncDisposable {
       if (source.ageMs === 0) lapsed.delete(source);
       return;
     }
-    if (lapsed.has(source)) return;
     await source.lapse(() => isDue(source) && !stop.signal.aborted);
-    if (!isDue(source)) return;
+    if (!isDue(source) || lapsed.has(source)) return;
     lapsed.add(source);
     onLapsed?.(source);
   };

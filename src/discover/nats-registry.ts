@@ -30,6 +30,8 @@ interface Entry {
   readonly endpoint: Endpoint;
   readonly sizeBytes: number;
   seenMs: number;
+  /** `freshen` came after the last register. */
+  isUnheard?: boolean;
 }
 
 /** Entries in doubt that one connection can prove. The table lacks them until `settleDoubt`. */
@@ -46,6 +48,8 @@ export class NatsRegistry {
   readonly #plainOwners = new Map<string, string>();
   #size = 0;
   #sizeBytes = 0;
+  /** Some may be unheard. */
+  #hasUnheard = false;
 
   constructor(options: NatsRegistryOptions) {
     this.#options = options;
@@ -103,22 +107,44 @@ export class NatsRegistry {
    * @returns whether none is left
    */
   forget(limit: number): boolean {
+    this.#forget(limit, () => true);
+    return this.#entries.size === 0;
+  }
+
+  /**
+   * Forgets up to `limit` entries that no register has named since `freshen`.
+   *
+   * @returns whether none is left
+   */
+  forgetUnheard(limit: number): boolean {
+    if (!this.#hasUnheard) return true;
+    this.#hasUnheard = !this.#forget(limit, ({ isUnheard = false }) => isUnheard);
+    return !this.#hasUnheard;
+  }
+
+  /** @returns whether all such entries were found */
+  #forget(limit: number, isMeant: (entry: Entry) => boolean): boolean {
     let left = limit;
     for (const [address, entries] of this.#entries) {
-      for (const route of entries.keys()) {
+      for (const [route, entry] of entries) {
+        if (!isMeant(entry)) continue;
         if (left-- <= 0) break;
         this.#delete(address, route);
       }
-      if (left <= 0) break;
+      if (left < 0) break;
     }
     this.#options.layer.settle();
-    return this.#entries.size === 0;
+    return left >= 0;
   }
 
   /** Restarts the age of all entries, since no register could arrive while NATS was away. */
   freshen(nowMs: number): void {
+    this.#hasUnheard = true;
     for (const entries of this.#entries.values()) {
-      for (const entry of entries.values()) entry.seenMs = nowMs;
+      for (const entry of entries.values()) {
+        entry.seenMs = nowMs;
+        entry.isUnheard = true;
+      }
     }
   }
 

@@ -56,7 +56,10 @@ export class NatsSource implements RouteSource {
   readonly #running: Promise<unknown>;
   #state: 'unknown' | 'up' | 'down' = 'unknown';
   #upSinceMs = 0;
-  #downSinceMs = 0;
+  /** Since when it was not up for a whole register interval. */
+  #downSinceMs: number | undefined;
+  /** It went away again before it had been up for a register interval. */
+  #isFlapping = false;
   #ready = false;
   #wasUp = false;
 
@@ -88,14 +91,23 @@ export class NatsSource implements RouteSource {
     return this.#state === 'up' && upMs >= (this.#options.registerIntervalMs ?? 20_000);
   }
 
+  /** A bus that is away again and again has failed since it was last up for a register interval. */
   get ageMs(): number | undefined {
-    if (this.#state === 'up') return 0;
-    return this.#wasUp ? this.#clock.nowMs() - this.#downSinceMs : undefined;
+    if (this.#state === 'up' && (!this.#isFlapping || this.works)) return 0;
+    if (!this.#wasUp || this.#downSinceMs === undefined) return undefined;
+    return this.#clock.nowMs() - this.#downSinceMs;
   }
 
+  /** While the bus is up, what was registered since stays. */
   async lapse(isDue: () => boolean): Promise<void> {
     const pace = everyTurn(TURN_MS);
-    while (isDue() && !this.#registry.forget(FORGOTTEN_PER_TURN)) await pace();
+    while (isDue() && !this.#forgetSome()) await pace();
+  }
+
+  #forgetSome(): boolean {
+    return this.#state === 'up'
+      ? this.#registry.forgetUnheard(FORGOTTEN_PER_TURN)
+      : this.#registry.forget(FORGOTTEN_PER_TURN);
   }
 
   /** Removes a TLS endpoint until its next register, as gorouter does. */
@@ -141,9 +153,13 @@ export class NatsSource implements RouteSource {
 
   #down(error: SourceError): void {
     const news = this.#state !== 'down';
+    if (news) {
+      const flapped = this.#state === 'up' && !this.works;
+      if (!flapped || this.#downSinceMs === undefined) this.#downSinceMs = this.#clock.nowMs();
+      this.#isFlapping = flapped;
+    }
     this.#ready = this.ready; // stays true, though `works` becomes false below
     this.#state = 'down';
-    if (news) this.#downSinceMs = this.#clock.nowMs();
     this.#observers.onFailure?.(error);
     if (news) this.#observers.onState?.({ working: false, error });
   }

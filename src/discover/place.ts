@@ -118,6 +118,11 @@ export function isAmbiguous({ believed }: Place): boolean {
   return believed !== undefined && believed.size > 1;
 }
 
+/** Whether `owner` alone is believed to be at the address. */
+export function isOnlyOwner({ believed, owner: sole }: Place, owner: string): boolean {
+  return believed ? believed.size === 1 && believed.has(owner) : sole === owner;
+}
+
 /** The endpoint to show: the first one with a certificate or of a believed owner. */
 export function believedOffer({ offers, place: { believed } }: RouteEntry): Endpoint | undefined {
   return offers.find(

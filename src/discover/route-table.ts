@@ -20,6 +20,7 @@ import {
   emptyPlace,
   isAmbiguous,
   isKnown,
+  isOnlyOwner,
   judge,
   note,
   type Place,
@@ -106,6 +107,16 @@ export class RouteTable {
   /** The number of addresses that no scrape asks, since their owner is unclear. */
   get ambiguousAddresses(): number {
     return this.#ambiguous.size;
+  }
+
+  /**
+   * Whether an instance is, by all that is known now, what answers at its address; a scrape may have waited
+   * since it found the instance. An instance that proves itself by certificate always counts.
+   */
+  holds({ endpoint }: Pick<Instance, 'endpoint'>): boolean {
+    if (isProven(endpoint)) return true;
+    const place = this.#addresses.get(endpoint.address);
+    return place !== undefined && isOnlyOwner(place, ownerOf(endpoint));
   }
 
   /** Makes a layer for one source. Endpoints of earlier layers are shown first. */

@@ -7,6 +7,7 @@
  * | word | what happened |
  * |---|---|
  * | ambiguous | not asked: several instances claim its address, and nothing tells whose it is |
+ * | moved | not asked: its address was given to another instance, or left the table, while it waited |
  * | refused | nothing listens at the address |
  * | unreachable | no connection within 2 s, no way to the host, no such host, or an address or route that no request can carry |
  * | no-descriptors | promgate has no file descriptor left for a connection
@@ -25,6 +26,7 @@
  */
 export const FAILURES = [
   'ambiguous',
+  'moved',
   'refused',
   'unreachable',
   'no-descriptors',

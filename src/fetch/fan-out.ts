@@ -8,6 +8,7 @@
  */
 
 import { Turns } from '../clock.ts';
+import type { Instance } from '../discover/instance.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
@@ -27,6 +28,11 @@ export interface ScraperOptions extends ConnectionsOptions {
   readonly maxBytes: number;
   /** `scrape.plain_credentials` */
   readonly plainCredentials: boolean;
+  /**
+   * Whether what answers at the instance's address is still the instance. Asked before each request,
+   * since a scrape may have waited for long. Standard: it is.
+   */
+  readonly isThere?: ((instance: Instance) => boolean) | undefined;
 }
 
 /** How many of each there are. */
@@ -47,6 +53,7 @@ export class Scraper implements AsyncDisposable {
   readonly #connections: Connections;
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
+  readonly #isThere: (instance: Instance) => boolean;
   readonly #runs = new Set<ScrapeRun>();
   #latestMs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -57,6 +64,7 @@ export class Scraper implements AsyncDisposable {
     this.#connections = new Connections(options);
     this.#maxBodyBytes = options.maxBodyBytes;
     this.#plainCredentials = options.plainCredentials;
+    this.#isThere = options.isThere ?? (() => true);
   }
 
   /** What is in use now, for promgate's own metrics. */
@@ -88,6 +96,7 @@ export class Scraper implements AsyncDisposable {
         connections: this.#connections,
         maxBodyBytes: this.#maxBodyBytes,
         plainCredentials: this.#plainCredentials,
+        isThere: this.#isThere,
         done: (answers) => {
           this.#runs.delete(run);
           this.#budget.fetched(request.lease);

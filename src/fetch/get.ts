@@ -23,6 +23,8 @@ export interface Receiver {
   received(chunk: Buffer, pieces?: number): void;
   ended(): void;
   failed(failed: FailedGet): void;
+  /** Whether it may be sent once more, on another connection. Standard: it may. */
+  mayRetry?(): boolean;
 }
 
 /** Why a GET gave no response, or no whole one. */

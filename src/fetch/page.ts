@@ -175,6 +175,11 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     });
   }
 
+  mayRetry(): boolean {
+    const { instance } = this.#target;
+    return instance === undefined || this.#scene.isThere(instance);
+  }
+
   bodyFailed(failure: Failure, cause?: string): void {
     this.#fail(failure, failure === 'over-budget' ? 'unknown' : 'answered', cause);
   }
@@ -200,6 +205,10 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     const { connections } = this.#scene;
     const { timeoutMs } = this.#target;
     this.#state = { name: 'asking', account };
+    if (!this.mayRetry()) {
+      this.#fail('moved', 'unknown', 'its address is no longer its own');
+      return;
+    }
     if (timeoutMs !== undefined && this.#timer === undefined) this.#limit(timeoutMs);
     const headers = this.#scene.headersFor(this.#target, this.#deadlineMs);
     const because = this.#refusal;

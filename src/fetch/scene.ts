@@ -1,6 +1,7 @@
 /**
  * What the fetches of one scrape share, and how `fan-out.ts` ends one of them.
  */
+import type { Instance } from '../discover/instance.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import type { Budget } from './budget.ts';
 import type { Connections } from './connections.ts';
@@ -20,6 +21,8 @@ export interface Scene {
   readonly lease: Lease;
   /** `scrape.max_body` */
   readonly maxBodyBytes: number;
+  /** Whether what answers at the instance's address is still the instance. */
+  isThere(instance: Instance): boolean;
   /** @param deadlineMs - the page's own, if it is earlier than that of all */
   headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
   /** Called once per fetch. */

@@ -46,7 +46,7 @@ export interface ScrapeRequest {
 }
 
 interface RunParts
-  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes'> {
+  extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes' | 'isThere'> {
   /** Scrapes that began together end together: they take turns. */
   readonly expiries: Turns;
   readonly plainCredentials: boolean;
@@ -62,6 +62,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
   readonly pacer: Pacer;
   readonly connections: Connections;
   readonly maxBodyBytes: number;
+  readonly isThere: Scene['isThere'];
   readonly lease: Lease;
   readonly #request: ScrapeRequest;
   readonly #expiries: Turns;
@@ -87,7 +88,17 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
 
   constructor(
     request: ScrapeRequest,
-    { pool, budget, pacer, expiries, connections, maxBodyBytes, plainCredentials, done }: RunParts,
+    {
+      pool,
+      budget,
+      pacer,
+      expiries,
+      connections,
+      maxBodyBytes,
+      plainCredentials,
+      isThere,
+      done,
+    }: RunParts,
   ) {
     this.pool = pool;
     this.budget = budget;
@@ -95,6 +106,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     this.#expiries = expiries;
     this.connections = connections;
     this.maxBodyBytes = maxBodyBytes;
+    this.isThere = isThere;
     this.lease = request.lease;
     this.#request = request;
     this.#headers = new RunHeaders(request.headers, plainCredentials);

@@ -140,7 +140,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     if (error instanceof ConnectError && error.failure === 'no-descriptors') {
       this.#connections.noDescriptors();
       this.#controller = undefined;
-      this.#retryTimer = setTimeout(this.#send, DESCRIPTOR_RETRY_MS);
+      this.#retryTimer = setTimeout(this.#sendAgain, DESCRIPTOR_RETRY_MS);
       return;
     }
     const idled = this.#connection.opened > 0 && this.#connection.opened === this.#openedBefore;
@@ -172,6 +172,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     this.#connection.client.dispatch(this.#options, this);
   };
 
+  readonly #sendAgain = (): void => {
+    if (this.#done || (this.#receiver.mayRetry?.() ?? true)) this.#send();
+    else this.#fail({ failure: 'moved', cause: 'its address is no longer its own' });
+  };
+
   #startWatch(): void {
     this.#bytesSeen = this.#connection.bytesRead;
     this.#watch ??= setInterval(this.#look, HTTP2_LOOK_MS);
@@ -194,7 +199,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     this.#controller = undefined;
     this.#connections.discard(this.#connection);
     this.#connection = this.#connections.take(this.#target, true);
-    queueMicrotask(this.#send);
+    queueMicrotask(this.#sendAgain);
   }
 
   #fail(failed: FailedGet): void {

@@ -32,6 +32,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 /** Why one instance gave no page, when it is asked alone. */
 const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   ambiguous: 'instance-failed',
+  moved: 'instance-failed',
   refused: 'instance-failed',
   unreachable: 'instance-failed',
   'no-descriptors': 'instance-failed',

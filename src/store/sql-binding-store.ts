@@ -17,9 +17,10 @@ import { attempt } from './attempts.ts';
 import { type Change, change } from './change.ts';
 import { readChanges } from './changes.ts';
 import type { Engine } from './engine.ts';
+import { findBinding, hasInstance } from './lookups.ts';
 import { catchUp, migrate } from './migrations.ts';
 import { idHash, originalText, storedText } from './stored-text.ts';
-import { bindingOf, bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
+import { bindingRow, instanceOf, instanceRow, type Tables } from './tables.ts';
 import { bury, buryUnnoted } from './tombstones.ts';
 
 export interface SqlBindingStoreOptions {
@@ -47,6 +48,7 @@ export class SqlBindingStore implements BindingStore {
   #refusal: StoreAwayError | undefined;
   /** Whether the last read of changes failed, after which a backup may be in place. */
   #wasAway = false;
+  #lastSpaceUse: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   readonly onChange?: (listener: () => void) => void;
 
@@ -140,7 +142,8 @@ export class SqlBindingStore implements BindingStore {
     this.#wasAway = true;
     const changes = await this.#attempt(() => readChanges(this.#db, seen));
     this.#wasAway = false;
-    if (this.#refusal !== undefined) await this.#tryChange();
+    const isFirst = seen === undefined && this.#engine.space !== undefined;
+    if (this.#refusal !== undefined || isFirst) await this.#tryChange();
     return changes;
   }
 
@@ -203,7 +206,7 @@ export class SqlBindingStore implements BindingStore {
 
   #change<T>(work: (change: Change) => Promise<T | undefined>): Promise<T | undefined> {
     return this.#noting(async () => {
-      await this.#engine.space?.hold(this.#db);
+      await this.#holdSpace();
       return change(this.#db, this.#engine, work);
     });
   }
@@ -211,7 +214,7 @@ export class SqlBindingStore implements BindingStore {
   /** Runs a transaction that stores something and so needs free disk space. */
   #store<T>(work: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
     return this.#noting(async () => {
-      await this.#engine.space?.hold(this.#db);
+      await this.#holdSpace();
       return this.#db.transaction().setAccessMode('read write').execute(work);
     });
   }
@@ -220,6 +223,7 @@ export class SqlBindingStore implements BindingStore {
     const { space } = this.#engine;
     let isFull = false;
     const isDeleted = await this.#notingRefusal(async () => {
+      await this.#lastSpaceUse; // it must find the room that it has made
       try {
         return await change(this.#db, this.#engine, (made) =>
           work(made, (made, which) => bury(made, which, this.#maxTombstones)),
@@ -228,11 +232,25 @@ export class SqlBindingStore implements BindingStore {
         if (!space || this.#engine.failureOf(error) !== 'full') throw error;
       }
       isFull = true;
-      await space.release(this.#db);
-      return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
+      return this.#usingSpace(async () => {
+        await space.release(this.#db);
+        return change(this.#db, this.#engine, (made) => work(made, buryUnnoted));
+      });
     });
     if (isFull) await this.#tryChange(); // so that a full disk is reported
     return isDeleted;
+  }
+
+  async #holdSpace(): Promise<void> {
+    const { space } = this.#engine;
+    if (space) await this.#usingSpace(() => space.hold(this.#db));
+  }
+
+  /** One at a time: nobody takes the space that another has made for itself. */
+  #usingSpace<T>(use: () => Promise<T>): Promise<T> {
+    const running = this.#lastSpaceUse.then(use);
+    this.#lastSpaceUse = running.catch(() => undefined); // its caller is told
+    return running;
   }
 
   /** Checks whether the database accepts changes, by an update that changes nothing. */
@@ -279,22 +297,4 @@ export class SqlBindingStore implements BindingStore {
       throw error;
     }
   }
-}
-
-async function findBinding(db: Kysely<Tables>, hash: string): Promise<Binding | undefined> {
-  const row = await db
-    .selectFrom('promgate_bindings')
-    .selectAll()
-    .where('id_hash', '=', hash)
-    .executeTakeFirst();
-  return row && bindingOf(row);
-}
-
-async function hasInstance(db: Kysely<Tables>, hash: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('promgate_instances')
-    .select('id_hash')
-    .where('id_hash', '=', hash)
-    .executeTakeFirst();
-  return row !== undefined;
 }

@@ -13,7 +13,7 @@ const SECRET_NAME =
 
 const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
 const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
-const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+[A-Za-z0-9+/=._~-]{4,}/gi;
+const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+(?!auth\b)[A-Za-z0-9+/=._~-]{4,}/gi;
 
 /** A binding's token, anywhere in a text. */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43,}/g;
@@ -89,16 +89,48 @@ export function redactFields(value: unknown, depth = 0): unknown {
   );
 }
 
-function describeError(error: Error, depth: number): Record<string, unknown> {
-  const { name, message, stack, cause } = error;
+/**
+ * Codes of what goes wrong outside this program: of the system (`ECONNREFUSED`), of TLS, and of
+ * databases. Other codes that begin with `ERR_` tell of a mistake of ours.
+ */
+const OUTSIDE_CODE = /^(?!ERR_)|^ERR_(?:TLS|SSL|SQLITE)/;
+
+/** Errors that say by themselves what is to be done: no place in the program tells more. */
+const OUTSIDE_NAMES: ReadonlySet<string> = new Set(['StoreAwayError', 'SourceError', 'SealError']);
+
+/** Whether an error, or what caused it, is about the world and no mistake of ours. */
+function isOutside(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (OUTSIDE_NAMES.has(error.name)) return true;
+  return (typeof code === 'string' && OUTSIDE_CODE.test(code)) || isOutside(error.cause);
+}
+
+/** Mistakes of ours, wherever they are thrown. */
+const OUR_NAMES: ReadonlySet<string> = new Set(['TypeError', 'ReferenceError', 'RangeError']);
+
+/**
+ * A stack is written only for what may be a mistake of ours.
+ *
+ * @param isCause - of an error that is none
+ */
+function describeError(error: Error, depth: number, isCause = false): Record<string, unknown> {
+  const { name, message, cause } = error;
+  const isOthers = isOutside(error) || (isCause && !OUR_NAMES.has(name));
+  const stack = isOthers ? undefined : error.stack;
   const code = 'code' in error ? { code: String(error.code) } : {};
   return {
     name,
     message: redactText(message),
     ...code,
     ...(stack === undefined ? {} : { stack: redactText(stack) }),
-    ...(cause === undefined ? {} : { cause: redactFields(cause, depth + 1) }),
+    ...(cause === undefined ? {} : { cause: describeCause(cause, depth + 1, isOthers) }),
   };
+}
+
+function describeCause(cause: unknown, depth: number, isOthers: boolean): unknown {
+  if (!(cause instanceof Error) || depth >= MAX_DEPTH) return redactFields(cause, depth);
+  return describeError(cause, depth, isOthers);
 }
 
 function isSecretName(name: string): boolean {

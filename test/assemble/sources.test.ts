@@ -9,7 +9,9 @@ import { createLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
 import { routeMetrics } from '../../src/telemetry/route-metrics.ts';
 import { Authority } from '../fetch/certificates.ts';
+import { closedAddress, serve } from '../fetch/instance-server.ts';
 import { eventually } from '../support/eventually.ts';
+import * as simulated from '../support/gorouter.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { requireProgram } from '../support/require-program.ts';
 
@@ -107,6 +109,70 @@ describe('startSources', () => {
     const { sources } = await start({ nats }, parts, [authority.ca]);
 
     await eventually('NATS to work', () => sources[0]?.works);
+  });
+
+  it('names the keys to look at where the other side refuses, or is none', async function () {
+    requireProgram(this, 'openssl');
+    await using authority = await Authority.create();
+    const { certFile, keyFile } = await authority.issue('server', 'IP:127.0.0.1');
+    const tls = `tls { cert_file: "${certFile}", key_file: "${keyFile}"`;
+    await using parts = new AsyncDisposableStack();
+    const [locked, verifying] = [
+      parts.use(await startNatsServer(this, 'authorization { user: u, password: right }')),
+      parts.use(
+        await startNatsServer(this, `${tls}, ca_file: "${authority.caFile}", verify: true }`),
+      ),
+    ];
+    const gorouter = parts.use(await simulated.startGorouter({}));
+    const clear = parts.use(await serve((_request, response) => void response.end()));
+    const trusting = { caFile: authority.caFile, certFile: undefined, keyFile: undefined };
+    const natsAt = (server: string, more: object = {}): Partial<Routes> => ({
+      nats: {
+        ...{ servers: [server], username: undefined, password: undefined, tls: undefined },
+        ...{ registerIntervalMs: 20_000, enough: undefined, greet: false, ...more },
+      },
+    });
+    const gorouterAt = (url: string, password: string): Partial<Routes> => ({
+      gorouter: [
+        {
+          ...{ url, username: 'router-status', password, tls: undefined },
+          ...{ intervalMs: 15_000, maxBodyBytes: 1024 },
+        },
+      ],
+    });
+    const cases: readonly [Partial<Routes>, RegExp][] = [
+      [
+        natsAt(`nats://${locked.address}`, { username: 'u', password: 'wrong' }),
+        /: look at routes\.nats\.username and routes\.nats\.password$/,
+      ],
+      [natsAt(`tls://${locked.address}`), /it speaks no TLS there: look at routes\.nats\.servers$/],
+      [
+        natsAt(`tls://${verifying.address}`, { tls: trusting }),
+        /: (?:set routes\.nats\.tls\.cert and routes\.nats\.tls\.key to a certificate that it accepts|look at routes\.nats\.servers)$/, // or its reset comes first
+      ],
+      [
+        natsAt(`tls://localhost:${verifying.address.split(':')[1]}`, { tls: trusting }),
+        /: write its name in routes\.nats\.servers as its certificate has it$/,
+      ],
+      [
+        gorouterAt(gorouter.url, 'wrong'),
+        /^answered 401 .*: look at routes\.gorouter\[0\]\.username and routes\.gorouter\[0\]\.password$/,
+      ],
+      [
+        gorouterAt(`https://${clear.address}/routes`, ''),
+        /it speaks no TLS there: look at routes\.gorouter\[0\]\.url$/,
+      ],
+      [
+        gorouterAt(`http://${await closedAddress()}/routes`, ''),
+        /: look at routes\.gorouter\[0\]\.url$/,
+      ],
+      [{ file: '/nowhere/routes.json' }, /: look at routes\.file$/],
+    ];
+    for (const [routes, expected] of cases) {
+      await using sources = new AsyncDisposableStack();
+      const { why } = await start(routes, sources);
+      assert.match(await why(), expected);
+    }
   });
 
   it('says why a file cannot be read', async () => {

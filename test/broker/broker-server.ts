@@ -87,7 +87,7 @@ export async function startBroker(options: BrokerServerOptions = {}): Promise<Br
     offering: DEFAULT_OFFERING,
     adopt: false,
     maxTimeoutMs: 60_000,
-    onChange: () => {
+    onChange: async () => {
       changes += 1;
     },
     ...options,

@@ -64,6 +64,40 @@ async function start() {
   };
 }
 
+/** NATS, over which the shop is registered, and a gorouter that lists the blog. */
+async function startWithBus(context: Mocha.Context) {
+  await using parts = new AsyncDisposableStack();
+  const server = parts.use(await startNatsServer(context));
+  const gorouter = parts.use(await simulated.startGorouter(routesJson([blog])));
+  const { url, username, password } = gorouter;
+  const [table, clock, told, bus] = [new RouteTable(), fakeClock(), seen(), seen()];
+  const polled = parts.use(
+    startGorouter({ url, username, password, clock }, table, told.observers),
+  );
+  const dial = (): Promise<boolean> => Promise.resolve(false);
+  const nats = parts.use(
+    startNats({ servers: [server.address], dial, clock }, table, bus.observers),
+  );
+  await eventually('the bus', () => bus.states[0]);
+  const register = async (): Promise<void> => {
+    const emitter = await connect({ servers: server.address, reconnect: false });
+    const message = { host: '10.0.0.1', port: 1, uris: ['shop.apps.example.com'] };
+    emitter.publish('router.register', JSON.stringify(message));
+    await emitter.flush();
+    await emitter.close();
+    await eventually('both', () => (Object.keys(listing(table)).length === 2 ? true : undefined));
+  };
+  await register();
+  parts.use(
+    startMaxAge({ ...{ sources: [polled, nats], maxAgeMs: MAX_AGE_MS }, ...{ clock, onError } }),
+  );
+  const owned = parts.move();
+  return {
+    ...{ server, bus, clock, table, nats, register },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
 describe('startMaxAge', () => {
   it('takes out what a gorouter lists that fails for two minutes while another works', async () => {
     await using test = await start();
@@ -103,24 +137,8 @@ describe('startMaxAge', () => {
   });
 
   it('takes out what NATS said once it is away for two minutes while a gorouter works', async function () {
-    await using server = await startNatsServer(this);
-    await using gorouter = await simulated.startGorouter(routesJson([blog]));
-    const { url, username, password } = gorouter;
-    const [table, clock, told, bus] = [new RouteTable(), fakeClock(), seen(), seen()];
-    await using polled = startGorouter({ url, username, password, clock }, table, told.observers);
-    const dial = (): Promise<boolean> => Promise.resolve(false);
-    await using nats = startNats({ servers: [server.address], dial, clock }, table, bus.observers);
-    await eventually('the bus', () => bus.states[0]);
-    const emitter = await connect({ servers: server.address, reconnect: false });
-    const message = { host: '10.0.0.1', port: 1, uris: ['shop.apps.example.com'] };
-    emitter.publish('router.register', JSON.stringify(message));
-    await emitter.flush();
-    await emitter.close();
-    await eventually('both', () => (Object.keys(listing(table)).length === 2 ? true : undefined));
-    await using _ = startMaxAge({
-      ...{ sources: [polled, nats], maxAgeMs: MAX_AGE_MS },
-      ...{ clock, onError },
-    });
+    await using test = await startWithBus(this);
+    const { server, bus, clock, table } = test;
 
     await server.goDown();
     await eventually('the loss', () => bus.states[1]);
@@ -131,5 +149,44 @@ describe('startMaxAge', () => {
       assert.deepEqual(listing(table), BLOG);
       return true;
     });
+  });
+
+  it('takes out what NATS said before, if it is never up for a register interval, and keeps what is new', async function () {
+    await using test = await startWithBus(this);
+    const { server, bus, clock, table, nats } = test;
+    const flap = async (): Promise<void> => {
+      const states = bus.states.length;
+      await server.goDown();
+      await eventually('the loss', () => bus.states[states]);
+      await clock.advance(15_000);
+      await server.comeBack();
+      await eventually('the bus', async () => {
+        await clock.advance(500);
+        return bus.states[states + 1];
+      });
+      await clock.advance(5000);
+    };
+
+    for (let count = 0; count < 4; count++) await flap();
+    assert.deepEqual(listing(table), { ...BLOG, ...SHOP });
+    while ((nats.ageMs ?? 0) < MAX_AGE_MS) await flap();
+    await clock.advance(2000);
+    await eventually('the routes to go', () => {
+      assert.deepEqual(listing(table), BLOG);
+      return true;
+    });
+    await test.register();
+    await clock.advance(2000);
+    assert.deepEqual(listing(table), { ...BLOG, ...SHOP });
+    await flap();
+    await eventually('the routes to go', () => {
+      assert.deepEqual(listing(table), BLOG);
+      return true;
+    });
+    await test.register();
+    await clock.advance(20_000);
+
+    assert.equal(nats.ageMs, 0);
+    assert.deepEqual(listing(table), { ...BLOG, ...SHOP });
   });
 });

@@ -225,6 +225,23 @@ describe('NatsRegistry', () => {
     assert.equal(Object.keys(listed()).length, 2);
   });
 
+  it('forgets step by step what no register has named since all were freshened', () => {
+    const { registry, listed } = start();
+    for (const at of [1, 2, 3]) {
+      registry.register(message({ address: `10.0.0.${at}:80`, routes: [`r${at}`] }), 0);
+    }
+    assert.equal(registry.forgetUnheard(10), true);
+    assert.equal(registry.size, 3);
+
+    registry.freshen(1000);
+    registry.register(message({ address: '10.0.0.2:80', routes: ['r2'] }), 1000);
+
+    assert.equal(registry.forgetUnheard(1), false);
+    assert.equal(registry.size, 2);
+    assert.equal(registry.forgetUnheard(1), true);
+    assert.deepEqual(listed(), { r2: ['10.0.0.2:80'] });
+  });
+
   it('refuses what is beyond its bounds, and goes on with what it has', () => {
     const { registry, listed } = start({ maxEntries: 2, maxBytes: 250 });
     registry.register(message(), 0);

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
+import { readEndpoint } from '../../src/discover/endpoint.ts';
+import type { Endpoint } from '../../src/discover/instance.ts';
 import { collectListing } from '../../src/discover/listing.ts';
 import { ListingFeed } from '../../src/discover/listing-feed.ts';
 import { readMessage } from '../../src/discover/nats-message.ts';
@@ -50,6 +52,12 @@ function step(): fc.Arbitrary<Step> {
 
 function tagsOf(owner: string): Record<string, string> {
   return { app_id: owner[0] ?? '', process_instance_id: owner };
+}
+
+function endpointOf(address: string, owner: string): Endpoint {
+  const endpoint = readEndpoint({ address, tls: false, tags: tagsOf(owner) });
+  assert.ok(typeof endpoint === 'object');
+  return endpoint;
 }
 
 function listingOf(claims: readonly Claim[]): string {
@@ -170,6 +178,8 @@ function assertOwner(table: RouteTable, address: string, words: readonly Set<str
   const [newest = new Set<string>()] = words;
   assert.ok(asked.size <= 1, `${address} is asked for ${[...asked]}`);
   assert.ok(asked.isSubsetOf(newest), `${[...asked]}, where the newest word is ${[...newest]}`);
+  const held = OWNERS.filter((owner) => table.holds({ endpoint: endpointOf(address, owner) }));
+  assert.deepEqual(new Set(held), asked, 'a scrape that has waited is as strict');
   if (newest.size === 1) assert.deepEqual(asked, newest);
   if (words.length === 1 && newest.size > 1) assert.equal(asked.size, 0);
   for (const { ambiguous, processInstanceId } of shown) {

@@ -32,6 +32,66 @@ describe('Scraper', () => {
     assert.equal(told[2], 'slow 1\n');
   });
 
+  it('asks nobody whose address is given away while the scrape waits for its turn', async () => {
+    const gone = new Set<string>();
+    await using scraper = openScraper({
+      concurrency: 1,
+      isThere: ({ endpoint }) => !gone.has(endpoint.address),
+    });
+    const waiting: ServerResponse[] = [];
+    await using slow = await serve((_request, response) => void waiting.push(response));
+    let asked = 0;
+    await using other = await serve((_request, response) => {
+      asked += 1;
+      response.end("another tenant's 1\n");
+    });
+    const scraping = scrape(scraper, [target(slow.address), target(other.address)]);
+    await until(() => waiting.length === 1, 'the slow one has the only slot');
+
+    gone.add(other.address);
+    waiting[0]?.end('slow 1\n');
+
+    assert.deepEqual((await scraping).map(brief), ['slow 1\n', 'moved']);
+    assert.equal(asked, 0);
+    assert.equal(scraper.load.slots, 0);
+  });
+
+  it('follows no redirect of an address that was given away meanwhile', async () => {
+    let isThere = true;
+    await using scraper = openScraper({ isThere: () => isThere });
+    const asked: (string | undefined)[] = [];
+    await using server = await serve(({ url }, response) => {
+      asked.push(url);
+      isThere = false;
+      response.writeHead(302, { Location: '/elsewhere' }).end();
+    });
+
+    const [answer] = await scrape(scraper, [target(server.address)]);
+
+    assert.equal(answer && brief(answer), 'moved');
+    assert.deepEqual(asked, ['/metrics']);
+  });
+
+  it('replaces no connection that died when its address is given away', async () => {
+    let isThere = true;
+    await using scraper = openScraper({ isThere: () => isThere });
+    let asked = 0;
+    await using server = await serve((request, response) => {
+      asked += 1;
+      if (asked === 1) response.end('first 1\n');
+      else {
+        isThere = false;
+        request.socket.destroy();
+      }
+    });
+    await scrape(scraper, [target(server.address)]);
+
+    const [answer] = await scrape(scraper, [target(server.address)]);
+
+    assert.equal(answer && brief(answer), 'moved');
+    assert.equal(asked, 2);
+  });
+
   it('gives the page, its type, its size and how long it took', async () => {
     await using scraper = openScraper();
     await using server = await serve((_request, response) => {

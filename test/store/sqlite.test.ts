@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { Kysely, sql } from 'kysely';
 import { StoreAwayError } from '../../broker/binding-store.ts';
+import type { Engine } from '../../src/store/engine.ts';
+import { migrate } from '../../src/store/migrations.ts';
 import { SqlBindingStore } from '../../src/store/sql-binding-store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Tables } from '../../src/store/tables.ts';
@@ -229,6 +231,59 @@ describe('openBindingStore of SQLite', function () {
       assert.equal(store.takesChanges, true);
       assert.equal((await store.putBinding(bindingOf('i', 'after')))?.created, true);
       assert.deepEqual([told[0], told.at(-1)], ['refused', 'taken']);
+    });
+
+    it('revokes what many ask for at once, each with the room that it has made', async () => {
+      await using database = await sqlitePlace();
+      await using prepared = await database.open();
+      await prepared.putInstance(instanceOf('i'));
+      const ids = Array.from({ length: 20 }, (_, at) => `b${at}`);
+      for (const id of ids) await prepared.putBinding(bindingOf('i', id));
+      const full = new Error('the disk is full');
+      let hasRoom = false; // for one deletion
+      await using real = await openSqlite({ engine: 'sqlite', file: database.file });
+      const db = new Kysely<Tables>({ dialect: real.dialect });
+      const engine: Engine = {
+        ...real,
+        failureOf: (error) => (error === full ? 'full' : real.failureOf(error)),
+        space: {
+          hold: async () => {
+            hasRoom = false; // as what is held is no room
+            throw new StoreAwayError('no space');
+          },
+          release: async () => {
+            await sql`select 1`.execute(db);
+            hasRoom = true;
+          },
+        },
+        announce: async () => {
+          if (!hasRoom) throw full;
+          hasRoom = false;
+        },
+      };
+      await using store = new SqlBindingStore({ db, engine, maxTombstones: 100 });
+
+      const deleted = ids.map((id) => store.deleteBinding('i', id));
+      const looking = store.changesSince();
+
+      assert.deepEqual(await Promise.all(deleted), Array(20).fill(true));
+      assert.equal((await looking).whole, true);
+    });
+
+    it('says so when it is read first, before anything is to be stored', async () => {
+      await using database = await sqlitePlace();
+      await using real = await openSqlite({ engine: 'sqlite', file: database.file });
+      const db = new Kysely<Tables>({ dialect: real.dialect });
+      await migrate({ db, engine: real, adopt: undefined });
+      const hold = async (): Promise<never> => {
+        throw new StoreAwayError('no space');
+      };
+      const engine: Engine = { ...real, space: { hold, release: async () => undefined } };
+      await using store = new SqlBindingStore({ db, engine, maxTombstones: 100 });
+
+      await store.changesSince();
+
+      assert.equal(store.takesChanges, false);
     });
 
     it('holds some for revoking beside the file, which other users cannot read', async () => {

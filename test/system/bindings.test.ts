@@ -63,13 +63,16 @@ function values(folder: string): Record<string, unknown> {
   };
 }
 
-async function startShop(parts: AsyncDisposableStack) {
+async function startShop(
+  parts: AsyncDisposableStack,
+  more: Readonly<Record<string, unknown>> = {},
+) {
   const folder = await temporaryFolder(parts);
   const apps = {
     shop: { space: 'one', answers: [protectedApp, protectedApp] },
     mailer: { space: 'two', answers: [page('mails_total 1\n')] },
   };
-  const scene = parts.use(await startScene(apps, values(folder)));
+  const scene = parts.use(await startScene(apps, { ...values(folder), ...more }));
   const { shop } = scene.apps;
   const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
   const platform = new Platform({ url: scene.promgate.url });
@@ -106,6 +109,27 @@ describe('a binding', function () {
       (await fetch(url, bearer(token))).status === 401 ? true : undefined,
     );
     await gives(prometheus, 'orders_total', []);
+  });
+
+  it('opens nothing from the answer on that says it was revoked, also where nobody is asked', async () => {
+    await using parts = new AsyncDisposableStack();
+    const { platform, shop, spaceId } = await startShop(parts, { auth: { mode: 'open' } });
+    const binding = { appId: shop.guid, spaceId, parameters: PARAMETERS };
+
+    for (const service of ['i1', 'i2', 'i3', 'i4', 'i5', 'i6']) {
+      await platform.createService(service, spaceId);
+      const { url, token } = (await platform.bind(service, `b-${service}`, binding)).body
+        .credentials;
+      const before = await fetch(url, bearer(token));
+      await before.arrayBuffer();
+      const isAlone = service < 'i4';
+      const revoked = isAlone
+        ? await platform.unbind(service, `b-${service}`)
+        : await platform.deleteService(service);
+      const after = await fetch(url, bearer(token));
+      await after.arrayBuffer();
+      assert.deepEqual([before.status, revoked.status, after.status], [200, 200, 401], service);
+    }
   });
 
   it('holds no more when a backup without it replaces the database, which is away meanwhile', async () => {

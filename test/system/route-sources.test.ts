@@ -220,6 +220,34 @@ describe('a source of routes', function () {
     assert.equal(given.status, 404);
   });
 
+  it('that gives an address away has its former app not asked by scrapes that waited', async () => {
+    await using slow = await startApp({ name: 'slow' }, [hang]);
+    await using app = await startApp({ name: 'shop' }, [page('others_secret 1\n')]);
+    const other = { ...app, name: 'other' };
+    await using gorouter = await startGorouter(routesJson([slow, app]));
+    await using promgate = await startPromgateProcess({
+      values: { routes: { gorouter: [gorouterValues(gorouter)] }, scrape: { concurrency: 1 } },
+    });
+    const reader = new AbortController();
+    const hanging = promgate.get(slow.path, { signal: reader.signal }).catch(() => undefined);
+    await eventually('the only slot to be taken', async () => slow.instances[0]?.requests[0]);
+    const waiting = promgate.text(app.path);
+    await eventually('the scrape to wait', async () =>
+      (await promgate.metric('promgate_scrape_waiting')) === 1 ? true : undefined,
+    );
+
+    gorouter.routes = routesJson([slow, other]);
+    await eventually('the new table to be read', async () =>
+      (await promgate.text('/routes')).includes('"app_name":"other"') ? true : undefined,
+    );
+    reader.abort();
+    await hanging;
+    const answered = await waiting;
+
+    assert.match(answered, /^promfetcher_scrape_error\{.*error="[^"]*moved[^"]*".*\} 1$/m);
+    assert.deepEqual(app.instances[0]?.requests, []);
+  });
+
   it('can be a file: read again when replaced, its last good state kept', async () => {
     await using app = await startApp({ name: 'shop' }, [page('foo 1\n'), page('foo 1\n')]);
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-routes-'));

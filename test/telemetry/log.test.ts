@@ -56,9 +56,43 @@ describe('createLog', () => {
     log.warn('it failed', { err: new Error('no routes', { cause }) });
 
     const { err } = JSON.parse(lines[0]!) as { err: Record<string, unknown> };
-    assert.deepEqual(Object.keys(err), ['name', 'message', 'stack', 'cause']);
-    const { stack: _, ...of } = err['cause'] as Record<string, unknown>;
-    assert.deepEqual(of, { name: 'TypeError', message: 'refused', code: 'ECONNREFUSED' });
+    assert.deepEqual(err, {
+      ...{ name: 'Error', message: 'no routes' },
+      cause: { name: 'TypeError', message: 'refused', code: 'ECONNREFUSED' },
+    });
+  });
+
+  it('says where an error was thrown if it may be a mistake of ours, and else does not', () => {
+    const { log, lines } = logTo('info');
+    const withCode = (code: string): Error => Object.assign(new Error('e'), { code });
+    const ours = [new TypeError('e'), withCode('ERR_INVALID_ARG_TYPE')];
+    const others = ['EADDRINUSE', '28P01', 'ERR_SQLITE_ERROR', 'ERR_TLS_CERT_ALTNAME_INVALID'];
+    const away = Object.assign(new Error('away', { cause: new Error('broken off') }), {
+      name: 'StoreAwayError',
+    });
+    const hidden = Object.assign(new Error('away', { cause: new TypeError('e') }), {
+      name: 'StoreAwayError',
+    });
+    ours.push(hidden);
+
+    const all = [...ours, ...others.map(withCode), away, new Error('503', { cause: away })];
+    for (const err of all) log.error('it failed', { err });
+
+    const withStack = lines.map((line) => line.includes('log.test.ts'));
+    assert.deepEqual(
+      withStack,
+      all.map((err) => ours.includes(err)),
+    );
+  });
+
+  it('leaves words that only look like a credential', () => {
+    const { log, lines } = logTo('info');
+
+    log.info("send the broker's name and password by basic auth");
+    log.info('sent basic aHVudGVyMg==');
+
+    assert.match(lines[0]!, /by basic auth"/);
+    assert.match(lines[1]!, /basic \*\*\*"/);
   });
 
   it('keeps a line a line', () => {
