@@ -1,6 +1,6 @@
 /** Finds labels whose names promgate is going to insert in the lines of pages. */
 
-/** All further names share this bit; only the first names, which `honor` may keep, have their own. */
+/** Further names share this bit: only the first names, which `honor` may keep, need their own. */
 const LAST_BIT = 30;
 
 /**

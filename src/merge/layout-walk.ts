@@ -1,6 +1,6 @@
 /**
- * Walks the lines of a page that are the layout's, by the kernel: page and layout are shown to it in
- * windows.
+ * Lets the kernel walk the lines of a page that equal the layout's lines. Copies parts of page and
+ * layout, the windows, to the kernel's memory.
  */
 import type { Body } from '../exposition/body.ts';
 import {
@@ -17,42 +17,42 @@ import type { Layout } from './layout.ts';
 import type { PageIndexWriter } from './page-index.ts';
 
 const INTEGER_BYTES = Int32Array.BYTES_PER_ELEMENT;
-/** What is shown at once of a layout that does not fit: a page may jump 4,000 times in a slice. */
+/** The window on a layout that does not fit as a whole; small, as a page may jump often in it. */
 const STEP_BYTES = 16_384;
 
-/** Where a page and its layout are, between two lines. */
+/** A place between two lines of a page and of its layout. */
 interface Place {
   readonly layout: Layout;
-  /** The layout's next line. */
+  /** The number of the layout's next line. */
   readonly line: number;
   readonly body: Body;
-  /** The page's next byte. */
+  /** The offset of the page's next byte. */
   readonly from: number;
 }
 
 class LayoutWalk {
   readonly #kernel = kernel();
-  /** Which of the page's bytes stand in its window. */
+  /** The bytes of the page in its window: from, and to before. */
   #pageFrom = 0;
   #pageTo = 0;
-  /** Which lines of which layout stand in the other. */
+  /** The layout of the other window, and its lines in the window: from, and to before. */
   #layoutKey = 0;
   #layoutFrom = 0;
   #layoutTo = 0;
-  /** The offset in the page to which `walk` came. */
+  /** The offset in the page at which the last `walk` ended. */
   at = 0;
 
-  /** From now on another page is walked, or the same one after others had their turn. */
+  /** Drops the window on the page. Call it for each page, and again after each pause. */
   begin(): void {
     this.#pageTo = this.#pageFrom;
   }
 
   /**
-   * Adds sample lines to `writer` as long as they are the layout's.
+   * Adds sample lines to `writer` as long as the lines equal the layout's.
    *
-   * It stops earlier where a window ends, and at a value that it does not know.
+   * Stops early at the end of a window, and at values that the kernel cannot check.
    *
-   * @returns how many lines were walked, others than samples too
+   * @returns the number of lines walked, comments and blank lines included
    */
   walk(place: Place, writer: PageIndexWriter): number {
     const { layout, line, body, from } = place;
@@ -99,7 +99,7 @@ class LayoutWalk {
     bytes.copy(this.#kernel.bytes, PAGE_AT, from, this.#pageTo);
   }
 
-  /** A layout that fits is shown whole. Of another one little: a page may jump about in it. */
+  /** Moves the window on the layout to `line`; a layout that fits is copied as a whole. */
   #showLayout({ key, lines, records, recordsAt }: Layout, line: number): void {
     if (key === this.#layoutKey && line >= this.#layoutFrom && line < this.#layoutTo) return;
     const fits = records.length <= LAYOUT_BYTES;
@@ -114,13 +114,13 @@ class LayoutWalk {
 
 let shared: LayoutWalk | undefined;
 
-/** The one of the process: one page is walked at a time. */
+/** The process's only walk: one page is walked at a time. */
 export function layoutWalk(): LayoutWalk {
   shared ??= new LayoutWalk();
   return shared;
 }
 
-/** The last of the ascending numbers, up to the one at `last`, that is not above `bound`. */
+/** The place of the last number that is not above `bound`; `numbers` ascend up to place `last`. */
 function lastNotAbove(numbers: Int32Array, bound: number, last: number): number {
   let low = 0;
   let high = last;
