@@ -44,7 +44,7 @@ export class SeriesScanner {
   quoted = false;
   /** The line before, in the same page, is known to have the same name. */
   sameName = false;
-  /** The bits of the reserved names that the line has as labels. */
+  /** The bits (`LabelNames.bitOf`) of the reserved names that the line has as labels. */
   clashes = 0;
   /** Offsets of label names (without quotes) and values (with quotes): four per label. */
   labels = new Int32Array(4 * FEW_LABELS);
@@ -69,7 +69,6 @@ export class SeriesScanner {
   /** The `labelsEnd` of that line. */
   #lastEnd = 0;
 
-  /** @param reserved - the label names that `clashes` reports */
   constructor(grammar: Grammar, reserved: LabelNames) {
     this.#grammar = grammar;
     this.#reserved = reserved;
@@ -156,10 +155,9 @@ export class SeriesScanner {
   }
 
   /**
-   * Scans the labels after `{`, and `}`.
+   * Scans labels from after `{` to `}`. Returns the offset after `}`, or -1.
    *
    * @param named - true when a metric name precedes the brace, and for exemplars, which have none
-   * @returns the offset after `}`, or -1
    */
   scanLabels(bytes: Buffer, from: number, named: boolean): number {
     this.quoted = false;
