@@ -1,9 +1,8 @@
 /**
- * `npm run bench`: all figures of `README.md`, as a table and as JSON.
+ * `npm run bench`: measures all figures of `bench/README.md` and prints them as tables.
  *
- * `--quick` runs each a few times only; `--only merge|scrape|neighbours|bindings|start` one
- * group; `--json FILE` writes
- * the figures there.
+ * `--quick` measures each figure only a few times; `--only merge|scrape|neighbours|bindings|start`
+ * measures one group; `--json FILE` also writes the figures to a file.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -27,7 +26,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** One way of merging one set of pages. */
+/** The figures of one way of merging one set of pages. */
 interface MergeResult extends MergeFigures {
   readonly of: MergeCase;
 }
@@ -70,18 +69,18 @@ print(`Node ${machine.node}, load ${machine.load}\n`);
 const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
 const merges: MergeResult[] = [];
 if (wanted('merge')) {
-  for (const of of MERGES) merges.push(await measureMerge(of));
+  for (const mergeCase of MERGES) merges.push(await measureMerge(mergeCase));
   print(mergeTable(merges));
 }
 const scrapes: ScrapeResult[] = [];
 if (wanted('scrape')) {
-  for (const of of SCRAPES) scrapes.push(await measureScrapes(of));
+  for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
   print(scrapeTable(scrapes));
 }
 const neighbours: NeighbourResult[] = [];
 if (wanted('neighbours')) {
-  for (const of of NEIGHBOURS) {
-    neighbours.push(await measureNeighbours(flags.quick ? { ...of, scrapes: 200 } : of));
+  for (const full of NEIGHBOURS) {
+    neighbours.push(await measureNeighbours(flags.quick ? { ...full, scrapes: 200 } : full));
   }
   print(neighbourTable(neighbours));
 }
@@ -94,7 +93,7 @@ if (flags.json !== undefined) {
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
-/** The process with the middle ratio: where its memory lies makes the copy faster by up to a half. */
+/** The figures of the process with the median ratio: the copy is faster at some memory addresses. */
 async function measureMerge(of: MergeCase): Promise<MergeResult> {
   const results: MergeResult[] = [];
   for (let i = 0; i < PROCESSES; i++) {
