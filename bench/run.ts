@@ -93,7 +93,7 @@ if (flags.json !== undefined) {
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
-/** The figures of the process with the median ratio: the copy is faster at some memory addresses. */
+/** The figures of the process with the median ratio: memory addresses change the copy's speed. */
 async function measureMerge(of: MergeCase): Promise<MergeResult> {
   const results: MergeResult[] = [];
   for (let i = 0; i < PROCESSES; i++) {
@@ -105,6 +105,10 @@ async function measureMerge(of: MergeCase): Promise<MergeResult> {
   return results[results.length >> 1]!;
 }
 
+function pagesOf({ instances, sizeBytes }: MergeCase | ScrapeCase): string {
+  return `${instances} x ${sizeBytes / 1_000} KB`;
+}
+
 function mergeTable(results: readonly MergeResult[]): string {
   const ways: Readonly<Record<MergeWay, string>> = {
     memo: '',
@@ -112,7 +116,7 @@ function mergeTable(results: readonly MergeResult[]): string {
     strings: ', strings',
   };
   const rows = results.map((one) => [
-    `${one.of.instances} x ${one.of.sizeBytes / 1_000} KB${ways[one.of.way]}${one.of.apps > 1 ? `, ${one.of.apps} apps` : ''}`,
+    pagesOf(one.of) + ways[one.of.way] + (one.of.apps > 1 ? `, ${one.of.apps} apps` : ''),
     megabytes(one.inputBytes),
     megabytes(one.outputBytes),
     milliseconds(one.indexMs),
@@ -125,7 +129,7 @@ function mergeTable(results: readonly MergeResult[]): string {
 
 function scrapeTable(results: readonly ScrapeResult[]): string {
   const rows = results.map(({ of, answerBytes, promgate, floor, cpuRatio, p50Ratio }) => [
-    `${of.instances} x ${of.sizeBytes / 1_000} KB${of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''}`,
+    pagesOf(of) + (of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''),
     megabytes(answerBytes),
     seconds(promgate.cpuSeconds),
     seconds(floor.cpuSeconds),

@@ -51,7 +51,7 @@ export class SeriesScanner {
   /** The number of integers in use in `labels`. */
   labelsEnd = 0;
 
-  /** The scan failed since a name or value is beyond its bound. */
+  /** The scan failed because a name or value is beyond its bound. */
   tooLong = false;
 
   /** The line has as many labels as the bound allows; if the scan failed, it has more. */

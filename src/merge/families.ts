@@ -52,7 +52,7 @@ export class FamilyTable {
     return this.#pageFrom;
   }
 
-  /** Whether a page may not name this many families, new and known. */
+  /** Whether this many families, new and known, are too many for a page. */
   isTooMany(families: number): boolean {
     return families > MAX_PAGE_FAMILIES;
   }

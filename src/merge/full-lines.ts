@@ -20,7 +20,7 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
-/** Bound on the steps of the name filter per page: 100 ms. More means an attack. */
+/** Bound on the steps of the name filter per page: 100 ms. Honest patterns need far fewer. */
 const MAX_STEPS = 1 << 25;
 
 export interface FullLinesOptions {
@@ -79,7 +79,7 @@ export class FullLines {
     return learning;
   }
 
-  /** Reads a line. Returns the offset of the next one. */
+  /** Parses a line. Returns the offset of the next line. */
   read(body: Body, p: number): number {
     const { bytes, length } = body;
     const first = bytes[p]!;
@@ -115,7 +115,7 @@ export class FullLines {
     if (next < 0 && this.#strict && exemplarTooLong()) throw tooLong(bytes, from);
     if (next < 0) throw malformed(bytes, from, badBack(this.#strict));
     if (families.full) throw tooManyFamilies(bytes, from);
-    this.#metadata.own(); // the types declared so far decide on the sample's family
+    this.#metadata.own(); // tells the resolver the declared types
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
     if (this.#resolver.filterSteps > MAX_STEPS) {
@@ -132,7 +132,7 @@ export class FullLines {
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
     if (this.#writer.overfull) throw tooManyFamilies(bytes, from);
-    // In `a-1` the value follows the name at once; another page's line `a1 5` begins like `a-1`.
+    // Of `a-1` the layout would hold `a`, and take another page's `a1 5` for a sample of `a`.
     if (scanner.insertKind === BARE && p === scanner.insertAt) this.#learning = undefined;
     this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;

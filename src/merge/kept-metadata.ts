@@ -11,7 +11,7 @@ import type { Metadata } from './page-index.ts';
 /** Lines of metadata per slice, and steps of the filter per slice. */
 const SLICE = 4_096;
 const SLICE_STEPS = 1 << 20;
-/** After this many steps all further lines are kept: the merge prints no family without samples. */
+/** After this many steps all lines are kept; the merge prints no family without samples anyway. */
 const MAX_STEPS = 1 << 25;
 
 interface Filtering {

@@ -32,10 +32,10 @@ interface Place {
 
 class LayoutWalk {
   readonly #kernel = kernel();
-  /** The bytes of the page in its window: from, and to before. */
+  /** The range of the page's bytes in the window on the page. */
   #pageFrom = 0;
   #pageTo = 0;
-  /** The layout of the other window, and its lines in the window: from, and to before. */
+  /** The layout in the other window, by its key, and the range of its lines there. */
   #layoutKey = 0;
   #layoutFrom = 0;
   #layoutTo = 0;

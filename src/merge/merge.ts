@@ -48,7 +48,7 @@ export interface AddedPage extends PageKind {
 export interface AddedSamples {
   /** Samples kept. */
   readonly samples: number;
-  /** Samples dropped since they have the name of one of promgate's own families. */
+  /** Samples dropped because they have the name of one of promgate's own families. */
   readonly dropped: number;
   /** Samples dropped by the page's name filter. */
   readonly filtered: number;
@@ -73,7 +73,7 @@ export class Merge {
   readonly #options: MergeOptions;
   readonly #families: FamilyTable;
   readonly #shares: FamilyShares;
-  /** Pages removed since the merge had too many families. */
+  /** Pages removed because the merge had too many families. */
   readonly #excess: TakenOut[] = [];
   readonly #preparation: Preparation;
   readonly #pages: (Indexed | undefined)[] = [];

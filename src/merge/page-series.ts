@@ -24,7 +24,7 @@ export class PageSeries {
   #seriesTo = 0;
   readonly #scanner: SeriesScanner;
   readonly #inserted: ReadonlyMap<string, string>;
-  /** Inserted labels that some compared page does not get. */
+  /** Inserted labels that are not common to all compared pages. */
   readonly #extras: readonly LabelPair[];
   readonly #extrasHash: number;
 

@@ -16,7 +16,7 @@ const LINE_FEED = 10;
 const QUOTE = 34;
 /** Lines, runs or metadata lines per slice: up to a millisecond of work. */
 const SLICE = 20_000;
-/** The cost of a line of a family in conflict, in lines of `SLICE`. */
+/** The cost of splitting off a line of a family in conflict, in lines of `SLICE`. */
 const SPLIT_COST = 8;
 
 /** A page, and the labels to insert into its samples. */

@@ -50,7 +50,7 @@ export class Preparation {
   readonly #options: PreparationOptions;
   readonly #families: FamilyTable;
   readonly #honored: readonly string[];
-  /** The number of samples so far whose timestamp was dropped, since text cannot express it. */
+  /** The number of samples so far whose timestamp was dropped because text cannot express it. */
   undated = 0;
   readonly #indexers = new Map<PageRules | undefined, Map<string, Indexer>>();
 

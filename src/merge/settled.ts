@@ -4,7 +4,7 @@
 import type { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 
-/** The merge gave up a page, since the time for merging is over. */
+/** The merge gave up a page because the time for merging is over. */
 export class GivenUpError extends Error {
   override readonly name = 'GivenUpError';
 
@@ -22,7 +22,7 @@ export interface TakenOut {
   readonly error: ExpositionError | GivenUpError;
 }
 
-/** The samples dropped from a page, since earlier pages of its instance have the same series. */
+/** The samples dropped from a page because earlier pages of its instance have the same series. */
 export interface Duplicates {
   readonly place: number;
   /** The number of samples dropped; at least 1. */
@@ -33,6 +33,6 @@ export interface Settled {
   readonly format: FormatName;
   readonly takenOut: readonly TakenOut[];
   readonly duplicates: readonly Duplicates[];
-  /** The number of samples whose timestamp was dropped, since text cannot express it. */
+  /** The number of samples whose timestamp was dropped because text cannot express it. */
   readonly undated: number;
 }
