@@ -1,5 +1,5 @@
 /**
- * What bindings cost: looking up an app and a token among many, and making bindings.
+ * Measures the cost of bindings: looking up an app or a token among many bindings, and binding.
  */
 import { createHash } from 'node:crypto';
 import type { Binding } from '../broker/binding-store.ts';
@@ -10,31 +10,33 @@ import { startPromgate } from './promgate.ts';
 import { median } from './statistics.ts';
 
 export interface LookupFigures {
+  /** The number of bindings among which the benchmark looks. */
   readonly bindings: number;
-  /** What the pages of an app are, per lookup; the median of the rounds. */
+  /** Time per lookup of an app's pages; the median over the rounds. */
   readonly appMicroseconds: number;
-  /** What a token opens, with the hash that finds it. */
+  /** Time per lookup of a token's scope, with the hash of the token; the median over the rounds. */
   readonly tokenMicroseconds: number;
 }
 
 export interface BindFigures {
-  /** `cf bind-service` after `cf bind-service`, over HTTP, each on disk before it is answered. */
+  /** Binds per second over HTTP; promgate answers each when the binding is on disk. */
   readonly perSecond: number;
-  /** With so many platforms calling at once. */
+  /** The number of concurrent callers. */
   readonly callers: number;
 }
 
 const ROUNDS = 20;
 const LOOKUPS = 20_000;
 
-/** Looks apps and tokens up in an order that no cache knows. */
+/** Measures lookups of apps and tokens, in an order that defeats CPU caches. */
 export function measureLookups(bindings: number): LookupFigures {
   const known = new KnownBindings({
     settingsOf: ({ parameters }) => bindingSettings(JSON.parse(parameters)),
   });
   const all = Array.from({ length: bindings }, (_, at) => binding(at));
   known.apply({ revision: bindings, whole: true, bindings: all, removed: [] });
-  for (const { appId = '', spaceId } of all) known.appOf(appId, spaceId); // as after a first scrape
+  // The first lookup of each app fills caches, as its first scrape does.
+  for (const { appId = '', spaceId } of all) known.appOf(appId, spaceId);
   const order = Array.from({ length: LOOKUPS }, (_, at) => (at * 7_919) % bindings);
   const appIds = order.map((at) => all[at]?.appId ?? '');
   const spaceOf = (appId: string): string => `space-${Number(appId.slice(-12)) % 100}`;
@@ -56,7 +58,7 @@ function perLookup(keys: readonly string[], find: (key: string) => string | unde
     for (const key of keys) if (find(key) === undefined) throw new Error(`${key} is not found`);
     took.push(((performance.now() - startedMs) * 1000) / keys.length);
   }
-  return median(took.slice(ROUNDS / 2)); // the first rounds are for the compiler
+  return median(took.slice(ROUNDS / 2)); // the first rounds let the compiler finish
 }
 
 function binding(at: number): Binding {
@@ -81,7 +83,7 @@ function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Makes bindings in a fresh SQLite file. */
+/** Measures `binds` binds by `callers` concurrent callers, in a new SQLite file. */
 export async function measureBinds(callers: number, binds: number): Promise<BindFigures> {
   await using promgate = await startPromgate({}, (folder) => ({
     broker: BROKER,

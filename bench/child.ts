@@ -1,5 +1,5 @@
 /**
- * A process that is measured from outside: what it spends and holds, as the kernel counts it.
+ * A child process whose CPU time and memory the benchmark reads from the kernel.
  *
  * Linux only: reads `/proc`.
  */
@@ -13,23 +13,23 @@ const TICKS_PER_SECOND = 100;
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
-  /** User and system time of all threads since the start; counted in steps of 10 ms. */
+  /** User and system time of all threads since the start; the kernel counts in steps of 10 ms. */
   cpuSeconds(): number;
   rssBytes(): number;
-  /** The largest RSS since the start or since `forgetPeak`. */
+  /** The largest RSS since the start. */
   peakRssBytes(): number;
-  /** Asks it to end (SIGTERM) and waits until it has; disposal then has nothing to do. */
+  /** Sends SIGTERM and waits for the end of the process. Disposal sends SIGKILL instead. */
   stop(): Promise<void>;
-  /** Ends its standard input. */
+  /** Closes the standard input of the process. */
   closeInput(): void;
-  /** Lines of standard output, one at a time; undefined at its end. */
+  /** The next line of standard output; undefined at the end of the output. */
   line(): Promise<string | undefined>;
 }
 
 /**
- * Starts this Node with `args`; standard error goes to ours.
+ * Starts this version of Node with `args`. The child inherits standard error.
  *
- * @param environment - variables besides ours
+ * @param environment - variables in addition to those of this process
  */
 export function startNode(args: readonly string[], cwd?: URL, environment = {}): Child {
   const env = { ...process.env, ...environment };
@@ -41,7 +41,8 @@ export function startNode(args: readonly string[], cwd?: URL, environment = {}):
     pid,
     cpuSeconds: () => {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name may hold blanks
+      // The name of the process, in parentheses, may hold blanks.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime, stime
     },
     rssBytes: () => statusBytes(pid, 'VmRSS'),
@@ -53,7 +54,7 @@ export function startNode(args: readonly string[], cwd?: URL, environment = {}):
   };
 }
 
-/** Starts a file of this folder with `options` as its argument; resolves with the first line it prints. */
+/** Starts a file of this folder with `options` as JSON; resolves when the file prints a line. */
 export async function startScript(
   name: string,
   options: object,
@@ -63,7 +64,7 @@ export async function startScript(
   const child = parts.use(startNode([file, JSON.stringify(options)]));
   const firstLine = await child.line();
   if (firstLine === undefined) throw new Error(`${name} ended before it was ready`);
-  parts.move(); // the caller ends it
+  parts.move(); // the caller disposes of the child
   return { child, firstLine };
 }
 

@@ -1,9 +1,10 @@
 /**
- * The floor of a whole scrape: fetches the same bodies, writes as many bytes, merges nothing.
+ * The floor of a whole scrape: a server that fetches the same bodies and writes as many bytes as
+ * promgate, but merges nothing.
  *
- * `node floor.ts '{"apps":[{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}]}'` prints its
- * own address and serves the first app under `/0`. Nothing that collects bodies with undici and streams an answer of that
- * length through a reused chunk can be much cheaper.
+ * `node floor.ts '{"apps":[{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}]}'` prints the
+ * server's address and serves the first app at `/0`. A server that collects bodies with undici and
+ * streams an answer of the same length through reused chunks can hardly cost less.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +15,9 @@ export interface FloorOptions {
 }
 
 export interface FloorApp {
+  /** The instances to fetch from, as `host:port`. */
   readonly addresses: readonly string[];
+  /** The length of the answer. */
   readonly answerBytes: number;
 }
 
@@ -32,7 +35,7 @@ const server = createServer(async ({ url = '' }, response) => {
   response.end();
 });
 server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo; // no pipe: an address object
+  const { port } = server.address() as AddressInfo; // not a pipe, so the address is an object
   process.stdout.write(`127.0.0.1:${port}\n`);
 });
 process.stdin.resume().once('end', () => process.exit());
@@ -44,14 +47,14 @@ async function fetchBody(address: string): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Writes from a ring of chunks, each reused after the callback of its last write. */
+/** Writes from a ring of chunks; each chunk is reused after the callback of its last write. */
 async function writeBytes(response: ServerResponse, sizeBytes: number): Promise<void> {
   const ring = Array.from({ length: RING_SIZE }, () => ({
     chunk: Buffer.alloc(CHUNK_BYTES, 'x'),
     written: Promise.resolve(),
   }));
   for (let at = 0, turn = 0; at < sizeBytes; at += CHUNK_BYTES, turn++) {
-    const slot = ring[turn % RING_SIZE]!; // the remainder is an index of the ring
+    const slot = ring[turn % RING_SIZE]!; // the remainder is below RING_SIZE
     await slot.written;
     const piece = slot.chunk.subarray(0, sizeBytes - at);
     slot.written = new Promise((resolve) => response.write(piece, () => resolve()));

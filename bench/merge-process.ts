@@ -1,10 +1,10 @@
 /**
- * One way of merging in a process of its own.
+ * Measures one way of merging in a process of its own.
  *
- * `node merge-process.ts '{"way":"memo","instances":100,"sizeBytes":50000,"apps":1,"rounds":25}'` prints the
- * figures as one line of JSON.
+ * `node merge-process.ts '{"way":"memo","instances":100,"sizeBytes":50000,"apps":1,"rounds":25}'`
+ * prints the figures as one line of JSON.
  */
 import { type MergeCase, measureMerge } from './merge.ts';
 
-const of = JSON.parse(process.argv[2] ?? '{}') as MergeCase;
-process.stdout.write(`${JSON.stringify(measureMerge(of))}\n`);
+const mergeCase = JSON.parse(process.argv[2] ?? '{}') as MergeCase;
+process.stdout.write(`${JSON.stringify(measureMerge(mergeCase))}\n`);

@@ -1,7 +1,8 @@
 /**
- * The merge by itself, beside a plain copy of its output into the same reused chunk. No network.
+ * Measures the merge without network, and a plain copy of the merged page into the same reused
+ * chunk for comparison.
  *
- * `merge-process.ts` runs it in a process of its own.
+ * `merge-process.ts` runs a measurement in a process of its own.
  */
 import { toBody } from '../src/exposition/body.ts';
 import { TEXT } from '../src/exposition/grammar.ts';
@@ -19,8 +20,8 @@ import { mergeNaively } from './naive-merge.ts';
 import { median } from './statistics.ts';
 
 /**
- * `memo`: index with layout memo, then splice. `full`: every page indexed in full, then splice.
- * `strings`: the naive merge.
+ * `memo` indexes pages with layouts, then splices. `full` indexes every page in full, then splices.
+ * `strings` is the naive merge.
  */
 export type MergeWay = 'memo' | 'full' | 'strings';
 
@@ -28,9 +29,9 @@ export interface MergeCase {
   readonly way: MergeWay;
   readonly instances: number;
   readonly sizeBytes: number;
-  /** So many apps take turns: with one its pages stay in the CPU's caches from round to round. */
+  /** The number of apps that take turns. The pages of one app stay in the CPU's caches. */
   readonly apps: number;
-  /** Half as many go before them uncounted: a server's code is compiled. */
+  /** Counted rounds. Half as many uncounted rounds come first, so that the code is compiled. */
   readonly rounds: number;
 }
 
@@ -39,10 +40,10 @@ export interface MergeFigures {
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly copyMs: number;
-  /** Of the naive merge, all of it. */
+  /** For `strings` the time of the whole merge. */
   readonly indexMs: number;
   readonly spliceMs: number;
-  /** The merge beside the copy of the same round, since both see the same machine. */
+  /** The time of the merge divided by the time of the copy in the same round. */
   readonly ratio: number;
 }
 
@@ -51,9 +52,9 @@ export const CHUNK_BYTES = 65_536;
 type LabelPair = readonly [name: string, value: string];
 
 /**
- * Measures one way, in turn with the copy.
+ * Measures one way of merging; merge and copy take turns.
  *
- * One way per process: else the garbage of one is collected in the time of another.
+ * Use a new process for each way, so that no way pays for collecting the garbage of another.
  */
 export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeCase): MergeFigures {
   const pairs = labelPairs(instances);
@@ -89,7 +90,8 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
     copyMs: median(took.copy),
     indexMs: median(took.index),
     spliceMs: median(took.splice),
-    ratio: median(took.copy.map((ms, at) => (took.index[at]! + took.splice[at]!) / ms)), // same length
+    // The three lists have the same length.
+    ratio: median(took.copy.map((ms, at) => (took.index[at]! + took.splice[at]!) / ms)),
   };
 }
 
@@ -98,10 +100,10 @@ interface IndexedMergeOptions extends Pick<IndexerOptions, 'learn' | 'walk'> {
   readonly suits?: typeof suitsKernel;
 }
 
-/** Fills the chunk with the next piece of a merged page; 0 at its end. */
+/** Fills a chunk with the next piece of a merged page. Returns the bytes written; 0 at the end. */
 export type Fill = (chunk: Chunk) => number;
 
-/** Index; what is left to do is the splice. */
+/** Indexes the pages in each call; the returned `Fill` splices. */
 export function indexedMerge(
   pages: readonly Buffer[],
   pairs: readonly LabelPair[][],
@@ -123,7 +125,7 @@ export function indexedMerge(
   };
 }
 
-/** Runs a work that is done in slices. */
+/** Runs sliced work to its end. */
 function result<T>(slices: Generator<void, T, void>): T {
   for (;;) {
     const { done, value } = slices.next();
@@ -131,7 +133,7 @@ function result<T>(slices: Generator<void, T, void>): T {
   }
 }
 
-/** All at once; nothing is left to do but to hand over the chunks, which is not counted. */
+/** Merges in each call; the returned `Fill` only copies, and the table does not print its time. */
 function naiveMerge(pages: readonly Buffer[], pairs: readonly LabelPair[][]): () => Fill {
   const labels = pairs.map(printed);
   return () => {
@@ -149,7 +151,7 @@ function printed(pairs: readonly LabelPair[]): string {
   return pairs.map(([name, value]) => `${name}="${value}"`).join(',');
 }
 
-/** The nine labels of each instance, as lifelike in length as in Cloud Foundry. */
+/** The nine labels of each instance, with values as long as in Cloud Foundry. */
 export function labelPairs(instances: number): LabelPair[][] {
   const addresses = Array.from({ length: instances }, (_, at) => `10.0.12.${at}:61${at}`);
   const app = { organization: 'my-organization', space: 'production', name: 'shop', addresses };
@@ -175,7 +177,7 @@ export function timed<T>(work: () => T): [tookMs: number, result: T] {
   return [performance.now() - startedMs, result];
 }
 
-/** No figure counts for a page that is wrong. */
+/** Throws if the merge prints a wrong page, whose figures would be worthless. */
 function assertPrints(merge: () => Fill, expected: Buffer): void {
   const chunk = createChunk(CHUNK_BYTES);
   const fill = merge();

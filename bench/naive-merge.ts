@@ -1,7 +1,8 @@
 /**
- * The merge that one would write first: lines as strings, sorted into families, joined.
+ * The naive merge, for comparison: splits pages into strings, sorts the lines into families, and
+ * joins the lines.
  *
- * Checks nothing and knows labels only by their brace: what promgate's merge is measured beside.
+ * It checks nothing, and takes the first brace of a line for the start of the labels.
  */
 
 /** @param labels - per page, escaped pairs joined by commas */

@@ -1,8 +1,9 @@
 /**
- * What the reader of a small app waits while an app of another space is scraped without pause.
+ * Measures how long the reader of a small app waits while a reader scrapes an app of another space
+ * without pause.
  *
- * The floor is measured in the same way: it fetches and writes as much and merges nothing, but the
- * other app's instances and readers take as much of the machine.
+ * The floor is measured in the same way. It shows the delay that comes from the other app's
+ * instances and reader, which use the same CPU, and not from merging.
  */
 import { Agent } from 'undici';
 import type { SimulatedApp } from '../test/support/foundation.ts';
@@ -16,9 +17,9 @@ import type { SimulatorOptions } from './simulator.ts';
 import { percentile } from './statistics.ts';
 
 export interface NeighbourCase {
-  /** The other app. */
+  /** The other app, in another space. */
   readonly other: SimulatorOptions;
-  /** Scrapes of the small app: so many alone, so many beside the other. */
+  /** The number of scrapes of the small app alone, and again while the other app is scraped. */
   readonly scrapes: number;
 }
 
@@ -36,7 +37,7 @@ interface Pair {
 export interface NeighbourResult {
   readonly of: NeighbourCase;
   readonly promgate: Pair;
-  /** Undefined where the other app hangs: the floor has no deadline. */
+  /** Undefined if the other app hangs, since the floor has no deadline. */
   readonly floor: Pair | undefined;
 }
 
@@ -81,7 +82,7 @@ async function measurePair(
   return { alone, beside, answerBytes: [smallBytes, Number(await others.line())] };
 }
 
-/** Code that is compiled and connections that are open; returns the bytes of an answer. */
+/** Scrapes until code is compiled and connections are open. Returns the bytes of an answer. */
 async function warm(url: string, scrapes: number): Promise<number> {
   await using reader = newReader();
   let answer = 0;

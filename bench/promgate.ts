@@ -1,4 +1,4 @@
-/** promgate itself as a process to measure: the program of this checkout, on loopback. */
+/** Starts promgate, the program of this checkout, as a process to measure; on loopback. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -12,7 +12,7 @@ import { startNode } from './child.ts';
 
 const ROOT = new URL('../', import.meta.url);
 
-/** What `npm start` sets and passes: `NAME=value exec node --flag src/main.ts serve`. */
+/** Environment and arguments of `npm start`: `NAME=value exec node --flag src/main.ts serve`. */
 const { environment: ENVIRONMENT, args: START } = startCommand(packageJson.scripts.start);
 
 export interface Promgate extends AsyncDisposable {
@@ -26,9 +26,9 @@ export interface Promgate extends AsyncDisposable {
 }
 
 /**
- * Starts `promgate serve` with `routes` as its file source; resolves when it is ready.
+ * Starts `promgate serve` with `routes` in a route file; resolves when promgate is ready.
  *
- * @param more - further sections of the configuration, made for a folder of its own
+ * @param more - makes further sections of the configuration; gets a new folder for files
  */
 export async function startPromgate(
   routes: RoutesJson,
@@ -47,33 +47,33 @@ export async function startPromgate(
 
   const startedMs = performance.now();
   const child = parts.use(startNode([...START, '--config', configFile], ROOT, ENVIRONMENT));
-  parts.defer(() => child.stop()); // an orderly end writes Node's compile cache: later starts have it
-  void readAway(child);
+  parts.defer(() => child.stop()); // an orderly end writes Node's compile cache for later starts
+  void discardOutput(child);
   const url = `http://127.0.0.1:${port}`;
-  await lives(port, child);
+  await untilAlive(port, child);
   const startMs = performance.now() - startedMs;
-  await answers(`${url}/readyz`, child);
+  await untilOk(`${url}/readyz`, child);
   const readyMs = performance.now() - startedMs;
   const owned = parts.move();
   return { child, url, startMs, readyMs, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** A port that was free a moment ago: promgate's configuration names its port. */
+/** A port that was free a moment ago. The configuration needs a number, so port 0 is no choice. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo; // no pipe: an address object
+  const { port } = server.address() as AddressInfo; // not a pipe, so the address is an object
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
-/** Its log would fill the pipe. */
-async function readAway(child: Child): Promise<void> {
+/** Reads the log, which would otherwise fill the pipe. */
+async function discardOutput(child: Child): Promise<void> {
   while ((await child.line()) !== undefined);
 }
 
-/** Asks for `/healthz` as cheaply as can be, so that asking does not slow the start. */
-async function lives(port: number, child: Child): Promise<void> {
+/** Waits for a 200 of `/healthz`. Uses plain sockets, since `fetch` would slow the start. */
+async function untilAlive(port: number, child: Child): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /healthz HTTP/1.1\r\nHost: promgate\r\nConnection: close\r\n\r\n');
@@ -84,19 +84,20 @@ async function lives(port: number, child: Child): Promise<void> {
     });
     socket.destroy();
     if (answer === 'HTTP/1.1 200') return;
-    child.rssBytes(); // throws when the process is gone
+    child.rssBytes(); // throws if the process has ended
     await delay(1);
   }
 }
 
-async function answers(url: string, child: Child): Promise<void> {
+/** Waits for a 200 of `url`. */
+async function untilOk(url: string, child: Child): Promise<void> {
   for (const deadlineMs = performance.now() + 30_000; performance.now() < deadlineMs; ) {
     try {
       const answer = await fetch(url);
       await answer.arrayBuffer();
       if (answer.ok) return;
     } catch {
-      child.rssBytes(); // throws when the process is gone; else it does not listen yet
+      child.rssBytes(); // throws if the process has ended; otherwise the port is not open yet
     }
     await delay(2);
   }

@@ -1,9 +1,9 @@
 /**
- * A reader of an app in a process of its own, that scrapes without pause: the time it takes to read
- * is not another reader's.
+ * A reader that scrapes an app without pause, in a process of its own so that other readers do not
+ * wait while it reads.
  *
- * `node reader.ts '{"url":"http://127.0.0.1:4001/0"}'` prints an empty line, reads until its standard
- * input ends, and prints the bytes of the largest answer.
+ * `node reader.ts '{"url":"http://127.0.0.1:4001/0"}'` prints an empty line, scrapes until its
+ * standard input ends, and prints the bytes of the largest answer.
  */
 import { Agent } from 'undici';
 import { scrape } from './scrapes.ts';

@@ -1,15 +1,15 @@
-/** Figures as text for people; the same as JSON is `run.ts`' matter. */
+/** Prints figures as text for people, and describes the machine. `run.ts` writes the JSON. */
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 
-/** Where the figures come from: without it they say nothing. */
+/** The machine on which the figures were measured. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryBytes: number;
   readonly system: string;
   readonly node: string;
-  /** Load average of the last minute at the start: above one core's worth the figures are unsafe. */
+  /** Load average of the minute before the start. Above 1 do not trust the figures. */
   readonly load: string;
 }
 
@@ -25,7 +25,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** Aligns columns: the first to the left, all others to the right. */
+/** Aligns the first column to the left, and all others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

@@ -1,8 +1,9 @@
 /**
- * `npm run bench`: all figures of `README.md`, as a table and as JSON.
+ * `npm run bench`: measures all figures of `bench/README.md` and prints them as tables.
  *
- * `--quick` runs each a few times only; `--only merge|kernel|scrape|neighbours|bindings|start` one
- * group; `--json FILE` writes the figures there.
+ * `--quick` measures each figure only a few times; `--only
+ * merge|kernel|scrape|neighbours|bindings|start` measures one group; `--json FILE` also writes the
+ * figures to a file.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -31,7 +32,7 @@ interface KernelResult extends KernelFigures {
   readonly of: KernelCase;
 }
 
-/** One way of merging one set of pages. */
+/** The figures of one way of merging one set of pages. */
 interface MergeResult extends MergeFigures {
   readonly of: MergeCase;
 }
@@ -82,7 +83,9 @@ print(`Node ${machine.node}, load ${machine.load}\n`);
 const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
 const merges: MergeResult[] = [];
 if (wanted('merge')) {
-  for (const of of MERGES) merges.push(await measureInProcesses('merge-process.ts', of));
+  for (const mergeCase of MERGES) {
+    merges.push(await measureInProcesses('merge-process.ts', mergeCase));
+  }
   print(mergeTable(merges));
 }
 const kernels: KernelResult[] = [];
@@ -92,13 +95,13 @@ if (wanted('kernel')) {
 }
 const scrapes: ScrapeResult[] = [];
 if (wanted('scrape')) {
-  for (const of of SCRAPES) scrapes.push(await measureScrapes(of));
+  for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
   print(scrapeTable(scrapes));
 }
 const neighbours: NeighbourResult[] = [];
 if (wanted('neighbours')) {
-  for (const of of NEIGHBOURS) {
-    neighbours.push(await measureNeighbours(flags.quick ? { ...of, scrapes: 200 } : of));
+  for (const full of NEIGHBOURS) {
+    neighbours.push(await measureNeighbours(flags.quick ? { ...full, scrapes: 200 } : full));
   }
   print(neighbourTable(neighbours));
 }
@@ -120,7 +123,7 @@ if (flags.json !== undefined) {
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
-/** The process with the middle ratio: where its memory lies makes the copy faster by up to a half. */
+/** The figures of the process with the median ratio: memory addresses change the copy's speed. */
 async function measureInProcesses<Case extends object, Figures extends { readonly ratio: number }>(
   script: string,
   of: Case,
@@ -135,6 +138,10 @@ async function measureInProcesses<Case extends object, Figures extends { readonl
   return results[results.length >> 1]!;
 }
 
+function pagesOf({ instances, sizeBytes }: MergeCase | ScrapeCase): string {
+  return `${instances} x ${sizeBytes / 1_000} KB`;
+}
+
 function mergeTable(results: readonly MergeResult[]): string {
   const ways: Readonly<Record<MergeWay, string>> = {
     memo: '',
@@ -142,7 +149,7 @@ function mergeTable(results: readonly MergeResult[]): string {
     strings: ', strings',
   };
   const rows = results.map((one) => [
-    `${one.of.instances} x ${one.of.sizeBytes / 1_000} KB${ways[one.of.way]}${one.of.apps > 1 ? `, ${one.of.apps} apps` : ''}`,
+    pagesOf(one.of) + ways[one.of.way] + (one.of.apps > 1 ? `, ${one.of.apps} apps` : ''),
     megabytes(one.inputBytes),
     megabytes(one.outputBytes),
     milliseconds(one.indexMs),
@@ -170,7 +177,7 @@ function kernelTable(results: readonly KernelResult[]): string {
 
 function scrapeTable(results: readonly ScrapeResult[]): string {
   const rows = results.map(({ of, answerBytes, promgate, floor, cpuRatio, p50Ratio }) => [
-    `${of.instances} x ${of.sizeBytes / 1_000} KB${of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''}`,
+    pagesOf(of) + (of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''),
     megabytes(answerBytes),
     seconds(promgate.cpuSeconds),
     seconds(floor.cpuSeconds),

@@ -1,8 +1,8 @@
 /**
- * Whole scrapes through HTTP: promgate beside the floor, in turn, over the same instances.
+ * Measures whole scrapes through HTTP: promgate and the floor take turns over the same instances.
  *
- * The reader is this process, the instances, promgate and the floor are one process each. CPU is
- * what the kernel counts for the process, so the reader's and the instances' work is not in it.
+ * This process is the reader; the instances, promgate and the floor are one process each. So the
+ * CPU time of promgate or the floor does not include the work of the reader and the instances.
  */
 import { Agent, request } from 'undici';
 import type { SimulatedApp } from '../test/support/foundation.ts';
@@ -15,15 +15,15 @@ import type { SimulatorOptions } from './simulator.ts';
 import { median, percentile } from './statistics.ts';
 
 export interface ScrapeCase extends SimulatorOptions {
-  /** Turns of each server. */
+  /** The number of counted turns of each server. */
   readonly rounds: number;
-  /** Scrapes in one turn: enough for the kernel's 10 ms steps not to matter. */
+  /** Scrapes in one turn: enough to make the kernel's steps of 10 ms negligible. */
   readonly scrapesPerRound: number;
 }
 
-/** What one server spent. */
+/** The figures of one server. */
 export interface ScrapeFigures {
-  /** Median over the turns, per scrape. */
+  /** CPU time per scrape; the median over the turns. */
   readonly cpuSeconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -35,12 +35,13 @@ export interface ScrapeResult {
   readonly answerBytes: number;
   readonly promgate: ScrapeFigures;
   readonly floor: ScrapeFigures;
-  /** Median over the pairs of turns. */
+  /** promgate's CPU time divided by the floor's; the median over the pairs of turns. */
   readonly cpuRatio: number;
+  /** promgate's median latency divided by the floor's; the median over the pairs of turns. */
   readonly p50Ratio: number;
 }
 
-/** Something that answers scrapes. */
+/** A server to measure. */
 interface Subject {
   readonly url: string;
   readonly child: Child;
@@ -76,24 +77,24 @@ export async function measureScrapes(of: ScrapeCase): Promise<ScrapeResult> {
   return { of, answerBytes, ...(await inTurn(of, [subject, floor], reader)) };
 }
 
-/** A warm-up turn of each, then the counted turns: A B A B … */
+/** Runs an uncounted turn of each server, then the counted turns: promgate, floor, promgate … */
 async function inTurn(
   of: ScrapeCase,
-  [subject, floor]: readonly [Subject, Subject],
+  [promgate, floor]: readonly [Subject, Subject],
   reader: Agent,
 ): Promise<Omit<ScrapeResult, 'of' | 'answerBytes'>> {
-  const turns = { subject: [] as Turn[], floor: [] as Turn[] };
+  const turns = { promgate: [] as Turn[], floor: [] as Turn[] };
   for (let round = -1; round < of.rounds; round++) {
-    const mine = await turn(subject, of.scrapesPerRound, reader);
-    const its = await turn(floor, of.scrapesPerRound, reader);
+    const promgateTurn = await turn(promgate, of.scrapesPerRound, reader);
+    const floorTurn = await turn(floor, of.scrapesPerRound, reader);
     if (round < 0) continue;
-    turns.subject.push(mine);
-    turns.floor.push(its);
+    turns.promgate.push(promgateTurn);
+    turns.floor.push(floorTurn);
   }
-  const ratio = (of: (turn: Turn) => number): number =>
-    median(turns.subject.map((mine, index) => of(mine) / of(turns.floor[index]!))); // same length
+  const ratio = (figure: (turn: Turn) => number): number =>
+    median(turns.promgate.map((one, at) => figure(one) / figure(turns.floor[at]!))); // same length
   return {
-    promgate: figures(turns.subject, subject.child),
+    promgate: figures(turns.promgate, promgate.child),
     floor: figures(turns.floor, floor.child),
     cpuRatio: ratio(({ cpuSeconds }) => cpuSeconds),
     p50Ratio: ratio(({ latenciesMs }) => median(latenciesMs)),
@@ -123,7 +124,7 @@ function figures(turns: readonly Turn[], child: Child): ScrapeFigures {
   };
 }
 
-/** One scrape, read to its end and thrown away. */
+/** Scrapes once; reads the page to its end and discards it. */
 export async function scrape(
   url: string,
   dispatcher: Agent,
@@ -136,7 +137,7 @@ export async function scrape(
   return { tookMs: performance.now() - startedMs, bytes };
 }
 
-/** No figure counts for an answer that lacks instances. */
+/** Throws if the answer lacks instances, since its figures would be worthless. */
 async function assertComplete(url: string, instances: number, dispatcher: Agent): Promise<void> {
   const { body } = await request(url, { dispatcher });
   let up = 0;

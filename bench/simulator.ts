@@ -1,8 +1,8 @@
 /**
- * Simulated app instances in a process of their own: their work is not promgate's.
+ * Simulated app instances, in a process of their own so that promgate's figures exclude their work.
  *
- * `node simulator.ts '{"instances":100,"sizeBytes":50000,"delayMs":0}'` prints the addresses as one
- * line of JSON and runs until its standard input ends.
+ * `node simulator.ts '{"instances":100,"sizeBytes":50000,"delayMs":0}'` prints the addresses of the
+ * instances as one line of JSON, and runs until its standard input ends.
  */
 
 import { page } from '../test/support/answers.ts';
@@ -12,9 +12,11 @@ import type { Answer } from '../test/support/simulated-server.ts';
 
 export interface SimulatorOptions {
   readonly instances: number;
+  /** The size of each page. */
   readonly sizeBytes: number;
+  /** The time before each answer. */
   readonly delayMs: number;
-  /** All instances print the same values: large pages take one page's memory. Default: false. */
+  /** Whether all instances serve one page, which saves memory for large pages. Default: false. */
   readonly samePage?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** How long promgate needs to start, beside a Node that has nothing to do, and what it holds idle. */
+/** Measures the start times of promgate and an empty Node program, and promgate's idle memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,12 +7,13 @@ import { startPromgate } from './promgate.ts';
 import { median } from './statistics.ts';
 
 export interface StartResult {
-  /** Median from the start of the process, as by `npm start`, to its first answer. */
+  /** Median time from the start of the process, as by `npm start`, to its first answer. */
   readonly promgateMs: number;
-  /** Median until it is ready. */
+  /** Median time from the start of the process until promgate is ready. */
   readonly readyMs: number;
-  /** Median of `node -e 0` from its start to its end. */
+  /** Median time of `node -e 0` from its start to its end. */
   readonly nodeMs: number;
+  /** `promgateMs` divided by `nodeMs`; the median over the rounds. */
   readonly ratio: number;
   /** Median RSS two seconds after the start, with a small route table and no reader. */
   readonly idleRssBytes: number;
@@ -20,7 +21,7 @@ export interface StartResult {
 
 const IDLE_MS = 2_000;
 
-/** Starts each `rounds` times, in turn. */
+/** Starts promgate and `node -e 0` in turn, `rounds` times each. */
 export async function measureStart(rounds: number): Promise<StartResult> {
   const routes = routesJson([
     { organization: 'acme', space: 'dev', name: 'shop', addresses: ['127.1.0.1:8080'] },
@@ -32,7 +33,7 @@ export async function measureStart(rounds: number): Promise<StartResult> {
   for (let round = -1; round < rounds; round++) {
     const bareMs = await bareNode();
     await using promgate = await startPromgate(routes);
-    if (round < 0) continue; // files are in the page cache from now on
+    if (round < 0) continue; // the first round brings files into the page cache
     await delay(IDLE_MS);
     nodeMs.push(bareMs);
     promgateMs.push(promgate.startMs);

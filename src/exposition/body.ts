@@ -1,9 +1,11 @@
 /**
- * A page's bytes, laid out so that a scanner may read past their end.
+ * The bytes of a page, laid out so that a scanner may read past the end of the page.
  *
- * Behind the last byte stand `PADDING` line feeds: a scanner needs no bound check to find the end
- * of the last line, and sixteen bytes can be read at once from anywhere in the page.
+ * `PADDING` line feeds follow the last byte: a scanner finds the end of the last line without a
+ * bound check, and may read sixteen bytes at once from anywhere in the page.
  */
+
+/** Line feeds after the page. */
 export const PADDING = 16;
 const LINE_FEED = 10;
 
@@ -12,19 +14,19 @@ export interface Body {
   readonly bytes: Buffer;
   /** The same memory, for reads and writes of eight bytes at any offset. */
   readonly view: DataView;
-  /** Bytes of the page itself. */
+  /** Bytes of the page, without the padding. */
   readonly length: number;
 }
 
 /**
- * Takes a page for scanning. A page at the start of an ArrayBuffer of its own, with room for the
- * padding behind it, is used where it lies; any other is copied.
+ * Prepares a page for scanning. Copies the page unless the page begins an ArrayBuffer of its own
+ * that has room for the padding.
  *
- * @param page - the caller gives it away: nobody writes to it from now on
+ * @param page - nobody may write to these bytes after the call
  */
 export function toBody(page: Buffer): Body {
   const { buffer, byteOffset, length } = page;
-  // Node hands out small buffers as parts of one pool: what lies behind those is not ours.
+  // Small buffers of Node are parts of one pool: other buffers own the bytes after them.
   const pooled = buffer.byteLength === Buffer.poolSize;
   const owned = !pooled && byteOffset === 0 && buffer.byteLength - length >= PADDING;
   const bytes = owned
@@ -35,13 +37,13 @@ export function toBody(page: Buffer): Body {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), length };
 }
 
-/** Byte by byte: names are short, and a view of each would cost more than its bytes. */
+/** Whether a NUL lies in the range. A loop: for few bytes it is cheaper than a subarray. */
 export function hasNul(bytes: Buffer, from: number, to: number): boolean {
   for (let p = from; p < to; p++) if (bytes[p] === 0) return true;
   return false;
 }
 
-/** Whether `length` bytes of two pages are equal, compared eight at a time. */
+/** Whether `length` bytes of two pages are equal. Compares eight bytes at a time. */
 export function sameBytes(
   a: DataView,
   aFrom: number,
@@ -75,7 +77,7 @@ function sameFewBytes(
   return true;
 }
 
-/** How many bytes of a page are equal at `a` and `b`, at most `limit`. */
+/** How many bytes from offset `a` on equal the bytes from offset `b` on; at most `limit`. */
 export function commonPrefix(view: DataView, a: number, b: number, limit: number): number {
   let at = 0;
   while (at + 8 <= limit && view.getBigInt64(a + at, true) === view.getBigInt64(b + at, true)) {

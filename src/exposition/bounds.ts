@@ -1,32 +1,32 @@
 /**
- * How long the parts of a page may be, in bytes as they are written (names that must be escaped: also as they
- * are printed).
+ * How long the parts of a page may be, in bytes as the app writes them. Names that promgate escapes
+ * must fit as promgate prints them, too.
  *
- * They are checked on the bytes, before anything makes a string of them. A page that goes beyond one
- * is refused as too large. Client libraries write nothing that comes near.
+ * The parser checks the bytes before it makes strings of them, and refuses a page with a longer
+ * part as `too-large`. Client libraries stay far below these bounds.
  */
 import { ExpositionError } from './error.ts';
 
-/** Names of metrics and labels, without quotes. */
+/** Bound on names of metrics and labels, without quotes. */
 export const MAX_NAME_BYTES = 4_096;
-/** Label values without quotes, and the texts of HELP and UNIT. */
+/** Bound on label values, without quotes, and on the texts of HELP and UNIT. */
 export const MAX_TEXT_BYTES = 65_536;
-/** A line with its line feed. */
+/** Bound on a line, with its line feed. */
 export const MAX_LINE_BYTES = 1_048_576;
 
 const LINE_FEED = 10;
 
 /**
- * Looks for a line that is too long. Of a page with short lines it reads only some bytes of each MiB.
+ * Looks for a line that is too long. Reads only a few bytes of each MiB when lines are short.
  *
- * @param length - bytes of the page; behind them stands a line feed
- * @throws {ExpositionError} naming the line
+ * @param length - bytes of the page; a line feed follows them
+ * @throws {ExpositionError} `too-large`, with the number of the line
  */
 export function checkLineLengths(bytes: Buffer, length: number): void {
   let from = 0;
   while (length - from >= MAX_LINE_BYTES) {
     const end = bytes.lastIndexOf(LINE_FEED, from + MAX_LINE_BYTES - 1);
-    if (end < from) throw new ExpositionError('too-large', bytes, from, 'a line of over 1 MiB');
+    if (end < from) throw new ExpositionError('too-large', bytes, from, 'the line is over 1 MiB');
     from = end + 1;
   }
 }

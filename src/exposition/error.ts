@@ -1,10 +1,10 @@
-/** A page is not what its format allows; the whole page is refused. */
+/** A page breaks its format's grammar or a bound; promgate refuses the whole page. */
 export class ExpositionError extends Error {
   override readonly name = 'ExpositionError';
-  /** `grammar`: a line that Prometheus would refuse. `too-large`: past a bound of ours. */
+  /** `grammar`: Prometheus would refuse the line. `too-large`: the page exceeds a bound. */
   readonly kind: 'grammar' | 'too-large';
 
-  /** @param offset - where in the page; told as the number of the line, from 1 */
+  /** @param offset - a byte of the faulty line; the message gives the line's number, from 1 */
   constructor(kind: 'grammar' | 'too-large', bytes: Buffer, offset: number, what: string) {
     super(`line ${lineAt(bytes, offset)}: ${what}`);
     this.kind = kind;
@@ -15,7 +15,7 @@ const LINE_FEED = 10;
 
 function lineAt(bytes: Buffer, offset: number): number {
   let line = 1;
-  // Byte by byte: of 16 MiB of empty lines, a search for each takes a second.
+  // A loop over the bytes: `indexOf` for each of 16 Mi empty lines takes a second.
   for (let p = 0; p < offset; p++) if (bytes[p] === LINE_FEED) line += 1;
   return line;
 }

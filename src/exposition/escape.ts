@@ -1,29 +1,29 @@
 /**
- * Names that are not legacy names, and how they are told to readers that cannot take them.
+ * Escaping of UTF-8 names (names that are not legacy names) for readers that do not accept them.
  *
  * @see https://prometheus.io/docs/instrumenting/escaping_schemes/
  */
 
-/** `allow-utf-8` prints the name in quotes; the others turn it into a legacy name. */
+/** `allow-utf-8` prints a UTF-8 name in quotes; each other scheme makes a legacy name of it. */
 export const ESCAPINGS = ['allow-utf-8', 'underscores', 'dots', 'values'] as const;
 
 export type Escaping = (typeof ESCAPINGS)[number];
 
-/** A legacy name: those of metrics may also hold `:`, neither begins with a digit. */
+/** Legacy names do not begin with a digit; only names of metrics may hold `:`. */
 const LEGACY = {
   metric: /^[a-zA-Z_:][a-zA-Z0-9_:]*$/,
   label: /^[a-zA-Z_][a-zA-Z0-9_]*$/,
 } as const;
 
-/** Characters that some escaping changes. */
+/** Characters that an escaping scheme may replace. */
 const CHANGED = {
   metric: /^[0-9]|[^a-zA-Z0-9:]/gu,
   label: /^[0-9]|[^a-zA-Z0-9]/gu,
 } as const;
 
 /**
- * The name as a page for this reader writes it: a legacy name as it is, any other one escaped, or
- * in quotes with `allow-utf-8`.
+ * The name as a page for a reader with this escaping scheme has it: a legacy name unchanged, any
+ * other name escaped, or in quotes with `allow-utf-8`.
  */
 export function printName(name: string, of: 'metric' | 'label', escaping: Escaping): string {
   if (LEGACY[of].test(name)) return name;
@@ -39,10 +39,10 @@ function escapeChar(char: string, escaping: 'dots' | 'values'): string {
   return `_${char.codePointAt(0)?.toString(16)}_`;
 }
 
-/** The text that stands in quotes -> the text that it means: `\\`, `\"` and `\n` are escapes. */
+/** Resolves the escapes `\\`, `\"` and `\n` in the text between two quotes. */
 export function unquote(text: string): string {
   if (!text.includes('\\')) return text;
-  // Backslashes in pairs first: what is between them needs no string of its own for each escape.
+  // Splitting at escaped backslashes leaves no ambiguity, and makes no string per escape.
   const parts = text.split('\\\\');
   return parts.map((part) => part.replaceAll('\\n', '\n').replaceAll('\\"', '"')).join('\\');
 }

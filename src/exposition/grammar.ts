@@ -1,30 +1,30 @@
 /**
- * What the two exposition formats allow, as tables over bytes.
+ * The grammars of the two exposition formats, as tables over bytes.
  *
- * The rules are those of Prometheus' own lexers, since what Prometheus refuses in one line costs
- * its reader the whole merged page. Text format 0.0.4 allows blanks around names, braces and `=`,
- * comments and empty lines; OpenMetrics 1.0 allows none of these and demands `# EOF`.
+ * The rules follow Prometheus' own lexers: Prometheus drops a whole merged page when it refuses
+ * one line. Text format 0.0.4 allows blanks around names, braces and `=`, free comments and empty
+ * lines; OpenMetrics 1.0 allows none of these and demands `# EOF`.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/#text-format-details
  * @see https://prometheus.io/docs/specs/om/open_metrics_spec/#abnf
  */
 
-/** Classes of a byte: bits of the tables below. */
+/** Classes of a byte, as bits of `Grammar.classes`. */
 export const METRIC_NAME = 1;
 export const LABEL_NAME = 2;
 /** Ends a run of plain bytes within a quoted string: quote, backslash, line feed. */
 export const STRING_STOP = 4;
 export const DIGIT = 8;
-/** What may stand between tokens. */
+/** May stand between tokens. */
 export const BLANK = 16;
 
 export type FormatName = 'text' | 'openmetrics';
 
 export interface Grammar {
   readonly format: FormatName;
-  /** Byte -> classes. */
+  /** The classes of each of the 256 bytes. */
   readonly classes: Uint8Array;
-  /** Labels need a comma between them. */
+  /** True for OpenMetrics: one comma between labels, single spaces, `# EOF` at the end. */
   readonly strict: boolean;
 }
 
@@ -44,11 +44,7 @@ function classesOf(blanks: string): Uint8Array {
 export const TEXT: Grammar = { format: 'text', classes: classesOf(' \t'), strict: false };
 export const OPENMETRICS: Grammar = { format: 'openmetrics', classes: classesOf(''), strict: true };
 
-/**
- * The types of metric families, numbered for use in integer arrays.
- *
- * `untyped` is the text format's word for OpenMetrics' `unknown`.
- */
+/** The types of metric families in OpenMetrics' words; text says `untyped` for `unknown`. */
 const TYPES = [
   'unknown',
   'counter',
@@ -70,13 +66,13 @@ const TEXT_TYPES: Readonly<Record<string, FamilyType>> = {
   untyped: 'unknown',
 };
 
-/** The type that a `# TYPE` line names; `undefined` for a word that the format does not know. */
+/** The type that a word in a `# TYPE` line names; `undefined` when the format has no such word. */
 export function typeOf(word: string, format: FormatName): FamilyType | undefined {
   if (format === 'text') return Object.hasOwn(TEXT_TYPES, word) ? TEXT_TYPES[word] : undefined;
   return TYPES.find((type) => type === word);
 }
 
-/** The word of a type in a `# TYPE` line. */
+/** The word for a type in a `# TYPE` line. */
 export function wordOf(type: FamilyType, format: FormatName): string {
   return type === 'unknown' && format === 'text' ? 'untyped' : type;
 }
@@ -104,12 +100,12 @@ const SUFFIXES: Readonly<Record<FormatName, Readonly<Record<FamilyType, readonly
   },
 };
 
-/** What the samples of a family of this type may append to the family's name. */
+/** The suffixes that the names of a family's samples may add to the family's name. */
 export function suffixesOf(type: FamilyType, format: FormatName): readonly string[] {
   return SUFFIXES[format][type];
 }
 
-/** Whether the bytes are one of a type's suffixes. */
+/** Whether the bytes from `from` to `to` are a suffix of this type. */
 export function isSuffix(
   bytes: Uint8Array,
   from: number,
@@ -128,7 +124,7 @@ function startsWith(bytes: Uint8Array, from: number, text: string): boolean {
   return true;
 }
 
-/** Splits `http_seconds_bucket` into `http_seconds` and `_bucket`; no suffix of any type: ''. */
+/** Splits `http_seconds_bucket` into `http_seconds` and `_bucket`; the suffix is '' for none. */
 export function splitSuffix(sampleName: string): readonly [base: string, suffix: string] {
   const at = sampleName.lastIndexOf('_');
   const suffix = at > 0 ? sampleName.slice(at) : '';

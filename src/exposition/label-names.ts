@@ -1,12 +1,12 @@
-/** Names of labels that are looked for in the lines of pages: those that will be inserted. */
+/** Finds labels whose names promgate is going to insert in the lines of pages. */
 
-/** Names beyond it share it: only those that may be honoured, the first ones, must be told apart. */
+/** Further names share this bit: only the first names, which `honor` may keep, need their own. */
 const LAST_BIT = 30;
 
 /**
- * Label names that a line should not have, since others of the same name are inserted.
+ * Label names that a line should not have, since promgate inserts labels of these names.
  *
- * A bitmap over length and first letter answers "no" without making a string.
+ * A bitmap over length and first letter rules most other names out without making a string.
  */
 export class LabelNames {
   readonly #bits: ReadonlyMap<string, number>;
@@ -18,8 +18,8 @@ export class LabelNames {
   }
 
   /**
-   * The bit of the name at `from` to `to`, by its place in the list; names behind the 31st have
-   * that one's. 0 for any other name.
+   * The bit of the name that lies from `from` to `to`: bit `i` for the `i`-th name of the list, bit
+   * 30 from the 31st name on. 0 for a name that is not in the list.
    */
   bitOf(bytes: Buffer, from: number, to: number): number {
     const bits = this.#bitmap[(to - from) & 63]!;

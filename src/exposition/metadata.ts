@@ -1,5 +1,5 @@
 /**
- * Comment lines: HELP, TYPE, UNIT, `# EOF`, and comments that mean nothing.
+ * Comment lines: HELP, TYPE, UNIT, `# EOF`, and free comments.
  */
 import { hasNul } from './body.ts';
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
@@ -12,7 +12,7 @@ const SPACE = 32;
 const QUOTE = 34;
 const BACKSLASH = 92;
 
-/** What one comment line says; offsets into the page. */
+/** The parts of one comment line, as offsets into the page. */
 export interface CommentLine {
   readonly says: 'help' | 'type' | 'unit' | 'eof' | 'nothing';
   /** The family's name, without quotes. */
@@ -22,7 +22,7 @@ export interface CommentLine {
   /** The text of HELP and UNIT. */
   readonly textFrom: number;
   readonly textTo: number;
-  /** Of a TYPE line. */
+  /** The type that a TYPE line declares; `unknown` for other lines. */
   readonly type: FamilyType;
 }
 
@@ -37,9 +37,9 @@ const NOTHING: CommentLine = {
 };
 const EOF: CommentLine = { ...NOTHING, says: 'eof' };
 
-const NUL = 'NUL in a comment: Prometheus would take it for the end of the page';
+const NUL = 'the comment holds a NUL byte, which Prometheus takes for the end of the page';
 
-/** The keywords of comment lines, as four bytes read at once. */
+/** The keywords of comment lines, by their four bytes as one integer. */
 const KEYWORDS = new Map<number, 'help' | 'type' | 'unit'>([
   [Buffer.from('HELP').readInt32LE(), 'help'],
   [Buffer.from('TYPE').readInt32LE(), 'type'],
@@ -49,8 +49,9 @@ const KEYWORDS = new Map<number, 'help' | 'type' | 'unit'>([
 /**
  * Reads a comment line.
  *
- * @param hash - the offset of its `#`
- * @param end - the offset of its line feed
+ * @param hash - the offset of the line's `#`
+ * @param end - the offset of the line's line feed
+ * @returns `says` is `nothing` for a free comment
  * @throws {ExpositionError} when Prometheus would refuse the line
  */
 export function readComment(
@@ -68,26 +69,29 @@ export function readComment(
   if (says === undefined || (says === 'unit' && !strict) || !isBlank(bytes[p + 4]!, strict)) {
     if (!strict) return hasNul(bytes, hash, end) ? refuse(NUL) : NOTHING;
     if (bytes.toString('latin1', hash, end) === '# EOF') return EOF;
-    return refuse('OpenMetrics has no comments but HELP, TYPE, UNIT, EOF');
+    return refuse('OpenMetrics allows no comments other than HELP, TYPE, UNIT and EOF');
   }
   p = skipBlanks(bytes, p + 4, strict);
   const name = readName(bytes, p, grammar);
-  if (name === undefined) return refuse(`no family name behind ${says.toUpperCase()}`);
+  if (name === undefined) return refuse(`no valid family name follows ${says.toUpperCase()}`);
   if (name.nameTo - name.nameFrom > MAX_NAME_BYTES || end - name.end > MAX_TEXT_BYTES + 1) {
-    throw new ExpositionError('too-large', bytes, hash, `too long a name or text of ${says}`);
+    const what = `the name or text of ${says.toUpperCase()} is too long`;
+    throw new ExpositionError('too-large', bytes, hash, what);
   }
   p = name.end;
-  if (strict && bytes[p] !== SPACE) return refuse(`no text behind ${says.toUpperCase()}`);
-  if (bytes[p] === 0) return refuse(`NUL behind the name of ${says.toUpperCase()}`);
-  // Prometheus takes one byte for the separator, and what is left of the character is not UTF-8.
-  if (bytes[p]! > 0x7f) return refuse(`a letter that no name has, in ${says.toUpperCase()}`);
+  if (strict && bytes[p] !== SPACE)
+    return refuse(`no space and text follow the name of ${says.toUpperCase()}`);
+  if (bytes[p] === 0) return refuse(`a NUL byte follows the name of ${says.toUpperCase()}`);
+  // Prometheus skips one byte as the separator; the rest of the character would not be UTF-8.
+  if (bytes[p]! > 0x7f)
+    return refuse(`a character in or after the name of ${says.toUpperCase()} is not ASCII`);
   const textFrom = Math.min(p + 1, end); // one byte of any kind separates name and text
   const type =
     says === 'type' ? typeOf(bytes.toString('latin1', textFrom, end), grammar.format) : 'unknown';
-  if (type === undefined) return refuse('unknown metric type');
+  if (type === undefined) return refuse('TYPE names an unknown metric type');
   const { nameFrom, nameTo, quoted } = name;
   if (says === 'unit' && !fitsUnit(bytes, name, textFrom, end)) {
-    return refuse('the unit is not the end of the family name');
+    return refuse('the family name does not end in the unit');
   }
   return { says, nameFrom, nameTo, quoted, textFrom, textTo: end, type };
 }
@@ -101,7 +105,7 @@ function isBlank(byte: number, strict: boolean): boolean {
   return byte === SPACE || (!strict && byte === TAB);
 }
 
-/** OpenMetrics: one space. Text: any number of spaces and tabs, or none. */
+/** Skips at most one space in OpenMetrics (`strict`), all spaces and tabs in text. */
 function skipBlanks(bytes: Buffer, at: number, strict: boolean): number {
   if (strict) return bytes[at] === SPACE ? at + 1 : at;
   let p = at;
@@ -131,13 +135,13 @@ function readName(bytes: Buffer, at: number, { classes }: Grammar): Name | undef
   return p === at ? undefined : { nameFrom: at, nameTo: p, quoted: false, end: p };
 }
 
-/** A unit is the last word of its family's name (OpenMetrics, "Unit"). */
+/** Whether the family's name ends in the unit, as OpenMetrics ("Unit") demands. */
 function fitsUnit(bytes: Buffer, { nameFrom, nameTo }: Name, from: number, to: number): boolean {
   const name = bytes.toString('latin1', nameFrom, nameTo);
   return to === from || name.endsWith(`_${bytes.toString('latin1', from, to)}`);
 }
 
-/** Skips blanks at the begin of a line: text format only. */
+/** Skips the blanks that text allows before lines and values; OpenMetrics allows none. */
 export function skipLineBlanks(bytes: Buffer, at: number, { classes }: Grammar): number {
   let p = at;
   while ((classes[bytes[p]!]! & BLANK) !== 0) p++;

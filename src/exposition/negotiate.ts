@@ -1,5 +1,6 @@
 /**
- * Which format a reader gets, and which formats an instance is asked for.
+ * Content negotiation: the format that promgate answers in, and the formats that it asks
+ * instances for.
  *
  * @see https://prometheus.io/docs/instrumenting/content_negotiation/
  * @see RFC 9110, section 12.5.1 (Accept)
@@ -7,23 +8,24 @@
 import { ESCAPINGS, type Escaping } from './escape.ts';
 import type { FormatName } from './grammar.ts';
 
-/** What the reader understands, best first. */
+/** What follows from a reader's Accept header. */
 export interface Negotiated {
   /** The reader prefers OpenMetrics to text. */
   readonly preferOpenMetrics: boolean;
-  /** How names that are no legacy names are printed. */
+  /** The escaping scheme for UTF-8 names, in an answer of each format. */
   readonly escaping: Readonly<Record<FormatName, Escaping>>;
-  /** The Content-Type of the answer. */
+  /** The Content-Type of an answer in each format. */
   readonly contentType: Readonly<Record<FormatName, string>>;
-  /** The Accept for instances: OpenMetrics first if the reader accepts it, since it says more. */
+  /** The Accept for instances: prefers OpenMetrics, which says more, if the reader accepts it. */
   readonly accept: string;
 }
 
 interface MediaRange {
   readonly type: string;
   readonly params: ReadonlyMap<string, string>;
-  /** 0 to 1000. */
+  /** The `q` parameter in thousandths, 0 to 1000. */
   readonly quality: number;
+  /** The place in the header, from 0. */
   readonly place: number;
 }
 
@@ -37,13 +39,14 @@ const VERSIONS: Readonly<Record<FormatName, readonly string[]>> = {
   text: ['0.0.4', '1.0.0'],
   openmetrics: ['0.0.1', '1.0.0'],
 };
-/** More ranges than any reader sends. */
+/** Bound on the media ranges that are read; readers send fewer. */
 const MAX_RANGES = 32;
 
 /**
- * Reads a reader's Accept header.
+ * Interprets a reader's Accept header; without a header the reader accepts everything.
  *
- * @param textOnly - the path promises text (`/v2`): OpenMetrics is neither asked for nor answered
+ * @param textOnly - true for paths that promise text (`/v2`): promgate neither asks instances for
+ *   OpenMetrics nor answers in it
  */
 export function negotiate(
   accept: string | undefined,
@@ -71,7 +74,7 @@ function escapingOf(range: MediaRange | undefined): Escaping {
   return ESCAPINGS.find((scheme) => scheme === chosen) ?? 'underscores';
 }
 
-/** The type of an answer; an escaping that was asked for is said. */
+/** The Content-Type of an answer. It names the escaping scheme if the reader asked for it. */
 function contentType(format: FormatName, range: MediaRange | undefined): string {
   const version = range?.params.get('version') ?? (format === 'text' ? '0.0.4' : '0.0.1');
   const escaping = escapingOf(range);
@@ -88,12 +91,12 @@ function acceptFor(openMetrics: boolean, escaping: Escaping): string {
   return `${versions.map((version) => `${OPENMETRICS_TYPE};${version}`).join(',')},${text1}${text}`;
 }
 
-/** Best first: higher quality, then the one named first. */
+/** Orders ranges: higher quality first, then the earlier place. */
 function compare(a: MediaRange, b: MediaRange): number {
   return b.quality - a.quality || a.place - b.place;
 }
 
-/** The best range for a format; a wildcard, which stands for text only, gives way to a name. */
+/** The best range for a format. Wildcards stand for text only, and only if no range names text. */
 function best(ranges: readonly MediaRange[], format: FormatName): MediaRange | undefined {
   const versions = VERSIONS[format];
   const named = ranges.filter(
@@ -106,7 +109,7 @@ function best(ranges: readonly MediaRange[], format: FormatName): MediaRange | u
   return mostSpecific.filter(({ quality }) => quality > 0).toSorted(compare)[0];
 }
 
-/** What commas or semicolons divide, quoted strings left whole. */
+/** Parts between commas, or between semicolons; quoted strings stay whole. */
 const ELEMENTS = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 const PARAMETERS = /(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/g;
 
@@ -132,10 +135,10 @@ function qualityOf(text: string | undefined): number {
 }
 
 /**
- * The formats of a page by its own Content-Type, in the order in which they are to be tried. What is
- * neither is tried as text; a list of types, an `Accept` that came back, as text and OpenMetrics.
+ * The formats to try for a page with this Content-Type, in order. An unknown type means text. Some
+ * apps send the `Accept` header back as the type: such a list means text, then OpenMetrics.
  *
- * @returns `announced` is false when the type is no exposition's
+ * @returns `announced` is false when the Content-Type names no exposition format
  */
 export function formatsOf(contentType: string): {
   readonly formats: readonly FormatName[];
@@ -148,5 +151,5 @@ export function formatsOf(contentType: string): {
   return { formats: types[0] === OPENMETRICS_TYPE ? ['openmetrics'] : ['text'], announced };
 }
 
-/** Longer than any Accept that an app sends back. */
+/** Characters; a Content-Type that is longer counts as unknown. */
 const MAX_TYPE_LENGTH = 4096;

@@ -1,15 +1,15 @@
 /**
- * Numbers as Prometheus reads them: the values and timestamps of samples.
+ * Checks the values and timestamps of samples as Prometheus reads them.
  *
- * Values are Go's `strconv.ParseFloat` without hexadecimals and underscores (Prometheus refuses
- * both); one that overflows a float64 is refused, one that underflows is not. Nothing is converted:
- * the bytes are checked and pass on as written.
+ * The grammar of values is that of Go's `strconv.ParseFloat` without hexadecimals and underscores
+ * (Prometheus refuses both). A value may underflow a float64, but not overflow it. No function
+ * converts a number: the merge copies the bytes as the app wrote them.
  */
 const PLUS = 43;
 const MINUS = 45;
 const DOT = 46;
 const ZERO = 48;
-/** Every integer of fewer decimal digits is below 2^63. */
+/** Every integer of at most so many decimal digits is below 2^63. */
 const SAFE_TIMESTAMP_DIGITS = 18;
 const MAX_TIMESTAMP = 2n ** 63n - 1n;
 /** A decimal without exponent and with fewer digits cannot exceed a float64 (1.8e308). */
@@ -19,8 +19,8 @@ const SAFE_VALUE_DIGITS = 300;
  * Checks a sample's value.
  *
  * @param at - where the value begins
- * @returns the offset behind it, or -1 when there is no number at `at`. What follows is the
- *   caller's to check: `1x` is a number here, followed by `x`
+ * @returns the offset after the value, or -1 when no number begins at `at`. The caller checks the
+ *   next byte: for `1x` the result is the offset of `x`
  */
 export function skipValue(bytes: Uint8Array, at: number): number {
   let p = at;
@@ -40,7 +40,7 @@ export function skipValue(bytes: Uint8Array, at: number): number {
   return skipLongValue(bytes, at, p);
 }
 
-/** The rest of a value that has an exponent or very many digits, so that it may overflow. */
+/** Checks the rest of a value whose exponent or number of digits may make it overflow. */
 function skipLongValue(bytes: Uint8Array, at: number, mantissaEnd: number): number {
   let p = mantissaEnd;
   if (bytes[p] === 101 || bytes[p] === 69) {
@@ -53,7 +53,7 @@ function skipLongValue(bytes: Uint8Array, at: number, mantissaEnd: number): numb
   return Number.isFinite(Number(latin1(bytes, at, p))) ? p : -1;
 }
 
-/** `Inf`, `+Infinity`, `nan` …, in any case; NaN takes no sign. */
+/** Checks `Inf`, `+Infinity`, `nan` and the like, in upper or lower case; NaN takes no sign. */
 function skipWord(bytes: Uint8Array, at: number, wordAt: number): number {
   let p = wordAt;
   while ((bytes[p]! | 32) >= 97 && (bytes[p]! | 32) <= 122 && p - wordAt < 9) p += 1;
@@ -65,7 +65,7 @@ function skipWord(bytes: Uint8Array, at: number, wordAt: number): number {
 /**
  * Checks a timestamp of the text format: milliseconds, digits only, below 2^63.
  *
- * @returns the offset behind it, or -1
+ * @returns the offset after the timestamp, or -1
  */
 export function skipTimestamp(bytes: Uint8Array, at: number): number {
   let p = at;
@@ -81,7 +81,7 @@ export function skipTimestamp(bytes: Uint8Array, at: number): number {
 /**
  * Checks a timestamp of OpenMetrics: seconds, a finite number.
  *
- * @returns the offset behind it, or -1
+ * @returns the offset after the timestamp, or -1
  */
 export function skipSeconds(bytes: Uint8Array, at: number): number {
   const end = skipValue(bytes, at);

@@ -1,5 +1,5 @@
 /**
- * A page that is written anew, piece by piece.
+ * Builds a page piece by piece in a buffer that grows.
  */
 import { type Body, PADDING, toBody } from './body.ts';
 
@@ -7,6 +7,7 @@ export class PageBuilder {
   #bytes: Buffer;
   #length = 0;
 
+  /** @param expectedBytes - the first size of the buffer */
   constructor(expectedBytes: number) {
     this.#bytes = Buffer.allocUnsafeSlow(expectedBytes + PADDING);
   }
@@ -27,11 +28,12 @@ export class PageBuilder {
     this.copy(other.#bytes, 0, other.#length);
   }
 
-  /** What has been written; valid until more is. */
+  /** The bytes written so far; valid until the next write. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** The page, ready for scanning. Call nothing after it. */
   finish(): Body {
     return toBody(this.bytes);
   }

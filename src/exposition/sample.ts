@@ -16,8 +16,8 @@ const OPEN = 123;
 /**
  * Checks the back of a sample line of text format 0.0.4.
  *
- * @param at - the first byte of the value
- * @returns the offset behind the line feed, or -1
+ * @param at - the offset of the value
+ * @returns the offset after the line feed, or -1 when the back is malformed
  */
 export function skipTextBack(bytes: Buffer, at: number): number {
   let p = skipValue(bytes, at);
@@ -33,10 +33,13 @@ export function skipTextBack(bytes: Buffer, at: number): number {
 }
 
 /**
- * The same for OpenMetrics: single blanks, seconds, and an exemplar may follow.
+ * Checks the back of a sample line of OpenMetrics: single spaces, a timestamp in seconds, and
+ * perhaps an exemplar.
  *
- * @param nameTo - where the sample's name ends: Prometheus takes exemplars of `_total` and `_bucket`
- *   only
+ * @param at - the offset of the value
+ * @param nameTo - the end of the sample's name: Prometheus accepts exemplars only on names that end
+ *   in `_total` or `_bucket`
+ * @returns the offset after the line feed, or -1 when the back is malformed
  */
 export function skipOpenMetricsBack(bytes: Buffer, at: number, nameTo: number): number {
   exemplarLabels.tooLong = false;
@@ -57,14 +60,14 @@ function mayHaveExemplar(bytes: Buffer, nameTo: number): boolean {
   return end.endsWith('_total') || end === '_bucket';
 }
 
-/** Of the line read last: its exemplar has a name or value that is longer than may be. */
+/** Whether the exemplar of the last OpenMetrics line has a label name or value beyond its bound. */
 export function exemplarTooLong(): boolean {
   return exemplarLabels.tooLong;
 }
 
 const exemplarLabels = new SeriesScanner(OPENMETRICS, new LabelNames([]));
 
-/** @param at - the brace of the exemplar's labels */
+/** Checks an exemplar whose labels' opening brace is at `at`, to the end of the line. */
 function skipExemplar(bytes: Buffer, at: number): number {
   if (bytes[at] !== OPEN) return -1;
   let p = exemplarLabels.scanLabels(bytes, at + 1, true);

@@ -1,8 +1,8 @@
 /**
  * The front of a sample line: metric name and label set.
  *
- * The scanner reads bytes and keeps offsets; no string is made but for label names that may be
- * doubled. It knows where further labels can be inserted, so that a merge copies bytes only.
+ * The scanner reads bytes and keeps offsets. It makes strings only to compare label names with each
+ * other or with names to be inserted. It notes where a merge can insert labels by copying bytes.
  */
 import { type Body, commonPrefix, hasNul, sameBytes } from './body.ts';
 import { MAX_NAME_BYTES, MAX_TEXT_BYTES } from './bounds.ts';
@@ -16,45 +16,45 @@ const EQUALS = 61;
 const OPEN = 123;
 const CLOSE = 125;
 
-/** How labels are inserted at `SeriesScanner.insertAt`; two bits. */
+/** The ways to insert labels at `SeriesScanner.insertAt`; two bits. */
 export const BARE = 0; // `name`: insert `{…}`
-export const BEFORE = 1; // `name{a="b"}`: insert `…,` behind the brace
-export const ALONE = 2; // `name{}`: insert `…` behind the brace
-export const BEHIND = 3; // `{"name"…}`: insert `,…` behind the quoted name
+export const BEFORE = 1; // `name{a="b"}`: insert `…,` after the brace
+export const ALONE = 2; // `name{}`: insert `…` after the brace
+export const BEHIND = 3; // `{"name"…}`: insert `,…` after the quoted name
 
-/** Above this many labels doubles are sought with a set instead of pair by pair. */
+/** In a line of more labels, a set finds names that occur twice; else each pair is compared. */
 const FEW_LABELS = 24;
-/** A line with more labels is refused: no client library writes one, and it is read in one go. */
+/** Bound on the labels of a line, which is scanned in one go. Client libraries write far fewer. */
 const MAX_LABELS = FEW_LABELS << 8;
 
 /**
- * Scans the fronts of sample lines, one after the other; the fields tell of the last one.
+ * Scans the fronts of sample lines, one after the other; the fields describe the last line.
  *
- * Lines of one family begin alike, so what a line has in common with the one scanned before it is
- * compared eight bytes at a time, and the scan begins behind the last label that both have.
+ * Lines of one family begin alike. The scanner compares a line with the line before eight bytes at
+ * a time, and begins to scan after the last label that both lines share.
  */
 export class SeriesScanner {
   /** The metric name, without quotes. */
   nameFrom = 0;
   nameTo = 0;
   insertAt = 0;
-  /** BARE, BEFORE, ALONE or BEHIND. */
+  /** How to insert labels at `insertAt`: BARE, BEFORE, ALONE or BEHIND. */
   insertKind = BARE;
-  /** A name in quotes was seen (UTF-8 names, Prometheus 3). */
+  /** The line has a metric or label name in quotes (UTF-8 names, Prometheus 3). */
   quoted = false;
-  /** The name is that of the line scanned before, in the same page. */
+  /** The line before, in the same page, is known to have the same name. */
   sameName = false;
-  /** Which of the reserved names were seen as labels: their bits. */
+  /** The bits (`LabelNames.bitOf`) of the reserved names that the line has as labels. */
   clashes = 0;
   /** Offsets of label names (without quotes) and values (with quotes): four per label. */
   labels = new Int32Array(4 * FEW_LABELS);
-  /** How much of `labels` is used. */
+  /** The number of integers in use in `labels`. */
   labelsEnd = 0;
 
-  /** A name or value is longer than may be: that is the reason to refuse the line. */
+  /** The scan failed because a name or value is beyond its bound. */
   tooLong = false;
 
-  /** The line has as many labels as can be noted: more were the reason to refuse it. */
+  /** The line has as many labels as the bound allows; if the scan failed, it has more. */
   get full(): boolean {
     return this.labelsEnd === 4 * MAX_LABELS;
   }
@@ -64,9 +64,9 @@ export class SeriesScanner {
   /** The page of the line scanned last. */
   #page: Body | undefined;
   #lineFrom = 0;
-  /** Behind the label set of that line; 0 where the next line has nothing to take over. */
+  /** The end of that line's label set; 0 when the next line must be scanned in full. */
   #seriesTo = 0;
-  /** Its `labelsEnd`. */
+  /** The `labelsEnd` of that line. */
   #lastEnd = 0;
 
   constructor(grammar: Grammar, reserved: LabelNames) {
@@ -77,8 +77,8 @@ export class SeriesScanner {
   /**
    * Scans the front of the line that begins at `from`.
    *
-   * @returns the offset behind the label set, or behind the name where there is none; -1 when the
-   *   front is malformed, too long, has too many labels, one twice or one called `__name__`
+   * @returns the offset after the label set, or after the name if there is no label set; -1 when
+   *   the front is malformed or beyond a bound, or has a label twice or a label `__name__`
    */
   scan(page: Body, from: number): number {
     this.tooLong = false;
@@ -95,10 +95,10 @@ export class SeriesScanner {
   }
 
   /**
-   * Takes over the name and the first labels, as far as the line at `from` has them in common with
-   * the last one.
+   * Takes over the name and the first labels, as far as the line at `from` shares them with the
+   * last line.
    *
-   * @returns the offset behind them, or behind the brace; 0 when not even the name is the same
+   * @returns the offset after the shared labels, or after the brace; 0 when the name differs
    */
   #takeOver({ view }: Body, from: number): number {
     if (this.#seriesTo === 0) return 0;
@@ -119,7 +119,7 @@ export class SeriesScanner {
     return this.insertAt;
   }
 
-  /** Scans what follows the labels taken over: often one label, behind which all is as before. */
+  /** Scans the rest of the label set. Often one label differs, and the labels after it do not. */
   #scanRest({ bytes, view }: Body, from: number): number {
     const known = this.labelsEnd;
     if (known === this.#lastEnd) return this.#scanLabels(bytes, from, true);
@@ -134,7 +134,7 @@ export class SeriesScanner {
     return p + rest;
   }
 
-  /** Scans the front of a line that does not begin as the one before. */
+  /** Scans the front of a line that shares no name with the line before. */
   #scanFront(bytes: Buffer, from: number): number {
     const { classes } = this.#grammar;
     this.quoted = false;
@@ -155,9 +155,9 @@ export class SeriesScanner {
   }
 
   /**
-   * Scans what follows `{`, up to and with `}`.
+   * Scans labels from after `{` to `}`. Returns the offset after `}`, or -1.
    *
-   * @param named - a metric name stands before the brace, or none is wanted (exemplars)
+   * @param named - true when a metric name precedes the brace, and for exemplars, which have none
    */
   scanLabels(bytes: Buffer, from: number, named: boolean): number {
     this.quoted = false;
@@ -168,7 +168,7 @@ export class SeriesScanner {
     return this.#scanLabels(bytes, from, named);
   }
 
-  /** @param from - behind the brace, or behind a label that is noted already */
+  /** @param from - the offset after the brace, or after a label that is noted already */
   #scanLabels(bytes: Buffer, from: number, named: boolean): number {
     let p = this.labelsEnd === 0 ? from : this.#skipSeparator(bytes, from);
     while (p >= 0) {
@@ -180,7 +180,7 @@ export class SeriesScanner {
     return -1;
   }
 
-  /** Scans a label, or the name of the metric in quotes. Returns the offset behind it, or -1. */
+  /** Scans a label, or the metric's name in quotes. Returns the offset after it, or -1. */
   #scanLabel(bytes: Buffer, from: number, named: boolean): number {
     const { classes } = this.#grammar;
     let p = from;
@@ -189,7 +189,7 @@ export class SeriesScanner {
     const quoted = bytes[p] === QUOTE;
     if (quoted) {
       p = skipString(bytes, p, classes);
-      if (p < 0 || hasNul(bytes, from, p)) return -1; // no name holds one
+      if (p < 0 || hasNul(bytes, from, p)) return -1; // names hold no NUL
       this.quoted = true;
       nameFrom += 1;
       nameTo = p - 1;
@@ -230,7 +230,7 @@ export class SeriesScanner {
     return p;
   }
 
-  /** Skips what stands between two labels: blanks and a comma. Returns the offset behind, or -1. */
+  /** Skips blanks and the comma between two labels. Returns the offset after them, or -1. */
   #skipSeparator(bytes: Buffer, from: number): number {
     const { strict } = this.#grammar;
     const p = this.#skipBlanks(bytes, from);
@@ -265,9 +265,9 @@ export class SeriesScanner {
   }
 
   /**
-   * Whether no label name stands twice and none is `__name__`.
+   * Whether no label name occurs twice and no label is called `__name__`.
    *
-   * @param known - the end of those labels of which that is known
+   * @param known - labels before this place of `labels` were checked with the line before
    */
   #unambiguous({ bytes, view }: Body, known: number): boolean {
     const { labels, labelsEnd } = this;
@@ -275,7 +275,7 @@ export class SeriesScanner {
     for (let i = known; i < labelsEnd; i += 4) {
       const from = labels[i]!;
       const length = labels[i + 1]! - from;
-      if (length === 8 && bytes[from] === 95 && isMetricName(bytes, from)) return false;
+      if (length === 8 && bytes[from] === 95 && isNameLabel(bytes, from)) return false;
       for (let k = 0; k < i; k += 4) {
         const other = labels[k]!;
         if (labels[k + 1]! - other !== length || bytes[other] !== bytes[from]) continue;
@@ -295,6 +295,6 @@ export class SeriesScanner {
   }
 }
 
-function isMetricName(bytes: Buffer, from: number): boolean {
+function isNameLabel(bytes: Buffer, from: number): boolean {
   return bytes.toString('latin1', from, from + 8) === '__name__';
 }

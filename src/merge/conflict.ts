@@ -1,9 +1,9 @@
 /**
- * What the pages of a merge say of each family, and what is printed where they disagree.
+ * Collects the HELP, TYPE and UNIT that pages declare for each family, and resolves conflicts.
  *
- * Two types for one name, or a name that is both a family and another family's sample (a gauge
- * `h_sum` beside a histogram `h`): no sample is given up for it. The names concerned stand on
- * their own, untyped.
+ * Pages conflict when they declare two types for one name, or a name both as a family and as
+ * another family's sample (a gauge `h_sum` beside a histogram `h`). The merge then drops no sample,
+ * but prints each sample name concerned as an untyped family.
  */
 import {
   type FamilyType,
@@ -18,7 +18,7 @@ import type { Metadata } from './page-index.ts';
 export class Declarations {
   readonly #families: FamilyTable;
   readonly #format: FormatName;
-  /** The type that a family was first declared with, and those that contradict it. */
+  /** The first type declared for a family, and the types that contradict the first. */
   readonly #types = new Map<number, FamilyType>();
   readonly #otherTypes = new Map<number, Set<FamilyType>>();
   readonly #texts = { help: new Map<number, Metadata>(), unit: new Map<number, Metadata>() };
@@ -29,7 +29,7 @@ export class Declarations {
     this.#format = format;
   }
 
-  /** Takes a line of a page; in the order of the instances: the first HELP that is not empty wins. */
+  /** Adds a line of a page's metadata. Call it in the order of the pages: the first HELP with a text wins. */
   declare(line: Metadata): void {
     const { says, family, type } = line;
     if (says !== 'type') {
@@ -42,7 +42,7 @@ export class Declarations {
     else if (known !== type) this.#contradict(family, type);
   }
 
-  /** Finds names that are families here and samples there, once all pages are declared; a step each. */
+  /** Finds families that are also samples of others, one per step. Call it after all `declare` calls. */
   *compare(): Generator<void, void, void> {
     for (const [family, type] of this.#types) {
       this.#compareSamples(family, type);
@@ -54,17 +54,17 @@ export class Declarations {
     }
   }
 
-  /** How many families had more than one type. */
+  /** The number of families in conflict. */
   get conflicts(): number {
     return this.#conflicts.size;
   }
 
-  /** Whether the samples of this family are printed name by name. */
+  /** Whether each sample name of this family is printed as a family. */
   isSplit(family: number): boolean {
     return this.#conflicts.has(family);
   }
 
-  /** The family under which a family's samples are printed: `h` for the `h_sum` of a histogram. */
+  /** The family that prints a family's samples: the histogram `h` prints an undeclared `h_sum`. */
   printedAs(family: number): number {
     if (this.#types.has(family)) return family;
     const [base, suffix] = splitSuffix(this.#families.nameOf(family));
@@ -74,7 +74,7 @@ export class Declarations {
     return type !== undefined && suffixesOf(type, this.#format).includes(suffix) ? owner : family;
   }
 
-  /** The lines that stand above a family's samples. */
+  /** The HELP, TYPE and UNIT lines above a family's samples. */
   headOf(family: number): Buffer {
     const name = printedName(this.#families.nameOf(family));
     const parts: (string | Buffer)[] = [];
@@ -96,7 +96,7 @@ export class Declarations {
     else this.#otherTypes.set(family, new Set([type]));
   }
 
-  /** A family's sample names must not be declared as families of their own. */
+  /** Marks a family, and each family that is named like one of its samples, as in conflict. */
   #compareSamples(family: number, type: FamilyType): void {
     const name = this.#families.nameOf(family);
     for (const suffix of suffixesOf(type, this.#format)) {
@@ -111,7 +111,7 @@ function textOf({ bytes, from, to }: Metadata): Buffer {
   return bytes.subarray(from, to);
 }
 
-/** A name that is no legacy name is printed in quotes (it was read from quotes, escaped). */
+/** Puts a name that is not a legacy name in quotes. Its escapes are still those of the page. */
 export function printedName(name: string): string {
   return /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) ? name : `"${name}"`;
 }

@@ -1,9 +1,9 @@
 /**
- * Series that several pages of one instance give: the first page's is kept, the others' are dropped.
+ * Drops series that several pages of one instance have: the first page keeps the series.
  *
- * Only lines of families that may share a name with another page's are read; where the pages tell
- * of different things, as they mostly do, that is none. What is known takes 28 bytes a line at
- * most, outside of the heap, and as long as one instance is gone through.
+ * Reads only lines of families that may share a sample name with another page. Mostly the pages of
+ * an instance have no such family. The table of known series takes at most 28 bytes per line,
+ * outside of the heap, while one instance is processed.
  */
 import { splitSuffix } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
@@ -13,19 +13,19 @@ import { PageSeries } from './page-series.ts';
 import type { SpliceSource } from './plan.ts';
 
 const LINE_FEED = 10;
-/** Lines that are gone through at once: a few milliseconds' work. */
+/** Lines per slice: a few milliseconds of work. */
 const SLICE = 8_192;
 
-/** The most that is held for a line of a page that has others beside it. */
+/** Bound on the memory for each line of a page, if its instance has several pages. */
 export const SERIES_BYTES = 28;
 
 type Steps<T> = Generator<void, T, void>;
 
-/** The series of the pages of one instance. */
+/** Finds the series that several pages of one instance have. */
 export class SeriesOfInstance {
   readonly #pages: readonly PageSeries[];
   readonly #roots: Roots;
-  /** Of families that several pages have. */
+  /** Roots of families that several pages have. */
   readonly #shared: ReadonlySet<string>;
   readonly #known: SeriesTable;
   #work = 0;
@@ -39,16 +39,17 @@ export class SeriesOfInstance {
     this.#known = new SeriesTable(this.#linesToKnow());
   }
 
-  /** Whether any two pages may have a series in common. */
+  /** Whether two of the pages may have a series in common. */
   get mayMeet(): boolean {
     return this.#shared.size > 0;
   }
 
   /**
-   * A page without the series that an earlier one has; to be asked for in the order of the pages.
-   * A page passed over counts for nothing.
+   * Drops from a page the series that earlier pages have. Call it in the order of the pages; a page
+   * without a call owns no series.
    *
-   * @returns the same index when nothing is dropped
+   * @param at - the place of the page among `sources`
+   * @returns the page's own index if no line is dropped
    */
   *sift(at: number): Steps<PageIndex> {
     const { page } = this.#pages[at]!;
@@ -60,7 +61,7 @@ export class SeriesOfInstance {
     return dropped.length === 0 ? page : yield* withoutLines(page, dropped);
   }
 
-  /** Whether an earlier page has the series; it is known from now on. */
+  /** Whether an earlier page has the series; otherwise remembers the series for later pages. */
   #isKnown(at: number, from: number): boolean {
     const own = this.#pages[at]!;
     const hash = own.hashAt(from);
@@ -101,7 +102,7 @@ export class SeriesOfInstance {
   }
 }
 
-/** Labels that all sources insert, as the first one has them. */
+/** The labels that all sources insert with the same value. */
 function commonLabels(sources: readonly SpliceSource[]): readonly LabelPair[] {
   const [first, ...others] = sources.map(({ labels }) => labels.pairs);
   const inAll = (pair: LabelPair): boolean =>
@@ -110,8 +111,8 @@ function commonLabels(sources: readonly SpliceSource[]): readonly LabelPair[] {
 }
 
 /**
- * Names without any suffix. A sample `h_sum` is of the family `h` in one page and of `h_sum` in
- * another one: families whose samples may have a name in common have the same root.
+ * The roots of families: their names without suffixes. A sample `h_sum` may belong to the family
+ * `h` in one page and to `h_sum` in another: families that may share a sample name share a root.
  */
 class Roots {
   readonly #families: FamilyTable;
@@ -139,13 +140,13 @@ function rootOf(name: string): string {
   return root;
 }
 
-/** The sample lines of the families wanted. */
+/** The sample lines of the families for which `isWanted` holds. */
 function* sharedLines(
   { body, spans, inserts }: PageIndex,
-  wanted: (family: number) => boolean,
+  isWanted: (family: number) => boolean,
 ): Iterable<{ readonly line: number; readonly from: number }> {
   for (let span = 0; span < spans.length; span += SPAN) {
-    if (!wanted(spans[span]!)) continue;
+    if (!isWanted(spans[span]!)) continue;
     let from = spans[span + 1]!;
     const lastLine = spans[span + 4]!;
     for (let line = spans[span + 3]!; line < lastLine; line++) {
@@ -155,7 +156,7 @@ function* sharedLines(
   }
 }
 
-/** @param dropped - numbers of sample lines, ascending */
+/** @param dropped - the numbers of the sample lines to drop, ascending */
 function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageIndex> {
   const { body, spans, inserts, honored } = page;
   const writer = new PageIndexWriter();
@@ -177,15 +178,16 @@ function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageI
   return { ...page, ...writer.take() };
 }
 
-/** Series that were met, by their hashes: open addressing, never more than half full. */
+/** The series found so far, by their hashes. Open addressing, with at least half the slots free. */
 class SeriesTable {
-  /** Numbers of entries from 1; 0 is free. */
+  /** The number of the entry in each slot, from 1; 0 marks a free slot. */
   readonly #slots: Int32Array;
   readonly #hashes: Int32Array;
   readonly #pages: Int32Array;
   readonly #froms: Int32Array;
   #size = 0;
 
+  /** @param capacity - bound on the calls of `add` */
   constructor(capacity: number) {
     this.#slots = new Int32Array(capacity === 0 ? 1 : 2 ** Math.ceil(Math.log2(capacity * 2)));
     this.#hashes = new Int32Array(capacity);
@@ -193,12 +195,12 @@ class SeriesTable {
     this.#froms = new Int32Array(capacity);
   }
 
-  /** The page of the entry of this hash for which `isIt` holds. */
-  ownerOf(hash: number, isIt: (page: number, from: number) => boolean): number | undefined {
+  /** The page that has the series with this hash; `isSame` compares an entry with the series. */
+  ownerOf(hash: number, isSame: (page: number, from: number) => boolean): number | undefined {
     for (let slot = this.#first(hash); this.#slots[slot] !== 0; slot = this.#after(slot)) {
       const entry = this.#slots[slot]! - 1;
       if (this.#hashes[entry] !== hash) continue;
-      if (isIt(this.#pages[entry]!, this.#froms[entry]!)) return this.#pages[entry];
+      if (isSame(this.#pages[entry]!, this.#froms[entry]!)) return this.#pages[entry];
     }
     return undefined;
   }

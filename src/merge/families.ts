@@ -1,21 +1,21 @@
 /**
- * The metric families of one merge, numbered in the order met.
+ * The metric families of one merge, numbered in the order in which pages name them.
  *
  * Pages are indexed with these numbers, so that a merge compares integers instead of names.
  */
 
 /**
- * Nobody but promgate speaks in its name, or in Promfetcher's: such samples of pages are dropped and
- * counted. That goes for the bare name too (its `_bucket` or `_total` would be one), and for names
- * in quotes that escaping turns into one, for whichever reader: `promgate.bindings`.
+ * Names of promgate's own families, and of Promfetcher's. The merge drops and counts samples of
+ * these names. The pattern also matches the bare name, since `promgate_total` would be a sample of
+ * `promgate`, and names in quotes that escaping may turn into an own name: `promgate.bindings`.
  */
 const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
-/** A page that names more families is a mistake or an attack. */
+/** Bound on the families of a page: a page with more is a mistake or an attack. */
 const MAX_PAGE_FAMILIES = 100_000;
 /**
- * Beyond so many, those of pages that are gone among them, a page may add its share only: then the
- * order of arrival does matter to pages above their share.
+ * Above this size of the table, which still holds families of removed pages, a page may add only
+ * its share. Whether the merge refuses a page above its share then depends on the order of arrival.
  */
 const MAX_NAMES = 1_000_000;
 
@@ -26,7 +26,7 @@ export class FamilyTable {
   #pageFrom = 0;
   #pageLimit = MAX_PAGE_FAMILIES;
 
-  /** @param share - families that each page of the merge may add in any case */
+  /** @param share - the number of families that each page may always add */
   constructor(share = MAX_PAGE_FAMILIES) {
     this.#share = share;
   }
@@ -35,15 +35,15 @@ export class FamilyTable {
     return this.#names.length;
   }
 
-  /** The page that was begun last adds more than a page may. */
+  /** The page that began last has added more families than it may. */
   get full(): boolean {
     return this.#names.length - this.#pageFrom > this.#pageLimit;
   }
 
   /**
-   * Another page begins.
+   * Begins another page.
    *
-   * @returns the size, for `truncate`
+   * @returns the size of the table, for `truncate`
    */
   beginPage(): number {
     this.#pageFrom = this.size;
@@ -52,7 +52,7 @@ export class FamilyTable {
     return this.#pageFrom;
   }
 
-  /** Whether these are more than a page may name, new or not. */
+  /** Whether this many families, new and known, are too many for a page. */
   isTooMany(families: number): boolean {
     return families > MAX_PAGE_FAMILIES;
   }
@@ -65,7 +65,7 @@ export class FamilyTable {
     return this.#ids.get(name);
   }
 
-  /** The number of a family; a new one is numbered. */
+  /** The number of a family; numbers a new family. */
   idOf(name: string): number {
     const known = this.#ids.get(name);
     if (known !== undefined) return known;
@@ -74,11 +74,12 @@ export class FamilyTable {
     return id;
   }
 
-  /** Forgets the families numbered since the table had `size`: of a page that was refused. */
+  /** Forgets the families added since the table had this size, when their page is refused. */
   truncate(size: number): void {
     for (const name of this.#names.splice(size)) this.#ids.delete(name);
   }
 
+  /** Whether a family is promgate's own, so that pages must not have it. */
   isOwn(family: number): boolean {
     return OWN.test(this.nameOf(family));
   }

@@ -1,8 +1,8 @@
 /**
- * Which pages have to go when those of a merge name more families than a merge may have.
+ * Chooses the pages to remove when the pages of a merge name too many families together.
  *
- * The pages with the most families go, until the others fit: the same ones in whatever order they
- * came. A page with no more than its equal share of the bound always stays.
+ * The pages with the most families are removed until the others fit, whatever the order of arrival.
+ * A page with at most its equal share of the bound always stays.
  */
 import { type PageIndex, SPAN } from './page-index.ts';
 
@@ -19,22 +19,22 @@ interface Weighed {
 export class FamilyShares {
   readonly #max: number;
   readonly #weighed = new Map<number, Weighed>();
-  /** Family -> how many of the pages weighed name it. */
+  /** Family -> the number of weighed pages that name the family. */
   readonly #users = new Map<number, number>();
-  /** The smallest page that was taken out: all larger ones go, too. */
+  /** The smallest page removed so far: every larger page is removed, too. */
   #bar: Weighed | undefined;
 
-  /** @param max - families of all pages of the merge together */
+  /** @param max - bound on the families of all pages of the merge together */
   constructor(max: number) {
     this.#max = max;
   }
 
   /**
-   * Works in slices.
+   * Chooses the pages to remove, in slices.
    *
-   * @param pages - by their places, without those that were taken out
-   * @param named - families named so far, also by pages that are gone
-   * @returns the places of those that have to go
+   * @param pages - by their places; undefined for pages that were removed
+   * @param named - the number of families named so far, also by removed pages
+   * @returns the places of the pages to remove
    */
   *excess(
     pages: readonly ({ readonly page: PageIndex } | undefined)[],
@@ -82,13 +82,13 @@ export class FamilyShares {
   }
 }
 
-/** Of two pages with as many families, the later one in the merged page counts as larger. */
+/** Compares numbers of families; between equals, the later place in the merged page is larger. */
 function isLarger(a: Weighed, b: Weighed): boolean {
   const more = a.families.length - b.families.length;
   return more > 0 || (more === 0 && a.place > b.place);
 }
 
-/** The families that a page names, each once. */
+/** The families that a page names, each once, by their numbers. */
 export function* familiesOf({
   spans,
   metadata,

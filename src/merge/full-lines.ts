@@ -1,5 +1,5 @@
 /**
- * The lines of a page that are read in full: those that no layout knows.
+ * Parses the lines of a page that differ from the layout's lines.
  */
 import type { Body } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
@@ -20,15 +20,15 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
-/** Steps of a filter per page: 100 ms. Patterns and names that need more are no honest ones. */
+/** Bound on the steps of the name filter per page: 100 ms. Honest patterns need far fewer. */
 const MAX_STEPS = 1 << 25;
 
 export interface FullLinesOptions {
   readonly families: FamilyTable;
   readonly grammar: Grammar;
-  /** Names of the labels that will be inserted. */
+  /** Names of the labels that the merge inserts. */
   readonly reserved: LabelNames;
-  /** Of these, the bits of those that a line may have itself, below 256. */
+  /** The bits of the reserved names that a line may have itself; below 256. */
   readonly honored: number;
   readonly writer: PageIndexWriter;
   readonly resolver: FamilyResolver;
@@ -38,7 +38,7 @@ export interface FullLinesOptions {
 }
 
 export class FullLines {
-  /** The page has ended before its last byte, or with it. */
+  /** The page has ended: at its last byte, `# EOF` or a NUL. */
   ended = false;
   readonly #families: FamilyTable;
   readonly #grammar: Grammar;
@@ -50,7 +50,7 @@ export class FullLines {
   readonly #metadata: PageMetadata;
   readonly #notes: PageNotes;
   readonly #layoutLines: LayoutLines;
-  /** Learns the layout of the page, as long as it is one that others can have. */
+  /** Learns the page's layout; undefined if the page teaches none. */
   #learning: LayoutWriter | undefined;
 
   constructor(options: FullLinesOptions) {
@@ -66,27 +66,27 @@ export class FullLines {
     this.#layoutLines = options.layoutLines;
   }
 
-  /** Another page begins. */
+  /** Begins another page. @param learning - undefined if the page shall teach no layout */
   begin(learning: LayoutWriter | undefined): void {
     this.ended = false;
     this.#learning = learning;
   }
 
-  /** What learnt the page; undefined when it has no layout that others can have. */
+  /** Hands over the learnt layout; undefined if other pages could not use the layout. */
   takeLearning(): LayoutWriter | undefined {
     const learning = this.#learning;
     this.#learning = undefined;
     return learning;
   }
 
-  /** Reads a line. Returns the offset of the next one. */
+  /** Parses a line. Returns the offset of the next line. */
   read(body: Body, p: number): number {
     const { bytes, length } = body;
     const first = bytes[p]!;
     if (first > SPACE && first !== HASH) return this.#sample(body, p);
     this.#writer.breakAt(p);
     if (first === 0 && p === length - 1 && !this.#strict) {
-      this.ended = true; // Prometheus takes a NUL for the end, and nothing is behind this one
+      this.ended = true; // Prometheus takes a NUL for the end; this NUL is the last byte
       return p;
     }
     const next = this.#noSample(bytes, p);
@@ -95,30 +95,36 @@ export class FullLines {
     return p;
   }
 
-  /** A sample line, in full. Returns the offset of the next line. */
+  /** Parses a sample line. Returns the offset of the next line. */
   #sample(body: Body, from: number): number {
     const { bytes } = body;
     const scanner = this.#scanner;
     const families = this.#families;
     let p = scanner.scan(body, from);
     if (p < 0 && scanner.full) {
-      throw new ExpositionError('too-large', bytes, from, 'too many labels');
+      throw new ExpositionError('too-large', bytes, from, 'the sample has too many labels');
     }
     if (scanner.tooLong) throw tooLong(bytes, from);
-    if (p < 0) throw malformed(bytes, from, 'no metric name and labels');
+    if (p < 0)
+      throw malformed(bytes, from, 'the name or labels are malformed, or a label occurs twice');
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
-    else if (bytes[p++] !== SPACE) throw malformed(bytes, from, 'no blank before the value');
+    else if (bytes[p++] !== SPACE) throw malformed(bytes, from, 'no space precedes the value');
     const next = this.#strict
       ? skipOpenMetricsBack(bytes, p, scanner.nameTo)
       : skipTextBack(bytes, p);
     if (next < 0 && this.#strict && exemplarTooLong()) throw tooLong(bytes, from);
-    if (next < 0) throw malformed(bytes, from, 'no number as value or timestamp');
+    if (next < 0) throw malformed(bytes, from, badBack(this.#strict));
     if (families.full) throw tooManyFamilies(bytes, from);
-    this.#metadata.own(); // the types declared so far decide on the sample's family
+    this.#metadata.own(); // tells the resolver the declared types
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
     if (this.#resolver.filterSteps > MAX_STEPS) {
-      throw new ExpositionError('too-large', bytes, from, 'too long names for the patterns bound');
+      throw new ExpositionError(
+        'too-large',
+        bytes,
+        from,
+        'the name filter takes too long: simplify its patterns',
+      );
     }
     const honored = scanner.clashes & this.#honored;
     const flags = this.#flagsOf(scanner, honored, family);
@@ -126,7 +132,7 @@ export class FullLines {
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
     if (this.#writer.overfull) throw tooManyFamilies(bytes, from);
-    // A name that ends where the value begins may go on in another page's line: `a-1`, `a1 5`.
+    // Of `a-1` the layout would hold `a`, and take another page's `a1 5` for a sample of `a`.
     if (scanner.insertKind === BARE && p === scanner.insertAt) this.#learning = undefined;
     this.#learning?.sample(from, p, { insert, honored, family, flags });
     return next;
@@ -142,14 +148,14 @@ export class FullLines {
     );
   }
 
-  /** A comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
+  /** Parses a comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
   #noSample(bytes: Buffer, from: number): number {
     const p = skipLineBlanks(bytes, from, this.#grammar);
     if (bytes[p] === LINE_FEED && !this.#strict) {
       this.#learning?.comment(from, p + 1 - from, { isMetadata: false, flags: 0 });
       return p + 1;
     }
-    if (bytes[p] !== HASH) throw malformed(bytes, from, 'a line begins with a blank or is empty');
+    if (bytes[p] !== HASH) throw malformed(bytes, from, 'the line is empty or begins with a blank');
     const end = bytes.indexOf(LINE_FEED, p);
     const comment = readComment(bytes, p, end, this.#grammar);
     if (comment.says === 'eof') return -1;
@@ -180,20 +186,26 @@ export class FullLines {
     this.#layoutLines.resumeBehind(family);
   }
 
-  /** `# EOF`: nothing may follow. */
+  /** Ends the page at `# EOF`, which nothing may follow. */
   #endOfPage({ bytes, length }: Body, from: number): void {
     const end = bytes.indexOf(LINE_FEED, from) + 1;
-    if (end < length) throw malformed(bytes, end, 'data behind # EOF');
+    if (end < length) throw malformed(bytes, end, 'data follow # EOF');
     this.ended = true;
   }
 }
 
 export function tooManyFamilies(bytes: Buffer, offset: number): ExpositionError {
-  return new ExpositionError('too-large', bytes, offset, 'too many metric families');
+  return new ExpositionError('too-large', bytes, offset, 'the page has too many metric families');
+}
+
+function badBack(strict: boolean): string {
+  return strict
+    ? 'the value, timestamp or exemplar is malformed'
+    : 'the value or timestamp is malformed';
 }
 
 function tooLong(bytes: Buffer, offset: number): ExpositionError {
-  return new ExpositionError('too-large', bytes, offset, 'too long a name or label value');
+  return new ExpositionError('too-large', bytes, offset, 'a name or label value is too long');
 }
 
 export function malformed(bytes: Buffer, offset: number, what: string): ExpositionError {

@@ -1,9 +1,9 @@
 /**
  * Indexing: one walk over a page that checks every line and notes where labels go and which bytes
- * belong to which family. `splice.ts` then copies bytes and reads no text.
+ * belong to which family. `splice.ts` then copies bytes and parses nothing.
  *
- * The first page of an indexer gives the layout for the others. `bench/` measures what that saves;
- * `test/merge/indexer.test.ts` holds that it changes no byte of the merged page.
+ * An indexer learns the layout of its first page and compares later pages with the layout. `bench/`
+ * measures the time saved; `test/merge/indexer.test.ts` shows that the merged page is the same.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Body } from '../exposition/body.ts';
@@ -23,58 +23,59 @@ import { PageMetadata } from './page-metadata.ts';
 import { PageNotes } from './page-notes.ts';
 import { FamilyResolver } from './resolver.ts';
 
-/** What is walked at once: a few milliseconds' work where nothing is known yet. */
+/** Bounds on a slice, in bytes, parsed lines and filter steps: a few milliseconds of work. */
 const SLICE_BYTES = 262_144;
 const SLICE_LINES = 8_192;
 const SLICE_STEPS = 1 << 20;
-/** So many pages in a row that are not like the one before them: no further one is learnt. */
+/** After this many pages in a row that differ from the layout, the indexer learns no more. */
 const MAX_STRANGERS = 4;
+
 export interface IndexerOptions {
   readonly families: FamilyTable;
   readonly grammar: Grammar;
-  /** Names of the labels that will be inserted. */
+  /** Names of the labels that the merge inserts. */
   readonly reserved: LabelNames;
-  /** Of these, the bits of those that a line may have itself, below 256. Default: none. */
+  /** The bits of the reserved names that a line may have itself; below 256. Default: 0. */
   readonly honored?: number;
-  /** Which samples are wanted. Default: all. */
+  /** Chooses the samples to keep by name. Default: keeps all. */
   readonly filter?: NameFilter | undefined;
-  /** Default: true. False walks every page in full. */
+  /** Whether to learn layouts; if false, every line is parsed. Default: true. */
   readonly learn?: boolean;
   /** What walks a page beside its layout. Default: the kernel. */
   readonly walk?: () => LayoutWalk;
 }
 
-/** A page that was learnt, and what was noted of it. */
+/** A page, and the notes from which its layout can be made. */
 interface Learnt {
   readonly writer: LayoutWriter;
   readonly page: PageIndex;
 }
 
-/** Indexes the pages of one merge that are in one format. */
+/** Indexes the pages of one kind and format in one merge. */
 export class Indexer {
   readonly #families: FamilyTable;
   readonly #grammar: Grammar;
   readonly #strict: boolean;
   readonly #resolver: FamilyResolver;
   readonly #filter: NameFilter | undefined;
-  /** Lists of metadata -> what of them is kept: pages of one layout share theirs. */
+  /** List of metadata -> its filtered list. Pages of one layout share a list. */
   readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
   #learn: boolean;
   readonly #writer = new PageIndexWriter();
-  /** Its layout is made when there is another page to compare with it. */
+  /** The page to make the layout of when another page comes. */
   #learnt: Learnt | undefined;
   #layout: Layout | undefined;
-  /** Pages in a row that were not like the layout. */
+  /** The number of pages in a row that differed from the layout. */
   #strangers = 0;
 
-  // The page in work.
+  // The state of the page that is being indexed.
   #at = 0;
   readonly #metadata: PageMetadata;
   readonly #notes = new PageNotes();
   readonly #layoutLines: LayoutLines;
   readonly #fullLines: FullLines;
-  /** What layouts take that no page has told of: the one it was made for may have been refused. */
-  #untoldBytes = 0;
+  /** Memory of layouts that no page has reported yet: the page of a layout may be refused. */
+  #unreportedBytes = 0;
 
   constructor(options: IndexerOptions) {
     const { families, grammar, reserved, honored = 0, filter, learn = true, walk } = options;
@@ -103,10 +104,10 @@ export class Indexer {
   }
 
   /**
-   * Indexes a page in slices: between two of them the caller may let others have their turn, but
-   * must not begin another page.
+   * Indexes a page in slices: between two slices the caller may do other work, but must not begin
+   * another page.
    *
-   * @throws {ExpositionError} when a real Prometheus would not ingest every line of the page
+   * @throws {ExpositionError} when Prometheus would refuse a line, or the page exceeds a bound
    */
   *index(body: Body): Generator<void, PageIndex, void> {
     checkLineLengths(body.bytes, body.length);
@@ -145,13 +146,14 @@ export class Indexer {
     const layout = yield* writer.finish(page);
     this.#layout = layout;
     this.#learnt = undefined;
-    this.#untoldBytes += Math.max(0, layoutBytes(layout) - writer.bytes); // `writer` was told of
+    // The learnt page has reported the bytes of `writer`.
+    this.#unreportedBytes += Math.max(0, layoutBytes(layout) - writer.bytes);
   }
 
   *#finish(body: Body): Generator<void, PageIndex, void> {
-    const learning = this.#fullLines.takeLearning(); // what it noted is held no longer than it is needed
+    const learning = this.#fullLines.takeLearning(); // frees the notes when they are not needed
     const { full = false, bytes = 0 } = learning ?? {};
-    if (full) this.#learn = false; // others will have as many lines
+    if (full) this.#learn = false; // later pages will be as large
     const page: PageIndex = {
       body,
       grammar: this.#grammar,
@@ -161,27 +163,27 @@ export class Indexer {
       filtered: this.#notes.filtered,
       clashes: this.#notes.clashes,
       quoted: this.#notes.quoted,
-      layoutBytes: this.#untoldBytes + (full ? 0 : bytes),
+      layoutBytes: this.#unreportedBytes + (full ? 0 : bytes),
     };
     const families = this.#families;
     if (families.isTooMany(families.size)) {
       const { length } = yield* familiesOf(page);
       if (families.isTooMany(length)) throw tooManyFamilies(body.bytes, body.length);
     }
-    this.#untoldBytes = 0;
+    this.#unreportedBytes = 0;
     if (learning !== undefined && !full) this.#learnt = { writer: learning, page };
     if (this.#layout !== undefined) this.#judgeLayout();
     return page;
   }
 
-  /** Where most lines are others, the next page may teach better. */
+  /** Forgets the layout if most lines of the page differ, so that the next page teaches another. */
   #judgeLayout(): void {
     const { strange } = this.#layoutLines;
     this.#strangers = strange ? this.#strangers + 1 : 0;
     if (strange) this.#layout = undefined;
   }
 
-  /** The layout keeps the whole list, since its lines tell their place in it. */
+  /** Filters the metadata of the page, not of the layout, whose lines refer to the whole list. */
   *#withKept(page: PageIndex, filter: NameFilter): Generator<void, PageIndex, void> {
     const { metadata } = page;
     let kept = this.#kept.get(metadata);
@@ -193,7 +195,7 @@ export class Indexer {
     return { ...page, metadata: kept };
   }
 
-  /** Walks the lines that begin before `limit`, but not too many that must be read in full. */
+  /** Walks the lines that begin before `limit`, or fewer if many of them must be parsed. */
   #walk(body: Body, limit: number): void {
     const { length } = body;
     const layoutLines = this.#layoutLines;
@@ -210,13 +212,13 @@ export class Indexer {
     this.#checkUtf8(body, this.#at, p, layoutLines.misses > misses);
     this.#at = p;
     if (p < length || fullLines.ended) return;
-    if (this.#strict) throw malformed(body.bytes, length, 'no # EOF at the end');
+    if (this.#strict) throw malformed(body.bytes, length, 'the page does not end in # EOF');
     fullLines.ended = true;
   }
 
-  /** What equals the layout's bytes is UTF-8, values are ASCII: only other lines (and exemplars) need a look. */
-  #checkUtf8({ bytes, length }: Body, from: number, to: number, others: boolean): void {
-    if (!others && !this.#strict) return;
+  /** Lines of a layout and values of text are UTF-8; parsed lines and exemplars may not be. */
+  #checkUtf8({ bytes, length }: Body, from: number, to: number, parsed: boolean): void {
+    if (!parsed && !this.#strict) return;
     const lines = bytes.subarray(from, Math.min(to, length));
     if (!isUtf8(lines)) throw malformed(bytes, from, 'the page is not UTF-8');
   }

@@ -1,6 +1,6 @@
 /**
- * What a page says of its families, without those of which no sample can pass a filter: they are
- * not printed, and contradict nobody.
+ * Filters a page's metadata: removes families of which no sample can pass the name filter, so that
+ * the merge neither prints them nor sees conflicts with them.
  */
 import { unquote } from '../exposition/escape.ts';
 import { type FormatName, suffixesOf } from '../exposition/grammar.ts';
@@ -8,10 +8,10 @@ import type { FamilyTable } from './families.ts';
 import type { NameFilter } from './name-filter.ts';
 import type { Metadata } from './page-index.ts';
 
-/** Lines that are gone through at once, and steps of the filter. */
+/** Lines of metadata per slice, and steps of the filter per slice. */
 const SLICE = 4_096;
 const SLICE_STEPS = 1 << 20;
-/** After so many all that is left is kept: what has no samples is not printed in any case. */
+/** After this many steps all lines are kept; the merge prints no family without samples anyway. */
 const MAX_STEPS = 1 << 25;
 
 interface Filtering {
@@ -20,7 +20,7 @@ interface Filtering {
   readonly filter: NameFilter;
 }
 
-/** Works in slices. @returns the same list when all of it is kept */
+/** Filters in slices. @returns the same list if all of its lines are kept */
 export function* keptMetadata(
   metadata: readonly Metadata[],
   { families, format, filter }: Filtering,

@@ -1,5 +1,5 @@
 /**
- * Copies lines of a page with labels inserted, by the kernel.
+ * Lets the kernel copy lines of a page and insert labels.
  */
 import {
   INSERTED,
@@ -15,41 +15,45 @@ import {
 } from './kernel.ts';
 import type { PageIndex } from './page-index.ts';
 
-/** Lines of one family. */
+/** Lines of one family, and the labels to insert. */
 export interface LabelledLines {
   readonly page: PageIndex;
   readonly labels: Buffer;
+  /** The number after that of the last line. */
   readonly lastLine: number;
-  /** The byte behind the last line. */
+  /** The offset after the last line. */
   readonly end: number;
 }
 
-/** For fewer lines it is not worth while to show them to the kernel. */
+/** For fewer lines the copies to and from the kernel's memory cost more than they save. */
 const MANY_LINES = 8;
 
-/** Whether so many lines of a page, with these labels, should be copied by the kernel. */
+/** Whether the kernel should copy this number of lines of a page with these labels. */
 export function suitsKernel(lines: number, { honored }: PageIndex, labels: Buffer): boolean {
   const { length } = labels;
   return lines >= MANY_LINES && honored === undefined && length > 0 && length <= LABELS_BYTES;
 }
 
-/** Where the copying is: the next line, the page's next byte, and where it goes. */
+/** A copy in progress. */
 export class LabelInsertion {
   readonly #kernel = kernel();
+  /** The number of the next line. */
   line = 0;
+  /** The offset of the page's next byte. */
   from = 0;
+  /** The offset in the output. */
   at = 0;
 
   /**
-   * Copies lines to `out`, each up to behind its labels, from where it is on.
+   * Copies lines to `out`, from the line at `line` on, each up to and with the inserted labels.
    *
-   * It stops earlier where a line has no room before `capacity`, or is longer than the kernel's
-   * windows; it may stop at the first line.
+   * Stops early, perhaps at the first line, at a line that does not fit before `capacity` or into
+   * the kernel's windows.
    */
   copy({ page, labels, lastLine, end }: LabelledLines, out: Buffer, capacity: number): void {
     const { bytes, integers, insert } = this.#kernel;
     const { body, inserts } = page;
-    const room = Math.min(capacity - this.at, WRITTEN_BYTES); // no more can be needed of the page
+    const room = Math.min(capacity - this.at, WRITTEN_BYTES); // also bounds the page's bytes
     const known = Math.min(end, this.from + Math.min(room, PAGE_BYTES));
     body.bytes.copy(bytes, PAGE_AT, this.from, known);
     labels.copy(bytes, LABELS_AT);

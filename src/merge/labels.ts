@@ -1,5 +1,6 @@
 /**
- * The labels that a merge inserts into every sample line of a page, encoded once per instance.
+ * The labels that a merge inserts into every sample line of a page, encoded once per instance and
+ * list of constant labels.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import { HONORABLE } from './relabel.ts';
@@ -10,14 +11,14 @@ export function isSameLabel([name, value]: LabelPair, other: LabelPair): boolean
   return name === other[0] && value === other[1];
 }
 
-/** Escapes a label's value, for either format. */
+/** Escapes a label's value; both formats have the same escapes. */
 export function escapeLabelValue(value: string): string {
   return value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
 }
 
-/** Labels to be inserted. An empty value is no label, which means the same to Prometheus. */
+/** Labels to insert. Leaves out labels with empty values, which Prometheus ignores anyway. */
 export class InsertedLabels {
-  /** Each followed by a comma: what most lines need. Empty when there are none. */
+  /** The labels, each followed by a comma, as most lines need them. Empty without labels. */
   readonly bytes: Buffer;
   readonly pairs: readonly LabelPair[];
   #without: Map<number, Buffer> | undefined;
@@ -28,7 +29,11 @@ export class InsertedLabels {
     this.bytes = encode(this.pairs);
   }
 
-  /** @param honored - bits: labels that a line has itself, by their place in HONORABLE */
+  /**
+   * The bytes without the labels that a line has itself.
+   *
+   * @param honored - bit `i` for the label at place `i` in HONORABLE
+   */
   without(honored: number): Buffer {
     if (honored === 0) return this.bytes;
     this.#without ??= new Map();
@@ -48,10 +53,10 @@ function encode(pairs: readonly LabelPair[]): Buffer {
   );
 }
 
-/** Instances stay the same objects while nothing changes in the table. */
+/** The route table keeps an instance's object as long as the instance does not change. */
 const ofInstances = new WeakMap<Instance, InsertedLabels>();
 
-/** The labels of what an instance gave, in Promfetcher's order. */
+/** The labels of an instance's samples, in Promfetcher's order. */
 export function instanceLabels(instance: Instance): InsertedLabels {
   let labels = ofInstances.get(instance);
   if (labels === undefined) {
@@ -70,9 +75,9 @@ export function instanceLabels(instance: Instance): InsertedLabels {
 const ofPages = new WeakMap<readonly LabelPair[], WeakMap<Instance, InsertedLabels>>();
 
 /**
- * The labels of what an instance gave as one of its pages.
+ * The labels of an instance's samples in one of its pages.
  *
- * @param constants - stand behind the instance's own; the same list while nothing changes
+ * @param constants - printed after the instance's own; pass the same list again while unchanged
  */
 export function pageLabels(instance: Instance, constants: readonly LabelPair[]): InsertedLabels {
   const own = instanceLabels(instance);
@@ -90,7 +95,7 @@ export function pageLabels(instance: Instance, constants: readonly LabelPair[]):
   return labels;
 }
 
-/** The labels of what an external exporter gave about an app. */
+/** The labels of an external exporter's samples about an app. */
 export function appLabels(app: AppIdentity): InsertedLabels {
   return new InsertedLabels(appPairs(app));
 }

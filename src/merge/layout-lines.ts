@@ -1,6 +1,6 @@
 /**
- * Reads the lines of a page that are the layout's, in the order of the layout: they are compared, and
- * what is known of them is noted.
+ * Reads the lines of a page that equal the layout's lines up to their values, in the order of the
+ * layout. Notes for each line what the layout knows, and checks only the values.
  */
 import { type Body, sameBytes } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
@@ -12,8 +12,9 @@ import type { PageIndexWriter } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import { HONORED, type PageNotes } from './page-notes.ts';
 
-/** A walk over fewer lines is dearer than comparing them one by one, which is then done for a while. */
+/** A walk by the kernel over fewer lines costs more than comparing the lines here one by one. */
 const LONG_WALK = 4;
+/** Lines compared here after a short walk, before the kernel is tried again. */
 const LINES_BETWEEN = 16;
 
 interface LayoutLinesOptions {
@@ -33,12 +34,13 @@ export class LayoutLines {
   readonly #notes: PageNotes;
   readonly #walk: () => LayoutWalk;
   #layout: Layout | undefined;
-  /** The layout's line that is expected next. */
+  /** The number of the layout's line that should come next. */
   #expected = 0;
-  /** Lines to be compared one by one before a walk is tried again: the last one did not get far. */
+  /** The number of lines to compare here before the next walk by the kernel. */
   #untilWalk = 0;
-  /** Lines of the page that were the layout's, and lines that were not. */
+  /** The number of the page's lines that equalled the layout's. */
   #hits = 0;
+  /** The number of the page's other lines. */
   misses = 0;
 
   constructor({ strict, writer, metadata, notes, walk = layoutWalk }: LayoutLinesOptions) {
@@ -49,12 +51,12 @@ export class LayoutLines {
     this.#walk = walk;
   }
 
-  /** Most lines of the page are others. */
+  /** Most lines of the page differ from the layout's. */
   get strange(): boolean {
     return this.misses > this.#hits;
   }
 
-  /** Another page begins. Without a layout every line is a miss. */
+  /** Begins another page. Without a layout every line is a miss. */
   begin(layout: Layout | undefined): void {
     this.#layout = layout;
     this.#expected = 0;
@@ -63,20 +65,20 @@ export class LayoutLines {
     this.misses = 0;
   }
 
-  /** Others have had their turn. */
+  /** Call it before each slice: in between, the kernel may have worked on another page. */
   resume(): void {
     if (this.#layout !== undefined) this.#walk().begin();
   }
 
-  /** The page has named a family: it may go on where the layout did. */
+  /** Expects the layout's line after its first metadata of this family, if it has any. */
   resumeBehind(family: number): void {
     this.#expected = this.#layout?.resume.get(family) ?? this.#expected;
   }
 
   /**
-   * Reads on as long as the lines are the layout's.
+   * Reads lines as long as they equal the layout's.
    *
-   * @returns the offset of the first other one, or one from `limit` on
+   * @returns the offset of the first line that differs, or of the first line at or after `limit`
    * @throws {ExpositionError} `too-large`
    */
   read(body: Body, from: number, limit: number): number {
@@ -111,7 +113,12 @@ export class LayoutLines {
     }
     this.#metadata.share(layout.metadataBefore[firstLine]!, layout.metadataBefore[line]!);
     if (writer.overfull || this.#metadata.overfull) {
-      throw new ExpositionError('too-large', body.bytes, p, 'too many metric families');
+      throw new ExpositionError(
+        'too-large',
+        body.bytes,
+        p,
+        'the page has too many metric families',
+      );
     }
     if (layout.flags !== undefined) this.#note(layout, firstLine, line, firstSample);
     this.#hits += line - firstLine;
@@ -119,7 +126,7 @@ export class LayoutLines {
     return p;
   }
 
-  /** Returns the offset of the next line, or -1: this one is not the layout's. */
+  /** Returns the offset of the next line, or -1 if this line differs from the layout's. */
   #readLine(layout: Layout, line: number, { bytes, view, length }: Body, p: number): number {
     const writer = this.#writer;
     const recordAt = layout.recordsAt[line]!;
@@ -142,19 +149,19 @@ export class LayoutLines {
     return next;
   }
 
-  /** Notes what is out of the ordinary in the layout's lines from `from` to before `to`. */
+  /** Notes the flags of the layout's lines from `from` to before `to`. */
   #note(layout: Layout, from: number, to: number, firstSample: number): void {
     const { flags, honored, integers, recordsAt } = layout;
     let sample = firstSample;
     for (let line = from; line < to; line++) {
-      this.#notes.add(flags![line]!); // there are some in the layout
+      this.#notes.add(flags![line]!); // the caller has checked that there are flags
       if ((flags![line]! & HONORED) !== 0) this.#writer.honor(sample, honored[line]!);
       if (integers[recordsAt[line]! / Int32Array.BYTES_PER_ELEMENT + FAMILY]! >= 0) sample += 1;
     }
   }
 }
 
-/** From the begin of an OpenMetrics line to the end of its name, told by where labels go. */
+/** The offset of the end of the name in an OpenMetrics line, from the place of the labels. */
 function nameLength(insert: number): number {
   return (insert & 3) === BARE ? insert >> 2 : (insert >> 2) - 1;
 }

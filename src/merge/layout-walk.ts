@@ -1,6 +1,6 @@
 /**
- * Walks the lines of a page that are the layout's, by the kernel: page and layout are shown to it in
- * windows.
+ * Lets the kernel walk the lines of a page that equal the layout's lines. Copies parts of page and
+ * layout, the windows, to the kernel's memory.
  */
 import type { Body } from '../exposition/body.ts';
 import {
@@ -17,16 +17,16 @@ import type { Layout } from './layout.ts';
 import type { PageIndexWriter } from './page-index.ts';
 
 const INTEGER_BYTES = Int32Array.BYTES_PER_ELEMENT;
-/** What is shown at once of a layout that does not fit: a page may jump 4,000 times in a slice. */
+/** The window on a layout that does not fit as a whole; small, as a page may jump often in it. */
 const STEP_BYTES = 16_384;
 
-/** Where a page and its layout are, between two lines. */
+/** A place between two lines of a page and of its layout. */
 export interface Place {
   readonly layout: Layout;
-  /** The layout's next line. */
+  /** The number of the layout's next line. */
   readonly line: number;
   readonly body: Body;
-  /** The page's next byte. */
+  /** The offset of the page's next byte. */
   readonly from: number;
 }
 
@@ -46,20 +46,21 @@ export interface LayoutWalk {
 
 class KernelWalk implements LayoutWalk {
   readonly #kernel = kernel();
-  /** Which of the page's bytes stand in its window. */
+  /** The range of the page's bytes in the window on the page. */
   #pageFrom = 0;
   #pageTo = 0;
-  /** Which lines of which layout stand in the other. */
+  /** The layout in the other window, by its key, and the range of its lines there. */
   #layoutKey = 0;
   #layoutFrom = 0;
   #layoutTo = 0;
+  /** The offset in the page at which the last `walk` ended. */
   at = 0;
 
   begin(): void {
     this.#pageTo = this.#pageFrom;
   }
 
-  /** Stops where a window ends, and at a value that it does not know. */
+  /** Stops early at the end of a window, and at values that the kernel cannot check. */
   walk(place: Place, writer: PageIndexWriter): number {
     const { layout, line, body, from } = place;
     this.#showLayout(layout, line);
@@ -105,7 +106,7 @@ class KernelWalk implements LayoutWalk {
     bytes.copy(this.#kernel.bytes, PAGE_AT, from, this.#pageTo);
   }
 
-  /** A layout that fits is shown whole. Of another one little: a page may jump about in it. */
+  /** Moves the window on the layout to `line`; a layout that fits is copied as a whole. */
   #showLayout({ key, lines, records, recordsAt }: Layout, line: number): void {
     if (key === this.#layoutKey && line >= this.#layoutFrom && line < this.#layoutTo) return;
     const fits = records.length <= LAYOUT_BYTES;
@@ -120,13 +121,13 @@ class KernelWalk implements LayoutWalk {
 
 let shared: KernelWalk | undefined;
 
-/** The one of the process: one page is walked at a time. */
+/** The process's only walk: one page is walked at a time. */
 export function layoutWalk(): LayoutWalk {
   shared ??= new KernelWalk();
   return shared;
 }
 
-/** The last of the ascending numbers, up to the one at `last`, that is not above `bound`. */
+/** The place of the last number that is not above `bound`; `numbers` ascend up to place `last`. */
 function lastNotAbove(numbers: Int32Array, bound: number, last: number): number {
   let low = 0;
   let high = last;

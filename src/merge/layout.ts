@@ -1,116 +1,120 @@
 /**
- * The layout of a page: what its lines begin with.
+ * The layout of a page: the bytes of its lines up to the values, and what the parser found there.
  *
- * Instances of one app print nearly the same page. A line that begins with the bytes of the
- * layout's line needs only its value checked: what equals checked bytes is right.
+ * Instances of one app print nearly the same page. When a line begins with the bytes of the
+ * layout's line, which were parsed before, only the value needs a check.
  */
 import type { Metadata, PageIndex } from './page-index.ts';
 
-/** A record: HEAD bytes, then the line's bytes, filled up to a multiple of sixteen. */
+/** Bytes of a record's head. The line's bytes follow, padded to a multiple of sixteen. */
 export const HEAD = 16;
-/** The integers of the head, by their places; the fourth is free. */
+// Places of the integers in a head; the fourth is unused.
+/** The number of the line's bytes in the record. */
 export const LENGTH = 0;
+/** NO_SAMPLE, or the offset of the labels in the line, times four, plus the way (`series.ts`). */
 export const INSERT = 1;
+/** The family of a sample that is kept; -1 for other lines. */
 export const FAMILY = 2;
 
 export interface Layout {
-  /** No other layout has it. */
+  /** Identifies the layout in this process. */
   readonly key: number;
-  /** Lines, comments and blank ones too. */
+  /** The number of lines, comments and blank lines included. */
   readonly lines: number;
   /**
-   * A record per line. The bytes are those that must be equal: up to a sample's value; of other
-   * lines all, with the line feed. The head is how many they are; the offset of the insertion from
-   * the line's start, times four, plus how, or NO_SAMPLE; the family of a sample that is kept, or -1.
+   * A record per line: the head, then the bytes that must be equal. Of a sample these are the bytes
+   * up to its value, of another line all bytes with the line feed.
    */
   readonly records: Buffer;
-  /** The same memory. */
+  /** The memory of `records`. */
   readonly view: DataView;
+  /** The memory of `records`. */
   readonly integers: Int32Array;
-  /** Where the record of each line begins, and where the last one ends. */
+  /** The offset of each line's record, then the end of the last record. */
   readonly recordsAt: Int32Array;
-  /** How many lines of metadata stand before each line, and in all. */
+  /** The number of metadata lines before each line, then their total. */
   readonly metadataBefore: Int32Array;
-  /** Family -> the line behind its first HELP, TYPE or UNIT line. */
+  /** Family -> the number of the line after its first HELP, TYPE or UNIT line. */
   readonly resume: ReadonlyMap<number, number>;
   readonly metadata: readonly Metadata[];
-  /** What is out of the ordinary in each line; undefined when no line has any of it. */
+  /** The flags of each line (`page-notes.ts`); undefined if no line has a flag. */
   readonly flags: Uint8Array | undefined;
-  /** Which labels of a line with the flag HONORED are honoured. */
+  /** The bits of the honoured labels of each line with the flag HONORED. */
   readonly honored: Uint8Array;
 }
 
-/** A line that is no sample. */
+/** INSERT of a line that is not a sample. */
 export const NO_SAMPLE = -1;
 
 interface LearntSample {
   readonly insert: number;
   readonly honored: number;
-  /** Below 0 when the sample is not kept. */
+  /** Below 0 if the sample is not kept. */
   readonly family: number;
   readonly flags: number;
 }
 
 interface LearntComment {
-  /** It is a line of the page's metadata. */
+  /** The line is in the page's list of metadata. */
   readonly isMetadata: boolean;
   readonly flags: number;
 }
 
-/** Pages of about 50 MB. */
+/** Bound on the lines of a learnt page: about 50 MB. */
 const MAX_LINES = 500_000;
-/** A page with a longer line is not learnt. */
+/** Bound on the compared bytes of a line; a page with more teaches no layout. */
 const MAX_LINE_BYTES = 65_536;
-/** Lines, and bytes of them, whose records are made at once. */
+/** Lines, and bytes of records, per slice. */
 const SLICE_LINES = 8_192;
 const SLICE_BYTES = 262_144;
 
-/** Integers and flags per line, besides its record. */
+/** Memory per line besides its record: two integers and two bytes of flags. */
 const LINE_BYTES = 10;
 
-/** The memory of a layout. */
+/** The memory of a layout in bytes. */
 export function layoutBytes({ records, lines }: Layout): number {
   return records.length + lines * LINE_BYTES;
 }
 
 let layouts = 0;
 
-/** What is noted of a line: integers, by their places. */
+/** Integers noted of a line: LENGTH, INSERT and FAMILY, then the places below. */
 const NOTED = 6;
 const START = 3;
 const FLAGS = 4;
 const HONORS = 5;
-/** Among the flags noted: the line is one of the page's metadata. */
+/** A further flag: the line is in the page's list of metadata. */
 const METADATA = 256;
 
 /** Learns the layout of the page that is being indexed. */
 export class LayoutWriter {
-  /** NOTED integers per line: those of a record's head first. */
+  /** NOTED integers per line. */
   #noted = new Int32Array(NOTED * 1024);
   #lines = 0;
   #flagged = 0;
   readonly #resume = new Map<number, number>();
 
-  /** The page has more lines, or longer ones, than are worth their memory. */
+  /** The page exceeds a bound on learnt pages; it teaches no layout. */
   get full(): boolean {
     return this.#lines >= MAX_LINES;
   }
 
-  /** The memory of what is noted. */
+  /** The memory of the notes in bytes. */
   get bytes(): number {
     return this.#noted.byteLength;
   }
 
-  /** @param to - where its value begins */
+  /** Notes a sample line. @param to - the offset of its value */
   sample(from: number, to: number, { insert, honored, family, flags }: LearntSample): void {
     this.#line(from, to - from, insert - from * 4, Math.max(family, -1), flags, honored);
   }
 
+  /** Notes a comment or blank line; `length` includes the line feed. */
   comment(from: number, length: number, { isMetadata, flags }: LearntComment): void {
     this.#line(from, length, NO_SAMPLE, -1, isMetadata ? flags | METADATA : flags, 0);
   }
 
-  /** The line last added is metadata of this family. */
+  /** Notes that the line added last is metadata of this family. */
   resumeAt(family: number): void {
     if (!this.#resume.has(family)) this.#resume.set(family, this.#lines);
   }

@@ -1,6 +1,6 @@
 /**
- * One merged page in the making: pages are added as they arrive, in any order, and printed in the
- * order of their places.
+ * One merge: collects pages as they arrive, in any order, and plans the merged page in the order of
+ * their places.
  */
 import { setImmediate } from 'node:timers/promises';
 import { ExpositionError } from '../exposition/error.ts';
@@ -14,44 +14,45 @@ import { planSplice, type SplicePlan } from './plan.ts';
 import { type PageKind, Preparation, type PreparationOptions } from './preparation.ts';
 import { type Duplicates, GivenUpError, type Settled, type TakenOut } from './settled.ts';
 
-/** Families of all pages of a merge together. */
+/** Default bound on the families of all pages of a merge together. */
 const MAX_FAMILIES = 200_000;
-/** What the name of a family takes, about, besides its page. */
+/** The memory of a family's name, about, in bytes. */
 const FAMILY_BYTES = 100;
 
 export interface MergeOptions extends PreparationOptions {
-  /** So many pages may come: they share the bound on families. Default: one. */
+  /** The number of pages that may come and share the bound on families. Default: 1. */
   readonly pages?: number;
-  /** Families of all pages together. Default: 200,000. */
+  /** Bound on the families of all pages together. Default: 200,000. */
   readonly maxFamilies?: number;
-  /** Lets others have their turn, between slices of a large page. Default: `setImmediate`. */
+  /** Lets the process do other work between the slices of a page. Default: `setImmediate`. */
   readonly pause?: () => Promise<void>;
-  /** Nobody waits for further pages: those whose turn has not come are given up. */
+  /** True once the merge shall give up all pages that it has not yet indexed. Default: never. */
   readonly givesUp?: () => boolean;
 }
 
 export interface AddedPage extends PageKind {
-  /** Where it stands in the merged page; a place is used once. */
+  /** The page's place in the order of the merged page, from 0; each place is used once. */
   readonly place: number;
-  /** The caller gives the bytes away. */
+  /** Nobody may write to these bytes after `add`. */
   readonly bytes: Buffer;
   readonly format: FormatName;
-  /** The labels that its samples get, the constant ones of its rules among them. */
+  /** The labels that the page's samples get, with the constant labels of its rules. */
   readonly labels: InsertedLabels;
   /**
-   * Pages with the same one are of one instance: a series that several of them give is taken from
-   * the first, by their places. Default: the page is the only one.
+   * Pages with the same object are of one instance: of a series that several of them have, the
+   * merge keeps the samples of the first place. Default: the page is its instance's only page.
    */
   readonly instance?: object | undefined;
 }
 
 export interface AddedSamples {
+  /** Samples kept. */
   readonly samples: number;
-  /** Samples that spoke in promgate's name: they are left out. */
+  /** Samples dropped because they have the name of one of promgate's own families. */
   readonly dropped: number;
-  /** Samples that its rules do not want: they are left out too. */
+  /** Samples dropped by the page's name filter. */
   readonly filtered: number;
-  /** What is held for the page besides its bytes: its index, and its copy if it was written anew. */
+  /** Memory held besides the page's bytes: its index, and its copy if the page was rewritten. */
   readonly heldBytes: number;
 }
 
@@ -65,22 +66,22 @@ interface Indexed extends PageKind {
 
 type Steps<T> = Generator<void, T, void>;
 
-/** What is worked on to its end in any case. */
+/** `givesUp` of steps that always run to their end. */
 const NEVER = (): boolean => false;
 
 export class Merge {
   readonly #options: MergeOptions;
   readonly #families: FamilyTable;
   readonly #shares: FamilyShares;
-  /** Pages taken out before all were in. */
+  /** Pages removed because the merge had too many families. */
   readonly #excess: TakenOut[] = [];
   readonly #preparation: Preparation;
   readonly #pages: (Indexed | undefined)[] = [];
-  /** Lists of metadata that are counted as held: pages of one layout share theirs. */
+  /** Lists of metadata that `heldBytes` has counted: pages of one layout share a list. */
   readonly #lists = new WeakSet<readonly unknown[]>();
-  /** Some instance may have several pages. */
+  /** Whether an instance may have several pages. */
   #grouped = false;
-  /** Pages are worked on one after the other: they share the table of families. */
+  /** The end of the queued work. Pages wait for each other, as they share the table of families. */
   #turn: Promise<unknown> | undefined;
 
   constructor(options: MergeOptions) {
@@ -92,36 +93,38 @@ export class Merge {
   }
 
   /**
-   * Adds a page when those before it are through.
+   * Adds a page, after the pages that were added before.
    *
-   * @throws {ExpositionError} when the page is refused; the merge stays as it was
-   * @throws {GivenUpError} when its turn came too late
+   * @throws {ExpositionError} when the page is refused; the merge stays unchanged
+   * @throws {GivenUpError} when `givesUp` is true before the page is indexed
    */
   add(page: AddedPage): Promise<AddedSamples> {
     return this.#queue(this.#adding(page));
   }
 
   /**
-   * Settles the format and who gives which series, once the pages of all instances and exporters
-   * are in.
+   * Settles the format of the merged page and drops duplicate series. Call it once all pages are
+   * added.
    *
-   * Pages of OpenMetrics beside pages of text are turned into text; one that text cannot say
-   * is taken out.
+   * If some pages are text, pages of OpenMetrics are converted to text; a page whose conversion
+   * fails is removed.
    *
-   * @returns the format of the merged page, the pages taken out, and the samples dropped
+   * @returns the format of the merged page, the removed pages, and the numbers of samples dropped
    */
   settle(): Promise<Settled> {
     return this.#queue(this.#settling(), NEVER);
   }
 
-  /** Takes a page out that was added. */
+  /** Removes a page that was added. */
   remove(place: number): void {
     this.#pages[place] = undefined;
   }
 
   /**
-   * @param format - as `settle` said
-   * @param tail - families of promgate's own, printed behind all others
+   * Plans the merged page. Call it after `settle`.
+   *
+   * @param format - as `settle` returned
+   * @param tail - promgate's own families, printed after all others
    */
   plan(format: FormatName, tail?: Buffer): Promise<SplicePlan> {
     const sources = this.#pages.filter((indexed) => indexed !== undefined);
@@ -129,13 +132,13 @@ export class Merge {
     return this.#queue(plan, NEVER);
   }
 
-  /** Runs `work` to its end in slices, after what was queued before. */
+  /** Runs `work` to its end in slices, after all work that was queued before. */
   #queue<T>(work: Steps<T>, givesUp = this.#options.givesUp): Promise<T> {
     const next = (): IteratorResult<void, T> =>
       givesUp?.() ? work.throw(new GivenUpError()) : work.next();
     let step: IteratorResult<void, T> | undefined;
     if (this.#turn === undefined) {
-      // Most pages are done in one step: no queue for them.
+      // Most pages need one step, and so no queue.
       try {
         step = next();
       } catch (error) {
@@ -146,7 +149,7 @@ export class Merge {
     const run = (): Promise<T> => this.#run(next, step);
     const result = this.#turn ? this.#turn.then(run) : run();
     const turn = result
-      .catch(() => undefined) // the caller of `add` is told
+      .catch(() => undefined) // the caller of `add` gets the error
       .then(() => {
         if (this.#turn === turn) this.#turn = undefined;
       });
@@ -170,9 +173,9 @@ export class Merge {
   *#adding(added: AddedPage): Steps<AddedSamples> {
     const { place, of, bytes, format, labels, rules, instance } = added;
     if (bytes.length === 0 && format === 'openmetrics') {
-      throw new ExpositionError('grammar', bytes, 0, 'no # EOF at the end');
+      throw new ExpositionError('grammar', bytes, 0, 'the page does not end in # EOF');
     }
-    // An empty page of text says nothing about the format of the others.
+    // An empty page must not turn the others into text.
     if (bytes.length === 0) return { samples: 0, dropped: 0, filtered: 0, heldBytes: 0 };
     const known = this.#families.size;
     const { page, first } = yield* this.#preparation.prepare(bytes, format, { of, rules });
@@ -189,19 +192,24 @@ export class Merge {
     };
   }
 
-  /** @param known - so many families were known before the page at `newest` */
+  /**
+   * Removes pages if all pages together have too many families.
+   *
+   * @param newest - the place of the page added last
+   * @param known - the number of families before that page
+   */
   *#takeOutExcess(newest: number, known: number): Steps<void> {
     try {
       const places = yield* this.#shares.excess(this.#pages, this.#families.size);
       for (const place of places) {
-        const { bytes } = this.#pages[place]!.page.body; // those named are there
-        const what = 'most metric families of all pages, which have too many together';
+        const { bytes } = this.#pages[place]!.page.body; // `excess` names added pages
+        const what = 'all pages together have too many metric families, and this page the most';
         this.remove(place);
         this.#excess.push({ place, error: new ExpositionError('too-large', bytes, 0, what) });
       }
       if (!places.includes(newest)) return;
       this.#preparation.forgetLayouts();
-      this.#families.truncate(known); // nobody else has named them
+      this.#families.truncate(known); // no other page has these families
     } catch (error) {
       this.remove(newest);
       throw error;
@@ -243,22 +251,22 @@ export class Merge {
     return 'text';
   }
 
-  /** Of each instance with several pages: what an earlier page has is dropped from later ones. */
+  /** For each instance with several pages: drops series of earlier pages from later pages. */
   *#dropDuplicates(takenOut: TakenOut[]): Steps<Duplicates[]> {
     const duplicates: Duplicates[] = [];
     for (const places of this.#placesByInstance()) {
-      const pages = places.map((place) => this.#pages[place]!); // places of pages that are there
+      const pages = places.map((place) => this.#pages[place]!); // only places of pages in the merge
       const series = new SeriesOfInstance(pages, this.#families);
       yield;
       if (!series.mayMeet) continue;
       for (const [at, place] of places.entries()) {
         if (this.#options.givesUp?.()) {
-          if (at === 0) continue; // it has all its series in any case
+          if (at === 0) continue; // the first page keeps all its series
           this.remove(place);
           takenOut.push({ place, error: new GivenUpError() });
           continue;
         }
-        const known = pages[at]!; // one for each place
+        const known = pages[at]!; // `pages` has a page for each place
         const page = yield* series.sift(at);
         if (page === known.page) continue;
         this.#pages[place] = { ...known, page };
@@ -268,7 +276,7 @@ export class Merge {
     return duplicates;
   }
 
-  /** Of those with several pages in the merge. */
+  /** The places of each instance's pages, for instances with several pages. */
   #placesByInstance(): readonly (readonly number[])[] {
     const places = new Map<object, number[]>();
     for (const [place, indexed] of this.#pages.entries()) {

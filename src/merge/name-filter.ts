@@ -1,24 +1,24 @@
 /**
- * Which samples of a page are wanted, by the names that Prometheus gives them (`__name__`):
- * `h_bucket` may be denied while `h_sum` stays.
+ * Chooses the samples of a page to keep, by their whole names (`__name__`): a filter may deny
+ * `h_bucket` and keep `h_sum`.
  *
- * Patterns come from tenants, and so do names: what judging a name costs is told, so that whoever
- * walks a page can let others have their turn, or give up. Nothing is kept here of what was judged.
+ * Tenants choose both patterns and names. So the filter reports the cost of each verdict, and the
+ * caller can pause or refuse the page. The filter keeps no verdicts.
  */
 
-/** Longer names fit no pattern. */
+/** Bound on names in characters: a longer name matches no pattern. */
 export const MAX_NAME = 256;
 
 export interface NamePatterns {
-  /** Names that none of these fits are dropped; empty: none is. */
+  /** Drops names that match none of these patterns; an empty list allows every name. */
   readonly allow: readonly string[];
-  /** Names that one of these fits are dropped, also when allowed. */
+  /** Drops names that match one of these patterns, allowed or not. */
   readonly deny: readonly string[];
 }
 
 export interface Verdict {
   readonly passes: boolean;
-  /** Comparisons of one character, about. */
+  /** The cost, in comparisons of one character, about. */
   readonly steps: number;
 }
 
@@ -35,9 +35,9 @@ export class NameFilter {
   judge(name: string): Verdict {
     if (name.length > MAX_NAME) return { passes: this.#allow.length === 0, steps: 1 };
     const cost = { steps: 0 };
-    const fits = (glob: Glob): boolean => glob(name, cost);
-    const allowed = this.#allow.length === 0 || this.#allow.some(fits);
-    return { passes: allowed && !this.#deny.some(fits), steps: cost.steps };
+    const matches = (glob: Glob): boolean => glob(name, cost);
+    const allowed = this.#allow.length === 0 || this.#allow.some(matches);
+    return { passes: allowed && !this.#deny.some(matches), steps: cost.steps };
   }
 }
 
@@ -45,27 +45,27 @@ interface Cost {
   steps: number;
 }
 
-/** Whether a name fits, and what it cost to tell. */
+/** Whether a name matches a pattern; adds the steps to `cost`. */
 type Glob = (name: string, cost: Cost) => boolean;
 
-/** The runtime compares so many characters in the time of one of our steps. */
+/** Characters that a string method compares in the time of one step of `wildGlob`. */
 const AT_ONCE = 8;
 
 /**
- * `*` stands for any run of characters, `?` for one. Most patterns have one literal text with `*` at
- * its ends: the runtime finds that faster.
+ * Compiles a pattern. `*` stands for any run of characters, `?` for one. Most patterns are one
+ * literal text with `*` at the ends, which string methods match faster.
  */
 function toGlob(pattern: string): Glob {
-  const [, before = '', literal = '', behind = ''] = /^(\*?)([^*?]*)(\*?)$/.exec(pattern) ?? [];
-  if (before + literal + behind !== pattern || literal === '') return wildGlob(Array.from(pattern));
+  const [, before = '', literal = '', after = ''] = /^(\*?)([^*?]*)(\*?)$/.exec(pattern) ?? [];
+  if (before + literal + after !== pattern || literal === '') return wildGlob(Array.from(pattern));
   return (name, cost) => {
     cost.steps += 1 + Math.ceil(name.length / AT_ONCE);
-    if (before === '') return behind === '' ? name === literal : name.startsWith(literal);
-    return behind === '' ? name.endsWith(literal) : name.includes(literal);
+    if (before === '') return after === '' ? name === literal : name.startsWith(literal);
+    return after === '' ? name.endsWith(literal) : name.includes(literal);
   };
 }
 
-/** Goes back to the last `*` only: what an earlier one took was enough for what follows it. */
+/** Matches any pattern. Goes back to the last `*` only, since earlier ones need not match more. */
 function wildGlob(glob: readonly string[]): Glob {
   return (text, cost) => {
     const name = Array.from(text);

@@ -1,8 +1,8 @@
 /**
- * The index of one page, and the buffers in which it grows.
+ * The index of one page, and the buffers in which an index grows.
  *
- * For each sample line it keeps where labels go; for each run of lines of one family, which bytes
- * they are. About 3 KB for a page of 50 KB.
+ * The index holds for each sample line the place of the labels, and for each run of lines of one
+ * family the run's bytes. It takes about 3 KB for a page of 50 KB.
  */
 import type { Body } from '../exposition/body.ts';
 import type { FamilyType, Grammar } from '../exposition/grammar.ts';
@@ -13,9 +13,9 @@ export const SPAN = 5;
 
 const LINE_FEED = 10;
 
-/** A page with more runs of lines than this is none that a client library wrote. */
+/** Bound on the runs of a page; pages of client libraries have far fewer. */
 const MAX_SPANS = 250_000;
-/** Buffers above this many integers are given back after the page that needed them. */
+/** A writer keeps buffers of at most this many integers for the next page. */
 const KEPT_INTEGERS = 1 << 17;
 
 /** A HELP, TYPE or UNIT line. */
@@ -23,40 +23,40 @@ export interface Metadata {
   readonly says: 'help' | 'type' | 'unit';
   readonly family: number;
   readonly type: FamilyType;
-  /** The text of HELP or UNIT lies at `from` to `to` of these bytes. */
+  /** The bytes that hold the text of HELP or UNIT, from `from` to before `to`. */
   readonly bytes: Buffer;
   readonly from: number;
   readonly to: number;
 }
 
-/** One page, ready to be spliced. Lines are sample lines only. */
+/** One page, ready to be spliced. A line is a sample line here. */
 export interface PageIndex {
   readonly body: Body;
   readonly grammar: Grammar;
-  /** Per line: the offset where labels are inserted, times four, plus how (series.ts). */
+  /** Per line: the offset of the labels to insert, times four, plus the way (`series.ts`). */
   readonly inserts: Int32Array;
-  /** Per line: which of the labels are not inserted, since the line's own are honoured. */
+  /** Per line: bits of the labels not to insert, since the line's own are honoured. */
   readonly honored: Uint8Array | undefined;
   /** SPAN integers for each run of lines of one family. */
   readonly spans: Int32Array;
-  /** The bytes of all sample lines. */
+  /** The number of bytes of all lines. */
   readonly sampleBytes: number;
-  /** What labels take beyond their own bytes when they are inserted into all lines: braces, commas. */
+  /** The bytes that braces and commas add when labels are inserted into all lines. */
   readonly aroundBytes: number;
   readonly metadata: readonly Metadata[];
-  /** Lines that named one of promgate's own families: they are in no span. */
+  /** The number of lines that name one of promgate's own families; no span holds them. */
   readonly dropped: number;
-  /** Lines that are not wanted: they are in no span either. */
+  /** The number of lines that the name filter dropped; no span holds them. */
   readonly filtered: number;
-  /** Some line has a label of a name that is to be inserted, and it is not honoured. */
+  /** Whether a line has a label that clashes with an inserted label and is not honoured. */
   readonly clashes: boolean;
-  /** Some name stands in quotes. */
+  /** Whether a name is in quotes. */
   readonly quoted: boolean;
-  /** What was noted of this page, or the layout made of an earlier one, takes; 0 for most pages. */
+  /** Memory of the notes on this page's layout, or of an earlier page's layout; mostly 0. */
   readonly layoutBytes: number;
 }
 
-/** The sample lines of a page: from their first byte to behind their line feed. */
+/** The sample lines of a page: `from` their first byte `to` after their line feed. */
 export function* sampleLines({
   body,
   spans,
@@ -73,23 +73,23 @@ export function* sampleLines({
   }
 }
 
-/** What a line of metadata takes, about: it is an object. */
+/** The memory of a `Metadata` object, about, in bytes. */
 const METADATA_BYTES = 80;
-/** What a run of lines takes in the plan. */
+/** The memory of a run in the plan, in bytes. */
 const RUN_BYTES = 8;
 
-/** The memory of an index, without the page itself and its metadata. */
+/** The memory of an index in bytes, without the page and its metadata. */
 export function indexBytes({ inserts, honored, spans, layoutBytes }: PageIndex): number {
   const lines = inserts.byteLength + (honored?.byteLength ?? 0);
   return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES + layoutBytes;
 }
 
-/** The memory of a page's list of metadata. */
+/** The memory of a page's list of metadata in bytes. */
 export function metadataBytes({ metadata }: PageIndex): number {
   return metadata.length * METADATA_BYTES;
 }
 
-/** Lines and spans that follow those of a writer, and the run that goes on behind them. */
+/** Lines and spans to append to a writer's, and the run that continues after them. */
 export interface WalkedLines {
   readonly inserts: Int32Array;
   readonly spans: Int32Array;
@@ -98,28 +98,30 @@ export interface WalkedLines {
   readonly first: number;
 }
 
-/** Collects lines and spans; used for one page after the other. */
+/** Collects the lines and spans of one page after the other. */
 export class PageIndexWriter {
   #inserts = new Int32Array(1024);
   #honored: Uint8Array<ArrayBuffer> | undefined;
   #spans = new Int32Array(SPAN * 64);
   #spansEnd = 0;
-  /** Sample lines so far. */
+  /** The number of lines so far. */
   lines = 0;
-  /** The run that goes on: its family, or -1 for none, its first byte and its first line. */
+  /** The family of the run that continues; -1 without a run. */
   family = -1;
+  /** The offset of the run's first byte. */
   from = 0;
+  /** The number of the run's first line. */
   first = 0;
 
   /** Adds the sample line that begins at `lineFrom`. */
   line(family: number, lineFrom: number, insert: number, honored: number): void {
-    if (family !== this.family) this.#runOf(family, lineFrom);
+    if (family !== this.family) this.#beginRun(family, lineFrom);
     if (this.lines === this.#inserts.length) this.#inserts = grown(this.#inserts, this.lines + 1);
     if (honored !== 0) this.honor(this.lines, honored);
     this.#inserts[this.lines++] = insert;
   }
 
-  /** Adds what was walked elsewhere, from the line and the run on where this writer was. */
+  /** Appends the lines and spans of a walk that began at this writer's state. */
   append({ inserts, spans, family, from, first }: WalkedLines): void {
     const lines = this.lines + inserts.length;
     if (lines > this.#inserts.length) this.#inserts = grown(this.#inserts, lines);
@@ -134,15 +136,14 @@ export class PageIndexWriter {
     this.first = first;
   }
 
-  /** Begins the run of another family. */
-  #runOf(family: number, lineFrom: number): void {
+  #beginRun(family: number, lineFrom: number): void {
     this.breakAt(lineFrom);
     this.family = family;
     this.from = lineFrom;
     this.first = this.lines;
   }
 
-  /** Some labels are not inserted into a line, since its own are honoured. */
+  /** Sets the bits of the labels not to insert into a line, since its own are honoured. */
   honor(line: number, honored: number): void {
     const known = this.#honored;
     const array = known && known.length > line ? known : resized(known, this.#inserts.length);
@@ -150,7 +151,7 @@ export class PageIndexWriter {
     this.#honored = array;
   }
 
-  /** Ends the run of lines that ends at `offset`, if there is one. */
+  /** Ends the run that continues, if there is one, before `offset`. */
   breakAt(offset: number): void {
     if (this.family < 0) return;
     const spansEnd = this.#spansEnd + SPAN;
@@ -166,12 +167,12 @@ export class PageIndexWriter {
     this.family = -1;
   }
 
-  /** It has more runs than may be, with the one that goes on. */
+  /** The page has more runs than the bound, with the run that continues. */
   get overfull(): boolean {
     return this.#spansEnd / SPAN + (this.family < 0 ? 0 : 1) > MAX_SPANS;
   }
 
-  /** The lines and spans of the page; the writer is empty again. */
+  /** Returns the lines and spans of the page, and empties the writer. */
   take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans' | 'sampleBytes' | 'aroundBytes'> {
     const inserts = this.#inserts.slice(0, this.lines);
     const spans = this.#spans.slice(0, this.#spansEnd);
@@ -184,7 +185,7 @@ export class PageIndexWriter {
     };
   }
 
-  /** Forgets a page that was given up. */
+  /** Empties the writer. */
   clear(): void {
     this.lines = 0;
     this.#spansEnd = 0;
@@ -202,7 +203,7 @@ function bytesOf(spans: Int32Array): number {
   return bytes;
 }
 
-/** Braces where there were none, less a comma; no comma where no label follows. */
+/** BARE adds two braces and drops the last comma; ALONE drops the last comma. */
 function aroundBytes(inserts: Int32Array): number {
   let bytes = 0;
   for (let line = 0; line < inserts.length; line++) {
@@ -219,7 +220,7 @@ function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<Array
   return larger;
 }
 
-/** A copy of another length; what is new is 0. */
+/** A copy of another length; new bytes are 0. */
 function resized(array: Uint8Array | undefined, length: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(length);
   if (array) copy.set(array.subarray(0, length));

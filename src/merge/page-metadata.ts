@@ -1,36 +1,36 @@
 /**
- * The HELP, TYPE and UNIT lines of the page in work, in the order met.
+ * The HELP, TYPE and UNIT lines of the page that is being indexed, in their order.
  *
- * As long as they are the layout's, from the first one on, the page has the layout's own list: pages
- * of one layout share it.
+ * A page whose lines are all the layout's shares the layout's list. Otherwise the page gets a list
+ * of its own.
  */
 import type { Layout } from './layout.ts';
 import type { Metadata } from './page-index.ts';
 import type { FamilyResolver } from './resolver.ts';
 
-/** A page with more HELP, TYPE and UNIT lines than this is none that a client library wrote. */
+/** Bound on these lines of a page; pages of client libraries have far fewer. */
 const MAX_METADATA = 250_000;
 
 export class PageMetadata {
   readonly #resolver: FamilyResolver;
   #layout: readonly Metadata[] = [];
-  /** So many of the layout's lines, from the first one on, are the page's. */
+  /** The number of the layout's lines, from the first on, that the page has too. */
   #shared = 0;
-  /** The page's own list, once it differs from the layout's. */
+  /** The page's own list; undefined as long as the page may share the layout's. */
   #own: Metadata[] | undefined;
 
   constructor(resolver: FamilyResolver) {
     this.#resolver = resolver;
   }
 
-  /** Another page begins. */
+  /** Begins another page. */
   begin(layout: Layout | undefined): void {
     this.#layout = layout?.metadata ?? [];
     this.#shared = 0;
     this.#own = layout === undefined ? [] : undefined;
   }
 
-  /** The page goes on with the layout's lines from `from` to before `to`. */
+  /** Adds the layout's lines from place `from` to before `to`. */
   share(from: number, to: number): void {
     if (from === to) return;
     if (this.#own === undefined && from === this.#shared) {
@@ -44,7 +44,7 @@ export class PageMetadata {
     }
   }
 
-  /** The list, for adding to it. From now on the resolver knows the types that it declares. */
+  /** The page's own list, to add to. Tells the resolver the types that the lines declare. */
   own(): Metadata[] {
     if (this.#own === undefined) {
       this.#own = this.#layout.slice(0, this.#shared);
@@ -55,11 +55,12 @@ export class PageMetadata {
     return this.#own;
   }
 
+  /** The page has more lines of metadata than the bound. */
   get overfull(): boolean {
     return (this.#own?.length ?? this.#shared) > MAX_METADATA;
   }
 
-  /** The whole list, at the end of the page. */
+  /** The complete list; call it at the end of the page. */
   all(): readonly Metadata[] {
     return this.#own ?? (this.#shared === this.#layout.length ? this.#layout : this.own());
   }

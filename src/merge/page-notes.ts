@@ -1,16 +1,21 @@
-/** What is out of the ordinary in the lines of the page in work. */
+/** Sums up the flags of the lines of the page that is being indexed. */
 
-/** Flags of a line: it has a label that stands in the way; a name in quotes; honoured labels. */
+/** Flag of a line: a label clashes with an inserted label, and is not honoured. */
 export const CLASHES = 1;
+/** Flag of a line: a name is in quotes. */
 export const QUOTED = 2;
+/** Flag of a line: a label is honoured. */
 export const HONORED = 4;
-/** It names one of promgate's own families; it is not wanted. */
+/** Flag of a line: the sample has the name of one of promgate's own families. */
 export const DROPPED = 8;
+/** Flag of a line: the name filter drops the sample. */
 export const FILTERED = 16;
 
 export class PageNotes {
   #flags = 0;
+  /** The number of lines with DROPPED. */
   dropped = 0;
+  /** The number of lines with FILTERED. */
   filtered = 0;
 
   get clashes(): boolean {
@@ -21,14 +26,14 @@ export class PageNotes {
     return (this.#flags & QUOTED) !== 0;
   }
 
-  /** Another page begins. */
+  /** Begins another page. */
   clear(): void {
     this.#flags = 0;
     this.dropped = 0;
     this.filtered = 0;
   }
 
-  /** @param flags - of a line */
+  /** @param flags - the flags of one line */
   add(flags: number): void {
     this.#flags |= flags;
     if ((flags & DROPPED) !== 0) this.dropped += 1;

@@ -1,15 +1,14 @@
 /**
- * What is to be done to pages of one kind, beyond what is done to all: names that are dropped,
- * labels that are the same in every sample.
+ * The rules that a binding may set for one kind of page: a name filter, and constant labels.
  */
 import type { LabelPair } from './labels.ts';
 import { NameFilter, type NamePatterns } from './name-filter.ts';
 import { INSTANCE_LABELS } from './relabel.ts';
 
-/** Pages with the same object are of one kind: they share a layout, too. */
+/** Pages with the same object are of one kind, and so may share a layout. */
 export interface PageRules {
   readonly filter: NameFilter | undefined;
-  /** Inserted behind promgate's own labels. An app's own labels of these names never win. */
+  /** Inserted after promgate's own labels; a page's own labels of these names are not honoured. */
   readonly constants: readonly LabelPair[];
 }
 
@@ -20,8 +19,8 @@ export interface PageRuleSettings extends NamePatterns {
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /**
- * A label that would cost the readers of other apps their page, or that speaks in promgate's name,
- * is left out: whoever takes the settings in has told its author.
+ * Makes rules of settings. Leaves out constant labels that would break the merged page or are
+ * named like promgate's own: the parser of the settings has reported these labels to their author.
  */
 export function pageRules({ labels, allow, deny }: PageRuleSettings): PageRules {
   const own: readonly string[] = INSTANCE_LABELS;

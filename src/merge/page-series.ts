@@ -1,9 +1,9 @@
 /**
- * Which series the sample lines of a page are of: metric name and label set, whatever the order of
- * the labels, their escapes and quotes.
+ * Compares the series of sample lines: metric name and label set, whatever the order of the labels,
+ * their escapes and quotes.
  *
- * A hash of a line is made from its bytes. Strings are made only of lines whose hashes are equal and
- * whose bytes are not. Keyed by chance, so that nobody can prepare lines whose hashes are equal.
+ * Lines are compared by hashes of their bytes first; strings are made only if the hashes are equal
+ * and the bytes differ. A random seed keeps attackers from preparing lines with equal hashes.
  */
 import { randomBytes } from 'node:crypto';
 import { sameBytes } from '../exposition/body.ts';
@@ -20,14 +20,15 @@ const SEED = randomBytes(4).readInt32LE();
 
 export class PageSeries {
   readonly page: PageIndex;
-  /** Behind the label set of the line that was read last. */
+  /** The offset after the label set of the line scanned last. */
   #seriesTo = 0;
   readonly #scanner: SeriesScanner;
   readonly #inserted: ReadonlyMap<string, string>;
+  /** Inserted labels that are not common to all compared pages. */
   readonly #extras: readonly LabelPair[];
   readonly #extrasHash: number;
 
-  /** @param common - labels that all pages compared get alike: they make no difference */
+  /** @param common - labels that all compared pages get with the same value */
   constructor({ page, labels }: SpliceSource, common: readonly LabelPair[]) {
     this.page = page;
     this.#scanner = new SeriesScanner(page.grammar, new LabelNames([]));
@@ -39,7 +40,7 @@ export class PageSeries {
     );
   }
 
-  /** @param from - where the sample line begins */
+  /** The hash of the series of the sample line that begins at `from`. */
   hashAt(from: number): number {
     const { bytes } = this.page.body;
     const scanner = this.#scan(from);
@@ -54,13 +55,13 @@ export class PageSeries {
     return mixed(sum ^ hashBytes(bytes, scanner.nameFrom, scanner.nameTo, SEED));
   }
 
-  /** Whether the line at `from` is of the series of another page's line at `otherFrom`. */
+  /** Whether the line at `from` has the series of another page's line at `otherFrom`. */
   isSame(from: number, other: PageSeries, otherFrom: number): boolean {
-    return this.#isWritten(from, other, otherFrom) || this.#keyAt(from) === other.#keyAt(otherFrom);
+    return this.#hasBytes(from, other, otherFrom) || this.#keyAt(from) === other.#keyAt(otherFrom);
   }
 
-  /** Whether the two lines have the same bytes, up to the blank behind the series. */
-  #isWritten(from: number, other: PageSeries, otherFrom: number): boolean {
+  /** Whether the bytes of both lines are equal, up to the blank after the series. */
+  #hasBytes(from: number, other: PageSeries, otherFrom: number): boolean {
     if (this.#extras.length > 0 || other.#extras.length > 0) return false;
     this.#scan(from);
     const length = this.#seriesTo + 1 - from;
@@ -69,7 +70,7 @@ export class PageSeries {
     return sameBytes(this.page.body.view, from, body.view, otherFrom, length);
   }
 
-  /** Equal for lines of one series, and for no others. */
+  /** A key of the series: equal for lines of one series, different for all others. */
   #keyAt(from: number): string {
     const { bytes } = this.page.body;
     const { labelsEnd, nameFrom, nameTo } = this.#scan(from);
@@ -77,7 +78,7 @@ export class PageSeries {
     for (let i = 0; i < labelsEnd; i += 4) {
       if (this.#counts(i)) pairs.push([this.#nameOf(i), this.#valueOf(i)]);
     }
-    pairs.sort(([a], [b]) => (a < b ? -1 : 1)); // no name stands twice
+    pairs.sort(([a], [b]) => (a < b ? -1 : 1)); // no name occurs twice
     return JSON.stringify([unquote(bytes.toString('utf8', nameFrom, nameTo)), ...pairs]);
   }
 
@@ -87,8 +88,8 @@ export class PageSeries {
   }
 
   /**
-   * Whether a label makes a difference. An empty one is none; but an honoured one, also when empty,
-   * keeps another from being inserted, and is as good as none where it says the same.
+   * Whether a label tells series apart. An empty label does not. An honoured label replaces the
+   * inserted label, even if empty, and counts if its value differs from the inserted value.
    */
   #counts(at: number): boolean {
     const { labels } = this.#scanner;
@@ -117,7 +118,7 @@ function hashPair(name: string, value: string): number {
   return mixed(hashRaw(bytes, nameTo, bytes.length, mixed(hashRaw(bytes, 0, nameTo, SEED))));
 }
 
-/** The hash of what the bytes mean: escapes count as what they stand for. */
+/** The hash of the text that the bytes stand for, with its escapes resolved. */
 function hashBytes(bytes: Buffer, from: number, to: number, seed: number): number {
   for (let at = from; at < to; at++) {
     if (bytes[at] !== BACKSLASH) continue;

@@ -1,8 +1,8 @@
 /**
- * The order in which the pieces of many pages are printed as one.
+ * Plans the order in which pieces of many pages make up the merged page.
  *
- * Families stand in the order first seen, the runs of a family in the order of the sources: the
- * same sources give the same bytes.
+ * Families are in the order first seen, the runs of a family in the order of the sources: the same
+ * sources give the same bytes.
  */
 
 import type { FormatName } from '../exposition/grammar.ts';
@@ -14,15 +14,15 @@ import { type PageIndex, SPAN } from './page-index.ts';
 
 const LINE_FEED = 10;
 const QUOTE = 34;
-/** Lines, runs or metadata lines that are gone through at once: up to a millisecond's work. */
+/** Lines, runs or metadata lines per slice: up to a millisecond of work. */
 const SLICE = 20_000;
-/** What it costs to divide a line of a family with a conflict from the others, in lines. */
-const DIVIDING = 8;
-/** What it costs to look for one family in tables by number and name, and to print its head. */
+/** The cost of splitting off a line of a family in conflict, in lines of `SLICE`. */
+const SPLIT_COST = 8;
+/** The cost of looking up one family by number and name, and of printing its head. */
 const LOOKING_UP = 8;
 const HEADING = 40;
 
-/** A page and the labels that its samples get. */
+/** A page, and the labels to insert into its samples. */
 export interface SpliceSource {
   readonly page: PageIndex;
   readonly labels: InsertedLabels;
@@ -32,7 +32,7 @@ export interface SpliceSource {
 interface PrintedFamily {
   /** HELP, TYPE and UNIT lines. */
   readonly head: Buffer;
-  /** The runs are pairs `from` to `to` of the plan's `runs`. */
+  /** The family's runs are the plan's runs `from` to before `to`. */
   readonly from: number;
   readonly to: number;
 }
@@ -40,21 +40,21 @@ interface PrintedFamily {
 export interface SplicePlan {
   readonly sources: readonly SpliceSource[];
   readonly families: readonly PrintedFamily[];
-  /** The spans of each source; where a family is split, not the page's own. */
+  /** The spans of each source: the page's own, unless families are in conflict. */
   readonly spans: readonly Int32Array[];
-  /** Two integers per run: source, offset of the span in the source's spans. */
+  /** Two integers per run: the source, and the place of the span in the source's spans. */
   readonly runs: Int32Array;
-  /** Families that had more than one type. */
+  /** The number of families in conflict. */
   readonly conflicts: number;
-  /** Ends the page: promgate's own families, and `# EOF` in OpenMetrics. */
+  /** The end of the page: promgate's own families, and `# EOF` in OpenMetrics. */
   readonly foot: Buffer;
 }
 
 /**
- * Works in slices, as `Indexer.index` does: a few thousand families at a time, since one page may have 100,000.
+ * Plans a merged page, in slices of a few thousand families or less, since one page may have 100,000.
  *
- * @param sources - all in one format, indexed with `families`, in the order of their instances
- * @param tail - families of promgate's own, ready to be printed behind all others
+ * @param sources - all in one format, indexed with `families`, in the order of the merged page
+ * @param tail - promgate's own families, printed after all others
  */
 export function* planSplice(
   sources: readonly SpliceSource[],
@@ -102,11 +102,11 @@ export function* planSplice(
   return { sources, families: printed, spans, runs, conflicts: declarations.conflicts, foot };
 }
 
-/** Tells when others should have their turn. */
+/** Tells when a slice of work is done. */
 class Slice {
   #work = 0;
 
-  /** @returns whether so much has been gone through that it is time */
+  /** Adds work, in lines. @returns whether the caller should pause */
   done(work: number): boolean {
     this.#work += work;
     if (this.#work < SLICE) return false;
@@ -115,7 +115,7 @@ class Slice {
   }
 }
 
-/** Pages whose metadata is not that of an earlier page, byte by byte the same list. */
+/** One page for each list of metadata: pages of one layout share a list. */
 function* distinctMetadata(sources: readonly SpliceSource[]): Iterable<PageIndex> {
   const seen = new Set<unknown>();
   for (const { page } of sources) {
@@ -131,7 +131,7 @@ class RunCounter {
   readonly order: number[] = [];
   /** Runs per printed family. */
   readonly counts: Int32Array;
-  /** Family -> printed family, of those that have runs. */
+  /** Family -> printed family; -1 for families without runs. */
   readonly printedAs: Int32Array;
   total = 0;
   readonly #declarations: Declarations;
@@ -166,7 +166,7 @@ interface Splitting {
   readonly slice: Slice;
 }
 
-/** Divides the runs of families with a conflict so that each holds one sample name only. */
+/** Splits the runs of families in conflict: each new run holds one sample name. */
 function* splitSpans(page: PageIndex, splitting: Splitting): Generator<void, Int32Array, void> {
   const out: number[] = [];
   const { spans } = page;
@@ -198,7 +198,7 @@ function* splitSpan(
     } else out.push(family, from, next, line, line + 1);
     runFamily = family;
     from = next;
-    if (slice.done(DIVIDING)) yield;
+    if (slice.done(SPLIT_COST)) yield;
   }
 }
 
@@ -208,5 +208,5 @@ function sampleName(bytes: Buffer, from: number, insert: number): string {
   const kind = insert & 3;
   if (kind === BARE) return bytes.toString('latin1', from, at);
   if (kind === BEHIND) return bytes.toString('utf8', bytes.indexOf(QUOTE, from) + 1, at - 1);
-  return bytes.toString('latin1', from, at - 1).trimEnd(); // `at` is behind the brace
+  return bytes.toString('latin1', from, at - 1).trimEnd(); // `at` is after the brace
 }

@@ -1,8 +1,8 @@
 /**
- * From a page's bytes to an index that can be spliced: indexed, told as text where that is wanted,
- * and written anew where labels stand in the way.
+ * Prepares a page for splicing: indexes it, converts it to text if the reader wants text, and
+ * rewrites it if its labels clash with inserted labels or the reader does not accept its names.
  *
- * Filters look at the names that the page itself has, in its own format and before any escaping.
+ * Name filters see the page's own names, in its own format and before any escaping.
  */
 import { toBody } from '../exposition/body.ts';
 import type { Escaping } from '../exposition/escape.ts';
@@ -18,20 +18,20 @@ import { toText } from './text.ts';
 
 export interface PreparationOptions {
   readonly labelConflict: LabelConflict;
-  /** A page's own `job` is renamed too, since readers use `honor_labels`. */
+  /** Whether a page's own `job` counts as a clash too, since readers use `honor_labels`. */
   readonly exportJob: boolean;
-  /** How names that are no legacy names are printed, in either format. */
+  /** The escaping scheme for UTF-8 names, in each format. */
   readonly escaping: Readonly<Record<FormatName, Escaping>>;
-  /** The reader prefers OpenMetrics: it gets it if every page is in it. */
+  /** Whether the reader prefers OpenMetrics; it gets text unless all pages are OpenMetrics. */
   readonly preferOpenMetrics: boolean;
   /** Default: true. See `IndexerOptions`. */
   readonly learn?: boolean;
 }
 
-/** Whose page it is. */
+/** The source of a page: an app instance, or an external exporter. */
 export type PageOf = 'instance' | 'exporter';
 
-/** Pages of one kind look alike, and are treated alike. */
+/** Pages of one kind are similar and get the same treatment. */
 export interface PageKind {
   readonly of: PageOf;
   /** Default: none. */
@@ -40,7 +40,7 @@ export interface PageKind {
 
 interface Prepared {
   readonly page: PageIndex;
-  /** The page as it came: the same unless it was written anew. */
+  /** The index of the page as it came; the same as `page` unless the page was rewritten. */
   readonly first: PageIndex;
 }
 
@@ -50,7 +50,7 @@ export class Preparation {
   readonly #options: PreparationOptions;
   readonly #families: FamilyTable;
   readonly #honored: readonly string[];
-  /** Samples that lost their timestamp so far, since text cannot say it. */
+  /** The number of samples so far whose timestamp was dropped because text cannot express it. */
   undated = 0;
   readonly #indexers = new Map<PageRules | undefined, Map<string, Indexer>>();
 
@@ -60,45 +60,51 @@ export class Preparation {
     this.#honored = options.labelConflict === 'honor' ? HONORABLE : [];
   }
 
-  /** Forgets the layouts of pages that came before: one of them is gone, with its families. */
+  /** Forgets all layouts. Call it when the families of a page were removed from the table. */
   forgetLayouts(): void {
     this.#indexers.clear();
   }
 
-  /** @throws {ExpositionError} when the page is refused */
+  /**
+   * Prepares a page, in slices.
+   *
+   * @param bytes - nobody may write to these bytes after the call
+   * @throws {ExpositionError} when the page is refused
+   */
   *prepare(bytes: Buffer, format: FormatName, kind: PageKind): Steps<Prepared> {
     const first = yield* this.#indexer(kind, format, false).index(toBody(bytes));
     const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
-    const page = text ? yield* this.asText(first, kind) : yield* this.#cleared(first, kind);
+    const page = text ? yield* this.asText(first, kind) : yield* this.#withoutClashes(first, kind);
     return { page, first };
   }
 
   /**
-   * A page of OpenMetrics as one of text.
+   * Converts a page of OpenMetrics to text.
    *
-   * @throws {ExpositionError} when it becomes too large
+   * @throws {ExpositionError} when the text is refused, e.g. as too large
    */
   *asText(page: PageIndex, kind: PageKind): Steps<PageIndex> {
     const { body, undated } = yield* toText(page, this.#families);
     this.undated += undated;
-    return yield* this.#cleared(yield* this.#indexer(kind, 'text', true).index(body), kind);
+    const text = yield* this.#indexer(kind, 'text', true).index(body);
+    return yield* this.#withoutClashes(text, kind);
   }
 
-  /** The page without labels that stand in the way, and without names the reader cannot take. */
-  *#cleared(page: PageIndex, kind: PageKind): Steps<PageIndex> {
+  /** Rewrites the page if labels clash, or if it has names that the reader does not accept. */
+  *#withoutClashes(page: PageIndex, kind: PageKind): Steps<PageIndex> {
     const { labelConflict } = this.#options;
     const escaping = this.#options.escaping[page.grammar.format];
     if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
-    const inTheWay = new Set(this.#inTheWay(kind));
+    const clashing = new Set(this.#clashing(kind));
     const body = yield* rewritePage(page, {
-      ...{ families: this.#families, escaping, inTheWay, labelConflict },
+      ...{ families: this.#families, escaping, clashing, labelConflict },
       honored: this.#honoredIn(kind),
     });
     return yield* this.#indexer(kind, page.grammar.format, true).index(body);
   }
 
-  /** Names of labels that are renamed or dropped. */
-  #inTheWay({ of, rules }: PageKind): readonly string[] {
+  /** The names of labels that a rewrite renames or drops. */
+  #clashing({ of, rules }: PageKind): readonly string[] {
     const { labelConflict, exportJob } = this.#options;
     const inserted = of === 'exporter' ? APP_LABELS : INSTANCE_LABELS;
     const job = exportJob && labelConflict !== 'honor' ? ['job'] : [];
@@ -110,7 +116,7 @@ export class Preparation {
     return of === 'instance' ? this.#honored : [];
   }
 
-  /** Pages of one kind have one layout; pages rewritten have another, and are filtered already. */
+  /** The indexer for pages alike. Rewritten pages have other layouts, and are filtered already. */
   #indexer(kind: PageKind, format: FormatName, rewritten: boolean): Indexer {
     const { of, rules } = kind;
     let indexers = this.#indexers.get(rules);
@@ -125,7 +131,7 @@ export class Preparation {
       indexer = new Indexer({
         families: this.#families,
         grammar: format === 'text' ? TEXT : OPENMETRICS,
-        reserved: new LabelNames([...honored, ...this.#inTheWay(kind)]),
+        reserved: new LabelNames([...honored, ...this.#clashing(kind)]),
         honored: (1 << honored.length) - 1,
         filter: rewritten ? undefined : rules?.filter,
         learn: this.#options.learn ?? true,

@@ -1,13 +1,16 @@
 /**
- * What becomes of an app's own labels whose names promgate uses.
+ * Resolves clashes between a page's own labels and the labels that promgate inserts.
  */
 
-/** `exported`: renamed as Prometheus does; `drop`: left out; `honor`: the app's wins. */
+/**
+ * `exported` renames the page's label as Prometheus does; `drop` drops the page's label; `honor`
+ * keeps the page's label, if it is HONORABLE, instead of promgate's.
+ */
 const LABEL_CONFLICTS = ['exported', 'drop', 'honor'] as const;
 
 export type LabelConflict = (typeof LABEL_CONFLICTS)[number];
 
-/** The labels of org, space and app, in Promfetcher's order: all that an external exporter's samples get. */
+/** Labels for org, space and app, in Promfetcher's order. Samples of exporters get no others. */
 export const APP_LABELS = [
   'organization_id',
   'space_id',
@@ -18,19 +21,19 @@ export const APP_LABELS = [
 ] as const;
 
 /**
- * Labels that `honor` leaves to the app. Never those of org, space and app: an app would speak in
- * another one's name.
+ * Labels that `honor` leaves to the app. Labels for org, space and app are not among them, since an
+ * app could pose as another app.
  */
 export const HONORABLE = ['index', 'instance_id', 'instance'] as const;
 
-/** The labels of every sample that an instance gave, in Promfetcher's order. */
+/** The labels of each sample of an instance, in Promfetcher's order. */
 export const INSTANCE_LABELS = [...APP_LABELS, ...HONORABLE] as const;
 
 /**
- * The new name of a label that stands in the way.
+ * The new name of a label that clashes: `exported_` before the name, as often as needed.
  *
- * @param taken - names that the line has, and names that will be inserted
- * @returns `undefined` when the label is left out
+ * @param taken - the names of the line's labels and of the labels to insert
+ * @returns `undefined` when the label is dropped
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
  *   (`honor_labels`)
  */

@@ -1,9 +1,9 @@
 /**
- * Which family a sample belongs to, while a page is walked.
+ * Finds the family of each sample while a page is walked.
  *
- * A sample belongs to the family of its own name, or to a family declared above it whose type owns
- * the suffix: `h_bucket` to the histogram `h`. Mostly that is the family last declared, so its name
- * is compared as bytes before any string is made.
+ * A sample belongs to the family of its own name, or to a family declared above it whose type has
+ * the suffix: `h_bucket` belongs to the histogram `h`. Mostly the family is the one declared last,
+ * so the resolver compares the bytes of that name before it makes a string.
  */
 import { type Body, sameBytes } from '../exposition/body.ts';
 import { unquote } from '../exposition/escape.ts';
@@ -18,13 +18,14 @@ import type { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import { MAX_NAME, type NameFilter } from './name-filter.ts';
 
-/** The family of a sample that must not be passed on: promgate's own name. */
+/** The result for a sample that has the name of one of promgate's own families. */
 const DROPPED = -2;
+/** The next sample's family must be looked up. */
 const UNKNOWN = -3;
-/** The family of a sample that is not wanted. */
+/** The result for a sample that the name filter drops. */
 export const UNWANTED = -4;
 
-/** Names whose verdicts are kept: half a megabyte. Beyond that all are forgotten. */
+/** Bound on the remembered verdicts: half a megabyte. Then the resolver forgets all of them. */
 const MAX_VERDICTS = 2_000;
 
 export class FamilyResolver {
@@ -32,14 +33,15 @@ export class FamilyResolver {
   readonly #format: FormatName;
   readonly #filter: NameFilter | undefined;
   readonly #types = new Map<number, FamilyType>();
-  /** Where the page last declared a family, and where it last named a sample. */
+  /** The family declared last, and the offsets of its name. */
   readonly #declared = { from: 0, to: 0, family: 0, type: 'unknown' as FamilyType };
+  /** The family looked up last, and the offsets of the sample's name. */
   readonly #sample = { from: 0, to: 0, family: 0 };
-  /** The family of the sample before, or UNKNOWN: something has been declared since. */
+  /** The result for the sample before, or UNKNOWN after a declaration. */
   #last = UNKNOWN;
-  /** Of names that came before, in this merge. */
+  /** Name -> whether it passes the filter. */
   readonly #verdicts = new Map<string, boolean>();
-  /** What the filter has cost for the page so far. */
+  /** The steps of the filter for this page so far. */
   filterSteps = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
@@ -50,7 +52,7 @@ export class FamilyResolver {
     this.#filter = filter;
   }
 
-  /** Forgets the page before; the next one is `body`. */
+  /** Begins another page. */
   begin(body: Body): void {
     this.#bytes = body.bytes;
     this.#view = body.view;
@@ -61,14 +63,14 @@ export class FamilyResolver {
     this.#last = UNKNOWN;
   }
 
-  /** The page declares a type. What was resolved before may be resolved otherwise from now on. */
+  /** Notes a declared type, which may change the families of sample names looked up before. */
   declare(family: number, type: FamilyType): void {
     this.#types.set(family, type);
     this.#sample.to = this.#sample.from;
     this.#last = UNKNOWN;
   }
 
-  /** The family whose HELP, TYPE or UNIT line has its name at `from` to `to`. */
+  /** The number of the family that a HELP, TYPE or UNIT line names from `from` to `to`. */
   named(from: number, to: number): number {
     const { family, from: declaredFrom, to: declaredTo } = this.#declared;
     const known =
@@ -76,7 +78,7 @@ export class FamilyResolver {
     return known ? family : this.#families.idOf(this.#bytes.toString('utf8', from, to));
   }
 
-  /** The line last read names this family at `from` to `to`. */
+  /** Notes that the line read last, a HELP, TYPE or UNIT line, names this family. */
   declaredAt(family: number, from: number, to: number): void {
     const declared = this.#declared;
     declared.family = family;
@@ -86,7 +88,7 @@ export class FamilyResolver {
     this.#last = UNKNOWN;
   }
 
-  /** The family of the sample line that was scanned last: its number, DROPPED or UNWANTED. */
+  /** The family of the line scanned last: its number, or below 0 if the sample is not kept. */
   familyOf({ nameFrom, nameTo, sameName }: SeriesScanner): number {
     if (!sameName || this.#last === UNKNOWN) {
       const family = this.#familyNamed(nameFrom, nameTo);

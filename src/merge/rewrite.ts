@@ -1,6 +1,6 @@
 /**
- * Pages that cannot be spliced as they are, written anew in the same format: labels that stand in
- * the way renamed, names in quotes printed as the reader understands them.
+ * Rewrites pages that cannot be spliced as they are, in the same format: renames or drops labels
+ * that clash with inserted labels, and escapes names in quotes for the reader.
  */
 import type { Body } from '../exposition/body.ts';
 import { type Escaping, printName, unquote } from '../exposition/escape.ts';
@@ -12,28 +12,28 @@ import type { FamilyTable } from './families.ts';
 import { type Metadata, type PageIndex, sampleLines } from './page-index.ts';
 import { type LabelConflict, relabel } from './relabel.ts';
 
-/** What is rewritten at once: a few milliseconds' work. */
+/** The size of a slice: a few milliseconds of work. */
 export const SLICE = { bytes: 32_768 } as const;
 
 export interface RewriteOptions {
   readonly families: FamilyTable;
   readonly escaping: Escaping;
-  /** Labels of these names are renamed or dropped. */
-  readonly inTheWay: ReadonlySet<string>;
-  /** Labels of these names are the app's, also when it says that they are empty. */
+  /** The names of labels to rename or drop. */
+  readonly clashing: ReadonlySet<string>;
+  /** The names of labels to keep even if their values are empty. */
   readonly honored: readonly string[];
   readonly labelConflict: LabelConflict;
 }
 
-/** Writes an indexed page anew, in slices; HELP, TYPE and UNIT lines come first. */
+/** Rewrites an indexed page, in slices; HELP, TYPE and UNIT lines come first. */
 export function* rewritePage(
   page: PageIndex,
   options: RewriteOptions,
 ): Generator<void, Body, void> {
   const { bytes, length } = page.body;
-  const reserved = new LabelNames([...options.inTheWay]);
+  const reserved = new LabelNames([...options.clashing]);
   const scanner = new SeriesScanner(page.grammar, reserved);
-  const prefixes = options.labelConflict === 'exported' && ![...options.inTheWay].some(isPrefixed);
+  const prefixes = options.labelConflict === 'exported' && ![...options.clashing].some(isPrefixed);
   const out = new PageBuilder(length + 1024);
   let left: number = SLICE.bytes;
   for (const line of page.metadata) {
@@ -74,7 +74,7 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
 
 const PREFIX = Buffer.from('exported_');
 
-/** Of a name that is inserted: a label that gets the prefix might meet it. */
+/** Whether an inserted name has the prefix: a label that gets the prefix might clash with it. */
 function isPrefixed(name: string): boolean {
   return name.startsWith(PREFIX.toString());
 }
@@ -86,11 +86,12 @@ interface PrefixedLine {
 }
 
 /**
- * Copies the line just scanned, with the prefix in front of each label that stands in the way: what
- * `rewriteSeries` would write, without making strings. That is the case of whole apps that have a
- * label `job` or `instance` in every line.
+ * Copies the line just scanned, and puts the prefix before each label that clashes. Writes the same
+ * as `rewriteSeries` without making strings: some apps have a label `job` or `instance` in every
+ * line.
  *
- * @returns false, with nothing written, for names in quotes, empty values and names prefixed already
+ * @returns false, with nothing written, if a name is in quotes, or if a label clashes in a line
+ *   with an empty value or a prefixed name
  */
 function prefixLabels(
   out: PageBuilder,
@@ -121,19 +122,19 @@ function startsPrefixed(bytes: Buffer, at: number): boolean {
   return true;
 }
 
-/** Name and labels of the line just scanned; `undefined` when they stay as they are. */
+/** The new name and labels of the line just scanned; `undefined` if they stay unchanged. */
 function rewriteSeries(
   bytes: Buffer,
   scanner: SeriesScanner,
-  { escaping, inTheWay, honored, labelConflict }: RewriteOptions,
+  { escaping, clashing, honored, labelConflict }: RewriteOptions,
 ): string | undefined {
   const labels = labelsOf(bytes, scanner, escaping);
-  if (!scanner.quoted && !labels.some(({ name }) => inTheWay.has(name))) return undefined;
-  // An empty label is none, but where it keeps one from being inserted.
+  if (!scanner.quoted && !labels.some(({ name }) => clashing.has(name))) return undefined;
+  // An empty label means nothing, unless it is honoured instead of an inserted label.
   const kept = labels.filter(({ name, value }) => value !== '""' || honored.includes(name));
-  const taken = new Set([...inTheWay, ...kept.map(({ name }) => name)]);
+  const taken = new Set([...clashing, ...kept.map(({ name }) => name)]);
   const pairs = kept.flatMap(({ name, value }) => {
-    const free = inTheWay.has(name) ? relabel(name, taken, labelConflict) : name;
+    const free = clashing.has(name) ? relabel(name, taken, labelConflict) : name;
     if (free === undefined) return [];
     taken.add(free);
     return [`${free}=${value}`];
@@ -146,7 +147,7 @@ function rewriteSeries(
 
 interface Label {
   readonly name: string;
-  /** In quotes. */
+  /** The value as the page has it, with quotes and escapes. */
   readonly value: string;
 }
 

@@ -1,30 +1,31 @@
 /**
- * What is known once all pages of a merge are in: what was taken out, and why.
+ * The result of settling a merge, once all pages are added.
  */
 import type { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
 
-/** A page was not merged, since nobody waits for it any more. */
+/** The merge gave up a page because the time for merging is over. */
 export class GivenUpError extends Error {
   override readonly name = 'GivenUpError';
 
   constructor() {
-    super('no time was left to merge it');
+    super('no time was left to merge the page');
   }
 }
 
 /**
- * Pages taken out of a merge, and why: text cannot say them, they were given up, or they are those
- * that name too many families for the merge.
+ * A page that the merge removed, and the reason: the conversion to text failed, the time was over,
+ * or all pages together had too many families.
  */
 export interface TakenOut {
   readonly place: number;
   readonly error: ExpositionError | GivenUpError;
 }
 
-/** Samples dropped from a page, since earlier pages of the instance give their series. */
+/** The samples dropped from a page because earlier pages of its instance have the same series. */
 export interface Duplicates {
   readonly place: number;
+  /** The number of samples dropped; at least 1. */
   readonly samples: number;
 }
 
@@ -32,6 +33,6 @@ export interface Settled {
   readonly format: FormatName;
   readonly takenOut: readonly TakenOut[];
   readonly duplicates: readonly Duplicates[];
-  /** Samples whose timestamp was left out, since text cannot say it. */
+  /** The number of samples whose timestamp was dropped because text cannot express it. */
   readonly undated: number;
 }

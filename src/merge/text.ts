@@ -1,9 +1,10 @@
 /**
- * OpenMetrics told as text 0.0.4, for readers that cannot take OpenMetrics and for merges of both.
+ * Converts OpenMetrics to text 0.0.4, for readers that do not accept OpenMetrics and for merges of
+ * both formats.
  *
- * The families that text does not know become what a Prometheus server makes of them: a counter
- * `x` is the counter `x_total`, info and stateset are gauges, a gauge histogram is untyped,
- * `_created` is a gauge of its own. Units and exemplars go, since text has no place for them.
+ * Families whose types text lacks become the families that a Prometheus server makes of them: a
+ * counter `x` is the counter `x_total`, info and stateset are gauges, a gauge histogram is untyped,
+ * `_created` is a gauge of its own. Text has no units and exemplars, so both are dropped.
  */
 import type { Body } from '../exposition/body.ts';
 import { type FamilyType, suffixesOf, wordOf } from '../exposition/grammar.ts';
@@ -23,14 +24,15 @@ const HASH = 35;
 
 interface TextPage {
   readonly body: Body;
-  /** Samples that lost their timestamp: text cannot say one before 1970 or beyond 2^63 ms. */
+  /** The number of timestamps dropped: text has none before 1970 or from 2^63 ms on. */
   readonly undated: number;
 }
 
 /**
- * Works in slices, as `Indexer.index` does.
+ * Converts a page, in slices.
  *
  * @param page - an indexed page of OpenMetrics
+ * @returns a page of text, HELP and TYPE lines first
  */
 export function* toText(page: PageIndex, families: FamilyTable): Generator<void, TextPage, void> {
   const { bytes, length } = page.body;
@@ -65,9 +67,9 @@ export function* toText(page: PageIndex, families: FamilyTable): Generator<void,
 }
 
 /**
- * Writes value and timestamp of a line; an exemplar is left out.
+ * Writes the value and timestamp of a line, without its exemplar.
  *
- * @returns false when the timestamp was left out too: text has no word for it
+ * @returns false when text cannot express the timestamp, so that it is dropped
  */
 function writeBack(out: PageBuilder, bytes: Buffer, seriesTo: number): boolean {
   let dated = true;
@@ -105,7 +107,7 @@ function* headLines(
   }
 }
 
-/** The families of text, name and type, that hold the samples of a family of OpenMetrics. */
+/** The families of text, by name and type, for the samples of a family of OpenMetrics. */
 function textFamilies(name: string, type: FamilyType): [name: string, type: string][] {
   const one = (suffix: string, as: FamilyType): [string, string] => [
     printedName(name + suffix),
@@ -125,9 +127,9 @@ function textFamilies(name: string, type: FamilyType): [name: string, type: stri
   }
 }
 
-/** OpenMetrics escapes quotes in HELP, text does not. */
+/** Removes the escapes of quotes in HELP, which OpenMetrics has and text has not. */
 function textHelp(help: string): string {
   if (!help.includes('\\"')) return help;
-  const parts = help.split('\\\\'); // a backslash that is escaped itself escapes no quote
+  const parts = help.split('\\\\'); // an escaped backslash escapes no quote
   return parts.map((part) => part.replaceAll('\\"', '"')).join('\\\\');
 }

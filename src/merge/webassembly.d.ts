@@ -1,4 +1,4 @@
-/** What of WebAssembly is used here; TypeScript declares it with the whole of a browser only. */
+/** The parts of WebAssembly in use; TypeScript declares WebAssembly only together with the DOM. */
 declare namespace WebAssembly {
   class Module {
     constructor(source: Uint8Array);
