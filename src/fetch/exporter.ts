@@ -1,9 +1,9 @@
 /**
- * External exporters: programs outside the platform that tell metrics of an app, asked once per
- * app and request (Promfetcher's `external_exporters`).
+ * External exporters: programs outside the platform that expose metrics of an app; each scrape asks
+ * each exporter once per app (Promfetcher's `external_exporters`).
  *
- * Parameters may hold Go-template actions that name a tag of the app, `{{.AppID}}`. That much of
- * Go's templates is understood, the rest is refused when the configuration is read.
+ * Parameters may hold Go-template actions that name a tag of the app, as `{{.AppID}}`. Reading the
+ * configuration refuses all other syntax of Go templates.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -29,15 +29,15 @@ export interface ExternalExporter {
   readonly params: ReadonlyMap<string, readonly Template[]>;
 }
 
-/** Text, and between its pieces names of tags. */
+/** Pieces of text and names of tags, in their order. */
 type Template = readonly (string | { readonly tag: string })[];
 
-/** An entry that cannot be used. */
+/** An unusable entry of `external_exporters`. */
 export class ExporterError extends Error {
   override readonly name = 'ExporterError';
 }
 
-/** Promfetcher's names of an app's tags. Those of a single instance are empty for an exporter. */
+/** Promfetcher's names of an app's tags. Tags of a single instance are empty for an exporter. */
 const TAGS: ReadonlyMap<string, (app: AppIdentity, tags: Tags) => string> = new Map<
   string,
   (app: AppIdentity, tags: Tags) => string
@@ -81,7 +81,7 @@ export function parseExporter(settings: ExporterSettings): ExternalExporter {
     key,
     values.map(parseTemplate),
   ]);
-  templates.sort(([a], [b]) => (a < b ? -1 : 1)); // as Go encodes them
+  templates.sort(([a], [b]) => (a < b ? -1 : 1)); // Go encodes parameters in this order
   return {
     name: settings.name || `${host}${path}`,
     host,
@@ -117,7 +117,7 @@ export function parseTemplate(text: string): Template {
   return parts;
 }
 
-/** How to ask `exporter` about the app that `instance` is one of. */
+/** How to ask `exporter` about the app of `instance`. */
 export function exporterTarget(exporter: ExternalExporter, instance: Instance): ScrapeTarget {
   const { host, scheme } = exporter;
   const { app, endpoint } = instance;
