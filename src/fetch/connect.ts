@@ -61,7 +61,9 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   const { address, timeoutMs } = options;
   const place = parseAddress(address);
   if (!place) {
-    const error = new ConnectError('unreachable', address, { cause: 'not host:port' });
+    const error = new ConnectError('unreachable', address, {
+      cause: 'the address is not host:port',
+    });
     queueMicrotask(() => done(error, null));
     return undefined;
   }

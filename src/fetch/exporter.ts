@@ -67,14 +67,14 @@ export function parseExporter(settings: ExporterSettings): ExternalExporter {
   const { host, scheme = 'http', params = {} } = settings;
   const path = settings.metrics_path || '/metrics';
   if (!/^([^\s/:@?#[\]\\]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(host)) {
-    throw new ExporterError(`host ${JSON.stringify(host)}: host or host:port is wanted`);
+    throw new ExporterError(`host ${JSON.stringify(host)} must be host or host:port`);
   }
   if (scheme !== 'http' && scheme !== 'https') {
-    throw new ExporterError(`scheme ${JSON.stringify(scheme)}: http or https is wanted`);
+    throw new ExporterError(`scheme ${JSON.stringify(scheme)} must be http or https`);
   }
   if (!/^\/(?!\/)[\x21-\x7e]*$/.test(path) || /[\\#]/.test(path)) {
     throw new ExporterError(
-      `metrics_path ${JSON.stringify(path)}: a path that begins with one / is wanted`,
+      `metrics_path ${JSON.stringify(path)} must be a path that begins with exactly one /`,
     );
   }
   const templates = Object.entries(params).map(([key, values]): [string, Template[]] => [
@@ -102,7 +102,8 @@ export function parseTemplate(text: string): Template {
   let from = 0;
   for (let open = text.indexOf('{{'); open >= 0; open = text.indexOf('{{', from)) {
     const close = text.indexOf('}}', open);
-    if (close < 0) throw new ExporterError(`${JSON.stringify(text.slice(open))} has no end`);
+    if (close < 0)
+      throw new ExporterError(`${JSON.stringify(text.slice(open))} lacks the closing }}`);
     const action = text.slice(open, close + 2);
     const tag = /^\{\{[ \t\r\n]*\.(\w+)[ \t\r\n]*\}\}$/.exec(action)?.[1];
     if (tag === undefined || !TAGS.has(tag)) {

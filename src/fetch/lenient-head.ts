@@ -41,12 +41,13 @@ export class LenientHead {
   /** @throws {NotHttpError} for a line that is no header */
   take(line: string): void {
     if (/^[ \t]/.test(line)) {
-      if (!this.#last) throw new NotHttpError(`${shown(line)} goes on with no header`);
+      if (!this.#last)
+        throw new NotHttpError(`${shown(line)} is a folded line without a header before it`);
       this.#last.push(trimmed(`${this.#last.pop()} ${trimmed(line)}`));
       return;
     }
     const colon = line.indexOf(':');
-    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header`);
+    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header: it has no colon`);
     const name = trimmed(line.slice(0, colon)).toLowerCase();
     // Like Go, ignores a name that is empty, or holds blanks or characters beyond ASCII.
     const values = (TOKEN.test(name) && this.#values.get(name)) || [];
@@ -64,7 +65,7 @@ export class LenientHead {
     // HTTP/1.0 has no transfer codings: like Go, takes the bytes as they are.
     if (codings.length > 0 && this.#minorVersion > 0) {
       if (!codings.every((coding) => coding.toLowerCase() === 'chunked')) {
-        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
+        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not supported`);
       }
       this.#values.delete('content-length'); // chunks override it (RFC 9112, 6.3)
       return { kind: 'chunk-size', bytes: 0 };
@@ -75,7 +76,7 @@ export class LenientHead {
     }
     const [length] = lengths;
     if (!lengths.every((other) => /^\d{1,15}$/.test(other) && Number(other) === Number(length))) {
-      throw new NotHttpError(`Content-Length ${shown(lengths.join())} is no one number`);
+      throw new NotHttpError(`Content-Length ${shown(lengths.join())} is not a single number`);
     }
     return { kind: 'sized', bytes: Number(length) };
   }

@@ -190,7 +190,7 @@ export class LenientParser {
       (this.#state === 'status' && !'HTTP/'.startsWith(line.slice(0, 5)) && line !== '\r') ||
       (this.#state === 'chunk-size' && /^[^ \t0-9a-f]/i.test(line)) ||
       (this.#state === 'chunk-end' && line !== '\r');
-    if (wrong) throw new NotHttpError(`${shown(line)} begins no ${this.#state} line`);
+    if (wrong) throw new NotHttpError(`${shown(line)} does not begin a ${this.#state} line`);
   }
 
   #takeLine(line: string): void {
@@ -207,7 +207,7 @@ export class LenientParser {
         this.#takeChunkSize(line);
         return;
       case 'chunk-end':
-        if (line !== '') throw new NotHttpError(`${shown(line)} stands behind a chunk`);
+        if (line !== '') throw new NotHttpError(`${shown(line)} stands where a chunk must end`);
         this.#state = 'chunk-size';
         return;
       default: // a trailer

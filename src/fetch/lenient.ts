@@ -88,7 +88,9 @@ export class LenientGet implements Get, ResponseReader {
     const { address, tls, serverName, trust } = this.#target;
     try {
       if (this.#request === undefined) {
-        throw new ConnectError('unreachable', address, { cause: 'no request can carry its route' });
+        throw new ConnectError('unreachable', address, {
+          cause: 'no request can carry its route, path or headers',
+        });
       }
       const context = tls ? await this.#options.trust[trust].context() : undefined;
       if (this.#done) return;

@@ -31,7 +31,7 @@ export function parseMetricPath(text: string | undefined): string {
   }
   if (/[\x00-\x1f\x7f-\x9f\\#]/.test(trimmed)) {
     throw new MetricPathError(
-      `metric_path ${JSON.stringify(text)}: a path without \\, # and control characters is wanted`,
+      `metric_path ${JSON.stringify(text)} must not hold \\, # or a control character`,
     );
   }
   const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;

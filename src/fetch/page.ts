@@ -158,7 +158,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (state.name === 'judged') this.#conclude(state);
     else if (refused && this.#refusal === undefined) this.#askLeniently(cause);
     else {
-      const why = this.#refusal === undefined ? cause : `${cause}; strictly: ${this.#refusal}`;
+      const why = this.#refusal === undefined ? cause : `${cause}; strict parser: ${this.#refusal}`;
       this.#fail(failure, hung ? 'hung' : 'answered', why);
     }
   }
