@@ -1,21 +1,21 @@
 /**
- * What came of asking one target: a page, or why there is none.
+ * The result of asking one target: a page, or the reason why there is none.
  */
 import type { Failure } from './failure.ts';
 import type { ScrapeTarget } from './target.ts';
 
 interface Page {
-  /** Decompressed. Its ArrayBuffer is its own and goes on for 16 bytes or more behind it. */
+  /** Decompressed. It shares its ArrayBuffer with nobody; 16 spare bytes or more follow it. */
   readonly body: Buffer;
-  /** As the instance wrote it; '' if it did not. */
+  /** The `Content-Type` as the instance sent it; '' if it sent none. */
   readonly contentType: string;
 }
 
 interface Asked {
   readonly target: ScrapeTarget;
-  /** From the slot to the end; 0 if its turn never came. */
+  /** From getting the slot to the end of the fetch; 0 if the fetch never got a slot. */
   readonly durationSeconds: number;
-  /** Bytes of the page, after decompression, as far as it came. */
+  /** Bytes of the page that arrived, after decompression. */
   readonly bodyBytes: number;
 }
 
@@ -29,7 +29,7 @@ interface FailedAnswer extends Asked {
   readonly failure: Failure;
   /** The HTTP status, where there was one. */
   readonly status?: number;
-  /** The message of what broke it, where there is one: for the log. */
+  /** The message of the underlying error, if there is one; for the log. */
   readonly cause?: string;
 }
 

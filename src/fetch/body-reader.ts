@@ -1,6 +1,6 @@
 /**
- * Reads the body of one response: decompression, room in the byte budget, and the turns of large
- * pages. The owner hands over what comes, and is told once how the body ended.
+ * Reads the body of one response: decompresses it, gets room for it from the byte budget, and lets
+ * large pages take turns. The owner hands over each chunk, and is told once how the body ended.
  *
  * The input is paused while the body waits for room or for its turn.
  */
@@ -13,14 +13,14 @@ import type { Account } from './lease.ts';
 import { free, ReadMemory } from './memory.ts';
 import { HEAVY_BYTES, type Paced, type Pacer } from './pacer.ts';
 
-/** Whose body is read. Nothing comes after `bodyCame` or `bodyFailed`. */
+/** The fetch whose body is read. The reader calls nothing after `bodyCame` or `bodyFailed`. */
 export interface BodyOwner {
-  /** The space whose turn it is when a large page goes on. */
+  /** The Cloud Foundry space on whose turn a large page continues. */
   readonly space: string;
   /** Where the body comes from. */
   readonly input: Pick<Get, 'pause' | 'resume'> | undefined;
   bodyCame(body: Buffer): void;
-  /** @param cause - the message of what broke the body, for the log */
+  /** @param cause - the message of the underlying error, for the log */
   bodyFailed(failure: Failure, cause?: string): void;
 }
 
@@ -28,17 +28,17 @@ export interface BodyReaderOptions {
   readonly owner: BodyOwner;
   readonly budget: Budget;
   readonly pacer: Pacer;
-  /** Of this fetch, open. Its `bytesGranted` must lead to `granted`. */
+  /** The open account of this fetch. Its claim's `bytesGranted` must call `granted`. */
   readonly account: Account;
   /** `scrape.max_body`, after decompression. */
   readonly maxBytes: number;
-  /** Of the response. */
+  /** The headers of the response. */
   readonly headers: ResponseHeaders;
-  /** Whether the memory of what was read may be freed: that of HTTP/1.1 responses only. */
+  /** Whether the reader may free the chunks' memory: true for HTTP/1.1 responses only. */
   readonly freesInput: boolean;
 }
 
-/** Whatever its size, a piece of a body costs as much as this many bytes: chunks may hold one each. */
+/** The fixed cost of each piece, in bytes of body: an instance may send chunks of one byte. */
 const PIECE_EFFORT_BYTES = 8;
 
 export class BodyReader implements Paced, InflateReceiver {
@@ -46,17 +46,17 @@ export class BodyReader implements Paced, InflateReceiver {
   readonly #pacer: Pacer;
   readonly #body: Body;
   readonly #maxBytes: number;
-  /** NaN where the headers do not say how large the body is. */
+  /** NaN if the headers do not tell the size of the decompressed body. */
   readonly #announcedBytes: number;
   readonly #inflater: Inflater | undefined;
   readonly #read: ReadMemory | undefined;
-  /** What taking the body in has cost, in bytes: see PIECE_EFFORT_BYTES. */
+  /** The cost of the body so far, in bytes: see PIECE_EFFORT_BYTES. */
   #effortBytes = 0;
-  /** The body is large, and waits for its turn. */
+  /** Whether the body is large and waits for its turn. */
   #paced = false;
-  /** All has come; the body may wait for room, or for its turn to be put together. */
+  /** Whether the whole body arrived; it may still wait for room, or for its turn to be joined. */
   #hasCome = false;
-  /** The owner has been told the end, or has ended the reading. */
+  /** Whether the owner was told the end of the body, or called `stop`. */
   #over = false;
 
   constructor(options: BodyReaderOptions) {
@@ -75,12 +75,12 @@ export class BodyReader implements Paced, InflateReceiver {
     return this.#owner.space;
   }
 
-  /** Bytes of the body that came, after decompression. */
+  /** Bytes of the body that arrived, after decompression. */
   get length(): number {
     return this.#body.length;
   }
 
-  /** Prepares for a body of the size that the headers announce; one that is too large has failed. */
+  /** Prepares for a body of the announced size; fails at once if that size is too large. */
   begin(): void {
     const bytes = this.#announcedBytes;
     if (bytes > this.#maxBytes) this.#fail('too-large');
@@ -90,14 +90,14 @@ export class BodyReader implements Paced, InflateReceiver {
   /**
    * Takes a piece of the response's body.
    *
-   * @param pieces - how many pieces of the wire the chunk was put together from
+   * @param pieces - how many pieces from the wire the chunk was joined from
    */
   write(chunk: Buffer, pieces = 1): void {
     if (this.#inflater) {
       if (!this.#inflater.write(chunk)) this.#owner.input?.pause();
       return;
     }
-    this.#read?.add(chunk); // before a pause for this chunk
+    this.#read?.add(chunk); // must precede the pause that this chunk may cause
     this.#add(chunk, pieces);
   }
 
@@ -107,7 +107,7 @@ export class BodyReader implements Paced, InflateReceiver {
     else this.#complete();
   }
 
-  /** The budget has given the room that the body waits for. */
+  /** Continues after the budget granted the room that the body waited for. */
   granted(): void {
     if (this.#takes(this.#body.granted()) && !this.#paced) this.#resume();
   }
@@ -117,20 +117,20 @@ export class BodyReader implements Paced, InflateReceiver {
     if (!this.#over && !this.#body.waiting) this.#resume();
   }
 
-  /** Ends the reading; the owner hears nothing more. */
+  /** Stops reading; the reader calls the owner no more. */
   stop(): void {
     this.#over = true;
     this.#inflater?.destroy();
   }
 
-  /** Frees the memory of a body that is of no more use. */
+  /** Frees the memory of a body that nobody needs any more. */
   discard(): void {
     this.#body.discard();
   }
 
   inflatedPart(chunk: Buffer): void {
     this.#add(chunk);
-    // The stream fills a buffer to its end, and never looks at it again.
+    // zlib's stream never uses a buffer again once it has filled the buffer to its end.
     const isLast = chunk.byteOffset + chunk.length === chunk.buffer.byteLength;
     if (isLast && (this.#over || !this.#body.waiting)) free(chunk.buffer);
   }
@@ -157,7 +157,7 @@ export class BodyReader implements Paced, InflateReceiver {
     if (this.#paced) this.#pause();
   }
 
-  /** @returns whether more may come */
+  /** @returns whether the body can take more now */
   #takes(added: Added): boolean {
     if (added === 'full') this.#fail('too-large');
     else if (added === 'refused') this.#fail('over-budget');
@@ -200,8 +200,8 @@ export class BodyReader implements Paced, InflateReceiver {
 }
 
 /**
- * Only gzip was asked for. Whatever else a `Content-Encoding` says (`none`, `utf-8`, a media type),
- * the bytes are tried as they are; of several the first counts. So does Prometheus.
+ * Promgate asks for gzip only. Under any other `Content-Encoding` (`none`, `utf-8`, a media type)
+ * the reader takes the bytes as they are; of several headers the first counts, as in Prometheus.
  */
 function isGzip(header: string | string[] | undefined): boolean {
   return /^(?:x-)?gzip$/i.test((firstValue(header) ?? '').trim());

@@ -1,9 +1,9 @@
 /**
- * A body while it comes in: one buffer that grows, within a bound of its own and the byte budget. A
- * large one comes in parts, which are put together at the end: moving 8 MB to a larger buffer kept
- * everybody waiting for 6 ms.
+ * A body while it arrives: one buffer that grows, within `scrape.max_body` and the byte budget. A
+ * large body is kept in parts, which are joined at the end: moving 8 MB to a larger buffer blocked
+ * the event loop for 6 ms.
  *
- * The buffer ends up with 16 bytes to spare behind the body: `merge/` reads 16 at a time.
+ * The finished buffer has 16 spare bytes behind the body: `merge/` reads 16 bytes at a time.
  */
 import { mapMemory } from '../discover/mapped-memory.ts';
 import type { Budget } from './budget.ts';
@@ -14,27 +14,27 @@ export interface BodyOptions {
   /** `scrape.max_body`, after decompression. */
   readonly maxBytes: number;
   readonly budget: Budget;
-  /** Of this fetch, open. Its `bytesGranted` must lead to `granted`. */
+  /** The open account of this fetch. Its claim's `bytesGranted` must call `granted`. */
   readonly account: Account;
 }
 
 /**
- * What `add` did: `full`: over `maxBytes`; `refused`: the budget will never have room;
- * `waiting`: the chunk is kept, and everything should stop until the budget has room.
+ * The result of `add`. `full`: the body exceeds `maxBytes`; `refused`: the budget never has room;
+ * `waiting`: the chunk is kept, and the caller should pause until the budget grants room.
  */
 export type Added = 'added' | 'waiting' | 'full' | 'refused';
 
 const SPARE_BYTES = 16;
-/** What is asked for before a fetch begins: most pages fit, and so do undici's buffers. */
+/** Reserved before a fetch begins: enough for most pages, and for undici's buffers. */
 const FIRST_BYTES = 65_536;
-/** A Content-Length is believed up to here; beyond, memory follows what really comes. */
+/** Bound on memory allocated for a Content-Length; beyond, memory grows as bytes arrive. */
 const BELIEVED_BYTES = 1_048_576;
-/** A buffer of this size or more is not moved: what comes behind it is another part. */
+/** A buffer of this size or more is not moved: the bytes that follow go into another part. */
 export const PART_BYTES = 262_144;
-/** What grows to this size is mapped, and copied once it is whole. */
+/** A buffer that grows to this size is mapped memory; `finish` copies the body out. */
 const MAPPED_BYTES = 131_072;
 
-/** How much to take from the budget before a fetch begins. */
+/** How many bytes to take from the budget before a fetch begins. */
 export function firstBytes(maxBytes: number, budget: Budget): number {
   return Math.min(FIRST_BYTES, maxBytes + SPARE_BYTES, Math.ceil(budget.mostBytes / 64));
 }
@@ -43,19 +43,19 @@ export class Body {
   readonly #maxBytes: number;
   readonly #budget: Budget;
   readonly #account: Account;
-  /** What is being filled. */
+  /** The buffer being filled. */
   #buffer: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #filled = 0;
-  /** What comes behind it: the next chunk does not fit. */
+  /** The buffer to fill after `#buffer`, if the next chunk does not fit there. */
   #next: Buffer<ArrayBuffer> | undefined;
-  /** What was filled before it. */
+  /** The parts filled before `#buffer`. */
   #parts: Buffer<ArrayBuffer>[] = [];
   #partsBytes = 0;
-  /** All parts together, and how much of it is in place. */
+  /** The joined body, and how many of its bytes are in place. */
   #whole: Buffer<ArrayBuffer> | undefined;
   #placed = 0;
   #sizeHint = 0;
-  /** Chunks that came while waiting. */
+  /** Chunks that arrived while the body waits for room. */
   #late: Buffer[] = [];
   #lateBytes = 0;
 
@@ -65,17 +65,17 @@ export class Body {
     this.#account = account;
   }
 
-  /** Bytes that came, those that wait for room too. */
+  /** Bytes that arrived, including those that wait for room. */
   get length(): number {
     return this.#partsBytes + this.#filled + this.#lateBytes;
   }
 
-  /** It waits for room. */
+  /** Whether the body waits for room in the budget. */
   get waiting(): boolean {
     return this.#late.length > 0;
   }
 
-  /** Says how large it will be, if that is known: a buffer of that size is never moved. */
+  /** Announces the size of the body, so that its buffer need not be moved. */
   expect(sizeBytes: number): void {
     this.#sizeHint = Math.min(sizeBytes, BELIEVED_BYTES) + SPARE_BYTES;
   }
@@ -99,7 +99,7 @@ export class Body {
     return 'added';
   }
 
-  /** The budget has given what `add` asked for: the chunks that were kept go in. */
+  /** Adds the kept chunks after the budget granted the room that `add` asked for. */
   granted(): Added {
     const late = this.#late;
     this.#late = [];
@@ -114,21 +114,21 @@ export class Body {
   }
 
   /**
-   * The whole body, once all has come; what it does not need goes back to the budget.
+   * Returns the whole body after its last chunk; unneeded bytes go back to the budget.
    *
-   * @returns `undefined` when PART_BYTES were put into place and there are more: to be called again
+   * @returns `undefined` after joining one part of several; call again for the next part
    */
   finish(): Buffer | undefined {
     if (this.#parts.length > 0 || this.#whole !== undefined) return this.#placeNext();
     const size = this.#filled + SPARE_BYTES;
     const wasted = this.#buffer.length - size;
-    // A whole page is read often, and views of mapped memory are slower.
+    // The merge reads a page several times, and views of mapped memory are slower.
     if (this.#buffer.buffer.resizable) this.#copyTo(Buffer.allocUnsafeSlow(size));
     else if (wasted < 0 || wasted > size >> 3) this.#move(size);
     return this.#kept(this.#buffer);
   }
 
-  /** It is of no more use: its memory is free at once, which the collector would find late. */
+  /** Frees the memory of an unneeded body at once; the garbage collector would free it late. */
   discard(): void {
     for (const part of [this.#buffer, this.#next, this.#whole, ...this.#parts]) {
       if (part) free(part.buffer);
@@ -141,7 +141,7 @@ export class Body {
       this.#whole = Buffer.allocUnsafeSlow(this.length + SPARE_BYTES);
       this.#endPart();
     }
-    const part = this.#parts.shift()!; // it was not the last that was placed before
+    const part = this.#parts.shift()!; // not empty: `finish` ends with the last part
     part.copy(this.#whole, this.#placed);
     this.#placed += part.length;
     free(part.buffer);
@@ -169,7 +169,7 @@ export class Body {
     this.#filled = 0;
   }
 
-  /** Room for a chunk: in the buffer, or in it and the next one. */
+  /** Makes room for a chunk in `#buffer`, or in `#buffer` and `#next` together. */
   #makeRoom(chunkBytes: number): 'granted' | 'waiting' | 'refused' {
     const needed = this.#filled + chunkBytes + SPARE_BYTES;
     if (needed <= this.#buffer.length + (this.#next?.length ?? 0)) return 'granted';
@@ -191,7 +191,7 @@ export class Body {
     return this.#sizeHint || this.#account.bytes;
   }
 
-  /** The chunk, or its end, goes into another part. */
+  /** Whether the chunk, or the rest of it, goes into another part. */
   #needsPart(chunkBytes: number): boolean {
     return this.#filled > 0 && this.#filled + chunkBytes + SPARE_BYTES > PART_BYTES;
   }
@@ -200,7 +200,7 @@ export class Body {
     return size <= this.#account.bytes ? 'granted' : this.#budget.grow(this.#account, size);
   }
 
-  /** @param bytes - what the body may hold from now on */
+  /** @param bytes - how many bytes all buffers of the body may have from now on */
   #enlarge(chunkBytes: number, bytes: number): void {
     const size = bytes - this.#partsBytes;
     if (!this.#needsPart(chunkBytes)) this.#move(size);
@@ -208,8 +208,8 @@ export class Body {
   }
 
   /**
-   * Outgrown memory is free at once. Left to the collector it added up to the budget once more:
-   * with 100 pages of 16 MiB the process had 850 MiB instead of 600.
+   * Frees the outgrown buffer at once. Left to the garbage collector, such buffers took as much as
+   * the budget again: 850 MiB instead of 600 for the process with 100 pages of 16 MiB.
    */
   #move(size: number): void {
     const { buffer } = this.#buffer;

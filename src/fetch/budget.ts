@@ -1,25 +1,25 @@
 /**
- * The raw bytes in flight over the whole program: never more than `scrape.max_bytes`.
+ * Bounds the bytes of pages in memory over the whole program by `scrape.max_bytes`.
  *
- * Each fetch has an account that it lets grow before it reads on; each scrape has a lease
- * (`lease.ts`), which holds what its fetches have taken until that part of the response is written.
- * Where there is no room a fetch waits. Four rules say who gets what is free:
+ * Each fetch has an account, which must grow before the fetch reads on. Each scrape has a lease
+ * (`lease.ts`), which holds its fetches' bytes until that part of the response is written.
+ * A fetch waits if there is no room. Four rules decide which fetch gets free bytes:
  *
- * - **Share.** A space stops where it holds `SHARE` times what is free (alone 4/5 of all, two of
- *   them 4/9 each, …), so that newcomers always find some.
- * - **Small.** A scrape that holds little in all gets room beyond the share of its space: a small
- *   app does not wait for a large one of the same space.
- * - **First.** The oldest scrape of each space is its head. The head that has waited its turn
- *   longest gets all but a reserve; while it waits, what comes free goes to it and to small ones.
- * - **Give back.** Where that head would find room if those who wait behind it let go of theirs,
- *   the last of them give all of it back. They begin again when there is room for what they held.
+ * - **Share.** A space may hold at most `SHARE` times the free bytes (alone 4/5 of all, two
+ *   spaces 4/9 each, …), so that newcomers always find free bytes.
+ * - **Small.** A scrape that holds few bytes gets room beyond the share of its space: a small
+ *   app does not wait for a large app of the same space.
+ * - **First.** The oldest scrape of each space is its head. The waiting head with the earliest
+ *   turn may use all but a reserve; while it waits, freed bytes go to it and to small scrapes.
+ * - **Give back.** If that head would find room without the bytes of the scrapes that wait behind
+ *   it, the last of these give all bytes back, and begin again when there is room for them.
  *
- * Why nothing waits for ever: what a head waits for is held by fetches that wait for nothing, by
- * responses that are being written, which end, or by those who wait behind it, who give it back.
- * What a scrape could not have even alone is refused (`over-budget`): a page that is too much beside
- * what the scrape keeps, or the last page of a scrape all of whose pages wait.
+ * No fetch waits for ever: the bytes that a head waits for are held by fetches that do not wait, by
+ * responses being written, both of which end, or by scrapes behind it, which give them back.
+ * The budget refuses (`over-budget`) bytes that a scrape could not have even alone: a page too
+ * large beside the pages kept, or the last page of a scrape all of whose pages wait.
  *
- * Deadlines and readers that leave are not known here: those who wait may close at any time.
+ * The budget knows neither deadlines nor readers: a waiting fetch may close its account any time.
  */
 import { Account, type BytesClaim, Lease } from './lease.ts';
 import { Ledger } from './ledger.ts';
@@ -30,7 +30,7 @@ export interface BudgetOptions {
   readonly maxBytes: number;
 }
 
-/** `granted`; `refused`: never; `waiting`: the claim will be told. */
+/** `refused`: there will never be room; `waiting`: the budget calls the claim later. */
 export type Room = 'granted' | 'waiting' | 'refused';
 
 export class Budget {
@@ -54,12 +54,12 @@ export class Budget {
     return this.#line.size;
   }
 
-  /** For tests that nothing is left behind. */
+  /** For tests that no lease and no space is left behind. */
   get remembered(): { readonly leases: number; readonly spaces: number } {
     return { leases: this.#leases.size, spaces: this.#ledger.spaces };
   }
 
-  /** What one scrape alone can have at most. */
+  /** Bound on the bytes of one scrape, even if it is alone. */
   get mostBytes(): number {
     return this.#ledger.mostBytes;
   }
@@ -77,7 +77,7 @@ export class Budget {
     lease.accounts.add(account);
     lease.active++;
     if (!this.#leases.has(lease))
-      this.close(account); // too late: it can only be refused
+      this.close(account); // the lease was released: `grow` refuses a closed account
     else if (lease.home === undefined) this.#ledger.settleIn(lease, account.space);
     return account;
   }
@@ -93,12 +93,12 @@ export class Budget {
       return 'granted';
     }
     this.#line.add(account, bytes);
-    // Never at once: whoever asks is not ready to be told before it has its answer.
+    // Later, since the caller expects no call of its claim before `grow` returns.
     queueMicrotask(() => this.#serve());
     return 'waiting';
   }
 
-  /** The fetch has a page of `bytes`, no more than it held: they stay with the lease. */
+  /** Ends a fetch with a page of `bytes`, at most those it held: the lease keeps them. */
   keep(account: Account, bytes: number): void {
     if (!account.open) return;
     const { lease, space } = account;
@@ -109,7 +109,7 @@ export class Budget {
     this.#serve();
   }
 
-  /** The fetch has failed: what it held is free again. Later calls do nothing. */
+  /** Ends a failed fetch: its bytes are free again. Later calls do nothing. */
   close(account: Account): void {
     if (!account.open) return;
     this.#end(account);
@@ -118,7 +118,7 @@ export class Budget {
     this.#serve();
   }
 
-  /** Bytes that were kept, of pages in `spaceName`, are free again. */
+  /** Frees up to `bytes` that the lease keeps for pages of `spaceName`. */
   giveBack(lease: Lease, spaceName: string, bytes: number): void {
     const space = this.#ledger.known(spaceName);
     const kept = (space && lease.kept.get(space)) ?? 0;
@@ -127,7 +127,7 @@ export class Budget {
     this.#serve();
   }
 
-  /** Of what the lease keeps all but `bytes` is free again. */
+  /** Frees all kept bytes of the lease except `bytes`. */
   shrink(lease: Lease, bytes: number): void {
     for (const [space, kept] of [...lease.kept]) {
       this.#ledger.dropKept(lease, space, Math.min(kept, Math.max(0, lease.keptBytes - bytes)));
@@ -136,26 +136,26 @@ export class Budget {
   }
 
   /**
-   * Gives a lease bytes beside those that it keeps and is about to give back: see `Ledger.lend`.
+   * Lends a lease bytes beside those that it keeps: see `Ledger.lend`.
    *
-   * @returns how many; 0 where there are too few now
+   * @returns how many bytes; 0 if too few are free now
    */
   lend(lease: Lease, mostBytes: number): number {
     return this.#ledger.lend(lease, mostBytes);
   }
 
-  /** All fetches of the scrape have ended; its response is being written. */
+  /** Notes that all fetches of the scrape have ended and its response is being written. */
   fetched(lease: Lease): void {
     if (lease.fetched || !this.#leases.has(lease)) return;
     lease.fetched = true;
-    lease.expired = true; // its reader does not wait for what else is charged to it
+    lease.expired = true; // no later charge to it may make its reader wait
     this.#keepReturned(lease);
     this.#ledger.unreserve(lease);
     this.#ledger.leaveHome(lease);
     this.#serve();
   }
 
-  /** Frees all that the lease holds, open accounts too. */
+  /** Frees all bytes of the lease, also those of open accounts. */
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
     this.#empty(lease);
@@ -164,10 +164,10 @@ export class Budget {
   }
 
   /**
-   * All that the lease held has been given back, as its holder was told; it keeps its turn.
+   * Frees all bytes of a revoked lease, and asks for as many again; the lease keeps its turn.
    *
-   * @param claim - is told when there is room to begin again
-   * @returns the account that waits; close it when it waits no more
+   * @param claim - called when there is room to begin again
+   * @returns the waiting account; close it to stop waiting
    */
   restart(lease: Lease, claim: BytesClaim): { readonly account: Account; readonly room: Room } {
     const needed = lease.neededBytes;
@@ -176,7 +176,7 @@ export class Budget {
     return { account, room: this.grow(account, needed) };
   }
 
-  /** What the account of `restart` was given is for the scrape's other accounts to take. */
+  /** Hands the bytes of `restart`'s account to the scrape's other accounts. */
   reserve(account: Account): void {
     if (!account.open) return;
     account.lease.reservedBytes += account.bytes;
@@ -184,7 +184,7 @@ export class Budget {
     this.close(account);
   }
 
-  /** Nobody waits any more for what is charged to the lease. */
+  /** Refuses all waiting accounts of the lease, and later ones that do not fit at once. */
   expire(lease: Lease): void {
     lease.expired = true;
     for (let account = lease.waiting.last; account; account = lease.waiting.last) {
@@ -217,7 +217,7 @@ export class Budget {
     lease.active--;
   }
 
-  /** Gives out what is free; asks for what is to be given back, and refuses what never fits. */
+  /** Grants free bytes; asks scrapes to give bytes back, and refuses requests that never fit. */
   #serve(): void {
     if (this.#serving) return;
     this.#serving = true;
@@ -236,7 +236,7 @@ export class Budget {
 
   /** @returns whether something has changed */
   #serveHead(head: Lease): boolean {
-    const account = head.waiting.first!; // it waits
+    const account = head.waiting.first!; // the head waits
     const more = account.wanted - account.bytes;
     if (this.#ledger.fits(account, more, head)) {
       this.#grant(account);
@@ -262,8 +262,8 @@ export class Budget {
   }
 
   /**
-   * Asks those who wait last for what they hold, if that makes room for the head. Whoever cannot
-   * begin again is refused what it waits for.
+   * Asks the scrapes that wait last to give their bytes back, if that makes room for the head.
+   * A lease without a holder cannot begin again: the budget refuses its waiting account.
    *
    * @returns whether something has changed
    */
@@ -292,7 +292,7 @@ export class Budget {
     lease.returning = true;
     this.#returning.add(lease);
     queueMicrotask(() => {
-      if (!lease.returning) return; // it has ended
+      if (!lease.returning) return; // the lease has ended meanwhile
       lease.holder?.revoked();
       for (let last = lease.waiting.last; last; last = lease.waiting.last) this.#refuse(last);
     });

@@ -1,19 +1,19 @@
 /**
- * Opens one connection to an address: TCP, and TLS where the target speaks it, within a deadline.
+ * Opens one connection to an address within a deadline: TCP, and TLS if the target uses TLS.
  *
- * undici could do it, but takes the name for SNI and identity from the `Host` header, and its
- * timer from a clock that ticks every half second. Here the name is the one given, the deadline
- * is exact, and every failure has its word. HTTP on top of it is `undici.ts`'s.
+ * undici's own connector takes the name for SNI and identity from the `Host` header, and has a
+ * timer that ticks every half second. Here the caller gives the name, the deadline is exact, and
+ * every failure has its word. `undici.ts` and `lenient.ts` speak HTTP on the connection.
  */
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Failure } from './failure.ts';
 
-/** No connection came about. */
+/** No connection could be opened. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
   readonly failure: Failure;
-  /** Nothing came until the deadline. */
+  /** Whether the deadline passed without an answer. */
   readonly hung: boolean;
 
   constructor(
@@ -46,22 +46,24 @@ interface TlsOptions {
   readonly alpn: readonly string[];
 }
 
-/** Exactly one of the two is given. */
+/** Exactly one of the two arguments is not null. */
 export type Connected = (error: ConnectError | null, socket: net.Socket | null) => void;
 
-/** As Node's streams of files: one read may take a whole page of metrics. */
+/** As large as for Node's file streams: one read can take a whole page of metrics. */
 const READ_BYTES = 65_536;
 
 /**
- * Starts to connect; `done` is called once.
+ * Starts to connect, and calls `done` once.
  *
- * @returns the socket, to give up with `destroy`; undefined if the address is none
+ * @returns the socket (`destroy` gives up); undefined if `address` is not `host:port`
  */
 export function connect(options: ConnectOptions, done: Connected): net.Socket | undefined {
   const { address, timeoutMs } = options;
   const place = parseAddress(address);
   if (!place) {
-    const error = new ConnectError('unreachable', address, { cause: 'not host:port' });
+    const error = new ConnectError('unreachable', address, {
+      cause: 'the address is not host:port',
+    });
     queueMicrotask(() => done(error, null));
     return undefined;
   }
@@ -89,7 +91,7 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
     clearTimeout(timer);
     done(null, socket);
   });
-  // Stays for the socket's life: an error that nobody hears would end the process.
+  // Stays for the socket's life: an error event without a listener would end the process.
   socket.on('error', (cause) => {
     fail(new ConnectError(connectFailure(cause, reached), address, { cause }));
   });
@@ -102,7 +104,7 @@ interface Place {
   readonly port: number;
 }
 
-/** Splits an address at its last colon; brackets around an IPv6 host are taken off. */
+/** Splits an address at its last colon, and removes the brackets around an IPv6 host. */
 export function parseAddress(address: string): Place | undefined {
   const match = /^(?:\[([0-9a-f:.%\w]+)\]|([^\s:/@?#[\]\\]+)):(\d{1,5})$/i.exec(address);
   const host = match?.[1] ?? match?.[2];
@@ -111,7 +113,7 @@ export function parseAddress(address: string): Place | undefined {
 }
 
 function openTcp({ host, port }: Place): net.Socket {
-  const options = { host, port, highWaterMark: READ_BYTES }; // an option of streams, not in the type
+  const options = { host, port, highWaterMark: READ_BYTES }; // the type lacks this stream option
   return net.connect(options);
 }
 
@@ -122,7 +124,7 @@ function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOption
     port,
     secureContext: context,
     ALPNProtocols: [...alpn],
-    // RFC 6066, 3: an IP address is no SNI. The certificate is checked against it all the same.
+    // RFC 6066, 3: SNI cannot carry an IP address. The certificate is still checked for it.
     servername: net.isIP(name) ? '' : name,
     checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
   });

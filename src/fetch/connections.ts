@@ -1,9 +1,9 @@
 /**
- * The connections that are kept from scrape to scrape.
+ * Keeps connections from scrape to scrape, up to a bound over all addresses.
  *
- * By address, and among those of an address by identity, since what listens there may change. Up
- * to a bound over all; those of an address go when it leaves the table. Pure bookkeeping: what a
- * connection is, and how a GET goes over it, is `undici.ts`'s.
+ * A connection is used again only for the same address and identity, since another instance may
+ * listen there. The connections of an address are closed when it leaves the table. Pure
+ * bookkeeping: `undici-connection.ts` makes a connection, `undici.ts` sends a GET over it.
  */
 import type { Get, Receiver } from './get.ts';
 import { LenientGet } from './lenient.ts';
@@ -21,26 +21,26 @@ export interface ConnectionsOptions {
   readonly connectTimeoutMs?: number;
   readonly idleTimeoutMs?: number;
   /**
-   * How many are kept over the whole program. Beyond that, connections end with their GET: to
-   * close one that idles instead would leave none to use again, when all are asked in turn.
+   * Bound on idle connections over the whole program. Beyond it, connections close after their
+   * GET: closing an idle one instead would leave none to reuse when all addresses take turns.
    */
   readonly maxIdle?: number;
-  /** Told of each response that only the lenient parser could read. Must not throw. */
+  /** Called for each response that only the lenient parser could read. Must not throw. */
   readonly onLenient?: (lenient: LenientAnswer) => void;
-  /** How many may be open at once: for a new one that idles longest is closed. */
+  /** Bound on open connections: a new one beyond it closes the one idle for longest. */
   readonly maxOpen?: number | undefined;
-  /** The process has no descriptor left for a connection. Called each time; must not throw. */
+  /** Called each time the process has no descriptor left for a connection. Must not throw. */
   readonly onNoDescriptors?: (() => void) | undefined;
 }
 
-/** A response that the strict parser refuses, and the lenient one has read. */
+/** A response that the strict parser refuses and the lenient parser has read. */
 export interface LenientAnswer {
   readonly address: string;
   /** The strict parser's message; undefined where the address was remembered. */
   readonly because: string | undefined;
 }
 
-/** How many addresses are remembered, the latest ones, until they leave the table. */
+/** Bound on remembered addresses; the oldest goes. */
 const MAX_LENIENT = 65_536;
 
 export class Connections implements ConnectionSource, AsyncDisposable {
@@ -49,11 +49,11 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   readonly #maxOpen: number;
   readonly #onNoDescriptors: (() => void) | undefined;
   readonly #origins = new Map<string, Origin>();
-  /** Addresses whose responses only the lenient parser reads, the latest last. */
+  /** Addresses whose responses only the lenient parser reads, the newest last. */
   readonly #lenient = new Set<string>();
   readonly #onLenient: ConnectionsOptions['onLenient'];
   readonly #closing = new Set<Promise<void>>();
-  /** Those that idle, the longest first. */
+  /** The idle connections, the one idle for longest first. */
   readonly #idleConnections = new Set<Connection>();
   #idle = 0;
   #busy = 0;
@@ -78,7 +78,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#onNoDescriptors = onNoDescriptors;
   }
 
-  /** How many connections there are, by what they do. */
+  /** How many connections are idle, and how many carry a GET. */
   get sizes(): { readonly idle: number; readonly busy: number } {
     return { idle: this.#idle, busy: this.#busy };
   }
@@ -96,8 +96,8 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   }
 
   /**
-   * The same on a connection of its own, for what the strict parser refused. An address that answers
-   * so is remembered, until it answers what the lenient parser refuses too.
+   * Like `get`, with the lenient parser on a connection of its own. Remembers an address with a
+   * response that only the lenient parser reads; forgets it when that parser refuses one too.
    */
   getLeniently(
     target: ScrapeTarget,
@@ -119,7 +119,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     });
   }
 
-  /** A connection for `target`: the one that idles since the shortest time, or a new one. */
+  /** Returns the latest connection to become idle that fits `target`, or a new one. */
   take(target: ScrapeTarget, fresh: boolean): Connection {
     let origin = this.#origins.get(target.address);
     if (!origin) {
@@ -134,7 +134,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     return connection;
   }
 
-  /** Takes a connection back that may be used again. */
+  /** Takes back a connection that another GET may use. */
   giveBack(connection: Connection): void {
     const { origin } = connection;
     const full = this.#idle >= this.#maxIdle;
@@ -150,13 +150,13 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#idleConnections.add(connection);
   }
 
-  /** Closes all that idle: others of the process need their descriptors. */
+  /** Closes all idle connections, since the process needs their descriptors. */
   noDescriptors(): void {
     this.#onNoDescriptors?.();
     for (const connection of [...this.#idleConnections]) this.#closeIdle(connection);
   }
 
-  /** Ends a connection that is of no more use. */
+  /** Closes a busy connection that no other GET may use. */
   discard(connection: Connection): void {
     this.#busy--;
     connection.origin.busy--;
@@ -164,7 +164,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#close(connection);
   }
 
-  /** The address left the table: its idle connections close now, busy ones after their GET. */
+  /** The address left the table: closes its idle connections now, busy ones after their GET. */
   forget(address: string): void {
     this.#lenient.delete(address);
     const origin = this.#origins.get(address);
@@ -174,7 +174,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     this.#origins.delete(address);
   }
 
-  /** Closes the idle connections, those given back later too, and waits for all that close. */
+  /** Closes idle connections, also those given back later, and waits until all are closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const address of [...this.#origins.keys()]) this.forget(address);
@@ -192,7 +192,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
 
   #findIdle({ idle }: Origin, target: ScrapeTarget): Connection | undefined {
     for (let i = idle.length - 1; i >= 0; i--) {
-      const connection = idle[i]!; // only entries from `i` on are taken out below
+      const connection = idle[i]!; // the loop removes only entries from `i` on
       if (!connection.fits(target)) continue;
       this.#leaveIdle(connection);
       if (!connection.outdated) return connection;

@@ -1,23 +1,23 @@
 /**
- * How long a scrape may take, as the reader says it.
+ * How long a scrape may take, from the reader's timeout header.
  */
 
 export interface DeadlineOptions {
-  /** Without a readable header: `scrape.timeout`. */
+  /** Used if there is no readable header: `scrape.timeout`. */
   readonly timeoutMs: number;
-  /** At most, whatever the reader says: `scrape.max_timeout`. */
+  /** Bound on the reader's timeout: `scrape.max_timeout`. */
   readonly maxTimeoutMs: number;
 }
 
-/** What a reader that gives less than that much is left with: nothing could be answered in 0 s. */
+/** The shortest timeout that subtracting the margin may leave: 0 s would answer nothing. */
 const LEAST_MS = 100;
 
 /**
- * Reads `X-Prometheus-Scrape-Timeout-Seconds`, and keeps back max(0.5 s, 5 %) of it: the answer
- * has to be written, and to arrive, before the reader gives up.
+ * Reads `X-Prometheus-Scrape-Timeout-Seconds`, and subtracts a margin of max(0.5 s, 5 %): promgate
+ * has to write the answer, and the reader to receive it, before the reader gives up.
  *
- * A value that is no positive decimal number counts as absent: to fail the scrape for it would
- * cost the reader its metrics, and the default timeout is a bound all the same.
+ * A value that is no positive decimal number counts as absent: failing the scrape would cost the
+ * reader its metrics, and the default timeout still bounds the scrape.
  *
  * @returns milliseconds from the arrival of the request to the deadline
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config

@@ -1,17 +1,17 @@
 /**
- * Which endpoint of an instance with several is asked first: the one that last gave the page.
+ * Which endpoint of an instance is asked first: the endpoint that last gave the page.
  *
- * A container may listen on several ports, of which one has the metrics. An instance is asked once;
- * its other endpoints are tried only when that fails. Pages are told apart by their path, since each
- * may be another port's.
+ * A container may listen on several ports, of which one has the metrics. A scrape asks one endpoint
+ * of an instance, and tries the others only if it fails. The choice is kept for each path, since
+ * different ports may serve different pages.
  */
 import type { Instance } from '../discover/instance.ts';
 
-/** As many pages as bindings may name for an app; readers may ask for any path. */
+/** Bound on paths kept per instance: bindings may name as many; readers may ask for any path. */
 const MAX_PATHS = 32;
 
 export class EndpointChoice {
-  /** Address that stands for the instance -> path -> address to ask first. */
+  /** Address of the instance's first endpoint -> path -> address to ask first. */
   readonly #chosen = new Map<string, Map<string, string>>();
 
   /** How many instances are remembered, for tests of the bound. */
@@ -30,17 +30,17 @@ export class EndpointChoice {
     return [endpoints[at]!, ...endpoints.slice(0, at), ...endpoints.slice(at + 1)];
   }
 
-  /** `endpoint` gave the page, or is the next to try where no endpoint did. */
+  /** Makes `endpoint` the first: it gave the page, or is the next to try if none did. */
   prefer(instance: Instance, path: string, endpoint: Instance): void {
     const { address } = instance.endpoint;
     const paths = this.#chosen.get(address) ?? new Map<string, string>();
     this.#chosen.set(address, paths);
     paths.delete(path);
     paths.set(path, endpoint.endpoint.address);
-    if (paths.size > MAX_PATHS) paths.delete(paths.keys().next().value!); // it is not empty
+    if (paths.size > MAX_PATHS) paths.delete(paths.keys().next().value!); // not empty
   }
 
-  /** An address left the table. */
+  /** Forgets the choices of an instance whose address left the table. */
   forget(address: string): void {
     this.#chosen.delete(address);
   }

@@ -1,9 +1,9 @@
 /**
- * External exporters: programs outside the platform that tell metrics of an app, asked once per
- * app and request (Promfetcher's `external_exporters`).
+ * External exporters: programs outside the platform that expose metrics of an app; each scrape asks
+ * each exporter once per app (Promfetcher's `external_exporters`).
  *
- * Parameters may hold Go-template actions that name a tag of the app, `{{.AppID}}`. That much of
- * Go's templates is understood, the rest is refused when the configuration is read.
+ * Parameters may hold Go-template actions that name a tag of the app, as `{{.AppID}}`. Reading the
+ * configuration refuses all other syntax of Go templates.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import type { ScrapeTarget } from './target.ts';
@@ -29,15 +29,15 @@ export interface ExternalExporter {
   readonly params: ReadonlyMap<string, readonly Template[]>;
 }
 
-/** Text, and between its pieces names of tags. */
+/** Pieces of text and names of tags, in their order. */
 type Template = readonly (string | { readonly tag: string })[];
 
-/** An entry that cannot be used. */
+/** An unusable entry of `external_exporters`. */
 export class ExporterError extends Error {
   override readonly name = 'ExporterError';
 }
 
-/** Promfetcher's names of an app's tags. Those of a single instance are empty for an exporter. */
+/** Promfetcher's names of an app's tags. Tags of a single instance are empty for an exporter. */
 const TAGS: ReadonlyMap<string, (app: AppIdentity, tags: Tags) => string> = new Map<
   string,
   (app: AppIdentity, tags: Tags) => string
@@ -67,21 +67,21 @@ export function parseExporter(settings: ExporterSettings): ExternalExporter {
   const { host, scheme = 'http', params = {} } = settings;
   const path = settings.metrics_path || '/metrics';
   if (!/^([^\s/:@?#[\]\\]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(host)) {
-    throw new ExporterError(`host ${JSON.stringify(host)}: host or host:port is wanted`);
+    throw new ExporterError(`host ${JSON.stringify(host)} must be host or host:port`);
   }
   if (scheme !== 'http' && scheme !== 'https') {
-    throw new ExporterError(`scheme ${JSON.stringify(scheme)}: http or https is wanted`);
+    throw new ExporterError(`scheme ${JSON.stringify(scheme)} must be http or https`);
   }
   if (!/^\/(?!\/)[\x21-\x7e]*$/.test(path) || /[\\#]/.test(path)) {
     throw new ExporterError(
-      `metrics_path ${JSON.stringify(path)}: a path that begins with one / is wanted`,
+      `metrics_path ${JSON.stringify(path)} must be a path that begins with exactly one /`,
     );
   }
   const templates = Object.entries(params).map(([key, values]): [string, Template[]] => [
     key,
     values.map(parseTemplate),
   ]);
-  templates.sort(([a], [b]) => (a < b ? -1 : 1)); // as Go encodes them
+  templates.sort(([a], [b]) => (a < b ? -1 : 1)); // Go encodes parameters in this order
   return {
     name: settings.name || `${host}${path}`,
     host,
@@ -102,7 +102,8 @@ export function parseTemplate(text: string): Template {
   let from = 0;
   for (let open = text.indexOf('{{'); open >= 0; open = text.indexOf('{{', from)) {
     const close = text.indexOf('}}', open);
-    if (close < 0) throw new ExporterError(`${JSON.stringify(text.slice(open))} has no end`);
+    if (close < 0)
+      throw new ExporterError(`${JSON.stringify(text.slice(open))} lacks the closing }}`);
     const action = text.slice(open, close + 2);
     const tag = /^\{\{[ \t\r\n]*\.(\w+)[ \t\r\n]*\}\}$/.exec(action)?.[1];
     if (tag === undefined || !TAGS.has(tag)) {
@@ -117,7 +118,7 @@ export function parseTemplate(text: string): Template {
   return parts;
 }
 
-/** How to ask `exporter` about the app that `instance` is one of. */
+/** How to ask `exporter` about the app of `instance`. */
 export function exporterTarget(exporter: ExternalExporter, instance: Instance): ScrapeTarget {
   const { host, scheme } = exporter;
   const { app, endpoint } = instance;

@@ -50,7 +50,7 @@ export type Failure = (typeof FAILURES)[number];
 
 const GONE: ReadonlySet<Failure> = new Set(['refused', 'unreachable', 'tls', 'tls-identity']);
 
-/** Whether the instance that is meant does not answer at its address: gorouter prunes on these. */
+/** Whether the expected instance is not at its address; gorouter prunes on these failures. */
 export function isGone(failure: Failure): boolean {
   return GONE.has(failure);
 }

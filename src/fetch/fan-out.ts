@@ -1,10 +1,10 @@
 /**
- * Asks many instances at once, and gives every one's answer in the order asked.
+ * Asks many targets at once, and returns one answer per target, in the order of the targets.
  *
- * A failure of one is an answer like any other; nothing here throws because of an instance. At the
- * deadline, or when the reader leaves, all that is under way ends at once, and slots and bytes are
- * free again. Each fetch is `page.ts`'s; who may begin is `pool.ts`'s, who may hold bytes
- * `budget.ts`'s.
+ * A failed fetch is an answer too; no instance can make this file throw. At the deadline, or when
+ * the reader leaves, `scrape-run.ts` ends all fetches at once and frees their slots and bytes.
+ * `page.ts` fetches one page; `pool.ts` decides which fetch may begin, `budget.ts` which fetch may
+ * hold bytes.
  */
 
 import { Turns } from '../clock.ts';
@@ -35,7 +35,7 @@ export interface ScraperOptions extends ConnectionsOptions {
   readonly isThere?: ((instance: Instance) => boolean) | undefined;
 }
 
-/** How many of each there are. */
+/** How many slots, bytes and connections are in use, and how many fetches wait for them. */
 export interface ScraperLoad {
   readonly slots: number;
   readonly waitingForSlots: number;
@@ -67,7 +67,7 @@ export class Scraper implements AsyncDisposable {
     this.#isThere = options.isThere ?? (() => true);
   }
 
-  /** What is in use now, for promgate's own metrics. */
+  /** The current load, for promgate's own metrics. */
   get load(): ScraperLoad {
     const { busy, idle } = this.#connections.sizes;
     return {
@@ -80,12 +80,12 @@ export class Scraper implements AsyncDisposable {
     };
   }
 
-  /** Where a scrape's pages are accounted for: `using lease = scraper.lease()`. */
+  /** Makes the lease that holds the bytes of a scrape's pages: `using lease = scraper.lease()`. */
   lease(): Lease {
     return this.#budget.lease();
   }
 
-  /** @returns one answer per target, in their order; never rejects */
+  /** @returns one answer per target, in the order of the targets; never rejects */
   scrape(request: ScrapeRequest): Promise<ScrapeAnswer[]> {
     return new Promise((resolve) => {
       const run = new ScrapeRun(request, {
@@ -109,13 +109,13 @@ export class Scraper implements AsyncDisposable {
     });
   }
 
-  /** An address left the table: what is kept for it goes. */
+  /** Drops connections and strikes of an address that left the table. */
   forget(address: string): void {
     this.#connections.forget(address);
     this.#pool.forget(address);
   }
 
-  /** From now on no scrape lasts longer than until `deadlineMs`: promgate is about to stop. */
+  /** Ends all scrapes by `deadlineMs`, later ones too, since promgate is about to stop. */
   endBy(deadlineMs: number): void {
     this.#latestMs = deadlineMs;
     for (const run of [...this.#runs]) run.endBy(deadlineMs);

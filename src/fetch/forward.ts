@@ -1,8 +1,8 @@
 /**
- * Which headers an instance gets: the reader's end-to-end ones, and promgate's own.
+ * Which headers an instance gets: the reader's end-to-end headers, and promgate's own.
  *
  * Lists are flat (name, value, name, value, …), as node:http's `rawHeaders` and undici take them.
- * `Host` and the remaining timeout differ from instance to instance: `fan-out.ts` adds them.
+ * `Host` and the remaining timeout differ between instances: `run-headers.ts` adds them.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { findToken } from './token.ts';
@@ -10,30 +10,30 @@ import { findToken } from './token.ts';
 /** The headers of one scrape, without `Host` and the timeout. */
 export interface ScrapeHeaders {
   readonly instances: readonly string[];
-  /** External exporters get no header of the reader. */
+  /** For external exporters: promgate's own headers, and none of the reader's. */
   readonly exporters: readonly string[];
 }
 
 export interface ForwardOptions {
-  /** Whose the `Authorization` is: the app's in `auth.mode: open`, promgate's in all others. */
+  /** Whom `Authorization` is meant for: the app in `auth.mode: open`, promgate in other modes. */
   readonly authorizationOf: 'app' | 'promgate';
-  /** What the instances are asked for. */
+  /** The `Accept` header for the instances. */
   readonly accept: string;
-  /** Who asks, for the loop guard: replicas of one promgate share it. */
+  /** Names this promgate for the loop guard; its replicas share the name. */
   readonly id: string;
-  /** How the reader came, as far as is known: apps that insist on https look at it. */
+  /** The scheme that the reader used, if known: apps that insist on https check this header. */
   readonly forwardedProto: string;
   /** The reader's address. */
   readonly forwardedFor: string;
 }
 
-/** Names whom a request went through; an app that is a promgate itself refuses what it sent. */
+/** Lists each promgate that a request passed; a promgate refuses a request that it sent. */
 export const VIA_HEADER = 'X-Promgate-Via';
 export const TIMEOUT_HEADER = 'X-Prometheus-Scrape-Timeout-Seconds';
 
 /**
- * Nobody's but promgate's, a page's own headers neither: hop-by-hop (RFC 9110, 7.6.1), what decides
- * on the form of the answer's bytes, and what says who asks.
+ * Neither the reader nor a page's own headers may set these: hop-by-hop headers (RFC 9110, 7.6.1),
+ * headers that decide the encoding of the answer, and headers that name the client.
  */
 const FIXED = new Set([
   'connection',
@@ -53,7 +53,7 @@ const FIXED = new Set([
 ]);
 const FIXED_PREFIXES = ['content-', 'if-', 'proxy-'];
 
-/** Not passed on from the reader: further, what is about promgate rather than the app. */
+/** Not forwarded from the reader: these include headers meant for promgate, not the app. */
 const NOT_FORWARDED = new Set([...FIXED, 'cookie', 'via', 'forwarded', 'x-real-ip', 'accept']);
 const NOT_FORWARDED_PREFIXES = [...FIXED_PREFIXES, 'x-forwarded-', 'x-cf-'];
 
@@ -63,10 +63,10 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
- * Picks what of a reader's request goes on to the instances, and adds promgate's own headers.
+ * Picks the headers of a reader's request to forward to the instances, and adds promgate's own.
  *
- * A name or value with characters that no header may hold is dropped: it could split the request. So
- * is, as name or value, a binding's token: the apps of others would collect it.
+ * Drops a header with a character that no header may hold, since it could split the request, and
+ * a header whose name or value holds a binding's token, since other people's apps would see it.
  *
  * @param reader - node:http's `rawHeaders` of the reader's request
  */
@@ -108,9 +108,9 @@ export function scrapeHeaders(reader: readonly string[], options: ForwardOptions
 }
 
 /**
- * Puts a page's own headers in place of the shared ones of the same names, upper and lower case alike.
+ * Replaces shared headers by a page's own headers of the same names, regardless of case.
  *
- * @param own - what no request may carry, or only promgate may set, is left out
+ * @param own - headers that are malformed, or that only promgate may set, are left out
  */
 export function withOwnHeaders(shared: readonly string[], own: readonly string[]): string[] {
   const sent: string[] = [];
@@ -129,8 +129,8 @@ export function withOwnHeaders(shared: readonly string[], own: readonly string[]
 }
 
 /**
- * The shared headers without a reader's credential: for an endpoint that has nothing to prove who
- * it is. Where `Authorization` is the app's, the other name is passed on as it stands.
+ * The shared headers without a reader's credentials, for an endpoint without TLS: such an endpoint
+ * cannot prove its identity. In `auth.mode: open` both names may hold credentials.
  */
 export function withoutCredentials(shared: readonly string[]): string[] {
   const kept: string[] = [];
@@ -144,7 +144,7 @@ function isFixed(lower: string): boolean {
   return FIXED.has(lower) || FIXED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
-/** Whether the promgate with `id` has already sent this request on: it would go round for ever. */
+/** Whether the promgate with `id` already forwarded this request, which would loop for ever. */
 export function passedThrough(headers: IncomingHttpHeaders, id: string): boolean {
   const via = headers[VIA_HEADER.toLowerCase()];
   const list = Array.isArray(via) ? via.join(',') : (via ?? '');
@@ -157,7 +157,7 @@ function isForwarded(lower: string): boolean {
   );
 }
 
-/** The headers that `Connection` makes hop-by-hop for this request. */
+/** The names that the request's `Connection` headers make hop-by-hop. */
 function namedByConnection(reader: readonly string[]): ReadonlySet<string> {
   const named = new Set<string>();
   for (let i = 0; i + 1 < reader.length; i += 2) {

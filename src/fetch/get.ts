@@ -1,24 +1,24 @@
 /**
- * One GET: what may be asked of it while it is under way, and who hears what comes of it.
+ * The interface of one GET: how its owner controls it, and how it reports the response.
  *
- * `undici.ts` and `lenient.ts` carry it out, `page.ts` listens.
+ * `undici.ts` and `lenient.ts` implement `Get`; `page.ts` implements `Receiver`.
  */
 import type { Failure } from './failure.ts';
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The value of a header; of several the first. */
+/** The value of a header; the first if there are several. */
 export function firstValue(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : value?.[0];
 }
 
-/** Who gets a response, piece by piece. Nothing comes after `ended` or `failed`. Must not throw. */
+/** Gets a response piece by piece; no call follows `ended` or `failed`. Must not throw. */
 export interface Receiver {
   started(status: number, headers: ResponseHeaders): void;
   /**
    * May still be called a few times after `pause`.
    *
-   * @param pieces - how many pieces it was put together from; standard: 1
+   * @param pieces - how many pieces from the wire the chunk was joined from; default: 1
    */
   received(chunk: Buffer, pieces?: number): void;
   ended(): void;
@@ -27,26 +27,26 @@ export interface Receiver {
   mayRetry?(): boolean;
 }
 
-/** Why a GET gave no response, or no whole one. */
+/** Why a GET gave no complete response. */
 export interface FailedGet {
   readonly failure: Failure;
-  /** It did not answer in time, as far as connecting is concerned. */
+  /** Whether no connection could be opened in time. */
   readonly hung?: boolean;
-  /** The strict parser refused what came: the lenient one may read it. */
+  /** Whether the strict parser refused a response that the lenient parser may read. */
   readonly refused?: boolean;
-  /** The message of what broke it, for the log. */
+  /** The message of the underlying error, for the log. */
   readonly cause: string;
 }
 
-/** A GET under way, over whatever connection. */
+/** A GET under way. */
 export interface Get {
-  /** Stops the flow until `resume`. */
+  /** Stops the chunks until `resume`. */
   pause(): void;
   resume(): void;
-  /** Ends it at once, with its connection. The receiver hears nothing more. */
+  /** Ends the GET and its connection at once, without a further call of the receiver. */
   abort(): void;
-  /** It could not connect so far: the process has no descriptor left. It goes on trying. */
+  /** Whether the GET retries to connect, since the process has no descriptor left. */
   readonly wantsDescriptor: boolean;
-  /** The final status has come: what follows may be as large as a body. */
+  /** Raises the bound on received bytes to that of a body, after the final status arrived. */
   bodyBegins(maxBodyBytes: number): void;
 }

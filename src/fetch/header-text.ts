@@ -1,15 +1,15 @@
 /**
- * Text of headers, as the lenient parser takes it.
+ * Splits, trims and quotes header text for the lenient parser.
  */
 
-/** The members of lists, of all headers of one name together. */
+/** The members of the comma-separated lists in all headers of one name. */
 export function listed(values: readonly string[] = []): string[] {
   return values.flatMap((value) => value.split(',').map(trimmed)).filter((one) => one !== '');
 }
 
 /**
- * Without blanks around it. `trim` would take no-break spaces too, which may be half of a UTF-8
- * character here; a regular expression takes the square of a long run of blanks.
+ * Removes blanks around a text. `trim` would remove no-break spaces too, which may be half of a
+ * UTF-8 character here; a regular expression takes quadratic time on a long run of blanks.
  */
 export function trimmed(text: string): string {
   let from = 0;
@@ -23,7 +23,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** For messages: what a line begins with. */
+/** The first 60 characters of a line, quoted, for messages. */
 export function shown(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

@@ -1,27 +1,27 @@
 /**
- * Decompresses a gzip body while it comes in.
+ * Decompresses a gzip body while it arrives.
  *
- * Small bodies, which most pages are, wait until they are whole and are then inflated in one go:
- * 40 us CPU for a page of 50 KB, against 160 with a stream of node:zlib and its thread pool. All
- * others are streamed, so that nothing is inflated that nobody takes: who gets the output counts
- * it, and ends this when it is too much. What comes while the stream is busy is put together: with
- * one write for each, a body in chunks of one byte took a minute of CPU.
+ * Small bodies, as most pages are, are inflated in one call once they are whole: 40 us CPU for a
+ * page of 50 KB, against 160 us with a stream of node:zlib and its thread pool. Larger bodies are
+ * streamed, so that the receiver can count the output and stop the inflater at its limit. Chunks
+ * that arrive while the stream is busy are joined: with one write for each chunk, a body in chunks
+ * of one byte took a minute of CPU.
  */
 import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 
-/** Who gets the output. Nothing comes after `inflated`, `notGzip` or `destroy`. */
+/** Gets the output. No call follows `inflated`, `notGzip` or `destroy`. */
 export interface InflateReceiver {
   inflatedPart(chunk: Buffer): void;
   inflated(): void;
-  /** It is damaged, or has no end (code Z_BUF_ERROR). */
+  /** The input is damaged, or ends too early (code Z_BUF_ERROR). */
   notGzip(error: Error): void;
-  /** Takes input again, after `write` returned false. */
+  /** The inflater takes input again, after `write` returned false. */
   hungry(): void;
 }
 
-/** Compressed bytes that wait to be whole. */
+/** Bound on compressed bytes held before streaming begins. */
 const MAX_HELD_BYTES = 32_768;
-/** What is inflated in one go at most: under a millisecond. */
+/** Bound on the output of one synchronous call: under a millisecond. */
 const MAX_AT_ONCE_BYTES = 524_288;
 const CHUNK_BYTES = 65_536;
 
@@ -30,18 +30,18 @@ export class Inflater {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #stream: Gunzip | undefined;
-  /** The stream has something to do; what comes meanwhile is held. */
+  /** Whether the stream is processing a write; meanwhile new chunks are held. */
   #busy = false;
-  /** No more input comes. */
+  /** Whether the input has ended. */
   #ended = false;
-  /** `write` has returned false since the receiver was last told that more is wanted. */
+  /** Whether `write` returned false and `hungry` has not been called since. */
   #full = false;
 
   constructor(receiver: InflateReceiver) {
     this.#receiver = receiver;
   }
 
-  /** @returns whether more is wanted now */
+  /** @returns whether the inflater takes more input now */
   write(chunk: Buffer): boolean {
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
@@ -54,7 +54,7 @@ export class Inflater {
     return !this.#full;
   }
 
-  /** All input is there. No input at all is a stream without its end. */
+  /** Ends the input. Empty input counts as a gzip stream that ends too early. */
   end(): void {
     this.#ended = true;
     if (this.#stream) {
@@ -62,7 +62,7 @@ export class Inflater {
     } else this.#inflateAtOnce();
   }
 
-  /** Holds the output back until `resume`. What is inflated in one go comes all the same. */
+  /** Holds the output of the stream back until `resume`; a synchronous call is not held back. */
   pause(): void {
     this.#stream?.pause();
   }
@@ -82,7 +82,7 @@ export class Inflater {
     try {
       output = gunzipSync(Buffer.concat(this.#held), options);
     } catch (error) {
-      // Larger than that: piece by piece.
+      // The output exceeds MAX_AT_ONCE_BYTES: stream the body.
       if (error instanceof RangeError) this.#feed();
       else this.#receiver.notGzip(error as Error); // zlib throws nothing else
       return;
@@ -92,7 +92,7 @@ export class Inflater {
     this.#receiver.inflated();
   }
 
-  /** Hands the stream all that is held, as one piece, and its end behind the last one. */
+  /** Writes all held chunks to the stream as one, or ends the stream if none is left. */
   #feed(): void {
     this.#stream ??= this.#createStream();
     if (this.#heldBytes === 0) {
@@ -106,7 +106,7 @@ export class Inflater {
     this.#stream.write(input, this.#taken);
   }
 
-  /** The stream has taken what it was given. */
+  /** Called when the stream has processed a write. */
   readonly #taken = (error?: Error | null): void => {
     this.#busy = false;
     if (error || this.#stream?.destroyed) return;

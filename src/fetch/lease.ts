@@ -1,9 +1,10 @@
 /**
- * What fetches, scrapes and spaces hold of the byte budget. `budget.ts` alone changes it.
+ * The bytes that fetches, scrapes and spaces hold of the byte budget. Only `budget.ts`, `ledger.ts`
+ * and `waiting-line.ts` change them.
  */
 import { type Linked, LinkedList } from './linked-list.ts';
 
-/** What a lease asks of the budget. */
+/** The methods of the budget that a lease calls. */
 interface LeaseBudget {
   open(lease: Lease, spaceName: string, claim: BytesClaim): Account;
   grow(account: Account, bytes: number): 'granted' | 'waiting' | 'refused';
@@ -15,30 +16,30 @@ interface LeaseBudget {
   release(lease: Lease): void;
 }
 
-/** Who waits for bytes. Called later, never within `grow`. Must not throw. */
+/** A fetch that waits for bytes. The budget never calls it within `grow`. Must not throw. */
 export interface BytesClaim {
   bytesGranted(): void;
   bytesRefused(): void;
 }
 
-/** Who fetches for a lease. Must not throw. */
+/** The scrape that owns a lease. Must not throw. */
 export interface LeaseHolder {
   /**
-   * All that the lease holds is wanted by those before it: its fetches are to end, its pages to be
-   * forgotten; then `Budget.restart` takes the bytes back.
+   * Scrapes before it need the bytes of the lease: the holder must end its fetches and drop its
+   * pages, and then call `Budget.restart` to give the bytes back.
    */
   revoked(): void;
-  /** None of its fetches waits for bytes any more. */
+  /** No fetch of the lease waits for bytes any more. */
   waitsNoMore(): void;
 }
 
-/** What one fetch holds. Made by `Budget.open`; opaque to others. */
+/** The bytes that one fetch holds. Made by `Budget.open`; opaque to its callers. */
 export class Account implements Linked<Account> {
   list: LinkedList<Account> | undefined;
   before: Account | undefined;
   after: Account | undefined;
   bytes = 0;
-  /** How many bytes it waits to have. */
+  /** How many bytes a waiting account wants to hold in all. */
   wanted = 0;
   open = true;
   readonly lease: Lease;
@@ -54,31 +55,31 @@ export class Account implements Linked<Account> {
 
 let leases = 0;
 
-/** What one scrape holds. Dispose of it when the response has been written. */
+/** The bytes that one scrape holds. Dispose of it when the response has been written. */
 export class Lease implements Disposable {
-  /** Accounts that are open. */
+  /** The open accounts of the scrape. */
   readonly accounts = new Set<Account>();
-  /** Those of them that wait; what has begun stands first. */
+  /** The waiting accounts; those that hold bytes come first. */
   readonly waiting = new LinkedList<Account>();
-  /** How many of them do not wait. */
+  /** How many open accounts do not wait. */
   active = 0;
-  /** All that is held: by accounts, kept and reserved. */
+  /** All bytes of the lease: those of accounts, kept and reserved. */
   bytes = 0;
-  /** Of pages that have come, by their space: they come back with the lease, or by `giveBack`. */
+  /** Bytes of complete pages by space, held until the lease ends or `giveBack` frees them. */
   readonly kept = new Map<Space, number>();
   keptBytes = 0;
-  /** Set aside for its accounts in its home. */
+  /** Bytes reserved for the lease's accounts in its home space. */
   reservedBytes = 0;
-  /** What it held, and wanted, when it had to give all back. */
+  /** Bytes that the lease held and wanted when the budget revoked it. */
   neededBytes = 0;
-  /** It was told to give all back, and has not done so yet. */
+  /** Whether the budget revoked the lease, and still waits for its bytes. */
   returning = false;
   fetched = false;
-  /** Its deadline has passed: what does not fit at once is refused. */
+  /** Whether nothing may wait any more: the budget refuses what does not fit at once. */
   expired = false;
   /** The space of its first fetch. */
   home: Space | undefined;
-  /** Since when it is the oldest of its home. */
+  /** The number of its turn, given when it becomes the oldest scrape of its home space. */
   turn = Number.POSITIVE_INFINITY;
   readonly age = ++leases;
   holder: LeaseHolder | undefined;
@@ -88,22 +89,22 @@ export class Lease implements Disposable {
     this.#budget = budget;
   }
 
-  /** Whether some of its fetches wait for bytes. */
+  /** Whether any fetch of the lease waits for bytes. */
   get waits(): boolean {
     return this.waiting.size > 0;
   }
 
-  /** Whether the other comes before it. */
+  /** Whether `other` comes before this lease. */
   isBehind(other: Lease): boolean {
     if (this.turn !== other.turn) return this.turn > other.turn;
     return this.age > other.age;
   }
 
   /**
-   * Holds bytes besides those fetched, what is made of the pages, until the lease ends. Waits until
-   * there is room for them.
+   * Charges bytes that the merge makes of the pages to the lease, until the lease ends. Waits until
+   * there is room.
    *
-   * @returns false when there will be none, or none in time
+   * @returns false if there will be no room, or none before the deadline
    */
   charge(space: string, bytes: number): boolean | Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -121,21 +122,21 @@ export class Lease implements Disposable {
     return room === 'granted';
   }
 
-  /** Bytes of pages in `space` that are not needed any more are free again. */
+  /** Frees up to `bytes` that the lease keeps for pages of `space`. */
   giveBack(space: string, bytes: number): void {
     this.#budget.giveBack(this, space, bytes);
   }
 
   /**
-   * Takes bytes beside those of its pages, which are soon not needed any more: `shrink` says when. Never waits.
+   * Borrows bytes beside those of the pages, which `shrink` will soon give back. Never waits.
    *
-   * @returns how many; 0 where there are too few now
+   * @returns how many bytes; 0 if too few are free now
    */
   lend(mostBytes: number): number {
     return this.#budget.lend(this, mostBytes);
   }
 
-  /** Of its pages no more than `bytes` are needed. */
+  /** Frees all kept bytes except `bytes`. */
   shrink(bytes: number): void {
     this.#budget.shrink(this, bytes);
   }
@@ -147,9 +148,9 @@ export class Lease implements Disposable {
 
 export class Space {
   bytes = 0;
-  /** Open accounts in it, and leases at home in it: 0 means it can be forgotten. */
+  /** How many accounts are open in the space and leases at home; 0 if it can be forgotten. */
   users = 0;
-  /** Scrapes at home in it that still fetch, in the order of their age. */
+  /** Leases at home in the space whose scrapes still fetch, the oldest first. */
   readonly homes = new Set<Lease>();
   readonly name: string;
 

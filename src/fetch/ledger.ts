@@ -1,28 +1,28 @@
 /**
- * The ledger of `scrape.max_bytes`: which spaces and leases hold how many bytes, and whether a fetch
- * may take more. `budget.ts` states the rules, and says whose turn it is.
+ * The ledger of `scrape.max_bytes`: how many bytes each space and lease holds, and whether a fetch
+ * may take more. `budget.ts` states the rules.
  */
 import { type Account, type Lease, Space } from './lease.ts';
 
-/** How many times the free bytes a space may hold, without its small scrapes. */
+/** A space may hold this many times the free bytes, except for its small scrapes. */
 const SHARE = 4;
-/** A scrape is small while it holds this part of the free bytes at most. */
+/** A scrape is small while it holds at most 1/SMALL of the free bytes. */
 const SMALL = 4;
-/** The part of all bytes that is left to newcomers, whoever waits. */
+/** A head that waits must leave 1/RESERVE of all bytes to newcomers. */
 const RESERVE = 16;
 /**
- * The same as `SHARE`, with the small scrapes: they may take half of the reserve beside a head of their space
- * that has all but the reserve. The other half is left to other spaces.
+ * Like `SHARE`, for small scrapes: beside a head of their space that holds all but the reserve,
+ * they may take half of the reserve. The other half is left to other spaces.
  */
 const SHARE_WITH_SMALL = 2 * RESERVE - 1;
-/** With less than this nothing is zipped: it is what the streams hold anyway. */
+/** A smaller loan is of no use: a gzip stream needs as much for itself. */
 const LEAST_LOAN_BYTES = 131_072;
 
 export class Ledger {
   readonly maxBytes: number;
-  /** What is left to newcomers, whoever waits. */
+  /** Bytes that a head must leave to newcomers. */
   readonly reserveBytes: number;
-  /** What one scrape alone can have at most. */
+  /** Bound on the bytes of one scrape, even if it is alone. */
   readonly mostBytes: number;
   readonly #spaces = new Map<string, Space>();
   #usedBytes = 0;
@@ -42,7 +42,7 @@ export class Ledger {
     return this.maxBytes - this.#usedBytes;
   }
 
-  /** How many spaces hold, or are about to hold, something. */
+  /** How many spaces hold bytes or are about to. */
   get spaces(): number {
     return this.#spaces.size;
   }
@@ -64,7 +64,7 @@ export class Ledger {
     if (space.users === 0 && space.bytes === 0) this.#spaces.delete(space.name);
   }
 
-  /** What is to be taken beside what is reserved already. */
+  /** How many of `more` bytes the lease has not reserved yet. */
   beside({ lease, space }: Account, more: number): number {
     return space === lease.home ? Math.max(0, more - lease.reservedBytes) : more;
   }
@@ -111,7 +111,7 @@ export class Ledger {
     this.#usedBytes -= reservedBytes;
   }
 
-  /** What the scrape waits for is more than it could have if it were alone. */
+  /** Whether the scrape waits for more bytes than it could have even alone. */
   isTooMuch(lease: Lease): boolean {
     const account = lease.waiting.first;
     if (!account) return false;
@@ -120,10 +120,10 @@ export class Ledger {
   }
 
   /**
-   * Gives a lease bytes beside those that it keeps and is about to give back. It is no matter of turns: who waits
-   * gets more by it. It leaves half of the reserve to newcomers.
+   * Lends a lease bytes beside those that it keeps and will soon give back. Ignores turns, since
+   * the loan soon frees bytes for waiting fetches. Leaves half of the reserve to newcomers.
    *
-   * @returns how many, no more than `mostBytes` and than it keeps; 0 where there are too few now
+   * @returns how many bytes, at most `mostBytes` and `keptBytes`; 0 if too few are free now
    */
   lend(lease: Lease, mostBytes: number): number {
     const [space] = lease.kept.keys();
@@ -153,7 +153,7 @@ export class Ledger {
     this.tidy(home);
   }
 
-  /** The oldest scrape of a space becomes its head: its turn counts from then on. */
+  /** Makes the oldest scrape of a space its head, and gives it the next turn. */
   #crown({ homes }: Space): void {
     for (const lease of homes) {
       if (lease.turn === Number.POSITIVE_INFINITY) lease.turn = ++this.#turns;

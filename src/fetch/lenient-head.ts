@@ -1,14 +1,14 @@
 /**
- * The headers of a response as the lenient parser takes them, and what they say of its body.
+ * The headers of a response as the lenient parser reads them, and how they frame the body.
  */
 import { listed, shown, trimmed } from './header-text.ts';
 
-/** The bytes are no HTTP response that anybody could read. */
+/** The bytes are no HTTP response, not even for the lenient parser. */
 export class NotHttpError extends Error {
   override readonly name = 'NotHttpError';
 }
 
-/** By name in lower case; several of one name in their order. */
+/** Values by name in lower case; several values of one name keep their order. */
 export type LenientHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
@@ -22,7 +22,7 @@ export interface Framing {
 export class LenientHead {
   readonly #minorVersion: number;
   readonly #values = new Map<string, string[]>();
-  /** Those of the last header: a folded line goes on with them. */
+  /** The values of the last header: a folded line continues the last value. */
   #last: string[] | undefined;
 
   /** @param minorVersion - of HTTP/1 */
@@ -41,14 +41,15 @@ export class LenientHead {
   /** @throws {NotHttpError} for a line that is no header */
   take(line: string): void {
     if (/^[ \t]/.test(line)) {
-      if (!this.#last) throw new NotHttpError(`${shown(line)} goes on with no header`);
+      if (!this.#last)
+        throw new NotHttpError(`${shown(line)} is a folded line without a header before it`);
       this.#last.push(trimmed(`${this.#last.pop()} ${trimmed(line)}`));
       return;
     }
     const colon = line.indexOf(':');
-    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header`);
+    if (colon < 0) throw new NotHttpError(`${shown(line)} is no header: it has no colon`);
     const name = trimmed(line.slice(0, colon)).toLowerCase();
-    // A name with blanks, beyond ASCII or without a character is nobody's: Go passes over it.
+    // Like Go, ignores a name that is empty, or holds blanks or characters beyond ASCII.
     const values = (TOKEN.test(name) && this.#values.get(name)) || [];
     values.push(trimmed(line.slice(colon + 1)));
     if (TOKEN.test(name)) this.#values.set(name, values);
@@ -61,12 +62,12 @@ export class LenientHead {
     const codings = listed(this.#values.get('transfer-encoding')).filter(
       (coding) => coding.toLowerCase() !== 'identity',
     );
-    // HTTP/1.0 has no codings: Go takes the bytes as they are.
+    // HTTP/1.0 has no transfer codings: like Go, takes the bytes as they are.
     if (codings.length > 0 && this.#minorVersion > 0) {
       if (!codings.every((coding) => coding.toLowerCase() === 'chunked')) {
-        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not understood`);
+        throw new NotHttpError(`Transfer-Encoding ${shown(codings.join())} is not supported`);
       }
-      this.#values.delete('content-length'); // it says nothing, and nobody is to believe it
+      this.#values.delete('content-length'); // chunks override it (RFC 9112, 6.3)
       return { kind: 'chunk-size', bytes: 0 };
     }
     const lengths = listed(this.#values.get('content-length'));
@@ -75,7 +76,7 @@ export class LenientHead {
     }
     const [length] = lengths;
     if (!lengths.every((other) => /^\d{1,15}$/.test(other) && Number(other) === Number(length))) {
-      throw new NotHttpError(`Content-Length ${shown(lengths.join())} is no one number`);
+      throw new NotHttpError(`Content-Length ${shown(lengths.join())} is not a single number`);
     }
     return { kind: 'sized', bytes: Number(length) };
   }

@@ -1,36 +1,36 @@
 /**
- * Reads an HTTP/1 response as Go's client does: what real app servers write, whether or not the
- * standard allows it.
+ * Reads HTTP/1 responses of real app servers as leniently as Go's client, also where they break the
+ * standard.
  *
  * Node's parser with `insecureHTTPParser` refuses equal `Content-Length` twice and bare line feeds
- * behind chunks, and says nothing of the bytes it has read. What is read here is one response on a
- * connection of its own, which is closed afterwards: a wrong end cannot become another's beginning.
+ * behind chunks, and does not report the bytes it has read. This parser reads one response on a
+ * connection that is closed afterwards: a misread end cannot damage another response.
  *
- * Pure state, one line or piece of body at a time. It tolerates, beyond RFC 9112: line feeds without
- * carriage returns, folded headers, blanks around names, values and chunk sizes, `Content-Length`
- * beside `Transfer-Encoding: chunked` or several times the same, interim responses nobody asked for,
- * control characters in values, headers whose names are none.
+ * Pure state, one line or piece of body at a time. Beyond RFC 9112 the parser tolerates: line feeds
+ * without carriage returns, folded headers, blanks around names, values and chunk sizes,
+ * `Content-Length` beside `Transfer-Encoding: chunked` or repeated with the same value, unrequested
+ * interim responses, control characters in values, and headers with invalid names.
  */
 import { shown, trimmed } from './header-text.ts';
 import { LenientHead, type LenientHeaders, NotHttpError } from './lenient-head.ts';
 import { WireLimitError } from './wire-limit.ts';
 
-/** Who gets the response. Each may call `stop`. */
+/** Gets the response. Each method may call the parser's `stop`. */
 export interface ResponseReader {
   head(status: number, headers: LenientHeaders): void;
-  /** @param pieces - how many chunks of the response it was put together from */
+  /** @param pieces - how many pieces of the response the chunk was joined from */
   body(chunk: Buffer, pieces: number): void;
   whole(): void;
 }
 
-/** A line: status, header, chunk size with its extension, trailer. Also all headers together. */
+/** Bound on a line (status, header, chunk size, trailer), and on all headers together. */
 const MAX_LINES_BYTES = 16_384;
 const LF = 0x0a;
 const CR = 0x0d;
 const BLANK = 0x20;
 const TAB = 0x09;
 const SEMICOLON = 0x3b;
-/** A chunk size with more is read as a string. */
+/** A chunk size with more digits is read as a string. */
 const MAX_QUICK_DIGITS = 8;
 
 type State =
@@ -47,15 +47,15 @@ type State =
 export class LenientParser {
   readonly #reader: ResponseReader;
   #state: State = 'status';
-  /** The beginning of a line whose end has not come. */
+  /** The received part of a line whose end has not arrived. */
   #line = '';
-  /** Of the headers or trailers that came. */
+  /** Bytes of the headers or trailers read so far. */
   #linesBytes = 0;
   #status = 0;
   #head = new LenientHead(1);
-  /** Of the body or chunk; without end where the connection ends it. */
+  /** Bytes left of the body or chunk; infinite if the connection's end ends the body. */
   #leftBytes = 0;
-  /** What is being read, and the body in it: moved together, so that it is handed out as one. */
+  /** The chunk being read; its pieces of body are moved together and handed out as one. */
   #chunk: Buffer = Buffer.alloc(0);
   #bodyFrom = 0;
   #bodyTo = 0;
@@ -66,8 +66,8 @@ export class LenientParser {
   }
 
   /**
-   * @param chunk - is written to: pieces of the body are moved together
-   * @throws {NotHttpError} at what no response may hold
+   * @param chunk - the parser overwrites it to move pieces of the body together
+   * @throws {NotHttpError} at bytes that no response may hold
    * @throws {WireLimitError} at lines that are too long
    */
   write(chunk: Buffer): void {
@@ -95,7 +95,7 @@ export class LenientParser {
     return this.#state === 'over';
   }
 
-  /** Nothing more is wanted. */
+  /** Ignores the rest of the response. */
   stop(): void {
     this.#state = 'over';
   }
@@ -138,7 +138,7 @@ export class LenientParser {
     this.#bodyTo += to - from;
   }
 
-  /** The line end behind a chunk, without a string: it comes as often as chunks do. */
+  /** Skips the line end after a chunk without making a string, since there is one per chunk. */
   #skipChunkEnd(chunk: Buffer, at: number): number | undefined {
     if (this.#state !== 'chunk-end' || this.#line !== '') return undefined;
     const length = chunk[at] === LF ? 1 : 2;
@@ -148,8 +148,10 @@ export class LenientParser {
   }
 
   /**
-   * The line of a chunk size, without a string, for the same reason: 20 instances that sent a byte in each
-   * chunk kept everybody waiting for half a second. Undefined where it is not whole, or out of the ordinary.
+   * Reads the line of a chunk size without making a string: 20 instances that sent one byte in each
+   * chunk blocked the event loop for half a second.
+   *
+   * @returns undefined if the line is incomplete or unusual: `#readLine` reads it
    */
   #readChunkSize(chunk: Buffer, from: number): number | undefined {
     if (this.#state !== 'chunk-size' || this.#line !== '') return undefined;
@@ -182,19 +184,19 @@ export class LenientParser {
     return lf + 1;
   }
 
-  /** What cannot become a line any more is not waited for: it may be another protocol. */
+  /** Refuses an incomplete line that cannot become valid: it may be another protocol. */
   #refuseEarly(line: string): void {
     const wrong =
       (this.#state === 'status' && !'HTTP/'.startsWith(line.slice(0, 5)) && line !== '\r') ||
       (this.#state === 'chunk-size' && /^[^ \t0-9a-f]/i.test(line)) ||
       (this.#state === 'chunk-end' && line !== '\r');
-    if (wrong) throw new NotHttpError(`${shown(line)} begins no ${this.#state} line`);
+    if (wrong) throw new NotHttpError(`${shown(line)} does not begin a ${this.#state} line`);
   }
 
   #takeLine(line: string): void {
     switch (this.#state) {
       case 'status':
-        if (line !== '') this.#takeStatus(line); // blank lines before it are bounded with all else
+        if (line !== '') this.#takeStatus(line); // WireLimit bounds blank lines before it
         return;
       case 'headers':
         this.#count(line);
@@ -205,7 +207,7 @@ export class LenientParser {
         this.#takeChunkSize(line);
         return;
       case 'chunk-end':
-        if (line !== '') throw new NotHttpError(`${shown(line)} stands behind a chunk`);
+        if (line !== '') throw new NotHttpError(`${shown(line)} stands where a chunk must end`);
         this.#state = 'chunk-size';
         return;
       default: // a trailer
@@ -257,7 +259,7 @@ export class LenientParser {
   }
 }
 
-/** -1 for what is none, and behind the end. */
+/** @returns -1 if the byte is no hexadecimal digit, or undefined */
 function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;

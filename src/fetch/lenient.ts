@@ -1,10 +1,10 @@
 /**
- * One GET for an instance whose answers undici's parser refuses: on a connection of its own, which
- * is closed afterwards, read by `lenient-parser.ts`.
+ * One GET to an instance whose responses undici's parser refuses. The GET has a connection of its
+ * own, which is closed afterwards; `lenient-parser.ts` reads the response.
  *
- * The strict parser guards connections that are used again: what it mistook for the end of one
- * response would be the beginning of the next. Here there is no next one. How a connection is
- * opened, its trust and its identity are `connect.ts`'s, as for all others.
+ * The strict parser guards connections that carry several GETs: a misread end of one response would
+ * damage the next. Here no response follows. `connect.ts` opens the connection and checks its
+ * identity, as for all others.
  */
 import type { Socket } from 'node:net';
 import { ConnectError, connect } from './connect.ts';
@@ -16,19 +16,19 @@ import type { ConnectionOptions } from './undici-connection.ts';
 import { WireLimit } from './wire-limit.ts';
 
 export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {
-  /** It is over; `read` says whether a status came that could be read, or none: not HTTP. */
+  /** Called at the end. `read`: the whole response was read; `not-http`: the parser refused it. */
   readonly onOver: (read: 'read' | 'not-http' | 'unknown') => void;
 }
 
 export class LenientGet implements Get, ResponseReader {
   readonly #target: ScrapeTarget;
-  /** Undefined if it cannot be sent: something in it would split it. */
+  /** Undefined if a character in the path or a header could split the request. */
   readonly #request: string | undefined;
   readonly #receiver: Receiver;
   readonly #options: LenientOptions;
   readonly #parser = new LenientParser(this);
   readonly #wire = new WireLimit();
-  /** Without a descriptor it fails at once: the strict parser's connection had one just before. */
+  /** Always false: without a descriptor this GET fails at once and does not retry. */
   readonly wantsDescriptor = false;
   #socket: Socket | undefined;
   #paused = false;
@@ -88,7 +88,9 @@ export class LenientGet implements Get, ResponseReader {
     const { address, tls, serverName, trust } = this.#target;
     try {
       if (this.#request === undefined) {
-        throw new ConnectError('unreachable', address, { cause: 'no request can carry its route' });
+        throw new ConnectError('unreachable', address, {
+          cause: 'no request can carry its route, path or headers',
+        });
       }
       const context = tls ? await this.#options.trust[trust].context() : undefined;
       if (this.#done) return;
@@ -114,7 +116,7 @@ export class LenientGet implements Get, ResponseReader {
     socket.on('end', () => this.#ended());
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => this.#fail(new Error('other side closed')));
-    socket.write(this.#request!, 'latin1'); // else it had not been opened
+    socket.write(this.#request!, 'latin1'); // `#open` has checked it
   }
 
   #read(chunk: Buffer): void {

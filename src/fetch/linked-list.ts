@@ -1,8 +1,8 @@
 /**
- * A list whose items carry its links: adding and removing cost the same anywhere, and no memory.
+ * A list whose items carry the links: adding and removing anywhere take constant time, no memory.
  *
- * An item is in one list at most; `list` says in which. `pool.ts` and `budget.ts` keep those who
- * wait in such lists, since each may leave at any time.
+ * An item is in one list at most; `list` names that list. `pool.ts` and `lease.ts` keep waiting
+ * fetches in such lists, since each may leave at any time.
  */
 export interface Linked<T extends Linked<T>> {
   list: LinkedList<T> | undefined;
@@ -64,7 +64,7 @@ export class LinkedList<T extends Linked<T>> {
     return item;
   }
 
-  /** Moves the first item to the end, and returns it: the next in turn. */
+  /** Moves the first item to the end, and returns it. */
   rotate(): T | undefined {
     const item = this.shift();
     if (item) this.push(item);

@@ -1,8 +1,8 @@
 /**
  * The path under which a reader wants the metrics: `?metric_path=`.
  *
- * It is checked and sent as it is, never resolved: `new URL('//evil', base)` or a backslash in it
- * would make it another host.
+ * The path is checked and sent as it is, never resolved against a URL: `new URL('//evil', base)` or
+ * a backslash in the path would lead to another host.
  */
 
 import { findToken } from './token.ts';
@@ -17,11 +17,11 @@ const DEFAULT_PATH = '/metrics';
 /**
  * Reads a `metric_path` as its query parameter gives it, percent escapes already decoded once.
  *
- * @param text - undefined or blank means `/metrics`; a query in it is kept
- * @returns a request target: begins with one `/`; blanks and anything beyond ASCII are
- *   percent-encoded, all else is as given
- * @throws {MetricPathError} for `//…`, a backslash, a control character, `#`, a lone surrogate,
- *   a binding's token: the app would read it
+ * @param text - undefined or blank means `/metrics`; a query in the text is kept
+ * @returns a request target that begins with one `/`; blanks and characters beyond ASCII are
+ *   percent-encoded, all others unchanged
+ * @throws {MetricPathError} for `//…`, a backslash, a control character, `#`, a lone surrogate, or
+ *   a binding's token, which the app would see
  */
 export function parseMetricPath(text: string | undefined): string {
   const trimmed = text?.replace(/^[ \t]+|[ \t]+$/g, '') ?? '';
@@ -31,7 +31,7 @@ export function parseMetricPath(text: string | undefined): string {
   }
   if (/[\x00-\x1f\x7f-\x9f\\#]/.test(trimmed)) {
     throw new MetricPathError(
-      `metric_path ${JSON.stringify(text)}: a path without \\, # and control characters is wanted`,
+      `metric_path ${JSON.stringify(text)} must not hold \\, # or a control character`,
     );
   }
   const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;

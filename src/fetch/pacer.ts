@@ -1,32 +1,32 @@
 /**
- * How much of large pages is taken in at a time, so that small ones get through between.
+ * Bounds how many bytes of large pages promgate reads at a time, so that small pages do not wait.
  *
- * In one turn of the event loop every socket that has something hands over up to 64 KB. With a
- * hundred pages of 16 MiB under way a turn then takes as long as a hundred small scrapes. Pages past
- * `HEAVY_BYTES` share a budget per turn; who exceeds it pauses, and goes on when its turn comes:
- * spaces one after the other, in each the one that waits longest.
+ * In one turn of the event loop every readable socket hands over up to 64 KB. With a hundred pages
+ * of 16 MiB under way a turn takes as long as a hundred small scrapes. Pages larger than
+ * `HEAVY_BYTES` share a budget per turn. A page that exceeds the budget pauses until its turn:
+ * spaces take turns, and in each space the page that waits longest goes first.
  */
 
-/** A page up to here is small. */
+/** A page of this size or less is small. */
 export const HEAVY_BYTES = 262_144;
 /**
- * What large pages may bring in one turn of the event loop, all together: 0.2 ms of work. A small
- * scrape takes some five turns; with four times as much its reader waited twice as long.
+ * Bound on the bytes of all large pages in one turn of the event loop: 0.2 ms of work. A small
+ * scrape takes some five turns; with four times this bound its reader waited twice as long.
  */
 const TURN_BYTES = 131_072;
-/** How many go on in each turn: as many as bring that much. */
+/** How many paused pages continue in each turn: two chunks of 64 KB fill TURN_BYTES. */
 const RESUMED = 2;
 
 /** A fetch that may have to pause. Must not throw. */
 export interface Paced {
   readonly space: string;
-  /** It may go on. */
+  /** The fetch may continue. */
   turnCame(): void;
 }
 
 export class Pacer {
   readonly #nextTurn: (turn: () => void) => void;
-  /** Who waits, by space; in the order of the spaces' turns. */
+  /** Paused fetches by space, in the order of the spaces' turns. */
   readonly #waiting = new Map<string, Paced[]>();
   #leftBytes = TURN_BYTES;
   #scheduled = false;
@@ -36,7 +36,7 @@ export class Pacer {
     this.#nextTurn = nextTurn;
   }
 
-  /** How many wait for their turn. */
+  /** How many fetches wait for their turn. */
   get waiting(): number {
     let count = 0;
     for (const queue of this.#waiting.values()) count += queue.length;
@@ -44,9 +44,9 @@ export class Pacer {
   }
 
   /**
-   * A large page has taken bytes in.
+   * Charges bytes that a large page has read.
    *
-   * @returns whether it may go on; if not, it pauses until `turnCame`
+   * @returns whether the page may continue; if not, it must pause until `turnCame`
    */
   spend(bytes: number, paced: Paced): boolean {
     this.#leftBytes -= bytes;
@@ -69,7 +69,7 @@ export class Pacer {
     });
   }
 
-  /** The first of the space whose turn it is; the space then goes to the end. */
+  /** Takes the first fetch of the space whose turn it is, and moves that space to the end. */
   #next(): Paced | undefined {
     for (const [space, queue] of this.#waiting) {
       const paced = queue.shift();

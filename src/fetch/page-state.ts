@@ -1,47 +1,47 @@
 /**
- * The states of the fetch of a page. `page.ts` moves from one to the next.
+ * The states of a page's fetch. `page.ts` moves the fetch from state to state.
  */
 import type { BodyReader } from './body-reader.ts';
 import type { Account } from './lease.ts';
 import type { Verdict } from './verdict.ts';
 
 /**
- * Where a fetch is, and what it holds there.
+ * The state of a fetch, and what the fetch holds in that state.
  *
  *   new, held-back -> queued -> waiting -> asking -> reading -> ended
  *                                  ^       ^  \-> judged -'
  *
- * A redirect leads from `judged` back to `asking`; a response that only the lenient parser reads leads
+ * A redirect leads from `judged` back to `asking`; a response that the strict parser refuses leads
  * from `asking` or `reading` back to `waiting`. From every state `end` leads to `ended`.
  */
 export type PageState =
-  /** It has not been started. */
+  /** The fetch has not been started. */
   | { readonly name: 'new' }
-  /** It has not been started, since others of its scrape wait for bytes. */
+  /** The fetch has not been started, since other fetches of its scrape wait for bytes. */
   | { readonly name: 'held-back' }
-  /** It waits for its slot. */
+  /** The fetch waits for its slot. */
   | { readonly name: 'queued' }
-  /** It has its slot, and waits for room for the beginning of a page. */
+  /** The fetch has its slot, and waits for the first bytes of the budget. */
   | { readonly name: 'waiting'; readonly account: Account }
-  /** It has sent its request; no status has come. */
+  /** The fetch has sent its request; no status has arrived. */
   | { readonly name: 'asking'; readonly account: Account }
-  /** A 200 has come, and its body comes in. */
+  /** A 200 has arrived, and the fetch reads its body. */
   | {
       readonly name: 'reading';
       readonly account: Account;
       readonly reader: BodyReader;
       readonly contentType: string;
     }
-  /** Another status has come, which says all; the response is only read to its end. */
+  /** Another status has arrived; the fetch reads the rest only to keep the connection. */
   | {
       readonly name: 'judged';
       readonly account: Account;
       readonly status: number;
       readonly verdict: Verdict;
-      /** Ends the reading of a response that is long in coming. */
+      /** Ends the reading of a slow response. */
       readonly drainTimer: NodeJS.Timeout;
     }
-  /** It has given its answer, or was held back: then another fetch takes its place. */
+  /** The fetch has given its answer, or was held back and replaced by another fetch. */
   | { readonly name: 'ended' };
 
 export type Judged = Extract<PageState, { name: 'judged' }>;
@@ -51,12 +51,12 @@ export const HELD_BACK: PageState = { name: 'held-back' };
 export const QUEUED: PageState = { name: 'queued' };
 export const ENDED: PageState = { name: 'ended' };
 
-/** What the fetch holds of the byte budget: from the slot on to the end. */
+/** The fetch's account in the byte budget, from getting the slot to the end. */
 export function accountOf(state: PageState): Account | undefined {
   return 'account' in state ? state.account : undefined;
 }
 
-/** The status of the response that a fetch is at. */
+/** The status of the response that the fetch reads now. */
 export function statusOf(state: PageState): number | undefined {
   if (state.name === 'reading') return 200;
   return state.name === 'judged' ? state.status : undefined;

@@ -1,11 +1,10 @@
 /**
- * One page from one instance: waits for its slot and for bytes, asks, follows redirects, and ends
- * in one answer. `page-state.ts` lists where a fetch can be; `body-reader.ts` reads the body of a 200.
+ * Fetches one page from one target: waits for a slot and for bytes, asks, follows redirects, and
+ * gives one answer. `page-state.ts` lists the states; `body-reader.ts` reads the body of a 200.
  *
- * Everything that an instance can do wrong ends here as a word of `failure.ts`. The deadline of all,
- * and readers that leave, come from `fan-out.ts`, by way of `end`; only a page with a timeout of its
- * own has a timer. A few objects per fetch and no promises: with 1,000 instances a scrape
- * this is the hot path.
+ * Every fault of an instance becomes a word of `failure.ts` here. `scrape-run.ts` calls `end` at
+ * the scrape's deadline or when the reader leaves; only a page with its own timeout has a timer. A
+ * fetch makes few objects and no promises: with 1,000 instances this is the hot path.
  */
 import type { ScrapeAnswer } from './answer.ts';
 import { firstBytes } from './body.ts';
@@ -36,7 +35,7 @@ import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 import { judge } from './verdict.ts';
 
-/** How much of a body that is of no use is read to keep its connection, and for how long. */
+/** Bounds on reading the body of a status other than 200, which keeps the connection usable. */
 const MAX_DRAINED_BYTES = 65_536;
 const MAX_DRAIN_MS = 250;
 
@@ -46,16 +45,16 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   readonly #index: number;
   readonly #slot: Slot;
   #state: PageState = NEW;
-  /** What is asked for: redirects change it. */
+  /** The request target; redirects change it. */
   #path: string;
   #redirects = 0;
-  /** Why the strict parser refused the answer; the lenient one is asked then. */
+  /** Why the strict parser refused the response; set if the lenient parser is used. */
   #refusal: string | undefined;
-  /** The GET that was begun last. */
+  /** The latest GET. */
   #get: Get | undefined;
   #drainedBytes = 0;
   #startedMs = 0;
-  /** The page's own deadline, set when it is first asked for. */
+  /** The page's own deadline, set by the first request. */
   #deadlineMs = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -87,12 +86,12 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     return this.#get;
   }
 
-  /** Says that it is not started yet, since others of its scrape wait for bytes. */
+  /** Marks the fetch as not started because other fetches of its scrape wait for bytes. */
   holdBack(): void {
     if (this.#state.name === 'new') this.#state = HELD_BACK;
   }
 
-  /** Queues up. */
+  /** Asks the pool for a slot. */
   start(): void {
     if (this.#state.name === 'ended') return;
     this.#state = QUEUED;
@@ -159,7 +158,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (state.name === 'judged') this.#conclude(state);
     else if (refused && this.#refusal === undefined) this.#askLeniently(cause);
     else {
-      const why = this.#refusal === undefined ? cause : `${cause}; strictly: ${this.#refusal}`;
+      const why = this.#refusal === undefined ? cause : `${cause}; strict parser: ${this.#refusal}`;
       this.#fail(failure, hung ? 'hung' : 'answered', why);
     }
   }
@@ -184,14 +183,14 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     this.#fail(failure, failure === 'over-budget' ? 'unknown' : 'answered', cause);
   }
 
-  /** One that waits for its first bytes is enough: its others leave their slots to who has bytes. */
+  /** Leaves the slot to fetches that have bytes: one fetch of the scrape waits already. */
   #giveSlotBack(): void {
     this.#state = ENDED;
     this.#scene.pool.release(this.#slot, 'unknown');
     this.#scene.heldBack(this.#index);
   }
 
-  /** Asks as soon as there is room for the beginning of a page. */
+  /** Sends the request as soon as the budget grants the first bytes. */
   #begin(): void {
     const { budget, lease, maxBodyBytes } = this.#scene;
     const account = budget.open(lease, this.space, this);
@@ -219,24 +218,24 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (!accountOf(this.#state)) this.#get.abort(); // the fetch has ended meanwhile
   }
 
-  /** Begins anew, in the same slot and within the same deadline; part of a page may have come. */
+  /** Asks again in the same slot and deadline, and drops the part of a page that arrived. */
   #askLeniently(because: string): void {
     const state = this.#state;
     const account = accountOf(state);
-    if (!account) return; // it has ended
+    if (!account) return; // the fetch has ended
     this.#refusal = because;
     if (state.name === 'reading') state.reader.stop();
     this.#scene.budget.close(account);
     this.#begin();
   }
 
-  /** Ends the fetch at the page's own deadline, which runs from the first request on. */
+  /** Sets the timer for the page's own deadline, which counts from the first request. */
   #limit(timeoutMs: number): void {
     this.#deadlineMs = performance.now() + timeoutMs;
     this.#timer = setTimeout(() => this.end(this.late), Math.min(timeoutMs, MAX_TIMER_MS));
   }
 
-  /** A 200: prepares for its body. */
+  /** Prepares for the body of a 200. */
   #expect(account: Account, headers: ResponseHeaders): void {
     const { budget, pacer, maxBodyBytes } = this.#scene;
     const reader = new BodyReader({
@@ -253,14 +252,14 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (this.#drainedBytes > MAX_DRAINED_BYTES) this.#drainNoMore();
   }
 
-  /** The status has said all: a rest that is long, or does not come, is not worth its connection. */
+  /** Gives up a connection whose response is too long or too slow to read to its end. */
   readonly #drainNoMore = (): void => {
     if (this.#state.name !== 'judged') return;
     this.#get?.abort();
     this.#conclude(this.#state);
   };
 
-  /** The response that was judged is over. */
+  /** Acts on the verdict once the response is over: fails, or follows the redirect. */
   #conclude({ verdict, account, drainTimer }: Judged): void {
     clearTimeout(drainTimer);
     if (typeof verdict === 'string') this.#fail(verdict, 'answered');

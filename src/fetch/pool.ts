@@ -1,14 +1,14 @@
 /**
- * Who may fetch now: a bounded number of slots, given out fairly.
+ * A bounded number of slots, which the pool gives to fetches fairly.
  *
  * Free slots go round-robin over spaces, within a space round-robin over its apps, within an app
- * first come first served. Two bounds beside the total keep one tenant from taking them all:
- * an app has at most `perApp`, and a space stops where it has `SHARE` times what is still free
- * (alone 8/9 of all, two of them 8/17 each, …), so that something is free for whoever comes next.
- * An address that hung twice gets one slot at a time (`suspects.ts`).
+ * first come first served. Two more bounds keep one tenant from taking all slots: an app has at
+ * most `perApp`, and a space at most `SHARE` times the free slots (alone 8/9 of all, two spaces
+ * 8/17 each, …), so that newcomers find free slots.
+ * An address that hung twice in a row gets one slot at a time (`suspects.ts`).
  *
- * Nothing waits here by itself: who asked for a slot gives it back, or gives up asking, when its
- * deadline comes or its reader leaves.
+ * The pool knows no deadlines: a fetch releases its slot, or leaves the queue, at its deadline or
+ * when its reader leaves.
  */
 import { type Linked, LinkedList } from './linked-list.ts';
 import { type Asked, type Outcome, Suspects } from './suspects.ts';
@@ -20,25 +20,25 @@ export interface SlotPoolOptions {
   readonly perApp: number;
 }
 
-/** Who wants a slot. */
+/** A fetch that wants a slot. */
 export interface SlotClaim {
   readonly space: string;
   readonly app: string;
   readonly address: string;
-  /** Which page of the address, where it has several; else ''. */
+  /** The path of the page if the address has several pages, else ''. */
   readonly page: string;
-  /** The slot is there: called once, perhaps within `request`. Must not throw. */
+  /** Called once when the fetch has its slot, perhaps within `request`. Must not throw. */
   slotGranted(): void;
 }
 
-/** Made by `SlotPool.slot`; opaque to others. */
+/** Made by `SlotPool.slot`; opaque to its callers. */
 export class Slot implements Linked<Slot> {
   list: LinkedList<Slot> | undefined;
   before: Slot | undefined;
   after: Slot | undefined;
   state: 'waiting' | 'running' | 'done' = 'waiting';
   app: App | undefined;
-  /** What is asked, once it is running or was parked. */
+  /** The address or page to ask, set when the slot is granted or parked. */
   asked: Asked<LinkedList<Slot>> | undefined;
   readonly claim: SlotClaim;
 
@@ -53,7 +53,7 @@ class App implements Linked<App> {
   after: App | undefined;
   readonly waiting = new LinkedList<Slot>();
   running = 0;
-  /** Slots that are waiting, parked at an address or running: 0 means it can be forgotten. */
+  /** How many slots wait, are parked or run; 0 if the app can be forgotten. */
   members = 0;
   readonly name: string;
   readonly space: Space;
@@ -69,7 +69,7 @@ class Space implements Linked<Space> {
   before: Space | undefined;
   after: Space | undefined;
   readonly apps = new Map<string, App>();
-  /** Apps with someone waiting and a slot of their own left. */
+  /** Apps with a waiting fetch and fewer than `perApp` running ones. */
   readonly ready = new LinkedList<App>();
   running = 0;
   readonly name: string;
@@ -79,13 +79,13 @@ class Space implements Linked<Space> {
   }
 }
 
-/** How many times the free slots a space may have; beside its first, which it always may. */
+/** A space may have this many times the free slots, and always one slot. */
 const SHARE = 8;
 export class SlotPool {
   readonly #concurrency: number;
   readonly #perApp: number;
   readonly #spaces = new Map<string, Space>();
-  /** Spaces with an app that is ready. */
+  /** Spaces with a ready app. */
   readonly #ready = new LinkedList<Space>();
   readonly #suspects = new Suspects(() => new LinkedList<Slot>());
   #running = 0;
@@ -102,22 +102,22 @@ export class SlotPool {
     return this.#running;
   }
 
-  /** How many wait for a slot. */
+  /** How many fetches wait for a slot. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** How many addresses, apps and spaces are remembered; for tests that nothing is left behind. */
+  /** How many addresses and spaces are remembered; for tests that nothing is left behind. */
   get remembered(): { readonly addresses: number; readonly spaces: number } {
     return { addresses: this.#suspects.size, spaces: this.#spaces.size };
   }
 
-  /** A slot to ask for with `request`. */
+  /** Makes a slot; `request` asks for it. */
   slot(claim: SlotClaim): Slot {
     return new Slot(claim);
   }
 
-  /** Asks for the slot: `claim.slotGranted()` is called when its turn has come. */
+  /** Queues for the slot; the pool calls `claim.slotGranted()` on the slot's turn. */
   request(slot: Slot): void {
     const app = this.#app(slot.claim);
     slot.app = app;
@@ -128,7 +128,7 @@ export class SlotPool {
     this.#grant();
   }
 
-  /** Gives the slot back, or leaves the queue. Again, or before `request`, it does nothing. */
+  /** Gives the slot back, or leaves the queue. Does nothing before `request` or a second time. */
   release(slot: Slot, outcome: Outcome): void {
     const { app, state } = slot;
     if (!app || state === 'done') return;
@@ -149,7 +149,7 @@ export class SlotPool {
     this.#grant();
   }
 
-  /** The address left the table: what was known of it does not hold for the next who gets it. */
+  /** Forgets the strikes of an address that left the table: its next instance starts afresh. */
   forget(address: string): void {
     for (const asked of this.#suspects.at(address)) {
       asked.strikes = 0;
@@ -159,7 +159,7 @@ export class SlotPool {
     this.#grant();
   }
 
-  /** Gives free slots out. Who gets one may come back at once, with another claim or to release. */
+  /** Grants free slots. A claim may call `request` or `release` from within `slotGranted`. */
   #grant(): void {
     if (this.#granting) return;
     this.#granting = true;
@@ -194,7 +194,7 @@ export class SlotPool {
 
   #nextOf(space: Space): Slot | undefined {
     for (let app = space.ready.rotate(); app; app = space.ready.rotate()) {
-      const slot = app.waiting.shift()!; // a ready app has someone waiting
+      const slot = app.waiting.shift()!; // a ready app has a waiting fetch
       this.#list(app);
       const asked = this.#suspects.of(slot.claim.address, slot.claim.page);
       slot.asked = asked;
@@ -207,7 +207,7 @@ export class SlotPool {
     return undefined;
   }
 
-  /** Puts `app`, and its space, among those who can get a slot, or takes it out. */
+  /** Adds `app` and its space to the ready lists, or removes them, as their state demands. */
   #list(app: App): void {
     const { space } = app;
     const ready = app.waiting.size > 0 && app.running < this.#perApp;
@@ -242,13 +242,13 @@ export class SlotPool {
     this.#suspects.tidy(asked);
   }
 
-  /** One that was parked gives up: perhaps it was to be the next probe. */
+  /** A parked fetch gives up; if it was to be the next probe, another fetch takes over. */
   #leaveQueue(asked: Asked<LinkedList<Slot>>): void {
     this.#unpark(asked);
     this.#suspects.tidy(asked);
   }
 
-  /** Puts those parked that may go on first in their apps again: all, or the next probe. */
+  /** Puts parked fetches first in their apps' queues: all, or only the next probe if it hangs. */
   #unpark(asked: Asked<LinkedList<Slot>>): void {
     if (!this.#suspects.admits(asked)) return;
     const { parked } = asked;

@@ -1,19 +1,19 @@
 /**
- * Where a redirect leads: to another path of the same address, or nowhere.
+ * Where a redirect leads: to another path of the same address; others are not followed.
  *
- * An app does not choose whom promgate connects to: the connection stays where it was, and only
- * the path changes. An absolute Location is followed if it names the route or the address that was
- * asked, whatever its scheme: apps build it from the `Host` header, or from where they listen.
+ * An app cannot choose the address that promgate connects to: a redirect changes only the path.
+ * Promgate follows an absolute Location with the route or the address that it asked, whatever the
+ * scheme: apps build a Location from the `Host` header or from the address they listen on.
  */
 import type { ScrapeTarget } from './target.ts';
 
-/** 300 has no one place to go to, 304 answers a question not asked, 305 and 306 are no more. */
+/** Not 300 (several targets), 304 (only for conditional requests), 305 and 306 (obsolete). */
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
  * @param location - one character for each byte, as headers are read
  * @param path - the request target that was answered with `status`
- * @returns the new request target; undefined if it leads elsewhere, or is no URL
+ * @returns the new request target; undefined if `location` leads elsewhere or is no URL
  * @see https://www.rfc-editor.org/rfc/rfc9110#field.location
  */
 export function redirectPath(
@@ -23,7 +23,7 @@ export function redirectPath(
   path: string,
 ): string | undefined {
   if (!REDIRECTS.has(status) || !location) return undefined;
-  // What URL parsers disagree about (\, control characters) is no way to anywhere.
+  // URL parsers disagree about backslashes and control characters: refuse such a Location.
   if (/[\x00-\x1f\x7f\\]/.test(location)) return undefined;
   const target = URL.parse(encodeRaw(location), `http://${host}${path}`);
   if (!target || !isAt(target, host, address)) return undefined;
@@ -31,7 +31,7 @@ export function redirectPath(
   return found.startsWith('//') ? undefined : found;
 }
 
-/** Percent-encodes blanks and all beyond ASCII byte by byte, as browsers and Go do. */
+/** Percent-encodes blanks and bytes beyond ASCII, as browsers and Go do. */
 function encodeRaw(location: string): string {
   return location.replace(
     /[ \x80-\xff]/g,

@@ -1,5 +1,5 @@
 /**
- * The headers that the instances of one scrape get.
+ * The headers that the targets of one scrape get.
  */
 import {
   type ScrapeHeaders,
@@ -12,13 +12,13 @@ import type { ScrapeTarget } from './target.ts';
 export class RunHeaders {
   readonly #shared: ScrapeHeaders;
   readonly #plainCredentials: boolean;
-  /** The headers made last: the instances of one app mostly have the same ones. */
+  /** The headers made last: most instances of one app get the same headers. */
   #headers: readonly string[] = [];
   #headersFor = '';
   #headersWith: readonly string[] = [];
-  /** A page's own headers -> those shared, with its own in their places. */
+  /** A page's own headers -> the shared headers with the page's own in their places. */
   #ownHeaders: Map<readonly string[], readonly string[]> | undefined;
-  /** The shared headers for endpoints that must not see a credential. */
+  /** The shared headers without credentials, for endpoints without TLS. */
   #uncredentialed: readonly string[] | undefined;
 
   /** @param plainCredentials - `scrape.plain_credentials` */
@@ -27,7 +27,7 @@ export class RunHeaders {
     this.#plainCredentials = plainCredentials;
   }
 
-  /** @param deadlineMs - of the fetch: the instance is told how much time is left */
+  /** @param deadlineMs - deadline of the fetch; a header tells the target the time left */
   of(target: ScrapeTarget, deadlineMs: number): readonly string[] {
     const leftSeconds = Math.max(0, deadlineMs - performance.now()) / 1000;
     const left = String(Math.max(0.1, Math.floor(leftSeconds * 10) / 10));

@@ -1,5 +1,5 @@
 /**
- * What the fetches of one scrape share, and how `fan-out.ts` ends one of them.
+ * The objects that the fetches of one scrape share, and how `scrape-run.ts` ends a fetch.
  */
 import type { Instance } from '../discover/instance.ts';
 import type { ScrapeAnswer } from './answer.ts';
@@ -12,7 +12,7 @@ import type { SlotPool } from './pool.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 
-/** What the fetches of one scrape share. */
+/** The objects that the fetches of one scrape share, and the scrape's callbacks. */
 export interface Scene {
   readonly pool: SlotPool;
   readonly budget: Budget;
@@ -23,19 +23,19 @@ export interface Scene {
   readonly maxBodyBytes: number;
   /** Whether what answers at the instance's address is still the instance. */
   isThere(instance: Instance): boolean;
-  /** @param deadlineMs - the page's own, if it is earlier than that of all */
+  /** @param deadlineMs - the page's own deadline; the scrape's deadline counts if it is earlier */
   headersFor(target: ScrapeTarget, deadlineMs: number): readonly string[];
-  /** Called once per fetch. */
+  /** Called once per fetch that has an answer. */
   settled(index: number, answer: ScrapeAnswer): void;
-  /** The fetch has not begun, and has given its slot back: others of its scrape wait for bytes. */
+  /** The fetch gave its slot back before asking: others of its scrape wait for bytes. */
   heldBack(index: number): void;
 }
 
-/** How a fetch ends from outside. */
+/** How the scrape, or a page's timer, ends a fetch. */
 export interface Ending {
   readonly failure: Failure;
   readonly outcome: Outcome;
 }
 
-/** A longer timer would ring at once. Nobody waits for 24 days. */
+/** The longest timer of Node, 24 days; a longer timer would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

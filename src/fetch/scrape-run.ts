@@ -1,5 +1,5 @@
 /**
- * One scrape under way: its fetches, its deadline, and how it starts again when others need its bytes.
+ * One scrape under way: its fetches, its deadline, and its restart when others need its bytes.
  */
 import type { Turns } from '../clock.ts';
 import type { ScrapeAnswer } from './answer.ts';
@@ -18,36 +18,36 @@ import type { ScrapeTarget } from './target.ts';
 export interface ScrapeRequest {
   readonly targets: readonly ScrapeTarget[];
   readonly headers: ScrapeHeaders;
-  /** When answers are wanted at the latest, on the scale of `performance.now()`. */
+  /** The deadline for all answers, on the scale of `performance.now()`. */
   readonly deadlineMs: number;
   /** Aborts when the reader leaves. */
   readonly signal: AbortSignal;
-  /** Aborts when answers are wanted now: the deadline has come. */
+  /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
-  /** Holds the pages' bytes; made by `Scraper.lease`, to be disposed of when they are written. */
+  /** Holds the pages' bytes; made by `Scraper.lease`. The caller disposes of it after writing. */
   readonly lease: Lease;
   /**
-   * Told of each answer as it comes. Must not throw.
+   * Called with each answer as it arrives. Must not throw.
    *
-   * @param index - of its target
-   * @returns when what is made of it has its room; the scrape ends after that. It may be a target to
-   *   ask instead. Never rejects
+   * @param index - index of the target in `targets`
+   * @returns a promise that the scrape awaits before it ends: resolved when the answer is
+   *   processed, with another target if the scrape should ask that target. Never rejects
    */
   readonly onAnswer?: (
     answer: ScrapeAnswer,
     index: number,
   ) => Promise<ScrapeTarget | undefined> | undefined;
   /**
-   * The scrape begins again, since others need its bytes: the answers so far are void.
+   * Called when the scrape restarts because others need its bytes; earlier answers are void.
    *
-   * @returns when nobody looks at their pages any more. Never rejects
+   * @returns a promise, resolved when nobody uses the earlier pages any more. Never rejects
    */
   readonly onRestart?: () => Promise<void>;
 }
 
 interface RunParts
   extends Pick<Scene, 'pool' | 'budget' | 'pacer' | 'connections' | 'maxBodyBytes' | 'isThere'> {
-  /** Scrapes that began together end together: they take turns. */
+  /** Scrapes that began together expire together; this spreads the work over turns. */
   readonly expiries: Turns;
   readonly plainCredentials: boolean;
   readonly done: (answers: ScrapeAnswer[]) => void;
@@ -69,18 +69,18 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
   readonly #onDone: RunParts['done'];
   #answers: ScrapeAnswer[];
   #fetches: PageFetch[];
-  /** Whom each asks: at first as requested. */
+  /** The target of each fetch; at first `request.targets`. */
   #targets: ScrapeTarget[] = [];
-  /** Fetches that have not ended, or whose pages are still being taken. */
+  /** How many fetches have not ended, or have answers that `onAnswer` still processes. */
   #missing: number;
-  /** Those that have not begun, since others of this scrape wait for bytes. */
+  /** Fetches that have not begun, since others of this scrape wait for bytes. */
   #heldBack: PageFetch[] = [];
-  /** How often it has begun. */
+  /** How often the scrape has begun. */
   #attempt = 1;
   #restarting = false;
-  /** It has given its bytes back, and waits for room to begin again. */
+  /** Set while the scrape has given its bytes back and waits for room to begin again. */
   #waitsForRoom: Account | undefined;
-  /** It was ended while it gave its bytes back. */
+  /** Set if the scrape was ended while it gave its bytes back. */
   #ending: Ending | undefined;
   #deadlineMs: number;
   #timer: NodeJS.Timeout | undefined;
@@ -134,7 +134,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     const isOver = hurry?.aborted === true || performance.now() >= this.#deadlineMs;
     if (isOver) this.#expire();
     else this.endBy(this.#deadlineMs);
-    // Those after the deadline are settled already, and do not start.
+    // `start` does nothing for fetches that the deadline has already ended.
     for (const fetch of this.#fetches) fetch.start();
   }
 
@@ -147,12 +147,12 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
   }
 
-  /** A field, since it is a listener too. */
+  /** Ends all fetches as `aborted`. A field, since `signal` needs a listener bound to `this`. */
   readonly abandon = (): void => {
     this.#endAll(() => ({ failure: 'aborted', outcome: 'unknown' }));
   };
 
-  /** A timer may fire a fraction of a millisecond early, or be shorter than what is left. */
+  /** Checks the deadline again: a timer may fire early, or be shorter than the time left. */
   readonly #look = (): void => this.endBy(this.#deadlineMs);
 
   readonly #expireNow = (): void => this.endBy(performance.now());
@@ -161,7 +161,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     this.#endAll(this.#restarting ? () => NO_ROOM : (fetch) => fetch.late);
   };
 
-  /** From the last to the first: those who wait are gone before others make room for them. */
+  /** Ends the last fetch first, so that waiting fetches end before freed bytes reach them. */
   #endAll(endingOf: (fetch: PageFetch) => Ending): void {
     const endings = this.#fetches.map(endingOf);
     if (this.#waitsForRoom) this.#stopWaitingForRoom();
@@ -219,7 +219,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     if (this.#heldBack.length > 0) queueMicrotask(this.#startHeldBack);
   }
 
-  /** Those who find no room after all come back to the list. */
+  /** Starts the held-back fetches; fetches that find no room come back to the list. */
   readonly #startHeldBack = (): void => {
     const fetches = this.#heldBack;
     if (this.#restarting || this.lease.waits) return;
@@ -259,7 +259,7 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     for (const fetch of this.#fetches) fetch.start();
   }
 
-  /** No more than a mistake could lead here: it held as much before. */
+  /** Only a bug could lead here, since the scrape held as many bytes before. */
   bytesRefused(): void {
     this.#endAll(() => NO_ROOM);
   }

@@ -1,13 +1,13 @@
 /**
- * Addresses that hang: what hung twice in a row is asked by one fetch at a time, its probe, until it
- * answers.
+ * Addresses that hang: after an address hung twice in a row, one fetch at a time, the probe, may
+ * ask the address until it answers.
  *
- * Where an address is asked for several pages, each of them counts by itself: a page that hangs
- * must not keep the others from being asked. (Whatever a reader asks for counts as one: a reader
- * that names ever new paths gets no more of an address that hangs.)
+ * If bindings name several pages of an address, each page counts by itself, since a page that hangs
+ * must not delay the others. All paths that readers name count as one page, so that a reader cannot
+ * send more requests to a hanging address by naming ever new paths.
  */
 
-/** How a fetch ended, for the address: whether it hangs. `unknown` leaves it as it was. */
+/** Whether the address hung during a fetch. `unknown` leaves its strikes unchanged. */
 export type Outcome = 'answered' | 'hung' | 'unknown';
 
 /** An address, or one of its pages. */
@@ -15,19 +15,19 @@ export interface Asked<Waiting> {
   readonly address: string;
   readonly page: string;
   running: number;
-  /** How often in a row it hung, up to 2. */
+  /** How often in a row the address or page hung, at most 2. */
   strikes: number;
-  /** Those who had a slot coming while the probe was out. */
+  /** Fetches whose turn for a slot came while the probe was under way. */
   readonly parked: Waiting;
 }
 
 const HUNG_AT = 2;
-/** What hung is remembered until it answers or its address leaves the table, and so much at most. */
+/** Bound on remembered addresses and pages; the oldest goes. */
 const MAX_SUSPECTS = 65_536;
 
 export class Suspects<Waiting extends { readonly size: number }> {
   readonly #asked = new Map<string, Asked<Waiting>>();
-  /** Address -> its pages that are remembered, where it has several. */
+  /** Address -> its remembered pages, for addresses with several pages. */
   readonly #pages = new Map<string, Set<Asked<Waiting>>>();
   readonly #nobody: () => Waiting;
 
@@ -52,30 +52,30 @@ export class Suspects<Waiting extends { readonly size: number }> {
     return known;
   }
 
-  /** Whether it is asked by one at a time. */
+  /** Whether only one fetch at a time may ask. */
   hangs({ strikes }: Asked<Waiting>): boolean {
     return strikes >= HUNG_AT;
   }
 
-  /** Whether one more may be sent there now. */
+  /** Whether one more fetch may ask now. */
   admits(asked: Asked<Waiting>): boolean {
     return asked.running === 0 || !this.hangs(asked);
   }
 
-  /** A fetch has ended. `tidy` is to follow once those parked have been looked after. */
+  /** Counts the end of a fetch. The caller unparks fetches and then calls `tidy`. */
   left(asked: Asked<Waiting>, outcome: Outcome): void {
     asked.running--;
     if (outcome === 'answered') asked.strikes = 0;
     else if (outcome === 'hung') asked.strikes = Math.min(asked.strikes + 1, HUNG_AT);
   }
 
-  /** All that is remembered of an address. */
+  /** The remembered entries of an address: its own and those of its pages. */
   at(address: string): readonly Asked<Waiting>[] {
     const whole = this.#asked.get(address);
     return [...(whole ? [whole] : []), ...(this.#pages.get(address) ?? [])];
   }
 
-  /** Forgets what has nothing against it, or the oldest where too much is remembered. */
+  /** Forgets an entry without strikes, or the oldest entry if there are too many. */
   tidy(asked: Asked<Waiting>): void {
     if (asked.running > 0 || asked.parked.size > 0) return;
     if (asked.strikes === 0) this.#forget(asked);
@@ -106,7 +106,7 @@ export class Suspects<Waiting extends { readonly size: number }> {
   }
 }
 
-/** An address holds no blank. */
+/** The blank separates the two, since an address holds no blank. */
 function keyOf(address: string, page: string): string {
   return page === '' ? address : `${address} ${page}`;
 }

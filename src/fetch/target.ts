@@ -1,7 +1,7 @@
 /**
- * What to ask for a page, and how.
+ * The target of one fetch: where to ask for a page, and how.
  *
- * Made from an instance of the route table here, from an external exporter in `exporter.ts`.
+ * This file makes the target of an instance, `exporter.ts` that of an external exporter.
  */
 import type { Instance } from '../discover/instance.ts';
 
@@ -10,7 +10,7 @@ export interface ScrapeTarget {
   readonly instance: Instance | undefined;
   /** The name of the external exporter asked; undefined for an instance. */
   readonly exporter: string | undefined;
-  /** Where to connect to, `host:port`, `[IPv6]:port`. Nothing that an app answers changes it. */
+  /** Where to connect to, `host:port` or `[IPv6]:port`. No answer of an app changes it. */
   readonly address: string;
   readonly tls: boolean;
   /** The name that the certificate must carry, and the SNI; '' means the address's own host. */
@@ -21,20 +21,20 @@ export interface ScrapeTarget {
   readonly http2: boolean;
   /** The `Host` header. */
   readonly host: string;
-  /** The request target, sent as it is: begins with one `/`, may hold a query. */
+  /** The request target, sent unchanged: begins with one `/`, may hold a query. */
   readonly path: string;
-  /** Sent in place of the shared headers of the same names: name, value, … Never to an exporter. */
+  /** Replace shared headers of the same names: name, value, … Empty for an exporter. */
   readonly headers: readonly string[];
-  /** How long this page may take from the moment it is asked for; the scrape may end earlier. */
+  /** Timeout of this page from its first request on; the scrape may end earlier. */
   readonly timeoutMs: number | undefined;
-  /** The address has further pages: one of them that hangs says nothing about the others. */
+  /** Whether bindings name several pages of the address; each may hang by itself. */
   readonly oneOfSeveral: boolean;
-  /** Whose turn it is: slots and bytes are shared out over spaces, slots in a space over apps. */
+  /** Slots and bytes are shared among spaces, and the slots of a space among its apps. */
   readonly space: string;
   readonly app: string;
 }
 
-/** What is special about one page of an instance; default: nothing. */
+/** Settings of one page of an instance, all optional. */
 export type PageTarget = Partial<Pick<ScrapeTarget, 'headers' | 'timeoutMs' | 'oneOfSeveral'>>;
 
 const NO_HEADERS: readonly string[] = [];

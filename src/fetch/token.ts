@@ -1,16 +1,16 @@
 /**
- * The tokens of bindings, by their form: they are promgate's, and no app may see one.
+ * Finds the tokens of bindings by their form: they are secrets that no app may see.
  */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43}/;
 
-/** What no layer of escapes hides: each is decoded, as long as there is one, up to this many. */
+/** Bound on layers of percent-encoding that are decoded to find a token. */
 const MAX_LAYERS = 8;
 
 /**
- * Finds a token in a header's value or a request's target, whatever stands around it: also where
- * basic auth encodes it, and where it is percent-encoded once or several times.
+ * Finds a token anywhere in a header's value or a request's target, also if basic auth encodes the
+ * token, or if it is percent-encoded once or several times.
  *
- * @returns the first one
+ * @returns the first token; undefined if there is none
  */
 export function findToken(text: string): string | undefined {
   const found = TOKEN.exec(text)?.[0] ?? findEscaped(text);
@@ -33,7 +33,7 @@ function findEscaped(text: string): string | undefined {
   return undefined;
 }
 
-/** Unlike `decodeURIComponent` it minds no broken escape beside those of a token. */
+/** Unlike `decodeURIComponent`, leaves broken escapes and those beyond ASCII as they are. */
 function decodeAscii(text: string): string {
   return text.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),

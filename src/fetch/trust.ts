@@ -1,8 +1,8 @@
 /**
- * Whose certificates are trusted, and with which one promgate shows itself.
+ * Which certificate authorities promgate trusts, and which client certificate it sends.
  *
- * Instances: `scrape.tls`, files that are read again when they have changed (CF and BOSH rotate
- * them). External exporters: whatever certificates the composition root collects for them.
+ * For instances: the files of `scrape.tls`, read again when they change (CF and BOSH rotate them).
+ * For external exporters: the certificates that the composition root collects.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -10,18 +10,18 @@ import tls from 'node:tls';
 
 /** Gives the TLS settings for a new connection. */
 export interface Trust {
-  /** The same object as long as nothing has changed. Never rejects. */
+  /** Resolves to the same object as long as the settings are unchanged. Never rejects. */
   context(): Promise<tls.SecureContext>;
   /**
-   * What is known without waiting; looks for changes behind the scenes when it is time to.
-   * A connection that was made with something else is not to be used again.
+   * The latest settings, without waiting; starts a look for changes if one is due.
+   * A connection made with other settings must not be used again.
    */
   latest(): tls.SecureContext | undefined;
 }
 
 /** PEM texts. */
 export interface TrustTexts {
-  /** undefined trusts Node's own store, an empty list nobody. */
+  /** undefined trusts Node's own store, an empty list no authority. */
   readonly ca: readonly string[] | undefined;
   readonly cert?: string;
   readonly key?: string;
@@ -32,7 +32,7 @@ export function fixedTrust(texts: TrustTexts): Trust {
   let latest: tls.SecureContext | undefined;
   return {
     async context() {
-      latest ??= secureContext(texts); // late: Node's own store takes 10 ms to load
+      latest ??= secureContext(texts); // on first use: Node's own store takes 10 ms to load
       return latest;
     },
     latest: () => latest,
@@ -41,26 +41,26 @@ export function fixedTrust(texts: TrustTexts): Trust {
 
 /** Paths of PEM files. */
 export interface TrustFiles {
-  /** Without it nobody is trusted: an instance has no name that a public authority would sign. */
+  /** Without it no certificate is trusted: no public authority would sign an instance's name. */
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
 }
 
 export interface FileTrustOptions {
-  /** A changed file that cannot be used: the last good settings hold on. Told once per change. */
+  /** Called once for each unusable change of a file; the last good settings stay in use. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds of any monotonic clock. */
   readonly now?: () => number;
 }
 
-/** How long files count as unchanged: a scrape of many instances looks at them once. */
+/** The shortest time between two looks, so that a scrape of many instances looks once. */
 const LOOK_EVERY_MS = 1000;
 
 /**
- * Reads the files, and again when a connection is to be made and they have changed since.
+ * Reads the files, and reads changed files again before a new connection.
  *
- * @throws the error of a file that cannot be read, or that holds no certificate that can be used
+ * @throws the error of a file that cannot be read or holds no usable certificate
  */
 export async function openFileTrust(
   files: TrustFiles,
@@ -116,8 +116,8 @@ const CERTIFICATE =
   /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*(?:-----END [A-Z0-9 ]*CERTIFICATE-----)?/g;
 
 /**
- * Refuses a file of authorities that holds none, or one that is broken or cut off: OpenSSL passes
- * over what it cannot read, so that a file which is being written would trust too few.
+ * Refuses a file without authorities, or with a broken or cut-off certificate: OpenSSL skips such
+ * certificates, so that a half-written file would trust too few authorities.
  *
  * @throws {Error} naming the file
  */
@@ -131,7 +131,7 @@ export function checkAuthorities(path: string, pem: string): void {
   }
 }
 
-/** What tells one state of the files from the next: a missing file is a state too. */
+/** A text that changes when a file changes; a missing file counts as a state too. */
 async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
   const stamps = [ca, cert, key].map(async (path) => {
     if (path === undefined) return '';

@@ -1,6 +1,6 @@
 /**
- * One connection to an instance: one undici `Client`, which carries one GET at a time, so that what
- * hangs delays nothing else.
+ * One connection to a target: an undici `Client` that carries one GET at a time, so that a GET that
+ * hangs delays no other.
  */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
@@ -13,46 +13,46 @@ import { WireLimit } from './wire-limit.ts';
 
 const MAX_HEADER_BYTES = 16_384;
 
-/** What `connections.ts` keeps of an address: nothing else looks into it. */
+/** The state that `connections.ts` keeps per address; opaque to other files. */
 export interface Origin {
   readonly address: string;
   readonly idle: Connection[];
   busy: number;
-  /** The address has left the table: what is busy is not to be kept. */
+  /** Whether the address has left the table: its busy connections must not be kept. */
   forgotten: boolean;
 }
 
-/** Where a GET gets its connection from, and gives it back to. */
+/** Gives a GET its connection, and takes the connection back. */
 export interface ConnectionSource {
-  /** One that idles, or a new one; with `fresh` a new one. */
+  /** Returns an idle connection or a new one; with `fresh` always a new one. */
   take(target: ScrapeTarget, fresh: boolean): Connection;
-  /** It may be used again. */
+  /** Takes back a connection that another GET may use. */
   giveBack(connection: Connection): void;
-  /** It is of no more use. */
+  /** Closes a connection that no other GET may use. */
   discard(connection: Connection): void;
-  /** The process had no descriptor for a connection. */
+  /** Reports that the process had no descriptor for a connection. */
   noDescriptors(): void;
 }
 
 export interface ConnectionOptions {
   readonly trust: Readonly<Record<ScrapeTarget['trust'], Trust>>;
   readonly connectTimeoutMs: number;
-  /** How long it is kept when it idles, unless the instance says less. */
+  /** How long an idle connection is kept, unless the instance asks for less. */
   readonly idleTimeoutMs: number;
-  /** It has closed by itself; if it idles it is of no more use. */
+  /** Called when a socket has closed; an idle connection must then be dropped. */
   readonly onClosed: (connection: Connection) => void;
 }
 
-/** One connection: it opens when it is first used, and again if it was closed in between. */
+/** One connection. Its first GET opens the socket; a later GET opens another if it closed. */
 export class Connection {
-  /** It waits for its next GET. */
+  /** Whether the connection waits for its next GET. */
   idles = false;
   readonly origin: Origin;
   readonly target: ScrapeTarget;
   readonly client: Client;
-  /** How many sockets were opened: whether a GET got a new one. */
+  /** How many sockets were opened; tells whether a GET got a new socket. */
   opened = 0;
-  /** What broke the socket: a body that ends with it has not been told to end. */
+  /** The socket's error: a body that ended with this error is incomplete. */
   brokenBy: Error | undefined;
   readonly wire = new WireLimit();
   #socket: Socket | undefined;
@@ -63,7 +63,7 @@ export class Connection {
     this.origin = origin;
     this.target = target;
     this.#options = options;
-    // The URL only says whether TLS is spoken: `connect` knows the address, and every GET its Host.
+    // The URL only selects TLS: `connect` has the address, and every GET brings its Host.
     this.client = new Client(target.tls ? 'https://instance' : 'http://instance', {
       connect: (_options, callback) => void this.#open(callback),
       allowH2: target.http2,
@@ -75,12 +75,12 @@ export class Connection {
       ...(target.http2 ? { h2Options: { pingInterval: 0, maxConcurrentStreams: 1 } } : {}),
     });
     this.client.on('disconnect', () => options.onClosed(this));
-    // undici tells a bug of a handler here; an error event that nobody hears ends the process.
+    // undici reports bugs of handlers here; an error event without a listener ends the process.
     const emitter: EventEmitter = this.client;
     emitter.on('error', () => undefined);
   }
 
-  /** TLS settings have changed since it was opened. */
+  /** Whether the TLS settings have changed since the connection was opened. */
   get outdated(): boolean {
     return this.target.tls && this.#context !== this.#options.trust[this.target.trust].latest();
   }
@@ -99,14 +99,14 @@ export class Connection {
     );
   }
 
-  /** Of its socket, since it was opened. */
+  /** Bytes read from the current socket since it was opened. */
   get bytesRead(): number {
     return this.#socket?.bytesRead ?? 0;
   }
 
-  /** Ends it; no GET may be under way. Never rejects. */
+  /** Closes the connection; no GET may be under way. Never rejects. */
   async close(): Promise<void> {
-    this.#socket?.destroy(); // also one that is still being opened, which undici would wait for
+    this.#socket?.destroy(); // undici would wait for a socket that is still connecting
     await this.client.destroy();
   }
 
@@ -127,7 +127,7 @@ export class Connection {
         else callback(error ?? new ConnectError('aborted', address), null);
       });
     } catch (cause) {
-      const failed = cause instanceof ConnectError; // else settings or a name that TLS cannot take
+      const failed = cause instanceof ConnectError; // else TLS refused the settings or the name
       callback(failed ? cause : new ConnectError('tls', address, { cause }), null);
     }
   }
@@ -142,8 +142,8 @@ export class Connection {
   }
 
   /**
-   * Counts what is read before anybody sees it. `push` is where Node hands it to the stream, once;
-   * undici reads what it has put back several times. HTTP/2 bypasses the stream: `Exchange` looks now and then.
+   * Counts bytes before undici reads them. Node calls `push` once for all bytes, while undici may
+   * put bytes back and read them again. HTTP/2 bypasses the stream: `Exchange` polls `bytesRead`.
    */
   #count(socket: Socket): void {
     const push = socket.push;

@@ -1,9 +1,8 @@
 /**
- * HTTP to instances: one GET over one connection.
+ * One GET over one connection of undici.
  *
- * Which connection is used again, and when it goes, is `connections.ts`'s; opening sockets is
- * `connect.ts`'s; redirects and deadlines are `page.ts`'s, decompression and sizes
- * `body-reader.ts`'s.
+ * `connections.ts` decides which connection is used again and when it closes; `connect.ts` opens
+ * sockets; `page.ts` handles redirects and deadlines, `body-reader.ts` decompression and sizes.
  *
  * Measured: `dispatch` costs 65 us CPU per GET of 50 KB, undici.request 103, node:http 172.
  */
@@ -15,18 +14,18 @@ import type { ScrapeTarget } from './target.ts';
 import type { Connection, ConnectionSource } from './undici-connection.ts';
 import { WireLimitError } from './wire-limit.ts';
 
-/** A descriptor may come free at any time, wherever in the process or the system. */
+/** Time between retries without a descriptor; nothing reports that one is free again. */
 const DESCRIPTOR_RETRY_MS = 100;
-/** How often HTTP/2's bytes are looked at: nothing tells of frames that belong to no body. */
+/** How often HTTP/2's bytes are counted: undici does not report frames outside bodies. */
 const HTTP2_LOOK_MS = 50;
-/** Interim responses (1xx) before the final one; a flood of them never ends otherwise. */
+/** Bound on interim responses (1xx), so that an instance cannot send them without end. */
 const MAX_INTERIM = 32;
 
 /**
- * One GET under way. The methods that begin with `on` are undici's to call.
+ * One GET under way. undici calls the methods whose names begin with `on`.
  *
- * Sending and resuming wait for the end of the current task: the end of one GET lets others go on,
- * and undici's parser, in the midst of the one, fails when it is given another's bytes.
+ * Sending and resuming wait for the end of the current task: the end of one GET may let another
+ * continue, and undici's parser, still busy with the first, fails if it gets bytes of another.
  */
 export class Exchange implements Dispatcher.DispatchHandler, Get {
   readonly #connections: ConnectionSource;
@@ -36,18 +35,18 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
   #connection: Connection;
   #controller: Dispatcher.DispatchController | undefined;
   #openedBefore = 0;
-  /** Looks at the bytes of HTTP/2. */
+  /** The timer that counts HTTP/2's bytes. */
   #watch: NodeJS.Timeout | undefined;
   #bytesSeen = 0;
   #interim = 0;
-  /** Something of an answer has come. */
+  /** Whether any part of a response has arrived. */
   #heard = false;
-  /** Those of its final status, once they have come. */
+  /** The headers of the final response, once they have arrived. */
   #headers: ResponseHeaders | undefined;
   #retried = false;
   #done = false;
   #paused = false;
-  /** Set while it waits to try again. */
+  /** Set while the GET waits to retry without a descriptor. */
   #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -64,7 +63,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
       method: 'GET',
       path,
       headers: headers as string[], // undici only reads them
-      // Without it undici takes the name from Host, and reconnects when that changes.
+      // Without `servername` undici takes the name from Host, and reconnects when Host changes.
       servername: 'instance',
     };
     this.#connection = connections.take(target, false);
@@ -82,12 +81,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     queueMicrotask(this.#flow);
   }
 
-  /** It could not connect so far: the process has no descriptor left. */
   get wantsDescriptor(): boolean {
     return this.#retryTimer !== undefined;
   }
 
-  /** Ends it at once, with its connection. The receiver hears nothing more. */
   abort(): void {
     if (!this.#done) this.#end();
   }
@@ -149,7 +146,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
       this.#retry();
       return;
     }
-    // A refusal by TLS 1.3 comes late, and undici forgets it when the connection closes after it.
+    // A TLS 1.3 refusal arrives late, and undici loses it when the connection then closes.
     const cause = error instanceof errors.SocketError ? this.#connection.brokenBy : undefined;
     this.#failBy(cause ?? error);
   }
@@ -211,7 +208,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Get {
     this.#done = true;
     clearInterval(this.#watch);
     clearTimeout(this.#retryTimer);
-    // First: undici 8.12 ends the process when an HTTP/2 client is destroyed before its requests.
+    // Abort first: undici 8.12 crashes if an HTTP/2 client is destroyed before its requests.
     this.#controller?.abort(new Error('given up'));
     this.#connections.discard(this.#connection);
   }

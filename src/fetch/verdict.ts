@@ -1,5 +1,5 @@
 /**
- * What a response says by its status alone, where that is not 200.
+ * Judges a response whose status is not 200, by its status and `Location`.
  */
 import type { Failure } from './failure.ts';
 import { firstValue, type ResponseHeaders } from './get.ts';
@@ -12,7 +12,7 @@ export type Verdict = Failure | { readonly path: string };
 interface Asked {
   readonly target: ScrapeTarget;
   readonly path: string;
-  /** How many redirects led there. */
+  /** How many redirects this fetch has followed. */
   readonly redirects: number;
 }
 

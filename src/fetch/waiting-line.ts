@@ -1,5 +1,5 @@
 /**
- * The fetches that wait for bytes, by their leases, in the order in which these began to wait.
+ * The fetches that wait for bytes, by lease, in the order in which the leases began to wait.
  */
 import type { Account, Lease } from './lease.ts';
 import type { Ledger } from './ledger.ts';
@@ -22,7 +22,7 @@ export class WaitingLine {
     const { lease } = account;
     account.wanted = bytes;
     if (account.bytes > 0)
-      lease.waiting.unshift(account); // what has begun is ended first
+      lease.waiting.unshift(account); // fetches that hold bytes go first
     else lease.waiting.push(account);
     this.#leases.add(lease);
     this.#accounts++;
@@ -39,7 +39,7 @@ export class WaitingLine {
     lease.holder?.waitsNoMore();
   }
 
-  /** The head whose turn it is: it waits for others, not only for its own fetches. */
+  /** The waiting head with the earliest turn, except heads that wait only for their own fetches. */
   firstHead(): Lease | undefined {
     let first: Lease | undefined;
     for (const lease of this.#leases) {
@@ -51,7 +51,7 @@ export class WaitingLine {
     return first;
   }
 
-  /** The first of those that are no head and find room. */
+  /** The first waiting account outside `head` that finds room. */
   fitting(head: Lease | undefined): Account | undefined {
     for (const lease of this.#leases) {
       const account = lease.waiting.first;
@@ -61,7 +61,7 @@ export class WaitingLine {
     return undefined;
   }
 
-  /** Those that wait behind `head` and hold something, the last first. */
+  /** The leases that wait behind `head` and hold bytes, the last first. */
   behind(head: Lease): Lease[] {
     return [...this.#leases]
       .filter((lease) => !lease.returning && lease.bytes > 0 && lease.isBehind(head))

@@ -1,18 +1,18 @@
 /**
- * How much one answer may have on the wire: status lines, headers, chunk sizes, trailers and
+ * Bounds the bytes of one response on the wire: status lines, headers, chunk sizes, trailers and
  * compressed bytes together.
  *
- * The bounds on headers and body see only what a parser hands out. Blank lines before the status
- * line, chunk extensions, zeros in a chunk size and empty gzip members are handed out to nobody:
- * without this bound they cost CPU until the deadline.
+ * The bounds on headers and body count only the bytes that a parser hands out. No parser hands out
+ * blank lines before the status line, chunk extensions, zeros in a chunk size or empty gzip
+ * members: without this bound they could cost CPU until the deadline.
  */
 
-/** Before the body begins, interim responses included. */
+/** Bound on bytes before the body, including interim responses. */
 const MAX_HEAD_BYTES = 65_536;
-/** What the body may cost beside `scrape.max_body`. */
+/** Bytes on the wire allowed for a body in addition to `scrape.max_body`. */
 const EXTRA_BYTES = 1_048_576;
 
-/** An answer went on beyond its bound. */
+/** A response, or a line of one, exceeded its bound. */
 export class WireLimitError extends Error {
   override readonly name = 'WireLimitError';
 
@@ -25,22 +25,22 @@ export class WireLimit {
   #receivedBytes = 0;
   #limitBytes = MAX_HEAD_BYTES;
 
-  /** A request is sent: its answer begins. */
+  /** Starts to count for a new request. */
   begin(): void {
     this.#receivedBytes = 0;
     this.#limitBytes = MAX_HEAD_BYTES;
   }
 
-  /** The final status and headers have come. */
+  /** Raises the bound after the final status and headers arrived. */
   bodyBegins(maxBodyBytes: number): void {
     this.#limitBytes = maxBodyBytes + EXTRA_BYTES;
   }
 
   /**
-   * Counts what was read. The read that crosses the bound still passes, since it may hold the end of
-   * the headers and the beginning of the body; nothing passes after it.
+   * Counts the bytes of one read. The read that crosses the bound still passes, since it may hold
+   * the end of the headers and the start of the body; no later read passes.
    *
-   * @returns undefined where it may pass
+   * @returns undefined if the read may pass
    */
   take(bytes: number): WireLimitError | undefined {
     if (this.#receivedBytes > this.#limitBytes) return new WireLimitError(this.#limitBytes);

@@ -61,7 +61,7 @@ describe('parseExporter', () => {
     ['no host', { host: '' }, /host ""/],
     ['a URL as host', { host: 'http://x' }, /host "http:\/\/x"/],
     ['a host with userinfo', { host: 'a@x' }, /host "a@x"/],
-    ['another scheme', { host: 'x', scheme: 'ftp' }, /scheme "ftp": http or https/],
+    ['another scheme', { host: 'x', scheme: 'ftp' }, /scheme "ftp" must be http or https/],
     ['a path without slash', { host: 'x', metrics_path: 'm' }, /metrics_path "m"/],
     ['a path that is a host', { host: 'x', metrics_path: '//m' }, /metrics_path "\/\/m"/],
     ['a path with a fragment', { host: 'x', metrics_path: '/m#x' }, /metrics_path/],

@@ -193,7 +193,7 @@ describe('an instance whose HTTP only a lenient parser reads', () => {
     const [answer] = await scrape(scraper, [target(server.address)]);
 
     assert.equal(answer?.failure, 'not-http');
-    assert.match(answer.cause ?? '', /"SSH-2.*; strictly: /);
+    assert.match(answer.cause ?? '', /"SSH-2.*; strict parser: /);
   });
 
   it('is one of many kinds of failure that tell why', async () => {
