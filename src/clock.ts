@@ -111,7 +111,7 @@ export function everyTurn(turnMs: number): Pace {
   };
 }
 
-/** So many run at once in one turn of the event loop, where none waits. */
+/** Tasks that run at once in one turn of the event loop while no task waits. */
 const AT_ONCE = 8;
 /** How long those who wait may run at a time. */
 const SLICE_MS = 2;
@@ -151,7 +151,7 @@ export class Turns {
     afterTurns(TURNS_BETWEEN, this.#slice);
   }
 
-  /** Whoever gives up waiting says so. */
+  /** Removes a waiting task, which then never runs. */
   drop(task: () => void): void {
     this.#waiting.delete(task);
   }

@@ -1,7 +1,7 @@
 /**
- * How many requests for app pages may be under way: over all, and of one tenant at most half of that,
- * so that none keeps the others out. What is beyond is refused at once; it would only wait. Those that
- * come in one go begin in turns.
+ * Bounds the requests for app pages that run at once. One tenant may hold at most half of the bound,
+ * so that no tenant keeps the others out. promgate refuses further requests at once. Requests that
+ * arrive together start in turns.
  */
 import { Turns } from '../clock.ts';
 import { Problem } from './errors.ts';

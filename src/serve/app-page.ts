@@ -28,8 +28,8 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
 }
 
 /**
- * Pages that have come are merged for this much longer than instances are waited for: half of what a
- * reader's timeout keeps back at least.
+ * Merging may run this long past the fetch deadline: half of the smallest margin in
+ * `fetch/deadline.ts`.
  */
 const MERGE_GRACE_MS = 250;
 

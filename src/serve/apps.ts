@@ -102,7 +102,7 @@ export function oneInstance(options: AppsOptions): Handler {
   };
 }
 
-/** Of what the reader may see, those meant. */
+/** The selected instances that the reader may see. */
 function findInstances(
   { table, settingsOf }: AppsOptions,
   { state }: RequestContext,

@@ -36,7 +36,7 @@ interface Question {
   elsewhere: readonly AskedPage[];
 }
 
-/** Failures that another endpoint would have, too. */
+/** Failures after which promgate asks no other endpoint, since each would fail alike. */
 const FINAL: ReadonlySet<Failure> = new Set<Failure>(['aborted', 'over-budget', 'no-descriptors']);
 
 export class Questions<R extends Result> {
@@ -63,7 +63,7 @@ export class Questions<R extends Result> {
     else if (refused) this.answers[place] = { page, result: refused };
   }
 
-  /** Whom to ask first. */
+  /** The first target of each open page. */
   get targets(): readonly ScrapeTarget[] {
     return this.#open.map(({ page }) => page.target);
   }
@@ -73,7 +73,7 @@ export class Questions<R extends Result> {
     return this.#open[index]!; // the scraper names the targets that it was given
   }
 
-  /** @returns whom to ask instead */
+  /** @returns the target to ask next; undefined when the result is final */
   answer(index: number, result: R): ScrapeTarget | undefined {
     const question = this.#open[index]!; // as above
     const { place, page } = question;

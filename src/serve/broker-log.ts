@@ -3,7 +3,7 @@ import type { BrokerCall } from '../../broker/api.ts';
 import type { Log } from '../telemetry/log.ts';
 import { FREE_TRIES } from './guesses.ts';
 
-/** Of the wrong passwords of an address beyond the first in a minute only each hundredth is told. */
+/** Past `FREE_TRIES` wrong passwords of an address in a minute, only each hundredth is logged. */
 const TOLD_TRIES = 100;
 
 export function logCall(log: Log, call: BrokerCall): void {

@@ -177,7 +177,7 @@ export class ReaderConnections {
     });
   }
 
-  /** Answers what is no request, unless an answer is under way on that connection. */
+  /** Answers bytes that are no HTTP request, unless an answer is under way on that connection. */
   #refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
     const { code = '' } = error;
     const refusal = REFUSALS[code] ?? (code.startsWith('HPE_') ? MALFORMED : undefined);

@@ -13,7 +13,7 @@ const DELAY_MS = 1_000;
 
 const MAX_ADDRESSES = 10_000;
 
-/** Further answers do not wait: each of them keeps a connection. */
+/** Bound on delayed answers, as each keeps a connection; promgate sends further ones at once. */
 const MAX_WAITING = 256;
 
 interface Tries {

@@ -31,7 +31,7 @@ export interface ReadyReport {
 
 export class Readiness {
   readonly #now: () => number;
-  /** Undefined until they exist. */
+  /** Undefined until `expect` names the sources. */
   #sources: readonly ReadySource[] | undefined;
   #firstReadyMs: number | undefined;
   #known = false;

@@ -14,8 +14,8 @@ import { Presence, type PresenceOptions } from './presence.ts';
 /** Requests of one connection that run at once. */
 export const MAX_RUNNING = 8;
 /**
- * Requests that wait over all connections: beyond, the connection with the most of them ends. Each
- * holds 5 KB, and costs Node 30 us when its connection ends.
+ * Bound on waiting requests over all connections; past it, the connection with the most of them ends.
+ * Each request holds 5 KB, and costs Node 30 us when its connection ends.
  */
 export const MAX_WAITING = 4_096;
 

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cutOff } from './cut-off.ts';
 
 export interface PresenceOptions {
-  /** How long an answer has from when its reader cannot be seen any more. Standard 3 s. */
+  /** How long an answer has from when its reader cannot be seen any more. Default 3 s. */
   readonly graceMs?: number | undefined;
 }
 
@@ -70,7 +70,7 @@ export class Presence {
     socket.once('end', () => this.#halfClose());
   }
 
-  /** The connection is read, or not. */
+  /** True while the connection is not read. */
   set paused(paused: boolean) {
     if (this.#paused === paused) return;
     this.#paused = paused;

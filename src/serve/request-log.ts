@@ -55,7 +55,7 @@ export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
   };
 }
 
-/** Handlers that load balancers ask all the time: of interest only when looked for. */
+/** Load balancers call these handlers all the time, so their requests are logged at `debug`. */
 const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
 
 export function requestLevel({ handler, status }: RequestRecord): Level {

@@ -28,7 +28,7 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 const HANDSHAKE_MS = 10_000;
-/** Connections that wait to be accepted. Beyond, the system drops what asks for one, for a second or more. */
+/** Connections that may wait to be accepted; past it the system drops new ones for a second or more. */
 const BACKLOG = 4_096;
 
 export interface ServerSettings extends ReaderConnectionOptions {

@@ -43,9 +43,9 @@ export interface WriteOptions {
 
 /** A reader that has taken nothing for so long is slow. */
 const STALL_MS = 500;
-/** So is one that has not taken all after so many times as long. */
+/** A reader that has not taken the whole page after this many stall times is slow, too. */
 const SLOW_STALLS = 4;
-/** How often it is told what still waits for a slow reader. */
+/** Interval between two calls of `onSpliced`. */
 const TELL_MS = 500;
 /** Zipped bytes that are held for a slow reader; without `hold` what a stream holds by itself. */
 const HELD_BYTES = 4_194_304;
