@@ -12,7 +12,7 @@ const NUMERIC = /^(?:\d+|0x[0-9a-f]*)$/;
 const PORT = /^[1-9]\d{0,4}$/;
 
 /**
- * Reads an address in the form that identifies an endpoint: lower case, no surplus zeros.
+ * Reads an address in the one form that identifies an endpoint: lower case, no surplus zeros.
  *
  * @param text - `10.0.0.1:61001`, `[fd00::1]:61001` or `host.example.com:8080`
  * @returns undefined when `text` is none of these
@@ -38,7 +38,18 @@ export function joinAddress(host: string, port: number): string | undefined {
   if (!Number.isInteger(port) || port < 1 || port > 65535) return undefined;
   const name = host.toLowerCase();
   if (isIPv4(name) || isHostName(name)) return `${name}:${port}`;
-  return isIPv6(name) && !name.includes('%') ? `[${name}]:${port}` : undefined;
+  return isIPv6(name) && !name.includes('%') ? `${oneForm(name)}:${port}` : undefined;
+}
+
+const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
+
+/** An IPv6 address has many forms, and one that stands for an IPv4 address is that: one is one owner's. */
+function oneForm(address: string): string {
+  const { hostname } = new URL(`http://[${address}]`); // the shortest form, in brackets
+  const [, high, low] = MAPPED.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname;
+  const [first, second] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [first >> 8, first & 0xff, second >> 8, second & 0xff].join('.');
 }
 
 /** RFC 1123, section 2.1, and underscores, which BOSH DNS uses. A final dot is not allowed. */

@@ -6,6 +6,9 @@ describe('parseAddress', () => {
   const accepted: readonly [text: string, address: string][] = [
     ['10.0.0.1:61001', '10.0.0.1:61001'],
     ['[fd00::A]:8080', '[fd00::a]:8080'],
+    ['[fd00:0:0:0::000A]:8080', '[fd00::a]:8080'],
+    ['[::ffff:10.0.0.1]:61001', '10.0.0.1:61001'],
+    ['[0:0:0:0:0:ffff:0a00:0001]:61001', '10.0.0.1:61001'],
     ['Host-1.q-s0.my_net.bosh:65535', 'host-1.q-s0.my_net.bosh:65535'],
     ['localhost:1', 'localhost:1'],
   ];
