@@ -55,11 +55,13 @@ function refusal(errors: readonly ErrorObject[] | null | undefined): Refusal {
   return new Refusal('unacceptable', explain(errors![0]!)); // a failed check has at least one
 }
 
-/** An instance would see the token in its request paths and write it to its log. */
+/** An instance would see the token in its requests and write it to its log. */
 function refuseTokens(given: GivenParameters): void {
-  if (!bindingSettings(given).endpoints.some(({ path }) => holdsToken(path))) return;
-  const description = "parameters: a path must not hold a binding's token";
-  throw new Refusal('unacceptable', description);
+  const { endpoints, headers } = bindingSettings(given);
+  const isInHeaders = headers.flat().some(holdsToken);
+  if (!isInHeaders && !endpoints.some(({ path }) => holdsToken(path))) return;
+  const what = isInHeaders ? 'a header' : 'a path';
+  throw new Refusal('unacceptable', `parameters: ${what} must not hold a binding's token`);
 }
 
 function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {

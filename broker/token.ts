@@ -12,9 +12,30 @@ export function freshToken(): string {
 
 const TOKEN = new RegExp(`${PREFIX}[A-Za-z0-9_-]{43}`);
 
-/** Whether a text holds a token. */
+/** Layers of percent escapes that `holdsToken` decodes. */
+const MAX_LAYERS = 8;
+
+/** Whether a text holds a token: as written, percent-encoded, or encoded as for basic auth. */
 export function holdsToken(text: string): boolean {
-  return TOKEN.test(text);
+  const encoded = /^basic\s+(.*)$/i.exec(text)?.[1];
+  return holdsEscaped(text) || (encoded !== undefined && holdsEscaped(fromBase64(encoded)));
+}
+
+function holdsEscaped(text: string): boolean {
+  let inner = text;
+  for (let layer = 0; layer < MAX_LAYERS; layer += 1) {
+    if (TOKEN.test(inner)) return true;
+    const outer = inner;
+    inner = outer.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    );
+    if (inner === outer) return false;
+  }
+  return TOKEN.test(inner);
+}
+
+function fromBase64(encoded: string): string {
+  return Buffer.from(encoded, 'base64').toString();
 }
 
 /**

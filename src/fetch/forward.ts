@@ -110,7 +110,7 @@ export function scrapeHeaders(reader: readonly string[], options: ForwardOptions
 /**
  * Replaces shared headers by a page's own headers of the same names, regardless of case.
  *
- * @param own - headers that are malformed, or that only promgate may set, are left out
+ * @param own - headers that are malformed, that only promgate may set, or that hold a token are left out
  */
 export function withOwnHeaders(shared: readonly string[], own: readonly string[]): string[] {
   const sent: string[] = [];
@@ -118,6 +118,7 @@ export function withOwnHeaders(shared: readonly string[], own: readonly string[]
   for (let i = 0; i + 1 < own.length; i += 2) {
     const lower = own[i]!.toLowerCase();
     if (!TOKEN.test(lower) || !VALUE.test(own[i + 1]!) || isFixed(lower)) continue;
+    if (findToken(own[i]!) !== undefined || findToken(own[i + 1]!) !== undefined) continue;
     sent.push(own[i]!, own[i + 1]!);
     names.add(lower);
   }

@@ -11,6 +11,11 @@ import { INSTANCE_LABELS } from '../../src/merge/relabel.ts';
 
 const check = createParameterCheck({ maxTimeoutMs: 60_000, maxCacheMs: 3_600_000 });
 
+/** Percent-encodes every character. */
+function escaped(text: string): string {
+  return text.replace(/./g, (one) => `%${one.charCodeAt(0).toString(16)}`);
+}
+
 function refusalOf(parameters: object): string {
   try {
     check.binding({ ...parameters });
@@ -62,6 +67,15 @@ const REFUSED: readonly (readonly [parameters: object, message: RegExp])[] = [
   [{ endpoint: `/${'x'.repeat(1024)}` }, /at most 1024 characters long, not "\/x+…"$/],
   [{ endpoint: `/x?y=${freshToken()}` }, /^parameters: a path must not hold a binding's token$/],
   [{ endpoints: [{ path: `/${freshToken()}` }] }, /must not hold a binding's token$/],
+  [{ endpoint: `/x?y=${escaped(freshToken())}` }, /a path must not hold a binding's token$/],
+  [{ endpoint: `/${escaped(escaped(freshToken()))}` }, /a path must not hold a binding's token$/],
+  [{ headers: { 'X-A': `Bearer ${freshToken()}` } }, /a header must not hold a binding's token$/],
+  [{ headers: { 'X-A': escaped(freshToken()) } }, /a header must not hold a binding's token$/],
+  [{ headers: { [freshToken()]: '1' } }, /a header must not hold a binding's token$/],
+  [
+    { headers: { Authorization: `Basic ${Buffer.from(`u:${freshToken()}`).toString('base64')}` } },
+    /a header must not hold a binding's token$/,
+  ],
   [{ endpoint: 7 }, /^parameters\.endpoint must be a path .+, not 7$/],
   [{ endpoint: ['/a'] }, /, not a list$/],
   [{ endpoints: [] }, /^parameters\.endpoints must be a list of 1 to 16 objects/],
