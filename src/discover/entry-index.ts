@@ -2,11 +2,11 @@
  * The entries of the table by app guid, and by the names of organization, space and app.
  */
 import type { AppIdentity, Instance } from './instance.ts';
-import type { RouteEntry } from './place.ts';
+import type { Shown } from './place.ts';
 
 export class EntryIndex {
-  readonly #apps = new Map<string, Set<RouteEntry>>();
-  readonly #names = new Map<string, Set<RouteEntry>>();
+  readonly #apps = new Map<string, Set<Shown>>();
+  readonly #names = new Map<string, Set<Shown>>();
 
   /** How many apps with a guid there are. */
   get apps(): number {
@@ -30,19 +30,19 @@ export class EntryIndex {
     for (const entries of this.#apps.values()) yield instancesOf(entries);
   }
 
-  add(entry: RouteEntry, { app }: Instance): void {
+  add(entry: Shown, { app }: Instance): void {
     if (app.appId !== '') addTo(this.#apps, app.appId, entry);
     if (app.appName !== '') addTo(this.#names, nameKeyOf(app), entry);
   }
 
-  remove(entry: RouteEntry, { app }: Instance): void {
+  remove(entry: Shown, { app }: Instance): void {
     removeFrom(this.#names, nameKeyOf(app), entry);
     removeFrom(this.#apps, app.appId, entry);
   }
 }
 
 /** The instances that entries show; an entry may show none. */
-export function instancesOf(entries: Iterable<RouteEntry> | undefined): Instance[] {
+export function instancesOf(entries: Iterable<Shown> | undefined): Instance[] {
   const found: Instance[] = [];
   for (const { instance } of entries ?? []) if (instance) found.push(instance);
   return found;
@@ -57,13 +57,13 @@ function nameKeyOf(app: AppIdentity): string {
   return nameKey(app.organizationName, app.spaceName, app.appName);
 }
 
-function addTo(index: Map<string, Set<RouteEntry>>, key: string, entry: RouteEntry): void {
+function addTo(index: Map<string, Set<Shown>>, key: string, entry: Shown): void {
   const entries = index.get(key);
   if (entries) entries.add(entry);
   else index.set(key, new Set([entry]));
 }
 
-function removeFrom(index: Map<string, Set<RouteEntry>>, key: string, entry: RouteEntry): void {
+function removeFrom(index: Map<string, Set<Shown>>, key: string, entry: Shown): void {
   const entries = index.get(key);
   if (entries?.delete(entry) && entries.size === 0) index.delete(key);
 }

@@ -19,7 +19,12 @@ export interface RouteEntry {
   rivals: (Endpoint | undefined)[] | undefined;
   /** The instance that readers see; undefined when the address belongs to another owner. */
   instance: Instance | undefined;
+  /** The rival's instance that readers see as well, while the place is ambiguous. */
+  rival: Shown | undefined;
 }
+
+/** What readers see of an entry. */
+export type Shown = Pick<RouteEntry, 'instance'>;
 
 export interface Place {
   readonly entries: Set<RouteEntry>;
@@ -124,8 +129,18 @@ export function isOnlyOwner({ believed, owner: sole }: Place, owner: string): bo
 }
 
 /** The endpoint to show: the first one with a certificate or of a believed owner. */
-export function believedOffer({ offers, place: { believed } }: RouteEntry): Endpoint | undefined {
-  return offers.find(
-    (offer) => offer && (!believed || isProven(offer) || believed.has(ownerOf(offer))),
-  );
+export function believedOffer(entry: RouteEntry): Endpoint | undefined {
+  const { believed } = entry.place;
+  const isBelieved = (one: Endpoint | undefined): boolean =>
+    one !== undefined && (!believed || isProven(one) || believed.has(ownerOf(one)));
+  return entry.offers.find(isBelieved) ?? entry.rivals?.find(isBelieved);
+}
+
+/** The endpoint of a believed owner other than that of `shown`, while the place is ambiguous. */
+export function rivalOffer({ rivals, place }: RouteEntry, shown: Endpoint): Endpoint | undefined {
+  if (!rivals || !isAmbiguous(place)) return undefined;
+  return rivals.find((one) => {
+    const owner = one && ownerOf(one);
+    return owner !== undefined && owner !== ownerOf(shown) && place.believed?.has(owner);
+  });
 }

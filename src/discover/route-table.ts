@@ -25,9 +25,12 @@ import {
   note,
   type Place,
   type RouteEntry,
+  rivalOffer,
+  type Shown,
 } from './place.ts';
 import type { RefusedPiece } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
+import { RouteMap } from './route-map.ts';
 
 export interface RouteTableOptions extends TableObservers {
   /** Refuse endpoints without TLS, since the address may belong to another tenant by now. */
@@ -39,9 +42,7 @@ export interface RouteTableOptions extends TableObservers {
 export class RouteTable {
   readonly #options: RouteTableOptions;
   readonly #maxEntries: number;
-  readonly #routes = new Map<string, Map<string, RouteEntry>>();
-  /** The number of routes of each host. */
-  readonly #hosts = new Map<string, number>();
+  readonly #routes = new RouteMap();
   readonly #addresses = new Map<string, Place>();
   /** The places that several owners claim. */
   readonly #contested = new Set<Place>();
@@ -75,7 +76,7 @@ export class RouteTable {
    */
   byRoute(route: string): Instance[] {
     const asked = routeKey(route);
-    const match = asked === undefined ? undefined : matchRoute(asked, this.#keys);
+    const match = asked === undefined ? undefined : matchRoute(asked, this.#routes);
     if (!match) return [];
     const found = instancesOf(this.#routes.get(match.key)?.values());
     if (splitRoute(match.key).host === match.host) return found;
@@ -89,7 +90,7 @@ export class RouteTable {
 
   /** Every route with its endpoints. The iteration may or may not include later changes. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
-    for (const [route, entries] of this.#routes) {
+    for (const [route, entries] of this.#routes.all()) {
       const shown = instancesOf(entries.values());
       if (shown.length > 0) yield [route, shown.map(({ endpoint }) => endpoint)];
     }
@@ -136,11 +137,6 @@ export class RouteTable {
       settle: (limit) => this.#settle(departures, limit ?? Number.POSITIVE_INFINITY),
     };
   }
-
-  readonly #keys = {
-    hasHost: (host: string) => this.#hosts.has(host),
-    hasRoute: (key: string) => this.#routes.has(key),
-  };
 
   #put(
     layer: number,
@@ -203,6 +199,7 @@ export class RouteTable {
   #show(entry: RouteEntry, departures: Departures): void {
     const before = entry.instance;
     const endpoint = believedOffer(entry);
+    if (entry.rivals) this.#showRival(entry, endpoint && rivalOffer(entry, endpoint), departures);
     const ambiguous = endpoint !== undefined && !isProven(endpoint) && isAmbiguous(entry.place);
     if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
       if (Boolean(before.ambiguous) === ambiguous) return;
@@ -221,6 +218,16 @@ export class RouteTable {
     departures.doubtful.add(entry.place);
   }
 
+  /** Shows the rival as well, so that its reader learns why promgate does not ask it. */
+  #showRival(entry: RouteEntry, endpoint: Endpoint | undefined, departures: Departures): void {
+    const before = entry.rival;
+    entry.rival = endpoint && {
+      instance: { ...toInstance(endpoint, entry.route), ambiguous: !isProven(endpoint) },
+    };
+    if (entry.rival?.instance) this.#index.add(entry.rival, entry.rival.instance);
+    if (before?.instance) this.#unindex(before, before.instance, departures);
+  }
+
   #add(route: string, address: string): RouteEntry {
     const known = this.#addresses.get(address);
     const place = known ?? emptyPlace();
@@ -232,27 +239,17 @@ export class RouteTable {
       offers: [],
       rivals: undefined,
       instance: undefined,
+      rival: undefined,
     };
     place.entries.add(entry);
-    const entries = this.#routes.get(route);
-    if (entries) {
-      entries.set(address, entry);
-    } else {
-      this.#routes.set(route, new Map([[address, entry]]));
-      count(this.#hosts, splitRoute(route).host, 1);
-    }
+    this.#routes.add(entry);
     this.#entries += 1;
     return entry;
   }
 
   #drop(entry: RouteEntry, departures: Departures): void {
-    const { address, route, place, instance } = entry;
-    const entries = this.#routes.get(route);
-    entries?.delete(address);
-    if (entries?.size === 0) {
-      this.#routes.delete(route);
-      count(this.#hosts, splitRoute(route).host, -1);
-    }
+    const { address, place, instance } = entry;
+    this.#routes.remove(entry);
     place.entries.delete(entry);
     if (place.entries.size === 0) {
       this.#addresses.delete(address);
@@ -262,10 +259,11 @@ export class RouteTable {
     }
     this.#entries -= 1;
     if (instance) this.#unindex(entry, instance, departures);
+    if (entry.rival) this.#showRival(entry, undefined, departures);
   }
 
-  #unindex(entry: RouteEntry, instance: Instance, { apps }: Departures): void {
-    this.#index.remove(entry, instance);
+  #unindex(shown: Shown, instance: Instance, { apps }: Departures): void {
+    this.#index.remove(shown, instance);
     const { appId } = instance.app;
     if (appId !== '' && !this.#index.has(appId)) apps.add(appId);
   }
@@ -286,10 +284,4 @@ export class RouteTable {
 /** Whether a connection that was opened for `a` may serve `b`. */
 function sameConnection(a: Endpoint, b: Endpoint): boolean {
   return sameIdentity(a, b) && (isProven(a) || ownerOf(a) === ownerOf(b));
-}
-
-function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
-  const sum = (counts.get(key) ?? 0) + change;
-  if (sum === 0) counts.delete(key);
-  else counts.set(key, sum);
 }

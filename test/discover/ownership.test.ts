@@ -182,6 +182,9 @@ function assertOwner(table: RouteTable, address: string, words: readonly Set<str
   assert.deepEqual(new Set(held), asked, 'a scrape that has waited is as strict');
   if (newest.size === 1) assert.deepEqual(asked, newest);
   if (words.length === 1 && newest.size > 1) assert.equal(asked.size, 0);
+  if (words.length === 1 && newest.size === 2) {
+    assert.deepEqual(new Set(shown.map((one) => one.processInstanceId)), newest, 'both are told');
+  }
   for (const { ambiguous, processInstanceId } of shown) {
     if (ambiguous) assert.ok(newest.has(processInstanceId));
   }

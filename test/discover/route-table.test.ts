@@ -138,15 +138,32 @@ describe('RouteTable', () => {
       assert.deepEqual(apps(table, a, b), ['b']);
     });
 
-    it('marks it when both stand under one route', () => {
-      const table = new RouteTable();
-      const layer = table.layer();
+    it('marks it for both when both stand under one route', () => {
+      const gone: string[] = [];
+      const table = new RouteTable({ onAppGone: (appId) => gone.push(appId) });
+      const [layer, other] = [table.layer(), table.layer()];
       const [one, two] = [a, b].flatMap((it) => endpoints(it));
 
       layer.put('r', one!, two);
-      assert.deepEqual(apps(table, a, b), ['a in doubt']);
+      assert.deepEqual(apps(table, a, b), ['a in doubt', 'b in doubt']);
+      assert.deepEqual(table.sizes(), { routes: 1, endpoints: 1, apps: 2 });
       layer.put('r', one!);
+      layer.settle();
       assert.deepEqual(apps(table, a, b), ['a']);
+      assert.deepEqual(gone, [appGuid(b)]);
+
+      layer.put('r', one!, two);
+      layer.confirm(layer.nextWord());
+      layer.settle();
+      putApps(other, [b]);
+      assert.deepEqual(apps(table, a, b), ['b', 'b']);
+      assert.equal(table.byRoute('r')[0]?.app.appName, 'b');
+      other.remove('b.apps.example.com', '10.0.0.1:1');
+      assert.deepEqual(apps(table, a, b), ['a in doubt', 'b in doubt']);
+      layer.remove('r', '10.0.0.1:1');
+      assert.deepEqual(apps(table, a, b), []);
+      assert.deepEqual(table.sizes(), { routes: 0, endpoints: 0, apps: 0 });
+      assert.equal(table.ambiguousAddresses, 0);
     });
 
     it('lets both stay that prove themselves by certificate', () => {
