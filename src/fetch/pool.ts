@@ -11,6 +11,7 @@
  * when its reader leaves.
  */
 import { type Linked, LinkedList } from './linked-list.ts';
+import { ParkedFetches } from './parked-fetches.ts';
 import { type Asked, type Outcome, Suspects } from './suspects.ts';
 
 export interface SlotPoolOptions {
@@ -36,10 +37,10 @@ export class Slot implements Linked<Slot> {
   list: LinkedList<Slot> | undefined;
   before: Slot | undefined;
   after: Slot | undefined;
-  state: 'waiting' | 'running' | 'done' = 'waiting';
+  state: 'waiting' | 'parked' | 'running' | 'done' = 'waiting';
   app: App | undefined;
   /** The address or page to ask, set when the slot is granted or parked. */
-  asked: Asked<LinkedList<Slot>> | undefined;
+  asked: Asked<Parked> | undefined;
   readonly claim: SlotClaim;
 
   constructor(claim: SlotClaim) {
@@ -79,15 +80,18 @@ class Space implements Linked<Space> {
   }
 }
 
+type Parked = ParkedFetches<App, Slot>;
+
 /** A space may have this many times the free slots, and always one slot. */
 const SHARE = 8;
+
 export class SlotPool {
   readonly #concurrency: number;
   readonly #perApp: number;
   readonly #spaces = new Map<string, Space>();
   /** Spaces with a ready app. */
   readonly #ready = new LinkedList<Space>();
-  readonly #suspects = new Suspects(() => new LinkedList<Slot>());
+  readonly #suspects = new Suspects<Parked>(() => new ParkedFetches());
   #running = 0;
   #waiting = 0;
   #granting = false;
@@ -132,7 +136,9 @@ export class SlotPool {
   release(slot: Slot, outcome: Outcome): void {
     const { app, state } = slot;
     if (!app || state === 'done') return;
-    slot.list?.remove(slot);
+    if (state === 'parked')
+      slot.asked!.parked.remove(app, slot); // set when the slot was parked
+    else slot.list?.remove(slot);
     slot.state = 'done';
     if (state === 'running') {
       app.running--;
@@ -202,7 +208,8 @@ export class SlotPool {
         asked.running++;
         return slot;
       }
-      asked.parked.push(slot);
+      slot.state = 'parked';
+      asked.parked.add(app, slot);
     }
     return undefined;
   }
@@ -236,36 +243,31 @@ export class SlotPool {
     if (app.space.apps.size === 0) this.#spaces.delete(app.space.name);
   }
 
-  #leave(asked: Asked<LinkedList<Slot>>, outcome: Outcome): void {
+  #leave(asked: Asked<Parked>, outcome: Outcome): void {
     this.#suspects.left(asked, outcome);
     this.#unpark(asked);
     this.#suspects.tidy(asked);
   }
 
   /** A parked fetch gives up; if it was to be the next probe, another fetch takes over. */
-  #leaveQueue(asked: Asked<LinkedList<Slot>>): void {
+  #leaveQueue(asked: Asked<Parked>): void {
     this.#unpark(asked);
     this.#suspects.tidy(asked);
   }
 
-  /** Puts parked fetches first in their apps' queues: all, or only the next probe if it hangs. */
-  #unpark(asked: Asked<LinkedList<Slot>>): void {
+  /**
+   * Puts parked fetches first in their apps' queues: all, or one of each app if the address hangs.
+   * One of all apps together would not do: its app may have no free slot while another one has.
+   */
+  #unpark(asked: Asked<Parked>): void {
     if (!this.#suspects.admits(asked)) return;
     const { parked } = asked;
-    if (this.#suspects.hangs(asked)) {
-      const probe = parked.shift();
-      if (probe) this.#queueFirst(probe);
-      return;
+    const back = this.#suspects.hangs(asked) ? parked.takeOnePerApp() : parked.takeAll();
+    for (const slot of back.reverse()) {
+      const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
+      slot.state = 'waiting';
+      app.waiting.unshift(slot);
+      this.#list(app);
     }
-    for (let slot = parked.last; slot; slot = parked.last) {
-      parked.remove(slot);
-      this.#queueFirst(slot);
-    }
-  }
-
-  #queueFirst(slot: Slot): void {
-    const app = slot.app!; // set by `request`, through which alone a slot gets into a queue
-    app.waiting.unshift(slot);
-    this.#list(app);
   }
 }
