@@ -42,6 +42,8 @@ export interface BodyReaderOptions {
 const PIECE_EFFORT_BYTES = 8;
 
 export class BodyReader implements Paced, InflateReceiver {
+  /** The `Content-Type` of the response, else ''. */
+  readonly contentType: string;
   readonly #owner: BodyOwner;
   readonly #pacer: Pacer;
   readonly #body: Body;
@@ -62,6 +64,7 @@ export class BodyReader implements Paced, InflateReceiver {
   constructor(options: BodyReaderOptions) {
     const { owner, pacer, maxBytes, headers, freesInput } = options;
     const zipped = isGzip(headers['content-encoding']);
+    this.contentType = firstValue(headers['content-type']) ?? '';
     this.#owner = owner;
     this.#pacer = pacer;
     this.#body = new Body(options);

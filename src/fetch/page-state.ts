@@ -30,7 +30,6 @@ export type PageState =
       readonly name: 'reading';
       readonly account: Account;
       readonly reader: BodyReader;
-      readonly contentType: string;
     }
   /** Another status has arrived; the fetch reads the rest only to keep the connection. */
   | {

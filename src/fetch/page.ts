@@ -10,13 +10,7 @@ import type { ScrapeAnswer } from './answer.ts';
 import { firstBytes } from './body.ts';
 import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
-import {
-  type FailedGet,
-  firstValue,
-  type Get,
-  type Receiver,
-  type ResponseHeaders,
-} from './get.ts';
+import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import type { Account, BytesClaim } from './lease.ts';
 import {
   accountOf,
@@ -165,7 +159,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
 
   bodyCame(body: Buffer): void {
     if (this.#state.name !== 'reading') return;
-    const { contentType } = this.#state;
+    const { contentType } = this.#state.reader;
     this.#settle('answered', {
       target: this.#target,
       durationSeconds: this.#elapsedSeconds(),
@@ -242,8 +236,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
       ...{ owner: this, budget, pacer, account, maxBytes: maxBodyBytes, headers },
       freesInput: !this.#target.http2,
     });
-    const contentType = firstValue(headers['content-type']) ?? '';
-    this.#state = { name: 'reading', account, reader, contentType };
+    this.#state = { name: 'reading', account, reader };
     reader.begin();
   }
 
