@@ -6,7 +6,8 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDurationMs, parseSizeBytes, printDuration, printSize } from './quantity.ts';
+import { parseDurationMs, printDuration } from '../../broker/duration.ts';
+import { parseSizeBytes, printSize } from './quantity.ts';
 
 /** A value in the form of the file. */
 type Default = string | number | boolean | readonly string[] | Readonly<Record<string, never>>;

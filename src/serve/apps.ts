@@ -3,7 +3,8 @@
  *
  * Promfetcher's paths, parameters, statuses and texts. `/v2` speaks only the text format.
  */
-import { type Instance, normalizeGuid } from '../discover/instance.ts';
+import { normalizeGuid } from '../../broker/guid.ts';
+import type { Instance } from '../discover/instance.ts';
 import { type Lookup, selectInstances } from '../discover/select.ts';
 import { parseSelector, type Selector, SelectorError } from '../discover/selector.ts';
 import { type Negotiated, negotiate } from '../exposition/negotiate.ts';

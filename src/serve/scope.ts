@@ -4,6 +4,7 @@
  * Instances are filtered by their guids, never by name: a route may be shared between spaces, and a
  * name may be an old one.
  */
+import { isSameGuid } from '../../broker/guid.ts';
 import type { TokenScope } from '../../broker/known-bindings.ts';
 import type { Endpoint, Instance } from '../discover/instance.ts';
 import type { Lookup } from '../discover/select.ts';
@@ -21,11 +22,6 @@ export function sees(scope: Scope, { appId, spaceId }: Guids): boolean {
   if (scope.appId === undefined) return spaceId !== '' && isSameGuid(spaceId, scope.spaceId);
   if (appId === '' || !isSameGuid(appId, scope.appId)) return false;
   return scope.spaceId === '' || isSameGuid(spaceId, scope.spaceId);
-}
-
-/** Guids mean the same in upper and lower case: tags and platforms write either. */
-function isSameGuid(a: string, b: string): boolean {
-  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
 }
 
 export function seesEndpoint(scope: Scope, { tags }: Endpoint): boolean {
