@@ -21,8 +21,8 @@ const MAX_LISTENERS = 30;
 
 /**
  * Why promgate refused or ended a connection: a closed set. `idle`: there were too many
- * connections, and this one had been idle longest; `too-many-connections`: no other one was idle,
- * so the new one was closed; `pipelined`: too many requests waited, most of them on this connection.
+ * connections, and this one had been idle longest. `too-many-connections`: no other one was idle,
+ * so the new one was closed. `pipelined`: too many requests waited, and most of them here.
  */
 export type ClientError =
   | 'malformed'

@@ -38,7 +38,8 @@ function readAddress(ctx: Pick<Context, 'get'>, otherwise: string | undefined): 
     if (ADDRESS.test(first)) return first;
   }
   if (otherwise !== undefined) return otherwise;
-  throw new Problem('bad-request', 'the Host header is no valid address: mend it or set sd.address');
+  const detail = 'the Host header holds no valid address: correct it, or set sd.address';
+  throw new Problem('bad-request', detail);
 }
 
 function readScheme(forwarded: string, encrypted: boolean): string {
