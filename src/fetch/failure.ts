@@ -14,7 +14,7 @@
  * | no-descriptors | promgate had no file descriptor left for a connection until the deadline |
  * | timeout | the answer was incomplete at the deadline, or the fetch had not begun |
  * | tls-identity | the certificate is trusted but names another instance |
- * | tls | any other failed handshake: untrusted, expired, not TLS, over 2 s, or our certificate refused |
+ * | tls | any other failed handshake: no trust, no TLS, over 2 s, promgate's certificate refused |
  * | redirect | promgate does not follow it: to another address, the fourth, or no valid Location |
  * | status-4xx, status-5xx | the instance answered with such a status |
  * | status-other | the instance answered with a status other than 200, 3xx, 4xx and 5xx |

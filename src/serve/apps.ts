@@ -95,7 +95,7 @@ export function oneInstance(options: AppsOptions): Handler {
     if (page === undefined) return;
     using merged = page;
     const failures = merged.outcomes.flatMap(({ failure }) => failure ?? []);
-    const isDown = failures.length === merged.outcomes.length; // most instances have one page
+    const isDown = failures.length === merged.outcomes.length; // an instance may have several
     if (isDown) throw failureProblem(failures[0]!, instance.endpoint.address);
     await answer(ctx, merged, options);
   };
@@ -141,7 +141,7 @@ interface AskedInstances {
   readonly withExporters: boolean;
 }
 
-/** Loads the merged page. Answers HEAD at once, without asking the instances: then undefined. */
+/** Loads the merged page. @returns undefined for HEAD, which it answers without asking anybody */
 async function load(
   options: AppsOptions,
   ctx: RequestContext,

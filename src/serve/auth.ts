@@ -128,7 +128,7 @@ function sentToken(headers: readonly string[] = []): string | undefined {
 }
 
 function uncheckable(): Problem {
-  const detail = 'the database of bindings cannot be asked for this token: try again later';
+  const detail = 'the database of bindings does not answer: try again later';
   return new Problem('tokens-unknown', detail, { headers: { 'Retry-After': '5' } });
 }
 

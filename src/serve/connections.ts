@@ -205,7 +205,7 @@ export class ReaderConnections {
   }
 }
 
-/** Answers a client whose request Node did not hand over as one, and closes the connection. */
+/** Answers a refusal on a connection without a parsed request, and closes the connection. */
 function answerRefused(socket: Duplex, { code, detail }: Refusal): void {
   const problem = new Problem(code, detail);
   const body = problemBody(problem);

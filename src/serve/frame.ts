@@ -81,7 +81,8 @@ function dispatch(mounts: readonly Mount[]): Handler {
   const serving = longestFirst.map((mount) => ({ mount, handle: serve(mount) }));
   return async (ctx, next) => {
     const { path } = ctx.state.target;
-    const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!; // '' fits
+    // A mount is always found, since the prefix '' fits all paths.
+    const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!;
     ctx.state.handler = mount.name ?? NOWHERE;
     try {
       await mount.admit(ctx, () => handle(ctx, next));

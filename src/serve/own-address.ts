@@ -8,7 +8,7 @@ export interface AddressOptions {
   /** `host` or `host:port` of promgate; overrides the headers of the request. */
   readonly address?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
-  /** The address if no header names one. Without it, `ownAddress` throws then. */
+  /** The address if no header names one. Default: `ownAddress` throws. */
   readonly otherwise?: string;
 }
 

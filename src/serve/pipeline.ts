@@ -4,8 +4,8 @@
  * One read can hold thousands of pipelined requests, and Node's parser hands all of them over in
  * one go. Requests beyond the bound wait, and promgate does not read from the connection meanwhile.
  * So no more requests of a connection wait than one read holds, and a bounded number of all
- * connections. Waiting requests of all connections start in turns; a connection's first request
- * never waits.
+ * connections. Waiting requests of all connections start in turns; a request does not wait if no
+ * other request of its connection is running.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cutOff } from './cut-off.ts';
 
 export interface PresenceOptions {
-  /** How long after promgate loses sight of its reader an answer must hurry. Default 3 s. */
+  /** How long an answer may take once promgate cannot notice its reader leaving. Default 3 s. */
   readonly graceMs?: number | undefined;
 }
 
@@ -60,7 +60,7 @@ export async function leftBefore(answer: ServerResponse): Promise<boolean> {
 export class Presence {
   readonly #socket: Socket;
   readonly #graceMs: number;
-  /** The answers under way, each with its timer while the answer must hurry. */
+  /** The answers under way; each has a timer while promgate cannot notice the reader leaving. */
   readonly #answers = new Map<ServerResponse, NodeJS.Timeout | undefined>();
   #paused = false;
   #halfClosed = false;

@@ -18,7 +18,7 @@ export interface Merging {
   readonly questions: Questions<Outcome>;
   /** The outcomes of the answers, resolved when the answer is taken. */
   readonly adding: Promise<Outcome>[];
-  /** Resolved when the last index that had to wait has room: pages are indexed only after that. */
+  /** The latest index that had to wait for room: further pages are indexed only after the wait. */
   waiting: Promise<unknown> | undefined;
   /** Whether the scrape has restarted since. */
   isVoid: boolean;
