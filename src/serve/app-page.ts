@@ -1,8 +1,8 @@
 /**
- * The merged page of an app: asks the instances for their pages, merges what they answer, says how
- * each did.
+ * Loads the merged page of an app: asks the instances for their pages, merges these, and reports
+ * the outcome of each.
  *
- * Every failure is in the page; only the caller knows whether it is one of the whole request.
+ * The merged page reports every failure; the caller decides whether the whole request has failed.
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import type { Negotiated } from '../exposition/negotiate.ts';
@@ -22,43 +22,47 @@ import { type Merging, takeAnswer } from './take-answer.ts';
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
   readonly scraper: Scraper;
   readonly exporters: readonly ExternalExporter[];
-  /** Remembers which endpoint of an instance with several gave its page. */
+  /** Remembers which of an instance's endpoints gave the page. */
   readonly choice?: EndpointChoice | undefined;
   readonly observers: AppPageObservers;
 }
 
 /**
- * Merging may run this long past the fetch deadline: half of the smallest margin in
- * `fetch/deadline.ts`.
+ * Merging may run this long past the deadline of the fetches: half of the smallest margin that
+ * `fetch/deadline.ts` subtracts.
  */
 const MERGE_GRACE_MS = 250;
 
 export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
-  /** On the scale of `performance.now()`. */
+  /** The deadline of the fetches, on the scale of `performance.now()`. */
   readonly deadlineMs: number;
+  /** Aborts when the reader has left. */
   readonly signal: AbortSignal;
-  /** Aborts when the page is wanted now, with what has arrived. */
+  /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
 }
 
-/** A merged page that is ready to be spliced. Disposal frees its bytes: the plan is void then. */
+/** A merged page that is ready to be spliced. Disposal frees the bytes that `plan` refers to. */
 export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
   readonly outcomes: readonly Outcome[];
   /**
-   * Takes room for bytes that are ready for a slow reader.
+   * Borrows bytes of the byte budget to buffer the page for a slow reader. Never waits.
    *
-   * @returns for how many there is room now
+   * @returns how many bytes, at most `mostBytes`; 0 if too few are free now
    */
   readonly hold: (mostBytes: number) => number;
-  /** The plan is void from now on: of its room so many bytes are still needed. */
+  /**
+   * Frees the bytes that `plan` refers to, and gives the budget back all but `bytes`, which the
+   * caller still buffers. The caller must not use `plan` afterwards.
+   */
   readonly shrink: (bytes: number) => void;
 }
 
-/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
+/** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
 export async function loadAppPage(
   settings: AppPageSettings,
   request: AppPageRequest,
@@ -79,7 +83,7 @@ export async function loadAppPage(
       adding.push(taken);
       return taken.then(
         (outcome) => questions.answer(index, outcome),
-        () => undefined, // thrown below, once all have answered
+        () => undefined, // `Promise.all` below throws the error
       );
     },
     onRestart: async () => {
@@ -129,7 +133,7 @@ function newMerging(
   return merging;
 }
 
-/** All pages are in: what the merged one is made of, and how each did. */
+/** Plans the merged page once all pages are added, and settles the outcome of each page. */
 async function settle(
   { merge, questions: { answers } }: Merging,
   observers: AppPageObservers,
@@ -140,13 +144,13 @@ async function settle(
   const outcomes = answers.map(({ result }) => result);
   for (const one of takenOut) {
     const outcome = outcomes[one.place]!;
-    // It may have had no room either.
+    // A page without room for its index has failed already.
     if (outcome.failure === undefined) outcomes[one.place] = takenOutcome(outcome, one, signal);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
   if (signal.aborted) {
     observers.onOutcomes?.(outcomes);
-    throw signal.reason; // nobody reads the page: thousands may end together
+    throw signal.reason; // planning costs time, and thousands of readers may leave at once
   }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
@@ -154,7 +158,7 @@ async function settle(
   return { plan, format, outcomes };
 }
 
-/** What promgate itself says of those asked, printed behind all pages. */
+/** Prints promgate's own families about the asked pages; they follow all other families. */
 function report(
   answers: readonly Answered<Outcome>[],
   outcomes: readonly Outcome[],
@@ -162,7 +166,7 @@ function report(
 ): Buffer {
   const reported = outcomes.map((outcome, at) => ({
     ...outcome,
-    ...answers[at]!.page, // one for each
+    ...answers[at]!.page, // there is one answer for each outcome
     labels: answers[at]!.page.reported,
     page: answers[at]!.page.reportedPage,
   }));

@@ -1,7 +1,7 @@
 /**
- * `GET /v1/apps/…` and `/v2/apps/…`: what the instances of an app expose, as one page.
+ * `GET /v1/apps/…` and `/v2/apps/…`: the metrics of an app's instances as one page.
  *
- * Promfetcher's paths, parameters, statuses and texts. `/v2` speaks only the text format.
+ * Paths, parameters, statuses and texts are Promfetcher's. `/v2` answers only in the text format.
  */
 import { normalizeGuid } from '../../broker/guid.ts';
 import type { Instance } from '../discover/instance.ts';
@@ -26,26 +26,25 @@ import { writePlan } from './splice-stream.ts';
 
 export interface AppsOptions extends AppPageSettings, DeadlineOptions {
   readonly table: Lookup;
-  /** Whether the table is whole: before that, an app that is not in it may still come. */
+  /** Whether the table counts as complete; until then promgate may not know an app yet. */
   readonly tableKnown: () => boolean;
-  /** What the bindings of an app say. */
   readonly settingsOf: SettingsOf;
-  /** Whose a reader's `Authorization` is: the app's in `auth.mode: open`. */
+  /** Whom a reader's `Authorization` is meant for: the app in `auth.mode: open`. */
   readonly authorizationOf: 'app' | 'promgate';
-  /** For the loop guard; replicas share it. */
+  /** Names this promgate for the loop guard; its replicas share the name. */
   readonly id: string;
 }
 
-/** The paths of merged pages: `/v1/apps/<app>/metrics`, with `only-app-metrics` in its place, or without an app. */
+/** The paths of merged pages: `…/<app>/metrics` or `…/<app>/only-app-metrics`; `<app>` is optional. */
 export const APPS_PATH = /^\/v[12]\/apps\/(?:.*\/)?(?:only-app-)?metrics$/s;
 /** The path of one instance: `/v1/apps/<guid>/instances/<id or index>/metrics`. */
 export const INSTANCE_PATH =
   /^\/v[12]\/apps\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/instances\/([^/]+)\/metrics$/i;
 
-/** Parts of a path that mean the same whoever escapes or resolves it on its way: not `..` either. */
+/** A path segment that no client or proxy changes: it needs no escapes, and is not `.` or `..`. */
 const PLAIN = /^[\w~-][\w.~-]*$/;
 
-/** `INSTANCE_PATH` of an instance, by its id or else its index; undefined if none leads to it. */
+/** The path of an instance, by its id, else by its index; undefined if no path can name it. */
 export function instancePath({ app, index, processInstanceId }: Instance): string | undefined {
   const id = [processInstanceId, index].find((name) => PLAIN.test(name));
   const path = `/v1/apps/${app.appId}/instances/${id}/metrics`;
@@ -75,7 +74,7 @@ export function apps(options: AppsOptions): Handler {
   };
 }
 
-/** Answers `INSTANCE_PATH`: one instance, whose failure is the request's. */
+/** Answers `INSTANCE_PATH`. If the instance fails, the request fails. */
 export function oneInstance(options: AppsOptions): Handler {
   return async (ctx) => {
     const { path, query } = ctx.state.target;
@@ -97,7 +96,7 @@ export function oneInstance(options: AppsOptions): Handler {
     if (page === undefined) return;
     using merged = page;
     const failures = merged.outcomes.flatMap(({ failure }) => failure ?? []);
-    const isDown = failures.length === merged.outcomes.length; // of its pages, mostly one
+    const isDown = failures.length === merged.outcomes.length; // an instance may have several
     if (isDown) throw failureProblem(failures[0]!, instance.endpoint.address);
     await answer(ctx, merged, options);
   };
@@ -122,13 +121,13 @@ function decoded(text: string): string {
   }
 }
 
-/** By process instance id, else by index. */
+/** Finds instances by process instance id, or by index if none has that id. */
 function findInstance(instances: readonly Instance[], id: string): Instance[] {
   const byId = instances.filter(({ processInstanceId }) => processInstanceId === normalizeGuid(id));
   return byId.length > 0 ? byId : instances.filter(({ index }) => index === id);
 }
 
-/** @throws {TextRefusal} when the request names no app that can be read */
+/** @throws {TextRefusal} if path and query name no app, or the selector is malformed */
 function readSelector(path: string, search: string): Selector {
   try {
     return parseSelector({ path, search });
@@ -143,7 +142,7 @@ interface AskedInstances {
   readonly withExporters: boolean;
 }
 
-/** Asks the instances. Undefined when the request is answered already: as HEAD. */
+/** Loads the merged page. @returns undefined for HEAD, which it answers without asking anybody */
 async function load(
   options: AppsOptions,
   ctx: RequestContext,
@@ -153,7 +152,7 @@ async function load(
   if (passedThrough(req.headers, options.id)) {
     throw new Problem(
       'loop',
-      'an app of the table is promgate itself, or asks it for its own page',
+      'an app in the route table is promgate itself, or asks promgate for its own page',
     );
   }
   const metricPath = readMetricPath(state.target.query);
@@ -163,7 +162,7 @@ async function load(
   ctx.vary('Accept-Encoding');
   if (ctx.method === 'HEAD') {
     ctx.set('Content-Type', negotiated.contentType.text);
-    ctx.respond = false; // koa would take the type away with the body
+    ctx.respond = false; // koa would remove the Content-Type of an answer without a body
     ctx.res.statusCode = 200;
     ctx.res.end();
     return undefined;
@@ -191,7 +190,7 @@ function headersFor(options: AppsOptions, ctx: RequestContext, { accept }: Negot
   const proto = ctx.get('X-Forwarded-Proto').split(',', 1)[0]!.trim().toLowerCase();
   const remote = socket.remoteAddress ?? '';
   const sent = ctx.get('X-Forwarded-For');
-  const before = findToken(sent) === undefined ? sent : ''; // apps would read the token
+  const before = findToken(sent) === undefined ? sent : ''; // apps must not read the token
   return scrapeHeaders(req.rawHeaders, {
     authorizationOf: state.credentialIsOurs ? 'promgate' : options.authorizationOf,
     accept,
@@ -201,7 +200,7 @@ function headersFor(options: AppsOptions, ctx: RequestContext, { accept }: Negot
   });
 }
 
-/** @throws {TextRefusal} for a path that no instance should be asked for */
+/** @throws {TextRefusal} for a path that promgate must not ask an instance for */
 function readMetricPath(query: string): string {
   const given = new URLSearchParams(query).get('metric_path');
   try {
@@ -212,7 +211,7 @@ function readMetricPath(query: string): string {
   }
 }
 
-/** The first instance, if every one of them answered 404. */
+/** The first outcome if every instance answered 404; else undefined. */
 function withoutEndpoint(outcomes: readonly Outcome[]): Outcome | undefined {
   return outcomes.every(({ status }) => status === 404) ? outcomes[0] : undefined;
 }
@@ -231,10 +230,10 @@ function starting(): Problem {
 }
 
 /**
- * Streams the page, past koa: it is written as the reader takes it.
+ * Streams the page without koa, as fast as the reader takes it.
  *
- * A reader that takes longer than the longest scrape has given up by its own clock; it must not
- * keep the page's bytes from others.
+ * promgate cuts off a reader that takes longer than the longest scrape may: the reader has given up
+ * by then, and other scrapes need the page's bytes.
  */
 async function answer(
   ctx: RequestContext,
@@ -256,9 +255,9 @@ async function answer(
     if (ctx.socket.destroyed) leave();
     await writePlan(plan, ctx.res, { gzip, signal: reader.signal, hold, onSpliced: shrink });
   } catch (error) {
-    // A write may fail in many ways once the reader has left: nobody is there to be told.
+    // Once the reader has left, a write may fail in many ways, and nobody is there to answer.
     if (ctx.socket.destroyed) return;
-    ctx.respond = !ctx.headerSent; // when nothing is out, koa can still say that it failed
+    ctx.respond = !ctx.headerSent; // koa can answer with an error until the head is sent
     throw error;
   } finally {
     clearTimeout(tooSlow);

@@ -1,5 +1,5 @@
 /**
- * What is known of a request when it has ended: for the log and the metrics.
+ * Describes each request when it has ended, for the log and the metrics.
  */
 import type { Level, LogFields } from '../telemetry/log.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
@@ -13,7 +13,7 @@ export interface RequestRecord {
   readonly handler: string;
   readonly status: number;
   readonly durationMs: number;
-  /** Sent on the connection for this request, headers included. */
+  /** Bytes sent on the connection since the request began, headers included. */
   readonly bytes: number;
   /** The reader left before the end of the answer. */
   readonly left: boolean;
@@ -27,10 +27,10 @@ export interface RequestObservers {
   readonly onEnd: (record: RequestRecord) => void;
 }
 
-/** Longer paths and queries are cut in the log. */
+/** The log shows only this many characters of a path or query. */
 const MAX_LENGTH = 1024;
 
-/** Observes every request once, when its connection is done with it. */
+/** Observes the begin of every request, and its end, when the answer closes. */
 export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
   return (ctx, next) => {
     const { res, state } = ctx;
@@ -60,11 +60,11 @@ const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
 
 export function requestLevel({ handler, status }: RequestRecord): Level {
   if (QUIET.has(handler)) return 'debug';
-  if (handler === 'broker' && status === 401) return 'debug'; // told by the broker, not each one
+  if (handler === 'broker' && status === 401) return 'debug'; // `broker-log.ts` logs these
   return status >= 500 && status !== 503 ? 'warn' : 'info';
 }
 
-/** A line of the log, secrets of the query and tokens anywhere masked. */
+/** The fields of a log line. Secrets in the query, and tokens anywhere, are masked. */
 export function requestFields(record: RequestRecord): LogFields {
   const { method, path, query, status, durationMs, bytes, left, cutOff, instances } = record;
   return {
