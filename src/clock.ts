@@ -189,3 +189,22 @@ async function consequences(): Promise<void> {
   await undefined;
   await new Promise<void>((resolve) => process.nextTick(resolve));
 }
+
+/** Timers, and the time that they count; a test puts its own in. */
+export interface Timers {
+  /** Milliseconds that only go forward, on the scale of `performance.now()`. */
+  nowMs(): number;
+  /** Calls `call` once after `ms`. @returns a function that cancels the call */
+  after(ms: number, call: () => void): () => void;
+}
+
+/** The longest time that `setTimeout` takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export const systemTimers: Timers = {
+  nowMs: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, Math.min(Math.max(0, Math.ceil(ms)), MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};

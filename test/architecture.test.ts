@@ -11,7 +11,8 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   '': ['assemble', 'config', 'demo', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
-    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'serve', 'store', 'telemetry'],
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
+    'telemetry',
     'broker',
   ],
   config: [],
@@ -19,10 +20,11 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  refresh: [],
   store: ['broker', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'telemetry', 'type:broker'],
+  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
 };
 
 /** Which files may import a package. */
