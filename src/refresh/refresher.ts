@@ -184,5 +184,6 @@ function percentile95(values: readonly number[]): number {
 function fraction(key: string): number {
   let hash = 0;
   for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
-  return (hash >>> 0) / 2 ** 32;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b); // keys that differ in one character lie apart
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }

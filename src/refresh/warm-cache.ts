@@ -207,8 +207,8 @@ export class WarmCache<V> {
   /** Loads in the background; the load may take as long as the waiter's would. */
   #revalidate(key: string, ask: Ask<V>): void {
     if (this.#flights.isFlying(key)) return;
-    const { nowMs } = this.#options.timers;
-    const deadlineMs = Math.max(ask.deadlineMs, nowMs());
+    const { timers } = this.#options;
+    const deadlineMs = Math.max(ask.deadlineMs, timers.nowMs());
     const unattended = { deadlineMs, signal: new AbortController().signal };
     this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) => {
       if (!(error instanceof LateError)) this.#options.onError?.(error);
@@ -238,11 +238,11 @@ export class WarmCache<V> {
   }
 
   async #fly(key: string, ask: Ask<V>): Promise<Kept<V>> {
-    const { nowMs } = this.#options.timers;
-    const beganMs = nowMs();
+    const { timers } = this.#options;
+    const beganMs = timers.nowMs();
     const landed = await this.#flights.get(key, ask, (run) => this.#run(key, ask, run));
     const { value, kind } = landed.value;
-    const ageMs = nowMs() - beganMs;
+    const ageMs = timers.nowMs() - beganMs;
     return { value, kind, from: fromOf(landed), ageMs, freshMs: ask.life.ttlMs - ageMs };
   }
 
