@@ -1,25 +1,19 @@
 /**
  * Answers kept warm: single flight, a life in stages, and a bound in bytes.
  *
- * The cache is given a `load` with each request and knows nothing of HTTP or metrics. It keeps the
- * last good answer beside the last failure, so that a failure never displaces an answer that may
- * still be served as stale.
+ * The cache is given a `load` with each request and knows nothing of HTTP or metrics.
  */
-import { LRUCache } from 'lru-cache';
 import type { Timers } from '../clock.ts';
 import { type Landed, LateError, type Load, type Run, type Waiter } from './flight.ts';
+import {
+  type Entry,
+  KeptAnswers,
+  type KeptAnswersOptions,
+  type Loaded,
+  type Stored,
+} from './kept-answers.ts';
 import { endOf, type Kind, type Life, type NegativeLife, negativeTtlMs, stageOf } from './life.ts';
 import { SingleFlight } from './single-flight.ts';
-
-/** What a load gives. */
-export interface Loaded<V> {
-  readonly value: V;
-  readonly kind: Kind;
-  /** What the value counts against the bound. */
-  readonly sizeBytes: number;
-  /** The target's own bound on the ttl: it may shorten the life, never lengthen it. */
-  readonly maxTtlMs?: number | undefined;
-}
 
 export interface Ask<V> extends Waiter {
   readonly load: Load<Loaded<V>>;
@@ -46,72 +40,37 @@ export interface Kept<V> {
   readonly freshMs: number;
 }
 
-export interface WarmCacheOptions<V> {
-  readonly maxBytes: number;
+export interface WarmCacheOptions<V> extends KeptAnswersOptions<V> {
   readonly negative: NegativeLife;
   readonly timers: Timers;
-  /** Values with memory of their own: `retain` is called for each holder, `release` when it ends. */
-  readonly holding?: Holding<V> | undefined;
   /** A load in the background failed by a mistake of ours. Must not throw. */
   readonly onError?: ((error: unknown) => void) | undefined;
-  /** An answer was dropped for want of room. Must not throw. */
-  readonly onEvicted?: (() => void) | undefined;
 }
-
-export interface Holding<V> {
-  retain(value: V): void;
-  release(value: V): void;
-}
-
-interface Stored<V> {
-  readonly loaded: Loaded<V>;
-  /** When its load began. */
-  readonly atMs: number;
-}
-
-interface Entry<V> {
-  readonly tags: readonly string[];
-  readonly life: Life;
-  readonly good: Stored<V> | undefined;
-  readonly failure: Stored<V> | undefined;
-}
-
-/** Of an entry without its values. */
-const ENTRY_BYTES = 512;
 
 export class WarmCache<V> {
   readonly #options: WarmCacheOptions<V>;
   readonly #flights: SingleFlight<Loaded<V>>;
-  readonly #entries: LRUCache<string, Entry<V>>;
-  readonly #tagged = new Map<string, Set<string>>();
+  readonly #answers: KeptAnswers<V>;
   /** Counts purges: a load that began before the last one is not kept. */
   #purges = 0;
 
   constructor(options: WarmCacheOptions<V>) {
-    const { holding, timers, maxBytes, onEvicted } = options;
+    const { holding, timers } = options;
     this.#options = options;
     this.#flights = new SingleFlight({
       timers,
       retain: holding && ((loaded) => holding.retain(loaded.value)),
       release: holding && ((loaded) => holding.release(loaded.value)),
     });
-    this.#entries = new LRUCache({
-      maxSize: maxBytes,
-      sizeCalculation: sizeOf,
-      dispose: (entry, key, reason) => {
-        this.#untag(key, entry);
-        this.#release(entry);
-        if (reason === 'evict') onEvicted?.();
-      },
-    });
+    this.#answers = new KeptAnswers(options);
   }
 
   get bytes(): number {
-    return this.#entries.calculatedSize;
+    return this.#answers.bytes;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#answers.size;
   }
 
   /** How many keys are being loaded. */
@@ -145,35 +104,29 @@ export class WarmCache<V> {
     return kind;
   }
 
-  /** Whether a fresh or stale answer of this key is kept. */
-  has(key: string): boolean {
-    return this.#entries.has(key);
-  }
-
   drop(key: string): void {
-    this.#entries.delete(key);
+    this.#answers.drop(key);
     this.#flights.close(key);
   }
 
   /** @returns how many answers are gone; loads that are under way are not kept either */
   purge(tag: string): number {
-    this.#purges++;
-    this.#flights.closeAll();
-    const keys = [...(this.#tagged.get(tag) ?? [])];
-    for (const key of keys) this.#entries.delete(key);
-    return keys.length;
+    this.#forgetLoads();
+    return this.#answers.dropTagged(tag);
   }
 
   purgeAll(): number {
+    this.#forgetLoads();
+    return this.#answers.dropAll();
+  }
+
+  #forgetLoads(): void {
     this.#purges++;
     this.#flights.closeAll();
-    const count = this.#entries.size;
-    this.#entries.clear();
-    return count;
   }
 
   #valid(key: string, { isValid }: Ask<V>): Entry<V> | undefined {
-    const entry = this.#entries.get(key);
+    const entry = this.#answers.get(key);
     const value = entry?.good?.loaded.value;
     if (value === undefined || isValid === undefined || isValid(value)) return entry;
     this.drop(key);
@@ -257,51 +210,16 @@ export class WarmCache<V> {
 
   #keep(key: string, { life, tags }: Ask<V>, stored: Stored<V>): void {
     const { kind } = stored.loaded;
-    const before = this.#entries.get(key);
     if (kind === 'uncacheable' || kind === 'denied') {
-      this.#entries.delete(key);
+      this.#answers.drop(key);
       return;
     }
-    const isGood = kind === 'good';
-    const keptMs = isGood ? endOf(life) : negativeTtlMs(kind, this.#options.negative);
-    if (keptMs <= 0) return;
-    const entry: Entry<V> = {
-      ...{ tags, life },
-      good: isGood ? stored : before?.good,
-      failure: isGood ? undefined : stored,
-    };
-    for (const one of valuesOf(entry)) this.#options.holding?.retain(one);
-    this.#entries.set(key, entry); // drops the entry before; does not take one beyond the bound
-    if (this.#entries.peek(key) === entry) for (const tag of tags) addTo(this.#tagged, tag, key);
-    else this.#release(entry);
-  }
-
-  #release(entry: Entry<V>): void {
-    for (const value of valuesOf(entry)) this.#options.holding?.release(value);
-  }
-
-  #untag(key: string, { tags }: Entry<V>): void {
-    for (const tag of tags) {
-      const keys = this.#tagged.get(tag);
-      if (keys?.delete(key) && keys.size === 0) this.#tagged.delete(tag);
-    }
+    if (endOf(life) <= 0) return;
+    const isOfUse = kind === 'good' || negativeTtlMs(kind, this.#options.negative) > 0;
+    if (isOfUse) this.#answers.keep(key, tags, stored);
   }
 }
 
 function fromOf<V>({ how }: Landed<V>): From {
   return how === 'own' ? 'miss' : how;
-}
-
-function valuesOf<V>({ good, failure }: Entry<V>): V[] {
-  return [good, failure].flatMap((one) => (one === undefined ? [] : [one.loaded.value]));
-}
-
-function sizeOf<V>({ good, failure }: Entry<V>): number {
-  return ENTRY_BYTES + (good?.loaded.sizeBytes ?? 0) + (failure?.loaded.sizeBytes ?? 0);
-}
-
-function addTo(index: Map<string, Set<string>>, tag: string, key: string): void {
-  const keys = index.get(tag);
-  if (keys) keys.add(key);
-  else index.set(tag, new Set([key]));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { LateError, type Run } from '../../src/refresh/flight.ts';
 import { type Kind, LIVE, type Life } from '../../src/refresh/life.ts';
-import { type Ask, type Loaded, WarmCache } from '../../src/refresh/warm-cache.ts';
+import { type Ask, WarmCache } from '../../src/refresh/warm-cache.ts';
 import { FakeTimers, settle } from './fake-timers.ts';
 
 const LIFE: Life = { ttlMs: 5_000, staleWhileRevalidateMs: 10_000, staleIfErrorMs: 60_000 };
@@ -145,7 +145,10 @@ describe('WarmCache', () => {
     assert.deepEqual(both, ['miss page 1 0', 'shared page 1 0']);
     assert.equal(await get('k', { life: LIVE }), 'miss page 1 0');
 
-    assert.equal(target.loads, 2);
+    target.kind = 'failed';
+    await get('k', { life: LIVE });
+
+    assert.equal(target.loads, 3);
     assert.equal(cache.size, 0);
   });
 
