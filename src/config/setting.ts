@@ -155,15 +155,10 @@ export function flag(description: string): Leaf<boolean> {
   });
 }
 
-/** One of a few words; `later` are words that only later versions support. */
-export function choice<const W extends string>(
-  description: string,
-  words: readonly W[],
-  later: readonly string[] = [],
-): Leaf<W> {
-  const wait = later.length > 0 ? ` (${later.join(', ')}: not in this version)` : '';
+/** One of a few words. */
+export function choice<const W extends string>(description: string, words: readonly W[]): Leaf<W> {
   return leaf(description, {
-    allowed: words.length === 1 ? `${words[0]}${wait}` : `one of ${words.join(', ')}${wait}`,
+    allowed: `one of ${words.join(', ')}`,
     read: (value) => words.find((word) => word === value),
   });
 }

@@ -122,6 +122,33 @@ export function withoutCredentials(shared: readonly string[]): string[] {
   return kept;
 }
 
+/** Names that tell nothing of who reads: pages that were fetched with them alone are anybody's. */
+const HARMLESS = new Set([
+  ...['user-agent', 'traceparent', 'tracestate', 'baggage', 'b3', 'uber-trace-id', 'x-request-id'],
+  ...['x-vcap-request-id', 'x-correlation-id', 'x-forwarded-for'],
+]);
+const HARMLESS_PREFIXES = ['x-b3-', 'x-datadog-'];
+const SECRET = /auth|token|secret|key|cookie|session|passw|cert/;
+
+/**
+ * The headers that decide which page an instance answers with: two scrapes may share pages only if
+ * theirs are equal. All but those that name the reader's program, its address or its trace.
+ */
+export function decisiveHeaders(sent: readonly string[]): string[] {
+  const decisive: string[] = [];
+  for (let i = 0; i + 1 < sent.length; i += 2) {
+    const lower = sent[i]!.toLowerCase();
+    if (HARMLESS.has(lower) || HARMLESS_PREFIXES.some((one) => lower.startsWith(one))) continue;
+    decisive.push(lower, sent[i + 1]!);
+  }
+  return decisive;
+}
+
+/** Whether any header may be a credential, by its name. */
+export function hasCredentials(sent: readonly string[]): boolean {
+  return sent.some((name, at) => at % 2 === 0 && SECRET.test(name.toLowerCase()));
+}
+
 function isFixed(lower: string): boolean {
   return FIXED.has(lower) || OWN_HEADER_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }

@@ -50,11 +50,6 @@ export class SingleFlight<V> {
     this.#flights.delete(key);
   }
 
-  /** Lets no further request join any load that is under way. */
-  closeAll(): void {
-    this.#flights.clear();
-  }
-
   /**
    * Joins the load of the key that is under way, or begins one.
    *

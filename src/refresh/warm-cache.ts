@@ -47,12 +47,18 @@ export interface WarmCacheOptions<V> extends KeptAnswersOptions<V> {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
+interface RunningLoad {
+  readonly key: string;
+  readonly tags: readonly string[];
+  /** Set by a purge: the answer is not kept. */
+  isVoid: boolean;
+}
+
 export class WarmCache<V> {
   readonly #options: WarmCacheOptions<V>;
   readonly #flights: SingleFlight<Loaded<V>>;
   readonly #answers: KeptAnswers<V>;
-  /** Counts purges: a load that began before the last one is not kept. */
-  #purges = 0;
+  readonly #loads = new Set<RunningLoad>();
 
   constructor(options: WarmCacheOptions<V>) {
     const { holding, timers } = options;
@@ -111,18 +117,21 @@ export class WarmCache<V> {
 
   /** @returns how many answers are gone; loads that are under way are not kept either */
   purge(tag: string): number {
-    this.#forgetLoads();
+    this.#forgetLoads(({ tags }) => tags.includes(tag));
     return this.#answers.dropTagged(tag);
   }
 
   purgeAll(): number {
-    this.#forgetLoads();
+    this.#forgetLoads(() => true);
     return this.#answers.dropAll();
   }
 
-  #forgetLoads(): void {
-    this.#purges++;
-    this.#flights.closeAll();
+  #forgetLoads(isMeant: (load: RunningLoad) => boolean): void {
+    for (const load of this.#loads) {
+      if (!isMeant(load)) continue;
+      load.isVoid = true;
+      this.#flights.close(load.key);
+    }
   }
 
   #valid(key: string, { isValid }: Ask<V>): Entry<V> | undefined {
@@ -201,11 +210,16 @@ export class WarmCache<V> {
 
   async #run(key: string, ask: Ask<V>, run: Run<Loaded<V>>): Promise<Loaded<V>> {
     const atMs = this.#options.timers.nowMs();
-    const purges = this.#purges;
-    const loaded = await ask.load(run);
-    if (loaded.kind === 'uncacheable') this.#flights.keepApart(key);
-    if (purges === this.#purges) this.#keep(key, ask, { loaded, atMs });
-    return loaded;
+    const running: RunningLoad = { key, tags: ask.tags, isVoid: false };
+    this.#loads.add(running);
+    try {
+      const loaded = await ask.load(run);
+      if (loaded.kind === 'uncacheable') this.#flights.keepApart(key);
+      if (!running.isVoid) this.#keep(key, ask, { loaded, atMs });
+      return loaded;
+    } finally {
+      this.#loads.delete(running);
+    }
   }
 
   #keep(key: string, { life, tags }: Ask<V>, stored: Stored<V>): void {

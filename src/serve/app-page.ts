@@ -13,14 +13,18 @@ import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
+import { ArrivedAnswers } from './arrived-answers.ts';
 import { type AskedPage, type PagesRequest, pagesToAsk } from './asked-pages.ts';
 import { type Answered, Questions } from './asking.ts';
 import { type AppPageObservers, notAsked, type Outcome, takenOutcome, takeOff } from './outcome.ts';
 import { printReport } from './report.ts';
 import { type Merging, takeAnswer } from './take-answer.ts';
 
+/** Asks instances for pages, and bounds their bytes. */
+type PageScraper = Pick<Scraper, 'lease' | 'scrape'>;
+
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
-  readonly scraper: Scraper;
+  readonly scraper: PageScraper;
   readonly exporters: readonly ExternalExporter[];
   /** Remembers which of an instance's endpoints gave the page. */
   readonly choice?: EndpointChoice | undefined;
@@ -36,13 +40,21 @@ const MERGE_GRACE_MS = 250;
 export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
-  /** The deadline of the fetches, on the scale of `performance.now()`. */
+  /**
+   * The deadline of the fetches, on the scale of `performance.now()`; it may move until all
+   * instances have answered.
+   */
   readonly deadlineMs: number;
   /** Aborts when the reader has left. */
   readonly signal: AbortSignal;
+  /** Takes a way to make a page of the answers that have arrived, for who cannot wait for all. */
+  readonly offer?: ((soFar: (waiter: PageWaiter) => Promise<AppPage>) => void) | undefined;
   /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
 }
+
+/** A reader who wants the page of what has arrived. */
+type PageWaiter = Pick<AppPageRequest, 'deadlineMs' | 'signal'>;
 
 /** A merged page that is ready to be spliced. Disposal frees the bytes that `plan` refers to. */
 export interface AppPage extends Disposable {
@@ -60,23 +72,36 @@ export interface AppPage extends Disposable {
    * caller still buffers. The caller must not use `plan` afterwards.
    */
   readonly shrink: (bytes: number) => void;
+  /** Gives the budget back all bytes, but keeps the pages: the cache counts their bytes instead. */
+  readonly handOver: () => void;
 }
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
-export async function loadAppPage(
+export function loadAppPage(settings: AppPageSettings, request: AppPageRequest): Promise<AppPage> {
+  const { exporters, choice } = settings;
+  return load(pagesToAsk(exporters, { ...request, choice }), settings, request);
+}
+
+async function load(
+  asked: readonly AskedPage[],
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
-  const { scraper, observers, choice } = settings;
-  const { headers, deadlineMs, signal, hurry } = request;
-  const asked = pagesToAsk(settings.exporters, { ...request, choice });
+  const { scraper, observers } = settings;
+  const { headers, signal, hurry } = request;
   let merging = newMerging(asked, settings, request);
+  const arrived = new ArrivedAnswers(scraper);
+  request.offer?.((waiter) => loadSoFar(asked, arrived, { settings, request, waiter }));
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
   await scraper.scrape({
     targets: merging.questions.targets,
-    ...{ headers, deadlineMs, signal, hurry, lease },
+    ...{ headers, signal, hurry, lease },
+    get deadlineMs() {
+      return request.deadlineMs;
+    },
     onAnswer: (answer, index) => {
+      arrived.add(answer);
       const { questions, adding } = merging;
       const { page, place } = questions.at(index);
       const taken = takeAnswer(merging, page, { answer, place, observers, lease, signal });
@@ -87,12 +112,14 @@ export async function loadAppPage(
       );
     },
     onRestart: async () => {
+      arrived.clear();
       const given = merging;
       given.isVoid = true;
       merging = newMerging(asked, settings, request);
       await Promise.allSettled(given.adding);
     },
   });
+  arrived.close();
   await Promise.all(merging.adding);
   const { plan, format, outcomes } = await settle(merging, observers, signal);
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
@@ -105,19 +132,42 @@ export async function loadAppPage(
       free();
       lease.shrink(bytes);
     },
+    handOver: () => lease.shrink(0),
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+interface SoFar {
+  readonly settings: AppPageSettings;
+  readonly request: AppPageRequest;
+  readonly waiter: PageWaiter;
+}
+
+/**
+ * Merges copies of the pages that have arrived; instances that have not answered count as `timeout`.
+ * The observers are not called: the scrape itself reports each instance once.
+ */
+function loadSoFar(
+  asked: readonly AskedPage[],
+  arrived: ArrivedAnswers,
+  { settings, request, waiter }: SoFar,
+): Promise<AppPage> {
+  const alone = { ...request, ...waiter, hurry: undefined, offer: undefined };
+  return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
 }
 
 function newMerging(
   asked: readonly AskedPage[],
   { labelConflict, exportJob, choice }: AppPageSettings,
-  { negotiated: { escaping, preferOpenMetrics }, deadlineMs, signal }: AppPageRequest,
+  request: AppPageRequest,
 ): Merging {
+  const { negotiated, signal } = request;
+  const { escaping, preferOpenMetrics } = negotiated;
   const merging: Merging = {
     adding: [],
     questions: new Questions(asked, {
-      ...{ choice, deadlineMs, signal },
+      ...{ choice, signal },
+      deadlineMs: () => request.deadlineMs,
       refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
     }),
     waiting: undefined,
@@ -127,7 +177,7 @@ function newMerging(
       learn: asked.length > 1,
       pages: asked.length,
       givesUp: () =>
-        signal.aborted || merging.isVoid || performance.now() > deadlineMs + MERGE_GRACE_MS,
+        signal.aborted || merging.isVoid || performance.now() > request.deadlineMs + MERGE_GRACE_MS,
     }),
   };
   return merging;

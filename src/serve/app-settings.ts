@@ -8,6 +8,7 @@ import type { AppIdentity } from '../discover/instance.ts';
 export const UNBOUND: BoundApp = {
   process: 'web',
   pages: [{ path: undefined, headers: [], timeoutMs: undefined, labels: [], allow: [], deny: [] }],
+  cacheMs: undefined,
 };
 
 /** Gives the settings of an app: `UNBOUND` if the app has no bindings. */

@@ -12,19 +12,19 @@ import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
 import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
 import { findToken } from '../fetch/token.ts';
-import { lengthOf } from '../merge/splice.ts';
-import { type AppPage, type AppPageSettings, loadAppPage } from './app-page.ts';
+import { answerPage } from './answer-page.ts';
+import type { AppPageSettings } from './app-page.ts';
+import type { AppPages, AskedAppPage, KeptAppPage } from './app-pages.ts';
 import type { SettingsOf } from './app-settings.ts';
-import { cutOff } from './cut-off.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Outcome } from './outcome.ts';
-import { hurrySignal, leftBefore } from './presence.ts';
+import { hurrySignal } from './presence.ts';
 import { TextRefusal } from './promfetcher-errors.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { visibleTo } from './scope.ts';
-import { writePlan } from './splice-stream.ts';
 
-export interface AppsOptions extends AppPageSettings, DeadlineOptions {
+export interface AppsOptions extends Pick<AppPageSettings, 'exporters'>, DeadlineOptions {
+  readonly pages: AppPages;
   readonly table: Lookup;
   /** Whether the table counts as complete; until then promgate may not know an app yet. */
   readonly tableKnown: () => boolean;
@@ -64,13 +64,13 @@ export function apps(options: AppsOptions): Handler {
       throw new TextRefusal(404, `404 Cannot found app with id or path ${selector.text}\n`);
     }
     const withExporters = only === undefined && !params.has('only_from_app');
-    const page = await load(options, ctx, { instances, withExporters });
-    if (page === undefined) return;
-    using merged = page;
-    const noEndpoint =
-      options.exporters.length === 0 ? withoutEndpoint(merged.outcomes) : undefined;
+    const select = (): Instance[] => findInstances(options, ctx, selector);
+    const kept = await load(options, ctx, { instances, select, withExporters });
+    if (kept === undefined) return;
+    using page = kept.page;
+    const noEndpoint = options.exporters.length === 0 ? withoutEndpoint(page.outcomes) : undefined;
     if (noEndpoint) throw new TextRefusal(406, noEndpointText(noEndpoint));
-    await answer(ctx, merged, options);
+    await answerPage(ctx, kept, options);
   };
 }
 
@@ -92,13 +92,15 @@ export function oneInstance(options: AppsOptions): Handler {
       const ids = [instance, ...others].map(({ processInstanceId }) => processInstanceId);
       throw new Problem('ambiguous', `index ${id} is held by the instances ${ids.join(', ')}`);
     }
-    const page = await load(options, ctx, { instances: [instance], withExporters: false });
-    if (page === undefined) return;
-    using merged = page;
-    const failures = merged.outcomes.flatMap(({ failure }) => failure ?? []);
-    const isDown = failures.length === merged.outcomes.length; // an instance may have several
+    const select = (): Instance[] => findInstance(findInstances(options, ctx, selector), id);
+    const asked = { instances: [instance], select, withExporters: false };
+    const kept = await load(options, ctx, asked);
+    if (kept === undefined) return;
+    using page = kept.page;
+    const failures = page.outcomes.flatMap(({ failure }) => failure ?? []);
+    const isDown = failures.length === page.outcomes.length; // of its pages, mostly one
     if (isDown) throw failureProblem(failures[0]!, instance.endpoint.address);
-    await answer(ctx, merged, options);
+    await answerPage(ctx, kept, options);
   };
 }
 
@@ -139,6 +141,8 @@ function readSelector(path: string, search: string): Selector {
 
 interface AskedInstances {
   readonly instances: readonly Instance[];
+  /** Selects the instances again, as the table has them then. */
+  readonly select: () => Instance[];
   readonly withExporters: boolean;
 }
 
@@ -146,8 +150,8 @@ interface AskedInstances {
 async function load(
   options: AppsOptions,
   ctx: RequestContext,
-  { instances, withExporters }: AskedInstances,
-): Promise<AppPage | undefined> {
+  { instances, select, withExporters }: AskedInstances,
+): Promise<KeptAppPage | undefined> {
   const { req, state } = ctx;
   if (passedThrough(req.headers, options.id)) {
     throw new Problem(
@@ -168,21 +172,25 @@ async function load(
     return undefined;
   }
   const timeoutMs = scrapeTimeoutMs(ctx.get(TIMEOUT_HEADER) || undefined, options);
-  const page = await loadAppPage(options, {
-    instances,
-    withExporters,
+  const asked: Omit<AskedAppPage, 'again' | 'deadlineMs' | 'signal' | 'instances'> = {
+    ...{ withExporters, negotiated, timeoutMs, settingsOf: options.settingsOf },
     path: metricPath,
-    settingsOf: options.settingsOf,
     headers: headersFor(options, ctx, negotiated),
-    negotiated,
-    deadlineMs: performance.now() + timeoutMs,
-    signal: state.signal,
-    hurry: hurrySignal(ctx.res),
+    name: state.target.path,
+    reader: ctx.socket.remoteAddress ?? '',
+  };
+  const again: AskedAppPage['again'] = (deadline) => ({
+    ...{ ...asked, ...deadline, again, instances: select() },
   });
-  const ok = page.outcomes.filter(({ failure }) => failure === undefined).length;
-  state.instances = { ok, failed: page.outcomes.length - ok };
-  ctx.set('Content-Type', negotiated.contentType[page.format]);
-  return page;
+  const kept = await options.pages.get({
+    ...{ ...asked, again, instances, signal: state.signal, hurry: hurrySignal(ctx.res) },
+    deadlineMs: performance.now() + timeoutMs,
+  });
+  const { outcomes, format } = kept.page;
+  const ok = outcomes.filter(({ failure }) => failure === undefined).length;
+  state.instances = { ok, failed: outcomes.length - ok };
+  ctx.set('Content-Type', negotiated.contentType[format]);
+  return kept;
 }
 
 function headersFor(options: AppsOptions, ctx: RequestContext, { accept }: Negotiated) {
@@ -227,40 +235,4 @@ function starting(): Problem {
   return new Problem('starting', 'no route source has answered yet', {
     headers: { 'Retry-After': '5' },
   });
-}
-
-/**
- * Streams the page without koa, as fast as the reader takes it.
- *
- * promgate cuts off a reader that takes longer than the longest scrape may: the reader has given up
- * by then, and other scrapes need the page's bytes.
- */
-async function answer(
-  ctx: RequestContext,
-  { plan, hold, shrink }: AppPage,
-  { maxTimeoutMs }: AppsOptions,
-): Promise<void> {
-  const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
-  if (gzip) ctx.set('Content-Encoding', 'gzip');
-  ctx.respond = false;
-  ctx.res.statusCode = 200;
-  const length = gzip ? undefined : lengthOf(plan);
-  if (length !== undefined) ctx.set('Content-Length', String(length));
-  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
-  const reader = new AbortController();
-  const leave = (): void => reader.abort();
-  ctx.socket.once('close', leave);
-  const tooSlow = setTimeout(() => cutOff(ctx.socket), maxTimeoutMs);
-  try {
-    if (ctx.socket.destroyed) leave();
-    await writePlan(plan, ctx.res, { gzip, signal: reader.signal, hold, onSpliced: shrink });
-  } catch (error) {
-    // Once the reader has left, a write may fail in many ways, and nobody is there to answer.
-    if (ctx.socket.destroyed) return;
-    ctx.respond = !ctx.headerSent; // koa can answer with an error until the head is sent
-    throw error;
-  } finally {
-    clearTimeout(tooSlow);
-    ctx.socket.off('close', leave);
-  }
 }

@@ -15,7 +15,8 @@ interface Result {
 export interface QuestionsOptions<R extends Result> {
   /** Remembers which endpoint gave the page. */
   readonly choice: EndpointChoice | undefined;
-  readonly deadlineMs: number;
+  /** The deadline of the scrape, which may move. */
+  readonly deadlineMs: () => number;
   readonly signal: AbortSignal;
   /** The result of a page that must not be asked for; undefined for any other page. */
   readonly refuse: (page: AskedPage) => R | undefined;
@@ -95,7 +96,7 @@ export class Questions<R extends Result> {
     if (!owner?.others || !instance) return undefined;
     if (failure === undefined) choice?.prefer(owner, target.path, instance);
     if (failure === undefined || next === undefined || FINAL.has(failure)) return undefined;
-    if (!signal.aborted && performance.now() < deadlineMs) return next;
+    if (!signal.aborted && performance.now() < deadlineMs()) return next;
     // This endpoint hung until the deadline: the next scrape begins with the next endpoint.
     if (next.instance) choice?.prefer(owner, target.path, next.instance);
     return undefined;

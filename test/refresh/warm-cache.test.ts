@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { LateError, type Run } from '../../src/refresh/flight.ts';
+import type { Loaded } from '../../src/refresh/kept-answers.ts';
 import { type Kind, LIVE, type Life } from '../../src/refresh/life.ts';
 import { type Ask, WarmCache } from '../../src/refresh/warm-cache.ts';
 import { FakeTimers, settle } from './fake-timers.ts';
