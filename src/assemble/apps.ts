@@ -12,6 +12,7 @@ import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
 import { LIVE } from '../refresh/life.ts';
+import { purge } from '../refresh/purge.ts';
 import { Admission, bounded } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import { AppPages, type AppPagesOptions } from '../serve/app-pages.ts';
@@ -95,6 +96,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const held = parts.move();
   return {
     mounts,
+    purge: (what) => purge(warm.cache, what),
     spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

@@ -3,6 +3,7 @@
  */
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
+import type { Purge } from '../refresh/purge.ts';
 import { UNBOUND } from '../serve/app-settings.ts';
 import { heedToken, requireCredential, type Tokens } from '../serve/auth.ts';
 import { clientAddress } from '../serve/client-address.ts';
@@ -49,7 +50,9 @@ export async function startStages(
   );
   const bindings = await startBindings(config, apps.spaceOfApp, ground);
   if (bindings) parts.use(bindings);
-  const operate = parts.use(openOperate(serving, ground));
+  const purge = (what: Purge): number =>
+    all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
+  const operate = parts.use(openOperate({ ...serving, purge }, ground));
 
   const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), operate];
   for (const { mentions = {} } of all) {

@@ -26,7 +26,7 @@ export interface RefresherOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface Refresh {
+interface Refresh {
   /** How long after its time the refresh began. */
   readonly lagMs: number;
   readonly tookMs: number;

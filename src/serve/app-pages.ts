@@ -93,11 +93,10 @@ export class AppPages {
 
   #ask(asked: AskedAppPage): Ask<SharedPage> {
     const life = this.#lifeOf(asked.instances);
-    const apps = new Set(asked.instances.map(({ app }) => app.appId));
     const { deadlineMs, signal, hurry } = asked;
     return {
       ...{ deadlineMs, signal, hurry, life },
-      tags: [...[...apps].map((appId) => `app:${appId}`), `key:${asked.name}`],
+      tags: tagsOf(asked),
       load: (run) => this.#load(asked, run, endOf(life) > 0),
     };
   }
@@ -161,6 +160,13 @@ export class AppPages {
     }
     return id;
   }
+}
+
+function tagsOf({ instances, name }: AskedAppPage): string[] {
+  const tags = instances.flatMap(({ app: { appId, spaceId, organizationId } }) => [
+    ...[`app:${appId}`, `space:${spaceId}`, `organization:${organizationId}`],
+  ]);
+  return [...new Set([...tags, `key:${name}`])];
 }
 
 function loaded(page: AppPage, withCredentials = false): Loaded<SharedPage> {

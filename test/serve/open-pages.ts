@@ -16,7 +16,7 @@ export function openPages(scraper: Scraper, options: Partial<AppPagesOptions> = 
   });
 }
 
-export function openCache(options: Partial<WarmCacheOptions<SharedPage>> = {}) {
+function openCache(options: Partial<WarmCacheOptions<SharedPage>> = {}) {
   return new WarmCache<SharedPage>({
     ...{ maxBytes: 64 * 2 ** 20, timers: systemTimers },
     negative: { notFoundMs: 3_000, failedMs: 1_000 },
