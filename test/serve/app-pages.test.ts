@@ -331,6 +331,9 @@ describe('app pages that are kept', () => {
     const before = one.asked();
     await promgate.text(app.path);
     assert.equal(one.asked(), before);
+
+    await platform.unbind('s', 'b');
+    assert.equal((await promgate.get(app.path)).headers.get('x-cache'), null);
   });
 
   it('are refreshed shortly before they are read again', async () => {

@@ -11,7 +11,7 @@ export function openPages(scraper: Scraper, options: Partial<AppPagesOptions> = 
   return new AppPages({
     ...{ scraper, exporters: [], observers: {}, labelConflict: 'exported', exportJob: true },
     ...{ settingsOf: () => UNBOUND, life: LIVE, refresher: undefined, withCredentials: false },
-    cache: openCache(),
+    ...{ tableVersion: () => 0, cache: openCache() },
     ...options,
   });
 }
