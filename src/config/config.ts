@@ -5,19 +5,21 @@
  * file gives them the program's names, with units at their end, and the defaults that depend on the
  * machine.
  */
-import { hasAccounts } from './broker.ts';
 import { certificateFaults } from './certificate.ts';
+import { tlsFiles } from './credentials.ts';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.ts';
 import { effectiveValues, printYaml } from './effective.ts';
 import { type Flag, readEnvironment, readFlags } from './environment.ts';
 import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
+import { toKafka } from './kafka.ts';
 import { join, type SourceReading } from './layer.ts';
 import { printSize } from './quantity.ts';
+import { toRedis } from './redis.ts';
+import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
 import { schema, type Values } from './schema.ts';
-import { isMapping } from './setting.ts';
 import { readApplicationId, readServices } from './vcap.ts';
-import { readDatabaseService } from './vcap-database.ts';
+import { readBoundServices } from './vcap-bound.ts';
 
 export { ConfigError } from './fault.ts';
 
@@ -69,7 +71,14 @@ function configAdvice({ routes, scrape }: Config): string[] {
 }
 
 /** Warnings about allowed but risky settings, for `promgate check` and every start. */
-export function configWarnings({ auth, broker, database, listen, routes }: Config): string[] {
+export function configWarnings({
+  auth,
+  broker,
+  database,
+  kafka,
+  listen,
+  routes,
+}: Config): string[] {
   const warnings: string[] = [];
   const loopback = /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(listen.host);
   if (auth.mode === 'open' && !loopback) {
@@ -91,6 +100,11 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
   if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
     warnings.push('routes names no source: no app will be found');
   }
+  if (kafka?.sasl && !kafka.tls) {
+    warnings.push(
+      'kafka.sasl is set without kafka.tls: the events, and a plain password, travel open',
+    );
+  }
   return warnings;
 }
 
@@ -105,9 +119,8 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     readEnvironment(schema, environment),
     readFlags(schema, flags),
   ];
-  const wanted = wantsBoundDatabase(weaker, stronger);
-  const database = wanted ? [readDatabaseService(environment['VCAP_SERVICES'])] : [];
-  const readings = [...weaker, ...database, ...stronger];
+  const bound = readBoundServices(weaker, stronger, environment['VCAP_SERVICES']);
+  const readings = [...weaker, ...bound, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
   const given = join(
     schema,
@@ -118,7 +131,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
     ...(await certificateFaults(schema, given, layers)),
-    ...databaseUrlFaults(result.data),
+    ...urlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
   if (!result.success || faults.length > 0) {
@@ -131,27 +144,22 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
   return { config: freeze(toConfig(result.data, machine)), given };
 }
 
-/** Whether there is a broker, and no source stronger than bound services names its database. */
-function wantsBoundDatabase(
-  weaker: readonly SourceReading[],
-  stronger: readonly SourceReading[],
-): boolean {
-  const sections = (readings: readonly SourceReading[], key: string): unknown[] =>
-    readings
-      .flatMap(({ layers }) => layers)
-      .map(({ values }) => (isMapping(values) ? values[key] : undefined));
-  if (!sections([...weaker, ...stronger], 'broker').some(hasAccounts)) return false;
-  return !sections(stronger, 'database').some((one) => isMapping(one) && one['url'] !== undefined);
+function urlFaults(values: Values | undefined): string[] {
+  if (!values) return [];
+  const { database, redis } = values;
+  return [
+    ...urlFault('database.url', () => parseDatabaseUrl(database.url)),
+    ...(redis ? urlFault('redis.url', () => parseRedisUrl(redis.url)) : []),
+  ];
 }
 
-function databaseUrlFaults(values: Values | undefined): string[] {
-  if (!values) return [];
+function urlFault(key: string, parseUrl: () => unknown): string[] {
   try {
-    parseDatabaseUrl(values.database.url);
+    parseUrl();
     return [];
   } catch (error) {
-    if (!(error instanceof DatabaseUrlError)) throw error;
-    return [`database.url cannot be used: ${error.message}`];
+    if (!(error instanceof DatabaseUrlError || error instanceof RedisUrlError)) throw error;
+    return [`${key} cannot be used: ${error.message}`];
   }
 }
 
@@ -244,6 +252,8 @@ function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: { mode: values.cache.mode },
+    redis: toRedis(values.redis),
+    kafka: toKafka(values.kafka),
   };
 }
 
@@ -264,12 +274,6 @@ function toBroker(broker: Values['broker']) {
     adopt: broker.adopt,
     ephemeral: broker.ephemeral,
   };
-}
-
-type Tls = Values['scrape']['tls'];
-
-function tlsFiles(tls: Tls) {
-  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
 }
 
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
