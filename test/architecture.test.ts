@@ -41,6 +41,8 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   kysely: /^store\//,
   pg: /^store\/postgres/,
   mysql2: /^store\/mysql/,
+  iovalkey: /^store\/redis\.ts$/,
+  kafkajs: /^telemetry\/kafka\.ts$/,
 };
 
 /** Files of `src/` itself that all may import. */
@@ -51,6 +53,8 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
   ['late-bindings.ts', 'bindings.ts'],
   ['operate.ts'],
+  ['replicas.ts'],
+  ['events.ts'],
 ];
 const MAX_LINES = 300;
 

@@ -17,6 +17,7 @@ import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
+import { openReplicas, type Replicas } from './replicas.ts';
 
 export interface Stages {
   readonly listener: RequestListener;
@@ -47,11 +48,12 @@ export async function startStages(
       ground,
     ),
   );
-  const bindings = await startBindings(config, apps.spaceOfApp, ground);
+  const replicas = parts.use(await openReplicas(config.redis, ground));
+  const bindings = await startBindings(config, apps.spaceOfApp, ground, replicas);
   if (bindings) parts.use(bindings);
   const operate = parts.use(openOperate(serving, ground));
 
-  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), operate];
+  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, operate];
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
@@ -69,10 +71,20 @@ async function startBindings(
   { broker, database, auth, scrape, sd }: Config,
   spaceOfApp: (appId: string) => string | undefined,
   ground: Ground,
+  replicas: Replicas,
 ): Promise<BindingsPart | undefined> {
   if (!broker) return undefined;
   const { startBindings } = await import('./late-bindings.ts'); // loads many packages
-  return startBindings({ config: { broker, database, auth, scrape, sd }, spaceOfApp }, ground);
+  const bindings = await startBindings(
+    {
+      ...{ config: { broker, database, auth, scrape, sd }, spaceOfApp },
+      onChanged: () => replicas.publish({ kind: 'bindings' }),
+    },
+    ground,
+  );
+  replicas.onBindings(() => bindings.look());
+  replicas.onMissed(() => bindings.look());
+  return bindings;
 }
 
 /** The check of a reader's credential, which also sets what the reader may see. */

@@ -96,7 +96,12 @@ export function redactFields(value: unknown, depth = 0): unknown {
 const OUTSIDE_CODE = /^(?!ERR_)|^ERR_(?:TLS|SSL|SQLITE)/;
 
 /** Errors that say by themselves what is to be done: no place in the program tells more. */
-const OUTSIDE_NAMES: ReadonlySet<string> = new Set(['StoreAwayError', 'SourceError', 'SealError']);
+const OUTSIDE_NAMES: ReadonlySet<string> = new Set([
+  'StoreAwayError',
+  'SourceError',
+  'SealError',
+  'ChannelError',
+]);
 
 /** Whether an error, or what caused it, is about the world and no mistake of ours. */
 function isOutside(error: unknown): boolean {
