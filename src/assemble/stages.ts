@@ -13,6 +13,7 @@ import { observeRequests, requestFields, requestLevel } from '../serve/request-l
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startApps } from './apps.ts';
+import { openEvents } from './events.ts';
 import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
@@ -48,12 +49,13 @@ export async function startStages(
       ground,
     ),
   );
+  const events = parts.use(await openEvents(config.kafka, ground));
   const replicas = parts.use(await openReplicas(config.redis, ground));
   const bindings = await startBindings(config, apps.spaceOfApp, ground, replicas);
   if (bindings) parts.use(bindings);
   const operate = parts.use(openOperate(serving, ground));
 
-  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, operate];
+  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, events, operate];
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
