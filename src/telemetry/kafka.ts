@@ -5,8 +5,16 @@
  * TLS files are read for every client, since operators rotate them.
  */
 import { readFile } from 'node:fs/promises';
-import type { ConnectionOptions } from 'node:tls';
-import { Kafka, type KafkaConfig, logLevel, Partitioners, type SASLOptions } from 'kafkajs';
+import { isIP, connect as openSocket } from 'node:net';
+import { type ConnectionOptions, connect as openTls } from 'node:tls';
+import {
+  type ISocketFactoryArgs,
+  Kafka,
+  type KafkaConfig,
+  logLevel,
+  Partitioners,
+  type SASLOptions,
+} from 'kafkajs';
 import type { PrintedEvent } from './request-event.ts';
 import { SendError, type SendFailure } from './send-error.ts';
 
@@ -46,6 +54,8 @@ export type OnLine = (message: string) => void;
 
 const CONNECT_MS = 3_000;
 const ANSWER_MS = 5_000;
+const KEEP_ALIVE_MS = 10_000;
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** One attempt more, since the broker that leads a partition may have changed. */
 const RETRY = { retries: 1, initialRetryTime: 200, maxRetryTime: 500 };
 
@@ -86,12 +96,33 @@ async function clientConfig(settings: KafkaSettings, onLine: OnLine): Promise<Ka
     authenticationTimeout: ANSWER_MS,
     requestTimeout: ANSWER_MS,
     retry: RETRY,
+    socketFactory: boundedSocket,
     logLevel: logLevel.WARN,
     logCreator:
       () =>
       ({ namespace, log }) =>
         onLine(`${namespace}: ${log.message} ${String(log['error'] ?? '')}`),
   };
+}
+
+/** The library keeps an answer in memory until it is whole, whatever length the broker announces. */
+function boundedSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs) {
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const socket = ssl
+    ? openTls({ host, port, ...name, ...ssl }, onConnect)
+    : openSocket({ host, port }, onConnect);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  let askedBytes = 0;
+  let answerBytes = 0;
+  socket.on('data', (data: Buffer) => {
+    if (socket.bytesWritten !== askedBytes) answerBytes = 0; // the answer to another request
+    askedBytes = socket.bytesWritten;
+    answerBytes += data.length;
+    if (answerBytes > MAX_ANSWER_BYTES) {
+      socket.destroy(new Error(`a broker sent more than ${MAX_ANSWER_BYTES} bytes at once`));
+    }
+  });
+  return socket;
 }
 
 async function readTls({ ca, caFile, certFile, keyFile }: KafkaTls): Promise<ConnectionOptions> {

@@ -93,7 +93,7 @@ export class EventSender implements RequestEvents, AsyncDisposable {
   emit(event: RequestEvent): void {
     if (this.#closed) this.#options.onDropped('stopped', 1);
     else if (!this.#ring.push(event)) this.#options.onDropped('overflow', 1);
-    else if (this.#ring.length === 1 || this.#ring.length === MAX_BATCH) this.#wake();
+    else if (this.#ring.length === 1 || this.#isFull()) this.#wake();
   }
 
   /** Sends what waits, for at most 2 s. */
@@ -127,9 +127,9 @@ export class EventSender implements RequestEvents, AsyncDisposable {
       const failure = await this.#check();
       if (failure !== undefined) return failure;
     }
-    await this.#waitFor(1, CHECK_EVERY_MS);
+    await this.#waitUntil(() => this.#ring.length > 0, CHECK_EVERY_MS);
     if (this.#ring.length === 0) return this.#stop.signal.aborted ? undefined : this.#check();
-    await this.#waitFor(MAX_BATCH, GATHER_MS);
+    await this.#waitUntil(() => this.#isFull(), GATHER_MS);
     return this.#sendFirst();
   }
 
@@ -179,9 +179,14 @@ export class EventSender implements RequestEvents, AsyncDisposable {
     this.#options.onDropped(cause, count);
   }
 
-  /** Waits until the ring has `length` events, for at most `ms`. */
-  async #waitFor(length: number, ms: number): Promise<void> {
-    if (this.#ring.length >= length || this.#stop.signal.aborted) return;
+  /** Whether the ring holds a whole batch. */
+  #isFull(): boolean {
+    return this.#ring.length >= MAX_BATCH || this.#ring.bytes >= MAX_BATCH_BYTES;
+  }
+
+  /** Waits for what `emit` can make true, for at most `ms`. */
+  async #waitUntil(holds: () => boolean, ms: number): Promise<void> {
+    if (holds() || this.#stop.signal.aborted) return;
     const woken = Promise.withResolvers<void>();
     const ended = new AbortController();
     this.#wake = woken.resolve;
