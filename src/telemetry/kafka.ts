@@ -34,7 +34,7 @@ export interface KafkaSettings {
     | undefined;
 }
 
-export interface KafkaTls {
+interface KafkaTls {
   /** PEM texts of the authorities to trust in addition to those in `caFile`. */
   readonly ca: readonly string[];
   readonly caFile?: string | undefined;

@@ -7,7 +7,7 @@
 import { redactQuery, redactText } from './redact.ts';
 
 /** How the cache took part in an answer, in the words of `X-Cache`. */
-export type CacheResult = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
+type CacheResult = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
 
 export interface RequestEvent {
   /** When the request began, in milliseconds since 1970. */

@@ -1,6 +1,7 @@
 /** The channel between replicas over Debian's redis-server, and what happens when it fails. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { Redis } from 'iovalkey';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
@@ -164,6 +165,25 @@ describe('openReplicaChannel', function () {
     assert.equal(await failureAt(server.url.replace('//', '//me:wrong@')), 'auth');
     assert.equal(await failureAt(`redis://${await closedAddress()}`), 'unreachable');
     assert.equal(await failureAt('redis://no-such-host.invalid'), 'unreachable');
+  });
+
+  it('needs no more rights than the documentation gives it', async function () {
+    await using server = await startRedisServer(this);
+    const page = readFileSync(new URL('../../docs/operating.md', import.meta.url), 'utf8');
+    const [, command = ''] = /`ACL (SETUSER promgate [^`]*)`/.exec(page) ?? [];
+    const admin = new Redis(server.url);
+    await admin.call('ACL', ...command.split(' '));
+    admin.disconnect();
+    const url = server.url.replace('//', '//promgate:password@');
+    await using one = replica(url, { channel: 'promgate:replicas' });
+    await using two = replica(url, { channel: 'promgate:replicas' });
+    await Promise.all([one.ready(), two.ready()]);
+
+    assert.equal(await one.publish(PURGE), true);
+    await two.until('a message', () => two.told.messages.length === 1);
+
+    await using elsewhere = replica(url, { channel: 'other' });
+    assert.equal((await elsewhere.failed()).failure, 'auth');
   });
 
   it('takes a password to a server that wants none', async function () {

@@ -11,7 +11,7 @@ import { endServer, freeze } from './server-process.ts';
 
 const run = promisify(execFile);
 
-export interface ConsumedEvent {
+interface ConsumedEvent {
   readonly key: string;
   readonly value: string;
 }
