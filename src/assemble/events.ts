@@ -21,7 +21,7 @@ type KafkaConfig = NonNullable<Config['kafka']>;
 /** Returns before there is a connection: promgate starts without Kafka. */
 export async function openEvents(
   kafka: Config['kafka'],
-  ground: Pick<Ground, 'log' | 'registry' | 'authorities'>,
+  ground: Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>,
 ): Promise<EventsPart> {
   const sender = kafka && (await openSender(kafka, ground));
   return {
@@ -34,7 +34,7 @@ export async function openEvents(
 
 async function openSender(
   kafka: KafkaConfig,
-  { log, registry, authorities }: Pick<Ground, 'log' | 'registry' | 'authorities'>,
+  { log, registry, authorities, cut }: Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>,
 ) {
   const { DROP_CAUSES, EventSender } = await import('../telemetry/request-events.ts');
   const { KafkaThread } = await import('../telemetry/kafka-thread.ts');
@@ -53,6 +53,7 @@ async function openSender(
     transport: new KafkaThread(settings, (line) =>
       log.debug('the client of Kafka reports', { line: line.slice(0, MAX_LINE_LENGTH) }),
     ),
+    stopping: cut.signal,
     onSent: metrics.sent,
     onDropped: metrics.dropped,
     onReady: () => {

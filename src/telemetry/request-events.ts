@@ -40,6 +40,8 @@ export interface EventSenderOptions {
   readonly onReady: () => void;
   /** Sending, or a check of the connection, failed. */
   readonly onFailure: (error: SendError) => void;
+  /** Aborts when promgate stops: the time for what waits begins then, whatever else takes time. */
+  readonly stopping?: AbortSignal;
   readonly clock?: Clock;
 }
 
@@ -55,6 +57,8 @@ const MAX_PAUSE_MS = 30_000;
 /** The brokers work, but refuse an event: promgate looks for it in ever smaller batches. */
 const REFUSED_PAUSE_MS = 100;
 const FLUSH_MS = 2_000;
+/** The time for what waits if all else took its time: promgate has to exit. */
+const LEAST_FLUSH_MS = 500;
 
 /** A batch that fails in one of these ways is not sent again. */
 const FINAL: Partial<Readonly<Record<SendFailure, DropCause>>> = {
@@ -72,12 +76,16 @@ export class EventSender implements RequestEvents, AsyncDisposable {
   /** Halved when the brokers refuse a batch, to find the event that they refuse. */
   #maxBatch = MAX_BATCH;
   #wake: () => void = () => undefined;
+  #stoppingSinceMs: number | undefined;
   /** Whether the ring was emptied for good. */
   #closed = false;
 
   constructor(options: EventSenderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    options.stopping?.addEventListener('abort', () => {
+      this.#stoppingSinceMs = this.#clock.nowMs();
+    });
     this.#running = this.#run();
   }
 
@@ -96,12 +104,12 @@ export class EventSender implements RequestEvents, AsyncDisposable {
     else if (this.#ring.length === 1 || this.#isFull()) this.#wake();
   }
 
-  /** Sends what waits, for at most 2 s. */
+  /** Sends what waits, for at most 2 s from the moment when promgate began to stop. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const ended = new AbortController();
     const flushing = this.#flush(ended.signal);
-    await Promise.race([flushing, this.#clock.sleep(FLUSH_MS, ended.signal)]);
+    await Promise.race([flushing, this.#clock.sleep(this.#flushMs(), ended.signal)]);
     ended.abort();
     this.#closed = true;
     await this.#options.transport[Symbol.asyncDispose](); // fails what is under way
@@ -193,6 +201,11 @@ export class EventSender implements RequestEvents, AsyncDisposable {
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
     await Promise.race([woken.promise, this.#clock.sleep(ms, signal)]);
     ended.abort();
+  }
+
+  #flushMs(): number {
+    const nowMs = this.#clock.nowMs();
+    return Math.max(FLUSH_MS - (nowMs - (this.#stoppingSinceMs ?? nowMs)), LEAST_FLUSH_MS);
   }
 
   async #flush(signal: AbortSignal): Promise<void> {

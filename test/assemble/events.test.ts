@@ -29,7 +29,8 @@ async function open(brokers: readonly string[] | undefined, more: object = {}) {
   const { kafka } = await readConfig({ values, memoryBytes: 2 ** 30 });
   const { log, lines } = recordLog();
   const registry = new MetricRegistry();
-  const part = await openEvents(kafka, { log, registry, authorities: async () => [] });
+  const cut = new AbortController();
+  const part = await openEvents(kafka, { log, registry, cut, authorities: async () => [] });
   const metric = async (series: string): Promise<number> => {
     const line = (await registry.print()).split('\n').find((one) => one.startsWith(`${series} `));
     return Number(line?.slice(series.length + 1));

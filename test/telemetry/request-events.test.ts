@@ -48,9 +48,11 @@ function scene(
       stopped.reject(new SendError('timeout', 'stopped'));
     },
   };
+  const stopping = new AbortController();
   const sender = new EventSender({
     transport,
     clock,
+    stopping: stopping.signal,
     onSent: (count) => told.push(`sent ${count}`),
     onDropped: (cause, count) => told.push(`${cause} ${count}`),
     onReady: () => told.push('ready'),
@@ -60,7 +62,7 @@ function scene(
     for (const path of paths) sender.emit({ ...EVENT, path });
   };
   return {
-    ...{ clock, batches, told, failures, sender, emit },
+    ...{ clock, batches, told, failures, sender, emit, stopping },
     get checks() {
       return checks;
     },
@@ -213,6 +215,23 @@ describe('EventSender', () => {
     await ended;
 
     assert.deepEqual(one.told, ['ready', 'stopped 2']);
+  });
+
+  it('has less time at the end if all else took its time', async () => {
+    const one = scene((batch) =>
+      batch.length === 0 ? undefined : new Promise<never>(() => undefined),
+    );
+    await one.clock.advance(0);
+    one.emit('/a');
+    one.stopping.abort();
+    await one.clock.advance(1_900);
+    const ended = one.sender[Symbol.asyncDispose]();
+    await one.clock.advance(499);
+    assert.equal(one.isDisposed, false);
+    await one.clock.advance(1);
+    await ended;
+
+    assert.deepEqual(one.told, ['ready', 'stopped 1']);
   });
 
   it('loses no event unless it says so, whatever fails', async () => {
