@@ -11,7 +11,8 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   '': ['assemble', 'config', 'demo', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
-    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'serve', 'store', 'telemetry'],
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
+    'telemetry',
     'broker',
   ],
   config: [],
@@ -19,10 +20,11 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  refresh: [],
   store: ['broker', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'telemetry', 'type:broker'],
+  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
 };
 
 /** Which files may import a package. */
@@ -50,6 +52,11 @@ const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];
+
+/** Files of `broker/` that stand alone: all may import them, so that there is one of each. */
+const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(
+  (file) => `broker/${file}`,
+);
 
 /** The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. */
 const SYSTEMS: readonly (readonly string[])[] = [
@@ -113,6 +120,10 @@ describe('architecture', () => {
     });
   }
 
+  it('the files of broker/ that all may import stand alone', () => {
+    for (const file of SHARED) assert.deepEqual(imports.get(file), [], file);
+  });
+
   it('no system imports another', () => {
     for (const own of SYSTEMS) {
       for (const file of own) {
@@ -164,6 +175,7 @@ function assertFolder(file: string, { name, isOfTypes }: Import): void {
   const [from, to] = [folderOf(file), folderOf(target)];
   if (from === to) return;
   if (from !== 'broker' && COMMON.includes(target)) return;
+  if (SHARED.includes(target)) return;
   const allowed = BORDERS[from];
   assert.ok(allowed, `${from}/ is not in the list of stages`);
   const may = allowed.includes(to) || (isOfTypes && allowed.includes(`type:${to}`));

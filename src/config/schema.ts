@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { ADDRESS } from './address.ts';
 import { auth, wantsTokens } from './auth.ts';
 import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
+import { cache } from './cache.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
 import { kafka } from './kafka.ts';
 import { listen } from './listen.ts';
@@ -67,14 +68,7 @@ const fields = {
       ),
     }),
   ),
-  cache: sectionWithDefaults(
-    section('How promgate caches answers.', {
-      mode: withDefault(
-        choice('live: every request asks the instances.', ['live'], ['ttl', 'background']),
-        'live',
-      ),
-    }),
-  ),
+  cache: sectionWithDefaults(cache),
   redis: optional(redis),
   kafka: optional(kafka),
 };
