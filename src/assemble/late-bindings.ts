@@ -79,7 +79,7 @@ export async function startBindings(
     mounts: [mountBroker({ config, ground, metrics }, operations)],
     mentions: { database: () => opened?.state ?? 'away' },
     settingsOf: (app) => opened?.settingsOf(app),
-    look: () => void opened?.follower.refresh(),
+    look: () => opened?.follower.hint(),
     tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
     [Symbol.asyncDispose]: async () => {
       stop.abort();

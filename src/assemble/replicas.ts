@@ -20,6 +20,8 @@ import type { Part } from './part.ts';
 export interface Replicas extends Part {
   /** @returns whether the message was sent; false also without `redis.url`. Waits 200 ms at most */
   publish(message: ReplicaMessage): Promise<boolean>;
+  /** Undefined without `redis.url`. */
+  readonly state: () => 'ready' | 'away' | undefined;
   /** Adds a listener for the purges of other replicas. */
   onPurge(listener: (what: PurgeTarget) => void): void;
   /** Adds a listener for changes of bindings by other replicas. */
@@ -40,6 +42,7 @@ export async function openReplicas(
   return {
     mounts: [],
     mentions: channel ? { redis: () => channel.state } : {},
+    state: () => channel?.state,
     publish: async (message) => (await channel?.publish(message)) ?? false,
     onPurge: (listener) => void listeners.purge.push(listener),
     onBindings: (listener) => void listeners.bindings.push(listener),
@@ -133,11 +136,10 @@ const AWAY =
 const UNSENT = 'a message could not be sent to the other replicas';
 
 const UNSENT_ADVICE: Readonly<Record<PublishFailure, string>> = {
-  away: 'bring Redis back, and purge again; changes of bindings are also read from the database',
+  away: 'bring Redis back: the other replicas then purge all; they read bindings from the database',
   timeout: 'look why Redis answers late; the message may have arrived',
   refused: 'grant the user of redis.url the right to publish on the channel',
-  'too-large': 'purge by a shorter key, or all',
-  full: 'purge by app, by tag or all in place of thousands of keys',
+  full: 'purge by app, by tag or all in place of thousands of keys; the other replicas now purge all',
 };
 
 const ADVICE: Readonly<Record<ChannelFailure, (redis: RedisConfig) => string>> = {

@@ -10,6 +10,7 @@ import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
 import { Lane } from '../serve/lane.ts';
+import type { Purged } from '../serve/purge.ts';
 import { answerNow, type Handler } from '../serve/request.ts';
 import {
   observeRequests,
@@ -62,8 +63,14 @@ export async function startStages(
   const replicas = parts.use(await openReplicas(config.redis, ground));
   const bindings = await startBindings(config, apps.spaceOfApp, ground, replicas);
   if (bindings) parts.use(bindings);
-  const purge = (what: Purge): number =>
+  const purgeHere = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
+  replicas.onPurge(purgeHere);
+  replicas.onMissed(() => purgeHere({ kind: 'all' }));
+  const purge = (what: Purge): Purged => {
+    void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
+    return { purged: purgeHere(what), redis: replicas.state() };
+  };
   const operate = parts.use(openOperate({ ...serving, purge }, ground));
 
   const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, events, operate];

@@ -2,7 +2,8 @@
  * The channel between replicas: pub/sub over two connections to Redis or Valkey (`redis.ts`).
  *
  * Pub/sub keeps nothing, so that after every subscription the listener is told that it may have
- * missed messages. The channel makes one attempt after the other to connect, and drops a connection
+ * missed messages. The other replicas may have missed what this one could not send: the channel sends
+ * that later, purges as one purge of all. The channel makes one attempt after the other to connect, and drops a connection
  * on which the server is silent. Nobody waits for the server: `publish` gives up after 200 ms, and
  * at once while there is no connection.
  *
@@ -16,23 +17,22 @@ import { ChannelError, channelError, isReply } from './channel-error.ts';
 import { type ChannelTls, type Link, openLink } from './redis.ts';
 import {
   type MessageRefusal,
+  PURGE_ALL,
   printMessage,
   type ReplicaMessage,
   readMessage,
 } from './replica-message.ts';
 
-/** Why a message was not sent. `too-large`: no message may be; `full`: too many wait for answers. */
-export type PublishFailure = 'away' | 'timeout' | 'refused' | 'too-large' | 'full';
+/** Why a message was not sent at once. `full`: too many wait for answers. */
+export type PublishFailure = 'away' | 'timeout' | 'refused' | 'full';
 
-export const PUBLISH_FAILURES: readonly PublishFailure[] = [
-  ...(['away', 'timeout', 'refused', 'too-large', 'full'] as const),
-];
+export const PUBLISH_FAILURES: readonly PublishFailure[] = ['away', 'timeout', 'refused', 'full'];
 
 export interface ReplicaChannel extends AsyncDisposable {
   /**
    * Sends a message to all other replicas. Waits for at most 200 ms.
    *
-   * @returns false if the message could not be sent, or if no answer came in time
+   * @returns false if the message could not be sent yet, or if no answer came in time
    */
   publish(message: ReplicaMessage): Promise<boolean>;
   readonly state: 'ready' | 'away';
@@ -82,6 +82,8 @@ class RedisChannel implements ReplicaChannel {
   /** Set while the channel is ready. */
   #publisher: Link | undefined;
   #pending = 0;
+  /** What the other replicas have not been told, since the connection was lost or too much waited. */
+  readonly #owed = new Set<ReplicaMessage['kind']>();
 
   constructor(options: ReplicaChannelOptions) {
     this.#options = options;
@@ -108,21 +110,36 @@ class RedisChannel implements ReplicaChannel {
 
   async #publish(message: ReplicaMessage): Promise<PublishFailure | undefined> {
     const publisher = this.#publisher;
-    if (!publisher) return 'away';
-    if (this.#pending >= MAX_PENDING) return 'full';
-    const text = printMessage(message, this.#sender);
-    if (text === undefined) return 'too-large';
+    if (!publisher || this.#pending >= MAX_PENDING) {
+      this.#owed.add(message.kind);
+      return publisher ? 'full' : 'away';
+    }
     this.#pending += 1;
     const answered = publisher
-      .publish(this.#options.channel, text)
+      .publish(this.#options.channel, printMessage(message, this.#sender))
       .then(
-        () => undefined,
-        (error: unknown) => (isReply(error) ? 'refused' : 'away'),
+        () => this.#sent(),
+        (error: unknown) => {
+          if (isReply(error)) return 'refused';
+          this.#owed.add(message.kind); // the server may have taken it, or not
+          return 'away';
+        },
       )
       .finally(() => {
         this.#pending -= 1;
       });
     return within(PUBLISH_MS, answered, 'timeout');
+  }
+
+  #sent(): undefined {
+    if (this.#pending <= MAX_PENDING / 2) this.#payOwed();
+  }
+
+  /** A message that fails again is owed again. */
+  #payOwed(): void {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    for (const kind of owed) void this.publish(kind === 'purge' ? PURGE_ALL : { kind });
   }
 
   /** Returns when the channel is disposed. @throws when the connection is lost or cannot be made */
@@ -147,6 +164,7 @@ class RedisChannel implements ReplicaChannel {
       this.#publisher = publisher;
       onReady?.();
       onMissed();
+      this.#payOwed();
       void sleep(LASTED_MS, ended.signal).then(() => ended.signal.aborted || worked());
       const watched = [publisher, subscriber].map((link) => watch(link, ended.signal));
       await Promise.race([lost.promise, stopped.promise, ...watched]);

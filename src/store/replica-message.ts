@@ -13,6 +13,8 @@ export type ReplicaMessage =
   | { readonly kind: 'purge'; readonly what: PurgeTarget }
   | { readonly kind: 'bindings' };
 
+export const PURGE_ALL: ReplicaMessage = { kind: 'purge', what: { kind: 'all' } };
+
 /** Why a message is not used. `version`: a replica of a later version sent it. */
 export type MessageRefusal = 'too-large' | 'malformed' | 'version';
 
@@ -31,11 +33,12 @@ const MAX_MESSAGE_BYTES = 32 * 1024;
 const SENDER = /^[A-Za-z0-9_-]{16,64}$/;
 const VALUE_KINDS = ['key', 'app', 'tag'] as const;
 
-/** @returns undefined if the message has a value that is empty or too long */
-export function printMessage(message: ReplicaMessage, sender: string): string | undefined {
-  if (message.kind === 'purge' && !isTarget(message.what)) return undefined;
-  const text = JSON.stringify({ v: VERSION, from: sender, ...message });
-  return text.length <= MAX_MESSAGE_BYTES ? text : undefined;
+/** A purge of something whose name is too long for a message becomes a purge of all. */
+export function printMessage(message: ReplicaMessage, sender: string): string {
+  const print = (sent: ReplicaMessage) => JSON.stringify({ v: VERSION, from: sender, ...sent });
+  if (message.kind === 'purge' && !isTarget(message.what)) return print(PURGE_ALL);
+  const text = print(message);
+  return Buffer.byteLength(text) <= MAX_MESSAGE_BYTES ? text : print(PURGE_ALL);
 }
 
 /** @param bytes - what somebody has published */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'iovalkey';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import type { ChannelError } from '../../src/store/channel-error.ts';
@@ -15,6 +16,7 @@ import type { MessageRefusal, ReplicaMessage } from '../../src/store/replica-mes
 import { Authority } from '../fetch/certificates.ts';
 import { closedAddress, listen } from '../fetch/instance-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { startForwarder } from '../support/forwarder.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -112,7 +114,44 @@ describe('openReplicaChannel', function () {
     await Promise.all([one.ready(), two.ready()]);
     assert.equal(one.told.missed, missed + 1);
     assert.equal(await one.publish(PURGE), true);
-    await two.until('a message', () => two.told.messages.length === 1);
+    await two.until('the message', () =>
+      two.told.messages.some((one) => isDeepStrictEqual(one, PURGE)),
+    );
+  });
+
+  it('tells the others later what it could not tell them while it alone was cut off', async function () {
+    await using server = await startRedisServer(this);
+    await using cable = await startForwarder(server.url);
+    await using one = replica(cable.urlOf(server.url));
+    await using two = replica(server.url);
+    await Promise.all([one.ready(), two.ready()]);
+
+    cable.moveTo(`redis://${await closedAddress()}`);
+    await one.until('the end of the channel', () => one.state === 'away');
+    assert.deepEqual(
+      [await one.publish(PURGE), await one.publish(PURGE), await one.publish(BINDINGS)],
+      [false, false, false],
+    );
+    cable.moveTo(server.url);
+
+    await two.until('two messages', () => two.told.messages.length === 2);
+    assert.deepEqual(two.told.messages, [{ kind: 'purge', what: { kind: 'all' } }, BINDINGS]);
+  });
+
+  it('sends more than it keeps waiting as one purge of all', async function () {
+    await using server = await startRedisServer(this);
+    await using one = replica(server.url);
+    await using two = replica(server.url);
+    await Promise.all([one.ready(), two.ready()]);
+
+    const sent = await Promise.all(Array.from({ length: 1_200 }, () => one.publish(PURGE)));
+
+    assert.equal(sent.filter((one) => !one).length, 200);
+    const all: ReplicaMessage = { kind: 'purge', what: { kind: 'all' } };
+    await two.until('the purge of all', () =>
+      two.told.messages.some((one) => isDeepStrictEqual(one, all)),
+    );
+    assert.equal(two.told.messages.length, 1_001);
   });
 
   it('waits 200 ms for a server that hangs, drops it, and works again when it goes on', async function () {
