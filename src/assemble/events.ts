@@ -1,19 +1,19 @@
 /**
  * Events of requests for Kafka.
  *
- * Without `kafka.brokers` no code of the client is loaded, and `emit` does nothing.
+ * Without `kafka.brokers` no code of the client is loaded, and `record` does nothing.
  */
 import type { Config } from '../config/config.ts';
 import { eventMetrics } from '../telemetry/event-metrics.ts';
 import type { KafkaSettings } from '../telemetry/kafka.ts';
-import type { RequestEvents } from '../telemetry/request-events.ts';
+import type { RecordRequest } from '../telemetry/request-event.ts';
 import { SEND_FAILURES, type SendFailure } from '../telemetry/send-error.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
 /** Its disposal sends the events that wait, for at most 2 s. */
 export interface EventsPart extends Part {
-  readonly events: RequestEvents;
+  readonly record: RecordRequest;
 }
 
 type KafkaConfig = NonNullable<Config['kafka']>;
@@ -27,7 +27,7 @@ export async function openEvents(
   return {
     mounts: [],
     mentions: sender ? { kafka: () => sender.state } : {},
-    events: sender ?? { emit: () => undefined },
+    record: sender?.record ?? (() => undefined),
     [Symbol.asyncDispose]: async () => sender?.[Symbol.asyncDispose](),
   };
 }

@@ -78,10 +78,11 @@ export function configWarnings({
   database,
   kafka,
   listen,
+  redis,
   routes,
 }: Config): string[] {
   const warnings: string[] = [];
-  const loopback = /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(listen.host);
+  const loopback = isLoopback(listen.host);
   if (auth.mode === 'open' && !loopback) {
     const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
     const remedy = 'set auth.mode to basic, token or both, or listen.host to 127.0.0.1';
@@ -106,7 +107,21 @@ export function configWarnings({
       'kafka.sasl is set without kafka.tls: the events, and a plain password, travel open',
     );
   }
+  if (redis && isOpenPassword(redis)) {
+    warnings.push(
+      'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
+    );
+  }
   return warnings;
+}
+
+function isOpenPassword({ address, tls }: NonNullable<Config['redis']>): boolean {
+  const usesTls = address.usesTls || tls !== undefined;
+  return address.password !== undefined && !usesTls && !isLoopback(address.host);
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(host);
 }
 
 async function read(sources: ConfigSources): Promise<{ config: Config; given: unknown }> {

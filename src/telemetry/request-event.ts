@@ -2,9 +2,9 @@
  * One request of the caching proxy or of the endpoint cache, as an event for Kafka.
  *
  * The schema has a version: fields may be added to version 1, and a field that changes its meaning
- * makes version 2. `docs/events.md` describes it.
+ * makes version 2. `docs/request-events.md` describes it.
  */
-import { redactQuery, redactText } from './redact.ts';
+import { redactPath, redactQuery, redactText } from './redact.ts';
 
 /** How the cache took part in an answer, in the words of `X-Cache`. */
 type CacheResult = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
@@ -24,6 +24,12 @@ export interface RequestEvent {
   /** Scheme, host and port of the origin or endpoint; undefined if none was determined. */
   readonly origin: string | undefined;
 }
+
+/**
+ * Takes the event of a request whose answer has ended. Returns at once, and never throws: what the
+ * caching proxy and the endpoint cache are given, and what `EventSender` implements.
+ */
+export type RecordRequest = (event: RequestEvent) => void;
 
 /** An event as Kafka gets it. */
 export interface PrintedEvent {
@@ -58,8 +64,8 @@ export function printEvent(event: RequestEvent): PrintedEvent {
 /** Before it is shortened, since part of a secret cannot be recognized. */
 function redactTarget(target: string): string {
   const mark = target.indexOf('?');
-  if (mark < 0) return redactText(target);
-  return `${redactText(target.slice(0, mark))}?${redactQuery(target.slice(mark + 1))}`;
+  if (mark < 0) return redactPath(target);
+  return `${redactPath(target.slice(0, mark))}?${redactQuery(target.slice(mark + 1))}`;
 }
 
 /** The memory of fields of fixed size, and of the object itself. */

@@ -1,20 +1,15 @@
 /**
  * Sends one event per request, without ever making a request wait.
  *
- * `emit` only puts an event into a ring. A loop takes batches from the ring: one is under way at a
+ * `record` only puts an event into a ring. A loop takes batches from the ring: one is under way at a
  * time, and leaves the ring when it has been sent. After a failure the loop pauses, longer with each
  * further failure in a row, and sends the batch again: an event may arrive twice, when the failure
  * was in its acknowledgement.
  */
 import { type Clock, systemClock } from '../clock.ts';
 import { EventRing } from './event-ring.ts';
-import type { RequestEvent } from './request-event.ts';
+import type { RecordRequest, RequestEvent } from './request-event.ts';
 import { type SendError, type SendFailure, sendError } from './send-error.ts';
-
-export interface RequestEvents {
-  /** Takes an event. Returns at once, and never throws. */
-  emit(event: RequestEvent): void;
-}
 
 /**
  * Why an event is not sent. `overflow`: the ring was full. `refused`: the brokers do not take the
@@ -66,7 +61,7 @@ const FINAL: Partial<Readonly<Record<SendFailure, DropCause>>> = {
   crashed: 'crashed',
 };
 
-export class EventSender implements RequestEvents, AsyncDisposable {
+export class EventSender implements AsyncDisposable {
   readonly #options: EventSenderOptions;
   readonly #clock: Clock;
   readonly #ring = new EventRing(RING);
@@ -98,11 +93,12 @@ export class EventSender implements RequestEvents, AsyncDisposable {
     return { events: this.#ring.length, bytes: this.#ring.bytes };
   }
 
-  emit(event: RequestEvent): void {
+  /** Takes an event. */
+  readonly record: RecordRequest = (event) => {
     if (this.#closed) this.#options.onDropped('stopped', 1);
     else if (!this.#ring.push(event)) this.#options.onDropped('overflow', 1);
     else if (this.#ring.length === 1 || this.#isFull()) this.#wake();
-  }
+  };
 
   /** Sends what waits, for at most 2 s from the moment when promgate began to stop. */
   async [Symbol.asyncDispose](): Promise<void> {
@@ -192,7 +188,7 @@ export class EventSender implements RequestEvents, AsyncDisposable {
     return this.#ring.length >= MAX_BATCH || this.#ring.bytes >= MAX_BATCH_BYTES;
   }
 
-  /** Waits for what `emit` can make true, for at most `ms`. */
+  /** Waits for what `record` can make true, for at most `ms`. */
   async #waitUntil(holds: () => boolean, ms: number): Promise<void> {
     if (holds() || this.#stop.signal.aborted) return;
     const woken = Promise.withResolvers<void>();

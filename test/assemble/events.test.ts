@@ -43,7 +43,7 @@ async function open(brokers: readonly string[] | undefined, more: object = {}) {
     state: () => part.mentions?.['kafka']?.(),
     emitAll: (count: number, path = (index: number) => `/p${index}`) => {
       for (let index = 0; index < count; index += 1) {
-        part.events.emit({ ...EVENT, path: path(index) });
+        part.record({ ...EVENT, path: path(index) });
       }
     },
     untilLogged: (part: string) =>
@@ -63,8 +63,8 @@ describe('openEvents', function () {
   it('sends one event per request, with its path as the key and its secrets masked', async function () {
     await using broker = await startKafkaBroker(this);
     await using kafka = await open([broker.address]);
-    kafka.events.emit(EVENT);
-    kafka.events.emit({
+    kafka.record(EVENT);
+    kafka.record({
       ...EVENT,
       path: '/login?token=secret&x=1',
       cache: undefined,
@@ -98,9 +98,9 @@ describe('openEvents', function () {
     await kafka.untilLogged(TAKEN);
 
     for (let round = 0; round < 20; round += 1) {
-      const { events } = kafka;
+      const { record } = kafka;
       for (let index = 0; index < 1000; index += 1) {
-        events.emit({ ...EVENT, path: `/${round}/${index}` });
+        record({ ...EVENT, path: `/${round}/${index}` });
       }
       await kafka.untilSent(round * 1000);
     }
@@ -133,7 +133,7 @@ describe('openEvents', function () {
     const endMs = performance.now();
     await kafka[Symbol.asyncDispose]();
     assert.ok(performance.now() - endMs < 3_500);
-    kafka.events.emit(EVENT);
+    kafka.record(EVENT);
     await hasLines(
       kafka.registry,
       'promgate_request_events_dropped_total{cause="stopped"} 10001',
@@ -229,7 +229,7 @@ describe('openEvents', function () {
   it('costs nothing without kafka.brokers', async () => {
     await using kafka = await open(undefined);
 
-    kafka.events.emit(EVENT);
+    kafka.record(EVENT);
 
     assert.deepEqual(kafka.mentions, {});
     assert.doesNotMatch(await kafka.registry.print(), /event/);

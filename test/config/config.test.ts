@@ -814,6 +814,12 @@ describe('configWarnings', () => {
     assert.deepEqual(await warnings({ routes: { file: 'r.json' }, auth }), [
       'auth.mode is basic without listen.tls: passwords and tokens need TLS in front of promgate',
     ]);
+    assert.deepEqual(await warnings({ ...LOCAL, redis: { url: 'redis://:p@r.example' } }), [
+      'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
+    ]);
+    for (const url of ['rediss://:p@r.example', 'redis://r.example', 'redis://:p@127.0.0.1']) {
+      assert.deepEqual(await warnings({ ...LOCAL, redis: { url } }), [], url);
+    }
   });
 
   it('tells when nobody can read what is not for tenants, and when tokens lie beside their key', async () => {

@@ -1,6 +1,6 @@
 /** The thread that talks to Kafka: what it says of failures, and that it starts anew. */
 import assert from 'node:assert/strict';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { KafkaSettings } from '../../src/telemetry/kafka.ts';
 import { KafkaThread } from '../../src/telemetry/kafka-thread.ts';
@@ -79,6 +79,36 @@ describe('KafkaThread', function () {
     assert.equal(await failureAt(broker.address, { tls }), 'internal');
   });
 
+  for (const [code, failure] of [
+    [3, 'topic'],
+    [17, 'topic'],
+    [29, 'auth'],
+    [5, 'away'],
+  ] as const) {
+    it(`says "${failure}" when the brokers answer the question for the topic with ${code}`, async () => {
+      await using broker = await listen(refusingBroker({ topic: code }));
+
+      assert.equal(await failureAt(broker.address), failure);
+    });
+  }
+
+  for (const [code, failure] of [
+    [10, 'refused'],
+    [18, 'refused'],
+    [87, 'refused'],
+    [29, 'auth'],
+    [7, 'timeout'],
+    [19, 'away'],
+  ] as const) {
+    it(`says "${failure}" when the brokers answer events with ${code}`, async () => {
+      await using broker = await listen(refusingBroker({ produce: code }));
+      await using kafka = thread(broker.address);
+      await kafka.check();
+
+      await assert.rejects(kafka.send([EVENT]), { failure });
+    });
+  }
+
   it('speaks TLS only to a broker that a trusted authority vouches for', async function () {
     requireProgram(this, 'openssl');
     await using broker = await startKafkaBroker(this);
@@ -121,28 +151,69 @@ describe('KafkaThread', function () {
   });
 });
 
+function short(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(2 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeInt16BE(value, 2 * index);
+  return bytes;
+}
+
+function int(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function text(value: string): Buffer {
+  return Buffer.concat([short(value.length), Buffer.from(value)]);
+}
+
 /** Answers as a broker that knows no account: ApiVersions, SaslHandshake and SaslAuthenticate. */
 function refusePasswords(socket: Socket): void {
   const [apiVersions, handshake, authenticate] = [18, 17, 36];
-  const short = (...values: readonly number[]): Buffer => {
-    const bytes = Buffer.alloc(2 * values.length);
-    for (const [index, value] of values.entries()) bytes.writeInt16BE(value, 2 * index);
-    return bytes;
-  };
-  const text = (value: string): Buffer => Buffer.concat([short(value.length), Buffer.from(value)]);
-  const count = (value: number): Buffer => short(0, value);
   const wrong = 58; // SASL_AUTHENTICATION_FAILED
   const bodies = new Map([
-    [apiVersions, [short(0), count(2), short(handshake!, 0, 1), short(authenticate!, 0, 0)]],
-    [handshake, [short(0), count(1), text('PLAIN')]],
-    [authenticate, [short(wrong), text('wrong password'), count(0)]],
+    [apiVersions, [short(0), int(2), short(handshake!, 0, 1), short(authenticate!, 0, 0)]],
+    [handshake, [short(0), int(1), text('PLAIN')]],
+    [authenticate, [short(wrong), text('wrong password'), int(0)]],
   ]);
   socket.on('error', () => undefined); // the client cuts it
   socket.on('data', (request) => {
     const body = Buffer.concat(bodies.get(request.readInt16BE(4)) ?? []);
     const answer = Buffer.concat([request.subarray(8, 12), body]);
-    socket.write(Buffer.concat([count(answer.length), answer]));
+    socket.write(Buffer.concat([int(answer.length), answer]));
   });
+}
+
+/** A broker that answers with the given error codes of the protocol. */
+function refusingBroker({ topic = 0, produce = 0 }: { topic?: number; produce?: number }) {
+  const [produceKey, metadata, apiVersions] = [0, 3, 18];
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined); // the client cuts it
+    socket.on('data', (request) => {
+      const { port } = server.address() as AddressInfo; // it listens on TCP
+      const bodies = new Map([
+        [apiVersions, [short(0), int(2), short(metadata!, 1, 1), short(produceKey!, 3, 3)]],
+        [
+          metadata,
+          [
+            ...[int(1), int(1), text('127.0.0.1'), int(port), short(-1), int(1)],
+            ...[int(1), short(topic), text('log-topic'), Buffer.of(0)],
+            ...(topic === 0 ? [int(1), short(0), int(0), int(1), int(0), int(0)] : [int(0)]),
+          ],
+        ],
+        [
+          produceKey,
+          [
+            ...[int(1), text('log-topic'), int(1), int(0), short(produce)],
+            ...[Buffer.alloc(8), Buffer.alloc(8), int(0)],
+          ],
+        ],
+      ]);
+      const body = Buffer.concat(bodies.get(request.readInt16BE(4)) ?? []);
+      socket.write(Buffer.concat([int(4 + body.length), request.subarray(8, 12), body]));
+    });
+  });
+  return server;
 }
 
 function forward(socket: Socket, address: string): void {

@@ -59,7 +59,7 @@ function scene(
     onFailure: ({ failure }) => failures.push(failure),
   });
   const emit = (...paths: readonly string[]) => {
-    for (const path of paths) sender.emit({ ...EVENT, path });
+    for (const path of paths) sender.record({ ...EVENT, path });
   };
   return {
     ...{ clock, batches, told, failures, sender, emit, stopping },

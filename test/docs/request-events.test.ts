@@ -22,9 +22,9 @@ async function metricNames(registry: MetricRegistry): Promise<string[]> {
   return [...(await registry.print()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!); // its group
 }
 
-describe('docs/events.md', () => {
+describe('docs/request-events.md', () => {
   it('shows the event that is printed, and describes each of its fields', () => {
-    const [, shown = ''] = /^```json\n(.*)\n```$/m.exec(read('events.md')) ?? [];
+    const [, shown = ''] = /^```json\n(.*)\n```$/m.exec(read('request-events.md')) ?? [];
     const { value } = printEvent({
       ...{ atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), method: 'GET', path: '/products?page=2' },
       ...{ status: 200, cache: 'HIT', durationMs: 1.3, bytes: 512 },
@@ -32,7 +32,7 @@ describe('docs/events.md', () => {
     });
 
     assert.equal(shown, value);
-    assert.deepEqual(unnamed('events.md', Object.keys(JSON.parse(value))), []);
+    assert.deepEqual(unnamed('request-events.md', Object.keys(JSON.parse(value))), []);
   });
 
   it('names every metric, cause and failure', async () => {
@@ -41,7 +41,7 @@ describe('docs/events.md', () => {
     eventMetrics(registry, { dropCauses: DROP_CAUSES, failures: SEND_FAILURES }, levels);
 
     const words = [...(await metricNames(registry)), ...DROP_CAUSES, ...SEND_FAILURES];
-    assert.deepEqual(unnamed('events.md', words), []);
+    assert.deepEqual(unnamed('request-events.md', words), []);
   });
 });
 
