@@ -9,7 +9,7 @@ import { admitAll, operatorsOnly } from '../serve/auth.ts';
 import { doc } from '../serve/doc.ts';
 import { healthz, readyz } from '../serve/health.ts';
 import { ownMetrics } from '../serve/own-metrics.ts';
-import { purgeAnswers } from '../serve/purge.ts';
+import { type Purged, purgeAnswers } from '../serve/purge.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
@@ -17,8 +17,8 @@ import type { Part } from './part.ts';
 export interface OperateOptions {
   readonly admit: Handler;
   readonly onMistake: OnMistake;
-  /** Drops kept answers of all parts. @returns how many are gone */
-  readonly purge: (what: Purge) => number;
+  /** Drops kept answers of all parts, and tells the other replicas. */
+  readonly purge: (what: Purge) => Purged;
 }
 
 /** Paths that need no credential. */

@@ -2,7 +2,10 @@
  * The configuration with the program's names: units at their end, and the defaults that depend on
  * the machine.
  */
+import { tlsFiles } from './credentials.ts';
 import { parseDatabaseUrl } from './database-url.ts';
+import { toKafka } from './kafka.ts';
+import { toRedis } from './redis.ts';
 import type { Values } from './schema.ts';
 
 export interface Machine {
@@ -84,6 +87,8 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: toCache(values.cache, memoryBytes),
+    redis: toRedis(values.redis),
+    kafka: toKafka(values.kafka),
   };
 }
 
@@ -123,10 +128,4 @@ function toCache(cache: Values['cache'], memoryBytes: number) {
     concurrency: cache.concurrency,
     withCredentials: cache.with_credentials,
   };
-}
-
-type Tls = Values['scrape']['tls'];
-
-function tlsFiles(tls: Tls) {
-  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
 }

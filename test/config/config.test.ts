@@ -513,7 +513,11 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'yml:1: log.__proto__ is not a key of promgate; known keys here are level',
   ],
   ['log: { "a\\nb": 1 }', 'yml:1: log."a\\nb" is not a key of promgate; known keys here are level'],
-  ['kafka: { brokers: [] }', 'yml:1: kafka is not supported by this version'],
+  [
+    'kafka: { brokers: [] }',
+    'yml:1: kafka.brokers is an empty list, but must be a list of at least one broker',
+  ],
+  ['push: { x: 1 }', 'yml:1: push is not supported by this version'],
   ['- 1', 'yml:1: must be a mapping of sections'],
   ['text', 'yml:1: must be a mapping of sections'],
   [
@@ -661,7 +665,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka',
   ],
 ];
 
@@ -810,6 +814,12 @@ describe('configWarnings', () => {
     assert.deepEqual(await warnings({ routes: { file: 'r.json' }, auth }), [
       'auth.mode is basic without listen.tls: passwords and tokens need TLS in front of promgate',
     ]);
+    assert.deepEqual(await warnings({ ...LOCAL, redis: { url: 'redis://:p@r.example' } }), [
+      'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
+    ]);
+    for (const url of ['rediss://:p@r.example', 'redis://r.example', 'redis://:p@127.0.0.1']) {
+      assert.deepEqual(await warnings({ ...LOCAL, redis: { url } }), [], url);
+    }
   });
 
   it('tells when nobody can read what is not for tenants, and when tokens lie beside their key', async () => {
