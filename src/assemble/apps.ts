@@ -12,12 +12,14 @@ import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
 import { LIVE } from '../refresh/life.ts';
+import { purge } from '../refresh/purge.ts';
 import { Admission, bounded } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import { AppPages, type AppPagesOptions } from '../serve/app-pages.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
 import { clientAddress } from '../serve/client-address.ts';
+import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
 import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
@@ -41,6 +43,7 @@ export interface AppsPartOptions {
   >;
   readonly admit: Handler;
   readonly onMistake: OnMistake;
+  readonly lane: Lane;
   /** Called when a request for an app page is refused, since too many are under way. */
   readonly onRefused: () => void;
   /** The settings of the bindings of an app. */
@@ -90,11 +93,13 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const observers = observeScrapes({ metrics, log, table, sources });
   const tableKnown = () => readiness.tableKnown;
   const exporters = readExporters(config);
-  const pages = openPages(options, { scraper, choice, observers, exporters, warm, ground });
+  const kept = { warm, tableVersion: () => table.version };
+  const pages = openPages(options, { scraper, choice, observers, exporters, ground, ...kept });
   const mounts = mountApps(options, { pages, exporters, table, tableKnown });
   const held = parts.move();
   return {
     mounts,
+    purge: (what) => purge(warm.cache, what),
     spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -207,7 +212,7 @@ function readExporters({ externalExporters }: AppsPartOptions['config']): Extern
 }
 
 interface PagesParts
-  extends Pick<AppPagesOptions, 'scraper' | 'choice' | 'observers' | 'exporters'> {
+  extends Pick<AppPagesOptions, 'scraper' | 'choice' | 'observers' | 'exporters' | 'tableVersion'> {
   readonly warm: Warm<SharedPage>;
   readonly ground: Ground;
 }
@@ -252,11 +257,11 @@ function mountApps(options: AppsPartOptions, stages: Stages): Mount[] {
   ];
 }
 
-function appsOptions({ config, settingsOf }: AppsPartOptions, stages: Stages): AppsOptions {
+function appsOptions({ config, settingsOf, lane }: AppsPartOptions, stages: Stages): AppsOptions {
   const { scrape, auth } = config;
   return {
     ...stages,
-    settingsOf,
+    ...{ settingsOf, lane },
     timeoutMs: scrape.timeoutMs,
     maxTimeoutMs: scrape.maxTimeoutMs,
     authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',

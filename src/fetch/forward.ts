@@ -125,7 +125,8 @@ export function withoutCredentials(shared: readonly string[]): string[] {
 /** Names that tell nothing of who reads: pages that were fetched with them alone are anybody's. */
 const HARMLESS = new Set([
   ...['user-agent', 'traceparent', 'tracestate', 'baggage', 'b3', 'uber-trace-id', 'x-request-id'],
-  ...['x-vcap-request-id', 'x-correlation-id', 'x-forwarded-for'],
+  ...['x-vcap-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-request-start'],
+  ...['x-amzn-trace-id', 'x-cloud-trace-context', 'sentry-trace'],
 ]);
 const HARMLESS_PREFIXES = ['x-b3-', 'x-datadog-'];
 const SECRET = /auth|token|secret|key|cookie|session|passw|cert/;
@@ -138,10 +139,15 @@ export function decisiveHeaders(sent: readonly string[]): string[] {
   const decisive: string[] = [];
   for (let i = 0; i + 1 < sent.length; i += 2) {
     const lower = sent[i]!.toLowerCase();
-    if (HARMLESS.has(lower) || HARMLESS_PREFIXES.some((one) => lower.startsWith(one))) continue;
+    if (isHarmless(lower)) continue;
     decisive.push(lower, sent[i + 1]!);
   }
   return decisive;
+}
+
+/** Whether a header names only the reader's program, its address or its trace. */
+export function isHarmless(lower: string): boolean {
+  return HARMLESS.has(lower) || HARMLESS_PREFIXES.some((one) => lower.startsWith(one));
 }
 
 /** Whether any header may be a credential, by its name. */

@@ -26,7 +26,7 @@ export interface RefresherOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface Refresh {
+interface Refresh {
   /** How long after its time the refresh began. */
   readonly lagMs: number;
   readonly tookMs: number;
@@ -47,6 +47,7 @@ interface Job {
   /** Durations of the last refreshes. */
   readonly tookMs: number[];
   startedMs: number;
+  endedMs: number;
   isRunning: boolean;
   cancel: () => void;
 }
@@ -88,7 +89,8 @@ export class Refresher implements AsyncDisposable {
       if (this.#jobs.size >= maxJobs) return false;
       const nowMs = timers.nowMs();
       const reads = new ReadTimes();
-      job = { key, reads, of, tookMs: [], startedMs: nowMs, isRunning: false, cancel: () => {} };
+      const times = { startedMs: nowMs, endedMs: nowMs };
+      job = { key, reads, of, tookMs: [], ...times, isRunning: false, cancel: () => {} };
       this.#jobs.set(key, job);
     }
     job.of = of;
@@ -126,11 +128,10 @@ export class Refresher implements AsyncDisposable {
   }
 
   /** When to refresh: before the next read by what a refresh takes, and a jitter. */
-  #dueMs({ key, reads, tookMs, startedMs }: Job, nowMs: number): number | undefined {
+  #dueMs({ key, reads, tookMs, startedMs, endedMs }: Job, nowMs: number): number | undefined {
     const { minIntervalMs, fixedPauseMs } = this.#options;
-    if (fixedPauseMs !== undefined)
-      return Math.max(startedMs + minIntervalMs, nowMs + fixedPauseMs);
     const earliestMs = startedMs + minIntervalMs;
+    if (fixedPauseMs !== undefined) return Math.max(earliestMs, endedMs + fixedPauseMs);
     const lead = percentile95(tookMs);
     const next = reads.nextMs(Math.max(earliestMs, nowMs) + lead);
     if (next === undefined) return undefined;
@@ -162,7 +163,8 @@ export class Refresher implements AsyncDisposable {
       goesOn = await job.of.refresh(signal);
     } finally {
       job.isRunning = false;
-      const tookMs = timers.nowMs() - startedMs;
+      job.endedMs = timers.nowMs();
+      const tookMs = job.endedMs - startedMs;
       job.tookMs.push(tookMs);
       if (job.tookMs.length > DURATIONS) job.tookMs.shift();
       if (this.#jobs.get(job.key) === job) {

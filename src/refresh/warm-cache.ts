@@ -103,6 +103,12 @@ export class WarmCache<V> {
     return this.#load(key, ask);
   }
 
+  /** What `get` gives at once if it is fresh; undefined if `get` would load, or look closer. */
+  fresh(key: string, life: Life): Kept<V> | undefined {
+    const good = this.#kept(this.#answers.get(key)?.good, life);
+    return good?.stage === 'fresh' ? this.#give(good, 'hit') : undefined;
+  }
+
   /** Loads now, whatever is kept: for refreshes. The value goes to the cache alone. */
   async refresh(key: string, ask: Ask<V>): Promise<Kind> {
     const { value, kind } = await this.#fly(key, ask);

@@ -7,6 +7,7 @@ import { lengthOf } from '../merge/splice.ts';
 import type { KeptAppPage } from './app-pages.ts';
 import { cacheMarks } from './cache-marks.ts';
 import { cutOff } from './cut-off.ts';
+import type { Lane } from './lane.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
 import type { RequestContext } from './request.ts';
 import type { ReaderPage } from './shared-page.ts';
@@ -21,13 +22,17 @@ import { writePlan } from './splice-stream.ts';
 export async function answerPage(
   ctx: RequestContext,
   kept: KeptAppPage,
-  { maxTimeoutMs }: Pick<DeadlineOptions, 'maxTimeoutMs'>,
+  {
+    maxTimeoutMs,
+    lane,
+  }: Pick<DeadlineOptions, 'maxTimeoutMs'> & { readonly lane?: Lane | undefined },
 ): Promise<void> {
   const { page, isKept } = kept;
   const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
   const zipped = gzip ? await page.zipped() : undefined;
   if (gzip) ctx.set('Content-Encoding', 'gzip');
   if (isKept) ctx.set(cacheMarks(kept));
+  if (gzip && kept.from === 'hit') takeLane(ctx, kept, lane);
   ctx.respond = false;
   ctx.res.statusCode = 200;
   const length = gzip ? zipped?.length : lengthOf(page.plan);
@@ -50,6 +55,26 @@ export async function answerPage(
     clearTimeout(tooSlow);
     ctx.socket.off('close', leave);
   }
+}
+
+/** Lets equal requests be answered from the cache at once, if this one may see everything. */
+function takeLane(
+  { req, res, state: { scope, handler, instances } }: RequestContext,
+  { current }: KeptAppPage,
+  lane: Lane | undefined,
+): void {
+  if (scope !== 'all') return;
+  const names = ['Content-Type', 'Content-Encoding', 'Vary'];
+  const headers = Object.fromEntries(names.map((name) => [name, String(res.getHeader(name))]));
+  lane?.add(req, {
+    ...{ handler, instances },
+    current: () => {
+      const kept = current();
+      using page = kept?.page;
+      if (!kept || !page?.keptZipped) return undefined;
+      return { headers: { ...headers, ...cacheMarks(kept) }, body: page.keptZipped };
+    },
+  });
 }
 
 /** Writes a page that is compressed already: its pages are not needed for that. */

@@ -30,6 +30,8 @@ export interface AppPagesOptions extends AppPageSettings {
   readonly refresher: Refresher | undefined;
   /** The life of pages whose bindings say nothing; `LIVE` keeps none. */
   readonly life: Life;
+  /** Changes whenever the route table does. */
+  readonly tableVersion: () => number;
   /** `cache.with_credentials` */
   readonly withCredentials: boolean;
   /** Called with each answer. Must not throw. */
@@ -52,6 +54,11 @@ export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
   readonly page: ReaderPage;
   /** Whether pages of this app are kept at all. */
   readonly isKept: boolean;
+  /**
+   * The same page for a later request that asks the same, and counts that request; undefined if it
+   * is not fresh any more, or the instances or their bindings may have changed.
+   */
+  readonly current: () => KeptAppPage | undefined;
 }
 
 export class AppPages {
@@ -69,9 +76,35 @@ export class AppPages {
     const ask = this.#ask(asked);
     const key = this.#keyOf(asked);
     this.#watch(key, asked, ask);
-    const { value, ...kept } = await this.#options.cache.get(key, ask);
+    return this.#page(
+      await this.#options.cache.get(key, ask),
+      ask.life,
+      this.#current(key, asked, ask),
+    );
+  }
+
+  #page(
+    { value, ...kept }: Kept<SharedPage>,
+    life: Life,
+    current: KeptAppPage['current'],
+  ): KeptAppPage {
     this.#options.onAnswer?.(kept.from);
-    return { ...kept, page: value.reader(), isKept: endOf(ask.life) > 0 };
+    return { ...kept, page: value.reader(), isKept: endOf(life) > 0, current };
+  }
+
+  #current(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): KeptAppPage['current'] {
+    const { tableVersion, settingsOf, cache } = this.#options;
+    const version = tableVersion();
+    const settings = new Map(asked.instances.map(({ app }) => [app, settingsOf(app)]));
+    const current = (): KeptAppPage | undefined => {
+      if (tableVersion() !== version) return undefined;
+      for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
+      const kept = cache.fresh(key, ask.life);
+      if (!kept) return undefined;
+      this.#watch(key, asked, ask);
+      return this.#page(kept, ask.life, current);
+    };
+    return current;
   }
 
   /** Lets the page be refreshed, if its app's life and its credentials allow that. */
@@ -93,11 +126,10 @@ export class AppPages {
 
   #ask(asked: AskedAppPage): Ask<SharedPage> {
     const life = this.#lifeOf(asked.instances);
-    const apps = new Set(asked.instances.map(({ app }) => app.appId));
     const { deadlineMs, signal, hurry } = asked;
     return {
       ...{ deadlineMs, signal, hurry, life },
-      tags: [...[...apps].map((appId) => `app:${appId}`), `key:${asked.name}`],
+      tags: tagsOf(asked),
       load: (run) => this.#load(asked, run, endOf(life) > 0),
     };
   }
@@ -161,6 +193,13 @@ export class AppPages {
     }
     return id;
   }
+}
+
+function tagsOf({ instances, name }: AskedAppPage): string[] {
+  const tags = instances.flatMap(({ app: { appId, spaceId, organizationId } }) => [
+    ...[`app:${appId}`, `space:${spaceId}`, `organization:${organizationId}`],
+  ]);
+  return [...new Set([...tags, `key:${name}`])];
 }
 
 function loaded(page: AppPage, withCredentials = false): Loaded<SharedPage> {

@@ -17,14 +17,16 @@ import type { AppPageSettings } from './app-page.ts';
 import type { AppPages, AskedAppPage, KeptAppPage } from './app-pages.ts';
 import type { SettingsOf } from './app-settings.ts';
 import { failureProblem, Problem } from './errors.ts';
+import type { Lane } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import { hurrySignal } from './presence.ts';
 import { TextRefusal } from './promfetcher-errors.ts';
 import type { Handler, RequestContext } from './request.ts';
-import { visibleTo } from './scope.ts';
+import { type Scope, visibleTo } from './scope.ts';
 
 export interface AppsOptions extends Pick<AppPageSettings, 'exporters'>, DeadlineOptions {
   readonly pages: AppPages;
+  readonly lane?: Lane | undefined;
   readonly table: Lookup;
   /** Whether the table counts as complete; until then promgate may not know an app yet. */
   readonly tableKnown: () => boolean;
@@ -58,13 +60,14 @@ export function apps(options: AppsOptions): Handler {
     const [, app = '', only] = /^\/v\d\/apps\/(?:(.*)\/)?(only-app-)?metrics$/s.exec(path)!;
     const params = new URLSearchParams(query);
     const selector = readSelector(app, query);
-    const instances = findInstances(options, ctx, selector);
+    const { scope } = ctx.state; // a refresh must not hold the whole request
+    const select = (): Instance[] => findInstances(options, scope, selector);
+    const instances = select();
     if (instances.length === 0) {
       if (!options.tableKnown()) throw starting();
       throw new TextRefusal(404, `404 Cannot found app with id or path ${selector.text}\n`);
     }
     const withExporters = only === undefined && !params.has('only_from_app');
-    const select = (): Instance[] => findInstances(options, ctx, selector);
     const kept = await load(options, ctx, { instances, select, withExporters });
     if (kept === undefined) return;
     using page = kept.page;
@@ -81,8 +84,9 @@ export function oneInstance(options: AppsOptions): Handler {
     const [, guid = '', rawId = ''] = INSTANCE_PATH.exec(path)!;
     const selector = readSelector(guid, query);
     const id = decoded(rawId);
-    const found = findInstances(options, ctx, selector);
-    const [instance, ...others] = findInstance(found, id);
+    const { scope } = ctx.state;
+    const select = (): Instance[] => findInstance(findInstances(options, scope, selector), id);
+    const [instance, ...others] = select();
     if (instance === undefined) {
       if (!options.tableKnown()) throw starting();
       const text = `404 Cannot found instance ${id} of app with id ${selector.text}\n`;
@@ -92,7 +96,6 @@ export function oneInstance(options: AppsOptions): Handler {
       const ids = [instance, ...others].map(({ processInstanceId }) => processInstanceId);
       throw new Problem('ambiguous', `index ${id} is held by the instances ${ids.join(', ')}`);
     }
-    const select = (): Instance[] => findInstance(findInstances(options, ctx, selector), id);
     const asked = { instances: [instance], select, withExporters: false };
     const kept = await load(options, ctx, asked);
     if (kept === undefined) return;
@@ -107,10 +110,10 @@ export function oneInstance(options: AppsOptions): Handler {
 /** The selected instances that the reader may see. */
 function findInstances(
   { table, settingsOf }: AppsOptions,
-  { state }: RequestContext,
+  scope: Scope,
   selector: Selector,
 ): Instance[] {
-  return selectInstances(visibleTo(state.scope, table), selector, (app) => settingsOf(app).process);
+  return selectInstances(visibleTo(scope, table), selector, (app) => settingsOf(app).process);
 }
 
 /** @throws {TextRefusal} */

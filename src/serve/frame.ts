@@ -6,6 +6,7 @@ import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
 import { Turns } from '../clock.ts';
 import { Problem, writeProblem } from './errors.ts';
+import type { Lane } from './lane.ts';
 import { type Mount, UnroutedError } from './mount.ts';
 import {
   checkTarget,
@@ -20,6 +21,8 @@ export interface FrameOptions {
   readonly mounts: readonly Mount[];
   /** Sees every request, also those that are refused. */
   readonly observe?: Handler;
+  /** Answers requests before koa sees them; they need no observer. */
+  readonly lane?: Pick<Lane, 'answer'> | undefined;
   /** Aborts when open scrapes must answer with what has arrived. */
   readonly cut: AbortSignal;
   /** Called with an error that no mount could answer. */
@@ -29,7 +32,7 @@ export interface FrameOptions {
 const NOWHERE = 'none';
 
 export function createFrame(options: FrameOptions): RequestListener {
-  const { mounts, observe = (_, next) => next(), cut, onError } = options;
+  const { mounts, observe = (_, next) => next(), lane, cut, onError } = options;
   const koa = new Koa<RequestState>();
   const seen = new WeakSet<Error>(); // koa may emit an error for the body and for the response
   koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
@@ -41,7 +44,11 @@ export function createFrame(options: FrameOptions): RequestListener {
   koa.use(observe);
   koa.use(refuseTarget);
   koa.use(dispatch(mounts));
-  return koa.callback();
+  const handle = koa.callback();
+  if (!lane) return handle;
+  return (req, res) => {
+    if (!lane.answer(req, res)) void handle(req, res);
+  };
 }
 
 /** Shared by all requests, since creating an error takes as long as ending a scrape. */

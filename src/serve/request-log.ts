@@ -1,6 +1,7 @@
 /**
  * Describes each request when it has ended, for the log and the metrics.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Level, LogFields } from '../telemetry/log.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import { wasCutOff } from './cut-off.ts';
@@ -31,28 +32,37 @@ export interface RequestObservers {
 const MAX_LENGTH = 1024;
 
 /** Observes the begin of every request, and its end, when the answer closes. */
-export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
-  return (ctx, next) => {
-    const { res, state } = ctx;
-    const { socket } = ctx.req;
-    const beganMs = performance.now();
-    const beganBytes = socket.bytesWritten;
-    onBegin?.();
-    res.once('close', () => {
-      onEnd({
-        method: ctx.method,
-        ...state.target,
-        handler: state.handler,
-        status: res.statusCode,
-        durationMs: performance.now() - beganMs,
-        bytes: socket.bytesWritten - beganBytes,
-        left: !res.writableFinished && !wasCutOff(socket),
-        cutOff: !res.writableFinished && wasCutOff(socket),
-        instances: state.instances,
-      });
-    });
+export function observeRequests(observers: RequestObservers): Handler {
+  return ({ req, res, state }, next) => {
+    observeRequest(req, res, observers, () => ({
+      ...state.target,
+      ...{ handler: state.handler, instances: state.instances },
+    }));
     return next();
   };
+}
+
+/** @param describe - called when the answer closes */
+export function observeRequest(
+  { method = '', socket }: IncomingMessage,
+  res: ServerResponse,
+  { onBegin, onEnd }: RequestObservers,
+  describe: () => Pick<RequestRecord, 'path' | 'query' | 'handler' | 'instances'>,
+): void {
+  const beganMs = performance.now();
+  const beganBytes = socket.bytesWritten;
+  onBegin?.();
+  res.once('close', () => {
+    onEnd({
+      method,
+      ...describe(),
+      status: res.statusCode,
+      durationMs: performance.now() - beganMs,
+      bytes: socket.bytesWritten - beganBytes,
+      left: !res.writableFinished && !wasCutOff(socket),
+      cutOff: !res.writableFinished && wasCutOff(socket),
+    });
+  });
 }
 
 /** Load balancers call these handlers all the time, so their requests are logged at `debug`. */

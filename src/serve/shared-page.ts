@@ -17,6 +17,8 @@ export interface ReaderPage extends Omit<AppPage, 'handOver'> {
    * for itself, piece by piece.
    */
   zipped(): Promise<Buffer | undefined>;
+  /** The compressed page, if the cache keeps the page. */
+  readonly keptZipped: Buffer | undefined;
 }
 
 /** Room that is borrowed for a compressed page, as a share of the page. */
@@ -33,6 +35,7 @@ export class SharedPage {
   readonly #buffered = new Map<ReaderPage, number>();
   #zipped: Promise<Buffer | undefined> | undefined;
   #zippedBytes = 0;
+  #keptZipped: Buffer | undefined;
 
   /** @param page - whoever makes the shared page holds it at first, and releases it */
   constructor(page: AppPage) {
@@ -63,6 +66,7 @@ export class SharedPage {
     this.#zipped ??= this.#zip(Number.POSITIVE_INFINITY);
     const zipped = await this.#zipped;
     this.#page.handOver();
+    this.#keptZipped = zipped;
     return zipped?.length ?? 0;
   }
 
@@ -83,6 +87,7 @@ export class SharedPage {
         letGo();
       },
       zipped: () => this.#zippedForSeveral(),
+      keptZipped: this.#keptZipped,
       [Symbol.dispose]: () => {
         this.#buffered.delete(reader);
         letGo();

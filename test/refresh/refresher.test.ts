@@ -105,6 +105,16 @@ describe('Refresher', () => {
     assert.deepEqual(times, [1_000, 2_500, 4_000, 5_500]);
   });
 
+  it('does not put a refresh off because somebody reads', async () => {
+    const { timers, refresher, times, of } = open({ fixedPauseMs: 1_000 });
+    for (let read = 0; read < 50; read++) {
+      refresher.read('k', 'p', of());
+      await timers.pass(100);
+    }
+
+    assert.deepEqual(times, [1_000, 2_000, 3_000, 4_000, 5_000]);
+  });
+
   it('refreshes no faster than the shortest interval', async () => {
     const { timers, refresher, times, of } = open({ minIntervalMs: 5_000 });
     for (let read = 0; read < 100; read++) {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
+import { BROKER, Platform } from '../support/platform.ts';
 import { type Promgate, startPromgate } from '../support/promgate.ts';
 import { type RunningApp, startApp } from '../support/running-app.ts';
 import type { Answer } from '../support/simulated-server.ts';
@@ -272,5 +273,99 @@ describe('app pages that are kept', () => {
 
     assert.equal(answered.headers.get('x-cache'), 'STALE');
     assert.equal(numberIn(await answered.text()), '1');
+  });
+
+  it('go by path, app, space or all when an operator purges them', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], kept);
+    const { promgate, app } = scene;
+    const purge = async (query: string): Promise<string> => {
+      const answer = await promgate.get(`/-/purge${query}`, { method: 'POST' });
+      return `${answer.status} ${(await answer.text()).trim()}`;
+    };
+    const space = /space_id="([^"]+)"/.exec(await promgate.text(app.path))?.[1];
+
+    for (const query of [
+      `?key=${encodeURIComponent(app.path)}`,
+      `?app=${app.guid.toUpperCase()}`,
+      `?tag=space:${space}`,
+      '?all',
+    ]) {
+      assert.equal(await purge(query), '200 {"purged":1}', query);
+      assert.equal(await purge(query), '200 {"purged":0}', query);
+      await promgate.text(app.path);
+    }
+
+    assert.equal(one.asked(), 5);
+    for (const query of ['', '?', '?key=', '?app=a&key=b', '?every', '?all=1']) {
+      assert.match(await purge(query), /^400 .*one parameter/);
+    }
+    assert.equal((await promgate.get('/-/purge')).status, 405);
+  });
+
+  it('are kept as long as a binding says, in any mode', async () => {
+    const one = counting();
+    await using parts = new AsyncDisposableStack();
+    const app = parts.use(await startApp({ name: 'shop' }, [one.answer]));
+    const database = { url: 'sqlite::memory:' };
+    const values = { broker: BROKER, database };
+    const promgate = parts.use(await startPromgate({ apps: [app], values }));
+    await promgate.text(app.path);
+    await promgate.text(app.path);
+    assert.equal(one.asked(), 2);
+
+    const platform = new Platform({ url: promgate.url });
+    const spaceId = /space_id="([^"]+)"/.exec(await promgate.text(app.path))?.[1] ?? '';
+    await eventually('the broker is ready', async () => {
+      return (await platform.createService('s', spaceId)).status < 300 || undefined;
+    });
+    const parameters = { cache: '5m' };
+    const bound = await platform.bind('s', 'b', { appId: app.guid, spaceId, parameters });
+    assert.equal(bound.status, 201);
+    await eventually('the page is kept', async () => {
+      const answer = await promgate.get(app.path);
+      await answer.text();
+      return answer.headers.get('x-cache') === 'HIT' || undefined;
+    });
+
+    const before = one.asked();
+    await promgate.text(app.path);
+    assert.equal(one.asked(), before);
+
+    await platform.unbind('s', 'b');
+    assert.equal((await promgate.get(app.path)).headers.get('x-cache'), null);
+  });
+
+  it('are refreshed shortly before they are read again', async () => {
+    const one = counting();
+    const cache = { mode: 'background', ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+    await using scene = await startScene([one.answer], { cache });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    await eventually('a later page is kept', async () => {
+      const answer = await promgate.get(app.path);
+      assert.equal(answer.headers.get('x-cache'), 'HIT');
+      return Number(numberIn(await answer.text())) >= 3 || undefined;
+    });
+  });
+
+  it('are not refreshed with the credential of a reader, unless that is allowed', async () => {
+    for (const allowed of [false, true]) {
+      const one = counting();
+      const pace = { ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+      const cache = { mode: 'background', ...pace, with_credentials: allowed };
+      await using scene = await startScene([one.answer], { cache });
+      const { promgate, app } = scene;
+
+      await promgate.text(app.path, { headers: { Authorization: 'Basic a' } });
+
+      const metrics = await promgate.text('/metrics');
+      const jobs = allowed ? 1 : 0;
+      assert.match(
+        metrics,
+        new RegExp(`^promgate_cache_refresh_jobs\\{system="apps"\\} ${jobs}$`, 'm'),
+      );
+    }
   });
 });

@@ -11,12 +11,12 @@ export function openPages(scraper: Scraper, options: Partial<AppPagesOptions> = 
   return new AppPages({
     ...{ scraper, exporters: [], observers: {}, labelConflict: 'exported', exportJob: true },
     ...{ settingsOf: () => UNBOUND, life: LIVE, refresher: undefined, withCredentials: false },
-    cache: openCache(),
+    ...{ tableVersion: () => 0, cache: openCache() },
     ...options,
   });
 }
 
-export function openCache(options: Partial<WarmCacheOptions<SharedPage>> = {}) {
+function openCache(options: Partial<WarmCacheOptions<SharedPage>> = {}) {
   return new WarmCache<SharedPage>({
     ...{ maxBytes: 64 * 2 ** 20, timers: systemTimers },
     negative: { notFoundMs: 3_000, failedMs: 1_000 },
