@@ -20,6 +20,7 @@ import {
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startApps } from './apps.ts';
+import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
@@ -60,9 +61,14 @@ export async function startStages(
   if (bindings) parts.use(bindings);
   const purge = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
-  const operate = parts.use(openOperate({ ...serving, purge }, ground));
+  const endpoints = await openEndpoints(config, { ground, lane, metrics });
+  if (endpoints) parts.use(endpoints);
+  const operate = parts.use(
+    openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
+  );
 
-  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), operate];
+  const optional = [bindings, endpoints].filter((part) => part !== undefined);
+  const all: readonly Part[] = [apps, ...optional, operate];
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
@@ -85,6 +91,27 @@ async function startBindings(
   if (!broker) return undefined;
   const { startBindings } = await import('./late-bindings.ts'); // loads many packages
   return startBindings({ config: { broker, database, auth, scrape, sd }, spaceOfApp }, ground);
+}
+
+interface EndpointsParts {
+  readonly ground: Ground;
+  readonly lane: Lane;
+  readonly metrics: HttpMetrics;
+}
+
+/** @returns undefined while no endpoint is allowed */
+async function openEndpoints(
+  { endpoints, scrape, auth, cache, sd }: Config,
+  { ground, lane, metrics }: EndpointsParts,
+): Promise<EndpointsPart | undefined> {
+  if (!endpoints) return undefined;
+  return startEndpoints(
+    {
+      ...{ config: { endpoints, scrape, auth, cache, sd }, lane },
+      onRefused: () => metrics.refusedRequests.inc(),
+    },
+    ground,
+  );
 }
 
 /** The check of a reader's credential, which also sets what the reader may see. */

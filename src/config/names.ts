@@ -84,6 +84,7 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: toCache(values.cache, memoryBytes),
+    endpoints: toEndpoints(values.endpoints, memoryBytes),
   };
 }
 
@@ -122,6 +123,26 @@ function toCache(cache: Values['cache'], memoryBytes: number) {
     maxJobs: cache.max_jobs,
     concurrency: cache.concurrency,
     withCredentials: cache.with_credentials,
+  };
+}
+
+/** The share of the memory limit for pages of endpoints that are in flight. */
+const ENDPOINTS_SHARE = 1 / 16;
+
+/** Undefined while no endpoint is allowed. */
+function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
+  if (endpoints.allow.length === 0) return undefined;
+  return {
+    allow: endpoints.allow,
+    deny: endpoints.deny,
+    allowPrivate: endpoints.allow_private,
+    passAuth: endpoints.pass_auth,
+    passHeaders: endpoints.pass_headers.map((name) => name.toLowerCase()),
+    obeyCacheControl: endpoints.obey_cache_control,
+    maxBodyBytes: endpoints.max_body,
+    maxBytes: Math.max(2 * endpoints.max_body, Math.floor(memoryBytes * ENDPOINTS_SHARE)),
+    concurrency: endpoints.concurrency,
+    compatPort: endpoints.compat ? endpoints.compat_port : undefined,
   };
 }
 

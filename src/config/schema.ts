@@ -9,6 +9,7 @@ import { ADDRESS } from './address.ts';
 import { auth, wantsTokens } from './auth.ts';
 import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
 import { cache } from './cache.ts';
+import { endpoints } from './endpoints.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
 import { listen } from './listen.ts';
 import { routes } from './routes.ts';
@@ -67,6 +68,7 @@ const fields = {
     }),
   ),
   cache: sectionWithDefaults(cache),
+  endpoints: sectionWithDefaults(endpoints),
 };
 
 /** The whole configuration. */
@@ -91,6 +93,6 @@ export const schema = section('promgate', fields, [
 ]);
 
 /** Sections that only later versions support; the message of their refusal says so. */
-export const LATER: readonly string[] = ['endpoints', 'redis', 'kafka', 'push', 'query'];
+export const LATER: readonly string[] = ['redis', 'kafka', 'push', 'query'];
 
 export type Values = z.output<typeof schema>;

@@ -47,10 +47,20 @@ export const ENDPOINT_FAILURES = [
 
 export type EndpointFailure = (typeof ENDPOINT_FAILURES)[number];
 
+/** Found before anything is asked: a fetch never ends with one of these. */
+const BEFORE: ReadonlySet<EndpointFailure> = new Set<EndpointFailure>([
+  ...(['bad_url', 'url_too_long', 'denied_scheme', 'denied_port', 'too_many_jobs'] as const),
+]);
+
+/** What a fetch may end with. */
+export const FETCH_FAILURES: readonly EndpointFailure[] = ENDPOINT_FAILURES.filter(
+  (failure) => !BEFORE.has(failure),
+);
+
 /** Refusals of promgate: nothing was asked. */
-export type EndpointRefusal = Extract<
+export type EndpointRefusal = Exclude<
   EndpointFailure,
-  'bad_url' | 'url_too_long' | 'denied_scheme' | 'denied_port' | 'denied_address' | 'denied_loop'
+  `upstream_${string}` | 'overloaded' | 'body_too_large' | 'not_metrics'
 >;
 
 /** An endpoint that promgate does not ask. */

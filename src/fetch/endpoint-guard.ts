@@ -98,9 +98,9 @@ export class EndpointRules {
     return this.#networks.has(address);
   }
 
-  /** Whether any rule fits an endpoint that is asked at these addresses. */
-  fits(endpoint: EndpointUrl, addresses: readonly string[]): boolean {
-    return this.names(endpoint) || addresses.every((address) => this.holds(address));
+  /** Whether a rule fits the endpoint before its name is looked up: networks fit addresses alone. */
+  fits(endpoint: EndpointUrl): boolean {
+    return this.names(endpoint) || (endpoint.isAddress && this.holds(endpoint.host));
   }
 }
 

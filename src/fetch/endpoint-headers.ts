@@ -77,7 +77,12 @@ export function isOwnRequest(headers: IncomingHttpHeaders, id: string): boolean 
   if (passedThrough(headers, id)) return true;
   const lists = [headers.via, headers['cdn-loop']].join(',').toLowerCase();
   const name = pseudonym(id).toLowerCase();
-  return lists.split(',').some((one) => one.trim().split(/[\s;]+/).includes(name));
+  return lists.split(',').some((one) =>
+    one
+      .trim()
+      .split(/[\s;]+/)
+      .includes(name),
+  );
 }
 
 function credentialName(

@@ -21,6 +21,8 @@ export interface EndpointPagesOptions {
   readonly guard: EndpointGuard;
   readonly scraper: Pick<Scraper, 'scrape' | 'lease'>;
   readonly lookup: Lookup;
+  /** Aborts when promgate stops. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** `deadlineMs` and the signals as in a scrape. */
@@ -32,7 +34,7 @@ export interface EndpointRequest
   readonly headers: readonly string[];
 }
 
-export interface EndpointPage {
+interface EndpointPage {
   /** Decompressed; it shares its memory with nobody. */
   readonly body: Buffer;
   readonly contentType: string;
@@ -88,13 +90,13 @@ export class EndpointPages {
   }
 
   /** The addresses that may be asked. */
-  async #addresses({
-    endpoint,
-    ...request
-  }: EndpointRequest): Promise<readonly string[] | EndpointFailed> {
-    const { guard, lookup } = this.#options;
+  async #addresses(request: EndpointRequest): Promise<readonly string[] | EndpointFailed> {
+    const { guard, lookup, stopping } = this.#options;
+    const { endpoint, deadlineMs, signal } = request;
     const { isAddress, host, name } = endpoint;
-    const found = isAddress ? [host] : await lookup(name, request);
+    const hurries = [request.hurry, stopping].filter((one) => one !== undefined);
+    const hurry = hurries.length > 0 ? AbortSignal.any(hurries) : undefined;
+    const found = isAddress ? [host] : await lookup(name, { deadlineMs, signal, hurry });
     if (typeof found === 'string') {
       const failure = found === 'late' ? 'upstream_timeout' : 'upstream_dns';
       const why =
@@ -113,18 +115,16 @@ export class EndpointPages {
   }
 
   /** Asks at one address that was judged. */
-  async #ask(
-    { endpoint, headers, signal, hurry, ...request }: EndpointRequest,
-    address: string,
-  ): Promise<ScrapeAnswer> {
+  async #ask(request: EndpointRequest, address: string): Promise<ScrapeAnswer> {
     const { scraper } = this.#options;
+    const { endpoint, headers, signal, hurry } = request;
     using lease = scraper.lease();
     const [answer] = await scraper.scrape({
       targets: [targetOf(endpoint, address)],
       headers: { instances: [], exporters: headers },
       ...{ signal, hurry, lease },
       get deadlineMs() {
-        return request.deadlineMs;
+        return request.deadlineMs; // moves when waiters join or leave
       },
     });
     if (!answer?.page) return answer!; // one for each target

@@ -3,11 +3,13 @@
  *
  * `getaddrinfo` knows what the system knows (its hosts file, search domains), but it waits in one of
  * Node's few threads, and names whose servers never answer would take them all: one at a time may
- * use it here. Names with a dot are asked of the name servers first, which takes no thread.
+ * use it here. The hosts file and, for names with a dot, the name servers come first, which takes no
+ * thread.
  */
 import { lookup as lookupBySystem, Resolver } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import { type HostsFile, hostsFile } from './hosts-file.ts';
 
 export interface LookupOptions {
   readonly deadlineMs: number;
@@ -35,10 +37,13 @@ const SECOND_MS = 250;
 /** Look-ups that wait for their turn; further ones fail at once. */
 const MAX_WAITING = 1_000;
 
-export function systemLookup(): Lookup {
+/** @param inHosts - knows names before the name servers do */
+export function systemLookup(inHosts: HostsFile = hostsFile()): Lookup {
   const resolver = new Resolver({ timeout: SERVER_TIMEOUT_MS, tries: 2 });
   const bySystem = pLimit(1);
   const find = async (name: string): Promise<readonly string[]> => {
+    const listed = await inHosts(name);
+    if (listed.length > 0) return listed;
     if (name.replace(/\.$/, '').includes('.')) {
       const found = await askServers(resolver, name);
       if (found !== 'unknown') return found;

@@ -6,9 +6,12 @@ import { type EndpointUrl, readEndpointUrl } from '../fetch/endpoint-url.ts';
 
 const NAME = 'endpoint';
 
-/** Whether the query names an endpoint, however its name is escaped. */
+/** The longest way to write the name, with all its characters escaped, and a few more. */
+const MAX_NAME_LENGTH = 100;
+
+/** Whether the query names an endpoint, however its name is escaped, or tries to as a list. */
 export function namesEndpoint(query: string): boolean {
-  return query.split('&').some(isEndpoint);
+  return query.split('&').some((pair) => /^endpoint(?:\[.*)?$/.test(nameOf(pair)));
 }
 
 /**
@@ -28,10 +31,21 @@ export function readEndpointQuery(query: string): EndpointUrl {
   return readEndpointUrl(text, pairs.filter((pair) => !isEndpoint(pair)).join('&'));
 }
 
+/** The endpoint as the reader named it; for queries that `readEndpointQuery` has read. */
+export function endpointName(query: string): string {
+  const pair = query.split('&').find(isEndpoint) ?? '';
+  return decoded(pair.slice(pair.indexOf('=') + 1)) ?? '';
+}
+
 function isEndpoint(pair: string): boolean {
+  return nameOf(pair) === NAME;
+}
+
+/** @returns '' for a name that is too long to be of interest */
+function nameOf(pair: string): string {
   const equals = pair.indexOf('=');
   const name = equals < 0 ? pair : pair.slice(0, equals);
-  return name.length <= NAME.length * 3 && decoded(name) === NAME;
+  return name.length <= MAX_NAME_LENGTH ? (decoded(name) ?? '') : '';
 }
 
 /** @returns undefined for broken escapes */

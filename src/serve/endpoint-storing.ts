@@ -17,7 +17,8 @@ const UNKEYED = ['*', 'user-agent', 'traceparent', 'tracestate'];
 /** @param obey - whether `Cache-Control` counts */
 export function storingOf(headers: ResponseHeaders, obey: boolean): Storing {
   const varied = listed(headers['vary']).some((name) => UNKEYED.includes(name));
-  if (headers['set-cookie'] !== undefined || varied) return { isAllowed: false, maxTtlMs: undefined };
+  if (headers['set-cookie'] !== undefined || varied)
+    return { isAllowed: false, maxTtlMs: undefined };
   if (!obey) return { isAllowed: true, maxTtlMs: undefined };
   const directives = listed(headers['cache-control']);
   const forbids = directives.some((one) => /^(?:no-store|no-cache|private)(?:=|$)/.test(one));

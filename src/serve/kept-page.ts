@@ -27,16 +27,33 @@ export interface KeptPage {
   readonly sizeBytes: number;
 }
 
-export async function keepPage(body: Buffer, contentType: string): Promise<KeptPage> {
-  const hash = createHash('sha256').update(contentType).update('\n').update(body).digest('base64url');
+/** The type of a page whose own type is missing or cannot be sent on. */
+const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const SENDABLE = /^[\x20-\x7e]{1,256}$/;
+
+/** @param given - the `Content-Type` as it came; '' if none came */
+export async function keepPage(body: Buffer, given: string): Promise<KeptPage> {
+  const contentType = SENDABLE.test(given) ? given : TEXT_TYPE;
+  const hash = createHash('sha256')
+    .update(contentType)
+    .update('\n')
+    .update(body)
+    .digest('base64url');
   const zipped = body.length < LEAST_ZIPPED_BYTES ? undefined : await zip(body, { level: LEVEL });
-  const isSmaller = zipped !== undefined && zipped.length < body.length;
+  const smaller = zipped && zipped.length < body.length ? exact(zipped) : undefined;
   return {
     contentType,
     identity: { bytes: body, etag: `"${hash}"` },
-    gzip: isSmaller ? { bytes: zipped, etag: `"${hash}-gzip"` } : undefined,
-    sizeBytes: body.length + (isSmaller ? zipped.buffer.byteLength : 0),
+    gzip: smaller && { bytes: smaller, etag: `"${hash}-gzip"` },
+    sizeBytes: body.length + (smaller?.length ?? 0),
   };
+}
+
+/** The same bytes in memory of their own: zlib's piece may be a small part of a large one. */
+function exact(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /**

@@ -661,7 +661,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, endpoints',
   ],
 ];
 
