@@ -38,7 +38,7 @@ const MAX_LABEL_LENGTH = 63;
 const FORBIDDEN = /[\x00-\x20\x7f\\]/;
 
 /** A host without a scheme, as the targets of Prometheus are: `host:9100`, `host/path`, `[::1]:9100`. */
-const BARE = /^(?:\[[^\]/?#]*\]|[^\s:/?#[\]@]+)(?::\d*)?(?:[/?#]|$)/;
+const BARE = /^(?:\[[^\]/?#]*\]|[^\s:/?#[\]@]+)(?::\d+)?(?:[/?#]|$)/;
 
 /**
  * @param text - the URL, or `host:port`, which means `http://host:port/metrics`
