@@ -34,7 +34,7 @@ export interface EndpointRequest
   readonly headers: readonly string[];
 }
 
-interface EndpointPage {
+export interface EndpointPage {
   /** Decompressed; it shares its memory with nobody. */
   readonly body: Buffer;
   readonly contentType: string;

@@ -8,8 +8,9 @@ import { isMetrics } from '../exposition/sniff.ts';
 import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import { EndpointRefusedError } from '../fetch/endpoint-failure.ts';
 import type { EndpointHeaders } from '../fetch/endpoint-headers.ts';
-import type { EndpointFailed, EndpointPages } from '../fetch/endpoint-page.ts';
+import type { EndpointFailed, EndpointPage, EndpointPages } from '../fetch/endpoint-page.ts';
 import type { EndpointUrl } from '../fetch/endpoint-url.ts';
+import { firstValue } from '../fetch/get.ts';
 import type { Run, Waiter } from '../refresh/flight.ts';
 import type { Loaded } from '../refresh/kept-answers.ts';
 import { keyMaker } from '../refresh/key.ts';
@@ -150,8 +151,7 @@ export class EndpointCache {
     });
     const { origin } = endpoint;
     const { durationSeconds: seconds, bytes, page } = answer;
-    const failed =
-      answer.failed ?? (isMetrics(page!.body, page!.contentType) ? undefined : noMetrics(origin)); // one of both
+    const failed = answer.failed ?? faultOf(page!, origin); // one of both
     if (!run.signal.aborted) {
       onFetch?.({ origin, seconds, bytes, failure: failed?.failure, why: failed?.why });
     }
@@ -195,9 +195,18 @@ function kindOf(
   return status === 404 ? 'not-found' : 'failed';
 }
 
-function noMetrics(origin: string): EndpointFailed {
-  const why = `${origin}: the answer is no page of metrics, by its Content-Type or its first line`;
-  return { failure: 'not_metrics', why, status: undefined };
+/** Why the answer is no page of metrics; undefined if it is one. */
+function faultOf(
+  { body, contentType, headers }: EndpointPage,
+  origin: string,
+): EndpointFailed | undefined {
+  const encoding = firstValue(headers['content-encoding']) ?? '';
+  const isReadable = /^(?:|identity|gzip|x-gzip)$/i.test(encoding.trim());
+  if (isReadable && isMetrics(body, contentType)) return undefined;
+  const why = isReadable
+    ? 'the answer is no page of metrics, by its Content-Type or its first line'
+    : 'the answer is compressed in a way that promgate did not ask for';
+  return { failure: 'not_metrics', why: `${origin}: ${why}`, status: undefined };
 }
 
 function tooManyJobs(): EndpointRefusedError {
