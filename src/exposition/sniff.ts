@@ -23,6 +23,16 @@ export function isMetrics(body: Buffer, contentType: string): boolean {
   return line === '' ? body.length <= MAX_LINE_BYTES : LINE.test(line);
 }
 
+/** The last line of OpenMetrics, and its newline, which may lack. */
+const END = /(?:^|\n)# EOF\n?$/;
+
+/** Whether the page has the end that its format demands: without it the page was cut short. */
+export function hasEnd(body: Buffer, contentType: string): boolean {
+  const { formats } = formatsOf(contentType);
+  if (formats[0] !== 'openmetrics') return true;
+  return END.test(body.toString('latin1', Math.max(0, body.length - 16)));
+}
+
 /** The first line that is not blank; '' if there is none. */
 function firstLine(text: string): string {
   for (let from = 0; from < text.length; ) {

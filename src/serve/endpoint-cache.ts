@@ -4,7 +4,7 @@
  * Two requests share a page only if all that may change it is equal: the URL, the formats that the
  * reader accepts, and every header of the reader that the endpoint gets.
  */
-import { isMetrics } from '../exposition/sniff.ts';
+import { hasEnd, isMetrics } from '../exposition/sniff.ts';
 import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import { EndpointRefusedError } from '../fetch/endpoint-failure.ts';
 import type { EndpointHeaders } from '../fetch/endpoint-headers.ts';
@@ -195,18 +195,25 @@ function kindOf(
   return status === 404 ? 'not-found' : 'failed';
 }
 
+/** Compressions that promgate does not ask for. Any other word there means nothing. */
+const COMPRESSED = /\b(?:br|compress|deflate|zstd)\b/i;
+
 /** Why the answer is no page of metrics; undefined if it is one. */
 function faultOf(
   { body, contentType, headers }: EndpointPage,
   origin: string,
 ): EndpointFailed | undefined {
-  const encoding = firstValue(headers['content-encoding']) ?? '';
-  const isReadable = /^(?:|identity|gzip|x-gzip)$/i.test(encoding.trim());
-  if (isReadable && isMetrics(body, contentType)) return undefined;
-  const why = isReadable
-    ? 'the answer is no page of metrics, by its Content-Type or its first line'
-    : 'the answer is compressed in a way that promgate did not ask for';
-  return { failure: 'not_metrics', why: `${origin}: ${why}`, status: undefined };
+  const failed = (failure: EndpointFailure, why: string): EndpointFailed => ({
+    ...{ failure, why: `${origin}: ${why}`, status: undefined },
+  });
+  if (COMPRESSED.test(firstValue(headers['content-encoding']) ?? '')) {
+    return failed('not_metrics', 'compressed in a way that promgate did not ask for');
+  }
+  if (!isMetrics(body, contentType)) {
+    return failed('not_metrics', 'no page of metrics, by its Content-Type or its first line');
+  }
+  if (hasEnd(body, contentType)) return undefined;
+  return failed('upstream_truncated', 'a page of OpenMetrics without # EOF at its end');
 }
 
 function tooManyJobs(): EndpointRefusedError {

@@ -10,6 +10,7 @@ import {
   hangUp,
   html,
   lie,
+  OPENMETRICS_TYPE,
   page,
   raw,
   redirect,
@@ -111,6 +112,10 @@ const FAULTS: Readonly<Record<string, readonly [answer: Answer, code: string]>> 
     'not_metrics',
   ],
   'answers JSON as metrics': [page('{"status":"up"}\n'), 'not_metrics'],
+  'cuts its OpenMetrics short': [
+    page('# TYPE a counter\na_total 1\n', { contentType: OPENMETRICS_TYPE }),
+    'upstream_truncated',
+  ],
   'redirects elsewhere': [redirect('http://login.example.com/'), 'upstream_redirects'],
   'answers 204': [raw('HTTP/1.1 204 No Content\r\n\r\n'), 'upstream_status'],
   'answers 206': [
@@ -171,6 +176,22 @@ describe('an endpoint that', () => {
       assert.equal(await answer.text(), 'up 1\n', head);
       assert.match(answer.headers.get('content-type') ?? '', /^text\/plain/);
       assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+    }
+  });
+
+  it('bends HTTP is read all the same', async () => {
+    const body = 'Content-Length: 5\r\n\r\nup 1\n';
+    const answers = [
+      `HTTP/1.1 200 OK\r\nContent-Encoding: text/plain; version=0.0.4\r\n${body}`,
+      `HTTP/1.1 200 OK\r\nContent-Type: ${TEXT_TYPE}\r\nContent-Length: 5 \r\n\r\nup 1\n`,
+      `HTTP/1.1 100 Continue\r\n\r\n${HEAD}${body}`,
+      `${HEAD}Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n0\r\n\r\n`,
+      `HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.2\r\n${body.replace('5', '11')}# EOF\n`,
+    ];
+    for (const answer of answers) {
+      await using site = await startSite({ answer: raw(answer) });
+      const got = await site.ask(GOOD);
+      assert.match(await got.text(), /^up 1\n/, answer);
     }
   });
 
