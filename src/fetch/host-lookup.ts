@@ -37,9 +37,16 @@ const SECOND_MS = 250;
 /** Look-ups that wait for their turn; further ones fail at once. */
 const MAX_WAITING = 1_000;
 
-/** @param inHosts - knows names before the name servers do */
-export function systemLookup(inHosts: HostsFile = hostsFile()): Lookup {
+export interface SystemLookupOptions {
+  /** Knows names before the name servers do. Default: the system's file. */
+  readonly inHosts?: HostsFile;
+  /** `address` or `address:port`. Default: those of the system. */
+  readonly servers?: readonly string[];
+}
+
+export function systemLookup({ inHosts = hostsFile(), servers }: SystemLookupOptions = {}): Lookup {
   const resolver = new Resolver({ timeout: SERVER_TIMEOUT_MS, tries: 2 });
+  if (servers) resolver.setServers(servers);
   const bySystem = pLimit(1);
   const find = async (name: string): Promise<readonly string[]> => {
     const listed = await inHosts(name);

@@ -14,7 +14,7 @@ import {
   isOwnRequest,
 } from '../fetch/endpoint-headers.ts';
 import type { EndpointUrl } from '../fetch/endpoint-url.ts';
-import { TIMEOUT_HEADER } from '../fetch/forward.ts';
+import { isHarmless, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { LateError } from '../refresh/flight.ts';
 import type { From, Kept } from '../refresh/warm-cache.ts';
 import { cacheMarks } from './cache-marks.ts';
@@ -227,11 +227,12 @@ interface LaneParts {
 
 /** Lets equal requests be answered from the cache at once, if this one may see everything. */
 function takeLane(
-  { lane, onEvent }: EndpointsOptions,
+  { lane, onEvent, passHeaders }: EndpointsOptions,
   { req, state }: RequestContext,
   { answered, gzip, fixed, origin }: LaneParts,
 ): void {
   if (state.scope !== 'all' || req.headers['if-none-match'] !== undefined) return;
+  if (passHeaders.some(isHarmless)) return; // the lane does not look at such headers
   const path = req.url ?? '';
   lane?.add(req, {
     handler: HANDLER,
