@@ -19,7 +19,12 @@ import {
 import { type EndpointEvent, type EndpointsOptions, endpoints } from '../../src/serve/endpoints.ts';
 import { Lane } from '../../src/serve/lane.ts';
 import type { Handler } from '../../src/serve/request.ts';
-import { type Answer, type SimulatedServer, startServer } from '../support/simulated-server.ts';
+import {
+  type Answer,
+  type ServerOptions,
+  type SimulatedServer,
+  startServer,
+} from '../support/simulated-server.ts';
 import { serveFrame } from './frame-server.ts';
 
 export interface SiteOptions
@@ -34,6 +39,10 @@ export interface SiteOptions
   /** The answers of the name servers one after the other; the last one stays. */
   readonly dns?: Readonly<Record<string, readonly (readonly string[])[]>>;
   readonly lookup?: Lookup;
+  /** The endpoint speaks TLS. */
+  readonly tls?: ServerOptions['tls'];
+  /** Trusted authorities. */
+  readonly ca?: string;
   /** Connect to the judged address itself, not to the simulated endpoint. */
   readonly isReal?: boolean;
   readonly passAuth?: readonly string[];
@@ -72,8 +81,8 @@ const MIB = 1_048_576;
 
 export async function startSite({ answer, ...options }: SiteOptions): Promise<Site> {
   await using parts = new AsyncDisposableStack();
-  const endpoint = parts.use(await startServer(answer));
-  const trust = fixedTrust({ ca: undefined });
+  const endpoint = parts.use(await startServer(answer, options.tls ? { tls: options.tls } : {}));
+  const trust = fixedTrust({ ca: options.ca === undefined ? undefined : [options.ca] });
   const real = parts.use(
     new Scraper({
       ...{ concurrency: 64, perApp: 8, maxBytes: 64 * MIB, plainCredentials: true },

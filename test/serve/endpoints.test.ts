@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { operatorsOnly } from '../../src/serve/auth.ts';
+import { Authority, OPENSSL } from '../fetch/certificates.ts';
 import { page, pageOf, response, status, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
+import { requireProgram } from '../support/require-program.ts';
 import type { Answer } from '../support/simulated-server.ts';
 import { codeOf, type Site, startSite } from './endpoint-site.ts';
 import { sendRaw } from './frame-server.ts';
@@ -215,6 +217,15 @@ describe('GET /metrics?endpoint=URL', () => {
 
     assert.deepEqual([failed.status, await codeOf(failed)], [404, 'upstream_status']);
     assert.equal(refused.status, 403);
+  });
+
+  it('gives no equal request a short way past headers that only this configuration looks at', async () => {
+    const answer = pageOf(({ headers }) => `org{id="${headers['baggage'] ?? ''}"} 1\n`);
+    await using site = await startSite({ answer, passHeaders: ['baggage'] });
+
+    for (const id of ['one', 'one', 'one', 'two', 'two']) {
+      assert.equal(await text(site, { Baggage: id }), `org{id="${id}"} 1\n`);
+    }
   });
 
   it('is for operators', async () => {
@@ -453,5 +464,38 @@ describe('a page that was fetched with credentials', () => {
     const got = await site.ask(GOOD, { headers: { Authorization: 'Basic one' } });
 
     assert.equal(got.headers.get('cache-control'), 'private');
+  });
+});
+
+describe('an endpoint with TLS', () => {
+  it('proves its identity by a trusted certificate with its name or address', async function () {
+    requireProgram(this, OPENSSL);
+    await using authority = await Authority.create();
+    const { cert, key } = await authority.issue('endpoint', 'DNS:good.example,IP:127.0.0.1');
+    const tls = { cert, key };
+    await using site = await startSite({ answer: page('up 1\n'), tls, ca: authority.ca });
+    await using stranger = await startSite({ answer: page('up 1\n'), tls });
+
+    const codes: [number, string][] = [];
+    for (const [at, endpoint] of [
+      [site, 'https://good.example:9100/metrics'],
+      [site, 'https://good.example.:9100/metrics'],
+      [site, 'https://93.184.216.34/'],
+      [site, 'https://other.example:9100/metrics'],
+      [site, 'http://good.example:9100/metrics'],
+      [stranger, 'https://good.example:9100/metrics'],
+    ] as const) {
+      const answer = await at.ask(endpoint);
+      codes.push([answer.status, answer.ok ? await answer.text() : await codeOf(answer)]);
+    }
+
+    assert.deepEqual(codes, [
+      [200, 'up 1\n'],
+      [200, 'up 1\n'],
+      [200, 'up 1\n'],
+      [502, 'upstream_tls'],
+      [502, 'upstream_truncated'],
+      [502, 'upstream_tls'],
+    ]);
   });
 });
