@@ -40,8 +40,6 @@ export interface EndpointsPart extends Part {
 
 /** How many requests of one endpoint run at once: different queries ask for different pages. */
 const PER_ENDPOINT = 8;
-/** Connections that idle between two fetches. */
-const MAX_IDLE = 1_024;
 
 export async function startEndpoints(
   options: EndpointsPartOptions,
@@ -84,15 +82,16 @@ export async function startEndpoints(
 
 async function openScraper(
   { scrape, endpoints }: EndpointsPartOptions['config'],
-  { cut, authorities }: Ground,
+  { cut, authorities, descriptors: { toEndpoints } }: Ground,
 ): Promise<Scraper> {
-  const { maxBodyBytes, maxBytes, concurrency } = endpoints;
+  const { maxBodyBytes, maxBytes } = endpoints;
   const trust = fixedTrust({ ca: await authorities() });
   const scraper = new Scraper({
     ...scrape,
-    ...{ maxBodyBytes, maxBytes, concurrency },
+    ...{ maxBodyBytes, maxBytes },
+    concurrency: Math.min(endpoints.concurrency, toEndpoints),
     perApp: PER_ENDPOINT,
-    maxIdle: MAX_IDLE,
+    ...{ maxIdle: toEndpoints, maxOpen: toEndpoints },
     trust: { instances: trust, system: trust },
   });
   cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));
