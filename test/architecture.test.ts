@@ -8,28 +8,29 @@ import { posix as path } from 'node:path';
  * `broker/` may be imported where these are named with a `type:`.
  */
 const BORDERS: Readonly<Record<string, readonly string[]>> = {
-  '': ['assemble', 'config', 'demo', 'telemetry'],
+  '': ['assemble', 'config', 'demo', 'serve', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
-    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'serve', 'store', 'telemetry'],
-    'broker',
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
+    ...['telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  refresh: [],
   store: ['broker', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'telemetry', 'type:broker'],
+  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
 };
 
 /** Which files may import a package. */
 const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
-  undici: /\/undici(?:-connection)?\.ts$/,
+  undici: /\/undici(?:-[a-z]+)?\.ts$/,
   got: /^(discover\/gorouter|query\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
@@ -38,6 +39,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,
   'ajv-draft-04': /^broker\//,
+  'lru-cache': /^refresh\//,
   kysely: /^store\//,
   pg: /^store\/postgres/,
   mysql2: /^store\/mysql/,
@@ -51,6 +53,7 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
   ['late-bindings.ts', 'bindings.ts'],
   ['operate.ts'],
+  ['proxy.ts'],
 ];
 const MAX_LINES = 300;
 
