@@ -44,10 +44,10 @@ export interface CacheRequest {
 
 /** Who waits for an answer; told once, by one of the last three. Must not throw. */
 export interface AnswerTaker {
-  readonly interim: (head: ResponseHead) => void;
-  readonly stored: (stored: StoredResponse, handling: Handling) => void;
-  readonly streamed: (head: ResponseHead, body: BodyReader, handling: Handling) => void;
-  readonly failed: (failure: OriginFailure | 'not-cached') => void;
+  interim(head: ResponseHead): void;
+  stored(stored: StoredResponse, handling: Handling): void;
+  streamed(head: ResponseHead, body: BodyReader, handling: Handling): void;
+  failed(failure: OriginFailure | 'not-cached'): void;
 }
 
 /** One reader of a flight. */

@@ -139,7 +139,7 @@ class ProxyExchange implements AnswerTaker {
     this.#response.end(this.#request.method === 'HEAD' ? undefined : body);
   }
 
-  readonly interim = ({ status, fields }: ResponseHead): void => {
+  interim({ status, fields }: ResponseHead): void {
     const response = this.#response;
     if (response.headersSent || this.#request.httpVersion === '1.0') return;
     try {
@@ -148,17 +148,17 @@ class ProxyExchange implements AnswerTaker {
     } catch {
       // Node refuses hints that are not well-formed; the final response comes all the same.
     }
-  };
+  }
 
-  readonly stored = (stored: StoredResponse, handling: Handling): void => {
+  stored(stored: StoredResponse, handling: Handling): void {
     this.#leave = undefined;
     this.#mark = handling.mark;
     if (this.#writePrepared(stored, handling)) return;
     const answer = storedAnswer(stored, this.#asked!, handling, Date.now());
     if (this.#write(answer)) this.#response.end(answer.body);
-  };
+  }
 
-  readonly streamed = (head: ResponseHead, body: BodyReader, handling: Handling): void => {
+  streamed(head: ResponseHead, body: BodyReader, handling: Handling): void {
     this.#mark = handling.mark;
     const answer = streamedAnswer(head, this.#asked!, handling, Date.now());
     if (!this.#write(answer)) {
@@ -174,9 +174,9 @@ class ProxyExchange implements AnswerTaker {
     }
     this.#leave = () => body.leave();
     pumpBody(body, this.#response);
-  };
+  }
 
-  readonly failed = (failure: OriginFailure | 'not-cached'): void => {
+  failed(failure: OriginFailure | 'not-cached'): void {
     this.#leave = undefined;
     if (this.#response.destroyed) return;
     const problem = new Problem(FAILURE_CODES[failure], FAILURE_DETAILS[failure], {
@@ -184,7 +184,7 @@ class ProxyExchange implements AnswerTaker {
       headers: { 'X-Cache': 'MISS' },
     });
     this.refuse(problem);
-  };
+  }
 
   /** @returns false if this answer has no prepared bytes, and none were written */
   #writePrepared(stored: StoredResponse, { mark }: Handling): boolean {

@@ -2,7 +2,7 @@
  * Metrics of the caching proxy. The first three have the names of the original caching-proxy, so that
  * its dashboards and alerts keep working.
  */
-import type { MetricRegistry } from './registry.ts';
+import type { CountedSample, MetricRegistry } from './registry.ts';
 
 const BUCKETS_SECONDS = [
   ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
@@ -26,19 +26,50 @@ export interface StoreLevels {
   readonly entries: number;
 }
 
+interface RequestCount {
+  readonly labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+/** A histogram of seconds. */
+class Durations {
+  readonly #counts = new Array<number>(BUCKETS_SECONDS.length + 1).fill(0);
+  #sum = 0;
+
+  observe(seconds: number): void {
+    const bucket = BUCKETS_SECONDS.findIndex((bound) => seconds <= bound);
+    this.#counts[bucket < 0 ? BUCKETS_SECONDS.length : bucket]!++;
+    this.#sum += seconds;
+  }
+
+  samples(): CountedSample[] {
+    let value = 0;
+    const buckets = this.#counts.map((count, i) => {
+      value += count;
+      const le = String(BUCKETS_SECONDS[i] ?? '+Inf');
+      return { suffix: '_bucket', labels: { le }, value };
+    });
+    return [
+      ...buckets,
+      { suffix: '_sum', labels: {}, value: this.#sum },
+      { suffix: '_count', labels: {}, value },
+    ];
+  }
+}
+
 export type ProxyMetrics = ReturnType<typeof proxyMetrics>;
 
-/** @param cacheResults - the closed set that the cache tells of, to name the hits */
 export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
-  const requests = registry.counter('proxy_requests_total', 'Requests answered.', [
-    'method',
-    'code',
-    'cache',
+  const requests = new Map<string, RequestCount>();
+  registry.counted('proxy_requests_total', 'Requests answered.', 'counter', () => [
+    ...requests.values(),
   ]);
-  const seconds = registry.histogram(
+  const durations = new Durations();
+  registry.counted(
     'proxy_request_duration',
     'Seconds from the head of a request to the last byte of its answer.',
-    BUCKETS_SECONDS,
+    'histogram',
+    () => durations.samples(),
   );
   let hits = 0;
   let lookups = 0;
@@ -66,8 +97,14 @@ export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
     ),
     requestEnded: ({ method, status, cacheResult, durationMs }: ProxiedRequest) => {
       const name = METHODS.has(method) ? method : 'other';
-      requests.inc({ method: name, code: String(status), cache: cacheResult });
-      seconds.observe(durationMs / 1000);
+      const key = `${name} ${status} ${cacheResult}`;
+      const count = requests.get(key);
+      if (count) count.value++;
+      else {
+        const labels = { method: name, code: String(status), cache: cacheResult };
+        requests.set(key, { labels, value: 1 });
+      }
+      durations.observe(durationMs / 1000);
       if (cacheResult === 'none' || cacheResult === 'bypass') return;
       lookups++;
       if (cacheResult !== 'miss') hits++;
