@@ -1,14 +1,14 @@
 /**
  * What a response of the origin means for the store and for who waits.
  *
- * `rfc9111.ts` has the rules; here they meet the requests under way (`flight.ts`) and the store.
+ * `rfc9111.ts` has the rules; here they meet the requests under way (`origin-flight.ts`) and the store.
  */
 import { parseCacheControl } from './cache-control.ts';
 import { isConditional, updatedFields, validatesStored } from './conditional.ts';
 import { Fields } from './fields.ts';
-import type { CacheRequest, Decision, Flight, Forwarded } from './flight.ts';
 import type { HttpStore, RequestKey, StoredResponse } from './http-store.ts';
 import type { ResponseHead } from './origin.ts';
+import type { CacheRequest, Decision, Flight, Forwarded } from './origin-flight.ts';
 import {
   ERROR_STATUSES,
   type Exchange,

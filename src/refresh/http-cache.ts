@@ -9,6 +9,8 @@ import { type Directives, parseCacheControl } from './cache-control.ts';
 import { CONDITIONS, validators } from './conditional.ts';
 import { Decisions, type OriginPlace, suits } from './decisions.ts';
 import { Fields } from './fields.ts';
+import type { HttpStore, RequestKey, StoredResponse } from './http-store.ts';
+import type { OpenOrigin, OriginFailure } from './origin.ts';
 import {
   type AnswerTaker,
   type CacheRequest,
@@ -16,9 +18,7 @@ import {
   type FlightOptions,
   type Forwarded,
   type Passenger,
-} from './flight.ts';
-import type { HttpStore, RequestKey, StoredResponse } from './http-store.ts';
-import type { OpenOrigin, OriginFailure } from './origin.ts';
+} from './origin-flight.ts';
 import { type Rules, reuseOf } from './rfc9111.ts';
 import { KeepBudget } from './shared-body.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The stored responses of one origin: variants per address, bounded in bytes.
  *
- * Knows nothing of freshness (`rfc9111.ts`) nor of requests under way (`flights.ts`). The variant that
+ * Knows nothing of freshness (`rfc9111.ts`) nor of requests under way (`origin-flight.ts`). The variant that
  * was used longest ago makes room for a new one.
  */
 import { LRUCache } from 'lru-cache';

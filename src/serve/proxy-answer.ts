@@ -11,9 +11,9 @@ import {
   readerHasIt,
 } from '../refresh/conditional.ts';
 import type { Fields } from '../refresh/fields.ts';
-import type { Handling } from '../refresh/flight.ts';
 import { MAX_JOINED_BYTES, type StoredResponse } from '../refresh/http-store.ts';
 import type { ResponseHead } from '../refresh/origin.ts';
+import type { Handling } from '../refresh/origin-flight.ts';
 import { ageMs, ttlMs } from '../refresh/rfc9111.ts';
 import { PROXY_NAME } from './proxy-request.ts';
 

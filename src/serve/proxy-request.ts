@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { Fields } from '../refresh/fields.ts';
-import type { CacheRequest } from '../refresh/flight.ts';
+import type { CacheRequest } from '../refresh/origin-flight.ts';
 import { Problem } from './errors.ts';
 import { checkTarget, splitTarget } from './request.ts';
 

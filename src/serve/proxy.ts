@@ -8,10 +8,10 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import { isUnconditional } from '../refresh/conditional.ts';
 import type { Fields } from '../refresh/fields.ts';
-import type { AnswerTaker, CacheRequest, Handling, Mark } from '../refresh/flight.ts';
 import type { HttpCache } from '../refresh/http-cache.ts';
 import type { StoredResponse } from '../refresh/http-store.ts';
 import type { OriginFailure, ResponseHead } from '../refresh/origin.ts';
+import type { AnswerTaker, CacheRequest, Handling, Mark } from '../refresh/origin-flight.ts';
 import type { BodyReader } from '../refresh/shared-body.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
 import { endPrepared } from './prepared.ts';

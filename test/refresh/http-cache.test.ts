@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Fields } from '../../src/refresh/fields.ts';
-import type { AnswerTaker, CacheRequest, Handling } from '../../src/refresh/flight.ts';
 import { HttpCache } from '../../src/refresh/http-cache.ts';
 import { HttpStore, type StoredResponse } from '../../src/refresh/http-store.ts';
 import type { OpenOrigin, OriginReceiver, OriginRequest } from '../../src/refresh/origin.ts';
+import type { AnswerTaker, CacheRequest, Handling } from '../../src/refresh/origin-flight.ts';
 import type { BodyReader } from '../../src/refresh/shared-body.ts';
 
 interface Asked extends OriginRequest {
