@@ -2,8 +2,8 @@
  * `npm run bench`: measures all figures of `bench/README.md` and prints them as tables.
  *
  * `--quick` measures each figure only a few times; `--only
- * merge|kernel|scrape|neighbours|bindings|start` measures one group; `--json FILE` also writes the
- * figures to a file.
+ * merge|kernel|scrape|pair|neighbours|bindings|start` measures one group; `--json FILE` also writes
+ * the figures to a file.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,7 @@ import type { KernelCase, KernelFigures } from './kernel.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
 import { measureNeighbours } from './neighbours.ts';
+import { measurePair, type PairCase, type PairResult } from './pair.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
 import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
 import { measureScrapes } from './scrapes.ts';
@@ -71,6 +72,13 @@ const SCRAPES: readonly ScrapeCase[] = [
   },
 ];
 
+const TWO = { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds };
+const PAIRS: readonly PairCase[] = [
+  { ...TWO, gzip: false, scrapesPerRound: flags.quick ? 10 : 30 },
+  { ...TWO, gzip: true, scrapesPerRound: flags.quick ? 10 : 30 },
+  { ...TWO, instances: 3, gzip: true, scrapesPerRound: flags.quick ? 50 : 200 },
+];
+
 const NEIGHBOURS: readonly NeighbourCase[] = [
   { other: { instances: 500, sizeBytes: 1_000, delayMs: 3_600_000 }, scrapes: 2_000 },
   { other: { instances: 100, sizeBytes: 16_000_000, delayMs: 0 }, scrapes: 2_000 },
@@ -98,6 +106,11 @@ if (wanted('scrape')) {
   for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
   print(scrapeTable(scrapes));
 }
+const pairs: PairResult[] = [];
+if (wanted('pair')) {
+  for (const pairCase of PAIRS) pairs.push(await measurePair(pairCase));
+  print(pairTable(pairs));
+}
 const neighbours: NeighbourResult[] = [];
 if (wanted('neighbours')) {
   for (const full of NEIGHBOURS) {
@@ -116,6 +129,7 @@ if (flags.json !== undefined) {
     merges,
     kernels,
     scrapes,
+    pairs,
     neighbours,
     bindings,
     start,
@@ -138,7 +152,7 @@ async function measureInProcesses<Case extends object, Figures extends { readonl
   return results[results.length >> 1]!;
 }
 
-function pagesOf({ instances, sizeBytes }: MergeCase | ScrapeCase): string {
+function pagesOf({ instances, sizeBytes }: MergeCase | ScrapeCase | PairCase): string {
   return `${instances} x ${sizeBytes / 1_000} KB`;
 }
 
@@ -192,6 +206,18 @@ function scrapeTable(results: readonly ScrapeResult[]): string {
   ]);
   const columns = ['answer', 'CPU', 'floor', 'ratio', 'p50', 'floor', 'ratio', 'p99', 'floor'];
   return `${table([['whole scrape', ...columns, 'peak RSS', 'floor'], ...rows])}\n`;
+}
+
+function pairTable(results: readonly PairResult[]): string {
+  const rows = results.map(({ of, oneSeconds, pairSeconds, shared, ...figures }) => [
+    pagesOf(of) + (of.gzip ? ', gzip' : ''),
+    milliseconds(oneSeconds * 1000),
+    milliseconds(pairSeconds * 1000),
+    ratio(figures.ratio),
+    `${Math.round(shared * 100)} %`,
+  ]);
+  const columns = ['CPU of one', 'CPU of two', 'two : one', 'shared'];
+  return `${table([['two readers at once', ...columns], ...rows])}\n`;
 }
 
 function neighbourTable(results: readonly NeighbourResult[]): string {

@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { isObject, type Json } from './fields.ts';
+import { isObject, type Json } from './json.ts';
 import { beginsObject, membersOf } from './members.ts';
 import { Refusal } from './refusal.ts';
 

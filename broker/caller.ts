@@ -6,7 +6,7 @@
  *
  * @see https://github.com/openservicebrokerapi/servicebroker/blob/v2.17/spec.md#originating-identity
  */
-import { isObject } from './fields.ts';
+import { isObject } from './json.ts';
 
 const PRINTABLE = /^[\x20-\x7e]{1,256}$/;
 

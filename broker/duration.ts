@@ -1,17 +1,28 @@
-/** Durations as app developers write them: `15s`, `1.5s`, `1m30s`, `500ms`. */
+/** Durations as people write them: `15s`, `1.5s`, `1h30m`, `500ms`, `2d`. */
 
-const DURATION = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?$/;
+/** From large to small: the order of the parts of a duration. */
+const DURATION_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
-/**
- * @param text - a duration that the schema of the parameters allows
- * @returns whole milliseconds
- * @throws {RangeError} for any other text
- */
-export function readDurationMs(text: string): number {
-  const parts = text === '' ? null : DURATION.exec(text);
-  if (!parts) throw new RangeError(`${JSON.stringify(text)} is not a duration`);
-  const [hours = 0, minutes = 0, seconds = 0, ms = 0] = parts
-    .slice(1)
-    .map((part) => Number(part ?? 0));
-  return Math.round(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms);
+const DURATION =
+  /^(?:(?<d>\d+)d)?(?:(?<h>\d+)h)?(?:(?<m>\d+)m(?!s))?(?:(?<s>\d+(?:\.\d{1,3})?)s)?(?:(?<ms>\d+)ms)?$/;
+
+/** Reads `500ms`, `15s`, `1.5s`, `1h30m`, `2d`; returns undefined for any other text. */
+export function parseDurationMs(text: string): number | undefined {
+  const parts = text.length <= 32 && text !== '' ? DURATION.exec(text)?.groups : undefined;
+  if (!parts) return undefined;
+  let ms = 0;
+  for (const [unit, unitMs] of Object.entries(DURATION_MS)) ms += Number(parts[unit] ?? 0) * unitMs;
+  return Number.isSafeInteger(Math.round(ms)) ? Math.round(ms) : undefined;
+}
+
+/** Prints a text that `parseDurationMs` reads back: `1m30s` for 90000. */
+export function printDuration(ms: number): string {
+  let rest = ms;
+  let text = '';
+  for (const [unit, unitMs] of Object.entries(DURATION_MS)) {
+    const count = Math.floor(rest / unitMs);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * unitMs;
+  }
+  return text === '' ? '0s' : text;
 }

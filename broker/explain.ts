@@ -4,7 +4,7 @@
  * The sentence uses the schema's `description`, which completes "… must be".
  */
 import type { ErrorObject } from 'ajv-draft-04';
-import { isObject } from './fields.ts';
+import { isObject } from './json.ts';
 
 const SHOWN_CHARACTERS = 60;
 

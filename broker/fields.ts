@@ -4,9 +4,8 @@
  * A field that is missing, null or '' counts as absent. Unknown fields are ignored, as the
  * specification demands.
  */
+import { isObject, type Json } from './json.ts';
 import { Refusal } from './refusal.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
 
 /** In characters: Cloud Controller stores no longer ids, and every database can index them. */
 export const MAX_ID_LENGTH = 255;
@@ -36,10 +35,6 @@ export function optionalObject(body: Json, name: string): Json | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isObject(value)) throw new Refusal('bad-request', `${name} must be an object`);
   return value;
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** @throws {Refusal} `bad-request` if a name or text in `root` cannot be stored */

@@ -1,10 +1,10 @@
 /** Guids of apps, spaces and organizations. Platforms write them in upper or lower case. */
 
-const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 
 /** @returns a guid in lower case; an id of another form unchanged */
 export function normalizeGuid(id: string): string {
-  return GUID.test(id) ? id.toLowerCase() : id;
+  return UPPER_GUID.test(id) ? id.toLowerCase() : id;
 }
 
 /** Whether two ids are equal, or equal guids in different case. */

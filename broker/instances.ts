@@ -6,8 +6,8 @@
 import { type Account, requireSpace, seesSpace } from './account.ts';
 import type { BindingStore, ServiceInstance } from './binding-store.ts';
 import { canonicalJson } from './canonical.ts';
-import type { Json } from './fields.ts';
 import { isSameGuid } from './guid.ts';
+import type { Json } from './json.ts';
 import type { Offering } from './offering.ts';
 import type { ParameterCheck } from './parameters.ts';
 import { Refusal } from './refusal.ts';

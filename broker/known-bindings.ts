@@ -31,6 +31,8 @@ export interface BoundApp {
   readonly process: BoundProcess;
   /** At least one, in the order in which they are merged. */
   readonly pages: readonly BoundPage[];
+  /** How old an answer may be; undefined if no binding says. */
+  readonly cacheMs: number | undefined;
 }
 
 /** What a token gives access to: an app in its space; for a service key the whole space. */
@@ -168,6 +170,7 @@ function unite(settings: readonly BindingSettings[]): BoundApp {
   return {
     process: others.length > 0 ? 'all' : process,
     pages: [...byPath.values().map(joinPages)],
+    cacheMs: settings.find(({ cacheMs }) => cacheMs !== undefined)?.cacheMs,
   };
 }
 

@@ -8,26 +8,9 @@
  * @see https://json-schema.org/draft-04 (every platform supports this draft)
  */
 
-const DRAFT = 'http://json-schema.org/draft-04/schema#';
+import { OWN_HEADER_PREFIXES, OWN_HEADERS } from './own-headers.ts';
 
-/** Headers of the connection (RFC 9110, 7.6.1) or of promgate, in lower case. */
-const OWN_HEADERS = [
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-  'host',
-  'accept-encoding',
-  'range',
-  'x-promfetcher-scrapping',
-  'x-prometheus-scrape-timeout-seconds',
-  'x-promgate-via',
-];
-const OWN_HEADER_PREFIXES = ['content-', 'if-', 'proxy-'];
+const DRAFT = 'http://json-schema.org/draft-04/schema#';
 
 /** Labels that promgate or Prometheus adds, or that histograms and summaries use. */
 const OWN_LABELS = [

@@ -2,9 +2,10 @@
  * Checks the parameters of bindings and service instances, and turns them into settings.
  */
 import AjvModule, { type ErrorObject } from 'ajv-draft-04';
-import { readDurationMs } from './duration.ts';
+import { parseDurationMs } from './duration.ts';
 import { explain } from './explain.ts';
-import { type Json, requireStorable } from './fields.ts';
+import { requireStorable } from './fields.ts';
+import type { Json } from './json.ts';
 import {
   BINDING_PARAMETERS,
   type GivenParameters,
@@ -65,7 +66,7 @@ function refuseTokens(given: GivenParameters): void {
 }
 
 function requireAtMost(maxMs: number | undefined, name: string, text: string | undefined): void {
-  if (maxMs === undefined || text === undefined || readDurationMs(text) <= maxMs) return;
+  if (maxMs === undefined || text === undefined || durationMs(text) <= maxMs) return;
   const description = `parameters.${name} must be at most ${maxMs / 1000}s, the operator's limit, not ${text}`;
   throw new Refusal('unacceptable', description);
 }
@@ -93,11 +94,18 @@ export function bindingSettings(given: GivenParameters): BindingSettings {
   return {
     endpoints: all.map(({ path, labels = {} }) => ({ path, labels: Object.entries(labels) })),
     headers: Object.entries(given.headers ?? {}),
-    timeoutMs: timeout === undefined ? undefined : readDurationMs(timeout),
-    cacheMs: cache === undefined ? undefined : readDurationMs(cache),
+    timeoutMs: timeout === undefined ? undefined : durationMs(timeout),
+    cacheMs: cache === undefined ? undefined : durationMs(cache),
     allow: given.allow ?? [],
     deny: given.deny ?? [],
     labels: Object.entries(given.labels ?? {}),
     process: given.process,
   };
+}
+
+/** @param text - a duration that the schema of the parameters allows */
+function durationMs(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new RangeError(`${JSON.stringify(text)} is not a duration`);
+  return ms;
 }

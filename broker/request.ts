@@ -4,8 +4,9 @@
  * A malformed request is a `bad-request`; a service or plan outside the catalog is `unacceptable`.
  * All fields are read before the catalog is checked, so a missing field is always a `bad-request`.
  */
-import { isObject, type Json, optionalObject, optionalText, requiredText } from './fields.ts';
+import { optionalObject, optionalText, requiredText } from './fields.ts';
 import { normalizeGuid } from './guid.ts';
+import { isObject, type Json } from './json.ts';
 import { type Offering, requirePlan, requireService } from './offering.ts';
 import { Refusal } from './refusal.ts';
 

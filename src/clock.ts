@@ -1,14 +1,14 @@
 /**
- * Waiting that an abort signal can end early, the loops of background work, and turns for work that is
- * long or comes in thousands at once.
+ * Pauses that an abort signal ends early, loops for background work, and turns for work that is
+ * long or starts in thousands at once.
  *
- * Whoever starts a loop stops it by its signal and awaits its end. Runs of a loop never overlap.
+ * Whoever starts a loop stops it by its signal, and awaits its end. Runs of a loop never overlap.
  */
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Time as a loop needs it; a test puts its own in. */
+/** The clock of a loop; tests pass their own. */
 export interface Clock {
-  /** Milliseconds that only go forward. */
+  /** The current time in milliseconds; it only goes forward. */
   nowMs(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
@@ -22,9 +22,9 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 export interface Loop {
-  /** Ends the loop: a pause ends at once, a run is waited for. */
+  /** Ends the loop: during a pause at once, during a run after the run. */
   readonly signal: AbortSignal;
-  /** Takes what a run throws before `signal` aborts. Must not throw. */
+  /** Called with the errors of runs that fail before `signal` aborts. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly clock?: Clock | undefined;
 }
@@ -35,11 +35,10 @@ export interface Schedule extends Loop {
 }
 
 /**
- * Runs `task` again and again until the signal aborts. A failed run is reported, and the loop goes
- * on.
+ * Runs `task` again and again until the signal aborts. Reports a failed run, and goes on.
  *
- * @param pauseMs - from the end of a run to the start of the next; as a function it is asked after
- * each run, with the time that the run took
+ * @param pauseMs - the time from the end of a run to the start of the next; a function is called
+ * after each run with the time that the run took
  * @returns when the last run has ended: await it before closing what the task uses
  */
 export async function every(
@@ -71,8 +70,8 @@ export interface Retries extends Loop {
 /**
  * Runs `task` until it succeeds or the signal aborts.
  *
- * @param task - calls `worked` when it has done its work although it will fail in the end, such as a
- * connection that was up: the pauses start from the first again
+ * @param task - may call `worked` before it fails, such as once a connection is up: the pauses then
+ * start again with `firstPauseMs`
  * @returns what the task returned; undefined when the signal aborted before it succeeded
  */
 export async function retry<T>(
@@ -97,10 +96,10 @@ export async function retry<T>(
   }
 }
 
-/** Ends one's turn when it has lasted long enough; to be awaited again and again. */
+/** Await its result in a loop: a promise to wait for other work, or undefined to go on at once. */
 export type Pace = () => Promise<void> | undefined;
 
-/** Lets other work run whenever `turnMs` have passed since the last time. */
+/** Makes a pace that lets other work run after each `turnMs` of work. */
 export function everyTurn(turnMs: number): Pace {
   let startedMs = performance.now();
   return () => {
@@ -111,20 +110,20 @@ export function everyTurn(turnMs: number): Pace {
   };
 }
 
-/** Tasks that run at once in one turn of the event loop while no task waits. */
+/** Bound on the tasks that run without waiting in one turn of the event loop. */
 const AT_ONCE = 8;
-/** How long those who wait may run at a time. */
+/** How long waiting tasks may run in one slice. */
 const SLICE_MS = 2;
 /**
- * Turns of the event loop between two slices. libuv accepts one connection in each turn: with a slice
- * in every turn, a reader behind 500 that connect together waited for 8 s.
+ * Turns of the event loop between two slices. libuv accepts one connection in each turn: with a
+ * slice in every turn, a reader that connected after 500 others waited for 8 s.
  */
 const TURNS_BETWEEN = 8;
 
 /**
- * Turns for work that comes in thousands at once: scrapes that begin, that end at one deadline, or
- * whose readers have left. A few run at once; the others wait, and run in slices between which all
- * else is served.
+ * Spreads tasks that come in thousands at once over turns of the event loop, such as scrapes that
+ * begin together, have one deadline, or lose their readers together. The first tasks run at once;
+ * the others wait, and run in short slices, between which all other work runs.
  */
 export class Turns {
   readonly #waiting = new Set<() => void>();
@@ -132,12 +131,12 @@ export class Turns {
   #counts = false;
   #running = false;
 
-  /** How many wait. */
+  /** How many tasks wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** @param task - runs now, or in its turn: in the order in which they came. Must not throw */
+  /** Runs `task`, which must not throw, now or in a later slice, in the order of the calls. */
   run(task: () => void): void {
     if (this.#waiting.size === 0 && this.#ranAtOnce < AT_ONCE) {
       this.#ranAtOnce++;
@@ -185,8 +184,27 @@ function afterTurns(turns: number, call: () => void): void {
   });
 }
 
-/** Resolves when all that was to be called at once has been: a tick comes after all of those. */
+/** Resolves after the promise callbacks and ticks that a task has caused, so that these count. */
 async function consequences(): Promise<void> {
   await undefined;
   await new Promise<void>((resolve) => process.nextTick(resolve));
 }
+
+/** Timers, and the time that they count; a test puts its own in. */
+export interface Timers {
+  /** Milliseconds that only go forward, on the scale of `performance.now()`. */
+  nowMs(): number;
+  /** Calls `call` once after `ms`. @returns a function that cancels the call */
+  after(ms: number, call: () => void): () => void;
+}
+
+/** The longest time that `setTimeout` takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export const systemTimers: Timers = {
+  nowMs: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, Math.min(Math.max(0, Math.ceil(ms)), MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};

@@ -7,20 +7,25 @@ import type { Config } from '../config/config.ts';
 import type { Instance } from '../discover/instance.ts';
 import { RouteTable } from '../discover/route-table.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
-import { parseExporter } from '../fetch/exporter.ts';
+import { type ExternalExporter, parseExporter } from '../fetch/exporter.ts';
 import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
+import { LIVE } from '../refresh/life.ts';
+import { purge } from '../refresh/purge.ts';
 import { Admission, bounded } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
+import { AppPages, type AppPagesOptions } from '../serve/app-pages.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
 import { clientAddress } from '../serve/client-address.ts';
+import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
 import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import { routes } from '../serve/routes.ts';
 import { serviceDiscovery } from '../serve/service-discovery.ts';
+import type { SharedPage } from '../serve/shared-page.ts';
 import type { Log } from '../telemetry/log.ts';
 import { routeMetrics, sourceLevels, tableLevels } from '../telemetry/route-metrics.ts';
 import { poolLevels, type ScrapeMetrics, scrapeMetrics } from '../telemetry/scrape-metrics.ts';
@@ -29,11 +34,16 @@ import { watchMemory } from './idle-memory.ts';
 import type { Part } from './part.ts';
 import { observeScrapes, tellLenient, tellNoDescriptors } from './scrape-observers.ts';
 import { startSources } from './sources.ts';
+import { openWarm, type Warm } from './warm.ts';
 
 export interface AppsPartOptions {
-  readonly config: Pick<Config, 'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd'>;
+  readonly config: Pick<
+    Config,
+    'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd' | 'cache'
+  >;
   readonly admit: Handler;
   readonly onMistake: OnMistake;
+  readonly lane: Lane;
   /** Called when a request for an app page is refused, since too many are under way. */
   readonly onRefused: () => void;
   /** The settings of the bindings of an app. */
@@ -59,7 +69,15 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   );
   poolLevels(registry, () => poolOf(scraper, config, ground));
   const choice = new EndpointChoice();
-  const table = openTable(config, { log, metrics, scraper, choice });
+  const warm = openWarm<SharedPage>(
+    {
+      ...{ system: 'apps', config: config.cache, metrics: ground.cacheMetrics, log },
+      holding: { retain: (page) => page.retain(), release: (page) => page.release() },
+    },
+    parts,
+  );
+  const forgetPages = (appId: string): void => void warm.cache.purge(`app:${appId}`);
+  const table = openTable(config, { log, metrics, scraper, choice, forgetPages });
   watchIdleMemory(table, log, parts);
   tableLevels(registry, () => ({ ...table.sizes(), ambiguous: table.ambiguousAddresses }));
   const sources = await startSources(
@@ -74,10 +92,14 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   readiness.expect(sources);
   const observers = observeScrapes({ metrics, log, table, sources });
   const tableKnown = () => readiness.tableKnown;
-  const mounts = mountApps(options, { scraper, choice, table, observers, tableKnown });
+  const exporters = readExporters(config);
+  const kept = { warm, tableVersion: () => table.version };
+  const pages = openPages(options, { scraper, choice, observers, exporters, ground, ...kept });
+  const mounts = mountApps(options, { pages, exporters, table, tableKnown });
   const held = parts.move();
   return {
     mounts,
+    purge: (what) => purge(warm.cache, what),
     spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -88,11 +110,12 @@ interface TableParts {
   readonly metrics: ScrapeMetrics<Failure>;
   readonly scraper: Scraper;
   readonly choice: EndpointChoice;
+  readonly forgetPages: (appId: string) => void;
 }
 
 function openTable(
   { routes: { requireTls } }: AppsPartOptions['config'],
-  { log, metrics, scraper, choice }: TableParts,
+  { log, metrics, scraper, choice, forgetPages }: TableParts,
 ): RouteTable {
   return new RouteTable({
     requireTls,
@@ -100,7 +123,10 @@ function openTable(
       scraper.forget(address);
       choice.forget(address);
     },
-    onAppGone: (appId) => metrics.forgetApp(appId),
+    onAppGone: (appId) => {
+      metrics.forgetApp(appId);
+      forgetPages(appId);
+    },
     onAmbiguous: (addresses) =>
       log.warn('several instances claim the same address: promgate asks none of them', {
         count: addresses.length,
@@ -179,7 +205,35 @@ function poolOf(
   };
 }
 
-interface Stages extends Pick<AppsOptions, 'scraper' | 'choice' | 'observers' | 'tableKnown'> {
+function readExporters({ externalExporters }: AppsPartOptions['config']): ExternalExporter[] {
+  return externalExporters.map(({ metricsPath, ...exporter }) =>
+    parseExporter({ ...exporter, metrics_path: metricsPath }),
+  );
+}
+
+interface PagesParts
+  extends Pick<AppPagesOptions, 'scraper' | 'choice' | 'observers' | 'exporters' | 'tableVersion'> {
+  readonly warm: Warm<SharedPage>;
+  readonly ground: Ground;
+}
+
+function openPages(
+  { config: { scrape, cache }, settingsOf }: AppsPartOptions,
+  { warm, ground, ...parts }: PagesParts,
+): AppPages {
+  const { requests } = ground.cacheMetrics;
+  return new AppPages({
+    ...{ ...parts, settingsOf, cache: warm.cache },
+    labelConflict: scrape.labelConflict,
+    exportJob: scrape.exportJob,
+    life: cache.mode === 'live' ? LIVE : cache.life,
+    refresher: cache.mode === 'background' ? warm.refresher : undefined,
+    withCredentials: cache.withCredentials,
+    onAnswer: (result) => requests.inc({ system: 'apps', result }),
+  });
+}
+
+interface Stages extends Pick<AppsOptions, 'pages' | 'exporters' | 'tableKnown'> {
   readonly table: RouteTable;
 }
 
@@ -203,16 +257,11 @@ function mountApps(options: AppsPartOptions, stages: Stages): Mount[] {
   ];
 }
 
-function appsOptions({ config, settingsOf }: AppsPartOptions, stages: Stages): AppsOptions {
-  const { scrape, externalExporters, auth } = config;
+function appsOptions({ config, settingsOf, lane }: AppsPartOptions, stages: Stages): AppsOptions {
+  const { scrape, auth } = config;
   return {
     ...stages,
-    settingsOf,
-    exporters: externalExporters.map(({ metricsPath, ...exporter }) =>
-      parseExporter({ ...exporter, metrics_path: metricsPath }),
-    ),
-    labelConflict: scrape.labelConflict,
-    exportJob: scrape.exportJob,
+    ...{ settingsOf, lane },
     timeoutMs: scrape.timeoutMs,
     maxTimeoutMs: scrape.maxTimeoutMs,
     authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',

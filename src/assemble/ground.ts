@@ -3,6 +3,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { Readiness } from '../serve/health.ts';
+import { type CacheMetrics, cacheMetrics } from '../telemetry/cache-metrics.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricRegistry } from '../telemetry/registry.ts';
@@ -14,6 +15,7 @@ import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descrip
 export interface Ground {
   readonly log: Log;
   readonly registry: MetricRegistry;
+  readonly cacheMetrics: CacheMetrics;
   readonly readiness: Readiness;
   /** Aborts when promgate stops: answers then go out with the pages that have arrived. */
   readonly cut: AbortController;
@@ -41,6 +43,7 @@ export function openGround(
   return {
     log: log ?? parts.use(createLog({ level, onDropped: () => droppedLogLines.inc() })),
     registry,
+    cacheMetrics: cacheMetrics(registry),
     readiness: new Readiness(),
     cut: new AbortController(),
     descriptors: planDescriptors(descriptorLimit(), {

@@ -3,13 +3,20 @@
  */
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
+import type { Purge } from '../refresh/purge.ts';
 import { UNBOUND } from '../serve/app-settings.ts';
 import { heedToken, requireCredential, type Tokens } from '../serve/auth.ts';
 import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
+import { Lane } from '../serve/lane.ts';
 import { answerNow, type Handler } from '../serve/request.ts';
-import { observeRequests, requestFields, requestLevel } from '../serve/request-log.ts';
+import {
+  observeRequests,
+  type RequestObservers,
+  requestFields,
+  requestLevel,
+} from '../serve/request-log.ts';
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startApps } from './apps.ts';
@@ -37,10 +44,12 @@ export async function startStages(
     scopeOf: async (token) => bindings?.tokens.scopeOf(token),
   });
   const serving = { admit, onMistake };
+  const observers = observe(log, metrics);
+  const lane = new Lane({ observers, maxTimeoutMs: config.scrape.maxTimeoutMs });
   const apps = parts.use(
     await startApps(
       {
-        ...{ ...serving, config },
+        ...{ ...serving, config, lane },
         onRefused: () => metrics.refusedRequests.inc(),
         settingsOf: (app) => bindings?.settingsOf(app) ?? UNBOUND,
       },
@@ -49,7 +58,9 @@ export async function startStages(
   );
   const bindings = await startBindings(config, apps.spaceOfApp, ground);
   if (bindings) parts.use(bindings);
-  const operate = parts.use(openOperate(serving, ground));
+  const purge = (what: Purge): number =>
+    all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
+  const operate = parts.use(openOperate({ ...serving, purge }, ground));
 
   const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), operate];
   for (const { mentions = {} } of all) {
@@ -57,7 +68,8 @@ export async function startStages(
   }
   const listener = createFrame({
     mounts: all.flatMap(({ mounts }) => mounts),
-    observe: observe(log, metrics),
+    observe: observeRequests(observers),
+    lane,
     cut: cut.signal,
     onError: onMistake,
   });
@@ -86,8 +98,8 @@ function admission({ mode, operators, trustedProxies }: Config['auth'], tokens: 
   });
 }
 
-function observe(log: Log, metrics: HttpMetrics): Handler {
-  return observeRequests({
+function observe(log: Log, metrics: HttpMetrics): RequestObservers {
+  return {
     onBegin: metrics.requestBegan,
     onEnd: (record) => {
       const { handler, status, durationMs } = record;
@@ -95,5 +107,5 @@ function observe(log: Log, metrics: HttpMetrics): Handler {
       const level = requestLevel(record);
       if (log.writes(level)) log[level]('request', requestFields(record));
     },
-  });
+  };
 }

@@ -1,9 +1,8 @@
 /**
  * The configuration: it is read once, reports all its faults together, and is frozen.
  *
- * Precedence: command line, environment, VCAP_SERVICES, file. `schema.ts` defines the keys; this
- * file gives them the program's names, with units at their end, and the defaults that depend on the
- * machine.
+ * Precedence: command line, environment, VCAP_SERVICES, file. `schema.ts` defines the keys, and
+ * `names.ts` gives them the program's names.
  */
 import { hasAccounts } from './broker.ts';
 import { certificateFaults } from './certificate.ts';
@@ -13,6 +12,7 @@ import { type Flag, readEnvironment, readFlags } from './environment.ts';
 import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
 import { join, type SourceReading } from './layer.ts';
+import { toConfig } from './names.ts';
 import { printSize } from './quantity.ts';
 import { schema, type Values } from './schema.ts';
 import { isMapping } from './setting.ts';
@@ -50,9 +50,12 @@ export async function describeConfig(
   sources: ConfigSources,
 ): Promise<{ readonly yaml: string; readonly warnings: readonly string[] }> {
   const { config, given } = await read(sources);
-  const { scrape } = config;
-  const computed = { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId };
-  const values = join(schema, [{ scrape: computed }, given]);
+  const { scrape, cache } = config;
+  const computed = {
+    scrape: { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId },
+    cache: { max_bytes: printSize(cache.maxBytes) },
+  };
+  const values = join(schema, [computed, given]);
   return {
     yaml: await printYaml(effectiveValues(schema, values)),
     warnings: [...configWarnings(config), ...configAdvice(config)],
@@ -159,117 +162,10 @@ function databaseUrlFaults(values: Values | undefined): string[] {
 function lostDatabase(values: Values | undefined, environment: Environment): string[] {
   const onPlatform = environment['VCAP_APPLICATION'] !== undefined;
   if (!onPlatform || !values?.database.url.startsWith('sqlite:')) return [];
-  const broker = toBroker(values.broker);
-  if (broker === undefined || broker.ephemeral) return [];
+  const { broker } = values;
+  if (!hasAccounts(broker) || broker.ephemeral) return [];
   const lost = 'is SQLite, which is lost with the container on Cloud Foundry';
   return [`database.url ${lost}: bind a database service, or set broker.ephemeral to accept that`];
-}
-
-interface Machine {
-  readonly memoryBytes: number;
-  readonly appId: string | undefined;
-}
-
-function toConfig(values: Values, { memoryBytes, appId }: Machine) {
-  const { listen, routes, scrape, auth } = values;
-  return {
-    listen: {
-      host: listen.host,
-      port: listen.port,
-      tls: listen.tls && {
-        certFile: listen.tls.cert,
-        keyFile: listen.tls.key,
-        clientCaFile: listen.tls.client_ca,
-      },
-      healthPort: listen.health_port,
-      maxConnections: listen.max_connections,
-    },
-    routes: {
-      gorouter: routes.gorouter.map((gorouter) => ({
-        url: gorouter.url,
-        username: gorouter.username,
-        password: gorouter.password,
-        intervalMs: gorouter.interval,
-        maxBodyBytes: gorouter.max_body,
-        tls: tlsFiles(gorouter.tls),
-      })),
-      nats: routes.nats && {
-        servers: routes.nats.servers,
-        username: routes.nats.username,
-        password: routes.nats.password,
-        tls: tlsFiles(routes.nats.tls),
-        registerIntervalMs: routes.nats.register_interval,
-        enough: routes.nats.enough,
-        greet: routes.nats.greet,
-      },
-      file: routes.file,
-      maxAgeMs: routes.max_age,
-      requireTls: routes.require_tls,
-    },
-    scrape: {
-      timeoutMs: scrape.timeout,
-      maxTimeoutMs: scrape.max_timeout,
-      concurrency: scrape.concurrency,
-      perApp: scrape.per_app,
-      maxRequests: scrape.max_requests,
-      maxBodyBytes: scrape.max_body,
-      maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
-      labelConflict: scrape.label_conflict,
-      exportJob: scrape.export_job,
-      plainCredentials: scrape.plain_credentials,
-      loopId: scrape.loop_id ?? appId ?? 'promgate',
-      tls: tlsFiles(scrape.tls),
-    },
-    externalExporters: values.external_exporters.map((exporter) => ({
-      name: exporter.name ?? `${exporter.host}${exporter.metrics_path}`,
-      host: exporter.host,
-      metricsPath: exporter.metrics_path,
-      scheme: exporter.scheme,
-      params: exporter.params,
-    })),
-    auth: {
-      mode: auth.mode,
-      operators: auth.operators,
-      maxStaleMs: auth.max_stale,
-      trustedProxies: auth.trusted_proxies,
-    },
-    broker: toBroker(values.broker),
-    database: {
-      address: parseDatabaseUrl(values.database.url),
-      tls: tlsFiles(values.database.tls),
-      encryptionKey: values.database.encryption_key,
-      oldEncryptionKeys: values.database.old_encryption_keys,
-    },
-    log: { level: values.log.level },
-    drain: { waitMs: values.drain.wait },
-    sd: { address: values.sd.address, scheme: values.sd.scheme },
-    cache: { mode: values.cache.mode },
-  };
-}
-
-/** Undefined if there is no account: promgate then mounts no broker and opens no database. */
-function toBroker(broker: Values['broker']) {
-  const { username, password } = broker;
-  const first = username !== undefined && password !== undefined ? [{ username, password }] : [];
-  const accounts = [...first, ...broker.accounts];
-  if (accounts.length === 0) return undefined;
-  return {
-    accounts,
-    serviceId: broker.service_id,
-    planId: broker.plan_id,
-    serviceName: broker.service_name,
-    planName: broker.plan_name,
-    url: broker.url,
-    maxCacheMs: broker.max_cache,
-    adopt: broker.adopt,
-    ephemeral: broker.ephemeral,
-  };
-}
-
-type Tls = Values['scrape']['tls'];
-
-function tlsFiles(tls: Tls) {
-  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
 }
 
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { ADDRESS } from './address.ts';
 import { auth, wantsTokens } from './auth.ts';
 import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
+import { cache } from './cache.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
 import { listen } from './listen.ts';
 import { routes } from './routes.ts';
@@ -65,14 +66,7 @@ const fields = {
       ),
     }),
   ),
-  cache: sectionWithDefaults(
-    section('How promgate caches answers.', {
-      mode: withDefault(
-        choice('live: every request asks the instances.', ['live'], ['ttl', 'background']),
-        'live',
-      ),
-    }),
-  ),
+  cache: sectionWithDefaults(cache),
 };
 
 /** The whole configuration. */

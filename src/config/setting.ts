@@ -6,7 +6,8 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDurationMs, parseSizeBytes, printDuration, printSize } from './quantity.ts';
+import { parseDurationMs, printDuration } from '../../broker/duration.ts';
+import { parseSizeBytes, printSize } from './quantity.ts';
 
 /** A value in the form of the file. */
 type Default = string | number | boolean | readonly string[] | Readonly<Record<string, never>>;
@@ -154,15 +155,10 @@ export function flag(description: string): Leaf<boolean> {
   });
 }
 
-/** One of a few words; `later` are words that only later versions support. */
-export function choice<const W extends string>(
-  description: string,
-  words: readonly W[],
-  later: readonly string[] = [],
-): Leaf<W> {
-  const wait = later.length > 0 ? ` (${later.join(', ')}: not in this version)` : '';
+/** One of a few words. */
+export function choice<const W extends string>(description: string, words: readonly W[]): Leaf<W> {
   return leaf(description, {
-    allowed: words.length === 1 ? `${words[0]}${wait}` : `one of ${words.join(', ')}${wait}`,
+    allowed: `one of ${words.join(', ')}`,
     read: (value) => words.find((word) => word === value),
   });
 }

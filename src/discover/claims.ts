@@ -5,7 +5,8 @@
  * which instance answers; without one, an address belongs to the process instance that a source
  * named last. All claims of one listing are equally old, so only another layer can decide there.
  */
-import { type Endpoint, normalizeGuid } from './instance.ts';
+import { normalizeGuid } from '../../broker/guid.ts';
+import type { Endpoint } from './instance.ts';
 
 /** Whether the server at the endpoint must prove by certificate that it is the named instance. */
 export function isProven({ tls, serverCertDomainSan }: Endpoint): boolean {

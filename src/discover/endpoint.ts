@@ -5,6 +5,7 @@
  * field.
  * @see gorouter route/pool.go, Endpoint.MarshalJSON
  */
+import { isObject, type Json } from '../../broker/json.ts';
 import { parseAddress } from './address.ts';
 import type { Endpoint } from './instance.ts';
 import type { RefusedPiece } from './refusal.ts';
@@ -12,12 +13,6 @@ import type { RefusedPiece } from './refusal.ts';
 /** Bound on all strings of one endpoint together; the tags hold labels that an app chooses. */
 const MAX_CHARACTERS = 64 * 1024;
 const MAX_TAGS = 512;
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(json: unknown): json is JsonObject {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
-}
 
 /** Reads one endpoint of gorouter's `/routes`, or says why it is refused. */
 export function readEndpoint(json: unknown): Endpoint | RefusedPiece {
@@ -112,7 +107,7 @@ function readTags(json: unknown): Endpoint['tags'] | RefusedPiece {
 }
 
 function allStrings(
-  _json: JsonObject,
+  _json: Json,
   entries: readonly (readonly [string, unknown])[],
 ): _json is Readonly<Record<string, string>> {
   return entries.every(([, value]) => typeof value === 'string');
@@ -162,7 +157,7 @@ function sameTags(a: Endpoint['tags'], b: Endpoint['tags']): boolean {
 }
 
 /** An endpoint with gorouter's field names, without the empty fields that gorouter leaves out. */
-export function endpointJson(endpoint: Endpoint): JsonObject {
+export function endpointJson(endpoint: Endpoint): Json {
   return {
     address: endpoint.address,
     availability_zone: endpoint.availabilityZone,
@@ -177,6 +172,6 @@ export function endpointJson(endpoint: Endpoint): JsonObject {
   };
 }
 
-function optional(key: string, value: string): JsonObject {
+function optional(key: string, value: string): Json {
   return value === '' ? {} : { [key]: value };
 }

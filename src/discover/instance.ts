@@ -3,6 +3,7 @@
  *
  * The fields carry gorouter's names in camel case. A field that a source left out is ''.
  */
+import { normalizeGuid } from '../../broker/guid.ts';
 
 /** One endpoint of a route, as gorouter's `/routes` prints it. */
 export interface Endpoint {
@@ -45,13 +46,6 @@ export interface Instance {
   readonly others?: readonly Instance[];
   /** Several instances claim the address and no certificate decides: scrapes must not ask it. */
   readonly ambiguous?: boolean;
-}
-
-const UPPER_GUID = /^(?=.*[A-F])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
-
-/** A guid in lower case; any other id as it is. Sources and bindings write guids in either case. */
-export function normalizeGuid(id: string): string {
-  return UPPER_GUID.test(id) ? id.toLowerCase() : id;
 }
 
 /** Reads an endpoint's tags as an instance found under `route` (`host` or `host/path`). */

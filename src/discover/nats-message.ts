@@ -3,8 +3,10 @@
  *
  * @see gorouter mbus/subscriber.go, RegistryMessage
  */
+
+import { isObject, type Json } from '../../broker/json.ts';
 import { joinAddress } from './address.ts';
-import { checkEndpoint, isObject, type JsonObject } from './endpoint.ts';
+import { checkEndpoint } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
 import type { RefusedPiece } from './refusal.ts';
 import { routeKey } from './route.ts';
@@ -50,7 +52,7 @@ function parse(data: Uint8Array): unknown {
   }
 }
 
-function readEndpoint(json: JsonObject, maxThresholdSeconds: number): Endpoint | RefusedPiece {
+function readEndpoint(json: Json, maxThresholdSeconds: number): Endpoint | RefusedPiece {
   const { host, port, tls_port: tlsPort } = json;
   if (typeof host !== 'string' || !isPort(port) || !isPort(tlsPort)) return 'address';
   const routeServiceUrl = json['route_service_url'] ?? '';
@@ -79,7 +81,7 @@ function thresholdSeconds(value: unknown, maxSeconds: number): number {
 }
 
 /** The tags, with the app and the index that older emitters send only beside the tags. */
-function withFallbacks(json: JsonObject): unknown {
+function withFallbacks(json: Json): unknown {
   const { tags, app, private_instance_index: index } = json;
   if (tags !== undefined && tags !== null && !isObject(tags)) return tags;
   const { app_id: appId, instance_id: instanceId } = tags ?? {};

@@ -3,7 +3,8 @@
  *
  * The reader refuses a faulty route or endpoint, and keeps all others.
  */
-import { isObject, readEndpoint } from './endpoint.ts';
+import { isObject } from '../../broker/json.ts';
+import { readEndpoint } from './endpoint.ts';
 import type { Endpoint } from './instance.ts';
 import type { OnRefused } from './refusal.ts';
 import { routeKey } from './route.ts';

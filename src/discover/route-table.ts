@@ -51,6 +51,7 @@ export class RouteTable {
   readonly #index = new EntryIndex();
   #entries = 0;
   #layers = 0;
+  #version = 0;
   #lastWord = 0;
   /** When each layer last confirmed its whole listing. */
   readonly #words: number[] = [];
@@ -58,6 +59,11 @@ export class RouteTable {
   constructor(options: RouteTableOptions = {}) {
     this.#options = options;
     this.#maxEntries = options.maxEntries ?? 500_000;
+  }
+
+  /** Changes whenever anything does that readers see. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The instances of an app, once for each route: an address may occur several times. */
@@ -204,6 +210,7 @@ export class RouteTable {
     if (before && endpoint && sameEndpoint(before.endpoint, endpoint)) {
       if (Boolean(before.ambiguous) === ambiguous) return;
     }
+    this.#version++;
     if (before) {
       if (!endpoint || !sameConnection(before.endpoint, endpoint)) {
         departures.changedAddresses.add(entry.address);
@@ -221,6 +228,7 @@ export class RouteTable {
   /** Shows the rival as well, so that its reader learns why promgate does not ask it. */
   #showRival(entry: RouteEntry, endpoint: Endpoint | undefined, departures: Departures): void {
     const before = entry.rival;
+    if (before || endpoint) this.#version++;
     entry.rival = endpoint && {
       instance: { ...toInstance(endpoint, entry.route), ambiguous: !isProven(endpoint) },
     };
@@ -249,6 +257,7 @@ export class RouteTable {
 
   #drop(entry: RouteEntry, departures: Departures): void {
     const { address, place, instance } = entry;
+    this.#version++;
     this.#routes.remove(entry);
     place.entries.delete(entry);
     if (place.entries.size === 0) {

@@ -1,27 +1,29 @@
 /**
- * Why an instance gave no page.
+ * The words for why an instance gave no page.
  *
- * The words are closed and stable: a metric label, a JSON field and a log field. `fetch/` gives
- * all but `not-metrics`, which only `merge/` can tell, and `ambiguous`, which `discover/` knows.
+ * The words are a closed and stable set: a metric label, a JSON field and a log field hold them.
+ * `fetch/` finds all failures but two: `merge/` finds `not-metrics`, `discover/` finds `ambiguous`.
+ * `docs/app-pages.md` lists the bounds of `too-large`.
  *
  * | word | what happened |
  * |---|---|
- * | ambiguous | not asked: several instances claim its address, and nothing tells whose it is |
- * | moved | not asked: its address was given to another instance, or left the table, while it waited |
+ * | ambiguous | not asked: several instances claim the address, and no certificate decides |
+ * | moved | not asked: the address left the table or got another instance while the fetch waited |
  * | refused | nothing listens at the address |
- * | unreachable | no connection within 2 s, no way to the host, no such host, or an address or route that no request can carry |
- * | no-descriptors | promgate has no file descriptor left for a connection
- * | timeout | no whole answer at the deadline; also when its turn had not come by then |
- * | tls-identity | its certificate is trusted but names another instance |
- * | tls | any other failed handshake: untrusted, expired, not TLS, our certificate refused, or not done within 2 s |
- * | redirect | sent elsewhere: to another address, more than 3 times, or nowhere that can be asked |
- * | status-4xx, status-5xx | answered so |
- * | status-other | any other status but 200 |
- * | not-http | the bytes are no HTTP response, not even for the lenient parser |
- * | too-large | a body over `scrape.max_body` (after decompression), headers over 16 KiB, more than 64 KiB on the wire before the body, or over `scrape.max_body` and 1 MiB on the wire at all |
- * | truncated | the connection or the gzip stream ended before the answer did |
- * | over-budget | `scrape.max_bytes` had no room for it |
- * | not-metrics, invalid | a page, but not of metrics, or with a line that Prometheus would refuse, or damaged gzip |
+ * | unreachable | no connection within 2 s, no such host, or a malformed address, route or path |
+ * | no-descriptors | promgate had no file descriptor left for a connection until the deadline |
+ * | timeout | the answer was incomplete at the deadline, or the fetch had not begun |
+ * | tls-identity | the certificate is trusted but names another instance |
+ * | tls | any other failed handshake: no trust, no TLS, over 2 s, promgate's certificate refused |
+ * | redirect | promgate does not follow it: to another address, the fourth, or no valid Location |
+ * | status-4xx, status-5xx | the instance answered with such a status |
+ * | status-other | the instance answered with a status other than 200, 3xx, 4xx and 5xx |
+ * | not-http | the bytes are no HTTP response, even for the lenient parser |
+ * | too-large | the page, its headers, its bytes on the wire or its families exceed a bound |
+ * | truncated | the connection or the gzip stream ended before the page did |
+ * | over-budget | `scrape.max_bytes` had no room for the page or its index |
+ * | not-metrics | the answer is no page of metrics, and its Content-Type announces none |
+ * | invalid | the page has a line that Prometheus would refuse, or its gzip is damaged |
  * | aborted | the reader left, or promgate stops |
  */
 export const FAILURES = [
@@ -50,7 +52,7 @@ export type Failure = (typeof FAILURES)[number];
 
 const GONE: ReadonlySet<Failure> = new Set(['refused', 'unreachable', 'tls', 'tls-identity']);
 
-/** Whether the expected instance is not at its address; gorouter prunes on these failures. */
+/** Whether the failure shows that the instance is not at its address. gorouter prunes on these. */
 export function isGone(failure: Failure): boolean {
   return GONE.has(failure);
 }

@@ -5,6 +5,7 @@
  * `Host` and the remaining timeout differ between instances: `run-headers.ts` adds them.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { OWN_HEADER_PREFIXES, OWN_HEADERS } from '../../broker/own-headers.ts';
 import { findToken } from './token.ts';
 
 /** The headers of one scrape, without `Host` and the timeout. */
@@ -31,31 +32,11 @@ export interface ForwardOptions {
 export const VIA_HEADER = 'X-Promgate-Via';
 export const TIMEOUT_HEADER = 'X-Prometheus-Scrape-Timeout-Seconds';
 
-/**
- * Neither the reader nor a page's own headers may set these: hop-by-hop headers (RFC 9110, 7.6.1),
- * headers that decide the encoding of the answer, and headers that name the client.
- */
-const FIXED = new Set([
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'accept-encoding',
-  'range',
-  'expect',
-  'x-promfetcher-scrapping',
-  VIA_HEADER.toLowerCase(),
-  TIMEOUT_HEADER.toLowerCase(),
-]);
-const FIXED_PREFIXES = ['content-', 'if-', 'proxy-'];
+const FIXED = new Set(OWN_HEADERS);
 
 /** Not forwarded from the reader: these include headers meant for promgate, not the app. */
 const NOT_FORWARDED = new Set([...FIXED, 'cookie', 'via', 'forwarded', 'x-real-ip', 'accept']);
-const NOT_FORWARDED_PREFIXES = [...FIXED_PREFIXES, 'x-forwarded-', 'x-cf-'];
+const NOT_FORWARDED_PREFIXES = [...OWN_HEADER_PREFIXES, 'x-forwarded-', 'x-cf-'];
 
 const CREDENTIALS = new Set(['authorization', 'x-forward-authorization']);
 
@@ -141,8 +122,41 @@ export function withoutCredentials(shared: readonly string[]): string[] {
   return kept;
 }
 
+/** Names that tell nothing of who reads: pages that were fetched with them alone are anybody's. */
+const HARMLESS = new Set([
+  ...['user-agent', 'traceparent', 'tracestate', 'baggage', 'b3', 'uber-trace-id', 'x-request-id'],
+  ...['x-vcap-request-id', 'x-correlation-id', 'x-forwarded-for', 'x-request-start'],
+  ...['x-amzn-trace-id', 'x-cloud-trace-context', 'sentry-trace'],
+]);
+const HARMLESS_PREFIXES = ['x-b3-', 'x-datadog-'];
+const SECRET = /auth|token|secret|key|cookie|session|passw|cert/;
+
+/**
+ * The headers that decide which page an instance answers with: two scrapes may share pages only if
+ * theirs are equal. All but those that name the reader's program, its address or its trace.
+ */
+export function decisiveHeaders(sent: readonly string[]): string[] {
+  const decisive: string[] = [];
+  for (let i = 0; i + 1 < sent.length; i += 2) {
+    const lower = sent[i]!.toLowerCase();
+    if (isHarmless(lower)) continue;
+    decisive.push(lower, sent[i + 1]!);
+  }
+  return decisive;
+}
+
+/** Whether a header names only the reader's program, its address or its trace. */
+export function isHarmless(lower: string): boolean {
+  return HARMLESS.has(lower) || HARMLESS_PREFIXES.some((one) => lower.startsWith(one));
+}
+
+/** Whether any header may be a credential, by its name. */
+export function hasCredentials(sent: readonly string[]): boolean {
+  return sent.some((name, at) => at % 2 === 0 && SECRET.test(name.toLowerCase()));
+}
+
 function isFixed(lower: string): boolean {
-  return FIXED.has(lower) || FIXED_PREFIXES.some((prefix) => lower.startsWith(prefix));
+  return FIXED.has(lower) || OWN_HEADER_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
 /** Whether the promgate with `id` already forwarded this request, which would loop for ever. */

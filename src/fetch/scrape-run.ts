@@ -18,7 +18,10 @@ import type { ScrapeTarget } from './target.ts';
 export interface ScrapeRequest {
   readonly targets: readonly ScrapeTarget[];
   readonly headers: ScrapeHeaders;
-  /** The deadline for all answers, on the scale of `performance.now()`. */
+  /**
+   * The deadline for all answers, on the scale of `performance.now()`. The scrape reads it again
+   * when it has come, since it may have moved: a reader with more time may have joined.
+   */
   readonly deadlineMs: number;
   /** Aborts when the reader leaves. */
   readonly signal: AbortSignal;
@@ -82,7 +85,8 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
   #waitsForRoom: Account | undefined;
   /** Set if the scrape was ended while it gave its bytes back. */
   #ending: Ending | undefined;
-  #deadlineMs: number;
+  /** The scrape ends by then, whatever the deadline of the request. */
+  #latestMs = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   readonly #headers: RunHeaders;
 
@@ -111,7 +115,6 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     this.#request = request;
     this.#headers = new RunHeaders(request.headers, plainCredentials);
     this.#onDone = done;
-    this.#deadlineMs = request.deadlineMs;
     this.#answers = new Array(request.targets.length);
     this.#fetches = this.#newFetches();
     this.#missing = this.#fetches.length;
@@ -130,21 +133,22 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     }
     signal.addEventListener('abort', this.abandon);
     hurry?.addEventListener('abort', this.#expireNow);
-    this.#deadlineMs = Math.min(latestMs, this.#deadlineMs);
+    this.#latestMs = latestMs;
     const isOver = hurry?.aborted === true || performance.now() >= this.#deadlineMs;
     if (isOver) this.#expire();
-    else this.endBy(this.#deadlineMs);
+    else this.#look();
     // `start` does nothing for fetches that the deadline has already ended.
     for (const fetch of this.#fetches) fetch.start();
   }
 
-  /** Sets the deadline, or brings it forward. */
-  endBy(deadlineMs: number): void {
-    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
-    clearTimeout(this.#timer);
-    const leftMs = this.#deadlineMs - performance.now();
-    if (leftMs <= 0) this.#expiries.run(this.#expire);
-    else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
+  /** Brings the deadline forward. */
+  endBy(latestMs: number): void {
+    this.#latestMs = Math.min(this.#latestMs, latestMs);
+    this.#look();
+  }
+
+  get #deadlineMs(): number {
+    return Math.min(this.#latestMs, this.#request.deadlineMs);
   }
 
   /** Ends all fetches as `aborted`. A field, since `signal` needs a listener bound to `this`. */
@@ -152,8 +156,13 @@ export class ScrapeRun implements Scene, LeaseHolder, BytesClaim {
     this.#endAll(() => ({ failure: 'aborted', outcome: 'unknown' }));
   };
 
-  /** Checks the deadline again: a timer may fire early, or be shorter than the time left. */
-  readonly #look = (): void => this.endBy(this.#deadlineMs);
+  /** Checks the deadline again: it may have moved, or the timer was shorter than the time left. */
+  readonly #look = (): void => {
+    clearTimeout(this.#timer);
+    const leftMs = this.#deadlineMs - performance.now();
+    if (leftMs <= 0) this.#expiries.run(this.#expire);
+    else this.#timer = setTimeout(this.#look, Math.min(Math.ceil(leftMs), MAX_TIMER_MS));
+  };
 
   readonly #expireNow = (): void => this.endBy(performance.now());
 

@@ -1,6 +1,6 @@
 /**
- * Bounds the requests for app pages that run at once. One tenant may hold at most half of the bound,
- * so that no tenant keeps the others out. promgate refuses further requests at once. Requests that
+ * Bounds the requests for app pages that run at once. One tenant may have at most half of them, so
+ * that no tenant keeps the others out. promgate refuses further requests at once. Requests that
  * arrive together start in turns.
  */
 import { Turns } from '../clock.ts';
@@ -10,13 +10,14 @@ import type { Handler } from './request.ts';
 export interface AdmissionOptions {
   /** `scrape.max_requests` */
   readonly maxRequests: number;
-  /** A request was refused. */
+  /** Called for each refused request. */
   readonly onRefused?: (() => void) | undefined;
 }
 
+/** A tenant's bound is `maxRequests` divided by this. */
 const SHARE = 2;
 
-/** @param tenantOf - as `Admission.enter` wants it */
+/** @param tenantOf - gives the `tenant` for `Admission.enter` */
 export function bounded(
   admission: Admission,
   tenantOf: (ctx: Parameters<Handler>[0]) => string | undefined,
@@ -40,15 +41,17 @@ export class Admission {
     this.#options = options;
   }
 
-  /** How many requests are under way. */
+  /** How many requests are running. */
   get running(): number {
     return this.#running;
   }
 
   /**
-   * @param tenant - whose request it is; undefined for an operator, who may have them all
-   * @returns to be disposed of when the request is over
-   * @throws {Problem} when there are too many
+   * Counts a request as running.
+   *
+   * @param tenant - who sent the request; undefined if only `maxRequests` bounds the sender
+   * @returns a handle: dispose of it when the request is over
+   * @throws {Problem} `too-many-requests`
    */
   enter(tenant: string | undefined): Disposable {
     const { maxRequests, onRefused } = this.#options;
@@ -57,13 +60,9 @@ export class Admission {
     if (this.#running >= maxRequests || (tenant !== undefined && own >= ownMost)) {
       onRefused?.();
       const most = own >= ownMost ? ownMost : maxRequests;
-      throw new Problem(
-        'too-many-requests',
-        `${most} requests for app pages are under way already`,
-        {
-          headers: { 'Retry-After': '5' },
-        },
-      );
+      throw new Problem('too-many-requests', `${most} requests for app pages are running already`, {
+        headers: { 'Retry-After': '5' },
+      });
     }
     this.#running += 1;
     if (tenant !== undefined) this.#ofTenants.set(tenant, own + 1);

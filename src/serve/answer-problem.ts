@@ -1,23 +1,23 @@
 /**
- * The errors of most mounts: `application/problem+json`.
+ * Answers errors as `application/problem+json`, as most mounts do.
  */
 import { Problem, writeProblem } from './errors.ts';
 import { type Mount, UnroutedError } from './mount.ts';
 import type { RequestContext } from './request.ts';
 
-/** Told of an error that is promgate's mistake, and on which path it came up. */
+/** Called with an error that is a bug of promgate, and with the path of the request. */
 export type OnMistake = (error: unknown, path: string) => void;
 
-/** Answers what a handler threw; what was our mistake is told to `onMistake`. */
+/** Answers an error that a handler threw; an error that is a bug also goes to `onMistake`. */
 export function answerProblem(onMistake: OnMistake): Mount['errors'] {
   return (ctx, error) => {
     const problem = asProblem(ctx, error);
     if (problem === undefined) onMistake(error, ctx.state.target.path);
-    writeProblem(ctx, problem ?? new Problem('internal', 'the log says more'));
+    writeProblem(ctx, problem ?? new Problem('internal', "promgate's log has the cause"));
   };
 }
 
-/** @returns undefined for what no reader did wrong */
+/** @returns undefined for an error that is a bug of promgate */
 function asProblem({ method }: RequestContext, error: unknown): Problem | undefined {
   if (error instanceof Problem) return error;
   if (!(error instanceof UnroutedError)) return undefined;

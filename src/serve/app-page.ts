@@ -1,8 +1,8 @@
 /**
- * The merged page of an app: asks the instances for their pages, merges what they answer, says how
- * each did.
+ * Loads the merged page of an app: asks the instances for their pages, merges these, and reports
+ * the outcome of each.
  *
- * Every failure is in the page; only the caller knows whether it is one of the whole request.
+ * The merged page reports every failure; the caller decides whether the whole request has failed.
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import type { Negotiated } from '../exposition/negotiate.ts';
@@ -13,82 +13,113 @@ import type { ScrapeHeaders } from '../fetch/forward.ts';
 import { freePages } from '../fetch/memory.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
+import { ArrivedAnswers } from './arrived-answers.ts';
 import { type AskedPage, type PagesRequest, pagesToAsk } from './asked-pages.ts';
 import { type Answered, Questions } from './asking.ts';
 import { type AppPageObservers, notAsked, type Outcome, takenOutcome, takeOff } from './outcome.ts';
 import { printReport } from './report.ts';
 import { type Merging, takeAnswer } from './take-answer.ts';
 
+/** Asks instances for pages, and bounds their bytes. */
+type PageScraper = Pick<Scraper, 'lease' | 'scrape'>;
+
 export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'exportJob'> {
-  readonly scraper: Scraper;
+  readonly scraper: PageScraper;
   readonly exporters: readonly ExternalExporter[];
-  /** Remembers which endpoint of an instance with several gave its page. */
+  /** Remembers which of an instance's endpoints gave the page. */
   readonly choice?: EndpointChoice | undefined;
   readonly observers: AppPageObservers;
 }
 
 /**
- * Merging may run this long past the fetch deadline: half of the smallest margin in
- * `fetch/deadline.ts`.
+ * Merging may run this long past the deadline of the fetches: half of the smallest margin that
+ * `fetch/deadline.ts` subtracts.
  */
 const MERGE_GRACE_MS = 250;
 
 export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
-  /** On the scale of `performance.now()`. */
+  /**
+   * The deadline of the fetches, on the scale of `performance.now()`; it may move until all
+   * instances have answered.
+   */
   readonly deadlineMs: number;
+  /** Aborts when the reader has left. */
   readonly signal: AbortSignal;
-  /** Aborts when the page is wanted now, with what has arrived. */
+  /** Takes a way to make a page of the answers that have arrived, for who cannot wait for all. */
+  readonly offer?: ((soFar: (waiter: PageWaiter) => Promise<AppPage>) => void) | undefined;
+  /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
 }
 
-/** A merged page that is ready to be spliced. Disposal frees its bytes: the plan is void then. */
+/** A reader who wants the page of what has arrived. */
+type PageWaiter = Pick<AppPageRequest, 'deadlineMs' | 'signal'>;
+
+/** A merged page that is ready to be spliced. Disposal frees the bytes that `plan` refers to. */
 export interface AppPage extends Disposable {
   readonly plan: SplicePlan;
   readonly format: FormatName;
   readonly outcomes: readonly Outcome[];
   /**
-   * Takes room for bytes that are ready for a slow reader.
+   * Borrows bytes of the byte budget to buffer the page for a slow reader. Never waits.
    *
-   * @returns for how many there is room now
+   * @returns how many bytes, at most `mostBytes`; 0 if too few are free now
    */
   readonly hold: (mostBytes: number) => number;
-  /** The plan is void from now on: of its room so many bytes are still needed. */
+  /**
+   * Frees the bytes that `plan` refers to, and gives the budget back all but `bytes`, which the
+   * caller still buffers. The caller must not use `plan` afterwards.
+   */
   readonly shrink: (bytes: number) => void;
+  /** Gives the budget back all bytes, but keeps the pages: the cache counts their bytes instead. */
+  readonly handOver: () => void;
 }
 
-/** @throws the reason of the signal when the reader has left; else only for a mistake of ours */
-export async function loadAppPage(
+/** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
+export function loadAppPage(settings: AppPageSettings, request: AppPageRequest): Promise<AppPage> {
+  const { exporters, choice } = settings;
+  return load(pagesToAsk(exporters, { ...request, choice }), settings, request);
+}
+
+async function load(
+  asked: readonly AskedPage[],
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
-  const { scraper, observers, choice } = settings;
-  const { headers, deadlineMs, signal, hurry } = request;
-  const asked = pagesToAsk(settings.exporters, { ...request, choice });
+  const { scraper, observers } = settings;
+  const { headers, signal, hurry } = request;
   let merging = newMerging(asked, settings, request);
+  const arrived = new ArrivedAnswers(scraper);
+  request.offer?.((waiter) => loadSoFar(asked, arrived, { settings, request, waiter }));
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
   await scraper.scrape({
     targets: merging.questions.targets,
-    ...{ headers, deadlineMs, signal, hurry, lease },
+    ...{ headers, signal, hurry, lease },
+    get deadlineMs() {
+      return request.deadlineMs;
+    },
     onAnswer: (answer, index) => {
+      arrived.add(answer);
       const { questions, adding } = merging;
       const { page, place } = questions.at(index);
       const taken = takeAnswer(merging, page, { answer, place, observers, lease, signal });
       adding.push(taken);
       return taken.then(
         (outcome) => questions.answer(index, outcome),
-        () => undefined, // thrown below, once all have answered
+        () => undefined, // `Promise.all` below throws the error
       );
     },
     onRestart: async () => {
+      arrived.clear();
       const given = merging;
       given.isVoid = true;
       merging = newMerging(asked, settings, request);
       await Promise.allSettled(given.adding);
     },
   });
+  arrived.close();
   await Promise.all(merging.adding);
   const { plan, format, outcomes } = await settle(merging, observers, signal);
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
@@ -101,19 +132,42 @@ export async function loadAppPage(
       free();
       lease.shrink(bytes);
     },
+    handOver: () => lease.shrink(0),
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+interface SoFar {
+  readonly settings: AppPageSettings;
+  readonly request: AppPageRequest;
+  readonly waiter: PageWaiter;
+}
+
+/**
+ * Merges copies of the pages that have arrived; instances that have not answered count as `timeout`.
+ * The observers are not called: the scrape itself reports each instance once.
+ */
+function loadSoFar(
+  asked: readonly AskedPage[],
+  arrived: ArrivedAnswers,
+  { settings, request, waiter }: SoFar,
+): Promise<AppPage> {
+  const alone = { ...request, ...waiter, hurry: undefined, offer: undefined };
+  return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
 }
 
 function newMerging(
   asked: readonly AskedPage[],
   { labelConflict, exportJob, choice }: AppPageSettings,
-  { negotiated: { escaping, preferOpenMetrics }, deadlineMs, signal }: AppPageRequest,
+  request: AppPageRequest,
 ): Merging {
+  const { negotiated, signal } = request;
+  const { escaping, preferOpenMetrics } = negotiated;
   const merging: Merging = {
     adding: [],
     questions: new Questions(asked, {
-      ...{ choice, deadlineMs, signal },
+      ...{ choice, signal },
+      deadlineMs: () => request.deadlineMs,
       refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
     }),
     waiting: undefined,
@@ -123,13 +177,13 @@ function newMerging(
       learn: asked.length > 1,
       pages: asked.length,
       givesUp: () =>
-        signal.aborted || merging.isVoid || performance.now() > deadlineMs + MERGE_GRACE_MS,
+        signal.aborted || merging.isVoid || performance.now() > request.deadlineMs + MERGE_GRACE_MS,
     }),
   };
   return merging;
 }
 
-/** All pages are in: what the merged one is made of, and how each did. */
+/** Plans the merged page once all pages are added, and settles the outcome of each page. */
 async function settle(
   { merge, questions: { answers } }: Merging,
   observers: AppPageObservers,
@@ -140,13 +194,13 @@ async function settle(
   const outcomes = answers.map(({ result }) => result);
   for (const one of takenOut) {
     const outcome = outcomes[one.place]!;
-    // It may have had no room either.
+    // A page without room for its index has failed already.
     if (outcome.failure === undefined) outcomes[one.place] = takenOutcome(outcome, one, signal);
   }
   if (duplicates.length > 0) takeOff(outcomes, duplicates, observers);
   if (signal.aborted) {
     observers.onOutcomes?.(outcomes);
-    throw signal.reason; // nobody reads the page: thousands may end together
+    throw signal.reason; // planning costs time, and thousands of readers may leave at once
   }
   const plan = await merge.plan(format, report(answers, outcomes, format));
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
@@ -154,7 +208,7 @@ async function settle(
   return { plan, format, outcomes };
 }
 
-/** What promgate itself says of those asked, printed behind all pages. */
+/** Prints promgate's own families about the asked pages; they follow all other families. */
 function report(
   answers: readonly Answered<Outcome>[],
   outcomes: readonly Outcome[],
@@ -162,7 +216,7 @@ function report(
 ): Buffer {
   const reported = outcomes.map((outcome, at) => ({
     ...outcome,
-    ...answers[at]!.page, // one for each
+    ...answers[at]!.page, // there is one answer for each outcome
     labels: answers[at]!.page.reported,
     page: answers[at]!.page.reportedPage,
   }));

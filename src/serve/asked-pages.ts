@@ -1,8 +1,8 @@
 /**
- * Whom a request for an app's page asks: every instance for every page that its app's bindings
- * name, then every external exporter, once per app.
+ * Lists the pages to ask for when a reader wants an app's page: every page that the app's bindings
+ * name, of every instance, and then the page of every external exporter, once per app.
  *
- * The order is that of the merged page: instance by instance, and of an instance page by page.
+ * The merged page has the same order: instance by instance, and the pages of an instance in turn.
  */
 
 import type { BoundApp, BoundPage } from '../../broker/known-bindings.ts';
@@ -24,14 +24,14 @@ export interface PagesRequest {
   /** At least one. */
   readonly instances: readonly Instance[];
   readonly withExporters: boolean;
-  /** As `parseMetricPath` gives it: of pages whose settings name none. */
+  /** The path, from `parseMetricPath`, of pages whose settings name no path. */
   readonly path: string;
   /**
-   * What an app's bindings say; it gives the same object while they stay the same. Default: no app
-   * has any.
+   * Gives the settings of an app, and the same object until its bindings change. Default: no app
+   * has bindings.
    */
   readonly settingsOf?: ((app: AppIdentity) => BoundApp) | undefined;
-  /** Which endpoint of an instance with several comes first. Default: in the order given. */
+  /** Decides which of an instance's endpoints to ask first. Default: the instance's own order. */
   readonly choice?: EndpointChoice | undefined;
 }
 
@@ -41,15 +41,16 @@ export interface AskedPage {
   readonly app: AppIdentity;
   /** Undefined for an external exporter. */
   readonly instance: Instance | undefined;
-  /** The instance with all its endpoints: pages with the same one are of the same instance. */
+  /** The instance with all its endpoints: the same object for all pages of an instance. */
   readonly owner: Instance | undefined;
-  /** The same page at the instance's other endpoints, to be asked when this one fails. */
+  /** The same page at the instance's other endpoints, which promgate asks if this one fails. */
   readonly elsewhere: readonly AskedPage[];
-  /** The labels that its samples get. */
+  /** The labels that the page's samples get. */
   readonly labels: InsertedLabels;
   readonly rules: PageRules | undefined;
-  /** The labels that its report gets, and behind them those that tell it from the instance's others. */
+  /** The labels of promgate's own series about the page. */
   readonly reported: InsertedLabels;
+  /** Further labels of these series, encoded, if the instance has several pages; else ''. */
   readonly reportedPage: string;
 }
 
@@ -76,7 +77,7 @@ export function pagesToAsk(
 const NOWHERE: readonly AskedPage[] = [];
 
 interface PageContext {
-  /** The reader's. */
+  /** The path that the reader asks for. */
   readonly path: string;
   /** All pages of the instance. */
   readonly pages: readonly BoundPage[];
@@ -85,7 +86,7 @@ interface PageContext {
 
 function askedPage(owner: Instance, page: BoundPage, context: PageContext): AskedPage {
   const [first, ...others] = context.choice.inOrder(owner, page.path ?? context.path);
-  const asked = endpointPage(first!, owner, { page, ...context }); // one at least
+  const asked = endpointPage(first!, owner, { page, ...context }); // there is at least one
   if (others.length === 0) return asked;
   const elsewhere = others.map((one) => endpointPage(one, owner, { page, ...context }));
   return { ...asked, elsewhere };
@@ -115,7 +116,7 @@ function endpointPage(
   };
 }
 
-/** The path; where another page has the same one, with other headers say, its place too. */
+/** The label `path`, and the page's position if another page has the same path. */
 function pageLabel(page: BoundPage, path: string, pages: readonly BoundPage[]): string {
   const own = page.path ?? path;
   const alike = pages.filter((one) => (one.path ?? path) === own).length;
@@ -142,7 +143,7 @@ function isSpecial({ labels, allow, deny }: BoundPage): boolean {
   return labels.length > 0 || allow.length > 0 || deny.length > 0;
 }
 
-/** Settings stay the same objects while the bindings do: so do rules, and the labels made of them. */
+/** Pages of one kind must share their rules: the merge caches layouts and labels by this object. */
 const ofSettings = new WeakMap<BoundPage, PageRules>();
 
 function rulesOf(page: BoundPage): PageRules {

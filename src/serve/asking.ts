@@ -1,48 +1,50 @@
 /**
- * What is asked of whom in one scrape, and what came of it. A page that an endpoint does not give is
- * asked for at the instance's other endpoints, one after the other, while there is time.
+ * The pages of one scrape: which target to ask for each, and the result. If an endpoint gives no
+ * page, the scrape asks the instance's other endpoints, one after the other, while there is time.
  */
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { ScrapeTarget } from '../fetch/target.ts';
 import type { AskedPage } from './asked-pages.ts';
 
-/** What becomes of a page. */
+/** The result of asking for a page. */
 interface Result {
   readonly failure: Failure | undefined;
 }
 
 export interface QuestionsOptions<R extends Result> {
-  /** Learns which endpoint gave the page. */
+  /** Remembers which endpoint gave the page. */
   readonly choice: EndpointChoice | undefined;
-  readonly deadlineMs: number;
+  /** The deadline of the scrape, which may move. */
+  readonly deadlineMs: () => number;
   readonly signal: AbortSignal;
-  /** The result of a page that is not to be asked for. */
+  /** The result of a page that must not be asked for; undefined for any other page. */
   readonly refuse: (page: AskedPage) => R | undefined;
 }
 
-/** What came of one page: whom it was asked of, and the result. */
+/** The final result of one page. */
 export interface Answered<R> {
+  /** The page at the endpoint that gave the result. */
   readonly page: AskedPage;
   readonly result: R;
 }
 
 interface Question {
-  /** Among all pages. */
+  /** The place among all pages. */
   readonly place: number;
-  /** Being asked for now. */
+  /** The page at the endpoint that is asked now. */
   page: AskedPage;
-  /** Where it may be asked for after that. */
+  /** The same page at the endpoints not asked yet. */
   elsewhere: readonly AskedPage[];
 }
 
-/** Failures after which promgate asks no other endpoint, since each would fail alike. */
+/** Failures after which promgate asks no other endpoint, since any other would fail too. */
 const FINAL: ReadonlySet<Failure> = new Set<Failure>(['aborted', 'over-budget', 'no-descriptors']);
 
 export class Questions<R extends Result> {
   /**
-   * One for each page, in their order, once all are answered: the first result without a failure, or
-   * else what the endpoint asked first gave.
+   * One answer per page, in the order of the pages, complete once all are answered: the result
+   * without a failure, or else the result of the endpoint that was asked first.
    */
   readonly answers: Answered<R>[];
   readonly #open: Question[] = [];
@@ -63,17 +65,17 @@ export class Questions<R extends Result> {
     else if (refused) this.answers[place] = { page, result: refused };
   }
 
-  /** The first target of each open page. */
+  /** The first target of each page that can be asked for. */
   get targets(): readonly ScrapeTarget[] {
     return this.#open.map(({ page }) => page.target);
   }
 
-  /** @param index - among `targets` */
+  /** @param index - index of the target in `targets` */
   at(index: number): Pick<Question, 'place' | 'page'> {
-    return this.#open[index]!; // the scraper names the targets that it was given
+    return this.#open[index]!; // the scraper gives only indexes of `targets`
   }
 
-  /** @returns the target to ask next; undefined when the result is final */
+  /** Takes a result. @returns the target to ask next; undefined when the result is final */
   answer(index: number, result: R): ScrapeTarget | undefined {
     const question = this.#open[index]!; // as above
     const { place, page } = question;
@@ -94,8 +96,8 @@ export class Questions<R extends Result> {
     if (!owner?.others || !instance) return undefined;
     if (failure === undefined) choice?.prefer(owner, target.path, instance);
     if (failure === undefined || next === undefined || FINAL.has(failure)) return undefined;
-    if (!signal.aborted && performance.now() < deadlineMs) return next;
-    // The time went to an endpoint that hangs: the next scrape begins with another.
+    if (!signal.aborted && performance.now() < deadlineMs()) return next;
+    // This endpoint hung until the deadline: the next scrape begins with the next endpoint.
     if (next.instance) choice?.prefer(owner, target.path, next.instance);
     return undefined;
   }

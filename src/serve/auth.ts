@@ -1,9 +1,8 @@
 /**
- * Who may read, and what: operators by name and password, tenants by the token of a binding.
+ * Checks who may read what: operators send a name and password, tenants the token of a binding.
  *
- * Comparison with the operators takes the same time whatever was sent: hashes of equal length are
- * compared, with every operator, whether or not one before it fitted. A token is looked up by its
- * own hash.
+ * Checking a password takes the same time whether or not the password is right: promgate compares
+ * hashes of equal length, always with all operators. promgate looks a token up by the token's hash.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7617
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
@@ -19,31 +18,34 @@ interface Operator {
   readonly password: string;
 }
 
-/** What the tokens of bindings open. */
+/** Finds what the tokens of bindings give access to. */
 export interface Tokens {
-  /** @returns undefined for a token of no binding; `unsure` when nobody can tell any more */
+  /** @returns undefined for a token of no binding; `unsure` if the database does not answer */
   scopeOf(token: string): Promise<Scope | 'unsure' | undefined>;
 }
 
 export interface AuthOptions {
-  /** `basic` knows operators only, by name and password; `token` tokens, and an operator's password as one. */
+  /**
+   * `basic` accepts an operator's name and password. `token` accepts the token of a binding, or an
+   * operator's password as if it were a token. `both` accepts all of these.
+   */
   readonly mode: 'basic' | 'token' | 'both';
   readonly operators: readonly Operator[];
   readonly tokens: Tokens;
-  /** Lets the sender of a wrong credential wait for the answer; default: nobody waits. */
+  /** Delays the answer to a wrong credential until the promise resolves. Default: no delay. */
   readonly onWrong?: (ctx: RequestContext) => Promise<unknown>;
 }
 
-/** Answers everybody. */
+/** Admits every reader. */
 export const admitAll: Handler = (ctx, next) => {
   refuseTokenInTarget(ctx);
   return next();
 };
 
-/** Of a route that is not for tenants: wants a credential that sees everything. */
+/** Admits only readers who may see everything: for routes that tenants must not use. */
 export const operatorsOnly: Handler = (ctx, next) => {
   if (ctx.state.scope === 'all') return next();
-  throw new Problem('forbidden', "an operator's credential is needed here");
+  throw new Problem('forbidden', "this path needs an operator's credential");
 };
 
 const BASIC = 'Basic realm="promgate", charset="UTF-8"';
@@ -56,18 +58,19 @@ const WANTED = {
 };
 
 /**
- * A token in a target would end in the logs of all that stand before promgate, and in those of apps.
+ * Refuses a request whose path or query holds a token: the token would get into the logs of proxies
+ * and of apps.
  *
  * @throws {Problem} `bad-request`
  */
 function refuseTokenInTarget({ req }: RequestContext): void {
   if (findToken(req.url ?? '') === undefined) return;
   const remedy =
-    "it belongs in the header Authorization; it should be changed, as others' logs may hold it";
+    'send it in the header Authorization, and replace it, since logs of proxies may hold it';
   throw new Problem('bad-request', `the path or query holds a binding's token: ${remedy}`);
 }
 
-/** Asks for a credential; notes what it opens. */
+/** Requires a credential, and sets what the reader may see. */
 export function requireCredential({ mode, operators, tokens, onWrong }: AuthOptions): Handler {
   const known = new Operators(operators);
   return async (ctx, next) => {
@@ -94,9 +97,9 @@ export function requireCredential({ mode, operators, tokens, onWrong }: AuthOpti
 }
 
 /**
- * Where nobody is asked for a credential, a binding's token still shows no more than it opens: one
- * that was revoked opens nothing, and so does one that cannot be checked. The app's own
- * `Authorization` then travels as where everybody is asked.
+ * Admits every reader, for `auth.mode: open`. A reader that sends a token sees only what the token
+ * gives access to; promgate refuses a token that is revoked or cannot be checked. `Authorization`
+ * and `X-Forward-Authorization` of such a request are treated as in the other modes.
  */
 export function heedToken(tokens: Tokens): Handler {
   return async (ctx, next) => {
@@ -106,7 +109,7 @@ export function heedToken(tokens: Tokens): Handler {
     const scope = await tokens.scopeOf(token);
     if (scope === 'unsure') throw uncheckable();
     if (scope === undefined) {
-      const detail = "this token was revoked, or is no binding's: send another one, or none";
+      const detail = 'no binding has this token, or it was revoked: send another token or none';
       throw new Problem('unauthorized', detail, { headers: { 'WWW-Authenticate': BEARER } });
     }
     ctx.state.credentialIsOurs = true;
@@ -115,7 +118,7 @@ export function heedToken(tokens: Tokens): Handler {
   };
 }
 
-/** @param headers - all of this name: node:http shows only the first otherwise */
+/** @param headers - all `Authorization` headers: `req.headers` has only the first */
 function sentToken(headers: readonly string[] = []): string | undefined {
   for (const header of headers) {
     const token = findToken(header);
@@ -125,7 +128,7 @@ function sentToken(headers: readonly string[] = []): string | undefined {
 }
 
 function uncheckable(): Problem {
-  const detail = 'the database of bindings cannot be asked for this token: try again later';
+  const detail = 'the database of bindings does not answer: try again later';
   return new Problem('tokens-unknown', detail, { headers: { 'Retry-After': '5' } });
 }
 
@@ -159,7 +162,7 @@ function isAmong(sent: Buffer, known: readonly Buffer[]): boolean {
 }
 
 interface Credential {
-  /** Undefined for a bearer. */
+  /** Undefined for a bearer token. */
   readonly username: string | undefined;
   /** Password or token; never ''. */
   readonly secret: string;

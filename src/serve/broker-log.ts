@@ -1,9 +1,9 @@
-/** What is told of calls of the broker: one line each, and of a guesser's only some. */
+/** Logs calls of the broker: one line each, but only some of the calls with guessed passwords. */
 import type { BrokerCall } from '../../broker/api.ts';
 import type { Log } from '../telemetry/log.ts';
 import { FREE_TRIES } from './guesses.ts';
 
-/** Past `FREE_TRIES` wrong passwords of an address in a minute, only each hundredth is logged. */
+/** After `FREE_TRIES` wrong passwords of an address in a minute, only every hundredth is logged. */
 const TOLD_TRIES = 100;
 
 export function logCall(log: Log, call: BrokerCall): void {
@@ -17,7 +17,7 @@ export function logCall(log: Log, call: BrokerCall): void {
   if (status >= 500) log.error('the broker could not answer', { ...fields, err: error });
   else if (error === undefined) log.info('the broker was called', fields);
   else if (isTold(call)) {
-    const { reason, message: description } = error; // the caller's fault: no stack leads to it
+    const { reason, message: description } = error; // the caller's fault, so a stack would not help
     log.info('the broker was called', { ...fields, reason, description });
   }
 }

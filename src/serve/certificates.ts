@@ -1,7 +1,8 @@
 /**
- * The certificate that promgate shows, read again when its files change.
+ * Reads promgate's own certificate, and reads it again when its files change.
  *
- * Files are compared by content: a rotation that replaces links or whole directories is seen too.
+ * Files are compared by content, so that promgate also sees a rotation that replaces links or
+ * directories.
  */
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
@@ -11,14 +12,14 @@ import { checkAuthorities } from '../fetch/trust.ts';
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Certificates that sign the clients; with it, clients need one. */
+  /** The authorities of client certificates. If set, clients must present a certificate. */
   readonly clientCaFile?: string | undefined;
 }
 
 export interface Watch {
-  /** Given to the server whenever the files have changed and can be used. */
+  /** Called whenever the files have changed and can be used. */
   readonly onChange: (context: SecureContextOptions) => void;
-  /** The files have changed and cannot be used, or cannot be read: the last ones stay. */
+  /** Called if the files cannot be read or used; the server keeps the previous certificate. */
   readonly onError: (error: unknown) => void;
   readonly signal: AbortSignal;
   readonly clock?: Clock | undefined;
@@ -26,7 +27,7 @@ export interface Watch {
 
 const LOOK_EVERY_MS = 10_000;
 
-/** @throws {Error} if a file cannot be read, or the key is not the certificate's */
+/** @throws {Error} if a file cannot be read or used, or the key does not fit the certificate */
 export async function readCertificates(files: TlsFiles): Promise<SecureContextOptions> {
   const { certFile, keyFile, clientCaFile } = files;
   const [cert, key, ca] = await Promise.all([
@@ -36,11 +37,11 @@ export async function readCertificates(files: TlsFiles): Promise<SecureContextOp
   ]);
   if (clientCaFile !== undefined && ca) checkAuthorities(clientCaFile, ca.toString('latin1'));
   const context = { cert, key, ...(ca && { ca }), minVersion: 'TLSv1.2' } as const;
-  createSecureContext(context); // throws what the server would throw at its first client
+  createSecureContext(context); // throws if the files cannot be used together
   return context;
 }
 
-/** @returns when `signal` has aborted */
+/** Watches the files. @returns when `signal` has aborted */
 export async function watchCertificates(
   files: TlsFiles,
   first: SecureContextOptions,
@@ -58,7 +59,7 @@ export async function watchCertificates(
   await every(LOOK_EVERY_MS, look, {
     ...{ signal, clock, firstAfterMs: LOOK_EVERY_MS },
     onError: (error) => {
-      if (String(error) !== fault) onError(error); // once for each state of the files
+      if (String(error) !== fault) onError(error); // reports each fault once
       fault = String(error);
     },
   });

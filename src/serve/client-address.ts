@@ -1,8 +1,8 @@
 /**
- * Who asks, behind proxies that may be believed.
+ * Finds the address of a client behind trusted proxies.
  *
- * Everybody may send `X-Forwarded-For`; a proxy appends the address that it saw. So the list is read
- * from its end, for as long as those who wrote it are trusted.
+ * Any client may send `X-Forwarded-For`; a proxy appends the address of its own client. So the
+ * header is read from its end, and an entry counts only if a trusted proxy wrote it.
  */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
@@ -13,7 +13,7 @@ export type ClientAddress = (
   },
 ) => string;
 
-/** @param trustedProxies - addresses, or networks as `10.0.0.0/8` */
+/** @param trustedProxies - addresses, or networks such as `10.0.0.0/8` */
 export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
   const trusted = new BlockList();
   for (const network of trustedProxies) {

@@ -1,5 +1,6 @@
 /**
- * The open connections and answers of a server: what is refused, and how they end in order.
+ * The open connections and answers of a server: which ones promgate refuses, and how a drain ends
+ * the others.
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
@@ -10,17 +11,18 @@ import { cutOff } from './cut-off.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
 import { IdleConnections } from './idle-connections.ts';
 
-/** After the last request was accepted: answers are cut, then connections closed. 2 s + 6 s < 9 s. */
+/** After `drain.wait`, open scrapes may run this long; then they answer with what has arrived. */
 const CUT_AFTER_MS = 4_000;
+/** Then these answers may take this long; both times together are below `STOP_MS` in `main.ts`. */
 const CLOSE_AFTER_MS = 2_000;
 
-/** Every layer looks at the end of an answer, once. */
+/** Bound on listeners for one event of an answer: Node would warn of a leak at its default, 10. */
 const MAX_LISTENERS = 30;
 
 /**
- * Why a connection gave no request, or none any more: a closed set. `idle`: it was idle longest when a
- * new one needed its place; `too-many-connections`: none was idle, and the new one was closed;
- * `pipelined`: it had the most requests waiting when there were too many.
+ * Why promgate refused or ended a connection: a closed set. `idle`: there were too many
+ * connections, and this one had been idle longest. `too-many-connections`: no other one was idle,
+ * so the new one was closed. `pipelined`: too many requests waited, and most of them here.
  */
 export type ClientError =
   | 'malformed'
@@ -38,24 +40,24 @@ interface Refusal {
   readonly detail: string;
 }
 
-/** Node's parser hands a CONNECT over as a connection, not as a request. */
+/** Refuses a CONNECT request, which Node hands over as a bare connection. */
 const CONNECT: Refusal = {
   reason: 'malformed',
   code: 'method-not-allowed',
-  detail: 'promgate is no proxy for connections',
+  detail: 'promgate is not a proxy and does not support CONNECT',
 };
 const MALFORMED: Refusal = {
   reason: 'malformed',
   code: 'bad-request',
-  detail: 'this is no HTTP request',
+  detail: 'the bytes received are not a valid HTTP request',
 };
 
-/** By Node's error codes; any other that begins with HPE_ is malformed. */
+/** The refusals by Node's error codes; any other code that begins with HPE_ means `MALFORMED`. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     reason: 'headers-too-large',
     code: 'headers-too-large',
-    detail: 'all headers together may have 16 KiB',
+    detail: 'the headers may have at most 16 KiB in total',
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     reason: 'too-slow',
@@ -66,9 +68,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 
 export interface ReaderConnectionOptions {
   readonly maxConnections: number;
-  /** A connection on which nothing moves for so long is closed, also amid an answer. */
+  /** A connection without traffic for this long is closed, even during an answer. */
   readonly idleMs: number;
-  /** Aborted when open answers must go out with what has arrived. */
+  /** `drain` and `close` abort it: open scrapes then answer with what has arrived. */
   readonly cut: AbortController;
   readonly onClientError?: ((reason: ClientError) => void) | undefined;
   readonly sleep?: typeof sleep | undefined;
@@ -96,16 +98,17 @@ export class ReaderConnections {
     server.on('clientError', (error, socket) => this.#refuse(error, socket));
     server.on('connect', (_, socket) => {
       this.#count(CONNECT.reason);
-      socket.once('error', () => socket.destroy()); // Node leaves it to us: it would end the process
+      socket.once('error', () => socket.destroy()); // an unhandled error would end the process
       answerRefused(socket, CONNECT);
     });
-    // Others than 100-continue need not be met (RFC 9110, 10.1.1): Node would answer 417 by itself.
+    // A server may ignore expectations but 100-continue (RFC 9110, 10.1.1); Node would answer 417.
     server.on('checkExpectation', (request, answer) => server.emit('request', request, answer));
   }
 
   /**
-   * Accepts requests for `waitMs` more, each answer the last of its connection; then lets open ones
-   * end, cuts them after 4 s, and waits at most 2 s more.
+   * Ends the connections in order. Requests are still accepted for `waitMs`, but each connection
+   * closes after its answer. Then open scrapes have `CUT_AFTER_MS` to end, and the answers of all
+   * others `CLOSE_AFTER_MS` to be written.
    */
   async drain(waitMs: number): Promise<void> {
     const { sleep: wait = sleep, cut } = this.#options;
@@ -119,13 +122,13 @@ export class ReaderConnections {
     await Promise.race([answered, wait(CLOSE_AFTER_MS, this.#hurry.signal)]);
   }
 
-  /** Ends a connection with too many requests waiting. */
+  /** Ends a connection because too many of its requests wait. */
   endPipelined(socket: Socket): void {
     this.#count('pipelined');
     cutOff(socket);
   }
 
-  /** Ends everything at once, a drain included. */
+  /** Ends all connections at once, also during a drain. */
   async close(): Promise<void> {
     this.#hurry.abort();
     this.#options.cut.abort();
@@ -134,7 +137,10 @@ export class ReaderConnections {
     await closed;
   }
 
-  /** Where there are too many connections, the one that has been idle longest ends, or the new one. */
+  /**
+   * Accepts a connection. If there are too many, ends the one that has been idle longest, or the
+   * new one if no other is idle.
+   */
   #accept(socket: Socket): void {
     this.#keep(socket);
     this.#idle.opened(socket);
@@ -152,7 +158,7 @@ export class ReaderConnections {
   /** @returns when the last connection has ended */
   #stopListening(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
-      this.#server.close(() => resolve()); // idle connections too; the others after their answer
+      this.#server.close(() => resolve()); // closes idle connections too
     });
     return this.#closed;
   }
@@ -177,7 +183,10 @@ export class ReaderConnections {
     });
   }
 
-  /** Answers bytes that are no HTTP request, unless an answer is under way on that connection. */
+  /**
+   * Refuses what Node could not parse, and a request that came too slowly. Closes the connection
+   * without an answer if another answer is under way on it.
+   */
   #refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
     const { code = '' } = error;
     const refusal = REFUSALS[code] ?? (code.startsWith('HPE_') ? MALFORMED : undefined);
@@ -196,7 +205,7 @@ export class ReaderConnections {
   }
 }
 
-/** Answers what never became a request, and closes the connection. */
+/** Answers a refusal on a connection without a parsed request, and closes the connection. */
 function answerRefused(socket: Duplex, { code, detail }: Refusal): void {
   const problem = new Problem(code, detail);
   const body = problemBody(problem);
@@ -206,5 +215,5 @@ function answerRefused(socket: Duplex, { code, detail }: Refusal): void {
 }
 
 function lastOfConnection(answer: ServerResponse): void {
-  answer.shouldKeepAlive = false; // says `Connection: close`, unless the headers are out already
+  answer.shouldKeepAlive = false; // sends `Connection: close`, unless the headers are sent already
 }

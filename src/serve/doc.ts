@@ -1,11 +1,11 @@
 /**
- * `GET /doc`: a short page that names the paths; the catalog of the broker leads to it.
+ * `GET /doc`: a short page that lists the paths; the catalog of the broker links to it.
  *
- * It is the same for everybody and says nothing of what runs here, since it wants no credential.
+ * The page needs no credential. So it is the same for every reader, and names no apps.
  */
 import type { Handler } from './request.ts';
 
-/** The paths that readers use, each with what it answers. */
+/** The paths that readers use, and what promgate answers there. */
 const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/v1/apps/<guid>/metrics', 'The metrics of all instances of an app as one page.'],
   ['/v1/apps/<org>/<space>/<app>/metrics', 'The same, by name.'],
@@ -17,7 +17,7 @@ const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/routes', "The route table, in gorouter's JSON."],
   ['/metrics', "promgate's own metrics: for operators."],
   ['/broker/v2/catalog', 'The service broker, where there is one: for the platform.'],
-  ['/healthz', 'Whether promgate lives.'],
+  ['/healthz', 'Whether promgate runs.'],
   ['/readyz', 'Whether requests should be sent here.'],
 ];
 
@@ -26,7 +26,7 @@ const PAGE = `<!doctype html>
 <head><meta charset="utf-8"><title>promgate</title></head>
 <body>
 <h1>promgate</h1>
-<p>One door for the Prometheus metrics of apps on Cloud Foundry.</p>
+<p>promgate serves the Prometheus metrics of apps on Cloud Foundry.</p>
 <dl>
 ${PATHS.map(([path, answer]) => `<dt><code>${escapeHtml(path)}</code></dt><dd>${escapeHtml(answer)}</dd>`).join('\n')}
 </dl>

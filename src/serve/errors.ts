@@ -1,8 +1,8 @@
 /**
- * Errors as HTTP answers: `application/problem+json` with a closed `code`.
+ * Errors as HTTP answers: `application/problem+json` with a `code` of a closed set.
  *
- * The only place that knows which kind of error has which status. `/v1` and `/v2` keep Promfetcher's
- * plain texts besides: `promfetcher-errors.ts`.
+ * Only this file maps codes and failures to statuses. `promfetcher-errors.ts` answers some errors
+ * of `/v1` and `/v2` with Promfetcher's plain texts instead.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */
@@ -12,13 +12,13 @@ import type { Failure } from '../fetch/failure.ts';
 const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request cannot be understood' },
   unauthorized: { status: 401, title: 'A credential is needed' },
-  forbidden: { status: 403, title: 'This credential does not open it' },
+  forbidden: { status: 403, title: 'This credential does not give access' },
   'not-found': { status: 404, title: 'There is nothing here' },
-  'method-not-allowed': { status: 405, title: 'This method is not understood here' },
-  'request-timeout': { status: 408, title: 'The request came too slowly' },
-  ambiguous: { status: 409, title: 'Several instances are meant' },
+  'method-not-allowed': { status: 405, title: 'This path does not support the method' },
+  'request-timeout': { status: 408, title: 'The request arrived too slowly' },
+  ambiguous: { status: 409, title: 'Several instances match' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
-  internal: { status: 500, title: 'promgate made a mistake' },
+  internal: { status: 500, title: 'promgate failed to answer' },
   'instance-failed': { status: 502, title: 'The instance gave no metrics' },
   'origin-failed': { status: 502, title: 'The origin gave no answer' },
   'upgrade-refused': { status: 501, title: 'This kind of connection is not carried' },
@@ -33,7 +33,7 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Why one instance gave no page, when it is asked alone. */
+/** The problem codes for the failure of an instance that was asked alone. */
 const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   ambiguous: 'instance-failed',
   moved: 'instance-failed',
@@ -69,7 +69,7 @@ export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, unknown>>;
 
-  /** @param detail - for the reader: what was wrong, and what to do */
+  /** @param detail - tells the reader what is wrong, and what to do */
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, options);
     this.code = code;
@@ -82,13 +82,13 @@ export class Problem extends Error {
   }
 }
 
-/** The failure of the only instance that was asked, as an error of the request. */
+/** Makes the failure of the only instance that was asked an error of the request. */
 export function failureProblem(failure: Failure, address: string): Problem {
   const detail = `${address}: ${failure}`;
   return new Problem(FAILURE_CODES[failure], detail, { members: { failure } });
 }
 
-/** @returns the body of the answer, in bytes since koa sends them as they are */
+/** @returns the body of the answer: JSON in UTF-8 */
 export function problemBody({ code, message, status, members }: Problem): Buffer {
   const { title } = PROBLEMS[code];
   return Buffer.from(`${JSON.stringify({ title, status, detail: message, code, ...members })}\n`);

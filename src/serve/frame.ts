@@ -1,11 +1,12 @@
 /**
- * The HTTP frame around the mounts: which mount a path belongs to, and what all requests have in
+ * The HTTP frame around the mounts: picks the mount for a path, and does what all requests have in
  * common.
  */
 import type { RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
 import { Turns } from '../clock.ts';
 import { Problem, writeProblem } from './errors.ts';
+import type { Lane } from './lane.ts';
 import { type Mount, UnroutedError } from './mount.ts';
 import {
   checkTarget,
@@ -16,22 +17,24 @@ import {
 } from './request.ts';
 
 export interface FrameOptions {
-  /** One of them has the prefix ''. */
+  /** One mount must have the prefix ''. */
   readonly mounts: readonly Mount[];
   /** Sees every request, also those that are refused. */
   readonly observe?: Handler;
-  /** Aborts when answers must go out with what has arrived. */
+  /** Answers requests before koa sees them; they need no observer. */
+  readonly lane?: Pick<Lane, 'answer'> | undefined;
+  /** Aborts when open scrapes must answer with what has arrived. */
   readonly cut: AbortSignal;
-  /** A mistake of ours that no mount could answer. */
+  /** Called with an error that no mount could answer. */
   readonly onError: (error: unknown, path: string) => void;
 }
 
 const NOWHERE = 'none';
 
 export function createFrame(options: FrameOptions): RequestListener {
-  const { mounts, observe = (_, next) => next(), cut, onError } = options;
+  const { mounts, observe = (_, next) => next(), lane, cut, onError } = options;
   const koa = new Koa<RequestState>();
-  const seen = new WeakSet<Error>(); // koa tells of an error of a body and of its response
+  const seen = new WeakSet<Error>(); // koa may emit an error for the body and for the response
   koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
     if (seen.has(error) || isDeparture(error)) return;
     seen.add(error);
@@ -41,13 +44,17 @@ export function createFrame(options: FrameOptions): RequestListener {
   koa.use(observe);
   koa.use(refuseTarget);
   koa.use(dispatch(mounts));
-  return koa.callback();
+  const handle = koa.callback();
+  if (!lane) return handle;
+  return (req, res) => {
+    if (!lane.answer(req, res)) void handle(req, res);
+  };
 }
 
-/** One for all: to make an error costs as much as to end a scrape. */
+/** Shared by all requests, since creating an error takes as long as ending a scrape. */
 const LEFT = new DOMException('the reader has left', 'AbortError');
 
-/** Fills `ctx.state`; handlers whose readers leave together are told one after the other. */
+/** Fills `ctx.state`. If many readers leave together, their signals abort in turns. */
 function prepare(cut: AbortSignal): Handler {
   const departures = new Turns();
   return (ctx, next) => {
@@ -64,7 +71,7 @@ function prepare(cut: AbortSignal): Handler {
   };
 }
 
-/** A target that is none belongs to no mount. */
+/** Refuses a malformed target before a mount is picked. */
 const refuseTarget: Handler = (ctx, next) => {
   try {
     checkTarget(ctx.state.target);
@@ -81,12 +88,13 @@ function dispatch(mounts: readonly Mount[]): Handler {
   const serving = longestFirst.map((mount) => ({ mount, handle: serve(mount) }));
   return async (ctx, next) => {
     const { path } = ctx.state.target;
-    const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!; // '' takes all
+    // A mount is always found, since the prefix '' fits all paths.
+    const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!;
     ctx.state.handler = mount.name ?? NOWHERE;
     try {
       await mount.admit(ctx, () => handle(ctx, next));
     } catch (error) {
-      if (ctx.state.signal.aborted || isDeparture(error)) return; // nobody is there to answer
+      if (ctx.state.signal.aborted || isDeparture(error)) return; // the reader has left
       const isTooLate = ctx.headerSent;
       await mount.errors(ctx, error);
       if (isTooLate) ctx.res.destroy(); // the reader must see that the answer is broken
@@ -100,7 +108,7 @@ function isBelow(path: string, prefix: string): boolean {
   );
 }
 
-/** Answers by the router, under the name of the route. */
+/** Routes requests, and sets `handler` to the name of the mount or of the route. */
 function serve({ router, name }: Mount): Handler {
   const handle = router.routes();
   return (ctx, next) => {
@@ -109,18 +117,18 @@ function serve({ router, name }: Mount): Handler {
     const found = pathAndMethod.find(({ methods }) => methods.length > 0);
     ctx.state.handler = name ?? (found ?? layers[0])?.name ?? NOWHERE;
     if (!route) throw new UnroutedError(methodsOf(layers));
-    Object.assign(ctx, { newRouterPath: path }); // as it was sent; the router's own is koa's
+    Object.assign(ctx, { newRouterPath: path }); // else the router takes koa's path
     return handle(ctx as RequestContext & Parameters<typeof handle>[0], next);
   };
 }
 
-/** GET before HEAD, as they are written. */
+/** The methods of a path. The router lists HEAD before GET, so the order is reversed. */
 function methodsOf(layers: readonly { readonly methods: readonly string[] }[]): string[] {
   const methods = new Set(layers.flatMap((layer) => layer.methods.toReversed()));
   return [...methods];
 }
 
-/** Of a write: the reader broke off; it was under way then, or came too late. */
+/** The error codes of a write during which, or before which, the reader left. */
 const DEPARTURES: ReadonlySet<unknown> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -129,7 +137,7 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
 
-/** Whether `error` only says that the reader is gone. */
+/** Whether `error` only means that the reader has left. */
 function isDeparture(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'AbortError' || ('code' in error && DEPARTURES.has(error.code));

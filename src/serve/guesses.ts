@@ -1,16 +1,17 @@
 /**
- * Wrong passwords, counted by the address that they come from: beyond ten in a minute each is answered
- * late. A right password is answered at once, whatever came before it: behind a proxy that is not
- * named in `auth.trusted_proxies` all readers have its address.
+ * Counts wrong credentials by client address. After ten in a minute, promgate delays the answer to
+ * each further one. A right credential is never delayed, since all readers behind a proxy that
+ * `auth.trusted_proxies` does not name have the proxy's address.
  */
 import { isIPv6 } from 'node:net';
 import { sleep } from '../clock.ts';
 
-/** Wrong passwords of one address in a minute that are answered at once, and told one by one. */
+/** How many wrong credentials of an address in a minute promgate answers at once. */
 export const FREE_TRIES = 10;
 const WINDOW_MS = 60_000;
 const DELAY_MS = 1_000;
 
+/** Bound on counted addresses; past it promgate forgets the address counted longest. */
 const MAX_ADDRESSES = 10_000;
 
 /** Bound on delayed answers, as each keeps a connection; promgate sends further ones at once. */
@@ -22,7 +23,7 @@ interface Tries {
 }
 
 export interface GuessesOptions {
-  /** Milliseconds on any scale that only goes forward. */
+  /** A clock in milliseconds that only goes forward. */
   readonly now?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -30,7 +31,7 @@ export interface GuessesOptions {
 export class Guesses {
   readonly #now: () => number;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** In the order in which their minutes began. */
+  /** Counts by network, in the order in which their minutes began. */
   readonly #tries = new Map<string, Tries>();
   #waiting = 0;
 
@@ -39,16 +40,16 @@ export class Guesses {
     this.#wait = wait;
   }
 
-  /** The addresses that are remembered. */
+  /** How many networks are counted. */
   get size(): number {
     return this.#tries.size;
   }
 
   /**
-   * Counts a wrong password.
+   * Counts a wrong credential, and waits until it may be answered.
    *
-   * @param signal - ends the wait: the reader has left, or the program stops
-   * @returns when it may be answered: the wrong ones of this address in this minute
+   * @param signal - ends the wait when the reader leaves or the program stops
+   * @returns how many wrong credentials this address has sent in this minute
    */
   async wrong(address: string, signal: AbortSignal): Promise<number> {
     const count = this.#count(networkOf(address));
@@ -77,7 +78,7 @@ export class Guesses {
   }
 }
 
-/** One machine has all addresses of an IPv6 network of 64 bits: they count as one. */
+/** An IPv6 address counts as its /64 network, since one machine may use all of its addresses. */
 function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

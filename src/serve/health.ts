@@ -1,22 +1,23 @@
 /**
- * Whether promgate lives, and whether requests should be sent to it.
+ * Tells load balancers whether promgate runs, and whether to send requests to it.
  *
- * Ready means: every route source has given its first table, or one has for a minute already. It
- * stays so until the program stops: a source that fails later is said in the body, not in the status.
+ * promgate is ready once every route source has given its first table, or 60 s after one has. It
+ * stays ready until the program stops: the body names a source that fails later, but the status
+ * stays 200.
  */
 import type { RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { Handler, RequestState } from './request.ts';
 
-/** One slow source does not hold back the others for longer than this. */
+/** How long promgate waits for the other sources after the first has given its table. */
 const GRACE_MS = 60_000;
 
-/** A route source, as far as this file is concerned. */
+/** The state of a route source. */
 export interface ReadySource {
   readonly name: string;
   /** False until the source has given its first whole table. */
   readonly ready: boolean;
-  /** For how long it has been failing; 0 while it works. */
+  /** Milliseconds since the source last worked; 0 while it works. */
   readonly ageMs?: number | undefined;
 }
 
@@ -25,7 +26,7 @@ export type ReadyState = 'starting' | 'ready' | 'draining';
 export interface ReadyReport {
   readonly status: ReadyState;
   readonly sources: Readonly<Record<string, string>>;
-  /** What `mention` named. */
+  /** The members that `mention` added. */
   readonly [name: string]: unknown;
 }
 
@@ -38,33 +39,33 @@ export class Readiness {
   #draining = false;
   readonly #beside: Record<string, () => string> = {};
 
-  /** @param now - milliseconds on any scale that only goes forward */
+  /** @param now - a clock in milliseconds that only goes forward */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** The sources exist, all that are configured: before, promgate is starting. */
+  /** Sets all configured sources. Until then promgate is `starting`. */
   expect(sources: readonly ReadySource[]): void {
     this.#sources = sources;
     this.sourceRead();
   }
 
-  /** To be called when a source was read, so that its minute begins. */
+  /** Call this whenever a source was read: the first time starts the 60 s. */
   sourceRead(): void {
     this.#firstReadyMs ??= this.#sources?.some(({ ready }) => ready) ? this.#now() : undefined;
   }
 
-  /** Something else is told in the body: whatever its state is, requests can be answered. */
+  /** Adds a member to the body. Its state does not affect readiness. */
   mention(name: string, state: () => string): void {
     this.#beside[name] = state;
   }
 
-  /** From now on no new requests should be sent here. */
+  /** Sets the state to `draining`, so that load balancers send no new requests. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** Whether the route table is known: also while draining. */
+  /** Whether the route table counts as complete; stays true while draining. */
   get tableKnown(): boolean {
     if (this.#known) return true;
     if (!this.#sources) return false;
@@ -94,18 +95,18 @@ export class Readiness {
 
 function stateOf({ ready, ageMs = 0 }: ReadySource): string {
   if (!ready) return 'waiting';
-  return ageMs > 0 ? `failing, last read ${Math.round(ageMs / 1000)} s ago` : 'ready';
+  return ageMs > 0 ? `failing; it last worked ${Math.round(ageMs / 1000)} s ago` : 'ready';
 }
 
 const ALIVE = 'ok\n';
 
-/** `GET /healthz`: alive, whatever else is away. */
+/** `GET /healthz`: 200 while the process runs, whatever else fails. */
 export const healthz: Handler = (ctx) => {
   ctx.set('Cache-Control', 'no-store');
   ctx.body = ALIVE;
 };
 
-/** `GET /readyz`: 200 when ready, else 503; the body states each source. */
+/** `GET /readyz`: 200 when ready, else 503; the body has the state of each source. */
 export function readyz(readiness: Readiness): Handler {
   return (ctx) => {
     const report = readiness.report();
@@ -116,7 +117,7 @@ export function readyz(readiness: Readiness): Handler {
   };
 }
 
-/** The health port: any path and method as `/readyz`. */
+/** Answers any path and method like `/readyz`. */
 export function healthSite(readiness: Readiness): RequestListener {
   return new Koa<RequestState>().use(readyz(readiness)).callback();
 }

@@ -1,23 +1,25 @@
 /**
- * Which connections have no answer under way, and since when: the one that has been idle longest
- * makes room for a new one. A request that has not come whole counts as none.
+ * Finds the connection that has been idle longest, which has to make room for a new connection. A
+ * connection is idle while it has no answer under way, even if the head of a request has arrived in
+ * part.
  *
- * Connections are known by their addresses, since the TLS socket of a request is another object than
- * the one that was accepted.
+ * Connections are identified by address and port, since the TLS socket of a request is another
+ * object than the accepted socket.
  */
 import type { Socket } from 'node:net';
 
 export class IdleConnections {
-  /** Idle ones, the longest first. */
+  /** The idle connections; the one that has been idle longest comes first. */
   readonly #idle = new Map<string, Socket>();
-  /** Others, and how many of their answers are under way. */
+  /** All other connections, and how many of their answers are under way. */
   readonly #busy = new Map<string, { readonly socket: Socket; answers: number }>();
 
-  /** How many are open. */
+  /** How many connections are open. */
   get size(): number {
     return this.#idle.size + this.#busy.size;
   }
 
+  /** Notes a new connection, which is idle at first. */
   opened(socket: Socket): void {
     const key = keyOf(socket);
     this.#idle.set(key, socket);
@@ -27,7 +29,7 @@ export class IdleConnections {
     });
   }
 
-  /** An answer begins; @returns to be called when it is over */
+  /** Notes that an answer begins. @returns a function to call when the answer is over */
   answering(socket: Socket): () => void {
     const key = keyOf(socket);
     const idle = this.#idle.get(key);
@@ -44,14 +46,14 @@ export class IdleConnections {
     };
   }
 
-  /** The connection that has been idle longest, but for `besides`. */
+  /** The connection that has been idle longest, apart from `besides`. */
   longest(besides: Socket): Socket | undefined {
     for (const socket of this.#idle.values()) if (socket !== besides) return socket;
     return undefined;
   }
 }
 
-/** Of an open connection: no two have the same. */
+/** Identifies an open connection. */
 function keyOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`;
 }

@@ -1,8 +1,8 @@
 /**
- * Why a port could not be opened, and which keys say which port it is.
+ * Explains why a port could not be opened, and names the configuration keys of the port.
  */
 
-/** What to do about the errors that have a usual cause. */
+/** The usual cause of an error code, and what to do. */
 const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there already; end it, or set another port',
   EADDRNOTAVAIL: 'this machine has no such address',
@@ -13,11 +13,11 @@ const ADVICE: Readonly<Record<string, string>> = {
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
-  /** The key of the port: `listen.port`. */
+  /** The configuration key of the port, such as `listen.port`. */
   readonly key: string;
 }
 
-/** @returns the error to fail the start with; its `cause` is Node's */
+/** @returns the error that fails the start; its `cause` is Node's error */
 export function listenError(cause: unknown, { host, port, key }: ListenAddress): Error {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const why = ADVICE[code] ?? (cause instanceof Error ? cause.message : String(cause));

@@ -1,36 +1,36 @@
 /**
- * What a system hangs into the HTTP frame: its paths, who may use them, how its errors look.
+ * A mount: a part of the HTTP interface, with its paths, its access check and its form of errors.
  */
 import type { Router } from '@koa/router';
 import type { Handler, RequestContext, RequestState } from './request.ts';
 
 export interface Mount {
-  /** Whole segments of a path, below which the mount answers all; '' takes what no other mount does. */
+  /** The mount answers all paths that begin with these segments; '' fits all other paths. */
   readonly prefix: string;
-  /** Lets a request pass, or throws why not. */
+  /** Admits a request by calling `next`, or throws the reason why not. */
   readonly admit: Handler;
   /**
-   * Answers what went wrong: what `admit` or a handler threw, or an `UnroutedError`. After the head of
-   * an answer it can only be told, as the frame then breaks the connection off.
+   * Answers an error that `admit` or a handler threw, or an `UnroutedError`. If the head of an
+   * answer is sent already, it can only report the error: the frame then closes the connection.
    */
   readonly errors: (ctx: RequestContext, error: unknown) => void | Promise<void>;
   /**
-   * Its paths, whole ones, matched as sent: names in them are read from `ctx.state.target`, since they
-   * are decoded after they were split. Each route has a name, for the metrics: one of a closed set.
+   * Matches whole paths, not decoded. Handlers read names from `ctx.state.target`, and decode them
+   * after splitting the path. Each route has a name of a closed set, for the metrics.
    */
   readonly router: Router<RequestState>;
-  /** In place of the names of its routes, for a system that counts its calls by itself. */
+  /** Replaces the names of the routes in metrics: for a mount that counts its calls itself. */
   readonly name?: string;
 }
 
-/** A path that no route has, or a method that its routes do not have. */
+/** No route has the path of the request, or none has its method. */
 export class UnroutedError extends Error {
   override readonly name = 'UnroutedError';
-  /** The methods that the path has; none: there is nothing at this path. */
+  /** The methods of the path's routes; empty if no route has the path. */
   readonly allow: readonly string[];
 
   constructor(allow: readonly string[]) {
-    super(allow.length === 0 ? 'nothing is at this path' : `allowed are ${allow.join(', ')}`);
+    super(allow.length === 0 ? 'no route has this path' : `allowed are ${allow.join(', ')}`);
     this.allow = allow;
   }
 }

@@ -1,43 +1,46 @@
 /**
- * How the pages did that were asked for, and who is told of it.
+ * The outcomes of the pages that a scrape asked for, and the observers that get them.
  */
 import type { AppIdentity, Instance } from '../discover/instance.ts';
 import type { Failure } from '../fetch/failure.ts';
 import { type Duplicates, GivenUpError, type TakenOut } from '../merge/settled.ts';
 import type { AskedPage } from './asked-pages.ts';
 
-/** Told when all have answered. Must not throw. */
+/** Called when all pages have been answered, or while they are merged. Must not throw. */
 export interface AppPageObservers {
+  /** The outcomes of all pages, once each page is final. */
   readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
+  /** Families in conflict: pages declare different types for them. */
   readonly onTypeConflicts?: (count: number) => void;
-  /** Samples that spoke in promgate's name. */
+  /** Samples dropped because they have the name of one of promgate's own families. */
   readonly onDroppedSamples?: (count: number) => void;
-  /** Samples that the app's bindings do not want. */
+  /** Samples dropped by the name filter of the app's bindings. */
   readonly onFilteredSamples?: (count: number) => void;
-  /** Samples of series that an earlier page of the same instance gave. */
+  /** Samples dropped because an earlier page of the same instance has the same series. */
   readonly onDuplicateSamples?: (count: number) => void;
-  /** Samples of OpenMetrics whose timestamp text cannot say: they go without it. */
+  /** Samples of OpenMetrics that lost their timestamp because text cannot express it. */
   readonly onUndatedSamples?: (count: number) => void;
 }
 
-/** How one page of an instance, or an exporter, did. */
+/** The outcome of one page of an instance or of an external exporter. */
 export interface Outcome {
   readonly app: AppIdentity;
   /** Undefined for an external exporter. */
   readonly instance: Instance | undefined;
-  /** The request target asked. */
+  /** The request target that was asked for. */
   readonly path: string;
   readonly durationSeconds: number;
   readonly bytes: number;
-  /** Of those in the merged page. */
+  /** How many of its samples are in the merged page. */
   readonly samples: number;
   readonly failure: Failure | undefined;
-  /** The HTTP status, where that is why it failed. */
+  /** The HTTP status of a failed answer, if it had one. */
   readonly status: number | undefined;
-  /** For the log: what is wrong with the page, or what broke it. */
+  /** For the log: why there is no page, or what is wrong with it. */
   readonly detail: string | undefined;
 }
 
+/** The outcome of a page that was not asked for. */
 export function notAsked(
   { app, instance, target: { path } }: AskedPage,
   failure: Failure,
@@ -48,7 +51,7 @@ export function notAsked(
   };
 }
 
-/** @returns the outcome of a page that was taken out of the merge again */
+/** The outcome of a page that the merge has removed. */
 export function takenOutcome(outcome: Outcome, { error }: TakenOut, signal: AbortSignal): Outcome {
   return failed(outcome, takenOutFailure(error, signal), error.message);
 }
@@ -58,12 +61,12 @@ function takenOutFailure(error: TakenOut['error'], signal: AbortSignal): Failure
   return error.kind === 'too-large' ? 'too-large' : 'invalid';
 }
 
-/** Why a page whose turn came too late was not merged. */
+/** The failure of a page that arrived but could not be merged in time. */
 export function lateFailure(signal: AbortSignal): Failure {
   return signal.aborted ? 'aborted' : 'timeout';
 }
 
-/** Duplicates are found once all pages are in, when their samples are counted already. */
+/** Subtracts duplicate samples, which the merge drops after they were counted. */
 export function takeOff(
   outcomes: Outcome[],
   duplicates: readonly Duplicates[],
@@ -71,7 +74,7 @@ export function takeOff(
 ): void {
   let sum = 0;
   for (const { place, samples } of duplicates) {
-    const outcome = outcomes[place]!; // the merge names places that it was given
+    const outcome = outcomes[place]!; // the merge names places of these outcomes
     outcomes[place] = { ...outcome, samples: outcome.samples - samples };
     sum += samples;
   }

@@ -1,14 +1,14 @@
 /**
- * Where the reader has reached promgate: what it is told to ask again.
+ * The address and scheme at which the reader reached promgate, for links and targets in answers.
  */
 import type { Context } from 'koa';
 import { Problem } from './errors.ts';
 
 export interface AddressOptions {
-  /** `host` or `host:port` of promgate, over what the request says. */
+  /** `host` or `host:port` of promgate; overrides the headers of the request. */
   readonly address?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
-  /** The address where the request names none; without it that is an error. */
+  /** The address if no header names one. Default: `ownAddress` throws. */
   readonly otherwise?: string;
 }
 
@@ -21,7 +21,7 @@ export interface OwnAddress {
 const ADDRESS =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
-/** @throws {Problem} `bad-request` if no header holds an address, and none is given */
+/** @throws {Problem} `bad-request` if no header holds an address, and the options give none */
 export function ownAddress(
   ctx: Pick<Context, 'get' | 'socket'>,
   { address, scheme, otherwise }: AddressOptions,
@@ -38,7 +38,8 @@ function readAddress(ctx: Pick<Context, 'get'>, otherwise: string | undefined): 
     if (ADDRESS.test(first)) return first;
   }
   if (otherwise !== undefined) return otherwise;
-  throw new Problem('bad-request', 'the Host header holds no address; sd.address may name one');
+  const detail = 'the Host header holds no valid address: correct it, or set sd.address';
+  throw new Problem('bad-request', detail);
 }
 
 function readScheme(forwarded: string, encrypted: boolean): string {

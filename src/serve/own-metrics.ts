@@ -1,5 +1,5 @@
 /**
- * `GET /metrics`: what promgate says of itself, in text format 0.0.4.
+ * `GET /metrics`: promgate's own metrics, in text format 0.0.4.
  */
 import { METRICS_TYPE } from '../telemetry/registry.ts';
 import type { Handler } from './request.ts';

@@ -1,21 +1,22 @@
 /**
- * The requests of one connection: only so many run at once, in the order in which they came.
+ * Bounds how many requests of one connection run at once; they start in the order of arrival.
  *
  * One read can hold thousands of pipelined requests, and Node's parser hands all of them over in
- * one go. What is beyond the bound waits unhandled, and nothing more is read meanwhile: at most one
- * read's worth waits, and over all connections a bounded number. Those that wait take turns with
- * those of other connections; the first of a connection never waits.
+ * one go. Requests beyond the bound wait, and promgate does not read from the connection meanwhile.
+ * So no more requests of a connection wait than one read holds, and a bounded number of all
+ * connections. Waiting requests of all connections start in turns; a request does not wait if no
+ * other request of its connection is running.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Turns } from '../clock.ts';
 import { Presence, type PresenceOptions } from './presence.ts';
 
-/** Requests of one connection that run at once. */
+/** Bound on the requests of one connection that run at once. */
 export const MAX_RUNNING = 8;
 /**
- * Bound on waiting requests over all connections; past it, the connection with the most of them ends.
- * Each request holds 5 KB, and costs Node 30 us when its connection ends.
+ * Bound on the waiting requests of all connections; past it, promgate ends the connection with the
+ * most of them. A waiting request holds 5 KB, and costs Node 30 us when its connection ends.
  */
 export const MAX_WAITING = 4_096;
 
@@ -23,7 +24,7 @@ interface Pipeline {
   readonly socket: Socket;
   readonly presence: Presence;
   running: number;
-  /** Turns that it waits for. */
+  /** How many turns `#call` has requested that have not come yet. */
   called: number;
   readonly waiting: (readonly [IncomingMessage, ServerResponse<IncomingMessage>])[];
 }
@@ -34,10 +35,11 @@ type Handle = (
 ) => void;
 
 export interface PipelineOptions extends PresenceOptions {
-  /** Ends the connection that has too many requests waiting. Default: destroys it. */
+  /** Ends a connection because too many of its requests wait. Default: destroys it. */
   readonly end?: (socket: Socket) => void;
 }
 
+/** Wraps `handle` so that it gets only a bounded number of requests of a connection at once. */
 export function limitPipelining(
   handle: RequestListener,
   options: PipelineOptions = {},
@@ -52,10 +54,10 @@ class Pipelines {
   readonly #end: (socket: Socket) => void;
   readonly #graceMs: number | undefined;
   readonly #pipelines = new WeakMap<Socket, Pipeline>();
-  /** Those with requests that wait: they are not read. */
+  /** The pipelines with waiting requests: promgate does not read from their connections. */
   readonly #crowded = new Set<Pipeline>();
   readonly #turns = new Turns();
-  /** Over all connections. */
+  /** How many requests of all connections wait. */
   #waiting = 0;
 
   constructor(handle: Handle, { end = (socket) => socket.destroy(), graceMs }: PipelineOptions) {
@@ -67,7 +69,7 @@ class Pipelines {
   /** Runs a request, or lets it wait for its turn. */
   take(...[request, answer]: Parameters<Handle>): void {
     if (request.socket.destroyed) {
-      answer.emit('close'); // of the read in which its connection was ended
+      answer.emit('close'); // the parser still hands over the requests of the last read
       return;
     }
     const pipeline = this.#pipelineOf(request.socket);
@@ -93,7 +95,7 @@ class Pipelines {
     const pipeline: Pipeline = { socket, presence, running: 0, called: 0, waiting: [] };
     this.#pipelines.set(socket, pipeline);
     socket.once('close', () => this.#drop(pipeline));
-    // Node resumes a socket by itself behind each request that it has read, and each that has ended.
+    // Node resumes a socket after each request that it has read, and after each that has ended.
     socket.on('resume', () => {
       if (this.#crowded.has(pipeline)) socket.pause();
     });
@@ -103,7 +105,7 @@ class Pipelines {
   #drop(pipeline: Pipeline): void {
     this.#crowded.delete(pipeline);
     this.#waiting -= pipeline.waiting.length;
-    // Node never ends answers that have no socket yet: whoever counts them is told here.
+    // Node never closes answers without a socket, but `connections.ts` counts them until `close`.
     for (const [, answer] of pipeline.waiting.splice(0)) answer.emit('close');
   }
 
@@ -140,7 +142,8 @@ class Pipelines {
   #run(pipeline: Pipeline, ...[request, answer]: Parameters<Handle>): void {
     pipeline.running++;
     pipeline.presence.began(answer);
-    // A turn later: others run between, and the ended request has been counted by then.
+    // The next request starts one turn of the event loop later: by then other work has run, and the
+    // log and metrics have counted the ended request.
     answer.once('close', () => {
       pipeline.presence.ended(answer);
       setImmediate(this.#ended, pipeline);
@@ -148,7 +151,7 @@ class Pipelines {
     this.#handle(request, answer);
   }
 
-  /** A field, since it is called back. */
+  /** A field, since `setImmediate` needs a function bound to `this`. */
   readonly #ended = (pipeline: Pipeline): void => {
     pipeline.running--;
     this.#call(pipeline);

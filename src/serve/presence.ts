@@ -1,11 +1,12 @@
 /**
- * Whether the reader of a connection can be seen leaving, and what its answers do while it cannot.
+ * Bounds the answers of a connection while promgate cannot notice that its reader leaves.
  *
- * A reader that has half-closed its connection and waits for its answer looks like one that has closed
- * it, until something is written. A connection that is not read, since requests wait on it, shows
- * nothing at all. Both get their answers, but soon: `graceMs` later answers are to go out with what has
- * arrived, and their writes tell who is gone. A probe in between (100 Continue, 102 Processing) would
- * tell earlier, but who half-closes by hand mostly reads the first line as the answer's.
+ * A reader that has half-closed its connection and waits for the answer looks like a reader that
+ * has left, until promgate writes. While promgate does not read from a connection, because requests
+ * wait on it, promgate notices nothing at all. In both cases answers must hurry after `graceMs`:
+ * they go out with what has arrived, and writing fails if the reader has left. An interim response
+ * (100 Continue, 102 Processing) would show this earlier, but hand-written clients that half-close
+ * mostly take its first line for the first line of the answer.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,19 +14,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cutOff } from './cut-off.ts';
 
 export interface PresenceOptions {
-  /** How long an answer has from when its reader cannot be seen any more. Default 3 s. */
+  /** How long an answer may take once promgate cannot notice its reader leaving. Default 3 s. */
   readonly graceMs?: number | undefined;
 }
 
 const GRACE_MS = 3_000;
-/** An answer that was told to hurry and has not begun by then never will: its connection ends. */
+/** If an answer has not begun so long after its hurry signal, promgate ends the connection. */
 const MAX_BEGIN_MS = 2_000;
-/** One for all: to make an error costs as much as to end a scrape. */
+/** Shared by all answers, since creating an error takes as long as ending a scrape. */
 const HURRY = new DOMException('answer now, with what has arrived', 'AbortError');
 
 const hurries = new WeakMap<object, AbortController>();
 
-/** Aborts when the answer is to go out with what has arrived. */
+/** A signal that aborts when the answer must go out with what has arrived. */
 export function hurrySignal(answer: object): AbortSignal {
   return hurryOf(answer).signal;
 }
@@ -38,14 +39,14 @@ function hurryOf(answer: object): AbortController {
   return hurry;
 }
 
-/** So much later a reader that is gone has answered to what was written: with a reset. */
+/** A reader that has left answers a write with a reset, which arrives within this time. */
 const ROUND_TRIP_MS = 250;
 
 /**
- * Sends the head of an answer that was told to hurry, and waits until its reader would have said that
- * it is gone. An empty write then fails, and ends the connection.
+ * Sends the head of an answer that must hurry, and waits for the reset that a reader that has left
+ * would send. After a reset, an empty write fails and ends the connection.
  *
- * @returns whether the reader is gone
+ * @returns whether the reader has left
  */
 export async function leftBefore(answer: ServerResponse): Promise<boolean> {
   const { socket } = answer.req;
@@ -59,7 +60,7 @@ export async function leftBefore(answer: ServerResponse): Promise<boolean> {
 export class Presence {
   readonly #socket: Socket;
   readonly #graceMs: number;
-  /** Answers under way, and what ends their grace. */
+  /** The answers under way; each has a timer while promgate cannot notice the reader leaving. */
   readonly #answers = new Map<ServerResponse, NodeJS.Timeout | undefined>();
   #paused = false;
   #halfClosed = false;
@@ -70,7 +71,7 @@ export class Presence {
     socket.once('end', () => this.#halfClose());
   }
 
-  /** True while the connection is not read. */
+  /** Set this while promgate does not read from the connection. */
   set paused(paused: boolean) {
     if (this.#paused === paused) return;
     this.#paused = paused;
@@ -113,7 +114,7 @@ export class Presence {
     }, this.#graceMs);
   }
 
-  /** Of one that has closed its side we assume that it has left; any other we cut off ourselves. */
+  /** Ends the connection. The log says that the reader left if it half-closed, else `cut_off`. */
   #end(): void {
     if (this.#halfClosed) this.#socket.destroy();
     else cutOff(this.#socket);

@@ -1,11 +1,11 @@
 /**
- * Errors of `/v1` and `/v2` as Promfetcher answers them: plain texts. What Promfetcher does not know
- * is answered as a problem.
+ * Answers the errors of `/v1` and `/v2`: those that Promfetcher also has with its plain texts, all
+ * others as problems.
  */
 import { answerProblem, type OnMistake } from './answer-problem.ts';
 import type { Mount } from './mount.ts';
 
-/** A request that Promfetcher would refuse, in its words. */
+/** A request that Promfetcher would refuse, with Promfetcher's status and text. */
 export class TextRefusal extends Error {
   override readonly name = 'TextRefusal';
   readonly status: 400 | 404 | 406;

@@ -1,16 +1,16 @@
 /**
- * What promgate appends to a merged page: how each page of each instance, and each external
- * exporter, did.
+ * Prints the families that promgate appends to a merged page: the outcome of each page of each
+ * instance, and of each external exporter.
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import { PageBuilder } from '../exposition/page-builder.ts';
 import type { Failure } from '../fetch/failure.ts';
 import { escapeLabelValue, type InsertedLabels } from '../merge/labels.ts';
 
-/** How one instance or exporter did, and the labels that say which. */
+/** The outcome of one page, and the labels of the series about it. */
 export interface Reported {
   readonly labels: InsertedLabels;
-  /** Labels behind them that say which page of the instance, encoded; '' where it has one only. */
+  /** Further labels, encoded, if the instance has several pages; else ''. They follow `labels`. */
   readonly page: string;
   readonly durationSeconds: number;
   readonly bytes: number;
@@ -42,10 +42,10 @@ const GAUGES: readonly [name: string, help: string, value: (reported: Reported) 
   ],
 ];
 
-/** Bytes of a line beside its labels, about. */
+/** The bytes of a line without its labels, about. */
 const LINE_BYTES = 80;
 
-/** The families about all instances and exporters, in the form of the merged page. */
+/** Prints the families about all instances and exporters, in the format of the merged page. */
 export function printReport(
   instances: readonly Reported[],
   exporters: readonly ReportedExporter[],
@@ -85,7 +85,7 @@ function printGauge(
   value: number,
 ): void {
   out.write(`${name}{`);
-  const comma = page === '' ? 1 : 0; // the last one, where nothing follows
+  const comma = page === '' ? 1 : 0; // drops the last comma if no label follows
   out.copy(bytes, 0, Math.max(0, bytes.length - comma));
   out.write(`${page}} ${value}\n`);
 }
@@ -100,7 +100,7 @@ function errorLabel(failure: Failure | undefined): string {
   return `error="${failure}"`;
 }
 
-/** A counter by its name in Promfetcher; OpenMetrics would want `_total`, so it has no type there. */
+/** Promfetcher's counter. OpenMetrics requires `_total` in its name, so it is `unknown` there. */
 function errorHead(name: string, help: string, format: FormatName): string {
   const type = format === 'text' ? 'counter' : 'unknown';
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;

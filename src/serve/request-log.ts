@@ -1,6 +1,7 @@
 /**
- * What is known of a request when it has ended: for the log and the metrics.
+ * Describes each request when it has ended, for the log and the metrics.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Level, LogFields } from '../telemetry/log.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import { wasCutOff } from './cut-off.ts';
@@ -13,7 +14,7 @@ export interface RequestRecord {
   readonly handler: string;
   readonly status: number;
   readonly durationMs: number;
-  /** Sent on the connection for this request, headers included. */
+  /** Bytes sent on the connection since the request began, headers included. */
   readonly bytes: number;
   /** The reader left before the end of the answer. */
   readonly left: boolean;
@@ -27,32 +28,41 @@ export interface RequestObservers {
   readonly onEnd: (record: RequestRecord) => void;
 }
 
-/** Longer paths and queries are cut in the log. */
+/** The log shows only this many characters of a path or query. */
 const MAX_LENGTH = 1024;
 
-/** Observes every request once, when its connection is done with it. */
-export function observeRequests({ onBegin, onEnd }: RequestObservers): Handler {
-  return (ctx, next) => {
-    const { res, state } = ctx;
-    const { socket } = ctx.req;
-    const beganMs = performance.now();
-    const beganBytes = socket.bytesWritten;
-    onBegin?.();
-    res.once('close', () => {
-      onEnd({
-        method: ctx.method,
-        ...state.target,
-        handler: state.handler,
-        status: res.statusCode,
-        durationMs: performance.now() - beganMs,
-        bytes: socket.bytesWritten - beganBytes,
-        left: !res.writableFinished && !wasCutOff(socket),
-        cutOff: !res.writableFinished && wasCutOff(socket),
-        instances: state.instances,
-      });
-    });
+/** Observes the begin of every request, and its end, when the answer closes. */
+export function observeRequests(observers: RequestObservers): Handler {
+  return ({ req, res, state }, next) => {
+    observeRequest(req, res, observers, () => ({
+      ...state.target,
+      ...{ handler: state.handler, instances: state.instances },
+    }));
     return next();
   };
+}
+
+/** @param describe - called when the answer closes */
+export function observeRequest(
+  { method = '', socket }: IncomingMessage,
+  res: ServerResponse,
+  { onBegin, onEnd }: RequestObservers,
+  describe: () => Pick<RequestRecord, 'path' | 'query' | 'handler' | 'instances'>,
+): void {
+  const beganMs = performance.now();
+  const beganBytes = socket.bytesWritten;
+  onBegin?.();
+  res.once('close', () => {
+    onEnd({
+      method,
+      ...describe(),
+      status: res.statusCode,
+      durationMs: performance.now() - beganMs,
+      bytes: socket.bytesWritten - beganBytes,
+      left: !res.writableFinished && !wasCutOff(socket),
+      cutOff: !res.writableFinished && wasCutOff(socket),
+    });
+  });
 }
 
 /** Load balancers call these handlers all the time, so their requests are logged at `debug`. */
@@ -60,11 +70,11 @@ const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
 
 export function requestLevel({ handler, status }: RequestRecord): Level {
   if (QUIET.has(handler)) return 'debug';
-  if (handler === 'broker' && status === 401) return 'debug'; // told by the broker, not each one
+  if (handler === 'broker' && status === 401) return 'debug'; // `broker-log.ts` logs these
   return status >= 500 && status !== 503 ? 'warn' : 'info';
 }
 
-/** A line of the log, secrets of the query and tokens anywhere masked. */
+/** The fields of a log line. Secrets in the query, and tokens anywhere, are masked. */
 export function requestFields(record: RequestRecord): LogFields {
   const { method, path, query, status, durationMs, bytes, left, cutOff, instances } = record;
   return {

@@ -1,5 +1,5 @@
 /**
- * What every handler knows of its request, and the raw path it must read names from.
+ * The state of every request, and its path and query as sent, from which handlers read names.
  */
 import type { Middleware } from 'koa';
 import { Problem } from './errors.ts';
@@ -9,21 +9,21 @@ import type { Scope } from './scope.ts';
 export interface RequestState {
   /** Path and query as sent, not decoded. */
   target: Target;
-  /** Aborts when the reader has left, or the server ends for good. */
+  /** Aborts when the connection closes before the answer is sent, as when the reader leaves. */
   signal: AbortSignal;
-  /** Aborts when the server stops: answer now, with what has arrived. */
+  /** Aborts when the server stops and open scrapes must answer with what has arrived. */
   cut: AbortSignal;
   /** What the reader may see. */
   scope: Scope;
-  /** The `Authorization` is promgate's, whatever the mode: it goes to no app. */
+  /** Whether `Authorization` is meant for promgate in any mode, and so goes to no app. */
   credentialIsOurs?: boolean;
-  /** The name of the handler that answers: one of a closed set. */
+  /** The name of the route or mount that answers, of a closed set. */
   handler: string;
-  /** How many app instances answered this request, for the log. */
+  /** How many pages of instances and exporters arrived, and how many failed; for the log. */
   instances?: { readonly ok: number; readonly failed: number };
 }
 
-/** Aborts when there is no time, or nobody, left to wait for. */
+/** Aborts when the reader has left, or the server stops. */
 export function answerNow({ signal, cut }: Pick<RequestState, 'signal' | 'cut'>): AbortSignal {
   return AbortSignal.any([signal, cut]);
 }
@@ -32,17 +32,17 @@ export type Handler = Middleware<RequestState>;
 export type RequestContext = Parameters<Handler>[0];
 
 export interface Target {
-  /** Begins with `/` once it was checked; escapes as sent. */
+  /** Begins with `/` after `checkTarget`; percent-encoded as sent. */
   readonly path: string;
-  /** Without its `?`; '' when there is none. */
+  /** Without the `?`; '' if there is no query. */
   readonly query: string;
 }
 
 /**
- * Splits the target of a request line, in origin form or absolute form, whatever it holds.
+ * Splits the target of a request line, in origin form or absolute form. Never throws.
  *
- * `new URL` is of no use here: it takes `//host` for an address and resolves `..`, and koa's `ctx.URL`
- * is an empty object when the Host header is ill-formed.
+ * `new URL` would take `//host` for an address and resolve `..`; koa's `ctx.URL` is an empty object
+ * if the Host header is malformed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
  */
@@ -58,5 +58,6 @@ export function splitTarget(target: string): Target {
 /** @throws {Problem} `bad-request` */
 export function checkTarget({ path, query }: Target): void {
   if (path.startsWith('/') && !/[\s#\p{Cc}]/u.test(path + query)) return;
-  throw new Problem('bad-request', 'the path must begin with / and hold no blanks and no #');
+  const detail = 'the path must begin with /, and the target must not hold blanks or #';
+  throw new Problem('bad-request', detail);
 }

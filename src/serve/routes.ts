@@ -1,5 +1,5 @@
 /**
- * `GET /routes`: the route table, in gorouter's JSON, as far as the reader may see it.
+ * `GET /routes`: the part of the route table that the reader may see, in gorouter's JSON.
  */
 import type { Endpoint } from '../discover/instance.ts';
 import { printRoutes } from '../discover/print-routes.ts';
@@ -18,7 +18,7 @@ export function routes(table: Routes): Handler {
   };
 }
 
-/** A route whose endpoints are all others' is left out. */
+/** The endpoints that the reader may see, by route; a route without any is left out. */
 function* visibleRoutes(
   table: Routes,
   scope: Scope,

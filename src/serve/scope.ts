@@ -1,9 +1,10 @@
 /**
- * What a credential may see: everything, one app, or one space.
+ * The scope of a credential: everything, one app, or one space.
  *
- * Instances are filtered by their guids, never by name: a route may be shared between spaces, and a
- * name may be an old one.
+ * Instances are filtered by guid, never by name or route: spaces may share a route, and a name in
+ * the route table may be out of date.
  */
+import { isSameGuid } from '../../broker/guid.ts';
 import type { TokenScope } from '../../broker/known-bindings.ts';
 import type { Endpoint, Instance } from '../discover/instance.ts';
 import type { Lookup } from '../discover/select.ts';
@@ -15,7 +16,7 @@ interface Guids {
   readonly spaceId: string;
 }
 
-/** An instance without guids is seen by operators only. */
+/** Whether the scope contains an app. Only operators see an app whose guids are unknown. */
 export function sees(scope: Scope, { appId, spaceId }: Guids): boolean {
   if (scope === 'all') return true;
   if (scope.appId === undefined) return spaceId !== '' && isSameGuid(spaceId, scope.spaceId);
@@ -23,16 +24,12 @@ export function sees(scope: Scope, { appId, spaceId }: Guids): boolean {
   return scope.spaceId === '' || isSameGuid(spaceId, scope.spaceId);
 }
 
-/** Guids mean the same in upper and lower case: tags and platforms write either. */
-function isSameGuid(a: string, b: string): boolean {
-  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
-}
-
+/** Whether the scope contains the app of an endpoint. */
 export function seesEndpoint(scope: Scope, { tags }: Endpoint): boolean {
   return sees(scope, { appId: tags['app_id'] ?? '', spaceId: tags['space_id'] ?? '' });
 }
 
-/** The table as the scope shows it: what lies outside is as if it did not exist. */
+/** The table without the instances outside the scope, as if these did not exist. */
 export function visibleTo(scope: Scope, table: Lookup): Lookup {
   if (scope === 'all') return table;
   const visible = (found: Instance[]): Instance[] => found.filter(({ app }) => sees(scope, app));

@@ -1,8 +1,8 @@
 /**
- * The listening socket: address, TLS, limits.
+ * The listening socket: its address, TLS and limits.
  *
- * Knows nothing of paths: `frame.ts` answers. How connections end is `connections.ts`'; whoever stops
- * the server sets readiness to draining first.
+ * `frame.ts` answers the requests, and `connections.ts` ends the connections. Whoever stops the
+ * server must first set readiness to draining.
  */
 import {
   createServer,
@@ -18,7 +18,7 @@ import { readCertificates, type TlsFiles, watchCertificates } from './certificat
 import { type ReaderConnectionOptions, ReaderConnections } from './connections.ts';
 import { limitPipelining } from './pipeline.ts';
 
-/** What a client may take its time for. gorouter keeps idle connections for 90 s: ours last longer. */
+/** The limits for slow clients. `keepAliveTimeout` exceeds gorouter's 90 s for idle connections. */
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16_384,
   headersTimeout: 15_000,
@@ -28,34 +28,34 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 const HANDSHAKE_MS = 10_000;
-/** Connections that may wait to be accepted; past it the system drops new ones for a second or more. */
+/** Bound on connections not accepted yet; past it a client waits a second or more to connect. */
 const BACKLOG = 4_096;
 
 export interface ServerSettings extends ReaderConnectionOptions {
   readonly host: string;
-  /** 0 takes any free one. */
+  /** 0 takes any free port. */
   readonly port: number;
   readonly tls?: TlsFiles | undefined;
   readonly handle: RequestListener;
-  /** The certificate was read again, or could not be. */
+  /** Called when the certificate has changed, or with the error if it cannot be used. */
   readonly onCertificates?: (error?: unknown) => void;
-  /** Says when the certificate's files are looked at again. */
+  /** The clock by which the certificate's files are read again. */
   readonly clock?: Clock;
-  /** How long answers have whose reader cannot be seen leaving; see `presence.ts`. */
+  /** `graceMs` of `presence.ts`. */
   readonly unseenGraceMs?: number;
-  /** In place of the default limits. */
+  /** Override the default limits. */
   readonly limits?: ServerOptions;
 }
 
-/** A server that listens. Disposal ends it at once; `drain` before lets it finish. */
+/** A server that listens. Disposal ends it at once; call `drain` before to let requests end. */
 export interface Server extends AsyncDisposable {
-  /** Where it can be reached from this machine. */
+  /** The URL of the server on this machine. */
   readonly url: string;
   readonly port: number;
   readonly drain: ReaderConnections['drain'];
 }
 
-/** @throws {Error} if the address cannot be listened on, or the certificate cannot be used */
+/** @throws {Error} if promgate cannot listen on the address, or cannot use the certificate */
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const { host, port, tls, limits } = settings;
   const handle = limitPipelining(settings.handle, {
@@ -87,7 +87,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     await close();
     throw error;
   }
-  const address = server.address() as AddressInfo; // a TCP server's, since it listens on a port
+  const address = server.address() as AddressInfo; // as always for a server on a port
   return {
     url: `${tls ? 'https' : 'http'}://${reachable(address)}:${address.port}`,
     port: address.port,

@@ -1,9 +1,9 @@
 /**
- * `GET /sd/apps`: the apps, or with `?per=instance` their instances, as Prometheus' targets.
+ * `GET /sd/apps`: the apps, or with `?per=instance` their instances, as targets for Prometheus.
  *
- * Every group carries labels of its own, so that each target's `up` is a series of its own without
- * relabelling. The list holds what `/v1/apps/<guid>/…` answers: apps with instances of the process
- * that their bindings name, web ones by themselves.
+ * Each target has labels that no other target has, so that each target's `up` is a separate series
+ * without relabelling. The list has the apps that `/v1/apps/<guid>/metrics` answers for: those with
+ * instances of the process type that their bindings name, by default `web`.
  *
  * @see https://prometheus.io/docs/prometheus/latest/http_sd/
  */
@@ -18,13 +18,13 @@ import { type Scope, sees } from './scope.ts';
 import { answerPieces } from './stream.ts';
 
 interface AppSource {
-  /** The instances of each app; an address may occur under several routes. */
+  /** The instances of each app; an address may occur several times, once for each route. */
   apps(): Iterable<readonly Instance[]>;
 }
 
 export interface ServiceDiscoveryOptions extends AddressOptions {
   readonly table: AppSource;
-  /** Whether the table is whole. Until then the answer is 503: Prometheus keeps its targets. */
+  /** Whether the table counts as complete. Until then 503 makes Prometheus keep its targets. */
   readonly tableKnown: () => boolean;
   readonly settingsOf: SettingsOf;
 }
@@ -38,13 +38,13 @@ export function serviceDiscovery(options: ServiceDiscoveryOptions): Handler {
         headers: { 'Retry-After': '5' },
       });
     }
-    const door = ownAddress(ctx, options);
+    const self = ownAddress(ctx, options);
     ctx.vary('X-Forwarded-Host, X-Forwarded-Proto, Host');
     const apps = scrapedApps(table, settingsOf, ctx.state.scope);
     answerPieces(
       ctx,
       'application/json',
-      print(apps, per === 'app' ? appGroup : instanceGroups, door),
+      print(apps, per === 'app' ? appGroup : instanceGroups, self),
     );
   };
 }
@@ -56,17 +56,17 @@ function readPer(query: string): 'app' | 'instance' {
 }
 
 type Labels = Readonly<Record<string, string>>;
-type Group = (instances: readonly Instance[], door: OwnAddress) => Labels[];
+type Group = (instances: readonly Instance[], self: OwnAddress) => Labels[];
 
 function* print(
   apps: Iterable<readonly Instance[]>,
   group: Group,
-  door: OwnAddress,
+  self: OwnAddress,
 ): Generator<string> {
-  const targets = JSON.stringify([door.address]);
+  const targets = JSON.stringify([self.address]);
   let before = '[';
   for (const instances of apps) {
-    for (const labels of group(instances, door)) {
+    for (const labels of group(instances, self)) {
       yield `${before}{"targets":${targets},"labels":${JSON.stringify(labels)}}`;
       before = ',\n';
     }
@@ -74,7 +74,7 @@ function* print(
   yield before === '[' ? '[]\n' : ']\n';
 }
 
-/** What a guid selects: the instances of each app, each address once, by index and address. */
+/** The instances of each app that the app's guid selects, as in `distinctInstances`. */
 function* scrapedApps(
   table: AppSource,
   settingsOf: SettingsOf,
@@ -88,25 +88,25 @@ function* scrapedApps(
   }
 }
 
-const appGroup: Group = (instances, door) => {
+const appGroup: Group = (instances, self) => {
   const { app } = instances[0]!; // the caller leaves out apps without instances
   const path = `/v1/apps/${segment(app.appId)}/metrics`;
   return [
     {
-      ...appLabels(instances[0]!, door, path),
+      ...appLabels(instances[0]!, self, path),
       instance: `${app.organizationName}/${app.spaceName}/${app.appName}`,
       __meta_cf_instances: String(instances.length),
     },
   ];
 };
 
-const instanceGroups: Group = (instances, door) =>
+const instanceGroups: Group = (instances, self) =>
   instances.flatMap((instance) => {
     const { endpoint, index, processInstanceId } = instance;
     const path = instancePath(instance);
     if (path === undefined) return [];
     return {
-      ...appLabels(instance, door, path),
+      ...appLabels(instance, self, path),
       instance: endpoint.address,
       index,
       __meta_cf_instance_index: index,
@@ -118,7 +118,7 @@ const instanceGroups: Group = (instances, door) =>
     };
   });
 
-/** A part of a path. Text that is no Unicode stays findable by eye, and costs nobody the list. */
+/** Encodes a path segment. `encodeURIComponent` throws for malformed Unicode, so it is replaced. */
 function segment(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }

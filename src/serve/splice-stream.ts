@@ -2,7 +2,7 @@
  * Writes a merged page to a reader, as fast as the reader takes it.
  *
  * The page never exists as a whole: a few chunks of memory are filled in turn. Node does not copy
- * what it is given to write, so a chunk is filled again only after its write callback.
+ * the chunks that it writes, so a chunk is filled again only after its write callback.
  */
 import { PassThrough, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
@@ -12,47 +12,54 @@ import type { SplicePlan } from '../merge/plan.ts';
 import { type Chunk, createChunk, Splicer } from '../merge/splice.ts';
 
 const CHUNK_BYTES = 65_536;
-/** Chunks of one response: while some are being sent, the next is filled. */
+/** How many chunks a response has: while some are being sent, the next one is filled. */
 const RING = 4;
-/** Of a merged page, 33:1 at a quarter of level 6's time. */
+/** Compresses a merged page 33:1, in a quarter of the time that level 6 takes. */
 const GZIP_LEVEL = 2;
 /**
- * A reader that takes all at once leaves no wait in between for other requests to be served in. A
- * small scrape takes some five turns.
+ * How long chunks are filled before other requests run: a reader that takes all chunks at once
+ * would otherwise keep them waiting. A small scrape takes about five turns.
  */
 const TURN_MS = 0.25;
 
 export interface WriteOptions {
   readonly gzip: boolean;
   /**
-   * Aborts when the reader has left. Not every stream says so by itself: a pipelined response whose
-   * turn has not come is never closed.
+   * Aborts when the reader has left. Not every stream reports that: Node never closes a pipelined
+   * response whose turn has not come.
    */
   readonly signal: AbortSignal;
   /**
-   * Asked when the reader is slower than the page is made, and again while there is no room: how many
-   * bytes may be held for it, at most `mostBytes`. A page that is zipped is small: where it may be held,
-   * its plan is not.
+   * Called when the reader is slow, and again while there is no room. The rest of the page is then
+   * compressed into memory, so that the plan is free before the reader has taken the page. Default:
+   * the plan waits for the reader.
+   *
+   * @returns how many bytes may be held in memory, at most `mostBytes`; 0 if there is no room now
    */
   readonly hold?: (mostBytes: number) => number;
-  /** Nothing of the plan is needed any more; so many bytes wait to be written. Told again as they become fewer. */
+  /**
+   * Called if bytes are held in memory: once the plan is not needed any more, and then repeatedly
+   * until the end, with a bound on the bytes that are still held.
+   */
   readonly onSpliced?: (heldBytes: number) => void;
-  /** How long a reader may take nothing before it is slow. Default 500 ms. */
+  /** How long a reader may take nothing before it counts as slow. Default 500 ms. */
   readonly stallMs?: number;
 }
 
-/** A reader that has taken nothing for so long is slow. */
+/** The default of `stallMs`. */
 const STALL_MS = 500;
-/** A reader that has not taken the whole page after this many stall times is slow, too. */
+/** A reader also counts as slow if it has not taken the whole page after this many `stallMs`. */
 const SLOW_STALLS = 4;
-/** Interval between two calls of `onSpliced`. */
+/** The interval between two calls of `onSpliced`. */
 const TELL_MS = 500;
-/** Zipped bytes that are held for a slow reader; without `hold` what a stream holds by itself. */
+/** Bound on the bytes to hold for one slow reader. */
 const HELD_BYTES = 4_194_304;
 
 /**
- * @param out - is ended when the page has been written
- * @returns when nothing of the plan is needed any more, and nothing is held
+ * Writes the page of a plan.
+ *
+ * @param out - ended after the last byte of the page
+ * @returns when the plan is not needed any more, and no bytes are held
  * @throws the error of `out`, or the signal's reason
  */
 export async function writePlan(
@@ -77,7 +84,7 @@ export async function writePlan(
   await writePacked(splicer, out, mostBytes, options);
 }
 
-/** What is left goes into memory zipped, as far as it may, and is unzipped as the reader takes it. */
+/** Holds the rest of the page compressed in memory, and decompresses it as the reader takes it. */
 async function writePacked(
   splicer: Splicer,
   out: Writable,
@@ -87,13 +94,13 @@ async function writePacked(
   const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
   const held = new PassThrough({ highWaterMark: mostBytes });
   const sending = pipeline(zipped, held, createGunzip(), out, { signal });
-  sending.catch(() => undefined); // thrown below
+  sending.catch(() => undefined); // awaiting `sending` below throws the error
   await Promise.race([sending, writeChunks(splicer, zipped, { signal })]);
   const heldBytes = (): number => zipped.readableLength + held.writableLength + held.readableLength;
   await tellUntil(sending, () => onSpliced?.(Math.min(mostBytes, heldBytes() + CHUNK_BYTES)));
 }
 
-/** Tells at once, and every now and then until `done`. */
+/** Calls `tell` at once, and every `TELL_MS` until `done` is settled. */
 async function tellUntil(done: Promise<unknown>, tell: () => void): Promise<void> {
   tell();
   const telling = setInterval(tell, TELL_MS);
@@ -104,6 +111,7 @@ async function tellUntil(done: Promise<unknown>, tell: () => void): Promise<void
   }
 }
 
+/** Writes the page compressed, for a reader that accepts gzip. */
 async function writeZipped(
   splicer: Splicer,
   out: Writable,
@@ -143,13 +151,13 @@ async function writeZipped(
 
 interface ChunkOptions {
   readonly signal: AbortSignal;
-  /** How long it waits for a reader that takes nothing; without it for ever. */
+  /** How long to wait for a reader that takes nothing. Default: without end. */
   readonly stallMs?: number;
-  /** The reader is slow. @returns whether the rest is written in another way */
+  /** Called when the reader is slow. @returns true to stop: the caller writes the rest */
   readonly onStall?: () => boolean;
 }
 
-/** @returns false when `onStall` has stopped it, and more is left */
+/** Writes the page chunk by chunk. @returns false if `onStall` stopped it before the end */
 async function writeChunks(
   splicer: Splicer,
   out: Writable,
@@ -188,26 +196,28 @@ async function writeChunks(
 
 interface Slot {
   readonly chunk: Chunk;
-  /** What was last written from the chunk is still needed. */
+  /** Whether the chunk's last write has not ended yet. */
   busy: boolean;
 }
 
-/** The chunks of one response, used in turn. */
+/** The chunks of one response, which are filled in turn. */
 class Ring {
   readonly #slots: Slot[] = [];
   #turn = 0;
   #failure: { readonly reason: unknown } | undefined;
   #wake = (): void => undefined;
 
-  /** The chunk whose turn it is may not be filled yet. */
+  /** Whether the next chunk is still being written, and so must not be filled. */
   get isFull(): boolean {
     return this.#slots[this.#turn]?.busy === true;
   }
 
+  /** Whether any chunk is still being written. */
   get isBusy(): boolean {
     return this.#slots.some(({ busy }) => busy);
   }
 
+  /** Takes the next chunk. Call it only if `isFull` is false. */
   next(): Slot {
     const slot = this.#slots[this.#turn] ?? { chunk: createChunk(CHUNK_BYTES), busy: false };
     this.#slots[this.#turn] = slot;
@@ -215,26 +225,29 @@ class Ring {
     return slot;
   }
 
+  /** Notes that the last write of a chunk has ended. */
   written(slot: Slot, error: Error | null | undefined): void {
     slot.busy = false;
     if (error) this.fail(error);
     this.#wake();
   }
 
-  /** Nothing is to be written any more; the first reason counts. */
+  /** Makes `check` and `change` throw from now on; the first reason counts. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
     this.#wake();
   }
 
-  /** @throws what it failed with */
+  /** @throws the reason given to `fail`, if any */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.reason;
   }
 
   /**
-   * @returns false when nothing has changed for `stallMs`
-   * @throws what it failed with
+   * Waits until a write ends, or until `fail`.
+   *
+   * @returns false if no write has ended for `stallMs`
+   * @throws the reason given to `fail`
    */
   async change(stallMs?: number): Promise<boolean> {
     this.check();

@@ -1,18 +1,18 @@
 /**
- * Long answers in pieces: written as the reader takes them, gzipped if it likes.
+ * Writes long answers in pieces, as fast as the reader takes them; compressed if it accepts gzip.
  */
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { ParameterizedContext } from 'koa';
 
-/** Below this a piece waits for the next: small writes cost more than they bring. */
+/** Pieces are joined until they have this many characters, since many small writes are slow. */
 const CHUNK_CHARACTERS = 32_768;
 const GZIP_LEVEL = 2;
 
 /**
- * Answers with `pieces`, one after the other; with HEAD only the headers go out.
+ * Answers with `pieces`, one after the other; answers HEAD with the headers only.
  *
- * The pieces are made as they are needed, in steps between which other requests are served.
+ * `pieces` is read only as fast as the reader takes it, and other requests run in between.
  */
 export function answerPieces(
   ctx: ParameterizedContext,
@@ -33,11 +33,11 @@ export function answerPieces(
     ctx.body = source;
     return;
   }
-  // An error of the source ends the gzip stream with it, and koa reports that one.
+  // An error of the source also ends the gzip stream, whose error koa reports.
   ctx.body = pipeline(source, createGzip({ level: GZIP_LEVEL }), () => undefined);
 }
 
-/** Joins pieces to chunks, and lets the event loop turn between two of them. */
+/** Joins pieces to chunks, and lets other requests run after each chunk. */
 async function* chunks(pieces: Iterable<string>): AsyncGenerator<Buffer> {
   let text = '';
   for (const piece of pieces) {

@@ -1,5 +1,5 @@
 /**
- * What becomes of one answer: its page goes into the merge, as far as there is room for its index.
+ * Takes one answer: adds its page to the merge if the byte budget has room for the page's index.
  */
 import { ExpositionError } from '../exposition/error.ts';
 import type { FormatName } from '../exposition/grammar.ts';
@@ -12,25 +12,28 @@ import type { AskedPage } from './asked-pages.ts';
 import type { Questions } from './asking.ts';
 import { type AppPageObservers, failed, lateFailure, type Outcome } from './outcome.ts';
 
-/** What is made of the answers; void when the scrape begins again. */
+/** The answers of a scrape and their merge; void once the scrape restarts. */
 export interface Merging {
   readonly merge: Merge;
   readonly questions: Questions<Outcome>;
+  /** The outcomes of the answers, resolved when the answer is taken. */
   readonly adding: Promise<Outcome>[];
-  /** An index that waits for its room: no other is made before. */
+  /** The latest index that had to wait for room: further pages are indexed only after the wait. */
   waiting: Promise<unknown> | undefined;
+  /** Whether the scrape has restarted since. */
   isVoid: boolean;
 }
 
 interface AnswerContext {
   readonly answer: ScrapeAnswer;
+  /** The page's place in the order of the merged page. */
   readonly place: number;
   readonly observers: AppPageObservers;
   readonly lease: Lease;
   readonly signal: AbortSignal;
 }
 
-/** Puts one answer into the merge. */
+/** Adds one answer to the merge. @returns the outcome of its page */
 export async function takeAnswer(
   merging: Merging,
   { app, instance, owner, labels, rules, target }: AskedPage,
@@ -60,7 +63,7 @@ export async function takeAnswer(
     if (!(await charged)) {
       merge.remove(place);
       if (!merging.isVoid) lease.giveBack(target.space, pageBytes);
-      return failed(outcome, 'over-budget', 'no room for its index');
+      return failed(outcome, 'over-budget', "scrape.max_bytes has no room for the page's index");
     }
     if (dropped > 0) observers.onDroppedSamples?.(dropped);
     if (filtered > 0) observers.onFilteredSamples?.(filtered);
@@ -73,7 +76,7 @@ export async function takeAnswer(
   }
 }
 
-/** @throws {ExpositionError} of the first format, where it is none of them */
+/** @throws {ExpositionError} the error of the first format, if the page is in none of `formats` */
 async function addAs(
   merge: Merge,
   page: Omit<AddedPage, 'format'>,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isObject } from '../../broker/fields.ts';
+import { isObject } from '../../broker/json.ts';
 import { membersOf } from '../../broker/members.ts';
 
 /** As `JSON.parse` gives them: of equal names the last one. */

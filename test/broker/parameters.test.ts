@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { readDurationMs } from '../../broker/duration.ts';
 import { bindingSettings, createParameterCheck } from '../../broker/parameters.ts';
 import { BINDING_PARAMETERS, type GivenParameters } from '../../broker/parameters-schema.ts';
 import { Refusal } from '../../broker/refusal.ts';
@@ -234,28 +233,6 @@ interface Parts {
   readonly patternProperties?: Readonly<Record<string, object>>;
   readonly items?: object;
 }
-
-describe('readDurationMs', () => {
-  it('reads units from large to small', () => {
-    for (const [text, ms] of [
-      ['15s', 15_000],
-      ['1.5s', 1500],
-      ['0.001s', 1],
-      ['1h2m3.5s4ms', 3_723_504],
-      ['5m', 300_000],
-      ['5ms', 5],
-      ['0s', 0],
-    ] as const) {
-      assert.equal(readDurationMs(text), ms);
-    }
-  });
-
-  it('refuses what is none', () => {
-    for (const text of ['', 's', '5', '1s1m', ' 5s']) {
-      assert.throws(() => readDurationMs(text), RangeError);
-    }
-  });
-});
 
 /** Right, nearly right and wrong parameters. */
 function anyParameters() {

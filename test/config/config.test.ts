@@ -496,8 +496,8 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   ['sd: { scheme: HTTPS }', 'yml:1: sd.scheme is "HTTPS", but must be one of http, https'],
   [
-    'cache: { mode: ttl }',
-    'yml:1: cache.mode is "ttl", but must be live (ttl, background: not in this version)',
+    'cache: { mode: warm }',
+    'yml:1: cache.mode is "warm", but must be one of live, ttl, background',
   ],
   [
     'scrape: { timout: 1s }',

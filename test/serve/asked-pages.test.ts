@@ -23,7 +23,7 @@ const PLAIN = UNBOUND.pages[0]!;
 
 /** Settings of an app with these pages. */
 function bound(...pages: readonly Partial<BoundPage>[]): BoundApp {
-  return { process: 'web', pages: pages.map((one) => ({ ...PLAIN, ...one })) };
+  return { process: 'web', cacheMs: undefined, pages: pages.map((one) => ({ ...PLAIN, ...one })) };
 }
 
 /** Answers by path; 404 for all others. */

@@ -32,7 +32,7 @@ describe('logCall', () => {
   });
 
   it('tells of what is not the fault of the caller with its cause', () => {
-    const error = new Refusal('internal', 'the log says more', { cause: new Error('why') });
+    const error = new Refusal('internal', 'the broker failed', { cause: new Error('why') });
     const [line] = told([{ ...CALL, status: 500, error }]);
     assert.match(JSON.stringify(line), /"why"/);
     assert.equal(line?.['level'], 'error');

@@ -6,7 +6,7 @@ describe('problems', () => {
   it('state title, status, detail and code, and what else is known', () => {
     const problem = new Problem('ambiguous', 'index 0 is held twice', { members: { index: '0' } });
     assert.deepEqual(JSON.parse(problemBody(problem).toString()), {
-      title: 'Several instances are meant',
+      title: 'Several instances match',
       status: 409,
       detail: 'index 0 is held twice',
       code: 'ambiguous',

@@ -23,7 +23,7 @@ export interface FrameServer extends Server {
   readonly cut: AbortController;
 }
 
-interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe'>> {
+interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe' | 'lane'>> {
   readonly routes?: readonly Route[];
   readonly mounts?: readonly Mount[];
   /** Default: everybody is let in. */
@@ -40,6 +40,7 @@ export async function serveFrame(
     admit = admitAll,
     errors = answerProblem,
     observe,
+    lane,
   }: FrameServerOptions,
   settings: Partial<ServerSettings> = {},
 ): Promise<FrameServer> {
@@ -49,7 +50,7 @@ export async function serveFrame(
   const router = routerOf(routes);
   const handle = createFrame({
     mounts: [...mounts, { prefix: '', admit, errors: errors(onError), router }],
-    ...{ cut: cut.signal, onError, ...(observe && { observe }) },
+    ...{ cut: cut.signal, onError, lane, ...(observe && { observe }) },
   });
   const server = await startServer({
     ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },

@@ -79,7 +79,7 @@ describe('Readiness', () => {
     ]);
 
     assert.deepEqual(readiness.report().sources, {
-      first: 'failing, last read 130 s ago',
+      first: 'failing; it last worked 130 s ago',
       second: 'ready',
       third: 'waiting',
     });

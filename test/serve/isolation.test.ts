@@ -22,6 +22,7 @@ import { page } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
 import { serveFrame } from './frame-server.ts';
 import { endpoint } from './instances.ts';
+import { openPages } from './open-pages.ts';
 
 const SPACES = ['space-a', 'space-b'];
 const APPS = [0, 1, 2, 3].map((at) => `0000000${at}-0000-4000-8000-000000000000`);
@@ -100,11 +101,9 @@ describe('a credential', () => {
       const layer = table.layer();
       for (const one of entries) layer.put(one.route, endpointOf(instances.addresses, one));
       const options: AppsOptions = {
-        ...{ scraper, table, exporters: [], observers: {}, id: 'promgate' },
+        ...{ table, exporters: [], id: 'promgate', pages: openPages(scraper) },
         tableKnown: () => true,
         settingsOf: () => UNBOUND,
-        labelConflict: 'exported',
-        exportJob: true,
         timeoutMs: 10_000,
         maxTimeoutMs: 10_000,
         authorizationOf: 'promgate',

@@ -1,0 +1,132 @@
+/**
+ * The configuration with the program's names: units at their end, and the defaults that depend on
+ * the machine.
+ */
+import { parseDatabaseUrl } from './database-url.ts';
+import type { Values } from './schema.ts';
+
+export interface Machine {
+  readonly memoryBytes: number;
+  readonly appId: string | undefined;
+}
+
+export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
+  const { listen, routes, scrape, auth } = values;
+  return {
+    listen: {
+      host: listen.host,
+      port: listen.port,
+      tls: listen.tls && {
+        certFile: listen.tls.cert,
+        keyFile: listen.tls.key,
+        clientCaFile: listen.tls.client_ca,
+      },
+      healthPort: listen.health_port,
+      maxConnections: listen.max_connections,
+    },
+    routes: {
+      gorouter: routes.gorouter.map((gorouter) => ({
+        url: gorouter.url,
+        username: gorouter.username,
+        password: gorouter.password,
+        intervalMs: gorouter.interval,
+        maxBodyBytes: gorouter.max_body,
+        tls: tlsFiles(gorouter.tls),
+      })),
+      nats: routes.nats && {
+        servers: routes.nats.servers,
+        username: routes.nats.username,
+        password: routes.nats.password,
+        tls: tlsFiles(routes.nats.tls),
+        registerIntervalMs: routes.nats.register_interval,
+        enough: routes.nats.enough,
+        greet: routes.nats.greet,
+      },
+      file: routes.file,
+      maxAgeMs: routes.max_age,
+      requireTls: routes.require_tls,
+    },
+    scrape: {
+      timeoutMs: scrape.timeout,
+      maxTimeoutMs: scrape.max_timeout,
+      concurrency: scrape.concurrency,
+      perApp: scrape.per_app,
+      maxRequests: scrape.max_requests,
+      maxBodyBytes: scrape.max_body,
+      maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
+      labelConflict: scrape.label_conflict,
+      exportJob: scrape.export_job,
+      plainCredentials: scrape.plain_credentials,
+      loopId: scrape.loop_id ?? appId ?? 'promgate',
+      tls: tlsFiles(scrape.tls),
+    },
+    externalExporters: values.external_exporters.map((exporter) => ({
+      name: exporter.name ?? `${exporter.host}${exporter.metrics_path}`,
+      host: exporter.host,
+      metricsPath: exporter.metrics_path,
+      scheme: exporter.scheme,
+      params: exporter.params,
+    })),
+    auth: {
+      mode: auth.mode,
+      operators: auth.operators,
+      maxStaleMs: auth.max_stale,
+      trustedProxies: auth.trusted_proxies,
+    },
+    broker: toBroker(values.broker),
+    database: {
+      address: parseDatabaseUrl(values.database.url),
+      tls: tlsFiles(values.database.tls),
+      encryptionKey: values.database.encryption_key,
+      oldEncryptionKeys: values.database.old_encryption_keys,
+    },
+    log: { level: values.log.level },
+    drain: { waitMs: values.drain.wait },
+    sd: { address: values.sd.address, scheme: values.sd.scheme },
+    cache: toCache(values.cache, memoryBytes),
+  };
+}
+
+/** Undefined if there is no account: promgate then mounts no broker and opens no database. */
+function toBroker(broker: Values['broker']) {
+  const { username, password } = broker;
+  const first = username !== undefined && password !== undefined ? [{ username, password }] : [];
+  const accounts = [...first, ...broker.accounts];
+  if (accounts.length === 0) return undefined;
+  return {
+    accounts,
+    serviceId: broker.service_id,
+    planId: broker.plan_id,
+    serviceName: broker.service_name,
+    planName: broker.plan_name,
+    url: broker.url,
+    maxCacheMs: broker.max_cache,
+    adopt: broker.adopt,
+    ephemeral: broker.ephemeral,
+  };
+}
+
+function toCache(cache: Values['cache'], memoryBytes: number) {
+  return {
+    mode: cache.mode,
+    life: {
+      ttlMs: cache.ttl,
+      staleWhileRevalidateMs: cache.stale_while_revalidate,
+      staleIfErrorMs: cache.stale_if_error,
+    },
+    negative: { notFoundMs: cache.not_found, failedMs: cache.failed },
+    maxBytes: cache.max_bytes ?? Math.floor(memoryBytes / 4),
+    fixedPauseMs: cache.refresh,
+    minIntervalMs: cache.min_interval,
+    idleMs: cache.idle,
+    maxJobs: cache.max_jobs,
+    concurrency: cache.concurrency,
+    withCredentials: cache.with_credentials,
+  };
+}
+
+type Tls = Values['scrape']['tls'];
+
+function tlsFiles(tls: Tls) {
+  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
+}

@@ -1,0 +1,132 @@
+/**
+ * The answers that a cache keeps, bounded in bytes: the answer used longest ago goes first.
+ *
+ * The last good answer is kept beside the last failure, so that a failure never displaces an answer
+ * that may still go out as stale. Tags find answers for a purge.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Kind } from './life.ts';
+
+/** What a load gives. */
+export interface Loaded<V> {
+  readonly value: V;
+  readonly kind: Kind;
+  /** What the value counts against the bound. */
+  readonly sizeBytes: number;
+  /** The target's own bound on the ttl: it may shorten the life, never lengthen it. */
+  readonly maxTtlMs?: number | undefined;
+}
+
+export interface Stored<V> {
+  readonly loaded: Loaded<V>;
+  /** When its load began. */
+  readonly atMs: number;
+}
+
+/** What is kept of one key. */
+export interface Entry<V> {
+  readonly tags: readonly string[];
+  readonly good: Stored<V> | undefined;
+  readonly failure: Stored<V> | undefined;
+}
+
+/** For values with memory of their own: the number of those who hold a value. Must not throw. */
+export interface Holding<V> {
+  retain(value: V): void;
+  release(value: V): void;
+}
+
+export interface KeptAnswersOptions<V> {
+  readonly maxBytes: number;
+  readonly holding?: Holding<V> | undefined;
+  /** An answer was dropped for want of room. Must not throw. */
+  readonly onEvicted?: (() => void) | undefined;
+}
+
+/** The memory of an entry without its values. */
+const ENTRY_BYTES = 512;
+
+export class KeptAnswers<V> {
+  readonly #entries: LRUCache<string, Entry<V>>;
+  readonly #tagged = new Map<string, Set<string>>();
+  readonly #holding: Holding<V> | undefined;
+
+  constructor({ maxBytes, holding, onEvicted }: KeptAnswersOptions<V>) {
+    this.#holding = holding;
+    this.#entries = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: sizeOf,
+      dispose: (entry, key, reason) => {
+        this.#untag(key, entry);
+        this.#release(entry);
+        if (reason === 'evict') onEvicted?.();
+      },
+    });
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): Entry<V> | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Keeps an answer, unless it alone is larger than the bound. */
+  keep(key: string, tags: readonly string[], stored: Stored<V>): void {
+    const isGood = stored.loaded.kind === 'good';
+    const good = isGood ? stored : this.#entries.peek(key)?.good;
+    const entry: Entry<V> = { tags, good, failure: isGood ? undefined : stored };
+    for (const value of valuesOf(entry)) this.#holding?.retain(value);
+    this.#entries.set(key, entry); // drops the entry before; does not take one beyond the bound
+    if (this.#entries.peek(key) === entry) for (const tag of tags) addTo(this.#tagged, tag, key);
+    else this.#release(entry);
+  }
+
+  drop(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** @returns how many answers are gone */
+  dropTagged(tag: string): number {
+    const keys = [...(this.#tagged.get(tag) ?? [])];
+    for (const key of keys) this.#entries.delete(key);
+    return keys.length;
+  }
+
+  /** @returns how many answers are gone */
+  dropAll(): number {
+    const count = this.#entries.size;
+    this.#entries.clear();
+    return count;
+  }
+
+  #release(entry: Entry<V>): void {
+    for (const value of valuesOf(entry)) this.#holding?.release(value);
+  }
+
+  #untag(key: string, { tags }: Entry<V>): void {
+    for (const tag of tags) {
+      const keys = this.#tagged.get(tag);
+      if (keys?.delete(key) && keys.size === 0) this.#tagged.delete(tag);
+    }
+  }
+}
+
+function valuesOf<V>({ good, failure }: Entry<V>): V[] {
+  return [good, failure].flatMap((one) => (one === undefined ? [] : [one.loaded.value]));
+}
+
+function sizeOf<V>({ good, failure }: Entry<V>): number {
+  return ENTRY_BYTES + (good?.loaded.sizeBytes ?? 0) + (failure?.loaded.sizeBytes ?? 0);
+}
+
+function addTo(index: Map<string, Set<string>>, tag: string, key: string): void {
+  const keys = index.get(tag);
+  if (keys) keys.add(key);
+  else index.set(tag, new Set([key]));
+}

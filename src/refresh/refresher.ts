@@ -1,0 +1,191 @@
+/**
+ * Refreshes cached answers shortly before their readers are expected again.
+ *
+ * An answer that was read twice is refreshed, until nobody has read it for `idleMs`, whether its
+ * loads succeed or fail. Refreshes of one host follow each other, and a bounded number runs at once.
+ */
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Timers } from '../clock.ts';
+import { ReadTimes } from './read-times.ts';
+
+export interface RefresherOptions {
+  readonly timers: Timers;
+  /** `cache.min_interval`: the shortest time from the start of a refresh to the next. */
+  readonly minIntervalMs: number;
+  /** `cache.refresh`: the pause after each refresh, instead of a look at when readers come. */
+  readonly fixedPauseMs?: number | undefined;
+  /** `cache.idle` */
+  readonly idleMs: number;
+  /** `cache.max_jobs` */
+  readonly maxJobs: number;
+  /** `cache.concurrency` */
+  readonly concurrency: number;
+  /** Called after each refresh. Must not throw. */
+  readonly onRefresh?: ((refresh: Refresh) => void) | undefined;
+  /** A refresh threw, which is a mistake of ours. Must not throw. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface Refresh {
+  /** How long after its time the refresh began. */
+  readonly lagMs: number;
+  readonly tookMs: number;
+}
+
+/** What a refresh needs to know of an answer. */
+export interface Refreshable {
+  /** Refreshes of one host follow each other. */
+  readonly host: string;
+  /** @returns false if the answer is not to be refreshed any more */
+  refresh(signal: AbortSignal): Promise<boolean>;
+}
+
+interface Job {
+  readonly key: string;
+  readonly reads: ReadTimes;
+  of: Refreshable;
+  /** Durations of the last refreshes. */
+  readonly tookMs: number[];
+  startedMs: number;
+  endedMs: number;
+  isRunning: boolean;
+  cancel: () => void;
+}
+
+/** The share of a period by which refreshes of different keys lie apart. */
+const JITTER = 0.05;
+const DURATIONS = 20;
+
+export class Refresher implements AsyncDisposable {
+  readonly #options: RefresherOptions;
+  readonly #jobs = new Map<string, Job>();
+  readonly #limit: LimitFunction;
+  /** Host -> its refreshes, which follow each other. */
+  readonly #hosts = new Map<string, LimitFunction>();
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.concurrency);
+  }
+
+  /** How many answers are watched or refreshed. */
+  get jobs(): number {
+    return this.#jobs.size;
+  }
+
+  /**
+   * Notes a read, and plans the next refresh.
+   *
+   * @param reader - tells readers apart
+   * @returns false if there are too many jobs to watch one more
+   */
+  read(key: string, reader: string, of: Refreshable): boolean {
+    const { timers, maxJobs } = this.#options;
+    if (this.#stop.signal.aborted) return false;
+    let job = this.#jobs.get(key);
+    if (!job) {
+      if (this.#jobs.size >= maxJobs) return false;
+      const nowMs = timers.nowMs();
+      const reads = new ReadTimes();
+      const times = { startedMs: nowMs, endedMs: nowMs };
+      job = { key, reads, of, tookMs: [], ...times, isRunning: false, cancel: () => {} };
+      this.#jobs.set(key, job);
+    }
+    job.of = of;
+    job.reads.note(reader, timers.nowMs());
+    if (!job.isRunning) this.#plan(job);
+    return true;
+  }
+
+  /** Forgets an answer; a refresh of it that runs goes on. */
+  forget(key: string): void {
+    this.#jobs.get(key)?.cancel();
+    this.#jobs.delete(key);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    for (const key of [...this.#jobs.keys()]) this.forget(key);
+    this.#limit.clearQueue();
+    await Promise.all(this.#running);
+  }
+
+  /** Sets the timer for the next refresh, or for the end of the job. */
+  #plan(job: Job): void {
+    const { timers, idleMs } = this.#options;
+    job.cancel();
+    const nowMs = timers.nowMs();
+    const endMs = job.reads.lastMs + idleMs;
+    const dueMs = this.#dueMs(job, nowMs);
+    if (endMs <= nowMs) this.forget(job.key);
+    else if (dueMs === undefined || dueMs >= endMs) {
+      job.cancel = timers.after(endMs - nowMs, () => this.#plan(job));
+    } else {
+      job.cancel = timers.after(dueMs - nowMs, () => this.#start(job, dueMs));
+    }
+  }
+
+  /** When to refresh: before the next read by what a refresh takes, and a jitter. */
+  #dueMs({ key, reads, tookMs, startedMs, endedMs }: Job, nowMs: number): number | undefined {
+    const { minIntervalMs, fixedPauseMs } = this.#options;
+    const earliestMs = startedMs + minIntervalMs;
+    if (fixedPauseMs !== undefined) return Math.max(earliestMs, endedMs + fixedPauseMs);
+    const lead = percentile95(tookMs);
+    const next = reads.nextMs(Math.max(earliestMs, nowMs) + lead);
+    if (next === undefined) return undefined;
+    const jitterMs = fraction(key) * JITTER * next.periodMs;
+    return Math.max(earliestMs, nowMs, next.atMs - lead - jitterMs);
+  }
+
+  #start(job: Job, dueMs: number): void {
+    job.isRunning = true;
+    const host = this.#hosts.get(job.of.host) ?? pLimit(1);
+    this.#hosts.set(job.of.host, host);
+    const running = host(() => this.#limit(() => this.#refresh(job, dueMs)))
+      .catch((error: unknown) => this.#options.onError(error))
+      .finally(() => {
+        this.#running.delete(running);
+        if (host.activeCount + host.pendingCount === 0) this.#hosts.delete(job.of.host);
+      });
+    this.#running.add(running);
+  }
+
+  async #refresh(job: Job, dueMs: number): Promise<void> {
+    const { timers, onRefresh } = this.#options;
+    const { signal } = this.#stop;
+    if (signal.aborted || this.#jobs.get(job.key) !== job) return;
+    const startedMs = timers.nowMs();
+    job.startedMs = startedMs;
+    let goesOn = false;
+    try {
+      goesOn = await job.of.refresh(signal);
+    } finally {
+      job.isRunning = false;
+      job.endedMs = timers.nowMs();
+      const tookMs = job.endedMs - startedMs;
+      job.tookMs.push(tookMs);
+      if (job.tookMs.length > DURATIONS) job.tookMs.shift();
+      if (this.#jobs.get(job.key) === job) {
+        if (goesOn) this.#plan(job);
+        else this.forget(job.key);
+      }
+      if (!signal.aborted) onRefresh?.({ lagMs: startedMs - dueMs, tookMs });
+    }
+  }
+}
+
+function percentile95(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * 0.95) - 1]!; // not empty
+}
+
+/** A number from 0 to 1 that differs between keys, and is always the same for one. */
+function fraction(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b); // keys that differ in one character lie apart
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}

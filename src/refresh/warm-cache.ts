@@ -1,0 +1,245 @@
+/**
+ * Answers kept warm: single flight, a life in stages, and a bound in bytes.
+ *
+ * The cache is given a `load` with each request and knows nothing of HTTP or metrics.
+ */
+import type { Timers } from '../clock.ts';
+import { type Landed, LateError, type Load, type Run, type Waiter } from './flight.ts';
+import {
+  type Entry,
+  KeptAnswers,
+  type KeptAnswersOptions,
+  type Loaded,
+  type Stored,
+} from './kept-answers.ts';
+import { endOf, type Kind, type Life, type NegativeLife, negativeTtlMs, stageOf } from './life.ts';
+import { SingleFlight } from './single-flight.ts';
+
+export interface Ask<V> extends Waiter {
+  readonly load: Load<Loaded<V>>;
+  readonly life: Life;
+  /** By what a purge finds the answer. */
+  readonly tags: readonly string[];
+  /** Whether a kept answer may still go out. One that may not is dropped. Default: it may. */
+  readonly isValid?: ((value: V) => boolean) | undefined;
+}
+
+/**
+ * Where an answer came from: `hit` fresh from the cache, `stale` beyond its ttl, `miss` by its own
+ * load, `shared` by a load that another request began, `late` from a load that had not ended.
+ */
+export type From = 'hit' | 'stale' | 'miss' | 'shared' | 'late';
+
+export interface Kept<V> {
+  readonly value: V;
+  readonly kind: Kind;
+  readonly from: From;
+  /** Since the load of the answer began. */
+  readonly ageMs: number;
+  /** How long the answer stays fresh; negative for a stale one. */
+  readonly freshMs: number;
+}
+
+export interface WarmCacheOptions<V> extends KeptAnswersOptions<V> {
+  readonly negative: NegativeLife;
+  readonly timers: Timers;
+  /** A load in the background failed by a mistake of ours. Must not throw. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+interface RunningLoad {
+  readonly key: string;
+  readonly tags: readonly string[];
+  /** Set by a purge: the answer is not kept. */
+  isVoid: boolean;
+}
+
+export class WarmCache<V> {
+  readonly #options: WarmCacheOptions<V>;
+  readonly #flights: SingleFlight<Loaded<V>>;
+  readonly #answers: KeptAnswers<V>;
+  readonly #loads = new Set<RunningLoad>();
+
+  constructor(options: WarmCacheOptions<V>) {
+    const { holding, timers } = options;
+    this.#options = options;
+    this.#flights = new SingleFlight({
+      timers,
+      retain: holding && ((loaded) => holding.retain(loaded.value)),
+      release: holding && ((loaded) => holding.release(loaded.value)),
+    });
+    this.#answers = new KeptAnswers(options);
+  }
+
+  get bytes(): number {
+    return this.#answers.bytes;
+  }
+
+  get size(): number {
+    return this.#answers.size;
+  }
+
+  /** How many keys are being loaded. */
+  get loading(): number {
+    return this.#flights.size;
+  }
+
+  /**
+   * Answers from the cache, or loads. The caller releases the value if the cache holds values.
+   *
+   * @throws {LateError} at the waiter's deadline if there is nothing to give, the reason of its
+   *   signal, or what the load threw
+   */
+  async get(key: string, ask: Ask<V>): Promise<Kept<V>> {
+    const entry = this.#valid(key, ask);
+    const good = entry && this.#kept(entry.good, ask.life);
+    if (good?.stage === 'fresh') return this.#give(good, 'hit');
+    if (good?.stage === 'stale') {
+      this.#revalidate(key, ask);
+      return this.#give(good, 'stale');
+    }
+    const failure = entry && this.#rememberedFailure(entry);
+    if (failure) return good ? this.#give(good, 'stale') : this.#give(failure, 'hit');
+    return this.#load(key, ask);
+  }
+
+  /** What `get` gives at once if it is fresh; undefined if `get` would load, or look closer. */
+  fresh(key: string, life: Life): Kept<V> | undefined {
+    const good = this.#kept(this.#answers.get(key)?.good, life);
+    return good?.stage === 'fresh' ? this.#give(good, 'hit') : undefined;
+  }
+
+  /** Loads now, whatever is kept: for refreshes. The value goes to the cache alone. */
+  async refresh(key: string, ask: Ask<V>): Promise<Kind> {
+    const { value, kind } = await this.#fly(key, ask);
+    this.#options.holding?.release(value);
+    return kind;
+  }
+
+  drop(key: string): void {
+    this.#answers.drop(key);
+    this.#flights.close(key);
+  }
+
+  /** @returns how many answers are gone; loads that are under way are not kept either */
+  purge(tag: string): number {
+    this.#forgetLoads(({ tags }) => tags.includes(tag));
+    return this.#answers.dropTagged(tag);
+  }
+
+  purgeAll(): number {
+    this.#forgetLoads(() => true);
+    return this.#answers.dropAll();
+  }
+
+  #forgetLoads(isMeant: (load: RunningLoad) => boolean): void {
+    for (const load of this.#loads) {
+      if (!isMeant(load)) continue;
+      load.isVoid = true;
+      this.#flights.close(load.key);
+    }
+  }
+
+  #valid(key: string, { isValid }: Ask<V>): Entry<V> | undefined {
+    const entry = this.#answers.get(key);
+    const value = entry?.good?.loaded.value;
+    if (value === undefined || isValid === undefined || isValid(value)) return entry;
+    this.drop(key);
+    return undefined;
+  }
+
+  #kept(stored: Stored<V> | undefined, life: Life) {
+    if (stored === undefined) return undefined;
+    const ageMs = this.#options.timers.nowMs() - stored.atMs;
+    const ttlMs = Math.min(life.ttlMs, stored.loaded.maxTtlMs ?? Number.POSITIVE_INFINITY);
+    const stage = stageOf(ageMs, { ...life, ttlMs });
+    return stage === 'gone' ? undefined : { ...stored, stage, ageMs, freshMs: ttlMs - ageMs };
+  }
+
+  #rememberedFailure({ failure }: Entry<V>) {
+    if (failure === undefined) return undefined;
+    const ageMs = this.#options.timers.nowMs() - failure.atMs;
+    const freshMs = negativeTtlMs(failure.loaded.kind, this.#options.negative) - ageMs;
+    return freshMs > 0 ? { ...failure, ageMs, freshMs } : undefined;
+  }
+
+  #give(
+    { loaded, ageMs, freshMs }: Stored<V> & { readonly ageMs: number; readonly freshMs: number },
+    from: From,
+  ): Kept<V> {
+    const { value, kind } = loaded;
+    this.#options.holding?.retain(value);
+    return { value, kind, from, ageMs, freshMs };
+  }
+
+  /** Loads in the background; the load may take as long as the waiter's would. */
+  #revalidate(key: string, ask: Ask<V>): void {
+    if (this.#flights.isFlying(key)) return;
+    const { timers } = this.#options;
+    const deadlineMs = Math.max(ask.deadlineMs, timers.nowMs());
+    const unattended = { deadlineMs, signal: new AbortController().signal };
+    this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) => {
+      if (!(error instanceof LateError)) this.#options.onError?.(error);
+    });
+  }
+
+  /** Loads; a good answer that is still kept goes out as stale if the load fails. */
+  async #load(key: string, ask: Ask<V>): Promise<Kept<V>> {
+    let loaded: Kept<V>;
+    try {
+      loaded = await this.#fly(key, ask);
+    } catch (error) {
+      const good = error instanceof LateError ? this.#staleIfError(key, ask) : undefined;
+      if (good) return this.#give(good, 'stale');
+      throw error;
+    }
+    if (loaded.kind === 'good' || loaded.kind === 'denied') return loaded;
+    const good = this.#staleIfError(key, ask);
+    if (!good) return loaded;
+    this.#options.holding?.release(loaded.value);
+    return this.#give(good, 'stale');
+  }
+
+  #staleIfError(key: string, ask: Ask<V>) {
+    const entry = this.#valid(key, ask);
+    return entry && this.#kept(entry.good, ask.life);
+  }
+
+  async #fly(key: string, ask: Ask<V>): Promise<Kept<V>> {
+    const { timers } = this.#options;
+    const beganMs = timers.nowMs();
+    const landed = await this.#flights.get(key, ask, (run) => this.#run(key, ask, run));
+    const { value, kind } = landed.value;
+    const ageMs = timers.nowMs() - beganMs;
+    return { value, kind, from: fromOf(landed), ageMs, freshMs: ask.life.ttlMs - ageMs };
+  }
+
+  async #run(key: string, ask: Ask<V>, run: Run<Loaded<V>>): Promise<Loaded<V>> {
+    const atMs = this.#options.timers.nowMs();
+    const running: RunningLoad = { key, tags: ask.tags, isVoid: false };
+    this.#loads.add(running);
+    try {
+      const loaded = await ask.load(run);
+      if (loaded.kind === 'uncacheable') this.#flights.keepApart(key);
+      if (!running.isVoid) this.#keep(key, ask, { loaded, atMs });
+      return loaded;
+    } finally {
+      this.#loads.delete(running);
+    }
+  }
+
+  #keep(key: string, { life, tags }: Ask<V>, stored: Stored<V>): void {
+    const { kind } = stored.loaded;
+    if (kind === 'uncacheable' || kind === 'denied') {
+      this.#answers.drop(key);
+      return;
+    }
+    if (endOf(life) <= 0) return;
+    const isOfUse = kind === 'good' || negativeTtlMs(kind, this.#options.negative) > 0;
+    if (isOfUse) this.#answers.keep(key, tags, stored);
+  }
+}
+
+function fromOf<V>({ how }: Landed<V>): From {
+  return how === 'own' ? 'miss' : how;
+}

@@ -1,0 +1,216 @@
+/**
+ * The merged pages of apps, shared by readers who ask for the same at the same time, and kept as
+ * `cache.mode` and the bindings of the app say.
+ *
+ * The key of a page says of whom it was asked, and how: a page of an instance that has left the
+ * table, or whose bindings have changed, has another key and never goes out.
+ */
+import type { BoundApp } from '../../broker/known-bindings.ts';
+import type { Endpoint, Instance } from '../discover/instance.ts';
+import { decisiveHeaders, hasCredentials } from '../fetch/forward.ts';
+import type { Run, Waiter } from '../refresh/flight.ts';
+import type { Loaded } from '../refresh/kept-answers.ts';
+import { keyMaker } from '../refresh/key.ts';
+import { endOf, type Kind, type Life } from '../refresh/life.ts';
+import type { Refresher } from '../refresh/refresher.ts';
+import type { Ask, From, Kept, WarmCache } from '../refresh/warm-cache.ts';
+import {
+  type AppPage,
+  type AppPageRequest,
+  type AppPageSettings,
+  loadAppPage,
+} from './app-page.ts';
+import type { SettingsOf } from './app-settings.ts';
+import { type ReaderPage, SharedPage } from './shared-page.ts';
+
+export interface AppPagesOptions extends AppPageSettings {
+  readonly settingsOf: SettingsOf;
+  readonly cache: WarmCache<SharedPage>;
+  /** Undefined: pages are not refreshed in the background. */
+  readonly refresher: Refresher | undefined;
+  /** The life of pages whose bindings say nothing; `LIVE` keeps none. */
+  readonly life: Life;
+  /** Changes whenever the route table does. */
+  readonly tableVersion: () => number;
+  /** `cache.with_credentials` */
+  readonly withCredentials: boolean;
+  /** Called with each answer. Must not throw. */
+  readonly onAnswer?: ((from: From) => void) | undefined;
+}
+
+/** What a reader asks for; `again` asks for the same later, of the instances that run then. */
+export interface AskedAppPage extends Omit<AppPageRequest, 'offer'> {
+  /** The path of the request, by which an operator purges the page. */
+  readonly name: string;
+  /** Tells readers apart, to expect each. */
+  readonly reader: string;
+  /** How long the reader may wait. */
+  readonly timeoutMs: number;
+  readonly again: (deadline: Pick<AppPageRequest, 'deadlineMs' | 'signal'>) => AskedAppPage;
+}
+
+/** The page of one reader, and where it came from. */
+export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
+  readonly page: ReaderPage;
+  /** Whether pages of this app are kept at all. */
+  readonly isKept: boolean;
+  /**
+   * The same page for a later request that asks the same, and counts that request; undefined if it
+   * is not fresh any more, or the instances or their bindings may have changed.
+   */
+  readonly current: () => KeptAppPage | undefined;
+}
+
+export class AppPages {
+  readonly #options: AppPagesOptions;
+  readonly #key = keyMaker();
+  readonly #ids = new WeakMap<object, number>();
+  #lastId = 0;
+
+  constructor(options: AppPagesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws the reason of the reader's signal when it has left */
+  async get(asked: AskedAppPage): Promise<KeptAppPage> {
+    const ask = this.#ask(asked);
+    const key = this.#keyOf(asked);
+    this.#watch(key, asked, ask);
+    return this.#page(
+      await this.#options.cache.get(key, ask),
+      ask.life,
+      this.#current(key, asked, ask),
+    );
+  }
+
+  #page(
+    { value, ...kept }: Kept<SharedPage>,
+    life: Life,
+    current: KeptAppPage['current'],
+  ): KeptAppPage {
+    this.#options.onAnswer?.(kept.from);
+    return { ...kept, page: value.reader(), isKept: endOf(life) > 0, current };
+  }
+
+  #current(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): KeptAppPage['current'] {
+    const { tableVersion, settingsOf, cache } = this.#options;
+    const version = tableVersion();
+    const settings = new Map(asked.instances.map(({ app }) => [app, settingsOf(app)]));
+    const current = (): KeptAppPage | undefined => {
+      if (tableVersion() !== version) return undefined;
+      for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
+      const kept = cache.fresh(key, ask.life);
+      if (!kept) return undefined;
+      this.#watch(key, asked, ask);
+      return this.#page(kept, ask.life, current);
+    };
+    return current;
+  }
+
+  /** Lets the page be refreshed, if its app's life and its credentials allow that. */
+  #watch(key: string, asked: AskedAppPage, { life }: Ask<SharedPage>): void {
+    const { refresher, withCredentials } = this.#options;
+    if (!refresher || endOf(life) <= 0) return;
+    if (hasCredentials(asked.headers.instances) && !withCredentials) return;
+    const host = asked.instances[0]?.app.appId ?? '';
+    const { again, timeoutMs } = asked;
+    refresher.read(key, asked.reader, {
+      host,
+      refresh: async (signal) => {
+        const next = again({ deadlineMs: performance.now() + timeoutMs, signal });
+        if (next.instances.length === 0 || this.#keyOf(next) !== key) return false;
+        return (await this.#options.cache.refresh(key, this.#ask(next))) !== 'denied';
+      },
+    });
+  }
+
+  #ask(asked: AskedAppPage): Ask<SharedPage> {
+    const life = this.#lifeOf(asked.instances);
+    const { deadlineMs, signal, hurry } = asked;
+    return {
+      ...{ deadlineMs, signal, hurry, life },
+      tags: tagsOf(asked),
+      load: (run) => this.#load(asked, run, endOf(life) > 0),
+    };
+  }
+
+  /** The shortest life that any of the apps demands. */
+  #lifeOf(instances: readonly Instance[]): Life {
+    const { settingsOf, life } = this.#options;
+    let shortestMs: number | undefined;
+    for (const { app } of instances) {
+      const { cacheMs } = settingsOf(app);
+      if (cacheMs !== undefined) shortestMs = Math.min(cacheMs, shortestMs ?? cacheMs);
+    }
+    if (shortestMs === undefined) return life;
+    return { ttlMs: shortestMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
+  }
+
+  async #load(
+    asked: AskedAppPage,
+    run: Run<Loaded<SharedPage>>,
+    isKept: boolean,
+  ): Promise<Loaded<SharedPage>> {
+    const page = await loadAppPage(this.#options, {
+      ...asked,
+      ...{ signal: run.signal, hurry: run.hurry },
+      get deadlineMs() {
+        return run.deadlineMs;
+      },
+      offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
+    });
+    const shared = loaded(page, hasCredentials(asked.headers.instances));
+    if (!isKept || shared.kind !== 'good') return shared;
+    return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
+  }
+
+  #keyOf({ instances, withExporters, path, negotiated, headers }: AskedAppPage): string {
+    const { settingsOf } = this.#options;
+    const settings = new Set<BoundApp>(instances.map(({ app }) => settingsOf(app)));
+    return this.#key([
+      instances.map((one) => this.#instanceId(one)).join(' '),
+      [...settings].map((one) => this.#id(one)).join(' '),
+      String(withExporters),
+      path,
+      JSON.stringify(negotiated),
+      ...decisiveHeaders(headers.instances),
+    ]);
+  }
+
+  /** Differs whenever anything that the table says of the instance does. */
+  #instanceId({ endpoint, host, ambiguous = false, others = [] }: Instance): string {
+    const endpoints: readonly Endpoint[] = [endpoint, ...others.map((one) => one.endpoint)];
+    const ids = endpoints.map((one) => this.#id(one)).join('+');
+    return `${ids}${ambiguous ? '?' : ''}@${host}`;
+  }
+
+  /** A number that no other object has. */
+  #id(of: object): number {
+    let id = this.#ids.get(of);
+    if (id === undefined) {
+      id = ++this.#lastId;
+      this.#ids.set(of, id);
+    }
+    return id;
+  }
+}
+
+function tagsOf({ instances, name }: AskedAppPage): string[] {
+  const tags = instances.flatMap(({ app: { appId, spaceId, organizationId } }) => [
+    ...[`app:${appId}`, `space:${spaceId}`, `organization:${organizationId}`],
+  ]);
+  return [...new Set([...tags, `key:${name}`])];
+}
+
+function loaded(page: AppPage, withCredentials = false): Loaded<SharedPage> {
+  const value = new SharedPage(page);
+  return { value, kind: kindOf(page, withCredentials), sizeBytes: value.sizeBytes };
+}
+
+function kindOf({ outcomes }: AppPage, withCredentials: boolean): Kind {
+  const isDenied = ({ status }: { readonly status: number | undefined }): boolean =>
+    status === 401 || status === 403;
+  if (withCredentials && outcomes.some(isDenied)) return 'denied';
+  if (outcomes.every(({ status }) => status === 404)) return 'not-found';
+  return outcomes.every(({ failure }) => failure !== undefined) ? 'failed' : 'good';
+}

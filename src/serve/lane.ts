@@ -1,0 +1,100 @@
+/**
+ * The short way to kept answers: a request that is equal to an earlier one, header for header, is
+ * answered before koa, the router and the check of its credential.
+ *
+ * That is safe since the earlier request was admitted with the same headers, and only requests that
+ * may see everything get a place here: what they may see never changes while promgate runs. Each
+ * answer is looked up in its cache again, so that nothing goes out that the cache would not give.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { isHarmless } from '../fetch/forward.ts';
+import { cutOff } from './cut-off.ts';
+import { splitTarget } from './request.ts';
+import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
+
+/** An answer that needs no further work. */
+export interface PreparedAnswer {
+  /** Without `Content-Length`. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** What equal requests get. */
+export interface LanePlace extends Pick<RequestRecord, 'handler' | 'instances'> {
+  /** Called for each request; undefined if the answer must be found anew. Must not throw. */
+  current(): PreparedAnswer | undefined;
+}
+
+export interface LaneOptions {
+  readonly observers: RequestObservers;
+  /** A reader that takes longer for an answer is cut off. */
+  readonly maxTimeoutMs: number;
+}
+
+/** Bound on the keys, in characters. */
+const MAX_LENGTH = 8_388_608;
+/** Requests with longer headers are not worth their memory. */
+const MAX_KEY_LENGTH = 4_096;
+
+export class Lane {
+  readonly #places = new LRUCache<string, LanePlace>({
+    maxSize: MAX_LENGTH,
+    maxEntrySize: MAX_KEY_LENGTH,
+    sizeCalculation: (_, key) => key.length,
+  });
+  readonly #options: LaneOptions;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** Answers later requests that are equal to `req` from `place`. */
+  add(req: IncomingMessage, place: LanePlace): void {
+    const key = keyOf(req);
+    if (key !== undefined) this.#places.set(key, place);
+  }
+
+  /** @returns false if the request must go the long way */
+  answer(req: IncomingMessage, res: ServerResponse): boolean {
+    if (this.#places.size === 0) return false;
+    const key = keyOf(req);
+    const place = key === undefined ? undefined : this.#places.get(key);
+    if (key === undefined || place === undefined) return false;
+    const answer = place.current();
+    if (answer === undefined) {
+      this.#places.delete(key);
+      return false;
+    }
+    const { observers, maxTimeoutMs } = this.#options;
+    const { handler, instances } = place;
+    const target = splitTarget(req.url ?? '');
+    observeRequest(req, res, observers, () => ({ ...target, handler, instances }));
+    res.writeHead(200, { ...answer.headers, 'Content-Length': answer.body.length });
+    res.end(answer.body);
+    if (res.writableLength > 0 || req.socket.writableLength > 0) boundTime(req, res, maxTimeoutMs);
+    return true;
+  }
+}
+
+/** Undefined for requests that are never answered here. No field can hold a NUL. */
+function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
+  if (method !== 'GET' || headers['transfer-encoding'] || headers['content-length']) {
+    return undefined;
+  }
+  let key = url ?? '';
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const lower = rawHeaders[i]!.toLowerCase();
+    if (!isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
+  }
+  return key;
+}
+
+function boundTime({ socket }: IncomingMessage, res: ServerResponse, maxMs: number): void {
+  const tooSlow = setTimeout(() => cutOff(socket), maxMs);
+  res.once('close', () => clearTimeout(tooSlow));
+}

@@ -1,0 +1,155 @@
+/**
+ * A merged page that several readers, and the cache, hold together.
+ *
+ * Its bytes are freed when nobody needs them any more. A reader that only buffers the rest of its
+ * answer needs the buffered bytes, but the pages no longer.
+ */
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { SplicePlan } from '../merge/plan.ts';
+import type { AppPage } from './app-page.ts';
+import { writePlan } from './splice-stream.ts';
+
+/** The page of one reader. Disposal ends the reader's share in it. */
+export interface ReaderPage extends Omit<AppPage, 'handOver'> {
+  /**
+   * The page compressed, if it is made once for several; undefined if the reader should compress it
+   * for itself, piece by piece.
+   */
+  zipped(): Promise<Buffer | undefined>;
+  /** The compressed page, if the cache keeps the page. */
+  readonly keptZipped: Buffer | undefined;
+}
+
+/** Room that is borrowed for a compressed page, as a share of the page. */
+const ZIPPED_SHARE = 1 / 4;
+const MOST_ZIPPED_BYTES = 16_777_216;
+
+export class SharedPage {
+  readonly #page: AppPage;
+  /** The bytes of the pages and their index, without the compressed page. */
+  readonly sizeBytes: number;
+  /** How many need the pages that the plan refers to. */
+  #plans = 1;
+  /** Reader -> bytes that it still buffers. */
+  readonly #buffered = new Map<ReaderPage, number>();
+  #zipped: Promise<Buffer | undefined> | undefined;
+  #zippedBytes = 0;
+  #keptZipped: Buffer | undefined;
+
+  /** @param page - whoever makes the shared page holds it at first, and releases it */
+  constructor(page: AppPage) {
+    this.#page = page;
+    this.sizeBytes = sizeOf(page.plan);
+  }
+
+  get outcomes(): AppPage['outcomes'] {
+    return this.#page.outcomes;
+  }
+
+  retain(): void {
+    this.#plans++;
+  }
+
+  release(): void {
+    this.#plans--;
+    this.#settle();
+  }
+
+  /**
+   * Compresses the page once, for all readers, and takes its bytes out of the byte budget: the cache
+   * counts them from now on.
+   *
+   * @returns how many bytes the compressed page has
+   */
+  async keep(): Promise<number> {
+    this.#zipped ??= this.#zip(Number.POSITIVE_INFINITY);
+    const zipped = await this.#zipped;
+    this.#page.handOver();
+    this.#keptZipped = zipped;
+    return zipped?.length ?? 0;
+  }
+
+  /** Takes over one hold of the page, for a reader. */
+  reader(): ReaderPage {
+    const { plan, format, outcomes } = this.#page;
+    let needsPlan = true;
+    const letGo = (): void => {
+      if (needsPlan) this.#plans--;
+      needsPlan = false;
+      this.#settle();
+    };
+    const reader: ReaderPage = {
+      ...{ plan, format, outcomes },
+      hold: (mostBytes) => this.#page.hold(mostBytes),
+      shrink: (bytes) => {
+        this.#buffered.set(reader, bytes);
+        letGo();
+      },
+      zipped: () => this.#zippedForSeveral(),
+      keptZipped: this.#keptZipped,
+      [Symbol.dispose]: () => {
+        this.#buffered.delete(reader);
+        letGo();
+      },
+    };
+    return reader;
+  }
+
+  #zippedForSeveral(): Promise<Buffer | undefined> {
+    if (this.#zipped === undefined && this.#plans > 1) {
+      const mostBytes = Math.ceil(Math.min(this.sizeBytes * ZIPPED_SHARE, MOST_ZIPPED_BYTES));
+      this.#zippedBytes = this.#page.hold(mostBytes);
+      if (this.#zippedBytes > 0) this.#zipped = this.#zip(this.#zippedBytes);
+    }
+    return this.#zipped ?? Promise.resolve(undefined);
+  }
+
+  /** @returns undefined if the compressed page has more than `mostBytes` */
+  async #zip(mostBytes: number): Promise<Buffer | undefined> {
+    const pieces: Buffer[] = [];
+    const tooLarge = new AbortController();
+    let bytes = 0;
+    const out = new Writable({
+      write: (piece: Buffer, _, done) => {
+        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes > mostBytes) tooLarge.abort();
+        done();
+      },
+    });
+    this.retain();
+    try {
+      const ended = finished(out);
+      ended.catch(() => undefined); // `writePlan` throws the error
+      await writePlan(this.#page.plan, out, { gzip: true, signal: tooLarge.signal });
+      await ended;
+    } catch (error) {
+      if (tooLarge.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      this.release();
+    }
+    return Buffer.concat(pieces);
+  }
+
+  #settle(): void {
+    if (this.#plans > 0) return;
+    if (this.#buffered.size === 0) {
+      this.#page[Symbol.dispose]();
+      return;
+    }
+    let bytes = this.#zippedBytes;
+    for (const one of this.#buffered.values()) bytes += one;
+    this.#page.shrink(bytes);
+  }
+}
+
+function sizeOf({ sources, spans, runs, families, foot }: SplicePlan): number {
+  let bytes = runs.byteLength + foot.length;
+  for (const { page } of sources)
+    bytes += page.body.bytes.buffer.byteLength + page.inserts.byteLength;
+  for (const one of spans) bytes += one.byteLength;
+  for (const { head } of families) bytes += head.length;
+  return bytes;
+}

@@ -1,0 +1,371 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { page, pageOf, status } from '../support/answers.ts';
+import { eventually } from '../support/eventually.ts';
+import { routesJson } from '../support/foundation.ts';
+import { BROKER, Platform } from '../support/platform.ts';
+import { type Promgate, startPromgate } from '../support/promgate.ts';
+import { type RunningApp, startApp } from '../support/running-app.ts';
+import type { Answer } from '../support/simulated-server.ts';
+
+interface Scene extends AsyncDisposable {
+  readonly promgate: Promgate;
+  readonly app: RunningApp;
+}
+
+async function startScene(
+  answers: readonly Answer[],
+  values: Readonly<Record<string, unknown>> = {},
+): Promise<Scene> {
+  await using parts = new AsyncDisposableStack();
+  const app = parts.use(await startApp({ name: 'shop' }, answers));
+  const promgate = parts.use(await startPromgate({ apps: [app], values }));
+  const held = parts.move();
+  return { promgate, app, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** An instance that answers when the test opens the gate, each time with the next number. */
+function gate(more = '') {
+  let asked = 0;
+  const open = new AbortController();
+  const answer: Answer = async (exchange) => {
+    asked++;
+    const body = `a ${asked}\n${more}`;
+    if (!open.signal.aborted) {
+      await Promise.race([once(open.signal, 'abort'), once(exchange.signal, 'abort')]);
+    }
+    await page(body)(exchange);
+  };
+  return { answer, open: () => open.abort(), asked: () => asked };
+}
+
+/** Waits until so many requests are open, that for the metrics among them. */
+async function untilOpen(promgate: Promgate, count: number): Promise<void> {
+  await eventually(`${count} requests are open`, async () => {
+    const text = await promgate.text('/metrics');
+    return text.includes(`\npromgate_http_open_requests ${count}\n`) || undefined;
+  });
+}
+
+/** A page that counts how often it was asked for. */
+function counting() {
+  let asked = 0;
+  const answer = pageOf(() => `a ${++asked}\n`);
+  return { answer, asked: () => asked };
+}
+
+const numberIn = (text: string): string | undefined => /^a\{.*\} (\d+)$/m.exec(text)?.[1];
+
+describe('app pages at the same time', () => {
+  it('cost each instance one fetch, and are the same for all who ask', async () => {
+    const [one, two] = [gate(), gate()];
+    await using scene = await startScene([one.answer, two.answer]);
+    const { promgate, app } = scene;
+
+    const asking = Array.from({ length: 5 }, () => promgate.text(app.path));
+    await untilOpen(promgate, 6);
+    one.open();
+    two.open();
+    const texts = await Promise.all(asking);
+
+    assert.deepEqual([one.asked(), two.asked()], [1, 1]);
+    assert.deepEqual(new Set(texts).size, 1);
+    assert.equal(texts[0]?.match(/^a\{/gm)?.length, 2);
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_cache_requests_total\{system="apps",result="miss"\} 1$/m);
+    assert.match(metrics, /^promgate_cache_requests_total\{system="apps",result="shared"\} 4$/m);
+    assert.match(metrics, /^promgate_scrape_bytes_in_flight 0$/m);
+  });
+
+  it('are compressed once for all who take gzip, and the same as for the others', async () => {
+    const lines = Array.from({ length: 50_000 }, (_, n) => `b{n="${n}"} 1\n`);
+    const one = gate(lines.join(''));
+    await using scene = await startScene([one.answer]);
+    const { promgate, app } = scene;
+
+    const asking = ['gzip', 'gzip', 'identity'].map((encoding) =>
+      promgate.get(app.path, { headers: { 'Accept-Encoding': encoding } }),
+    );
+    await untilOpen(promgate, 4);
+    one.open();
+    const answers = await Promise.all(asking);
+    const texts = await Promise.all(answers.map((answer) => answer.text()));
+
+    assert.equal(one.asked(), 1);
+    assert.equal(new Set(texts).size, 1);
+    assert.deepEqual(
+      answers.map(({ headers }) => headers.get('content-encoding')),
+      ['gzip', 'gzip', null],
+    );
+    for (const { headers } of answers) assert.ok(Number(headers.get('content-length')) > 0);
+  });
+
+  it('share nothing when what the instances are told differs', async () => {
+    const one = gate();
+    await using scene = await startScene([one.answer]);
+    const { promgate, app } = scene;
+    const headers = [
+      { Authorization: 'Bearer a' },
+      { Authorization: 'Bearer b' },
+      { 'X-Tenant': 'a=bc' },
+      { 'X-Tenanta': '=bc' },
+      { Accept: 'application/openmetrics-text' },
+      {},
+    ];
+
+    const asking = headers.map((one) => promgate.text(app.path, { headers: one }));
+    asking.push(promgate.text(`${app.path}?metric_path=/other`));
+    await eventually('each was asked for', () => one.asked() === 7 || undefined);
+    one.open();
+    const texts = await Promise.all(asking);
+
+    assert.equal(new Set(texts.map(numberIn)).size, 7);
+  });
+
+  it('are shared by readers whose programs and traces differ', async () => {
+    const one = gate();
+    await using scene = await startScene([one.answer]);
+    const { promgate, app } = scene;
+    const headers = [
+      { 'User-Agent': 'Prometheus/2.1', traceparent: '00-a' },
+      { 'User-Agent': 'Prometheus/3.0', 'X-B3-TraceId': '1', 'X-Forwarded-For': '10.0.0.1' },
+    ];
+
+    const asking = headers.map((one) => promgate.text(app.path, { headers: one }));
+    await untilOpen(promgate, 3);
+    one.open();
+    await Promise.all(asking);
+
+    assert.equal(one.asked(), 1);
+  });
+
+  it('give each reader at its own deadline what has arrived, and the last one all', async () => {
+    const slow = gate();
+    await using scene = await startScene([page('a 7\n'), slow.answer]);
+    const { promgate, app } = scene;
+    const timeout = (seconds: string) => ({
+      headers: { 'X-Prometheus-Scrape-Timeout-Seconds': seconds },
+    });
+
+    const long = promgate.text(app.path, timeout('30'));
+    await eventually('the slow instance was asked', () => slow.asked() || undefined);
+    const short = await promgate.text(app.path, timeout('0.8'));
+    slow.open();
+    const all = await long;
+
+    assert.equal(slow.asked(), 1);
+    assert.equal(short.match(/^a\{.*\} 7$/gm)?.length, 1);
+    assert.match(short, /^promgate_instance_up\{.*index="1".*\} 0$/m);
+    assert.match(short, /^promfetcher_scrape_error\{.*index="1".*error="timeout"\} 1$/m);
+    assert.equal(all.match(/^a\{/gm)?.length, 2);
+    assert.match(all, /^promgate_instance_up\{.*index="1".*\} 1$/m);
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_fetch_failures_total\{failure="timeout"\} 0$/m);
+    assert.match(metrics, /^promgate_scrape_bytes_in_flight 0$/m);
+  });
+
+  it('go on for the others when the one who asked first leaves', async () => {
+    const one = gate();
+    await using scene = await startScene([one.answer]);
+    const { promgate, app } = scene;
+    const leave = new AbortController();
+
+    const first = promgate.text(app.path, { signal: leave.signal });
+    await eventually('the instance was asked', () => one.asked() || undefined);
+    const second = promgate.text(app.path);
+    await untilOpen(promgate, 3);
+    leave.abort();
+    await assert.rejects(first);
+    one.open();
+
+    assert.equal(numberIn(await second), '1');
+    assert.equal(one.asked(), 1);
+  });
+});
+
+describe('app pages that are kept', () => {
+  const kept = { cache: { mode: 'ttl', ttl: '1h' } };
+
+  it('go out from the cache, marked, in each encoding', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], kept);
+    const { promgate, app } = scene;
+
+    const first = await promgate.get(app.path);
+    const text = await first.text();
+    const again = await promgate.get(app.path);
+    const zipped = await promgate.get(app.path, { headers: { 'Accept-Encoding': 'gzip' } });
+
+    assert.equal(first.headers.get('x-cache'), 'MISS');
+    assert.equal(again.headers.get('x-cache'), 'HIT');
+    assert.equal(again.headers.get('age'), '0');
+    assert.match(again.headers.get('cache-status') ?? '', /^promgate; hit; ttl=359\d$/);
+    assert.equal(await again.text(), text);
+    assert.equal(zipped.headers.get('x-cache'), 'HIT');
+    assert.equal(await zipped.text(), text);
+    assert.equal(one.asked(), 1);
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_cache_entries\{system="apps"\} 1$/m);
+    assert.match(metrics, /^promgate_scrape_bytes_in_flight 0$/m);
+  });
+
+  it('are gone at once when an instance leaves, joins or changes', async () => {
+    const [one, two] = [counting(), counting()];
+    await using scene = await startScene([one.answer, two.answer], kept);
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    promgate.gorouter.routes = routesJson([{ ...app, addresses: app.addresses.slice(0, 1) }]);
+    const left = await eventually('one instance is left', async () => {
+      const text = await promgate.text(app.path);
+      return text.match(/^a\{/gm)?.length === 1 ? text : undefined;
+    });
+    promgate.gorouter.routes = routesJson([app]);
+    await eventually('both are back', async () => {
+      const text = await promgate.text(app.path);
+      return text.match(/^a\{/gm)?.length === 2 || undefined;
+    });
+
+    assert.equal(numberIn(left), '2');
+    assert.equal(one.asked(), 3);
+  });
+
+  it('never go to a reader with another credential', async () => {
+    const echo = pageOf(({ headers }) => `a{who="${headers['authorization']}"} 1\n`);
+    await using scene = await startScene([echo], kept);
+    const { promgate, app } = scene;
+    const ask = (Authorization: string) => promgate.text(app.path, { headers: { Authorization } });
+
+    const texts = [await ask('Basic a'), await ask('Basic b'), await ask('Basic a')];
+
+    const who = texts.map((text) => /who="Basic (.)"/.exec(text)?.[1]);
+    assert.deepEqual(who, ['a', 'b', 'a']);
+  });
+
+  it('are not kept when the instance refuses the credential', async () => {
+    let allowed = true;
+    const answer: Answer = (exchange) => (allowed ? page('a 1\n') : status(403))(exchange);
+    await using scene = await startScene([answer], { cache: { mode: 'ttl', ttl: '0s' } });
+    const { promgate, app } = scene;
+    const headers = { Authorization: 'Basic a' };
+    await promgate.text(app.path, { headers });
+
+    allowed = false;
+    await eventually('the refusal shows', async () => {
+      const text = await promgate.text(app.path, { headers });
+      return /promgate_instance_up\{.*\} 0/.test(text) || undefined;
+    });
+
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_cache_entries\{system="apps"\} 0$/m);
+  });
+
+  it('go out marked as stale when all instances fail', async () => {
+    let works = true;
+    const answer: Answer = (exchange) => (works ? page('a 1\n') : status(500))(exchange);
+    const cache = { mode: 'ttl', ttl: '0s', stale_while_revalidate: '0s', stale_if_error: '1h' };
+    await using scene = await startScene([answer], { cache });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    works = false;
+    const answered = await promgate.get(app.path);
+
+    assert.equal(answered.headers.get('x-cache'), 'STALE');
+    assert.equal(numberIn(await answered.text()), '1');
+  });
+
+  it('go by path, app, space or all when an operator purges them', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], kept);
+    const { promgate, app } = scene;
+    const purge = async (query: string): Promise<string> => {
+      const answer = await promgate.get(`/-/purge${query}`, { method: 'POST' });
+      return `${answer.status} ${(await answer.text()).trim()}`;
+    };
+    const space = /space_id="([^"]+)"/.exec(await promgate.text(app.path))?.[1];
+
+    for (const query of [
+      `?key=${encodeURIComponent(app.path)}`,
+      `?app=${app.guid.toUpperCase()}`,
+      `?tag=space:${space}`,
+      '?all',
+    ]) {
+      assert.equal(await purge(query), '200 {"purged":1}', query);
+      assert.equal(await purge(query), '200 {"purged":0}', query);
+      await promgate.text(app.path);
+    }
+
+    assert.equal(one.asked(), 5);
+    for (const query of ['', '?', '?key=', '?app=a&key=b', '?every', '?all=1']) {
+      assert.match(await purge(query), /^400 .*one parameter/);
+    }
+    assert.equal((await promgate.get('/-/purge')).status, 405);
+  });
+
+  it('are kept as long as a binding says, in any mode', async () => {
+    const one = counting();
+    await using parts = new AsyncDisposableStack();
+    const app = parts.use(await startApp({ name: 'shop' }, [one.answer]));
+    const database = { url: 'sqlite::memory:' };
+    const values = { broker: BROKER, database };
+    const promgate = parts.use(await startPromgate({ apps: [app], values }));
+    await promgate.text(app.path);
+    await promgate.text(app.path);
+    assert.equal(one.asked(), 2);
+
+    const platform = new Platform({ url: promgate.url });
+    const spaceId = /space_id="([^"]+)"/.exec(await promgate.text(app.path))?.[1] ?? '';
+    await eventually('the broker is ready', async () => {
+      return (await platform.createService('s', spaceId)).status < 300 || undefined;
+    });
+    const parameters = { cache: '5m' };
+    const bound = await platform.bind('s', 'b', { appId: app.guid, spaceId, parameters });
+    assert.equal(bound.status, 201);
+    await eventually('the page is kept', async () => {
+      const answer = await promgate.get(app.path);
+      await answer.text();
+      return answer.headers.get('x-cache') === 'HIT' || undefined;
+    });
+
+    const before = one.asked();
+    await promgate.text(app.path);
+    assert.equal(one.asked(), before);
+
+    await platform.unbind('s', 'b');
+    assert.equal((await promgate.get(app.path)).headers.get('x-cache'), null);
+  });
+
+  it('are refreshed shortly before they are read again', async () => {
+    const one = counting();
+    const cache = { mode: 'background', ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+    await using scene = await startScene([one.answer], { cache });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    await eventually('a later page is kept', async () => {
+      const answer = await promgate.get(app.path);
+      assert.equal(answer.headers.get('x-cache'), 'HIT');
+      return Number(numberIn(await answer.text())) >= 3 || undefined;
+    });
+  });
+
+  it('are not refreshed with the credential of a reader, unless that is allowed', async () => {
+    for (const allowed of [false, true]) {
+      const one = counting();
+      const pace = { ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+      const cache = { mode: 'background', ...pace, with_credentials: allowed };
+      await using scene = await startScene([one.answer], { cache });
+      const { promgate, app } = scene;
+
+      await promgate.text(app.path, { headers: { Authorization: 'Basic a' } });
+
+      const metrics = await promgate.text('/metrics');
+      const jobs = allowed ? 1 : 0;
+      assert.match(
+        metrics,
+        new RegExp(`^promgate_cache_refresh_jobs\\{system="apps"\\} ${jobs}$`, 'm'),
+      );
+    }
+  });
+});
