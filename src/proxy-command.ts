@@ -3,8 +3,9 @@
  * the caching proxy.
  */
 import { parseArgs } from 'node:util';
+import { parseDurationMs } from '../broker/duration.ts';
 import type { ProxyApp, ProxySettings } from './assemble/proxy.ts';
-import { parseDurationMs, parseSizeBytes } from './config/quantity.ts';
+import { parseSizeBytes } from './config/quantity.ts';
 
 /** What `main.ts` lends to a command. */
 export interface CommandTools {
