@@ -9,7 +9,7 @@ import { type Directives, parseCacheControl } from './cache-control.ts';
 import { CONDITIONS, validators } from './conditional.ts';
 import { Decisions, type OriginPlace, suits } from './decisions.ts';
 import { Fields } from './fields.ts';
-import type { HttpStore, RequestKey, StoredResponse } from './http-store.ts';
+import type { HttpStore, RequestKey, StoredResponse, Ticket } from './http-store.ts';
 import type { OpenOrigin, OriginFailure } from './origin.ts';
 import {
   type AnswerTaker,
@@ -84,6 +84,16 @@ export class HttpCache {
     const passenger: Passenger = { request, taker, leave: () => undefined };
     this.#serve(passenger);
     return () => passenger.leave();
+  }
+
+  /**
+   * The stored response of a ticket, if a request gets it as a plain hit that is equal to one that got
+   * it before, and that states no directives.
+   */
+  hitOf({ response }: Ticket): StoredResponse | undefined {
+    if (!response || reuseOf(response.freshness, this.#now()) !== 'fresh') return undefined;
+    this.store.used(response);
+    return response;
   }
 
   #serve(passenger: Passenger): void {

@@ -34,7 +34,12 @@ export interface PreparedAnswer {
   readonly bytes: Buffer;
 }
 
-/** One stored response. `prepared` is the only part that changes. */
+/** Names a stored response as long as the store gives it to the requests that got it before. */
+export interface Ticket {
+  response: StoredResponse | undefined;
+}
+
+/** One stored response. Only `prepared` and `ticket` change. */
 export class StoredResponse implements ResponseParts {
   readonly key: RequestKey;
   readonly status: number;
@@ -47,6 +52,7 @@ export class StoredResponse implements ResponseParts {
   readonly sizeBytes: number;
   /** Kept for the next hit of the same second. */
   prepared: PreparedAnswer | undefined;
+  ticket: Ticket = { response: this };
 
   constructor(parts: ResponseParts) {
     this.key = parts.key;
@@ -94,6 +100,7 @@ export class HttpStore {
       sizeCalculation: ({ sizeBytes }) => sizeBytes,
       dispose: (stored, _, reason) => {
         this.#unlist(stored);
+        stored.ticket.response = undefined;
         if (reason === 'evict') onEvicted?.();
       },
     });
@@ -125,6 +132,7 @@ export class HttpStore {
     const stored = new StoredResponse(parts);
     const { target, scope } = stored.key;
     const before = this.#variants.get(target) ?? [];
+    for (const one of before) renewTicket(one); // requests that got it may get the new one
     const replaced = before.filter(
       (one) => one.key.scope === scope && sameSelectors(one.selectors, stored.selectors),
     );
@@ -135,6 +143,11 @@ export class HttpStore {
     this.#variants.set(target, [stored, ...(this.#variants.get(target) ?? [])]);
     this.#recent.set(stored, stored);
     return stored;
+  }
+
+  /** Notes that a response was used, which `lookup` does by itself. */
+  used(stored: StoredResponse): void {
+    this.#recent.get(stored);
   }
 
   remove(stored: StoredResponse): void {
@@ -163,6 +176,11 @@ export class HttpStore {
     if (others.length === 0) this.#variants.delete(target);
     else this.#variants.set(target, others);
   }
+}
+
+function renewTicket(stored: StoredResponse): void {
+  stored.ticket.response = undefined;
+  stored.ticket = { response: stored };
 }
 
 function isVariantFor(stored: StoredResponse, request: Fields): boolean {

@@ -16,6 +16,7 @@ import type { BodyReader } from '../refresh/shared-body.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import { type Answer, preparedHit, storedAnswer, streamedAnswer } from './proxy-answer.ts';
+import { ProxyLane } from './proxy-lane.ts';
 import { type ProxyIdentity, readProxyRequest } from './proxy-request.ts';
 import { pumpBody } from './proxy-stream.ts';
 
@@ -80,8 +81,11 @@ const FAILURE_DETAILS: Readonly<Record<OriginFailure | 'not-cached', string>> = 
 
 /** The proxy as a handler of Node's HTTP server. */
 export function createProxy(options: ProxyOptions): RequestListener {
+  const lane = new ProxyLane(options.cache);
   return (request, response) => {
-    const exchange = new ProxyExchange(options, request, response);
+    const exchange = new ProxyExchange(options, lane, request, response);
+    const hit = lane.find(request);
+    if (hit && exchange.hit(hit)) return;
     let asked: CacheRequest;
     try {
       asked = readProxyRequest(request, options.identity);
@@ -97,6 +101,7 @@ export function createProxy(options: ProxyOptions): RequestListener {
 /** One request and its answer. */
 class ProxyExchange implements AnswerTaker {
   readonly #options: ProxyOptions;
+  readonly #lane: ProxyLane;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #beganMs = Date.now();
@@ -108,8 +113,14 @@ class ProxyExchange implements AnswerTaker {
   /** Takes the reader off what it waits for. */
   #leave: (() => void) | undefined;
 
-  constructor(options: ProxyOptions, request: IncomingMessage, response: ServerResponse) {
+  constructor(
+    options: ProxyOptions,
+    lane: ProxyLane,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) {
     this.#options = options;
+    this.#lane = lane;
     this.#request = request;
     this.#response = response;
     this.#socket = request.socket;
@@ -122,6 +133,19 @@ class ProxyExchange implements AnswerTaker {
     this.#asked = asked;
     const leave = this.#options.cache.answer(asked, this);
     if (!this.#response.headersSent) this.#leave ??= leave;
+  }
+
+  /**
+   * Answers a plain hit of HTTP/1.1 by prepared bytes.
+   *
+   * @returns false if there are none, and none were written
+   */
+  hit(stored: StoredResponse): boolean {
+    if (!this.#response.shouldKeepAlive) return false;
+    const bytes = preparedHit(stored, this.#beganMs);
+    if (bytes === undefined || !endPrepared(this.#response, stored.status, bytes)) return false;
+    this.#mark = 'hit';
+    return true;
   }
 
   refuse(problem: Problem): void {
@@ -191,9 +215,9 @@ class ProxyExchange implements AnswerTaker {
     const { method, fields } = this.#asked!;
     const { httpVersion } = this.#request;
     const isPlain = mark === 'hit' && method === 'GET' && httpVersion === '1.1';
-    if (!isPlain || !this.#response.shouldKeepAlive || !isUnconditional(fields)) return false;
-    const bytes = preparedHit(stored, Date.now());
-    return bytes !== undefined && endPrepared(this.#response, stored.status, bytes);
+    if (!isPlain || !isUnconditional(fields) || !this.hit(stored)) return false;
+    if (!fields.has('cache-control')) this.#lane.add(this.#request, stored.ticket);
+    return true;
   }
 
   /** @returns false if Node refused the fields; a problem has gone out in their place */
