@@ -11,7 +11,7 @@ export type Selector = readonly [name: string, value: string | undefined];
 /** Responses with more names in `Vary` than this are not stored. */
 const MAX_NAMES = 32;
 
-/** Fields whose members may stand in any order, and in any case. */
+/** Fields whose members may stand in any order, in any case, and twice. */
 const UNORDERED: ReadonlySet<string> = new Set([
   'accept-encoding',
   'accept-language',
@@ -50,10 +50,10 @@ function normalValue(name: string, request: Fields): string | undefined {
   const value = request.get(name);
   if (value === undefined) return undefined;
   if (!UNORDERED.has(name)) return value.trim().replace(/\s*,\s*/g, ',');
-  return listOf(value.toLowerCase().replace(/\s*([;=])\s*/g, '$1'))
-    .map((member) => member.replace(/;q=1(?:\.0*)?$/, ''))
-    .sort()
-    .join(',');
+  const members = listOf(value.toLowerCase().replace(/\s*([;=])\s*/g, '$1')).map((member) =>
+    member.replace(/;q=1(?:\.0*)?$/, ''),
+  );
+  return [...new Set(members)].sort().join(',');
 }
 
 /** Whether one language is the reader's first choice: any other variant would be a worse answer. */

@@ -39,6 +39,7 @@ describe('Vary', () => {
       true,
     ],
     ['Accept-Encoding', ['Accept-Encoding', 'gzip'], ['Accept-Encoding', 'gzip;q=0'], false],
+    ['Accept-Encoding', ['Accept-Encoding', 'gzip, GZIP'], ['Accept-Encoding', 'gzip'], true],
     ['*', [], [], false],
     ['Foo, *', ['Foo', '1'], ['Foo', '1'], false],
   ];
