@@ -21,6 +21,7 @@ const PROBLEMS = {
   internal: { status: 500, title: 'promgate failed to answer' },
   'instance-failed': { status: 502, title: 'The instance gave no metrics' },
   'origin-failed': { status: 502, title: 'The origin gave no answer' },
+  'unknown-coding': { status: 501, title: 'This transfer coding is not understood' },
   'upgrade-refused': { status: 501, title: 'This kind of connection is not carried' },
   'too-many-requests': { status: 503, title: 'Too many requests are under way' },
   starting: { status: 503, title: 'The route table is not known yet' },

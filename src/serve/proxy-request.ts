@@ -86,6 +86,11 @@ function refuse({ method, httpVersion }: IncomingMessage, fields: Fields, { id }
     const detail = 'this proxy does not carry WebSockets: connect to the origin itself';
     throw new Problem('upgrade-refused', detail);
   }
+  const coding = fields.get('transfer-encoding')?.trim().toLowerCase() ?? 'chunked';
+  if (coding !== 'chunked') {
+    const detail = 'the only transfer coding that is understood here is "chunked", once';
+    throw new Problem('unknown-coding', detail);
+  }
   if (method === 'TRACE') throw new Problem('method-not-allowed', 'TRACE is not sent on');
   if (fields.get('via')?.includes(id)) {
     const detail = 'the request came back to this proxy: the origin must not be the proxy itself';

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { endPrepared } from '../../src/serve/prepared.ts';
+import { exchange, startOrigin } from '../support/proxy.ts';
+
+const BYTES = Buffer.from('HTTP/1.1 203 Kept\r\nContent-Length: 4\r\n\r\npage');
+
+describe('endPrepared', () => {
+  it('ends an answer of this version of Node, and keeps the connection', async () => {
+    const seen: (readonly [boolean, boolean, number])[] = [];
+    await using server = await startOrigin((_, response) => {
+      const isDone = endPrepared(response, 203, BYTES);
+      seen.push([isDone, response.headersSent, response.statusCode]);
+    });
+    const request = 'GET / HTTP/1.1\r\nHost: a\r\n';
+    const text = `${request}\r\n${request}\r\nGET / HTTP/9\r\n\r\n`;
+    const answers = await exchange(Number(new URL(server.url).port), text);
+
+    assert.deepEqual(seen, [
+      [true, true, 203],
+      [true, true, 203],
+    ]);
+    assert.ok(answers.startsWith(`${BYTES}${BYTES}HTTP/1.1 400 `));
+  });
+
+  it('writes nothing if Node has other fields, or the head is written', () => {
+    for (const inner of [{}, { _header: undefined }, { _header: 'x', _headerSent: true }]) {
+      const end = (): never => assert.fail('it must not be ended');
+      const response = { ...inner, end } as unknown as ServerResponse;
+
+      assert.equal(endPrepared(response, 200, BYTES), false);
+    }
+  });
+});
