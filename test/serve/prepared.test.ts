@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { endPrepared } from '../../src/serve/prepared.ts';
-import { exchange, startOrigin } from '../support/proxy.ts';
+import { eventually } from '../support/eventually.ts';
+import { startOrigin } from '../support/proxy.ts';
 
 const BYTES = Buffer.from('HTTP/1.1 203 Kept\r\nContent-Length: 4\r\n\r\npage');
 
@@ -12,15 +14,20 @@ describe('endPrepared', () => {
       const isDone = endPrepared(response, 203, BYTES);
       seen.push([isDone, response.headersSent, response.statusCode]);
     });
-    const request = 'GET / HTTP/1.1\r\nHost: a\r\n';
-    const text = `${request}\r\n${request}\r\nGET / HTTP/9\r\n\r\n`;
-    const answers = await exchange(Number(new URL(server.url).port), text);
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answers = '';
+    socket.on('data', (part) => {
+      answers += part.toString();
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2));
+    await eventually('two answers', () => answers.length >= 2 * BYTES.length || undefined);
+    socket.destroy();
 
     assert.deepEqual(seen, [
       [true, true, 203],
       [true, true, 203],
     ]);
-    assert.ok(answers.startsWith(`${BYTES}${BYTES}HTTP/1.1 400 `));
+    assert.equal(answers, `${BYTES}${BYTES}`);
   });
 
   it('writes nothing if Node has other fields, or the head is written', () => {
