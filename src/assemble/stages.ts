@@ -20,6 +20,7 @@ import {
 } from '../serve/request-log.ts';
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { RecordRequest } from '../telemetry/request-event.ts';
 import { startApps } from './apps.ts';
 import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import { openEvents } from './events.ts';
@@ -72,7 +73,8 @@ export async function startStages(
     void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
     return { purged: purgeHere(what), redis: replicas.state() };
   };
-  const endpoints = await openEndpoints(config, { ground, lane, metrics });
+  const onEvent = config.kafka && events.record;
+  const endpoints = await openEndpoints(config, { ground, lane, metrics, onEvent });
   if (endpoints) parts.use(endpoints);
   const operate = parts.use(
     openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
@@ -118,17 +120,18 @@ interface EndpointsParts {
   readonly ground: Ground;
   readonly lane: Lane;
   readonly metrics: HttpMetrics;
+  readonly onEvent: RecordRequest | undefined;
 }
 
 /** @returns undefined while no endpoint is allowed */
 async function openEndpoints(
   { endpoints, scrape, auth, cache, sd }: Config,
-  { ground, lane, metrics }: EndpointsParts,
+  { ground, lane, metrics, onEvent }: EndpointsParts,
 ): Promise<EndpointsPart | undefined> {
   if (!endpoints) return undefined;
   return startEndpoints(
     {
-      ...{ config: { endpoints, scrape, auth, cache, sd }, lane },
+      ...{ config: { endpoints, scrape, auth, cache, sd }, lane, onEvent },
       onRefused: () => metrics.refusedRequests.inc(),
     },
     ground,

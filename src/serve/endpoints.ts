@@ -17,6 +17,7 @@ import type { EndpointUrl } from '../fetch/endpoint-url.ts';
 import { isHarmless, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { LateError } from '../refresh/flight.ts';
 import type { From, Kept } from '../refresh/warm-cache.ts';
+import type { RecordRequest } from '../telemetry/request-event.ts';
 import { cacheMarks } from './cache-marks.ts';
 import { cutOff } from './cut-off.ts';
 import type { EndpointAnswered, EndpointCache, EndpointResult } from './endpoint-cache.ts';
@@ -26,23 +27,6 @@ import { hasVariant, type KeptPage, type Variant } from './kept-page.ts';
 import type { Lane, PreparedAnswer } from './lane.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler, RequestContext } from './request.ts';
-
-/** One request for the page of an endpoint, when it has ended. */
-export interface EndpointEvent {
-  /** When the request began, in milliseconds since 1970. */
-  readonly atMs: number;
-  readonly method: string;
-  /** The target as sent, with its query: it may hold secrets. */
-  readonly path: string;
-  readonly status: number;
-  /** Undefined: the request was answered without the cache, such as a refused one. */
-  readonly cache: 'HIT' | 'MISS' | 'STALE' | undefined;
-  readonly durationMs: number;
-  /** Bytes of the answer's body. */
-  readonly bytes: number;
-  /** Scheme, host and port of the endpoint; undefined if the URL could not be read. */
-  readonly origin: string | undefined;
-}
 
 export interface EndpointsOptions
   extends DeadlineOptions,
@@ -57,7 +41,7 @@ export interface EndpointsOptions
   readonly compat: boolean;
   readonly lane?: Pick<Lane, 'add'> | undefined;
   /** Called when a request has ended. Must not throw. */
-  readonly onEvent?: ((event: EndpointEvent) => void) | undefined;
+  readonly onEvent?: RecordRequest | undefined;
   readonly metrics?: { readonly refused: (code: Problem['code']) => void } | undefined;
 }
 
@@ -72,13 +56,12 @@ const HANDLER = 'endpoint';
 interface Progress {
   origin: string | undefined;
   from: From | undefined;
-  bytes: number;
 }
 
 export function endpoints(options: EndpointsOptions): Handler {
   return async (ctx) => {
     ctx.state.handler = HANDLER;
-    const progress: Progress = { origin: undefined, from: undefined, bytes: 0 };
+    const progress: Progress = { origin: undefined, from: undefined };
     if (options.onEvent) tellAtEnd(ctx, progress, options.onEvent);
     try {
       await answer(options, ctx, progress);
@@ -137,9 +120,7 @@ async function answer(
   }
   if (kept.from === 'hit')
     takeLane(options, ctx, { answered, gzip, fixed, origin: endpoint.origin });
-  const prepared = prepare(kept, gzip, fixed)!; // there is a page
-  progress.bytes = ctx.method === 'HEAD' ? 0 : prepared.body.length;
-  await write(ctx, prepared, options);
+  await write(ctx, prepare(kept, gzip, fixed)!, options); // there is a page
 }
 
 /** The error for the reader; undefined for any other error. */
@@ -238,16 +219,10 @@ function takeLane(
     handler: HANDLER,
     instances: undefined,
     current: () => {
-      const beganMs = performance.now();
       const kept = answered.current();
-      const prepared = kept && prepare(kept, gzip, fixed);
-      if (!prepared) return undefined;
-      onEvent?.({
-        ...{ atMs: Date.now(), method: 'GET', path, status: 200, cache: 'HIT', origin },
-        ...{ durationMs: performance.now() - beganMs, bytes: prepared.body.length },
-      });
-      return prepared;
+      return kept && prepare(kept, gzip, fixed);
     },
+    ended: onEvent && ((ended) => onEvent({ ...ended, path, cache: 'HIT', origin })),
   });
 }
 
@@ -279,18 +254,20 @@ const CACHE_WORDS: Readonly<Record<From, 'HIT' | 'MISS' | 'STALE'>> = {
 };
 
 function tellAtEnd(
-  { req, res, method }: RequestContext,
+  { req, res, socket, method }: RequestContext,
   progress: Progress,
-  onEvent: (event: EndpointEvent) => void,
+  onEvent: RecordRequest,
 ): void {
   const atMs = Date.now();
   const beganMs = performance.now();
+  const beganBytes = socket.bytesWritten;
   res.once('close', () => {
-    const { origin, from, bytes } = progress;
+    const { origin, from } = progress;
     onEvent({
-      ...{ atMs, method, path: req.url ?? '', status: res.statusCode, origin, bytes },
+      ...{ atMs, method, path: req.url ?? '', status: res.statusCode, origin },
       cache: from && CACHE_WORDS[from],
       durationMs: performance.now() - beganMs,
+      bytes: socket.bytesWritten - beganBytes,
     });
   });
 }

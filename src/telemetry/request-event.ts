@@ -19,7 +19,7 @@ export interface RequestEvent {
   /** Undefined: the request was answered without the cache, such as a refused one. */
   readonly cache: CacheResult | undefined;
   readonly durationMs: number;
-  /** Bytes of the answer's body, as sent. */
+  /** Bytes sent for the answer, headers included. */
   readonly bytes: number;
   /** Scheme, host and port of the origin or endpoint; undefined if none was determined. */
   readonly origin: string | undefined;

