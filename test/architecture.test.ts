@@ -58,7 +58,10 @@ const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(
   (file) => `broker/${file}`,
 );
 
-/** The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. */
+/**
+ * The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. The
+ * programs are made of them: `stages.ts` and `proxy.ts`.
+ */
 const SYSTEMS: readonly (readonly string[])[] = [
   ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
   ['late-bindings.ts', 'bindings.ts'],
@@ -66,7 +69,6 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['operate.ts'],
   ['replicas.ts'],
   ['events.ts'],
-  ['proxy.ts'],
 ];
 const MAX_LINES = 300;
 
