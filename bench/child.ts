@@ -24,6 +24,8 @@ export interface Child extends AsyncDisposable {
   closeInput(): void;
   /** The next line of standard output; undefined at the end of the output. */
   line(): Promise<string | undefined>;
+  /** Reads the output on, and throws it away: else the child would wait once the pipe is full. */
+  discard(): void;
 }
 
 /**
@@ -34,7 +36,8 @@ export interface Child extends AsyncDisposable {
 export function startNode(args: readonly string[], cwd?: URL, environment = {}): Child {
   const env = { ...process.env, ...environment };
   const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const reader = createInterface({ input: child.stdout });
+  const lines = reader[Symbol.asyncIterator]();
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${process.execPath}`);
   return {
@@ -50,6 +53,10 @@ export function startNode(args: readonly string[], cwd?: URL, environment = {}):
     stop: () => end(child, 'SIGTERM'),
     closeInput: () => child.stdin.end(),
     line: async () => (await lines.next()).value,
+    discard: () => {
+      reader.close();
+      child.stdout.resume();
+    },
     [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };
 }
