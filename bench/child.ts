@@ -24,6 +24,8 @@ export interface Child extends AsyncDisposable {
   closeInput(): void;
   /** The next line of standard output; undefined at the end of the output. */
   line(): Promise<string | undefined>;
+  /** Reads the output on, and throws it away: else the child would wait once the pipe is full. */
+  discard(): void;
 }
 
 /**
@@ -44,7 +46,8 @@ export function startProgram(
 ): Child {
   const env = { ...process.env, ...environment };
   const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const reader = createInterface({ input: child.stdout });
+  const lines = reader[Symbol.asyncIterator]();
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   return {
@@ -60,6 +63,10 @@ export function startProgram(
     stop: () => end(child, 'SIGTERM'),
     closeInput: () => child.stdin.end(),
     line: async () => (await lines.next()).value,
+    discard: () => {
+      reader.close();
+      child.stdout.resume();
+    },
     [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };
 }

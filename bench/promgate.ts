@@ -48,7 +48,7 @@ export async function startPromgate(
   const startedMs = performance.now();
   const child = parts.use(startNode([...START, '--config', configFile], ROOT, ENVIRONMENT));
   parts.defer(() => child.stop()); // an orderly end writes Node's compile cache for later starts
-  void discardOutput(child);
+  child.discard();
   const url = `http://127.0.0.1:${port}`;
   await untilAlive(port, child);
   const startMs = performance.now() - startedMs;
@@ -65,11 +65,6 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo; // not a pipe, so the address is an object
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** Reads the log, which would otherwise fill the pipe. */
-export async function discardOutput(child: Child): Promise<void> {
-  while ((await child.line()) !== undefined);
 }
 
 /** Waits for a 200 of `/healthz`. Uses plain sockets, since `fetch` would slow the start. */
@@ -90,7 +85,7 @@ async function untilAlive(port: number, child: Child): Promise<void> {
 }
 
 /** Waits for a 200 of `url`. */
-export async function untilOk(url: string, child: Child): Promise<void> {
+async function untilOk(url: string, child: Child): Promise<void> {
   for (const deadlineMs = performance.now() + 30_000; performance.now() < deadlineMs; ) {
     try {
       const answer = await fetch(url);

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Child, startNode, startProgram, startScript } from './child.ts';
-import { discardOutput, ENVIRONMENT, freePort, ROOT, START } from './promgate.ts';
+import { ENVIRONMENT, freePort, ROOT, START } from './promgate.ts';
 import type { OriginOptions } from './proxy-origin.ts';
 import { ratio, table } from './report.ts';
 import { median } from './statistics.ts';
@@ -99,7 +99,7 @@ async function startProxy(origin: string, folder: string): Promise<Cache> {
   const flags = ['proxy', '--host', '127.0.0.1', '--port', String(port), '--origin', origin];
   const args = START.flatMap((arg) => (arg === 'serve' ? flags : [arg]));
   const child = startNode(args, ROOT, { ...ENVIRONMENT, XDG_RUNTIME_DIR: folder });
-  void discardOutput(child);
+  child.discard();
   return { child, url: `http://127.0.0.1:${port}` };
 }
 
@@ -127,7 +127,7 @@ http {
 `,
   );
   const child = startProgram('nginx', ['-c', file, '-e', `${folder}/error.log`]);
-  void discardOutput(child);
+  child.discard();
   return { child, url: `http://127.0.0.1:${port}` };
 }
 

@@ -1,15 +1,15 @@
 /**
  * `npm run bench`: measures all figures of `bench/README.md` and prints them as tables.
  *
- * `--quick` measures each figure only a few times; `--only
- * merge|kernel|scrape|pair|neighbours|bindings|start|proxy` measures one group; `--json FILE` also
- * writes the figures to a file.
+ * `--quick` measures each figure only a few times; `--only` one group; `--json FILE` also writes the
+ * figures to a file.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { BindFigures, LookupFigures } from './bindings.ts';
 import { measureBinds, measureLookups } from './bindings.ts';
 import { startScript } from './child.ts';
+import { type HitsCase, hitsTable, measureHits } from './hits.ts';
 import type { KernelCase, KernelFigures } from './kernel.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
@@ -80,6 +80,11 @@ const PAIRS: readonly PairCase[] = [
   { ...TWO, instances: 3, gzip: true, scrapesPerRound: flags.quick ? 50 : 200 },
 ];
 
+const HITS: HitsCase = {
+  ...{ targets: 1_000, sizeBytes: 50_000, everySeconds: 15 },
+  ...{ perSecond: 2_000, seconds: 16, rounds: 3 },
+};
+
 const NEIGHBOURS: readonly NeighbourCase[] = [
   { other: { instances: 500, sizeBytes: 1_000, delayMs: 3_600_000 }, scrapes: 2_000 },
   { other: { instances: 100, sizeBytes: 16_000_000, delayMs: 0 }, scrapes: 2_000 },
@@ -117,6 +122,8 @@ if (wanted('pair')) {
   for (const pairCase of PAIRS) pairs.push(await measurePair(pairCase));
   print(pairTable(pairs));
 }
+const hits = wanted('hits') ? await measureHits(flags.quick ? { ...HITS, rounds: 1 } : HITS) : null;
+if (hits) print(hitsTable(hits));
 const neighbours: NeighbourResult[] = [];
 if (wanted('neighbours')) {
   for (const full of NEIGHBOURS) {
@@ -142,6 +149,7 @@ if (flags.json !== undefined) {
     kernels,
     scrapes,
     pairs,
+    hits,
     neighbours,
     bindings,
     start,

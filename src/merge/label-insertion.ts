@@ -13,11 +13,11 @@ import {
   WRITTEN_AT,
   WRITTEN_BYTES,
 } from './kernel.ts';
-import type { PageIndex } from './page-index.ts';
+import type { PrintedPage } from './plan.ts';
 
 /** Lines of one family, and the labels to insert. */
 export interface LabelledLines {
-  readonly page: PageIndex;
+  readonly page: PrintedPage;
   readonly labels: Buffer;
   /** The number after that of the last line. */
   readonly lastLine: number;
@@ -29,7 +29,7 @@ export interface LabelledLines {
 const MANY_LINES = 8;
 
 /** Whether the kernel should copy this number of lines of a page with these labels. */
-export function suitsKernel(lines: number, { honored }: PageIndex, labels: Buffer): boolean {
+export function suitsKernel(lines: number, { honored }: PrintedPage, labels: Buffer): boolean {
   const { length } = labels;
   return lines >= MANY_LINES && honored === undefined && length > 0 && length <= LABELS_BYTES;
 }

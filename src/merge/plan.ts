@@ -12,6 +12,9 @@ import type { FamilyTable } from './families.ts';
 import type { InsertedLabels } from './labels.ts';
 import { type PageIndex, SPAN } from './page-index.ts';
 
+/** Integers per family of a plan. */
+export const FAMILY = 2;
+
 const LINE_FEED = 10;
 const QUOTE = 34;
 /** Lines, runs or metadata lines per slice: up to a millisecond of work. */
@@ -28,18 +31,23 @@ export interface SpliceSource {
   readonly labels: InsertedLabels;
 }
 
-/** One family of the merged page. */
-interface PrintedFamily {
-  /** HELP, TYPE and UNIT lines. */
-  readonly head: Buffer;
-  /** The family's runs are the plan's runs `from` to before `to`. */
-  readonly from: number;
-  readonly to: number;
+/** What a splice needs of a page: a plan may be kept for long, and must not hold more. */
+export type PrintedPage = Pick<
+  PageIndex,
+  'body' | 'inserts' | 'honored' | 'sampleBytes' | 'aroundBytes'
+>;
+
+interface PrintedSource {
+  readonly page: PrintedPage;
+  readonly labels: InsertedLabels;
 }
 
 export interface SplicePlan {
-  readonly sources: readonly SpliceSource[];
-  readonly families: readonly PrintedFamily[];
+  readonly sources: readonly PrintedSource[];
+  /** The HELP, TYPE and UNIT lines of all families, one family after the other. */
+  readonly heads: Buffer;
+  /** FAMILY integers per family: where its lines in `heads` end, and where its runs in `runs` end. */
+  readonly families: Int32Array;
   /** The spans of each source: the page's own, unless families are in conflict. */
   readonly spans: readonly Int32Array[];
   /** Two integers per run: the source, and the place of the span in the source's spans. */
@@ -79,13 +87,13 @@ export function* planSplice(
   for (const source of spans) yield* counter.count(source, slice);
   const { order, counts, printedAs, total } = counter;
   const starts = new Int32Array(families.size);
-  const printed: PrintedFamily[] = [];
+  const printed = new Int32Array(order.length * FAMILY);
+  const heads = new Heads();
   let at = 0;
-  for (const family of order) {
-    const to = at + counts[family]!;
-    printed.push({ head: declarations.headOf(family), from: at, to });
+  for (const [place, family] of order.entries()) {
     starts[family] = at;
-    at = to;
+    at += counts[family]!;
+    printed.set([heads.add(declarations.headOf(family)), at], place * FAMILY);
     if (slice.done(HEADING)) yield;
   }
   const runs = new Int32Array(total * 2);
@@ -99,7 +107,40 @@ export function* planSplice(
   }
   const eof = Buffer.from(format === 'openmetrics' ? '# EOF\n' : '');
   const foot = tail ? Buffer.concat([tail, eof]) : eof;
-  return { sources, families: printed, spans, runs, conflicts: declarations.conflicts, foot };
+  const { conflicts } = declarations;
+  return {
+    ...{ sources: sources.map(printedSource), spans, runs, conflicts, foot },
+    ...{ heads: heads.bytes, families: printed },
+  };
+}
+
+function printedSource({ page, labels }: SpliceSource): PrintedSource {
+  const { body, inserts, honored, sampleBytes, aroundBytes } = page;
+  return { page: { body, inserts, honored, sampleBytes, aroundBytes }, labels };
+}
+
+/** The heads of families in one buffer: thousands of small ones would cost more memory and time. */
+class Heads {
+  #buffer = Buffer.alloc(4_096);
+  #length = 0;
+
+  /** @returns the end of the head */
+  add(head: Buffer): number {
+    const end = this.#length + head.length;
+    if (end > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(end, this.#buffer.length * 2));
+      larger.set(this.#buffer);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(head, this.#length);
+    this.#length = end;
+    return end;
+  }
+
+  /** A copy without spare room. */
+  get bytes(): Buffer {
+    return Buffer.from(this.#buffer.buffer.slice(0, this.#length));
+  }
 }
 
 /** Tells when a slice of work is done. */

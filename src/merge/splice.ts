@@ -7,7 +7,7 @@
 import type { Body } from '../exposition/body.ts';
 import { BARE, BEFORE, BEHIND } from '../exposition/series.ts';
 import { LabelInsertion, suitsKernel } from './label-insertion.ts';
-import type { SplicePlan } from './plan.ts';
+import { FAMILY, type SplicePlan } from './plan.ts';
 
 /** Room behind a chunk's end for copying sixteen bytes at a time. */
 const SLACK = 16;
@@ -38,8 +38,8 @@ export class Splicer {
   readonly #suitsKernel: typeof suitsKernel;
   /** What did not fit into the last chunk, in order. */
   #pending: Buffer[] = [];
-  #family = 0;
-  #run: number;
+  #family = -1;
+  #run = 0;
   /** Within the run: the next line, or -1 before the first. */
   #line = -1;
   #from = 0;
@@ -50,18 +50,17 @@ export class Splicer {
   constructor(plan: SplicePlan, suits: typeof suitsKernel = suitsKernel) {
     this.#plan = plan;
     this.#suitsKernel = suits;
-    this.#run = plan.families[0]?.from ?? 0;
-    if (plan.families[0]) this.#pending.push(plan.families[0].head);
+    this.#nextFamily();
   }
 
   /** Fills a chunk from its begin. Returns how many bytes were written; 0 at the end of the page. */
   fill(chunk: Chunk): number {
     let at = this.#drain(chunk, 0);
     const { families } = this.#plan;
-    while (this.#pending.length === 0 && this.#family < families.length) {
+    while (this.#pending.length === 0 && this.#family * FAMILY < families.length) {
       at = this.#copyRun(chunk, at);
       if (this.#line >= 0) continue; // the chunk is full
-      if (++this.#run === families[this.#family]!.to) this.#nextFamily();
+      if (++this.#run === families[this.#family * FAMILY + 1]) this.#nextFamily();
       at = this.#drain(chunk, at);
     }
     if (this.#pending.length > 0 || this.#ended) return at;
@@ -71,8 +70,10 @@ export class Splicer {
   }
 
   #nextFamily(): void {
-    const family = this.#plan.families[++this.#family];
-    if (family) this.#pending.push(family.head);
+    const { families, heads } = this.#plan;
+    const at = ++this.#family * FAMILY;
+    const from = at === 0 ? 0 : families[at - FAMILY];
+    if (at < families.length) this.#pending.push(heads.subarray(from, families[at]));
   }
 
   /** Copies the current run on. Leaves `#line` at -1 when the run has ended. */
@@ -185,9 +186,8 @@ function around(kind: number, labels: Buffer): Buffer {
  *
  * @returns `undefined` where lines of one page get different labels
  */
-export function lengthOf({ sources, families, foot }: SplicePlan): number | undefined {
-  let length = foot.length;
-  for (const { head } of families) length += head.length;
+export function lengthOf({ sources, heads, foot }: SplicePlan): number | undefined {
+  let length = heads.length + foot.length;
   for (const { page, labels } of sources) {
     if (page.honored !== undefined) return undefined;
     length += page.sampleBytes;

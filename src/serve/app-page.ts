@@ -10,6 +10,7 @@ import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
+import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
@@ -121,10 +122,18 @@ async function load(
   });
   arrived.close();
   await Promise.all(merging.adding);
-  const { plan, format, outcomes } = await settle(merging, observers, signal);
+  const merged = await settle(merging, observers, signal);
+  return leasedPage(merged, lease, resources.move());
+}
+
+/** The page holds nothing of the scrape and the merge: it may be kept for long. */
+function leasedPage(
+  { plan, format, outcomes }: Pick<AppPage, 'plan' | 'format' | 'outcomes'>,
+  lease: Lease,
+  held: DisposableStack,
+): AppPage {
   const free = (): void => freePages(plan.sources.map(({ page }) => page.body.bytes));
-  resources.defer(free);
-  const held = resources.move();
+  held.defer(free);
   return {
     ...{ plan, format, outcomes },
     hold: (mostBytes) => lease.lend(mostBytes),
@@ -132,7 +141,10 @@ async function load(
       free();
       lease.shrink(bytes);
     },
-    handOver: () => lease.shrink(0),
+    handOver: () => {
+      lease.shrink(0);
+      lease.holder = undefined; // has nothing left to give back
+    },
     [Symbol.dispose]: () => held.dispose(),
   };
 }

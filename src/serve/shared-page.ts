@@ -145,11 +145,16 @@ export class SharedPage {
   }
 }
 
-function sizeOf({ sources, spans, runs, families, foot }: SplicePlan): number {
-  let bytes = runs.byteLength + foot.length;
-  for (const { page } of sources)
+/** What the objects of a page take, beside the bytes that they refer to; measured, rounded up. */
+const OBJECTS_BYTES = 4_096;
+const OBJECTS_OF_SOURCE_BYTES = 1_536;
+
+function sizeOf({ sources, spans, runs, families, heads, foot }: SplicePlan): number {
+  let bytes = OBJECTS_BYTES + sources.length * OBJECTS_OF_SOURCE_BYTES;
+  bytes += runs.byteLength + families.byteLength + heads.length + foot.length;
+  for (const { page } of sources) {
     bytes += page.body.bytes.buffer.byteLength + page.inserts.byteLength;
+  }
   for (const one of spans) bytes += one.byteLength;
-  for (const { head } of families) bytes += head.length;
   return bytes;
 }

@@ -35,8 +35,12 @@ function pipeOutput(onDropped: () => void): Output {
   return {
     write: (line) => {
       if (pipe.destroyed) return;
-      if (pipe.writableLength < MAX_WAITING_BYTES) pipe.write(line);
-      else onDropped();
+      if (pipe.writableLength >= MAX_WAITING_BYTES) return onDropped();
+      if (pipe.writableCorked === 0) {
+        pipe.cork(); // lines of one turn of the event loop are written at once
+        setImmediate(() => pipe.uncork());
+      }
+      pipe.write(line);
     },
     flush: () =>
       new Promise((resolve) => {
