@@ -14,7 +14,7 @@ interface Ended extends Exit {
   readonly errors: string;
 }
 
-export interface RunningProxy extends AsyncDisposable {
+interface RunningProxy extends AsyncDisposable {
   readonly program: Program;
   readonly url: string;
   readonly port: number;
