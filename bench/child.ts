@@ -34,12 +34,22 @@ export interface Child extends AsyncDisposable {
  * @param environment - variables in addition to those of this process
  */
 export function startNode(args: readonly string[], cwd?: URL, environment = {}): Child {
+  return startProgram(process.execPath, args, cwd, environment);
+}
+
+/** The same for any program; what its own children use is not counted. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  cwd?: URL,
+  environment = {},
+): Child {
   const env = { ...process.env, ...environment };
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
   const reader = createInterface({ input: child.stdout });
   const lines = reader[Symbol.asyncIterator]();
   const { pid } = child;
-  if (pid === undefined) throw new Error(`cannot start ${process.execPath}`);
+  if (pid === undefined) throw new Error(`cannot start ${program}`);
   return {
     pid,
     cpuSeconds: () => {

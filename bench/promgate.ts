@@ -10,10 +10,10 @@ import type { RoutesJson } from '../test/support/foundation.ts';
 import type { Child } from './child.ts';
 import { startNode } from './child.ts';
 
-const ROOT = new URL('../', import.meta.url);
+export const ROOT = new URL('../', import.meta.url);
 
 /** Environment and arguments of `npm start`: `NAME=value exec node --flag src/main.ts serve`. */
-const { environment: ENVIRONMENT, args: START } = startCommand(packageJson.scripts.start);
+export const { environment: ENVIRONMENT, args: START } = startCommand(packageJson.scripts.start);
 
 export interface Promgate extends AsyncDisposable {
   readonly child: Child;
@@ -59,7 +59,7 @@ export async function startPromgate(
 }
 
 /** A port that was free a moment ago. The configuration needs a number, so port 0 is no choice. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo; // not a pipe, so the address is an object

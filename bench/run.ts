@@ -15,6 +15,7 @@ import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
 import { measureNeighbours } from './neighbours.ts';
 import { measurePair, type PairCase, type PairResult } from './pair.ts';
+import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
 import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
 import { measureScrapes } from './scrapes.ts';
@@ -89,6 +90,11 @@ const NEIGHBOURS: readonly NeighbourCase[] = [
   { other: { instances: 100, sizeBytes: 16_000_000, delayMs: 0 }, scrapes: 2_000 },
 ];
 
+const CACHED: readonly ProxyCase[] = [10_000, 100_000, 1_000_000].flatMap((sizeBytes) => [
+  { sizeBytes, gzip: false },
+  { sizeBytes, gzip: true },
+]);
+
 const machine = describeMachine();
 print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
 print(`Node ${machine.node}, load ${machine.load}\n`);
@@ -129,6 +135,12 @@ const bindings = wanted('bindings') ? await measureBindings() : undefined;
 if (bindings) print(bindingTable(bindings));
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
+const proxy: ProxyResult[] = [];
+if (wanted('proxy')) {
+  const turns = flags.quick ? { rounds: 2, secondsPerTurn: 1 } : { rounds: 7, secondsPerTurn: 2 };
+  proxy.push(...(await measureProxy({ cases: CACHED, ...turns })));
+  print(proxyTable(proxy));
+}
 if (flags.json !== undefined) {
   const figures = {
     machine,
@@ -141,6 +153,7 @@ if (flags.json !== undefined) {
     neighbours,
     bindings,
     start,
+    proxy,
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

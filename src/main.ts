@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { App } from './assemble/app.ts';
 import type { ConfigSources } from './config/config.ts';
+import type { CommandTools, ProxyProgram } from './proxy-command.ts';
 import { redactFields } from './telemetry/redact.ts';
 
 const USAGE = `promgate: one door for Prometheus metrics on Cloud Foundry
@@ -19,12 +20,14 @@ usage:
   promgate serve [--config FILE] [--port N] [--set KEY=VALUE]...
   promgate check [--config FILE] [--port N] [--set KEY=VALUE]...
   promgate demo  [--port N]
+  promgate proxy --origin URL [--port N] | --clear-cache | --help
   promgate --help | --version
 
 commands:
   serve   answers requests until SIGTERM or SIGINT
   check   prints the effective configuration, with secrets masked
   demo    serves a simulated foundation on loopback
+  proxy   caches the answers of one origin
 
 options:
   --config FILE     a YAML file; default: the environment's PROMGATE_CONFIG
@@ -52,6 +55,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @returns the exit code */
 async function main(args: readonly string[], environment: Environment): Promise<number> {
+  const [program, ...rest] = args;
+  if (program === 'proxy') return await proxy('promgate proxy', rest, environment);
+  if (program === 'caching-proxy') return await proxy(program, rest, environment);
   let line: CommandLine;
   try {
     line = readCommandLine(args);
@@ -161,6 +167,18 @@ async function demo(flags: CommandLine['flags']): Promise<number> {
   }
 }
 
+async function proxy(
+  program: ProxyProgram,
+  args: readonly string[],
+  environment: Environment,
+): Promise<number> {
+  const { proxyCommand } = await import('./proxy-command.ts');
+  const runUntilStopped: CommandTools['runUntilStopped'] = (start) =>
+    runUntil(stopSignals(), start, 0);
+  const tools = { print, refuse, fail, runUntilStopped, environment, memoryBytes: memoryBytes() };
+  return await proxyCommand(program, args, tools);
+}
+
 /** Runs until `stop` resolves, then drains and disposes, before the platform sends SIGKILL. */
 async function runUntil(
   stop: Promise<void>,
@@ -238,7 +256,8 @@ function fail(message: string, error: unknown): number {
   return FAILED;
 }
 
-if (import.meta.main) {
+/** Runs a command as the process that this is, and ends it. */
+export async function runCommand(args: readonly string[]): Promise<never> {
   ignoreSignals();
   // Beside the packages, not in /tmp, where other users could place code for promgate.
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/promgate', import.meta.url)));
@@ -246,5 +265,7 @@ if (import.meta.main) {
     fail('promgate failed', error);
     process.exit(FAILED);
   });
-  process.exit(await main(process.argv.slice(2), process.env));
+  process.exit(await main(args, process.env));
 }
+
+if (import.meta.main) await runCommand(process.argv.slice(2));

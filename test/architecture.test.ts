@@ -8,12 +8,11 @@ import { posix as path } from 'node:path';
  * `broker/` may be imported where these are named with a `type:`.
  */
 const BORDERS: Readonly<Record<string, readonly string[]>> = {
-  '': ['assemble', 'config', 'demo', 'telemetry'],
+  '': ['assemble', 'config', 'demo', 'serve', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    'telemetry',
-    'broker',
+    ...['telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -31,7 +30,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
 const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
-  undici: /\/undici(?:-connection)?\.ts$/,
+  undici: /\/undici(?:-[a-z]+)?\.ts$/,
   got: /^(discover\/gorouter|query\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
@@ -40,6 +39,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,
   'ajv-draft-04': /^broker\//,
+  'lru-cache': /^(?:refresh|serve)\//,
   kysely: /^store\//,
   pg: /^store\/postgres/,
   mysql2: /^store\/mysql/,
@@ -65,6 +65,7 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['operate.ts'],
   ['replicas.ts'],
   ['events.ts'],
+  ['proxy.ts'],
 ];
 const MAX_LINES = 300;
 

@@ -20,10 +20,15 @@ const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'promgate failed to answer' },
   'instance-failed': { status: 502, title: 'The instance gave no metrics' },
+  'origin-failed': { status: 502, title: 'The origin gave no answer' },
+  'unknown-coding': { status: 501, title: 'This transfer coding is not understood' },
+  'upgrade-refused': { status: 501, title: 'This kind of connection is not carried' },
   'too-many-requests': { status: 503, title: 'Too many requests are under way' },
   starting: { status: 503, title: 'The route table is not known yet' },
   'tokens-unknown': { status: 503, title: 'The token cannot be checked' },
   'instance-timeout': { status: 504, title: 'The instance did not answer in time' },
+  'origin-timeout': { status: 504, title: 'The origin did not answer in time' },
+  'not-cached': { status: 504, title: 'No stored answer fits this request' },
   loop: { status: 508, title: 'The request already went through promgate' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
 

@@ -53,7 +53,15 @@ export class IdleConnections {
   }
 }
 
+/** The keys that were made, since Node takes a microsecond for the addresses. */
+const keys = new WeakMap<Socket, string>();
+
 /** Identifies an open connection. */
-function keyOf({ remoteAddress, remotePort, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localPort}`;
+function keyOf(socket: Socket): string {
+  const known = keys.get(socket);
+  if (known !== undefined) return known;
+  const { remoteAddress, remotePort, localPort } = socket;
+  const key = `${remoteAddress} ${remotePort} ${localPort}`;
+  keys.set(socket, key);
+  return key;
 }

@@ -4,13 +4,29 @@
  * Names that begin with `promfetch_` are Promfetcher's, so that its dashboards and alerts keep
  * working.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type Metric,
+  Registry,
+} from 'prom-client';
 
 /**
  * The content type of `print`. promgate does not offer OpenMetrics here: to write it, prom-client
  * renames its counters for good, also in later text pages.
  */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+type CountedType = 'counter' | 'histogram';
+
+export interface CountedSample {
+  /** What follows the metric's name, such as `_bucket`. */
+  readonly suffix?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
 
 export class MetricRegistry {
   readonly #registry = new Registry();
@@ -74,6 +90,27 @@ export class MetricRegistry {
         for (const [value, level] of read()) this.labels(value).set(level);
       },
     });
+  }
+
+  /**
+   * A metric whose samples are counted elsewhere and read for every print, for code that runs so often
+   * that prom-client's own counting would be a good part of it.
+   */
+  counted(
+    name: string,
+    help: string,
+    type: CountedType,
+    read: () => readonly CountedSample[],
+  ): void {
+    const get = async () => ({
+      ...{ name, help, type },
+      values: read().map(({ suffix = '', ...sample }) => ({
+        metricName: name + suffix,
+        ...sample,
+      })),
+    });
+    // prom-client's registry calls nothing but `get`, and reads the name.
+    this.#registry.registerMetric({ name, get } as unknown as Metric);
   }
 
   /** Adds prom-client's default metrics of the process and Node. */

@@ -33,6 +33,8 @@ export interface PromgateLimits {
   /** How many files it may have open; default: as many as the tests. */
   readonly openFiles?: number | undefined;
   readonly nodeOptions?: readonly string[] | undefined;
+  /** The file that Node runs; default: `src/main.ts`. */
+  readonly script?: string;
   /** Variables besides those of the tests. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
@@ -42,9 +44,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Runs `promgate <args>` by the Node that runs the tests. */
 export function runPromgate(
   args: readonly string[],
-  { openFiles, nodeOptions = [], environment }: PromgateLimits = {},
+  { openFiles, nodeOptions = [], environment, script: main = 'src/main.ts' }: PromgateLimits = {},
 ): Program {
-  const all = [...nodeOptions, 'src/main.ts', ...args];
+  const all = [...nodeOptions, main, ...args];
   const how = { asGroup: false, environment };
   if (openFiles === undefined) return run(process.execPath, all, how);
   const script = `ulimit -n ${openFiles}; exec "$0" "$@"`;

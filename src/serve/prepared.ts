@@ -1,0 +1,29 @@
+/**
+ * Ends a response of Node's HTTP server with bytes that hold head and body already.
+ *
+ * Node builds and checks a head for every response, which costs as much as all else of a small answer
+ * (measured: 19.6 us with `writeHead` and `end`, 13.9 with one buffer). There is no public way around:
+ * this file tells Node that the head is written, and is the only one that touches its inner fields. A
+ * test fails if Node changes them; promgate then answers by `writeHead`.
+ */
+import type { ServerResponse } from 'node:http';
+
+/** Node's fields of an outgoing message: the text of its head, and whether that was sent. */
+interface Inner {
+  _header: string | null;
+  _headerSent: boolean;
+}
+
+/**
+ * @param bytes - status line, header fields with `Content-Length`, and body; never changed later
+ * @returns false if this Node has other inner fields, and nothing was written
+ */
+export function endPrepared(response: ServerResponse, status: number, bytes: Buffer): boolean {
+  const inner: Partial<Inner> = response as unknown as Partial<Inner>;
+  if (inner._header !== null || inner._headerSent !== false) return false;
+  response.statusCode = status;
+  inner._header = 'prepared';
+  inner._headerSent = true;
+  response.end(bytes);
+  return true;
+}
