@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { parseDurationMs } from '../broker/duration.ts';
 import type { ProxyApp, ProxySettings } from './assemble/proxy.ts';
+import type { Config } from './config/config.ts';
 import { parseSizeBytes } from './config/quantity.ts';
 
 /** What `main.ts` lends to a command. */
@@ -60,6 +61,10 @@ options:
   --prefix PATH      with --clear-cache: only addresses that begin so
   --help             print this text
 
+environment:
+  PROMGATE_KAFKA_BROKERS  send an event per request to Kafka; the further PROMGATE_KAFKA_… are in
+                          docs/configuration.md
+
 exit codes: 0 success; 1 failure; 2 wrong command line
 `;
 }
@@ -76,16 +81,40 @@ export async function proxyCommand(
   if (!values) return tools.refuse([...faults, '', usage(program)]);
   if (values['clear-cache'] === true) return clearCache(values, tools);
   const settings = await readSettings(program, values, { tools, faults });
-  if (!settings) return tools.refuse([...faults, `see ${program} --help`]);
+  const kafka = await readKafka(tools, faults);
+  if (!settings || faults.length > 0) return tools.refuse([...faults, `see ${program} --help`]);
   try {
     return await tools.runUntilStopped(async () => {
       const { startProxy } = await import('./assemble/proxy.ts');
+      const { openEvents } = await import('./assemble/events.ts');
       return startProxy(settings, {
+        openEvents: (ground) => openEvents(kafka, ground),
         platformAuthorities: tools.environment['CF_SYSTEM_CERT_PATH'],
       });
     });
   } catch (error) {
     return tools.fail('the proxy cannot start', error);
+  }
+}
+
+/**
+ * Where events of requests go: what `PROMGATE_KAFKA_…` says.
+ *
+ * @param faults - takes what is wrong
+ */
+async function readKafka(
+  { environment, memoryBytes }: CommandTools,
+  faults: string[],
+): Promise<Config['kafka']> {
+  const given = Object.entries(environment).filter(([name]) => name.startsWith('PROMGATE_KAFKA_'));
+  if (given.length === 0) return undefined;
+  const { ConfigError, readConfig } = await import('./config/config.ts');
+  try {
+    return (await readConfig({ environment: Object.fromEntries(given), memoryBytes })).kafka;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
   }
 }
 

@@ -18,9 +18,11 @@ import { processMetrics } from '../telemetry/process-metrics.ts';
 import { type ProxyMetrics, proxyMetrics } from '../telemetry/proxy-metrics.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import { METRICS_TYPE, MetricRegistry } from '../telemetry/registry.ts';
+import type { RecordRequest, RequestEvent } from '../telemetry/request-event.ts';
 import { VERSION } from '../version.ts';
 import { readAuthorities } from './authorities.ts';
 import { descriptorLimit } from './descriptors.ts';
+import type { Ground } from './ground.ts';
 
 export interface ProxySettings {
   readonly host: string;
@@ -43,6 +45,14 @@ export interface ProxyAppOptions {
   readonly platformAuthorities?: string | undefined;
   /** Called for each request when its answer has ended. Must not throw. */
   readonly onRequest?: (event: ProxyEvent) => void;
+  /** Opens what takes the events of requests; its disposal sends those that wait. */
+  readonly openEvents?: (ground: EventsGround) => Promise<RequestEvents>;
+}
+
+type EventsGround = Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>;
+
+interface RequestEvents extends AsyncDisposable {
+  readonly record: RecordRequest;
 }
 
 export interface ProxyApp extends AsyncDisposable {
@@ -82,6 +92,9 @@ export async function startProxy(
   const cache = openCache({ settings, store, open, metrics, log });
   const cut = new AbortController();
   cut.signal.addEventListener('abort', () => cache.close());
+  const authorities = () => readAuthorities(options.platformAuthorities);
+  const events = await options.openEvents?.({ log, registry, authorities, cut });
+  if (events) parts.use(events);
   const handle = createProxy({
     cache,
     identity: { id: `${PROXY_NAME}-${randomBytes(6).toString('hex')}`, secret: randomBytes(32) },
@@ -90,6 +103,7 @@ export async function startProxy(
       metrics.requestEnded(event);
       logRequest(log, event);
       options.onRequest?.(event);
+      events?.record(requestEvent(event));
     },
   });
   const server = parts.use(await listen(settings, { handle, cut, metrics }));
@@ -165,6 +179,19 @@ function logRequest(log: Log, event: ProxyEvent): void {
     ...(isBroken ? { broken: true } : {}),
   });
 }
+
+function requestEvent({ timeMs, cacheResult, ...event }: ProxyEvent): RequestEvent {
+  return { ...event, atMs: timeMs, cache: CACHE_RESULTS[cacheResult] };
+}
+
+const CACHE_RESULTS = {
+  hit: 'HIT',
+  miss: 'MISS',
+  stale: 'STALE',
+  revalidated: 'REVALIDATED',
+  bypass: 'BYPASS',
+  none: undefined,
+} as const satisfies Readonly<Record<ProxyEvent['cacheResult'], RequestEvent['cache']>>;
 
 function pathForLog(target: string): string {
   const [path = '', query] = target.split('?', 2);
