@@ -62,6 +62,7 @@ const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(
 const SYSTEMS: readonly (readonly string[])[] = [
   ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
   ['late-bindings.ts', 'bindings.ts'],
+  ['endpoints.ts'],
   ['operate.ts'],
   ['replicas.ts'],
   ['events.ts'],

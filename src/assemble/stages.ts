@@ -21,6 +21,7 @@ import {
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startApps } from './apps.ts';
+import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import { openEvents } from './events.ts';
 import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
@@ -71,9 +72,14 @@ export async function startStages(
     void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
     return { purged: purgeHere(what), redis: replicas.state() };
   };
-  const operate = parts.use(openOperate({ ...serving, purge }, ground));
+  const endpoints = await openEndpoints(config, { ground, lane, metrics });
+  if (endpoints) parts.use(endpoints);
+  const operate = parts.use(
+    openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
+  );
 
-  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, events, operate];
+  const optional = [bindings, endpoints].filter((part) => part !== undefined);
+  const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
@@ -106,6 +112,27 @@ async function startBindings(
   replicas.onBindings(() => bindings.look());
   replicas.onMissed(() => bindings.look());
   return bindings;
+}
+
+interface EndpointsParts {
+  readonly ground: Ground;
+  readonly lane: Lane;
+  readonly metrics: HttpMetrics;
+}
+
+/** @returns undefined while no endpoint is allowed */
+async function openEndpoints(
+  { endpoints, scrape, auth, cache, sd }: Config,
+  { ground, lane, metrics }: EndpointsParts,
+): Promise<EndpointsPart | undefined> {
+  if (!endpoints) return undefined;
+  return startEndpoints(
+    {
+      ...{ config: { endpoints, scrape, auth, cache, sd }, lane },
+      onRefused: () => metrics.refusedRequests.inc(),
+    },
+    ground,
+  );
 }
 
 /** The check of a reader's credential, which also sets what the reader may see. */

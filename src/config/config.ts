@@ -72,21 +72,20 @@ function configAdvice({ routes, scrape }: Config): string[] {
 }
 
 /** Warnings about allowed but risky settings, for `promgate check` and every start. */
-export function configWarnings({
-  auth,
-  broker,
-  database,
-  kafka,
-  listen,
-  redis,
-  routes,
-}: Config): string[] {
+export function configWarnings(config: Config): string[] {
+  const { auth, broker, database, endpoints, kafka, listen, redis, routes } = config;
   const warnings: string[] = [];
   const loopback = isLoopback(listen.host);
   if (auth.mode === 'open' && !loopback) {
     const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
     const remedy = 'set auth.mode to basic, token or both, or listen.host to 127.0.0.1';
     warnings.push(`auth.mode is open: ${whoever}; ${remedy}`);
+  }
+  if (auth.mode === 'open' && endpoints && !loopback) {
+    const whoever = `whoever reaches ${listen.host} port ${listen.port} lets promgate ask what endpoints.allow names`;
+    warnings.push(
+      `auth.mode is open: ${whoever}; set auth.mode to basic, or listen.host to 127.0.0.1`,
+    );
   }
   if (auth.mode !== 'open' && !listen.tls && !loopback) {
     const mode = `auth.mode is ${auth.mode} without listen.tls`;

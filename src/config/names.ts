@@ -89,6 +89,7 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     cache: toCache(values.cache, memoryBytes),
     redis: toRedis(values.redis),
     kafka: toKafka(values.kafka),
+    endpoints: toEndpoints(values.endpoints, memoryBytes),
   };
 }
 
@@ -127,5 +128,25 @@ function toCache(cache: Values['cache'], memoryBytes: number) {
     maxJobs: cache.max_jobs,
     concurrency: cache.concurrency,
     withCredentials: cache.with_credentials,
+  };
+}
+
+/** The share of the memory limit for pages of endpoints that are in flight. */
+const ENDPOINTS_SHARE = 1 / 16;
+
+/** Undefined while no endpoint is allowed. */
+function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
+  if (endpoints.allow.length === 0) return undefined;
+  return {
+    allow: endpoints.allow,
+    deny: endpoints.deny,
+    allowPrivate: endpoints.allow_private,
+    passAuth: endpoints.pass_auth,
+    passHeaders: endpoints.pass_headers.map((name) => name.toLowerCase()),
+    obeyCacheControl: endpoints.obey_cache_control,
+    maxBodyBytes: endpoints.max_body,
+    maxBytes: Math.max(2 * endpoints.max_body, Math.floor(memoryBytes * ENDPOINTS_SHARE)),
+    concurrency: endpoints.concurrency,
+    compatPort: endpoints.compat ? endpoints.compat_port : undefined,
   };
 }

@@ -9,6 +9,7 @@ import { ADDRESS } from './address.ts';
 import { auth, wantsTokens } from './auth.ts';
 import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
 import { cache } from './cache.ts';
+import { endpoints } from './endpoints.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
 import { kafka } from './kafka.ts';
 import { listen } from './listen.ts';
@@ -71,6 +72,7 @@ const fields = {
   cache: sectionWithDefaults(cache),
   redis: optional(redis),
   kafka: optional(kafka),
+  endpoints: sectionWithDefaults(endpoints),
 };
 
 /** The whole configuration. */
@@ -95,6 +97,6 @@ export const schema = section('promgate', fields, [
 ]);
 
 /** Sections that only later versions support; the message of their refusal says so. */
-export const LATER: readonly string[] = ['endpoints', 'push', 'query'];
+export const LATER: readonly string[] = ['push', 'query'];
 
 export type Values = z.output<typeof schema>;

@@ -507,6 +507,34 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'sd: { colour: red }',
     'yml:1: sd.colour is not a key of promgate; known keys here are address, scheme',
   ],
+  ...[
+    ...[
+      '"http://x/"',
+      '"x:0"',
+      '"x:65536"',
+      '"10.0.0.0/33"',
+      '"999.1.1.1"',
+      '"a b"',
+      '"[::1"',
+      '"é"',
+    ],
+    ...['"user@x"', '"fe80::1%eth0"', '"::1/129"', '"x/y"', '""'],
+  ].map((rule): [string, string] => [
+    `endpoints: { allow: [${rule}] }`,
+    `yml:1: endpoints.allow[0] is ${rule}, but must be a host such as *.example.com or *.example.com:9100, or a network such as 10.1.0.0/16`,
+  ]),
+  ...['"*"', '"*:9100"', '"0.0.0.0/0"', '"::/0"'].map((rule): [string, string] => [
+    `endpoints: { allow: ["*"], pass_auth: [${rule}] }`,
+    `yml:1: endpoints.pass_auth[0] is ${rule}, but must be a host such as *.example.com or *.example.com:9100, or a network such as 10.1.0.0/16, but not all of them`,
+  ]),
+  [
+    'endpoints: { allow: ["*"], pass_headers: [Cookie] }',
+    'yml:1: endpoints.pass_headers[0] is "Cookie", but must be the name of a header that promgate does not set itself and that is no credential',
+  ],
+  [
+    'endpoints: { deny: ["x"] }',
+    'yml:1: endpoints.allow is an empty list, but must name at least one endpoint, since other keys of endpoints are set',
+  ],
   ['lissten: {}', 'yml:1: lissten is not a key of promgate; did you mean listen?'],
   [
     'log: { __proto__: 1 }',
@@ -665,7 +693,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka, endpoints',
   ],
 ];
 
@@ -807,6 +835,15 @@ describe('configWarnings', () => {
     assert.equal((await warnings({ routes, listen: { host: '127.example.com' } })).length, 1);
     assert.deepEqual(await warnings({ routes, listen: { host: '127.0.0.1' } }), []);
     assert.deepEqual(await warnings({ routes, listen: { host: '::1' } }), []);
+  });
+
+  it('tells when anybody can let promgate ask endpoints', async () => {
+    const endpoints = { allow: ['*'] };
+    const found = await warnings({ endpoints });
+    const local = await warnings({ endpoints, listen: { host: '127.0.0.1' } });
+
+    assert.ok(found.some((warning) => warning.includes('endpoints.allow')));
+    assert.ok(!local.some((warning) => warning.includes('endpoints.allow')));
   });
 
   it('tells when passwords travel in the clear', async () => {

@@ -1,6 +1,5 @@
 /** The documents name every word and metric of the events and of the channel between replicas. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { CHANNEL_FAILURES } from '../../src/store/channel-error.ts';
 import { PUBLISH_FAILURES } from '../../src/store/replica-channel.ts';
 import { MESSAGE_REFUSALS } from '../../src/store/replica-message.ts';
@@ -10,21 +9,11 @@ import { replicaMetrics } from '../../src/telemetry/replica-metrics.ts';
 import { printEvent } from '../../src/telemetry/request-event.ts';
 import { DROP_CAUSES } from '../../src/telemetry/request-events.ts';
 import { SEND_FAILURES } from '../../src/telemetry/send-error.ts';
-
-const read = (page: string): string =>
-  readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
-
-/** The words that a page does not write as code. */
-const unnamed = (page: string, words: readonly string[]): string[] =>
-  words.filter((word) => !read(page).includes(`\`${word}\``));
-
-async function metricNames(registry: MetricRegistry): Promise<string[]> {
-  return [...(await registry.print()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!); // its group
-}
+import { metricNames, readDoc, unnamed } from '../support/doc-words.ts';
 
 describe('docs/request-events.md', () => {
   it('shows the event that is printed, and describes each of its fields', () => {
-    const [, shown = ''] = /^```json\n(.*)\n```$/m.exec(read('request-events.md')) ?? [];
+    const [, shown = ''] = /^```json\n(.*)\n```$/m.exec(readDoc('request-events.md')) ?? [];
     const { value } = printEvent({
       ...{ atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), method: 'GET', path: '/products?page=2' },
       ...{ status: 200, cache: 'HIT', durationMs: 1.3, bytes: 512 },
