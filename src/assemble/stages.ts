@@ -65,8 +65,6 @@ export async function startStages(
   if (bindings) parts.use(bindings);
   const purgeHere = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
-  replicas.onPurge(purgeHere);
-  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   const purge = (what: Purge): Purged => {
     void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
     return { purged: purgeHere(what), redis: replicas.state() };
@@ -74,6 +72,8 @@ export async function startStages(
   const operate = parts.use(openOperate({ ...serving, purge }, ground));
 
   const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), replicas, events, operate];
+  replicas.onPurge(purgeHere);
+  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
