@@ -20,6 +20,7 @@ import {
 } from '../serve/request-log.ts';
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { RecordRequest } from '../telemetry/request-event.ts';
 import { startApps } from './apps.ts';
 import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import { openEvents } from './events.ts';
@@ -66,13 +67,11 @@ export async function startStages(
   if (bindings) parts.use(bindings);
   const purgeHere = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
-  replicas.onPurge(purgeHere);
-  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   const purge = (what: Purge): Purged => {
     void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
     return { purged: purgeHere(what), redis: replicas.state() };
   };
-  const endpoints = await openEndpoints(config, { ground, lane, metrics });
+  const endpoints = await openEndpoints(config, { ground, lane, metrics, onEvent: events.record });
   if (endpoints) parts.use(endpoints);
   const operate = parts.use(
     openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
@@ -80,6 +79,8 @@ export async function startStages(
 
   const optional = [bindings, endpoints].filter((part) => part !== undefined);
   const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
+  replicas.onPurge(purgeHere);
+  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
@@ -118,17 +119,18 @@ interface EndpointsParts {
   readonly ground: Ground;
   readonly lane: Lane;
   readonly metrics: HttpMetrics;
+  readonly onEvent: RecordRequest;
 }
 
 /** @returns undefined while no endpoint is allowed */
 async function openEndpoints(
   { endpoints, scrape, auth, cache, sd }: Config,
-  { ground, lane, metrics }: EndpointsParts,
+  { ground, lane, metrics, onEvent }: EndpointsParts,
 ): Promise<EndpointsPart | undefined> {
   if (!endpoints) return undefined;
   return startEndpoints(
     {
-      ...{ config: { endpoints, scrape, auth, cache, sd }, lane },
+      ...{ config: { endpoints, scrape, auth, cache, sd }, lane, onEvent },
       onRefused: () => metrics.refusedRequests.inc(),
     },
     ground,
