@@ -85,7 +85,7 @@ async function untilAlive(port: number, child: Child): Promise<void> {
 }
 
 /** Waits for a 200 of `url`. */
-export async function untilOk(url: string, child: Child): Promise<void> {
+async function untilOk(url: string, child: Child): Promise<void> {
   for (const deadlineMs = performance.now() + 30_000; performance.now() < deadlineMs; ) {
     try {
       const answer = await fetch(url);

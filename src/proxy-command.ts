@@ -100,11 +100,11 @@ async function readKafka(
   { tools: { environment, memoryBytes }, faults }: Reading,
 ): Promise<Config['kafka']> {
   const file = typeof config === 'string' ? config : environment['PROMGATE_CONFIG'];
-  const isInEnvironment = Object.keys(environment).some((name) => name.startsWith(KAFKA_VARIABLES));
-  if (file === undefined && !isInEnvironment) return undefined;
+  const given = Object.entries(environment).filter(([name]) => name.startsWith(KAFKA_VARIABLES));
+  if (file === undefined && given.length === 0) return undefined;
   const { ConfigError, readConfig } = await import('./config/config.ts');
   try {
-    return (await readConfig({ file, environment, memoryBytes })).kafka;
+    return (await readConfig({ file, environment: Object.fromEntries(given), memoryBytes })).kafka;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     faults.push(...error.faults);

@@ -49,6 +49,7 @@ async function openSender(
   );
   let isAway = false;
   let wasReady = false;
+  let wasRefused = false;
   const sender = new EventSender({
     transport: new KafkaThread(settings, (line) =>
       log.debug('the client of Kafka reports', { line: line.slice(0, MAX_LINE_LENGTH) }),
@@ -60,11 +61,19 @@ async function openSender(
       if (isAway || !wasReady) log.info('Kafka takes the events of requests');
       isAway = false;
       wasReady = true;
+      wasRefused = false;
     },
     onFailure: (err) => {
       metrics.failed(err.failure);
+      const advice = ADVICE[err.failure](kafka);
+      if (err.failure === 'refused') {
+        if (wasRefused) log.debug('Kafka refused more events of requests', { err });
+        else log.warn(REFUSED, { failure: err.failure, advice, err });
+        wasRefused = true;
+        return;
+      }
       if (isAway) log.debug('Kafka still does not take the events of requests', { err });
-      else log.warn(AWAY, { failure: err.failure, advice: ADVICE[err.failure](kafka), err });
+      else log.warn(AWAY, { failure: err.failure, advice, err });
       isAway = true;
     },
   });
@@ -74,6 +83,10 @@ async function openSender(
 const MAX_LINE_LENGTH = 500;
 
 const AWAY = 'Kafka does not take the events of requests: promgate keeps some, and tries again';
+
+const REFUSED =
+  'Kafka refuses events of requests: promgate drops these, and says so once; the metric ' +
+  'promgate_request_events_dropped_total{cause="refused"} counts them';
 
 const ADVICE: Readonly<Record<SendFailure, (kafka: KafkaConfig) => string>> = {
   unreachable: ({ tls }) =>

@@ -67,8 +67,6 @@ export async function startStages(
   if (bindings) parts.use(bindings);
   const purgeHere = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
-  replicas.onPurge(purgeHere);
-  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   const purge = (what: Purge): Purged => {
     void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
     return { purged: purgeHere(what), redis: replicas.state() };
@@ -82,6 +80,8 @@ export async function startStages(
 
   const optional = [bindings, endpoints].filter((part) => part !== undefined);
   const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
+  replicas.onPurge(purgeHere);
+  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }

@@ -126,7 +126,7 @@ class ProxyExchange implements AnswerTaker {
     this.#socket = request.socket;
     this.#bytesBefore = this.#socket.bytesWritten;
     response.sendDate = false;
-    response.once('close', () => this.#closed());
+    response.on('close', () => this.#closed()); // `once` would cost more, and it closes once
   }
 
   begin(asked: CacheRequest): void {

@@ -3,7 +3,7 @@
  *
  * Whatever the client does, such as to hang, to throw or to take memory, it ends neither the process
  * nor a request: promgate waits for an answer up to a deadline, and ends the thread at every
- * failure. The next task starts another thread, which connects anew.
+ * failure but a refusal. The next task starts another thread, which connects anew.
  */
 import { Worker } from 'node:worker_threads';
 import type { KafkaSettings, OnLine } from './kafka.ts';
@@ -20,6 +20,11 @@ interface Thread {
   readonly worker: Worker;
   /** Settles the task under way. */
   settle: (error?: SendError) => void;
+}
+
+/** Whether the brokers have answered, so that the client works. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof SendError && error.failure === 'refused';
 }
 
 export class KafkaThread implements Transport {
@@ -63,7 +68,7 @@ export class KafkaThread implements Transport {
         thread.worker.postMessage(task);
       });
     } catch (error) {
-      await this.#end();
+      if (!isAnswer(error)) await this.#end();
       throw error;
     } finally {
       clearTimeout(late);

@@ -50,7 +50,9 @@ const CHECK_EVERY_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
 /** The brokers work, but refuse an event: promgate looks for it in ever smaller batches. */
-const REFUSED_PAUSE_MS = 100;
+const REFUSED_PAUSE_MS = 20;
+/** After so many refusals in a row the brokers refuse everything: promgate pauses as after failures. */
+const MAX_REFUSALS = 30;
 const FLUSH_MS = 2_000;
 /** The time for what waits if all else took its time: promgate has to exit. */
 const LEAST_FLUSH_MS = 500;
@@ -116,9 +118,13 @@ export class EventSender implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#stop.signal.aborted; ) {
+    let failures = 0;
+    let refusals = 0;
+    while (!this.#stop.signal.aborted) {
       const failure = await this.#turn();
-      failures = failure === undefined || failure === 'refused' ? 0 : failures + 1;
+      refusals = failure === undefined ? 0 : refusals + (failure === 'refused' ? 1 : 0);
+      const isSearching = failure === 'refused' && refusals <= MAX_REFUSALS;
+      failures = failure === undefined || isSearching ? 0 : failures + 1;
       if (failure === undefined) continue;
       const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), MAX_PAUSE_MS);
       await this.#clock.sleep(failures === 0 ? REFUSED_PAUSE_MS : pauseMs, this.#stop.signal);
@@ -161,7 +167,7 @@ export class EventSender implements AsyncDisposable {
       await task();
     } catch (cause) {
       const error = sendError(cause);
-      this.#state = 'away';
+      if (error.failure !== 'refused') this.#state = 'away'; // else the brokers are there
       if (this.#closed) return 'timeout'; // promgate has ended the task itself
       onFailure(error);
       return error.failure;
@@ -207,7 +213,8 @@ export class EventSender implements AsyncDisposable {
   async #flush(signal: AbortSignal): Promise<void> {
     await this.#running;
     while (!signal.aborted && this.#ring.length > 0) {
-      if ((await this.#sendFirst()) !== undefined) return;
+      const failure = await this.#sendFirst();
+      if (failure !== undefined && failure !== 'refused') return;
     }
   }
 }

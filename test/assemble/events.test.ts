@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { startKafkaBroker } from '../support/kafka-broker.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { recordLog } from '../support/promgate.ts';
+import { refusingBroker } from '../support/refusing-broker.ts';
 import { hasLines } from '../telemetry/has-lines.ts';
 
 const EVENT: RequestEvent = {
@@ -195,6 +196,28 @@ describe('openEvents', function () {
     const queued = await kafka.metric('promgate_request_events_queued');
     const sent = await kafka.metric('promgate_request_events_sent_total');
     assert.equal(queued + sent, 10_000);
+  });
+
+  it('warns once of brokers that refuse events, counts these, and stays ready', async () => {
+    await using broker = await listen(refusingBroker({ produce: 10 }));
+    await using kafka = await open([broker.address]);
+    await kafka.untilLogged(TAKEN);
+
+    kafka.emitAll(20);
+
+    await eventually(
+      'all to be dropped',
+      async () =>
+        (await kafka.metric('promgate_request_events_dropped_total{cause="refused"}')) === 20 ||
+        undefined,
+    );
+    const warnings = kafka.lines.filter(({ level }) => level === 'warn');
+    assert.deepEqual(
+      warnings.map(({ fields }) => fields['failure']),
+      ['refused'],
+    );
+    assert.match(String(warnings[0]?.fields['advice']), /message\.max\.bytes/);
+    assert.equal(kafka.state(), 'ready');
   });
 
   it('outlives what answers and is no broker', async () => {

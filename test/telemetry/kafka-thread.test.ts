@@ -1,6 +1,6 @@
 /** The thread that talks to Kafka: what it says of failures, and that it starts anew. */
 import assert from 'node:assert/strict';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { KafkaSettings } from '../../src/telemetry/kafka.ts';
 import { KafkaThread } from '../../src/telemetry/kafka-thread.ts';
@@ -10,6 +10,7 @@ import { Authority } from '../fetch/certificates.ts';
 import { closedAddress, listen } from '../fetch/instance-server.ts';
 import { startKafkaBroker } from '../support/kafka-broker.ts';
 import { SLOW_MS } from '../support/limits.ts';
+import { int, refusingBroker, short, text } from '../support/refusing-broker.ts';
 import { requireProgram } from '../support/require-program.ts';
 
 const EVENT: RequestEvent = {
@@ -109,6 +110,24 @@ describe('KafkaThread', function () {
     });
   }
 
+  it('keeps the connection when the brokers refuse events', async () => {
+    const server = refusingBroker({ produce: 10 });
+    let connections = 0;
+    server.on('connection', () => connections++);
+    await using broker = await listen(server);
+    await using kafka = thread(broker.address);
+    await kafka.check();
+    await assert.rejects(kafka.send([EVENT]), { failure: 'refused' });
+    const opened = connections;
+
+    for (let i = 0; i < 20; i += 1) {
+      await kafka.check();
+      await assert.rejects(kafka.send([EVENT]), { failure: 'refused' });
+    }
+
+    assert.equal(connections, opened);
+  });
+
   it('speaks TLS only to a broker that a trusted authority vouches for', async function () {
     requireProgram(this, 'openssl');
     await using broker = await startKafkaBroker(this);
@@ -151,22 +170,6 @@ describe('KafkaThread', function () {
   });
 });
 
-function short(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(2 * values.length);
-  for (const [index, value] of values.entries()) bytes.writeInt16BE(value, 2 * index);
-  return bytes;
-}
-
-function int(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-
-function text(value: string): Buffer {
-  return Buffer.concat([short(value.length), Buffer.from(value)]);
-}
-
 /** Answers as a broker that knows no account: ApiVersions, SaslHandshake and SaslAuthenticate. */
 function refusePasswords(socket: Socket): void {
   const [apiVersions, handshake, authenticate] = [18, 17, 36];
@@ -182,38 +185,6 @@ function refusePasswords(socket: Socket): void {
     const answer = Buffer.concat([request.subarray(8, 12), body]);
     socket.write(Buffer.concat([int(answer.length), answer]));
   });
-}
-
-/** A broker that answers with the given error codes of the protocol. */
-function refusingBroker({ topic = 0, produce = 0 }: { topic?: number; produce?: number }) {
-  const [produceKey, metadata, apiVersions] = [0, 3, 18];
-  const server = createServer((socket) => {
-    socket.on('error', () => undefined); // the client cuts it
-    socket.on('data', (request) => {
-      const { port } = server.address() as AddressInfo; // it listens on TCP
-      const bodies = new Map([
-        [apiVersions, [short(0), int(2), short(metadata!, 1, 1), short(produceKey!, 3, 3)]],
-        [
-          metadata,
-          [
-            ...[int(1), int(1), text('127.0.0.1'), int(port), short(-1), int(1)],
-            ...[int(1), short(topic), text('log-topic'), Buffer.of(0)],
-            ...(topic === 0 ? [int(1), short(0), int(0), int(1), int(0), int(0)] : [int(0)]),
-          ],
-        ],
-        [
-          produceKey,
-          [
-            ...[int(1), text('log-topic'), int(1), int(0), short(produce)],
-            ...[Buffer.alloc(8), Buffer.alloc(8), int(0)],
-          ],
-        ],
-      ]);
-      const body = Buffer.concat(bodies.get(request.readInt16BE(4)) ?? []);
-      socket.write(Buffer.concat([int(4 + body.length), request.subarray(8, 12), body]));
-    });
-  });
-  return server;
 }
 
 function forward(socket: Socket, address: string): void {

@@ -174,6 +174,23 @@ describe('EventSender', () => {
     assert.ok(batches.length < 20, `${batches.length} batches`);
   });
 
+  it('pauses when the brokers refuse everything, and is ready all the same', async () => {
+    const { clock, batches, emit, told, failures } = scene((batch) =>
+      batch.length > 0 ? 'refused' : undefined,
+    );
+    await clock.advance(0);
+    emit(...many(5_000));
+
+    await clock.advance(10 * 60_000);
+
+    assert.ok(batches.length < 60, `${batches.length} batches`);
+    assert.ok(failures.every((one) => one === 'refused'));
+    assert.deepEqual(
+      told.filter((one) => one !== 'refused 1'),
+      ['ready'],
+    );
+  });
+
   it('drops a batch at which the client crashes, and goes on', async () => {
     let crashes = true;
     const { clock, emit, told } = scene((batch) =>
