@@ -21,6 +21,8 @@ export interface Stored<V> {
   readonly loaded: Loaded<V>;
   /** When its load began. */
   readonly atMs: number;
+  /** When it is of no use any more. */
+  readonly endMs: number;
 }
 
 /** What is kept of one key. */
@@ -45,6 +47,9 @@ export interface KeptAnswersOptions<V> {
 
 /** The memory of an entry without its values. */
 const ENTRY_BYTES = 512;
+
+/** More than one, so that answers go faster than they come. */
+const LOOKS = 3;
 
 export class KeptAnswers<V> {
   readonly #entries: LRUCache<string, Entry<V>>;
@@ -91,6 +96,18 @@ export class KeptAnswers<V> {
     this.#entries.delete(key);
   }
 
+  /**
+   * Drops answers that are of no use any more, among the few that were used longest ago: called with
+   * each new answer, that keeps the memory of answers that nobody reads any more small.
+   */
+  dropEnded(nowMs: number): void {
+    const oldest = [...this.#entries.rkeys().take(LOOKS)];
+    for (const key of oldest) {
+      const entry = this.#entries.peek(key);
+      if (entry && endOf(entry) <= nowMs) this.#entries.delete(key);
+    }
+  }
+
   /** @returns how many answers are gone */
   dropTagged(tag: string): number {
     const keys = [...(this.#tagged.get(tag) ?? [])];
@@ -119,6 +136,10 @@ export class KeptAnswers<V> {
 
 function valuesOf<V>({ good, failure }: Entry<V>): V[] {
   return [good, failure].flatMap((one) => (one === undefined ? [] : [one.loaded.value]));
+}
+
+function endOf<V>({ good, failure }: Entry<V>): number {
+  return Math.max(good?.endMs ?? 0, failure?.endMs ?? 0);
 }
 
 function sizeOf<V>({ good, failure }: Entry<V>): number {

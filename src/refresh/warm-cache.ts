@@ -222,22 +222,24 @@ export class WarmCache<V> {
     try {
       const loaded = await ask.load(run);
       if (loaded.kind === 'uncacheable') this.#flights.keepApart(key);
-      if (!running.isVoid) this.#keep(key, ask, { loaded, atMs });
+      if (!running.isVoid) this.#keep(key, ask, loaded, atMs);
       return loaded;
     } finally {
       this.#loads.delete(running);
     }
   }
 
-  #keep(key: string, { life, tags }: Ask<V>, stored: Stored<V>): void {
-    const { kind } = stored.loaded;
+  #keep(key: string, { life, tags }: Ask<V>, loaded: Loaded<V>, atMs: number): void {
+    const { kind } = loaded;
     if (kind === 'uncacheable' || kind === 'denied') {
       this.#answers.drop(key);
       return;
     }
     if (endOf(life) <= 0) return;
-    const isOfUse = kind === 'good' || negativeTtlMs(kind, this.#options.negative) > 0;
-    if (isOfUse) this.#answers.keep(key, tags, stored);
+    const { negative, timers } = this.#options;
+    const lastsMs = kind === 'good' ? endOf(life) : negativeTtlMs(kind, negative);
+    if (lastsMs > 0) this.#answers.keep(key, tags, { loaded, atMs, endMs: atMs + lastsMs });
+    this.#answers.dropEnded(timers.nowMs());
   }
 }
 

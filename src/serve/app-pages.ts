@@ -95,7 +95,8 @@ export class AppPages {
   #current(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): KeptAppPage['current'] {
     const { tableVersion, settingsOf, cache } = this.#options;
     const version = tableVersion();
-    const settings = new Map(asked.instances.map(({ app }) => [app, settingsOf(app)]));
+    const apps = new Map(asked.instances.map(({ app }) => [app.appId, app]));
+    const settings = [...apps.values()].map((app) => [app, settingsOf(app)] as const);
     const current = (): KeptAppPage | undefined => {
       if (tableVersion() !== version) return undefined;
       for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;

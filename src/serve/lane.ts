@@ -32,16 +32,18 @@ export interface LaneOptions {
   readonly maxTimeoutMs: number;
 }
 
-/** Bound on the keys, in characters. */
-const MAX_LENGTH = 8_388_608;
+/** Bound on the memory of all places: room for about 10,000 requests. */
+const MAX_BYTES = 50_331_648;
+/** What a place takes beside its key, about. */
+const PLACE_BYTES = 4_096;
 /** Requests with longer headers are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
 
 export class Lane {
   readonly #places = new LRUCache<string, LanePlace>({
-    maxSize: MAX_LENGTH,
-    maxEntrySize: MAX_KEY_LENGTH,
-    sizeCalculation: (_, key) => key.length,
+    maxSize: MAX_BYTES,
+    maxEntrySize: PLACE_BYTES + MAX_KEY_LENGTH,
+    sizeCalculation: (_, key) => PLACE_BYTES + key.length,
   });
   readonly #options: LaneOptions;
 

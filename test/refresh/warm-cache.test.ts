@@ -228,6 +228,17 @@ describe('WarmCache', () => {
     assert.equal(cache.bytes, 0);
   });
 
+  it('does not hold what is of no use any more for long', async () => {
+    const { timers, get, cache } = open();
+    for (let count = 0; count < 100; count++) await get(`old ${count}`);
+
+    await timers.pass(65_000);
+    for (let count = 0; count < 60; count++) await get(`new ${count}`);
+
+    assert.equal(cache.size, 60);
+    assert.equal(cache.purge('app:a'), 60);
+  });
+
   it('never holds more bytes than its bound, and lets go of each value once', async () => {
     const step = fc.record({
       key: fc.constantFrom('a', 'b', 'c', 'd', 'e'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fc from 'fast-check';
 import { page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
@@ -240,6 +241,41 @@ describe('app pages that are kept', () => {
 
     const who = texts.map((text) => /who="Basic (.)"/.exec(text)?.[1]);
     assert.deepEqual(who, ['a', 'b', 'a']);
+  });
+
+  it('never go to a reader who asked otherwise, whoever asks for what at the same time', async () => {
+    const echo = pageOf(({ target, headers }) => {
+      return `a{who="${headers['authorization'] ?? 'nobody'}",path="${target}"} 1\n`;
+    });
+    const cache = { ...kept.cache, mode: 'background', with_credentials: true };
+    await using scene = await startScene([echo, echo], { cache });
+    const { promgate, app } = scene;
+    const asks = fc.record({
+      who: fc.constantFrom('nobody', 'Basic a', 'Basic ab', 'Basic aa'),
+      path: fc.constantFrom('/a', '/b', '/a%20b'),
+      gzip: fc.boolean(),
+    });
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(asks, { minLength: 1, maxLength: 20 }), async (list) => {
+        const texts = await Promise.all(
+          list.map(({ who, path, gzip }) =>
+            promgate.text(`${app.path}?metric_path=${encodeURIComponent(path)}`, {
+              headers: {
+                ...(who === 'nobody' ? {} : { Authorization: who }),
+                'Accept-Encoding': gzip ? 'gzip' : 'identity',
+              },
+            }),
+          ),
+        );
+        for (const [at, { who, path }] of list.entries()) {
+          const samples = texts[at]?.match(/^a\{.*$/gm) ?? [];
+          assert.equal(samples.length, 2);
+          for (const sample of samples) assert.ok(sample.includes(`who="${who}",path="${path}"`));
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('are not kept when the instance refuses the credential', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { Lane, type PreparedAnswer } from '../../src/serve/lane.ts';
 import { observeRequests, type RequestRecord } from '../../src/serve/request-log.ts';
 import { eventually } from '../support/eventually.ts';
@@ -88,6 +90,20 @@ describe('Lane', () => {
       ...{ left: false, cutOff: false, instances: { ok: 2, failed: 1 } },
     });
     assert.ok(durationMs >= 0 && bytes > KEPT.body.length);
+  });
+
+  it('has room for a bounded number of requests', () => {
+    const lane = new Lane({ observers: { onEnd: () => undefined }, maxTimeoutMs: 10_000 });
+    const place = { handler: 'page', current: () => KEPT };
+
+    for (let count = 0; count < 20_000; count++) {
+      lane.add(
+        Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: `/${count}` }),
+        place,
+      );
+    }
+
+    assert.ok(lane.size > 10_000 && lane.size < 13_000, `${lane.size}`);
   });
 
   it('has no place for a request with long headers', async () => {
