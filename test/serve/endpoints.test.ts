@@ -458,6 +458,15 @@ describe('a page that was fetched with credentials', () => {
     });
   }
 
+  it('takes no short way, which would keep the credentials', async () => {
+    await using site = await startSite({ answer, passAuth });
+
+    for (let i = 0; i < 3; i++) await text(site, { Authorization: 'Basic one' });
+
+    assert.equal(site.lane.size, 0);
+    assert.equal(site.endpoint.requests.length, 1);
+  });
+
   it('tells caches between to keep it for one reader', async () => {
     await using site = await startSite({ answer, passAuth });
 
