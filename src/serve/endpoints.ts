@@ -135,7 +135,7 @@ async function answer(
     ctx.status = 304;
     return;
   }
-  if (kept.from === 'hit')
+  if (kept.from === 'hit' && !headers.hasCredentials)
     takeLane(options, ctx, { answered, gzip, fixed, origin: endpoint.origin });
   const prepared = prepare(kept, gzip, fixed)!; // there is a page
   progress.bytes = ctx.method === 'HEAD' ? 0 : prepared.body.length;
@@ -225,7 +225,10 @@ interface LaneParts {
   readonly origin: string;
 }
 
-/** Lets equal requests be answered from the cache at once, if this one may see everything. */
+/**
+ * Lets equal requests be answered from the cache at once, if this one may see everything and brought
+ * no credentials for the endpoint: the place would keep these beyond the end of the refreshes.
+ */
 function takeLane(
   { lane, onEvent, passHeaders }: EndpointsOptions,
   { req, state }: RequestContext,
