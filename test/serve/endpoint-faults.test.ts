@@ -131,7 +131,10 @@ describe('an endpoint that', () => {
     it(`${what} costs no more than its page: ${code}`, async () => {
       await using site = await startSite({
         answer: page('good 1\n'),
-        ...{ timeoutMs: 400, life: { ttlMs: 0, staleIfErrorMs: 60_000 } },
+        ...{
+          timeoutMs: code === 'upstream_timeout' ? 800 : 20_000,
+          life: { ttlMs: 0, staleIfErrorMs: 60_000 },
+        },
       });
       const ask = (path: string): Promise<Response> => site.ask(`http://good.example:9100${path}`);
       assert.equal(await (await ask('/before')).text(), 'good 1\n');
@@ -199,7 +202,7 @@ describe('an endpoint that', () => {
     await using site = await startSite({
       answer: (exchange) =>
         exchange.request.target.includes('slow') ? hang(exchange) : page('up 1\n')(exchange),
-      timeoutMs: 300,
+      timeoutMs: 1_000,
     });
     const probe = (target: string): Promise<Response> =>
       site.ask('http://good.example:9115/probe', {}, `&target=${target}`);

@@ -273,7 +273,7 @@ describe('a page of an endpoint', () => {
   it('goes out as stale while the endpoint fails, and not beyond its bound', async () => {
     await using site = await startSite({
       answer: counted(),
-      life: { ttlMs: 0, staleIfErrorMs: 400 },
+      life: { ttlMs: 0, staleIfErrorMs: 2_000 },
     });
     await text(site);
     site.endpoint.answer = status(503);
@@ -324,7 +324,7 @@ describe('a page of an endpoint', () => {
   it('is refreshed in the background until nobody reads it, though the endpoint fails', async () => {
     await using site = await startSite({
       answer: counted(),
-      ...{ fixedPauseMs: 5, minIntervalMs: 5, idleMs: 300 },
+      ...{ fixedPauseMs: 5, minIntervalMs: 5, idleMs: 2_000 },
     });
     await text(site);
     await eventually('refreshes', () => site.fetches.length > 3 || undefined);
