@@ -131,10 +131,8 @@ describe('an endpoint that', () => {
     it(`${what} costs no more than its page: ${code}`, async () => {
       await using site = await startSite({
         answer: page('good 1\n'),
-        ...{
-          timeoutMs: code === 'upstream_timeout' ? 800 : 20_000,
-          life: { ttlMs: 0, staleIfErrorMs: 60_000 },
-        },
+        timeoutMs: code === 'upstream_timeout' ? 400 : 20_000,
+        life: { ttlMs: 0, staleIfErrorMs: 60_000 },
       });
       const ask = (path: string): Promise<Response> => site.ask(`http://good.example:9100${path}`);
       assert.equal(await (await ask('/before')).text(), 'good 1\n');
