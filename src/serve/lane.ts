@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { isHarmless } from '../fetch/forward.ts';
 import { cutOff } from './cut-off.ts';
+import { endPrepared } from './prepared.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
 
@@ -38,6 +39,8 @@ export interface LaneOptions {
 const MAX_BYTES = 50_331_648;
 /** What a place takes beside its key, about. */
 const PLACE_BYTES = 4_096;
+/** Larger answers go out without being copied. */
+const MAX_JOINED_BYTES = 65_536;
 /** Requests with longer headers are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
 
@@ -48,6 +51,9 @@ export class Lane {
     sizeCalculation: (_, key) => PLACE_BYTES + key.length,
   });
   readonly #options: LaneOptions;
+  /** The answers of this second, as they go out. */
+  readonly #answers = new Map<LanePlace, { readonly body: Buffer; readonly bytes: Buffer }>();
+  #second = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -61,6 +67,40 @@ export class Lane {
   add(req: IncomingMessage, place: LanePlace): void {
     const key = keyOf(req);
     if (key !== undefined) this.#places.set(key, place);
+  }
+
+  /** Small answers to readers that stay go out as one buffer, since Node takes long for heads. */
+  #end(
+    req: IncomingMessage,
+    res: ServerResponse,
+    place: LanePlace,
+    { headers, body }: PreparedAnswer,
+  ): void {
+    const isPlain = req.httpVersion === '1.1' && res.shouldKeepAlive;
+    if (isPlain && body.length <= MAX_JOINED_BYTES) {
+      if (endPrepared(res, 200, this.#joined(place, { headers, body }))) return;
+    }
+    res.writeHead(200, { ...headers, 'Content-Length': body.length });
+    res.end(body);
+  }
+
+  /** Head and body in one buffer; made once a second, as `Age` and `Date` change then. */
+  #joined(place: LanePlace, { headers, body }: PreparedAnswer): Buffer {
+    const nowMs = Date.now();
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) this.#answers.clear();
+    this.#second = second;
+    const known = this.#answers.get(place);
+    if (known?.body === body) return known.bytes;
+    const fields = Object.entries({
+      ...headers,
+      Date: new Date(nowMs).toUTCString(),
+      'Content-Length': String(body.length),
+    });
+    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const bytes = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${head}\r\n`, 'latin1'), body]);
+    this.#answers.set(place, { body, bytes });
+    return bytes;
   }
 
   /** @returns false if the request must go the long way */
@@ -79,8 +119,7 @@ export class Lane {
     const target = splitTarget(req.url ?? '');
     const describe = () => ({ ...target, handler, instances });
     observeRequest(req, res, observers, describe, ended);
-    res.writeHead(200, { ...answer.headers, 'Content-Length': answer.body.length });
-    res.end(answer.body);
+    this.#end(req, res, place, answer);
     if (res.writableLength > 0 || req.socket.writableLength > 0) boundTime(req, res, maxTimeoutMs);
     return true;
   }

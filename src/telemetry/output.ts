@@ -32,18 +32,22 @@ function pipeOutput(onDropped: () => void): Output {
   const pipe = new Socket({ fd: STANDARD_OUTPUT, readable: false, writable: true });
   pipe.unref();
   pipe.on('error', () => undefined); // the reader is gone: the error cannot be reported anywhere
+  let lines = '';
+  /** Lines of one turn of the event loop are written at once. */
+  const writeLines = (): void => {
+    if (lines !== '' && !pipe.destroyed) pipe.write(lines);
+    lines = '';
+  };
   return {
     write: (line) => {
       if (pipe.destroyed) return;
-      if (pipe.writableLength >= MAX_WAITING_BYTES) return onDropped();
-      if (pipe.writableCorked === 0) {
-        pipe.cork(); // lines of one turn of the event loop are written at once
-        setImmediate(() => pipe.uncork());
-      }
-      pipe.write(line);
+      if (pipe.writableLength + lines.length >= MAX_WAITING_BYTES) return onDropped();
+      if (lines === '') setImmediate(writeLines);
+      lines += line;
     },
     flush: () =>
       new Promise((resolve) => {
+        writeLines();
         if (pipe.destroyed || pipe.writableLength === 0) return resolve();
         const timer = setTimeout(resolve, FLUSH_MS);
         pipe.write('', () => {
