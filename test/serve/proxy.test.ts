@@ -131,6 +131,22 @@ describe('the caching proxy', () => {
     }
   });
 
+  it('stores a body for others that its own reader does not need', async () => {
+    await using origin = await startOrigin((_, response) => {
+      response.writeHead(200, { ...FRESH, ETag: '"1"' }).end('0123456789');
+    });
+    await using proxy = await startTestProxy(origin.url);
+    const first = await ask(proxy.url, { headers: { 'If-None-Match': '"1"' } });
+    const mark = await eventually('the body to be stored', async () => {
+      const answer = await ask(proxy.url, { headers: { 'Cache-Control': 'only-if-cached' } });
+      const text = await textOf(answer);
+      return answer.statusCode === 200 ? `${answer.headers['x-cache']} ${text}` : undefined;
+    });
+
+    assert.deepEqual([first.statusCode, first.headers['x-cache']], [304, 'MISS']);
+    assert.equal(mark, 'HIT 0123456789');
+  });
+
   it('passes compressed bodies as they are, each encoding a variant', async () => {
     await using origin = await startOrigin((request, response) => {
       const isGzip = request.headers['accept-encoding'] === 'gzip';
