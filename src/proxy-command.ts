@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { parseDurationMs } from '../broker/duration.ts';
 import type { ProxyApp, ProxySettings } from './assemble/proxy.ts';
+import type { Config } from './config/config.ts';
 import { parseSizeBytes } from './config/quantity.ts';
 
 /** What `main.ts` lends to a command. */
@@ -35,6 +36,7 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 /** Of the memory limit, for stored responses. */
 const CACHE_SHARE = 0.25;
 const DEFAULT_TIMEOUT = '60s';
+const KAFKA_VARIABLES = 'PROMGATE_KAFKA_';
 const MAX_DURATION_MS = 366 * 86_400_000;
 
 function usage(program: ProxyProgram): string {
@@ -55,6 +57,8 @@ options:
   --timeout TIME     the longest silence of the origin; default ${DEFAULT_TIMEOUT}
   --metrics-port N   serve metrics in the format of Prometheus there; default none
   --log-level LEVEL  debug (every request), info, warn or error; default info
+  --config FILE      a YAML file whose section kafka says where an event of each request goes; default:
+                     the environment's PROMGATE_CONFIG
   --clear-cache      empty the cache of the proxy that runs on this machine, say how many entries
                      went, and end
   --prefix PATH      with --clear-cache: only addresses that begin so
@@ -78,18 +82,43 @@ export async function proxyCommand(
   const settings = await readSettings(program, values, { tools, faults });
   if (!settings) return tools.refuse([...faults, `see ${program} --help`]);
   try {
+    const kafka = await readKafka(values, { tools, faults });
+    if (faults.length > 0) return tools.refuse(faults);
     return await tools.runUntilStopped(async () => {
       const { startProxy } = await import('./assemble/proxy.ts');
-      return startProxy(settings, {
-        platformAuthorities: tools.environment['CF_SYSTEM_CERT_PATH'],
-      });
+      const platformAuthorities = tools.environment['CF_SYSTEM_CERT_PATH'];
+      return startProxy(settings, { platformAuthorities, kafka });
     });
   } catch (error) {
     return tools.fail('the proxy cannot start', error);
   }
 }
 
+/** Loads the configuration only if there may be one, since that takes longer than the proxy's start. */
+async function readKafka(
+  { config }: Values,
+  { tools: { environment, memoryBytes }, faults }: Reading,
+): Promise<Config['kafka']> {
+  const file = typeof config === 'string' ? config : environment['PROMGATE_CONFIG'];
+  const given = Object.entries(environment).filter(([name]) => name.startsWith(KAFKA_VARIABLES));
+  if (file === undefined && given.length === 0) return undefined;
+  const { ConfigError, readConfig } = await import('./config/config.ts');
+  try {
+    return (await readConfig({ file, environment: Object.fromEntries(given), memoryBytes })).kafka;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    faults.push(...error.faults);
+    return undefined;
+  }
+}
+
 type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+interface Reading {
+  readonly tools: CommandTools;
+  /** Takes what is wrong. */
+  readonly faults: string[];
+}
 
 function readValues(args: readonly string[], faults: string[]): Values | undefined {
   try {
@@ -97,7 +126,7 @@ function readValues(args: readonly string[], faults: string[]): Values | undefin
     const { values } = parseArgs({
       args: [...args],
       options: {
-        ...{ origin: text, port: text, host: text, prefix: text, timeout: text },
+        ...{ origin: text, port: text, host: text, prefix: text, timeout: text, config: text },
         ...{ 'cache-all': text, 'cache-size': text, 'metrics-port': text, 'log-level': text },
         'clear-cache': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -113,7 +142,7 @@ function readValues(args: readonly string[], faults: string[]): Values | undefin
 async function readSettings(
   program: ProxyProgram,
   values: Values,
-  { tools, faults }: { readonly tools: CommandTools; readonly faults: string[] },
+  { tools, faults }: Reading,
 ): Promise<ProxySettings | undefined> {
   const { controlFolder } = await import('./serve/control-socket.ts');
   const read = <T>(name: string, parse: (text: string) => T | undefined, what: string) => {

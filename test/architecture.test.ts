@@ -43,7 +43,12 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   kysely: /^store\//,
   pg: /^store\/postgres/,
   mysql2: /^store\/mysql/,
+  iovalkey: /^store\/redis\.ts$/,
+  kafkajs: /^telemetry\/kafka\.ts$/,
 };
+
+/** Files that only some configurations need, and that import a large package or start a thread. */
+const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];
@@ -53,12 +58,17 @@ const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(
   (file) => `broker/${file}`,
 );
 
-/** The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. */
+/**
+ * The systems: each has one file, or a few of its own, in `assemble/`, and imports no other's. The
+ * programs are made of them: `stages.ts` and `proxy.ts`.
+ */
 const SYSTEMS: readonly (readonly string[])[] = [
   ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
   ['late-bindings.ts', 'bindings.ts'],
+  ['endpoints.ts'],
   ['operate.ts'],
-  ['proxy.ts'],
+  ['replicas.ts'],
+  ['events.ts'],
 ];
 const MAX_LINES = 300;
 
@@ -133,6 +143,21 @@ describe('architecture', () => {
   it('no file is longer than can be read in one go', () => {
     const long = files.filter((file) => linesOf(file) > MAX_LINES);
     assert.deepEqual(long, []);
+  });
+
+  it('the start loads no client that only some configurations need', () => {
+    const loaded = new Set<string>();
+    const load = (file: string): void => {
+      if (loaded.has(file) || !file.endsWith('.ts')) return;
+      loaded.add(file);
+      const loads = codeOf(file).matchAll(/^(?:import|export)(?! type)\b[^;]*?from '(\.[^']+)'/gm);
+      for (const [, name] of loads) load(targetOf(file, name!)); // the group takes part in each match
+    };
+    load('assemble/app.ts');
+
+    const clients = [...loaded].filter((file) => CLIENTS.test(file));
+    assert.deepEqual(clients, []);
+    assert.ok(loaded.has('assemble/replicas.ts') && loaded.has('assemble/events.ts'));
   });
 
   it('no file imports itself by a detour', () => {

@@ -14,11 +14,14 @@ import { type Stages, startStages } from './stages.ts';
 /** An idle connection is closed this long after the longest deadline of a scrape. */
 const IDLE_MARGIN_MS = 60_000;
 const HEALTH_CONNECTIONS = 256;
+const COMPAT_CONNECTIONS = 256;
 
 export interface App extends AsyncDisposable {
   /** The URL of promgate on this machine. */
   readonly url: string;
   readonly healthUrl: string | undefined;
+  /** The URL with prom-cache's port. */
+  readonly compatUrl: string | undefined;
   /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
 }
@@ -31,20 +34,25 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const ground = openGround(config, options, parts);
   const stages = await startStages(config, ground, parts);
   const server = parts.use(await listen(config, ground, stages));
+  const compat = await listenAsPromCache(config, ground, stages);
+  if (compat) parts.use(compat);
   const health = await listenForHealth(config, healthSite(ground.readiness));
   if (health) parts.use(health);
   const { log, readiness, descriptors } = ground;
   for (const warning of configWarnings(config)) log.warn(warning);
   if (descriptors.warning !== undefined) log.warn(descriptors.warning);
-  log.info('promgate listens', { url: server.url, health_url: health?.url, version: VERSION });
+  log.info('promgate listens', {
+    ...{ url: server.url, compat_url: compat?.url, health_url: health?.url, version: VERSION },
+  });
   const stop = parts.move();
   return {
     url: server.url,
     healthUrl: health?.url,
+    compatUrl: compat?.url,
     drain: async () => {
       readiness.drain();
       log.info('promgate stops', { wait_ms: config.drain.waitMs });
-      await server.drain(config.drain.waitMs);
+      await Promise.all([server, compat].map((one) => one?.drain(config.drain.waitMs)));
     },
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
@@ -65,6 +73,24 @@ function listen(
     },
   }).catch((cause: unknown) => {
     throw listenError(cause, { host, port, key: 'listen.port' });
+  });
+}
+
+/** The port of prom-cache, if `endpoints.compat` asks for it. */
+async function listenAsPromCache(
+  { listen: { host, tls }, scrape, endpoints }: Config,
+  { cut }: Ground,
+  { listener, metrics }: Stages,
+): Promise<Server | undefined> {
+  const port = endpoints?.compatPort;
+  if (port === undefined) return undefined;
+  return startServer({
+    ...{ host, port, tls, cut, handle: listener },
+    maxConnections: COMPAT_CONNECTIONS,
+    idleMs: scrape.maxTimeoutMs + IDLE_MARGIN_MS,
+    onClientError: (reason) => metrics.clientErrors.inc({ reason }),
+  }).catch((cause: unknown) => {
+    throw listenError(cause, { host, port, key: 'endpoints.compat_port' });
   });
 }
 

@@ -31,6 +31,8 @@ export interface OpenBindingsOptions {
   readonly spaceOfApp: (appId: string) => string | undefined;
   readonly ground: Pick<Ground, 'log' | 'authorities'>;
   readonly metrics: BindingMetrics;
+  /** Tells the other replicas that this one has changed a binding. Must not reject. */
+  readonly onChanged: () => Promise<unknown>;
 }
 
 export type BindingsConfig = Pick<Config, 'database' | 'auth' | 'scrape' | 'sd'> & {
@@ -216,14 +218,14 @@ interface StoreParts {
 }
 
 function openOperations(
-  { config: { broker, scrape }, spaceOfApp }: OpenBindingsOptions,
+  { config: { broker, scrape }, spaceOfApp, onChanged }: OpenBindingsOptions,
   { store, keys, follower }: StoreParts,
 ): Operations {
   const { adopt, maxCacheMs, accounts: _, url: __, ...offering } = broker;
   return createOperations({
     ...{ store, keys, adopt, offering, spaceOfApp, maxCacheMs },
     maxTimeoutMs: scrape.maxTimeoutMs,
-    onChange: () => follower.refresh(),
+    onChange: () => Promise.all([onChanged(), follower.refresh()]),
   });
 }
 

@@ -44,6 +44,22 @@ export function planDescriptors(limit: number, demand: Demand): DescriptorPlan {
   };
 }
 
+/** Idle connections to endpoints of readers, where there are descriptors for them. */
+const IDLE_TO_ENDPOINTS = 1_024;
+
+/**
+ * How many connections to endpoints of `?endpoint=` may be open: what instances and readers do not
+ * need, and an eighth of all if that is too little. The rest is for `planDescriptors`.
+ *
+ * @param concurrency - `endpoints.concurrency`; 0 if no endpoint is allowed
+ */
+export function endpointDescriptors(limit: number, demand: Demand, concurrency: number): number {
+  if (concurrency === 0) return 0;
+  const spare = limit - demand.concurrency - demand.maxConnections - RESERVED;
+  const least = Math.max(1, Math.min(concurrency, Math.floor((limit - RESERVED) / 8)));
+  return Math.min(concurrency + IDLE_TO_ENDPOINTS, Math.max(spare, least));
+}
+
 /** The limit of open files; infinite if the system does not report one. */
 export function descriptorLimit(): number {
   try {

@@ -9,7 +9,12 @@ import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricRegistry } from '../telemetry/registry.ts';
 import { VERSION } from '../version.ts';
 import { readAuthorities } from './authorities.ts';
-import { type DescriptorPlan, descriptorLimit, planDescriptors } from './descriptors.ts';
+import {
+  type DescriptorPlan,
+  descriptorLimit,
+  endpointDescriptors,
+  planDescriptors,
+} from './descriptors.ts';
 
 /** What `openGround` hands to every part. */
 export interface Ground {
@@ -19,7 +24,10 @@ export interface Ground {
   readonly readiness: Readiness;
   /** Aborts when promgate stops: answers then go out with the pages that have arrived. */
   readonly cut: AbortController;
-  readonly descriptors: DescriptorPlan;
+  readonly descriptors: DescriptorPlan & {
+    /** Bound on open connections to endpoints of `?endpoint=`. */
+    readonly toEndpoints: number;
+  };
   /** PEM certificates of the bundled, the system's and the platform's authorities; read once. */
   readonly authorities: () => Promise<readonly string[]>;
 }
@@ -33,12 +41,20 @@ export interface GroundOptions {
 
 /** @param parts - its disposal closes the log */
 export function openGround(
-  { listen, scrape, log: { level } }: Pick<Config, 'listen' | 'scrape' | 'log'>,
+  {
+    listen,
+    scrape,
+    endpoints,
+    log: { level },
+  }: Pick<Config, 'listen' | 'scrape' | 'log'> & Partial<Pick<Config, 'endpoints'>>,
   { log, platformAuthorities }: GroundOptions,
   parts: AsyncDisposableStack,
 ): Ground {
   const registry = new MetricRegistry();
   const { droppedLogLines } = processMetrics(registry, { version: VERSION });
+  const demand = { concurrency: scrape.concurrency, maxConnections: listen.maxConnections };
+  const limit = descriptorLimit();
+  const toEndpoints = endpointDescriptors(limit, demand, endpoints?.concurrency ?? 0);
   let authorities: Promise<readonly string[]> | undefined;
   return {
     log: log ?? parts.use(createLog({ level, onDropped: () => droppedLogLines.inc() })),
@@ -46,10 +62,7 @@ export function openGround(
     cacheMetrics: cacheMetrics(registry),
     readiness: new Readiness(),
     cut: new AbortController(),
-    descriptors: planDescriptors(descriptorLimit(), {
-      concurrency: scrape.concurrency,
-      maxConnections: listen.maxConnections,
-    }),
+    descriptors: { ...planDescriptors(limit - toEndpoints, demand), toEndpoints },
     authorities: () => {
       authorities ??= readAuthorities(platformAuthorities);
       return authorities;

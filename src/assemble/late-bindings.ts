@@ -37,17 +37,21 @@ export interface BindingsPart extends Part {
   readonly tokens: Tokens;
   /** @returns undefined for an app without bindings, and until the database has been opened */
   settingsOf(app: AppIdentity): BoundApp | undefined;
+  /** Polls the database at once: another replica has changed a binding, or may have. */
+  look(): void;
 }
 
 export interface BindingsPartOptions {
   readonly config: BindingsConfig;
   /** The guid of the space of an app; undefined if the route table does not name it. */
   readonly spaceOfApp: (appId: string) => string | undefined;
+  /** Tells the other replicas that this one has changed a binding. Must not reject. */
+  readonly onChanged: () => Promise<unknown>;
 }
 
 /** Waits until the first attempt to open the database has ended, or for `FIRST_WAIT_MS`. */
 export async function startBindings(
-  { config, spaceOfApp }: BindingsPartOptions,
+  { config, spaceOfApp, onChanged }: BindingsPartOptions,
   ground: Ground,
 ): Promise<BindingsPart> {
   let opened: OpenBindings | undefined;
@@ -59,7 +63,10 @@ export async function startBindings(
     },
   });
   const stop = new AbortController();
-  const attempts = attemptUntilOpen({ config, spaceOfApp, ground, metrics }, stop.signal);
+  const attempts = attemptUntilOpen(
+    { config, spaceOfApp, onChanged, ground, metrics },
+    stop.signal,
+  );
   const opening = attempts.opened.then((open) => {
     opened = open;
   });
@@ -72,6 +79,7 @@ export async function startBindings(
     mounts: [mountBroker({ config, ground, metrics }, operations)],
     mentions: { database: () => opened?.state ?? 'away' },
     settingsOf: (app) => opened?.settingsOf(app),
+    look: () => opened?.follower.hint(),
     tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
     [Symbol.asyncDispose]: async () => {
       stop.abort();

@@ -7,9 +7,11 @@ import type { Purge } from '../refresh/purge.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import { admitAll, operatorsOnly } from '../serve/auth.ts';
 import { doc } from '../serve/doc.ts';
+import { namesEndpoint } from '../serve/endpoint-query.ts';
+import { Problem } from '../serve/errors.ts';
 import { healthz, readyz } from '../serve/health.ts';
 import { ownMetrics } from '../serve/own-metrics.ts';
-import { purgeAnswers } from '../serve/purge.ts';
+import { type Purged, purgeAnswers } from '../serve/purge.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
@@ -17,8 +19,10 @@ import type { Part } from './part.ts';
 export interface OperateOptions {
   readonly admit: Handler;
   readonly onMistake: OnMistake;
-  /** Drops kept answers of all parts. @returns how many are gone */
-  readonly purge: (what: Purge) => number;
+  /** Drops kept answers of all parts, and tells the other replicas. */
+  readonly purge: (what: Purge) => Purged;
+  /** Answers `/metrics?endpoint=URL`; undefined while `endpoints.allow` is empty. */
+  readonly endpoint?: Handler | undefined;
 }
 
 /** Paths that need no credential. */
@@ -26,14 +30,14 @@ const PUBLIC = ['/healthz', '/readyz', '/doc'];
 
 /** Its last mount takes every path that no other mount has. */
 export function openOperate(
-  { admit, onMistake, purge }: OperateOptions,
+  { admit, onMistake, purge, endpoint = noEndpoints }: OperateOptions,
   { readiness, registry }: Pick<Ground, 'readiness' | 'registry'>,
 ): Part {
   const router = new Router<RequestState>({ strict: true, sensitive: true })
     .get('healthz', '/healthz', healthz)
     .get('readyz', '/readyz', readyz(readiness))
     .get('doc', '/doc', doc)
-    .get('metrics', '/metrics', operatorsOnly, ownMetrics(registry))
+    .get('metrics', '/metrics', operatorsOnly, metrics(endpoint, ownMetrics(registry)))
     .post('purge', '/-/purge', operatorsOnly, purgeAnswers(purge));
   const errors = answerProblem(onMistake);
   return {
@@ -44,3 +48,12 @@ export function openOperate(
     [Symbol.asyncDispose]: async () => {},
   };
 }
+
+/** `GET /metrics` has two meanings: with the parameter `endpoint` it is about another program. */
+function metrics(ofEndpoint: Handler, own: Handler): Handler {
+  return (ctx, next) => (namesEndpoint(ctx.state.target.query) ? ofEndpoint : own)(ctx, next);
+}
+
+const noEndpoints: Handler = () => {
+  throw new Problem('not-found', 'set endpoints.allow to let promgate ask endpoints');
+};

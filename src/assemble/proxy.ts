@@ -3,6 +3,7 @@
  * metrics and its server.
  */
 import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/config.ts';
 import { UndiciOrigin } from '../fetch/undici-origin.ts';
 import { Fields } from '../refresh/fields.ts';
 import { HttpCache } from '../refresh/http-cache.ts';
@@ -19,9 +20,11 @@ import { processMetrics } from '../telemetry/process-metrics.ts';
 import { type ProxyMetrics, proxyMetrics } from '../telemetry/proxy-metrics.ts';
 import { redactQuery, redactTokens } from '../telemetry/redact.ts';
 import { METRICS_TYPE, MetricRegistry } from '../telemetry/registry.ts';
+import type { RequestEvent } from '../telemetry/request-event.ts';
 import { VERSION } from '../version.ts';
 import { readAuthorities } from './authorities.ts';
 import { descriptorLimit } from './descriptors.ts';
+import { openEvents } from './events.ts';
 
 export interface ProxySettings {
   readonly host: string;
@@ -42,6 +45,8 @@ export interface ProxyAppOptions {
   readonly log?: Log;
   /** A folder with the platform's authorities: Cloud Foundry's `CF_SYSTEM_CERT_PATH`. */
   readonly platformAuthorities?: string | undefined;
+  /** Where an event of each request goes. */
+  readonly kafka?: Config['kafka'];
   /** Called for each request when its answer has ended. Must not throw. */
   readonly onRequest?: (event: ProxyEvent) => void;
 }
@@ -81,9 +86,12 @@ export async function startProxy(
     onEvicted: () => metrics.evictions.inc(),
   });
   const metrics = proxyMetrics(registry, store);
+  const cut = new AbortController();
+  const authorities = (): Promise<readonly string[]> =>
+    readAuthorities(options.platformAuthorities);
+  const events = parts.use(await openEvents(options.kafka, { log, registry, authorities, cut }));
   const open = await openOrigin(settings, options, parts);
   const cache = openCache({ settings, store, open, metrics, log });
-  const cut = new AbortController();
   cut.signal.addEventListener('abort', () => cache.close());
   const backlog = new Backlog({
     maxBytes: Math.max(settings.cacheBytes / 2, MIN_BACKLOG_BYTES),
@@ -96,6 +104,7 @@ export async function startProxy(
     onRequest: (event) => {
       metrics.requestEnded(event);
       logRequest(log, event);
+      if (options.kafka) events.record(eventOf(event));
       options.onRequest?.(event);
     },
   });
@@ -172,6 +181,19 @@ function logRequest(log: Log, event: ProxyEvent): void {
     ...(isBroken ? { broken: true } : {}),
   });
 }
+
+function eventOf({ timeMs, cacheResult, ...event }: ProxyEvent): RequestEvent {
+  return { ...event, atMs: timeMs, cache: CACHE_WORDS[cacheResult] };
+}
+
+const CACHE_WORDS = {
+  hit: 'HIT',
+  miss: 'MISS',
+  stale: 'STALE',
+  revalidated: 'REVALIDATED',
+  bypass: 'BYPASS',
+  none: undefined,
+} as const;
 
 function pathForLog(target: string): string {
   const [path = '', query] = target.split('?', 2);

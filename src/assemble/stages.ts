@@ -10,6 +10,7 @@ import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
 import { Lane } from '../serve/lane.ts';
+import type { Purged } from '../serve/purge.ts';
 import { answerNow, type Handler } from '../serve/request.ts';
 import {
   observeRequests,
@@ -19,11 +20,15 @@ import {
 } from '../serve/request-log.ts';
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { RecordRequest } from '../telemetry/request-event.ts';
 import { startApps } from './apps.ts';
+import { type EndpointsPart, startEndpoints } from './endpoints.ts';
+import { openEvents } from './events.ts';
 import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
+import { openReplicas, type Replicas } from './replicas.ts';
 
 export interface Stages {
   readonly listener: RequestListener;
@@ -56,13 +61,27 @@ export async function startStages(
       ground,
     ),
   );
-  const bindings = await startBindings(config, apps.spaceOfApp, ground);
+  const events = parts.use(await openEvents(config.kafka, ground));
+  const replicas = parts.use(await openReplicas(config.redis, ground));
+  const bindings = await startBindings(config, apps.spaceOfApp, ground, replicas);
   if (bindings) parts.use(bindings);
-  const purge = (what: Purge): number =>
+  const purgeHere = (what: Purge): number =>
     all.reduce((count, part) => count + (part.purge?.(what) ?? 0), 0);
-  const operate = parts.use(openOperate({ ...serving, purge }, ground));
+  const purge = (what: Purge): Purged => {
+    void replicas.publish({ kind: 'purge', what }); // the answer does not wait for Redis
+    return { purged: purgeHere(what), redis: replicas.state() };
+  };
+  const onEvent = config.kafka && events.record;
+  const endpoints = await openEndpoints(config, { ground, lane, metrics, onEvent });
+  if (endpoints) parts.use(endpoints);
+  const operate = parts.use(
+    openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
+  );
 
-  const all: readonly Part[] = [apps, ...(bindings ? [bindings] : []), operate];
+  const optional = [bindings, endpoints].filter((part) => part !== undefined);
+  const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
+  replicas.onPurge(purgeHere);
+  replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
@@ -81,10 +100,42 @@ async function startBindings(
   { broker, database, auth, scrape, sd }: Config,
   spaceOfApp: (appId: string) => string | undefined,
   ground: Ground,
+  replicas: Replicas,
 ): Promise<BindingsPart | undefined> {
   if (!broker) return undefined;
   const { startBindings } = await import('./late-bindings.ts'); // loads many packages
-  return startBindings({ config: { broker, database, auth, scrape, sd }, spaceOfApp }, ground);
+  const bindings = await startBindings(
+    {
+      ...{ config: { broker, database, auth, scrape, sd }, spaceOfApp },
+      onChanged: () => replicas.publish({ kind: 'bindings' }),
+    },
+    ground,
+  );
+  replicas.onBindings(() => bindings.look());
+  replicas.onMissed(() => bindings.look());
+  return bindings;
+}
+
+interface EndpointsParts {
+  readonly ground: Ground;
+  readonly lane: Lane;
+  readonly metrics: HttpMetrics;
+  readonly onEvent: RecordRequest | undefined;
+}
+
+/** @returns undefined while no endpoint is allowed */
+async function openEndpoints(
+  { endpoints, scrape, auth, cache, sd }: Config,
+  { ground, lane, metrics, onEvent }: EndpointsParts,
+): Promise<EndpointsPart | undefined> {
+  if (!endpoints) return undefined;
+  return startEndpoints(
+    {
+      ...{ config: { endpoints, scrape, auth, cache, sd }, lane, onEvent },
+      onRefused: () => metrics.refusedRequests.inc(),
+    },
+    ground,
+  );
 }
 
 /** The check of a reader's credential, which also sets what the reader may see. */

@@ -14,10 +14,10 @@ import { readConfigFile } from './file.ts';
 import { join, type SourceReading } from './layer.ts';
 import { toConfig } from './names.ts';
 import { printSize } from './quantity.ts';
+import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
 import { schema, type Values } from './schema.ts';
-import { isMapping } from './setting.ts';
 import { readApplicationId, readServices } from './vcap.ts';
-import { readDatabaseService } from './vcap-database.ts';
+import { readBoundServices } from './vcap-bound.ts';
 
 export { ConfigError } from './fault.ts';
 
@@ -72,13 +72,20 @@ function configAdvice({ routes, scrape }: Config): string[] {
 }
 
 /** Warnings about allowed but risky settings, for `promgate check` and every start. */
-export function configWarnings({ auth, broker, database, listen, routes }: Config): string[] {
+export function configWarnings(config: Config): string[] {
+  const { auth, broker, database, endpoints, kafka, listen, redis, routes } = config;
   const warnings: string[] = [];
-  const loopback = /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(listen.host);
+  const loopback = isLoopback(listen.host);
   if (auth.mode === 'open' && !loopback) {
     const whoever = `whoever reaches ${listen.host} port ${listen.port} reads the metrics of all apps`;
     const remedy = 'set auth.mode to basic, token or both, or listen.host to 127.0.0.1';
     warnings.push(`auth.mode is open: ${whoever}; ${remedy}`);
+  }
+  if (auth.mode === 'open' && endpoints && !loopback) {
+    const whoever = `whoever reaches ${listen.host} port ${listen.port} lets promgate ask what endpoints.allow names`;
+    warnings.push(
+      `auth.mode is open: ${whoever}; set auth.mode to basic, or listen.host to 127.0.0.1`,
+    );
   }
   if (auth.mode !== 'open' && !listen.tls && !loopback) {
     const mode = `auth.mode is ${auth.mode} without listen.tls`;
@@ -94,7 +101,26 @@ export function configWarnings({ auth, broker, database, listen, routes }: Confi
   if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
     warnings.push('routes names no source: no app will be found');
   }
+  if (kafka?.sasl && !kafka.tls) {
+    warnings.push(
+      'kafka.sasl is set without kafka.tls: the events, and a plain password, travel open',
+    );
+  }
+  if (redis && isOpenPassword(redis)) {
+    warnings.push(
+      'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
+    );
+  }
   return warnings;
+}
+
+function isOpenPassword({ address, tls }: NonNullable<Config['redis']>): boolean {
+  const usesTls = address.usesTls || tls !== undefined;
+  return address.password !== undefined && !usesTls && !isLoopback(address.host);
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:127(?:\.\d{1,3}){1,3}|localhost|::1)$/.test(host);
 }
 
 async function read(sources: ConfigSources): Promise<{ config: Config; given: unknown }> {
@@ -108,9 +134,8 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     readEnvironment(schema, environment),
     readFlags(schema, flags),
   ];
-  const wanted = wantsBoundDatabase(weaker, stronger);
-  const database = wanted ? [readDatabaseService(environment['VCAP_SERVICES'])] : [];
-  const readings = [...weaker, ...database, ...stronger];
+  const bound = readBoundServices(weaker, stronger, environment['VCAP_SERVICES']);
+  const readings = [...weaker, ...bound, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
   const given = join(
     schema,
@@ -121,7 +146,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
     ...(await certificateFaults(schema, given, layers)),
-    ...databaseUrlFaults(result.data),
+    ...urlFaults(result.data),
     ...lostDatabase(result.data, environment),
   ];
   if (!result.success || faults.length > 0) {
@@ -134,27 +159,22 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
   return { config: freeze(toConfig(result.data, machine)), given };
 }
 
-/** Whether there is a broker, and no source stronger than bound services names its database. */
-function wantsBoundDatabase(
-  weaker: readonly SourceReading[],
-  stronger: readonly SourceReading[],
-): boolean {
-  const sections = (readings: readonly SourceReading[], key: string): unknown[] =>
-    readings
-      .flatMap(({ layers }) => layers)
-      .map(({ values }) => (isMapping(values) ? values[key] : undefined));
-  if (!sections([...weaker, ...stronger], 'broker').some(hasAccounts)) return false;
-  return !sections(stronger, 'database').some((one) => isMapping(one) && one['url'] !== undefined);
+function urlFaults(values: Values | undefined): string[] {
+  if (!values) return [];
+  const { database, redis } = values;
+  return [
+    ...urlFault('database.url', () => parseDatabaseUrl(database.url)),
+    ...(redis ? urlFault('redis.url', () => parseRedisUrl(redis.url)) : []),
+  ];
 }
 
-function databaseUrlFaults(values: Values | undefined): string[] {
-  if (!values) return [];
+function urlFault(key: string, parseUrl: () => unknown): string[] {
   try {
-    parseDatabaseUrl(values.database.url);
+    parseUrl();
     return [];
   } catch (error) {
-    if (!(error instanceof DatabaseUrlError)) throw error;
-    return [`database.url cannot be used: ${error.message}`];
+    if (!(error instanceof DatabaseUrlError || error instanceof RedisUrlError)) throw error;
+    return [`${key} cannot be used: ${error.message}`];
   }
 }
 

@@ -43,3 +43,14 @@ export function clientTls(description: string) {
     ),
   );
 }
+
+interface TlsValues {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Gives the values of `clientTls` the program's names. */
+export function tlsFiles(tls: TlsValues | undefined) {
+  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
+}

@@ -2,7 +2,10 @@
  * The configuration with the program's names: units at their end, and the defaults that depend on
  * the machine.
  */
+import { tlsFiles } from './credentials.ts';
 import { parseDatabaseUrl } from './database-url.ts';
+import { toKafka } from './kafka.ts';
+import { toRedis } from './redis.ts';
 import type { Values } from './schema.ts';
 
 export interface Machine {
@@ -84,6 +87,9 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: toCache(values.cache, memoryBytes),
+    redis: toRedis(values.redis),
+    kafka: toKafka(values.kafka),
+    endpoints: toEndpoints(values.endpoints, memoryBytes),
   };
 }
 
@@ -125,8 +131,22 @@ function toCache(cache: Values['cache'], memoryBytes: number) {
   };
 }
 
-type Tls = Values['scrape']['tls'];
+/** The share of the memory limit for pages of endpoints that are in flight. */
+const ENDPOINTS_SHARE = 1 / 16;
 
-function tlsFiles(tls: Tls) {
-  return tls && { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key };
+/** Undefined while no endpoint is allowed. */
+function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
+  if (endpoints.allow.length === 0) return undefined;
+  return {
+    allow: endpoints.allow,
+    deny: endpoints.deny,
+    allowPrivate: endpoints.allow_private,
+    passAuth: endpoints.pass_auth,
+    passHeaders: endpoints.pass_headers.map((name) => name.toLowerCase()),
+    obeyCacheControl: endpoints.obey_cache_control,
+    maxBodyBytes: endpoints.max_body,
+    maxBytes: Math.max(2 * endpoints.max_body, Math.floor(memoryBytes * ENDPOINTS_SHARE)),
+    concurrency: endpoints.concurrency,
+    compatPort: endpoints.compat ? endpoints.compat_port : undefined,
+  };
 }

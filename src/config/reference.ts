@@ -17,7 +17,7 @@ sources that has the key:
 2. the environment: the variable beside the key; \`PORT\` is \`listen.port\`. Lists are JSON, lists of
    texts may also be separated by commas
 3. \`VCAP_SERVICES\`: the credentials of user-provided services that are named or tagged \`promgate\`,
-   nested as in the file
+   nested as in the file; a bound database is \`database.url\`, a bound Redis is \`redis.url\`
 4. the YAML file that \`--config\` or \`PROMGATE_CONFIG\` names
 
 promgate refuses unknown keys and ill-formed values, and reports all of them at once.

@@ -9,8 +9,11 @@ import { ADDRESS } from './address.ts';
 import { auth, wantsTokens } from './auth.ts';
 import { broker, database, hasAccounts, uniqueAccounts } from './broker.ts';
 import { cache } from './cache.ts';
+import { endpoints } from './endpoints.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
+import { kafka } from './kafka.ts';
 import { listen } from './listen.ts';
+import { redis } from './redis.ts';
 import { routes } from './routes.ts';
 import { scrape } from './scrape.ts';
 import {
@@ -67,6 +70,9 @@ const fields = {
     }),
   ),
   cache: sectionWithDefaults(cache),
+  redis: optional(redis),
+  kafka: optional(kafka),
+  endpoints: sectionWithDefaults(endpoints),
 };
 
 /** The whole configuration. */
@@ -91,6 +97,6 @@ export const schema = section('promgate', fields, [
 ]);
 
 /** Sections that only later versions support; the message of their refusal says so. */
-export const LATER: readonly string[] = ['endpoints', 'redis', 'kafka', 'push', 'query'];
+export const LATER: readonly string[] = ['push', 'query'];
 
 export type Values = z.output<typeof schema>;

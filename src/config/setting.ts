@@ -163,10 +163,13 @@ export function choice<const W extends string>(description: string, words: reado
   });
 }
 
+/** A regular expression, or anything that tests texts as one does. */
+export type TextPattern = Pick<RegExp, 'test'>;
+
 /** A text of at most 4096 characters that `pattern` allows. */
 export function text(
   description: string,
-  { allowed, pattern, secret = false }: { allowed: string; pattern: RegExp; secret?: boolean },
+  { allowed, pattern, secret = false }: { allowed: string; pattern: TextPattern; secret?: boolean },
 ): Leaf<string> {
   return leaf(description, {
     allowed,

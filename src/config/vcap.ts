@@ -1,6 +1,6 @@
 /**
  * Reads what Cloud Foundry passes to promgate: user-provided services, and the app's own id.
- * `vcap-database.ts` reads the bound database.
+ * `vcap-bound.ts` reads the bound database and Redis.
  *
  * The credentials of every service that is named or tagged `promgate` are configuration, nested as
  * in the file: `cf create-user-provided-service promgate -p '{"auth":{"mode":"basic", …}}'`.

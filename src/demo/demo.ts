@@ -52,10 +52,11 @@ function valuesFor({ routesUrl, username, password }: Foundation) {
     routes: { gorouter: [{ url: routesUrl, username, password, interval: '5s' }] },
     drain: { wait: '0s' },
     log: { level: 'warn' },
+    endpoints: { allow: ['127.0.0.1'], allow_private: ['127.0.0.1'] },
   };
 }
 
-function guide(url: string, { apps }: Foundation): string {
+function guide(url: string, { apps, exporter }: Foundation): string {
   const names = apps.map(({ org, space, name }) => `${org}/${space}/${name}`);
   const [first = '', second = ''] = names;
   return `promgate runs in front of a simulated foundation: ${names.join(' and ')}, three instances each.
@@ -69,6 +70,8 @@ open in a browser
       the targets for Prometheus
   ${url}/metrics
       promgate's own metrics
+  ${url}/metrics?endpoint=${exporter}
+      the page of any exporter that endpoints.allow names, kept warm: load it twice
 
 or use curl
   curl -s ${url}/v1/apps/${first}/metrics | grep http_requests_total

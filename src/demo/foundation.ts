@@ -20,6 +20,8 @@ export interface Foundation extends AsyncDisposable {
   readonly username: string;
   readonly password: string;
   readonly apps: readonly SimulatedApp[];
+  /** `host:port` of one instance, which is also an exporter that needs no route. */
+  readonly exporter: string;
 }
 
 export interface FoundationOptions {
@@ -55,6 +57,7 @@ const PASSWORD = 'demo';
 export async function startFoundation({ now, chance }: FoundationOptions): Promise<Foundation> {
   await using servers = new AsyncDisposableStack();
   const table: Record<string, object[]> = {};
+  const addresses: string[] = [];
   for (const app of APPS) {
     table[app.route] = [];
     for (let index = 0; index < INSTANCES; index += 1) {
@@ -67,6 +70,7 @@ export async function startFoundation({ now, chance }: FoundationOptions): Promi
         response.end(response.statusCode === 200 ? page.print(now()) : 'no metrics here\n');
       });
       servers.use(server);
+      addresses.push(server.address);
       table[app.route]!.push(endpoint(app, index, server.address));
     }
   }
@@ -84,6 +88,7 @@ export async function startFoundation({ now, chance }: FoundationOptions): Promi
     username: USERNAME,
     password: PASSWORD,
     apps: APPS,
+    exporter: addresses[0]!, // there are instances
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
 }

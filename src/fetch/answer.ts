@@ -2,6 +2,7 @@
  * The result of asking one target: a page, or the reason why there is none.
  */
 import type { Failure } from './failure.ts';
+import type { ResponseHeaders } from './get.ts';
 import type { ScrapeTarget } from './target.ts';
 
 interface Page {
@@ -9,6 +10,7 @@ interface Page {
   readonly body: Buffer;
   /** The `Content-Type` as the instance sent it; '' if it sent none. */
   readonly contentType: string;
+  readonly headers: ResponseHeaders;
 }
 
 interface Asked {

@@ -44,6 +44,7 @@ const PIECE_EFFORT_BYTES = 8;
 export class BodyReader implements Paced, InflateReceiver {
   /** The `Content-Type` of the response, else ''. */
   readonly contentType: string;
+  readonly headers: ResponseHeaders;
   readonly #owner: BodyOwner;
   readonly #pacer: Pacer;
   readonly #body: Body;
@@ -65,6 +66,7 @@ export class BodyReader implements Paced, InflateReceiver {
     const { owner, pacer, maxBytes, headers, freesInput } = options;
     const zipped = isGzip(headers['content-encoding']);
     this.contentType = firstValue(headers['content-type']) ?? '';
+    this.headers = headers;
     this.#owner = owner;
     this.#pacer = pacer;
     this.#body = new Body(options);

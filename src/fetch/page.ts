@@ -159,12 +159,12 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
 
   bodyCame(body: Buffer): void {
     if (this.#state.name !== 'reading') return;
-    const { contentType } = this.#state.reader;
+    const { contentType, headers } = this.#state.reader;
     this.#settle('answered', {
       target: this.#target,
       durationSeconds: this.#elapsedSeconds(),
       bodyBytes: body.length,
-      page: { body, contentType },
+      page: { body, contentType, headers },
     });
   }
 

@@ -159,7 +159,8 @@ export class WarmCache<V> {
   #rememberedFailure({ failure }: Entry<V>) {
     if (failure === undefined) return undefined;
     const ageMs = this.#options.timers.nowMs() - failure.atMs;
-    const freshMs = negativeTtlMs(failure.loaded.kind, this.#options.negative) - ageMs;
+    const { kind, maxTtlMs = Number.POSITIVE_INFINITY } = failure.loaded;
+    const freshMs = Math.min(negativeTtlMs(kind, this.#options.negative), maxTtlMs) - ageMs;
     return freshMs > 0 ? { ...failure, ageMs, freshMs } : undefined;
   }
 

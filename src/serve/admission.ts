@@ -60,7 +60,7 @@ export class Admission {
     if (this.#running >= maxRequests || (tenant !== undefined && own >= ownMost)) {
       onRefused?.();
       const most = own >= ownMost ? ownMost : maxRequests;
-      throw new Problem('too-many-requests', `${most} requests for app pages are running already`, {
+      throw new Problem('too-many-requests', `${most} such requests are running already`, {
         headers: { 'Retry-After': '5' },
       });
     }

@@ -65,12 +65,12 @@ export class ArrivedAnswers {
       return { target, durationSeconds, bodyBytes: 0, failure: 'timeout' };
     }
     if (answer.page === undefined) return answer;
-    const { body, contentType } = answer.page;
+    const { body, ...page } = answer.page;
     const { durationSeconds, bodyBytes } = answer;
     if (lease.charge(target.space, body.length) !== true) {
       return { target, durationSeconds, bodyBytes, failure: 'over-budget' };
     }
-    return { target, durationSeconds, bodyBytes, page: { body: copied(body), contentType } };
+    return { target, durationSeconds, bodyBytes, page: { ...page, body: copied(body) } };
   }
 }
 

@@ -16,6 +16,7 @@ const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/sd/apps', 'The apps as targets for http_sd_configs; ?per=instance lists their instances.'],
   ['/routes', "The route table, in gorouter's JSON."],
   ['/metrics', "promgate's own metrics: for operators."],
+  ['/metrics?endpoint=<URL>', 'The page of another exporter, kept warm: for operators.'],
   ['/broker/v2/catalog', 'The service broker, where there is one: for the platform.'],
   ['/healthz', 'Whether promgate runs.'],
   ['/readyz', 'Whether requests should be sent here.'],

@@ -7,6 +7,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */
 import type { ParameterizedContext } from 'koa';
+import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import type { Failure } from '../fetch/failure.ts';
 
 const PROBLEMS = {
@@ -30,6 +31,22 @@ const PROBLEMS = {
   'origin-timeout': { status: 504, title: 'The origin did not answer in time' },
   'not-cached': { status: 504, title: 'No stored answer fits this request' },
   loop: { status: 508, title: 'The request already went through promgate' },
+  bad_url: { status: 400, title: 'The endpoint is no URL that promgate takes' },
+  denied_scheme: { status: 403, title: 'promgate asks endpoints by http and https only' },
+  denied_port: { status: 403, title: 'promgate asks no endpoint at this port' },
+  denied_address: { status: 403, title: 'promgate must not ask this endpoint' },
+  upstream_dns: { status: 502, title: 'The name of the endpoint has no address' },
+  upstream_unreachable: { status: 502, title: 'No connection to the endpoint' },
+  upstream_tls: { status: 502, title: 'The endpoint does not prove its identity' },
+  upstream_redirects: { status: 502, title: 'The endpoint redirects elsewhere' },
+  upstream_status: { status: 502, title: 'The endpoint answered with another status than 200' },
+  upstream_truncated: { status: 502, title: 'The answer of the endpoint is broken' },
+  body_too_large: { status: 502, title: 'The page of the endpoint is too large' },
+  not_metrics: { status: 502, title: 'The endpoint gave no metrics' },
+  too_many_jobs: { status: 503, title: 'Too many endpoints are kept warm' },
+  overloaded: { status: 503, title: 'promgate has no room for the page' },
+  upstream_timeout: { status: 504, title: 'The endpoint did not answer in time' },
+  denied_loop: { status: 508, title: 'The endpoint is promgate itself' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -58,6 +75,8 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
 };
 
 export interface ProblemOptions extends ErrorOptions {
+  /** In place of the status that the code usually has. */
+  readonly status?: number | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** Further members of the answer. */
   readonly members?: Readonly<Record<string, unknown>>;
@@ -67,6 +86,7 @@ export interface ProblemOptions extends ErrorOptions {
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;
+  readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, unknown>>;
 
@@ -74,12 +94,9 @@ export class Problem extends Error {
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, options);
     this.code = code;
+    this.status = options.status ?? PROBLEMS[code].status;
     this.headers = options.headers ?? {};
     this.members = options.members ?? {};
-  }
-
-  get status(): number {
-    return PROBLEMS[this.code].status;
   }
 }
 
@@ -87,6 +104,28 @@ export class Problem extends Error {
 export function failureProblem(failure: Failure, address: string): Problem {
   const detail = `${address}: ${failure}`;
   return new Problem(FAILURE_CODES[failure], detail, { members: { failure } });
+}
+
+/** How long a reader should wait after a refusal for want of room. */
+const RETRY = { 'Retry-After': '5' };
+
+/**
+ * Makes the failure of an endpoint an error of the request.
+ *
+ * @param notFound - answers 404 if the endpoint gave no page, as prom-cache does
+ */
+export function endpointProblem(
+  failure: EndpointFailure,
+  why: string,
+  { notFound }: { readonly notFound: boolean },
+): Problem {
+  if (failure === 'url_too_long') return new Problem('bad_url', why, { status: 414 });
+  const isOurs = failure === 'too_many_jobs' || failure === 'overloaded';
+  const isAnswered = /^(?:upstream_|body_|not_)/.test(failure);
+  return new Problem(failure, why, {
+    ...(isOurs && { headers: RETRY }),
+    ...(notFound && isAnswered && { status: 404 }),
+  });
 }
 
 /** @returns the body of the answer: JSON in UTF-8 */

@@ -24,6 +24,8 @@ export interface PreparedAnswer {
 export interface LanePlace extends Pick<RequestRecord, 'handler' | 'instances'> {
   /** Called for each request; undefined if the answer must be found anew. Must not throw. */
   current(): PreparedAnswer | undefined;
+  /** Called when such an answer has ended. Must not throw. */
+  readonly ended?: ((record: RequestRecord) => void) | undefined;
 }
 
 export interface LaneOptions {
@@ -73,9 +75,10 @@ export class Lane {
       return false;
     }
     const { observers, maxTimeoutMs } = this.#options;
-    const { handler, instances } = place;
+    const { handler, instances, ended } = place;
     const target = splitTarget(req.url ?? '');
-    observeRequest(req, res, observers, () => ({ ...target, handler, instances }));
+    const describe = () => ({ ...target, handler, instances });
+    observeRequest(req, res, observers, describe, ended);
     res.writeHead(200, { ...answer.headers, 'Content-Length': answer.body.length });
     res.end(answer.body);
     if (res.writableLength > 0 || req.socket.writableLength > 0) boundTime(req, res, maxTimeoutMs);

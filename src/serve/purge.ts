@@ -9,12 +9,22 @@ const KINDS = ['key', 'app', 'tag'] as const;
 const USAGE =
   'name what to purge by one parameter: ?key=<path or endpoint>, ?app=<guid>, ?tag=<tag> or ?all';
 
-/** @param drop - drops the answers here and tells the other replicas; returns how many are gone here */
-export function purgeAnswers(drop: (what: Purge) => number): Handler {
+export interface Purged {
+  /** How many answers are gone in this replica. */
+  readonly purged: number;
+  /**
+   * Whether the other replicas are told now, or once Redis is back; undefined if there are none to
+   * tell.
+   */
+  readonly redis?: 'ready' | 'away' | undefined;
+}
+
+/** @param drop - drops the answers here, and tells the other replicas without waiting for them */
+export function purgeAnswers(drop: (what: Purge) => Purged): Handler {
   return (ctx) => {
     const purged = drop(readPurge(ctx.state.target.query));
     ctx.type = 'application/json';
-    ctx.body = Buffer.from(`${JSON.stringify({ purged })}\n`);
+    ctx.body = Buffer.from(`${JSON.stringify(purged)}\n`);
   };
 }
 

@@ -8,6 +8,8 @@ import { wasCutOff } from './cut-off.ts';
 import type { Handler } from './request.ts';
 
 export interface RequestRecord {
+  /** When the request began, in milliseconds since 1970. */
+  readonly atMs: number;
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -48,20 +50,24 @@ export function observeRequest(
   res: ServerResponse,
   { onBegin, onEnd }: RequestObservers,
   describe: () => Pick<RequestRecord, 'path' | 'query' | 'handler' | 'instances'>,
+  ended?: (record: RequestRecord) => void,
 ): void {
+  const atMs = Date.now();
   const beganMs = performance.now();
   const beganBytes = socket.bytesWritten;
   onBegin?.();
   res.once('close', () => {
-    onEnd({
-      method,
+    const record: RequestRecord = {
+      ...{ atMs, method },
       ...describe(),
       status: res.statusCode,
       durationMs: performance.now() - beganMs,
       bytes: socket.bytesWritten - beganBytes,
       left: !res.writableFinished && !wasCutOff(socket),
       cutOff: !res.writableFinished && wasCutOff(socket),
-    });
+    };
+    onEnd(record);
+    ended?.(record);
   });
 }
 

@@ -31,6 +31,8 @@ export class Follower implements AsyncDisposable {
   #seen: Seen | undefined;
   #seenMs: number | undefined;
   #away = false;
+  #isBehind = false;
+  #hints = 0;
   /** Ends the pause before the next poll. */
   #wake = new AbortController();
   /** Resolves after the next poll, to whether it succeeded. */
@@ -45,12 +47,27 @@ export class Follower implements AsyncDisposable {
       signal: this.#stop.signal,
       onError: onAway,
     });
-    options.store.onChange?.(() => this.#wake.abort());
+    options.store.onChange?.(() => this.hint());
   }
 
   /** Milliseconds since the last successful poll began; undefined when there was none. */
   get ageMs(): number | undefined {
     return this.#seenMs === undefined ? undefined : performance.now() - this.#seenMs;
+  }
+
+  /**
+   * Whether the store is known to hold changes that no poll has read. A failed poll ends that too:
+   * how long bindings may be trusted without the store is decided by their age.
+   */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Polls soon, since the store may have changed. */
+  hint(): void {
+    this.#isBehind = true;
+    this.#hints += 1;
+    this.#wake.abort();
   }
 
   /** Polls soon. @returns whether a poll that began after this call succeeded */
@@ -81,6 +98,7 @@ export class Follower implements AsyncDisposable {
   async #poll(): Promise<boolean> {
     const { store, apply, onAway, onBack } = this.#options;
     const beganMs = performance.now();
+    const seenHints = this.#hints;
     try {
       const changes = await store.changesSince(this.#seen);
       apply(changes);
@@ -93,6 +111,8 @@ export class Follower implements AsyncDisposable {
       if (!this.#away && !this.#stop.signal.aborted) onAway(error);
       this.#away = true;
       return false;
+    } finally {
+      if (this.#hints === seenHints) this.#isBehind = false;
     }
   }
 }

@@ -9,7 +9,7 @@ const MASK = '***';
 
 /** Names of fields, headers and query parameters whose values are secrets. */
 const SECRET_NAME =
-  /authorization|cookie|passw|passphrase|^pass$|^pwd$|secret|token|credential|signature|^sig$|session|api[-_]?key|private[-_]?key|encryption[-_]?key|access[-_]?key|^key$|^auth$/i;
+  /authorization|cookie|passw|passphrase|^pass$|pwd|secret|token|jwt|credential|signature|^sig$|session|api[-_]?key|private[-_]?key|encryption[-_]?key|access[-_]?key|^key$|^auth$/i;
 
 const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'<>]*@/gi;
 const QUERY_PAIR = /([?&;])([^\s=&;#?"'<>]{1,100})=([^\s&;#"'<>]*)/g;
@@ -18,7 +18,7 @@ const AUTHORIZATION = /\b(basic|bearer|digest)[ \t]+(?!auth\b)[A-Za-z0-9+/=._~-]
 /** A binding's token, anywhere in a text. */
 const TOKEN = /promgate_[A-Za-z0-9_-]{43,}/g;
 
-/** The number of nested percent encodings that are decoded to find a token. */
+/** The number of nested percent encodings that are decoded to find a secret. */
 const MAX_LAYERS = 8;
 
 /** Deeper values are not written: a caller that logs a deep tree has made a mistake. */
@@ -33,9 +33,7 @@ export function redactTokens(text: string): string {
   const masked = text.replace(TOKEN, MASK);
   let inner = masked;
   for (let layer = 0; layer < MAX_LAYERS && inner.includes('%'); layer += 1) {
-    inner = inner.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 16)),
-    );
+    inner = decodeAscii(inner);
     if (inner.search(TOKEN) >= 0) return MASK;
   }
   return masked;
@@ -51,8 +49,17 @@ export function redactText(text: string): string {
     .replace(AUTHORIZATION, `$1 ${MASK}`);
 }
 
+/** Masks the secrets of a path as sent; a segment that hides one by percent-encoding goes wholly. */
+export function redactPath(path: string): string {
+  return redactText(path)
+    .split('/')
+    .map((segment) => (hidesSecret(segment) ? MASK : segment))
+    .join('/');
+}
+
 /**
- * Masks the secrets of a query string, also inside values that are URLs or paths.
+ * Masks the secrets of a query string, also inside values that are URLs or paths. A value that hides
+ * one by more than one percent-encoding is masked as a whole.
  *
  * @param query - as sent, without its `?`
  */
@@ -62,14 +69,39 @@ export function redactQuery(query: string): string {
     .map(redactTokens)
     .map((pair) => {
       const equals = pair.indexOf('=');
-      if (equals < 0) return redactText(pair);
+      if (equals < 0) return hidesSecret(pair) ? MASK : redactText(pair);
       const name = pair.slice(0, equals);
-      if (isSecretName(decode(name))) return `${name}=${MASK}`;
-      const value = decode(pair.slice(equals + 1));
-      const redacted = redactText(value);
+      if (isSecretName(decodeAscii(name))) return `${name}=${MASK}`;
+      if (hidesSecret(name)) return `${MASK}=${MASK}`;
+      const sent = pair.slice(equals + 1);
+      const value = decode(sent);
+      const redacted = redactValue(value);
+      if (hidesSecret(redacted) || redactValue(sent) !== sent) return `${name}=${MASK}`;
       return redacted === value ? pair : `${name}=${encodeURIComponent(redacted)}`;
     })
     .join('&');
+}
+
+/** A value may be the query of another request. */
+function redactValue(value: string): string {
+  return redactText(`?${value}`).slice(1);
+}
+
+/** Whether a text holds a secret that only shows once the text is decoded, once or more often. */
+function hidesSecret(text: string): boolean {
+  let inner = text;
+  for (let layer = 0; layer < MAX_LAYERS && inner.includes('%'); layer += 1) {
+    inner = decodeAscii(inner);
+    if (redactValue(inner) !== inner) return true;
+  }
+  return false;
+}
+
+/** Unlike `decodeURIComponent`, decodes also what stands beside malformed encodings. */
+function decodeAscii(text: string): string {
+  return text.replace(/%([2-7][0-9a-f])/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
 }
 
 /** Masks values under secret names and secrets in texts, down to `MAX_DEPTH`. */
@@ -96,7 +128,12 @@ export function redactFields(value: unknown, depth = 0): unknown {
 const OUTSIDE_CODE = /^(?!ERR_)|^ERR_(?:TLS|SSL|SQLITE)/;
 
 /** Errors that say by themselves what is to be done: no place in the program tells more. */
-const OUTSIDE_NAMES: ReadonlySet<string> = new Set(['StoreAwayError', 'SourceError', 'SealError']);
+const OUTSIDE_NAMES: ReadonlySet<string> = new Set([
+  'StoreAwayError',
+  'SourceError',
+  'SealError',
+  'ChannelError',
+]);
 
 /** Whether an error, or what caused it, is about the world and no mistake of ours. */
 function isOutside(error: unknown): boolean {

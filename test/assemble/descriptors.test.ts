@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { descriptorLimit, planDescriptors } from '../../src/assemble/descriptors.ts';
+import {
+  descriptorLimit,
+  endpointDescriptors,
+  planDescriptors,
+} from '../../src/assemble/descriptors.ts';
 
 const DEFAULTS = { concurrency: 512, maxConnections: 4096 };
 
@@ -28,6 +32,17 @@ describe('planDescriptors', () => {
 
   it('plans without bound where the system tells no limit', () => {
     assert.equal(planDescriptors(Number.POSITIVE_INFINITY, DEFAULTS).warning, undefined);
+  });
+});
+
+describe('endpointDescriptors', () => {
+  it('takes what instances and readers leave, and some of theirs if that is too little', () => {
+    const shares = [Number.POSITIVE_INFINITY, 20_000, 5_000, 4_700, 1_024, 200, 65].map((limit) =>
+      endpointDescriptors(limit, DEFAULTS, 128),
+    );
+
+    assert.deepEqual(shares, [1_152, 1_152, 328, 128, 120, 17, 1]);
+    assert.equal(endpointDescriptors(20_000, DEFAULTS, 0), 0);
   });
 });
 

@@ -10,7 +10,10 @@ describe('openOperate', () => {
     const tokens = { scopeOf: async () => undefined };
     const admit = requireCredential({ mode: 'basic', operators: [], tokens });
     const ground = { readiness: new Readiness(), registry: new MetricRegistry() };
-    const { mounts } = openOperate({ admit, onMistake: () => undefined, purge: () => 0 }, ground);
+    const { mounts } = openOperate(
+      { admit, onMistake: () => undefined, purge: () => ({ purged: 0 }) },
+      ground,
+    );
     await using frame = await serveFrame({ mounts });
     const statusOf = async (path: string) => (await fetch(frame.url + path)).status;
 

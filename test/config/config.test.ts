@@ -507,13 +507,45 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'sd: { colour: red }',
     'yml:1: sd.colour is not a key of promgate; known keys here are address, scheme',
   ],
+  ...[
+    ...[
+      '"http://x/"',
+      '"x:0"',
+      '"x:65536"',
+      '"10.0.0.0/33"',
+      '"999.1.1.1"',
+      '"a b"',
+      '"[::1"',
+      '"é"',
+    ],
+    ...['"user@x"', '"fe80::1%eth0"', '"::1/129"', '"x/y"', '""'],
+  ].map((rule): [string, string] => [
+    `endpoints: { allow: [${rule}] }`,
+    `yml:1: endpoints.allow[0] is ${rule}, but must be a host such as *.example.com or *.example.com:9100, or a network such as 10.1.0.0/16`,
+  ]),
+  ...['"*"', '"*:9100"', '"0.0.0.0/0"', '"::/0"'].map((rule): [string, string] => [
+    `endpoints: { allow: ["*"], pass_auth: [${rule}] }`,
+    `yml:1: endpoints.pass_auth[0] is ${rule}, but must be a host such as *.example.com or *.example.com:9100, or a network such as 10.1.0.0/16, but not all of them`,
+  ]),
+  [
+    'endpoints: { allow: ["*"], pass_headers: [Cookie] }',
+    'yml:1: endpoints.pass_headers[0] is "Cookie", but must be the name of a header that promgate does not set itself and that is no credential',
+  ],
+  [
+    'endpoints: { deny: ["x"] }',
+    'yml:1: endpoints.allow is an empty list, but must name at least one endpoint, since other keys of endpoints are set',
+  ],
   ['lissten: {}', 'yml:1: lissten is not a key of promgate; did you mean listen?'],
   [
     'log: { __proto__: 1 }',
     'yml:1: log.__proto__ is not a key of promgate; known keys here are level',
   ],
   ['log: { "a\\nb": 1 }', 'yml:1: log."a\\nb" is not a key of promgate; known keys here are level'],
-  ['kafka: { brokers: [] }', 'yml:1: kafka is not supported by this version'],
+  [
+    'kafka: { brokers: [] }',
+    'yml:1: kafka.brokers is an empty list, but must be a list of at least one broker',
+  ],
+  ['push: { x: 1 }', 'yml:1: push is not supported by this version'],
   ['- 1', 'yml:1: must be a mapping of sections'],
   ['text', 'yml:1: must be a mapping of sections'],
   [
@@ -661,7 +693,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka, endpoints',
   ],
 ];
 
@@ -805,11 +837,26 @@ describe('configWarnings', () => {
     assert.deepEqual(await warnings({ routes, listen: { host: '::1' } }), []);
   });
 
+  it('tells when anybody can let promgate ask endpoints', async () => {
+    const endpoints = { allow: ['*'] };
+    const found = await warnings({ endpoints });
+    const local = await warnings({ endpoints, listen: { host: '127.0.0.1' } });
+
+    assert.ok(found.some((warning) => warning.includes('endpoints.allow')));
+    assert.ok(!local.some((warning) => warning.includes('endpoints.allow')));
+  });
+
   it('tells when passwords travel in the clear', async () => {
     const auth = { mode: 'basic', operators: [{ username: 'a', password: 'b' }] };
     assert.deepEqual(await warnings({ routes: { file: 'r.json' }, auth }), [
       'auth.mode is basic without listen.tls: passwords and tokens need TLS in front of promgate',
     ]);
+    assert.deepEqual(await warnings({ ...LOCAL, redis: { url: 'redis://:p@r.example' } }), [
+      'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
+    ]);
+    for (const url of ['rediss://:p@r.example', 'redis://r.example', 'redis://:p@127.0.0.1']) {
+      assert.deepEqual(await warnings({ ...LOCAL, redis: { url } }), [], url);
+    }
   });
 
   it('tells when nobody can read what is not for tenants, and when tokens lie beside their key', async () => {

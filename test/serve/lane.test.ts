@@ -84,12 +84,12 @@ describe('Lane', () => {
     await ask();
 
     await eventually('both have ended', () => records.length === 2 || undefined);
-    const { durationMs, bytes, ...rest } = records[1]!;
+    const { atMs, durationMs, bytes, ...rest } = records[1]!;
     assert.deepEqual(rest, {
       ...{ method: 'GET', path: '/page', query: 'a=1', handler: 'page', status: 200 },
       ...{ left: false, cutOff: false, instances: { ok: 2, failed: 1 } },
     });
-    assert.ok(durationMs >= 0 && bytes > KEPT.body.length);
+    assert.ok(atMs <= Date.now() && durationMs >= 0 && bytes > KEPT.body.length);
   });
 
   it('has room for a bounded number of requests', () => {

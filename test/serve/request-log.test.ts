@@ -39,7 +39,7 @@ describe('observeRequests', () => {
     const ended = site.next();
 
     await (await fetch(`${site.url}/v1/apps/a%2Fb?app=x`)).text();
-    const { durationMs, bytes, ...record } = await ended;
+    const { atMs, durationMs, bytes, ...record } = await ended;
 
     assert.deepEqual(record, {
       method: 'GET',
@@ -51,7 +51,7 @@ describe('observeRequests', () => {
       cutOff: false,
       instances: { ok: 2, failed: 1 },
     });
-    assert.ok(durationMs > 0);
+    assert.ok(durationMs > 0 && atMs <= Date.now());
     assert.ok(bytes > 1000 && bytes < 2000, 'body and head');
     assert.equal(site.open(), 0);
   });
@@ -101,6 +101,7 @@ describe('observeRequests', () => {
 });
 
 const RECORD: RequestRecord = {
+  atMs: 0,
   method: 'GET',
   path: '/v1/apps/x/metrics',
   query: '',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Changes, Seen } from '../../broker/binding-store.ts';
 import { Follower } from '../../src/store/follower.ts';
+import { eventually } from '../support/eventually.ts';
 
 const NOTHING = { mark: 'm', whole: false, bindings: [], removed: [] };
 
@@ -77,6 +78,25 @@ describe('Follower', () => {
     store.changed();
 
     (await store.poll(2)).answer({ ...NOTHING, revision: 2 });
+  });
+
+  it('is behind from a hint to the end of a poll that began after it, whether or not that succeeds', async () => {
+    const store = new AskedStore();
+    await using follower = new Follower({ store, ...quiet, everyMs: NEVER_MS, atLeastMs: 0 });
+    const first = await store.poll(1);
+    assert.equal(follower.isBehind, false);
+
+    follower.hint();
+    first.answer({ ...NOTHING, revision: 1 });
+    const second = await store.poll(2);
+    assert.equal(follower.isBehind, true, 'the poll under way may have missed the change');
+    const read = follower.refresh();
+    second.answer({ ...NOTHING, revision: 2 });
+    await eventually('the poll', () => !follower.isBehind || undefined);
+    (await store.poll(3)).answer({ ...NOTHING, revision: 3 });
+    await read;
+
+    assert.equal(follower.isBehind, false);
   });
 
   it('tells once that the store is away, and once that it is back; its age goes on meanwhile', async () => {

@@ -9,14 +9,17 @@ function scene({
   age = 0 as number | 'unread',
   later = [] as readonly string[],
   away = false,
+  revoked = undefined as string | undefined,
 } = {}) {
   const known = new Map([[hashOf('known'), 'its scope']]);
   const follower = {
     ageMs: age === 'unread' ? undefined : age,
+    isBehind: revoked !== undefined,
     polls: 0,
     refresh: async () => {
       follower.polls += 1;
       for (const token of later) known.set(hashOf(token), `scope of ${token}`);
+      if (revoked !== undefined && !away) known.delete(hashOf(revoked));
       return !away;
     },
   };
@@ -34,6 +37,15 @@ describe('TokenScopes', () => {
 
     assert.equal(await tokens.scopeOf('known'), 'its scope');
     assert.equal(follower.polls, 0);
+  });
+
+  it('reads the change that another replica tells of before it trusts a token', async () => {
+    const { tokens, follower } = scene({ revoked: 'known' });
+
+    assert.equal(await tokens.scopeOf('known'), undefined);
+    assert.equal(follower.polls, 1);
+    const unreadable = scene({ revoked: 'known', away: true });
+    assert.equal(await unreadable.tokens.scopeOf('known'), 'its scope');
   });
 
   it('asks once for an unknown token, which another replica may have given', async () => {

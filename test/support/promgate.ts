@@ -62,6 +62,12 @@ export async function startPromgate({ apps, values = {} }: PromgateOptions): Pro
   };
 }
 
+/** A log that keeps its lines. */
+export function recordLog(): { readonly log: Log; readonly lines: readonly LogLine[] } {
+  const lines: LogLine[] = [];
+  return { log: logInto(lines), lines };
+}
+
 function logInto(lines: LogLine[]): Log {
   const write =
     (level: Level) =>

@@ -28,7 +28,10 @@ interface RunningProxy extends AsyncDisposable {
 export interface ProxyUser extends AsyncDisposable {
   readonly controlFolder: string;
   /** Starts `caching-proxy` on free ports; resolves when it listens. */
-  start(flags: readonly string[]): Promise<RunningProxy>;
+  start(
+    flags: readonly string[],
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<RunningProxy>;
   /** Runs `caching-proxy` to its end. */
   run(...flags: readonly string[]): Promise<Ended>;
 }
@@ -44,8 +47,9 @@ export async function startProxyUser(): Promise<ProxyUser> {
   const owned = parts.move();
   return {
     controlFolder: path.join(folder, 'promgate'),
-    start: async (flags) => {
-      const program = owned.use(runPromgate([...PORTS, ...flags], limits));
+    start: async (flags, more) => {
+      const environment = { ...limits.environment, ...more };
+      const program = owned.use(runPromgate([...PORTS, ...flags], { ...limits, environment }));
       const ended = program.exited.then(({ code }) => {
         throw new Error(`it ended with ${code}: ${program.lines.join('\n')}${program.errors}`);
       });

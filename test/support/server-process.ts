@@ -72,13 +72,17 @@ export interface ServerCommand extends ServerUser {
   readonly args: readonly string[];
   /** The line of its log that says that it can be asked. */
   readonly ready: RegExp;
+  /** Default: standard error. */
+  readonly logsTo?: 'stdout' | 'stderr';
 }
 
 /** @throws {Error} with the last lines of its log, when it ends before it is ready */
 export async function startServer(command: ServerCommand): Promise<ChildProcess> {
-  const { program, args, ready, ...user } = command;
-  const server = spawn(program, args, { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
-  const log = createInterface({ input: server.stderr });
+  const { program, args, ready, logsTo = 'stderr', ...user } = command;
+  const outputs =
+    logsTo === 'stdout' ? (['pipe', 'ignore'] as const) : (['ignore', 'pipe'] as const);
+  const server = spawn(program, args, { ...user, cwd: '/', stdio: ['ignore', ...outputs] });
+  const log = createInterface({ input: server[logsTo]! }); // 'pipe' above
   const lines: string[] = [];
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

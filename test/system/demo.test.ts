@@ -21,7 +21,9 @@ describe('npm run demo', function () {
     const pages = new Map<string, string>();
     for (const [url] of guide.matchAll(/http:\/\/[^\s']+/g)) {
       const answer = await fetch(url);
-      pages.set(new URL(url).pathname, await answer.text());
+      const { pathname, searchParams } = new URL(url);
+      const isOfEndpoint = searchParams.has('endpoint');
+      pages.set(isOfEndpoint ? 'endpoint' : pathname, await answer.text());
       assert.equal(answer.status, 200, url);
     }
     demo.killGroup('SIGINT');
@@ -40,6 +42,7 @@ describe('npm run demo', function () {
     assert.equal(JSON.parse(page('/sd/apps')).length, 2);
     assert.equal(Object.keys(JSON.parse(page('/routes'))).length, 2);
     assert.match(page('/metrics'), /^promgate_apps 2$/m);
-    assert.equal(pages.size, 7);
+    assert.ok(samplesOf(page('endpoint'), 'http_requests_total').length >= 1);
+    assert.equal(pages.size, 8);
   });
 });
