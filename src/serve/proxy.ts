@@ -146,7 +146,8 @@ class ProxyExchange implements AnswerTaker {
     if (!this.#response.shouldKeepAlive) return false;
     const bytes = preparedHit(stored, this.#beganMs);
     if (bytes === undefined || !endPrepared(this.#response, stored.status, bytes)) return false;
-    this.#options.backlog.add(this.#response, bytes);
+    const isStored = (): boolean => stored.isStored && stored.prepared?.bytes === bytes;
+    this.#options.backlog.add(this.#response, bytes, isStored);
     this.#mark = 'hit';
     return true;
   }
@@ -184,7 +185,9 @@ class ProxyExchange implements AnswerTaker {
     const answer = storedAnswer(stored, this.#asked!, handling, Date.now());
     if (!this.#write(answer)) return;
     this.#response.end(answer.body);
-    if (answer.body) this.#options.backlog.add(this.#response, stored.body); // it may be a part
+    if (!answer.body) return;
+    // It may be a part, which keeps all of it.
+    this.#options.backlog.add(this.#response, stored.body, () => stored.isStored);
   }
 
   streamed(head: ResponseHead, body: BodyReader, handling: Handling): void {
