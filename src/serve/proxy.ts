@@ -225,7 +225,7 @@ class ProxyExchange implements AnswerTaker {
     const { httpVersion } = this.#request;
     const isPlain = mark === 'hit' && method === 'GET' && httpVersion === '1.1';
     if (!isPlain || !isUnconditional(fields) || !this.hit(stored)) return false;
-    if (!fields.has('cache-control')) this.#lane.add(this.#request, stored.ticket);
+    this.#lane.add(this.#request, stored.ticket);
     return true;
   }
 
