@@ -76,14 +76,14 @@ function listen(
   });
 }
 
-/** The port of prom-cache, if `endpoints.compat` asks for it. */
+/** The port of prom-cache, if `endpoints.compat` asks for it and promgate does not listen there yet. */
 async function listenAsPromCache(
-  { listen: { host, tls }, scrape, endpoints }: Config,
+  { listen: { host, tls, port: listenPort }, scrape, endpoints }: Config,
   { cut }: Ground,
   { listener, metrics }: Stages,
 ): Promise<Server | undefined> {
   const port = endpoints?.compatPort;
-  if (port === undefined) return undefined;
+  if (port === undefined || (port !== 0 && port === listenPort)) return undefined;
   return startServer({
     ...{ host, port, tls, cut, handle: listener },
     maxConnections: COMPAT_CONNECTIONS,

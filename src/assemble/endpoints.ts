@@ -38,8 +38,8 @@ export interface EndpointsPart extends Part {
   readonly answer: Handler;
 }
 
-/** How many requests of one endpoint run at once: different queries ask for different pages. */
-const PER_ENDPOINT = 8;
+/** How many requests of one endpoint run at once: queries of multi-target exporters differ. */
+const PER_ENDPOINT = 32;
 
 export async function startEndpoints(
   options: EndpointsPartOptions,

@@ -33,7 +33,7 @@ export interface EndpointHeaders {
 
 /** Passed on, but no page depends on them. */
 const TRACES = new Set(['traceparent', 'tracestate']);
-const MAX_VALUE_LENGTH = 4_096;
+const MAX_VALUE_LENGTH = 8_192;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** @param reader - node:http's `rawHeaders` of the reader's request */

@@ -95,8 +95,7 @@ export class EndpointPages {
     const { endpoint, deadlineMs, signal } = request;
     const { isAddress, host, name } = endpoint;
     const hurries = [request.hurry, stopping].filter((one) => one !== undefined);
-    const hurry = hurries.length > 0 ? AbortSignal.any(hurries) : undefined;
-    const found = isAddress ? [host] : await lookup(name, { deadlineMs, signal, hurry });
+    const found = isAddress ? [host] : await lookup(name, { deadlineMs, signal, hurries });
     if (typeof found === 'string') {
       const failure = found === 'late' ? 'upstream_timeout' : 'upstream_dns';
       const why =
@@ -147,7 +146,7 @@ function targetOf(endpoint: EndpointUrl, address: string): ScrapeTarget {
     serverName: isAddress ? '' : host,
     headers: [],
     timeoutMs: undefined,
-    oneOfSeveral: false,
+    oneOfSeveral: true, // one page may hang while others answer: multi-target exporters
     space: origin,
     app: origin,
   };

@@ -15,8 +15,8 @@ export interface LookupOptions {
   readonly deadlineMs: number;
   /** Aborts when nobody waits any more. */
   readonly signal: AbortSignal;
-  /** Aborts when the deadline is now. */
-  readonly hurry: AbortSignal | undefined;
+  /** One of them aborts when the deadline is now. */
+  readonly hurries: readonly AbortSignal[];
 }
 
 /**
@@ -87,7 +87,7 @@ async function tooLate(): Promise<never> {
 /** Waits for the addresses until the deadline. */
 export async function within(
   finding: Promise<readonly string[]>,
-  { deadlineMs, signal, hurry }: LookupOptions,
+  { deadlineMs, signal, hurries }: LookupOptions,
 ): Promise<readonly string[] | 'none' | 'late'> {
   const { promise, resolve } = Promise.withResolvers<'none' | 'late'>();
   const late = (): void => resolve('late');
@@ -96,9 +96,9 @@ export async function within(
     () => resolve(leftMs > MAX_MS ? 'none' : 'late'),
     Math.max(0, Math.min(leftMs, MAX_MS)),
   );
-  signal.addEventListener('abort', late);
-  hurry?.addEventListener('abort', late);
-  if (signal.aborted || hurry?.aborted) late();
+  const signals = [signal, ...hurries];
+  for (const one of signals) one.addEventListener('abort', late);
+  if (signals.some(({ aborted }) => aborted)) late();
   const found = finding.then(
     (addresses) => (addresses.length > 0 ? addresses : 'none'),
     () => 'none' as const, // whatever the reason: there is no address
@@ -107,7 +107,6 @@ export async function within(
     return await Promise.race([found, promise]);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', late);
-    hurry?.removeEventListener('abort', late);
+    for (const one of signals) one.removeEventListener('abort', late);
   }
 }

@@ -144,7 +144,9 @@ export class Refresher implements AsyncDisposable {
     const host = this.#hosts.get(job.of.host) ?? pLimit(1);
     this.#hosts.set(job.of.host, host);
     const running = host(() => this.#limit(() => this.#refresh(job, dueMs)))
-      .catch((error: unknown) => this.#options.onError(error))
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#options.onError(error); // else promgate stops
+      })
       .finally(() => {
         this.#running.delete(running);
         if (host.activeCount + host.pendingCount === 0) this.#hosts.delete(job.of.host);

@@ -11,7 +11,7 @@ import type { EndpointHeaders } from '../fetch/endpoint-headers.ts';
 import type { EndpointFailed, EndpointPage, EndpointPages } from '../fetch/endpoint-page.ts';
 import type { EndpointUrl } from '../fetch/endpoint-url.ts';
 import { firstValue } from '../fetch/get.ts';
-import type { Run, Waiter } from '../refresh/flight.ts';
+import { LateError, type Run, type Waiter } from '../refresh/flight.ts';
 import type { Loaded } from '../refresh/kept-answers.ts';
 import { keyMaker } from '../refresh/key.ts';
 import type { Kind, Life } from '../refresh/life.ts';
@@ -104,18 +104,26 @@ export class EndpointCache {
 
   /** Lets the page be refreshed. @returns false if there are too many jobs */
   #watch(key: string, asked: AskedEndpoint): boolean {
-    const { refresher, cache, withCredentials } = this.#options;
-    const { headers, endpoint, timeoutMs } = asked;
+    const { refresher, withCredentials } = this.#options;
+    const { headers, endpoint } = asked;
     if (headers.hasCredentials && !withCredentials) return true;
     return refresher.read(key, asked.reader, {
       host: endpoint.host,
-      refresh: async (signal) => {
-        const waiter = { deadlineMs: performance.now() + timeoutMs, signal };
-        return isWorthRefreshing(
-          await cache.refresh(key, this.#ask(asked, waiter, headers.untraced)),
-        );
-      },
+      refresh: (signal) => this.#refresh(key, asked, signal),
     });
+  }
+
+  /** @returns whether the page is to be refreshed again */
+  async #refresh(key: string, asked: AskedEndpoint, signal: AbortSignal): Promise<boolean> {
+    const waiter = { deadlineMs: performance.now() + asked.timeoutMs, signal };
+    const ask = this.#ask(asked, waiter, asked.headers.untraced);
+    try {
+      return isWorthRefreshing(await this.#options.cache.refresh(key, ask));
+    } catch (error) {
+      if (signal.aborted) return false; // promgate stops
+      if (error instanceof LateError) return true; // a reader still waits for the same load
+      throw error;
+    }
   }
 
   #ask(

@@ -118,7 +118,7 @@ async function answer(
     ctx.status = 304;
     return;
   }
-  if (kept.from === 'hit')
+  if (kept.from === 'hit' && !headers.hasCredentials)
     takeLane(options, ctx, { answered, gzip, fixed, origin: endpoint.origin });
   await write(ctx, prepare(kept, gzip, fixed)!, options); // there is a page
 }
@@ -206,7 +206,10 @@ interface LaneParts {
   readonly origin: string;
 }
 
-/** Lets equal requests be answered from the cache at once, if this one may see everything. */
+/**
+ * Lets equal requests be answered from the cache at once, if this one may see everything and brought
+ * no credentials for the endpoint: the place would keep these beyond the end of the refreshes.
+ */
 function takeLane(
   { lane, onEvent, passHeaders }: EndpointsOptions,
   { req, state }: RequestContext,

@@ -33,7 +33,7 @@ export function httpMetrics(registry: MetricRegistry) {
     },
     refusedRequests: registry.counter(
       'promgate_http_requests_refused_total',
-      'Requests for app pages that promgate refused, since too many were under way.',
+      'Requests for pages that promgate refused, since too many were under way.',
     ),
     clientErrors: registry.counter(
       'promgate_http_client_errors_total',

@@ -14,6 +14,7 @@ import { status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { startGorouter } from '../support/gorouter.ts';
 import { startPromgate } from '../support/promgate.ts';
+import { freePort } from '../support/server-process.ts';
 
 const APP = fileURLToPath(new URL('../../src/assemble/app.ts', import.meta.url));
 
@@ -38,6 +39,23 @@ async function readiness(url: string): Promise<readonly [number, unknown]> {
 }
 
 describe('startApp', () => {
+  it('listens on the port of prom-cache too, once', async () => {
+    const port = await freePort();
+    const endpoints = { allow: ['*'], compat: true };
+
+    await using both = await start({ endpoints: { ...endpoints, compat_port: 0 } });
+    await using same = await start({
+      listen: { host: '127.0.0.1', port },
+      endpoints: { ...endpoints, compat_port: port },
+    });
+
+    for (const url of [both.url, both.compatUrl, same.url]) {
+      const answer = await fetch(`${url}/metrics?endpoint=http://127.0.0.1/`);
+      assert.equal(answer.status, 403, url);
+    }
+    assert.equal(same.compatUrl, undefined);
+  });
+
   it('is starting until its sources have answered', async () => {
     await using gorouter = await startGorouter({});
     gorouter.fault = status(500);

@@ -15,7 +15,7 @@ const noHosts = async (): Promise<readonly string[]> => [];
 
 function soon(ms = 5_000): LookupOptions {
   const { signal } = new AbortController();
-  return { deadlineMs: performance.now() + ms, signal, hurry: undefined };
+  return { deadlineMs: performance.now() + ms, signal, hurries: [] };
 }
 
 describe('systemLookup', () => {
@@ -87,11 +87,11 @@ describe('within', () => {
   it('ends when the deadline is now, whenever that is said', async () => {
     const never = new Promise<readonly string[]>(() => undefined);
     const hurry = new AbortController();
-    const waiting = within(never, { ...soon(), hurry: hurry.signal });
+    const waiting = within(never, { ...soon(), hurries: [hurry.signal] });
     hurry.abort();
 
     assert.equal(await waiting, 'late');
-    assert.equal(await within(never, { ...soon(), hurry: hurry.signal }), 'late');
+    assert.equal(await within(never, { ...soon(), hurries: [hurry.signal] }), 'late');
     assert.equal(await within(never, soon(-1)), 'late');
   });
 });

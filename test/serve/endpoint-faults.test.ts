@@ -196,6 +196,26 @@ describe('an endpoint that', () => {
     }
   });
 
+  it('lets one page hang gives the others', async () => {
+    await using site = await startSite({
+      answer: (exchange) =>
+        exchange.request.target.includes('slow') ? hang(exchange) : page('up 1\n')(exchange),
+      timeoutMs: 1_000,
+    });
+    const probe = (target: string): Promise<Response> =>
+      site.ask('http://good.example:9115/probe', {}, `&target=${target}`);
+    for (let i = 0; i < 3; i++) assert.equal((await probe('slow')).status, 504);
+
+    const hanging = probe('slow');
+    const others = await Promise.all(['a', 'b', 'c'].map(probe));
+
+    assert.deepEqual(
+      others.map(({ status: code }) => code),
+      [200, 200, 200],
+    );
+    assert.equal((await hanging).status, 504);
+  });
+
   it('sends an empty page has one', async () => {
     await using site = await startSite({ answer: page('') });
 

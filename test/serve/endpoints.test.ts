@@ -273,7 +273,7 @@ describe('a page of an endpoint', () => {
   it('goes out as stale while the endpoint fails, and not beyond its bound', async () => {
     await using site = await startSite({
       answer: counted(),
-      life: { ttlMs: 0, staleIfErrorMs: 400 },
+      life: { ttlMs: 0, staleIfErrorMs: 2_000 },
     });
     await text(site);
     site.endpoint.answer = status(503);
@@ -324,7 +324,7 @@ describe('a page of an endpoint', () => {
   it('is refreshed in the background until nobody reads it, though the endpoint fails', async () => {
     await using site = await startSite({
       answer: counted(),
-      ...{ fixedPauseMs: 5, minIntervalMs: 5, idleMs: 300 },
+      ...{ fixedPauseMs: 5, minIntervalMs: 5, idleMs: 2_000 },
     });
     await text(site);
     await eventually('refreshes', () => site.fetches.length > 3 || undefined);
@@ -457,6 +457,15 @@ describe('a page that was fetched with credentials', () => {
       assert.equal(site.cache.size, 0);
     });
   }
+
+  it('takes no short way, which would keep the credentials', async () => {
+    await using site = await startSite({ answer, passAuth });
+
+    for (let i = 0; i < 3; i++) await text(site, { Authorization: 'Basic one' });
+
+    assert.equal(site.lane.size, 0);
+    assert.equal(site.endpoint.requests.length, 1);
+  });
 
   it('tells caches between to keep it for one reader', async () => {
     await using site = await startSite({ answer, passAuth });

@@ -3,7 +3,7 @@
  * prom-cache's users configure theirs.
  */
 import assert from 'node:assert/strict';
-import { page, pageOf, status } from '../support/answers.ts';
+import { hang, page, pageOf, status } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
@@ -150,6 +150,25 @@ describe('the endpoint cache in front of Prometheus', function () {
 
   it('has its own metrics where it always had them', async () => {
     assert.match(await promgate.text('/metrics'), /^promgate_build_info\{/m);
+  });
+});
+
+describe('promgate that stops', () => {
+  it('ends a request for an endpoint that hangs, and answers it', async function () {
+    this.timeout(SLOW_MS);
+    await using exporter = await startServer(hang);
+    await using promgate = await startPromgateProcess({
+      untilReady: false,
+      values: { endpoints: { allow: ['127.0.0.1'], allow_private: ['127.0.0.1'] } },
+    });
+    const asked = promgate.get(`/metrics?endpoint=${exporter.address}`);
+    await eventually('the request', () => exporter.requests.length === 1 || undefined);
+
+    promgate.kill('SIGTERM');
+
+    assert.equal((await asked).status, 504);
+    assert.deepEqual(await promgate.exited, { code: 0, signal: null });
+    assert.ok(!promgate.log.some(({ level }) => level === 'error'));
   });
 });
 
