@@ -12,6 +12,8 @@ import type { SplicePlan } from '../merge/plan.ts';
 import { type Chunk, createChunk, Splicer } from '../merge/splice.ts';
 
 const CHUNK_BYTES = 65_536;
+/** Of compressed pages, which are much smaller. */
+const ZIPPED_CHUNK_BYTES = 16_384;
 /** How many chunks a response has: while some are being sent, the next one is filled. */
 const RING = 4;
 /** Compresses a merged page 33:1, in a quarter of the time that level 6 takes. */
@@ -117,7 +119,7 @@ async function writeZipped(
   out: Writable,
   { signal, hold, onSpliced, stallMs = STALL_MS }: WriteOptions,
 ): Promise<void> {
-  const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
+  const zipped = createGzip({ level: GZIP_LEVEL, chunkSize: ZIPPED_CHUNK_BYTES });
   zipped.once('error', () => out.destroy());
   let most = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -191,6 +193,7 @@ async function writeChunks(
     return true;
   } finally {
     signal.removeEventListener('abort', onAbort);
+    ring.end();
   }
 }
 
@@ -199,6 +202,13 @@ interface Slot {
   /** Whether the chunk's last write has not ended yet. */
   busy: boolean;
 }
+
+/**
+ * Chunks that no response uses. Small pages come and go all the time: with new chunks for each, the
+ * collector runs three times as often.
+ */
+const spareChunks: Chunk[] = [];
+const MAX_SPARE_CHUNKS = 32;
 
 /** The chunks of one response, which are filled in turn. */
 class Ring {
@@ -219,10 +229,18 @@ class Ring {
 
   /** Takes the next chunk. Call it only if `isFull` is false. */
   next(): Slot {
-    const slot = this.#slots[this.#turn] ?? { chunk: createChunk(CHUNK_BYTES), busy: false };
+    const slot = this.#slots[this.#turn] ?? newSlot();
     this.#slots[this.#turn] = slot;
     this.#turn = (this.#turn + 1) % RING;
     return slot;
+  }
+
+  /** Gives back the chunks, unless a write failed: its stream might still read them. */
+  end(): void {
+    if (this.#failure !== undefined) return;
+    for (const { busy, chunk } of this.#slots.splice(0)) {
+      if (!busy && spareChunks.length < MAX_SPARE_CHUNKS) spareChunks.push(chunk);
+    }
   }
 
   /** Notes that the last write of a chunk has ended. */
@@ -260,4 +278,8 @@ class Ring {
     this.check();
     return changed;
   }
+}
+
+function newSlot(): Slot {
+  return { chunk: spareChunks.pop() ?? createChunk(CHUNK_BYTES), busy: false };
 }
