@@ -9,10 +9,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { freePort } from './promgate.ts';
 
 const run = promisify(execFile);
 const KINDS = ['required', 'optimal', 'check'] as const;
@@ -157,16 +157,6 @@ function startNode(
     ...{ cwd, stdio: ['ignore', 'ignore', 'inherit'] },
     env: { ...process.env, ...environment },
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 /** Resolves when the origin answers through the proxy. */

@@ -9,6 +9,7 @@ import { Fields } from '../refresh/fields.ts';
 import { HttpCache } from '../refresh/http-cache.ts';
 import { HttpStore } from '../refresh/http-store.ts';
 import type { OpenOrigin, OriginReceiver } from '../refresh/origin.ts';
+import { Backlog } from '../serve/backlog.ts';
 import { openControlSocket } from '../serve/control-socket.ts';
 import { listenError } from '../serve/listen-error.ts';
 import { createProxy, type ProxyEvent } from '../serve/proxy.ts';
@@ -57,6 +58,8 @@ export interface ProxyApp extends AsyncDisposable {
   readonly drain: () => Promise<void>;
 }
 
+/** Bodies that wait for slow readers may take half of the cache's bytes, and at least these. */
+const MIN_BACKLOG_BYTES = 16 * 1024 * 1024;
 const ACCEPT_WHILE_DRAINING_MS = 1_000;
 const IDLE_MARGIN_MS = 60_000;
 /** Bodies that readers send may be large; `idleMs` bounds how slowly they come. */
@@ -90,8 +93,12 @@ export async function startProxy(
   const open = await openOrigin(settings, options, parts);
   const cache = openCache({ settings, store, open, metrics, log });
   cut.signal.addEventListener('abort', () => cache.close());
+  const backlog = new Backlog({
+    maxBytes: Math.max(settings.cacheBytes / 2, MIN_BACKLOG_BYTES),
+    onCut: () => metrics.slowReaders.inc(),
+  });
   const handle = createProxy({
-    cache,
+    ...{ cache, backlog },
     identity: { id: `${PROXY_NAME}-${randomBytes(6).toString('hex')}`, secret: randomBytes(32) },
     origin: settings.origin.origin,
     onRequest: (event) => {

@@ -54,6 +54,11 @@ export class StoredResponse implements ResponseParts {
   prepared: PreparedAnswer | undefined;
   ticket: Ticket = { response: this };
 
+  /** Whether the store still has it. */
+  get isStored(): boolean {
+    return this.ticket.response !== undefined;
+  }
+
   constructor(parts: ResponseParts) {
     this.key = parts.key;
     this.status = parts.status;
@@ -139,7 +144,10 @@ export class HttpStore {
     for (const one of replaced) this.#recent.delete(one);
     const oldest = before.length - replaced.length >= MAX_VARIANTS ? before.at(-1) : undefined;
     if (oldest) this.#recent.delete(oldest);
-    if (stored.sizeBytes > this.#recent.maxSize) return stored;
+    if (stored.sizeBytes > this.#recent.maxSize) {
+      stored.ticket.response = undefined;
+      return stored;
+    }
     this.#variants.set(target, [stored, ...(this.#variants.get(target) ?? [])]);
     this.#recent.set(stored, stored);
     return stored;

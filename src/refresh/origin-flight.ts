@@ -95,7 +95,7 @@ export class Flight implements OriginReceiver {
   /** Set by `decide`, for `complete`. */
   storing: unknown;
   readonly #options: FlightOptions;
-  #passengers: Passenger[] = [];
+  readonly #passengers = new Set<Passenger>();
   #leader: Passenger | undefined;
   #call: OriginCall | undefined;
   #head: ResponseHead | undefined;
@@ -148,14 +148,14 @@ export class Flight implements OriginReceiver {
   }
 
   #seat(passenger: Passenger): void {
-    this.#passengers.push(passenger);
+    this.#passengers.add(passenger);
     passenger.leave = () => this.#leave(passenger);
   }
 
   #leave(passenger: Passenger): void {
-    this.#passengers = this.#passengers.filter((one) => one !== passenger);
+    this.#passengers.delete(passenger);
     if (this.#leader === passenger) this.#leader = undefined;
-    if (!this.#body && this.#passengers.length === 0 && !this.isBackground) this.end();
+    if (!this.#body && this.#passengers.size === 0 && !this.isBackground) this.end();
   }
 
   /** Stops keeping the body: a purge came. */
@@ -170,7 +170,7 @@ export class Flight implements OriginReceiver {
     this.#close();
     this.#call?.abort();
     this.#body?.fail();
-    for (const { taker } of this.#passengers.splice(0)) taker.failed('aborted');
+    for (const { taker } of this.#takeAll()) taker.failed('aborted');
   }
 
   readonly interim = (head: ResponseHead): void => {
@@ -182,7 +182,7 @@ export class Flight implements OriginReceiver {
     const decision = this.#options.decide(this, head);
     this.#head = head;
     if (decision === 'again') {
-      const waiting = this.#passengers.splice(0);
+      const waiting = this.#takeAll();
       this.#close();
       this.#call?.abort();
       for (const passenger of waiting) this.#options.again(passenger);
@@ -207,7 +207,7 @@ export class Flight implements OriginReceiver {
     this.#options.onFailure(this, failure, cause);
     this.#close();
     this.#body?.fail();
-    const waiting = this.#passengers.splice(0);
+    const waiting = this.#takeAll();
     const stored = waiting.length > 0 ? this.#options.standIn(this) : undefined;
     for (const { taker } of waiting) {
       if (stored) taker.stored(stored, { mark: 'stale', forwarded: 'stale' });
@@ -215,8 +215,15 @@ export class Flight implements OriginReceiver {
     }
   };
 
+  /** The passengers, who are told something now. */
+  #takeAll(): Passenger[] {
+    const all = [...this.#passengers];
+    this.#passengers.clear();
+    return all;
+  }
+
   #giveStored({ stored, handling }: Extract<Decision, { kind: 'stored' }>): void {
-    const waiting = this.#passengers.splice(0);
+    const waiting = this.#takeAll();
     if (this.#head!.status !== 304) {
       this.#close();
       this.#call?.abort();
@@ -230,7 +237,7 @@ export class Flight implements OriginReceiver {
   }
 
   #giveStream({ handling, maxKeptBytes }: Extract<Decision, { kind: 'stream' }>): void {
-    const waiting = this.#passengers.splice(0);
+    const waiting = this.#takeAll();
     this.#handling = handling;
     this.#body = new SharedBody({
       flow: { pause: () => this.#call?.pause(), resume: () => this.#call?.resume() },

@@ -52,6 +52,8 @@ export interface BodyReader {
   /** The next bytes; undefined if none are there now. */
   next(): Buffer | undefined;
   readonly state: BodyState;
+  /** Whether all of the body is kept, so that nobody has to read it for it to be stored. */
+  readonly isKept: boolean;
   /** Called when `next` or `state` has news, and when this reader was cut off (`failed`). */
   onNews: () => void;
   leave(): void;
@@ -126,8 +128,9 @@ export class SharedBody {
   }
 
   left(reader: Reader): void {
-    if (!this.#readers.delete(reader) || this.state !== 'coming') return;
-    if (this.#readers.size === 0) this.#options.onDeserted();
+    if (!this.#readers.delete(reader)) return;
+    if (this.state !== 'coming') this.#release();
+    else if (this.#readers.size === 0) this.#options.onDeserted();
     else this.#settle();
   }
 
@@ -182,8 +185,15 @@ export class SharedBody {
     if (this.state !== 'coming') return;
     this.state = state;
     this.#stopStall();
-    this.#giveBack();
     this.#tell();
+    this.#release();
+  }
+
+  /** Frees the body once its last reader has left: until then it counts as kept. */
+  #release(): void {
+    if (this.#readers.size > 0) return;
+    this.#giveBack();
+    this.#chunks = [];
   }
 
   #giveBack(): void {
@@ -208,6 +218,10 @@ class Reader implements BodyReader {
 
   get state(): BodyState {
     return this.cut ? 'failed' : this.#body.state;
+  }
+
+  get isKept(): boolean {
+    return this.#body.keepsAll;
   }
 
   next(): Buffer | undefined {

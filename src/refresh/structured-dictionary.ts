@@ -30,7 +30,7 @@ const NUMERIC: ReadonlySet<string> = new Set([
  */
 export function parseTargetedCacheControl(value: string | undefined): Directives | undefined {
   if (value === undefined) return undefined;
-  const members = parseDictionary(value.replace(/^ +| +$/g, ''));
+  const members = parseDictionary(value);
   if (!members || members.size === 0) return undefined;
   const directives = new Map<string, string>();
   for (const [name, item] of members) {
@@ -46,7 +46,8 @@ export function parseTargetedCacheControl(value: string | undefined): Directives
 function parseDictionary(text: string): Map<string, string> | undefined {
   const scanner = new Scanner(text);
   const members = new Map<string, string>();
-  if (text === '') return members;
+  while (scanner.skip(' '));
+  if (scanner.atEnd) return members;
   for (;;) {
     const key = scanner.take(KEY);
     if (key === undefined) return undefined;

@@ -11,6 +11,9 @@ export type Selector = readonly [name: string, value: string | undefined];
 /** Responses with more names in `Vary` than this are not stored. */
 const MAX_NAMES = 32;
 
+/** Longer values are compared as they are: a request may be compared with each variant. */
+const MAX_NORMAL_LENGTH = 512;
+
 /** Fields whose members may stand in any order, in any case, and twice. */
 const UNORDERED: ReadonlySet<string> = new Set([
   'accept-encoding',
@@ -48,17 +51,25 @@ export function matches(
 
 function normalValue(name: string, request: Fields): string | undefined {
   const value = request.get(name);
-  if (value === undefined) return undefined;
-  if (!UNORDERED.has(name)) return value.trim().replace(/\s*,\s*/g, ',');
-  const members = listOf(value.toLowerCase().replace(/\s*([;=])\s*/g, '$1')).map((member) =>
-    member.replace(/;q=1(?:\.0*)?$/, ''),
+  if (value === undefined || value.length > MAX_NORMAL_LENGTH) return value;
+  if (!UNORDERED.has(name)) return trimmed(value.split(',')).join(',');
+  const members = listOf(value.toLowerCase()).map((member) =>
+    trimmed(member.split(/([;=])/))
+      .join('')
+      .replace(/;q=1(?:\.0{0,3})?$/, ''),
   );
   return [...new Set(members)].sort().join(',');
+}
+
+/** Replacing blanks by a pattern would take the square of their number. */
+function trimmed(parts: readonly string[]): string[] {
+  return parts.map((part) => part.trim());
 }
 
 /** Whether one language is the reader's first choice: any other variant would be a worse answer. */
 function prefers(acceptLanguage: string | undefined, language: string | undefined): boolean {
   if (language === undefined || acceptLanguage === undefined) return false;
+  if (acceptLanguage.length > MAX_NORMAL_LENGTH) return false;
   let best: string | undefined;
   let bestQuality = 0;
   for (const member of listOf(acceptLanguage.toLowerCase())) {

@@ -15,6 +15,8 @@ const MAX_LENGTH = 8_388_608;
 /** Requests with longer heads are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
 
+const NOT_KEPT = /^cache-control$|auth|cookie|token|secret|key|password|credential|session/i;
+
 export class ProxyLane {
   readonly #cache: Pick<HttpCache, 'hitOf'>;
   readonly #tickets = new LRUCache<string, Ticket>({
@@ -27,8 +29,13 @@ export class ProxyLane {
     this.#cache = cache;
   }
 
-  /** Notes that a request got a plain hit, and that only time could give it another answer. */
+  /**
+   * Notes that a request got a plain hit. Does nothing if it states directives, whose meaning changes
+   * with time, or may hold a credential, which the key would keep for longer than anybody needs it.
+   */
   add(request: IncomingMessage, ticket: Ticket): void {
+    const names = request.rawHeaders.filter((_, i) => i % 2 === 0);
+    if (names.some((name) => NOT_KEPT.test(name))) return;
     this.#tickets.set(keyOf(request), ticket);
   }
 

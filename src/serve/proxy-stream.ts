@@ -26,3 +26,12 @@ export function pumpBody(body: BodyReader, response: ServerResponse): void {
   response.flushHeaders();
   pump();
 }
+
+/** Stays with a body that its reader does not get, as long as that lets it be stored. */
+export function awaitBody(body: BodyReader): void {
+  const look = (): void => {
+    if (body.state !== 'coming' || !body.isKept) body.leave();
+  };
+  body.onNews = look;
+  look();
+}

@@ -13,12 +13,13 @@ import type { StoredResponse } from '../refresh/http-store.ts';
 import type { OriginFailure, ResponseHead } from '../refresh/origin.ts';
 import type { AnswerTaker, CacheRequest, Handling, Mark } from '../refresh/origin-flight.ts';
 import type { BodyReader } from '../refresh/shared-body.ts';
+import type { Backlog } from './backlog.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import { type Answer, preparedHit, storedAnswer, streamedAnswer } from './proxy-answer.ts';
 import { ProxyLane } from './proxy-lane.ts';
 import { type ProxyIdentity, readProxyRequest } from './proxy-request.ts';
-import { pumpBody } from './proxy-stream.ts';
+import { awaitBody, pumpBody } from './proxy-stream.ts';
 
 /** What is known of a request when its answer has ended. */
 export interface ProxyEvent {
@@ -42,6 +43,7 @@ export interface ProxyEvent {
 export interface ProxyOptions {
   readonly cache: HttpCache;
   readonly identity: ProxyIdentity;
+  readonly backlog: Backlog;
   /** For events: the origin's URL without credentials. */
   readonly origin: string;
   /** Called once for each request, when its answer has ended. Must not throw. */
@@ -144,6 +146,8 @@ class ProxyExchange implements AnswerTaker {
     if (!this.#response.shouldKeepAlive) return false;
     const bytes = preparedHit(stored, this.#beganMs);
     if (bytes === undefined || !endPrepared(this.#response, stored.status, bytes)) return false;
+    const isStored = (): boolean => stored.isStored && stored.prepared?.bytes === bytes;
+    this.#options.backlog.add(this.#response, bytes, isStored);
     this.#mark = 'hit';
     return true;
   }
@@ -179,7 +183,11 @@ class ProxyExchange implements AnswerTaker {
     this.#mark = handling.mark;
     if (this.#writePrepared(stored, handling)) return;
     const answer = storedAnswer(stored, this.#asked!, handling, Date.now());
-    if (this.#write(answer)) this.#response.end(answer.body);
+    if (!this.#write(answer)) return;
+    this.#response.end(answer.body);
+    if (!answer.body) return;
+    // It may be a part, which keeps all of it.
+    this.#options.backlog.add(this.#response, stored.body, () => stored.isStored);
   }
 
   streamed(head: ResponseHead, body: BodyReader, handling: Handling): void {
@@ -192,8 +200,9 @@ class ProxyExchange implements AnswerTaker {
     if (answer.isWhole) {
       this.#leave = undefined;
       this.#response.end();
-      // A body that the reader does not need is read to its end if it is stored, or if it is empty.
-      if (answer.skipsBody && !handling.isStored) body.leave();
+      // An origin that sends no body ends by itself.
+      if (answer.skipsBody) awaitBody(body);
+      else body.onNews = () => body.state !== 'coming' && body.leave();
       return;
     }
     this.#leave = () => body.leave();
@@ -216,7 +225,7 @@ class ProxyExchange implements AnswerTaker {
     const { httpVersion } = this.#request;
     const isPlain = mark === 'hit' && method === 'GET' && httpVersion === '1.1';
     if (!isPlain || !isUnconditional(fields) || !this.hit(stored)) return false;
-    if (!fields.has('cache-control')) this.#lane.add(this.#request, stored.ticket);
+    this.#lane.add(this.#request, stored.ticket);
     return true;
   }
 

@@ -90,6 +90,10 @@ export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
       'Requests to the origin without a whole answer.',
       ['failure'],
     ),
+    slowReaders: registry.counter(
+      'promgate_proxy_slow_readers_cut_total',
+      'Readers that were cut off since too many bodies waited for slow readers.',
+    ),
     clientErrors: registry.counter(
       'promgate_http_client_errors_total',
       'Connections that did not speak HTTP, were too slow or broke off.',

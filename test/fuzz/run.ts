@@ -2,13 +2,14 @@
  * `npm run fuzz`: mutated inputs for everything that strangers send, seeded, for some minutes.
  *
  * `--seconds N` is the time for all together, `--seed N` the first seed (the same seed gives the same
- * inputs), `--show WORD` prints the inputs of which this came, `--scale 0.2` makes rounds smaller, `--only pages,answers,nats,broker,endpoints` takes some of them. Each
+ * inputs), `--show WORD` prints the inputs of which this came, `--scale 0.2` makes rounds smaller, `--only pages,answers,nats,broker,endpoints,cache` takes some of them. Each
  * fuzzer does at least one round. Exit code 1 when anything was found: it is printed with its seed
  * and input.
  */
 import { parseArgs } from 'node:util';
 import { answerFuzzer } from './answers.ts';
 import { brokerFuzzer } from './broker-bodies.ts';
+import { cacheRuleFuzzer } from './cache-rules.ts';
 import { Chance } from './chance.ts';
 import { endpointFuzzer } from './endpoint-urls.ts';
 import type { Fuzzer, Round } from './fuzzer.ts';
@@ -21,7 +22,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string' },
     scale: { type: 'string', default: '1' },
     show: { type: 'string' },
-    only: { type: 'string', default: 'pages,answers,nats,broker,endpoints' },
+    only: { type: 'string', default: 'pages,answers,nats,broker,endpoints,cache' },
   },
 });
 
@@ -40,6 +41,7 @@ const FUZZERS: Readonly<Record<string, () => Fuzzer>> = {
   nats: () => natsFuzzer(context),
   broker: () => brokerFuzzer(),
   endpoints: () => endpointFuzzer(),
+  cache: () => cacheRuleFuzzer(),
 };
 
 const MAX_SHOWN = 5;

@@ -52,6 +52,18 @@ describe('parseCacheControl', () => {
   });
 });
 
+describe('both parsers', () => {
+  for (const text of [' ', '\t', 'a=" ', ',', 'a"']) {
+    // Were it the square of the length, the test would not end.
+    it(`take time in proportion to the length of ${JSON.stringify(text)}, often repeated`, () => {
+      const value = `${text.repeat(1_000_000)}"`;
+
+      assert.ok(parseCacheControl(value).size <= 1);
+      assert.equal(parseTargetedCacheControl(value), undefined);
+    });
+  }
+});
+
 describe('parseTargetedCacheControl', () => {
   it('reads the directives of a dictionary', () => {
     const directives = parseTargetedCacheControl('foobar, max-age=3600;p="x", must-revalidate=?1');

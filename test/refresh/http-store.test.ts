@@ -56,6 +56,19 @@ describe('HttpStore', () => {
     assert.deepEqual([store.entries, store.bytes], [0, 0]);
   });
 
+  it('ends the ticket of a response that another may stand in for, or that is gone', () => {
+    const store = new HttpStore({ maxBytes: 1e6 });
+    const variant = (value: string) => store.put(parts('/a', { selectors: [['foo', value]] }));
+    const one = variant('1');
+    const early = one.ticket;
+    variant('2');
+    const late = one.ticket;
+
+    assert.deepEqual([early.response, late.response], [undefined, one]);
+    store.invalidate('/a');
+    assert.equal(late.response, undefined);
+  });
+
   it('bounds the variants of one address', () => {
     const store = new HttpStore({ maxBytes: 1e9 });
     for (let i = 0; i < 1_000; i++) store.put(parts('/a', { selectors: [['foo', String(i)]] }));

@@ -30,6 +30,21 @@ describe('SharedBody', () => {
     assert.equal(late.state, 'ended');
   });
 
+  it('counts a kept body until its last reader has left', () => {
+    const budget = new KeepBudget(1024);
+    const flow = { pause: () => undefined, resume: () => undefined };
+    const options = { flow, budget, maxKeptBytes: 1024, onDeserted: () => undefined };
+    const body = new SharedBody(options);
+    const reader = body.attach();
+    body.push(KB);
+    body.end();
+
+    assert.equal(budget.take(1), false);
+    assert.equal(reader.next(), KB);
+    reader.leave();
+    assert.equal(budget.take(1024), true);
+  });
+
   it('gives up keeping past its bound, and then goes at the pace of the slowest reader', () => {
     const { body, told } = bodyOf(10 * 1024);
     const [fast, slow] = [body.attach(), body.attach()];

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { eventually } from '../support/eventually.ts';
 import { exchange, startOrigin, startRawOrigin, startTestProxy } from '../support/proxy.ts';
+import { requireProgram } from '../support/require-program.ts';
+import { CertificateFolder } from './openssl.ts';
 
 const CLOSED = 'Connection: close\r\n\r\n';
 const PAGE =
@@ -75,6 +78,21 @@ describe('the caching proxy before an origin that fails', () => {
     const answer = await proxy.get('/a');
 
     assert.deepEqual([answer.status, await codeOf(answer)], [502, 'origin-failed']);
+  });
+
+  it('trusts an origin by the authorities of the platform, and no other', async function () {
+    requireProgram(this, 'openssl');
+    using folder = new CertificateFolder();
+    const { cert, key } = folder.selfSigned('origin');
+    const certificate = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+    await using origin = await startOrigin((_, response) => void response.end('page'), certificate);
+    await using trusting = await startTestProxy(origin.url, {}, folder.folder);
+    await using other = await startTestProxy(origin.url);
+    const answer = await other.get('/a');
+
+    assert.equal(await (await trusting.get('/a')).text(), 'page');
+    assert.equal(answer.status, 502);
+    assert.equal(((await answer.json()) as { failure: string }).failure, 'tls');
   });
 
   const BROKEN: readonly (readonly [what: string, answer: string, ends: boolean])[] = [

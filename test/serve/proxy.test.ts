@@ -89,6 +89,27 @@ describe('the caching proxy', () => {
     assert.equal(answers.match(/\r\n\r\npage/g)?.length, 21);
   });
 
+  it('gives equal requests what is stored now, however often they were hits', async () => {
+    let version = 1;
+    await using origin = await startOrigin((request, response) => {
+      if (request.method === 'POST') version++;
+      response.writeHead(200, FRESH).end(`version ${version}`);
+    });
+    await using proxy = await startTestProxy(origin.url);
+    const read = async (init?: RequestInit): Promise<string> => {
+      const answer = await proxy.get('/a', init);
+      return `${answer.headers.get('x-cache')} ${await answer.text()}`;
+    };
+    const first = [await read(), await read(), await read()];
+    await (await proxy.get('/a', { method: 'POST' })).text();
+    const second = [await read(), await read(), await read()];
+    const asked = await read({ headers: { 'Cache-Control': 'no-cache' } });
+
+    assert.deepEqual(first, ['MISS version 1', 'HIT version 1', 'HIT version 1']);
+    assert.deepEqual(second, ['MISS version 2', 'HIT version 2', 'HIT version 2']);
+    assert.equal(asked, 'MISS version 2');
+  });
+
   it('answers conditions, ranges and HEAD from what is stored', async () => {
     await using origin = await startOrigin((_, response) => {
       response.writeHead(200, { ...FRESH, ETag: '"1"' }).end('0123456789');
@@ -108,6 +129,22 @@ describe('the caching proxy', () => {
     for (const { headers } of [conditional, range, head]) {
       assert.equal(headers['x-cache'], 'HIT');
     }
+  });
+
+  it('stores a body for others that its own reader does not need', async () => {
+    await using origin = await startOrigin((_, response) => {
+      response.writeHead(200, { ...FRESH, ETag: '"1"' }).end('0123456789');
+    });
+    await using proxy = await startTestProxy(origin.url);
+    const first = await ask(proxy.url, { headers: { 'If-None-Match': '"1"' } });
+    const mark = await eventually('the body to be stored', async () => {
+      const answer = await ask(proxy.url, { headers: { 'Cache-Control': 'only-if-cached' } });
+      const text = await textOf(answer);
+      return answer.statusCode === 200 ? `${answer.headers['x-cache']} ${text}` : undefined;
+    });
+
+    assert.deepEqual([first.statusCode, first.headers['x-cache']], [304, 'MISS']);
+    assert.equal(mark, 'HIT 0123456789');
   });
 
   it('passes compressed bodies as they are, each encoding a variant', async () => {

@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { type ProxyApp, type ProxySettings, startProxy } from '../../src/assemble/proxy.ts';
 import type { ProxyEvent } from '../../src/serve/proxy.ts';
@@ -23,15 +24,19 @@ export interface TestOrigin extends AsyncDisposable {
   readonly connections: number;
 }
 
-/** An origin that speaks HTTP as Node does. */
-export async function startOrigin(handle: RequestListener): Promise<TestOrigin> {
-  const server = createServer(handle).listen(0, '127.0.0.1');
+/** An origin that speaks HTTP as Node does, over TLS if it has a certificate. */
+export async function startOrigin(
+  handle: RequestListener,
+  certificate?: { readonly cert: string; readonly key: string },
+): Promise<TestOrigin> {
+  const server = certificate ? createTlsServer(certificate, handle) : createServer(handle);
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   let connections = 0;
   server.on('connection', () => connections++);
   const { port } = server.address() as AddressInfo; // it listens on TCP
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`,
     get connections() {
       return connections;
     },
@@ -80,12 +85,13 @@ const SETTINGS: Omit<ProxySettings, 'origin'> = {
 export async function startTestProxy(
   origin: string,
   settings: Partial<ProxySettings> = {},
+  platformAuthorities?: string,
 ): Promise<TestProxy> {
   const events: ProxyEvent[] = [];
   const log = createLog({ level: 'error', destination: { write: () => undefined } });
   const app = await startProxy(
     { ...SETTINGS, ...settings, origin: new URL(origin) },
-    { log, onRequest: (event) => events.push(event) },
+    { log, platformAuthorities, onRequest: (event) => events.push(event) },
   );
   const { url } = app;
   return {

@@ -3,7 +3,10 @@
  * nginx as its origin.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';
@@ -16,6 +19,11 @@ import { requireProgram } from '../support/require-program.ts';
 /** Says nothing of caching, as the origins of the original. */
 const plainOrigin = (): Promise<TestOrigin> =>
   startOrigin((_, response) => void response.end('page'));
+
+function peakMemoryBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
 
 describe('caching-proxy', function () {
   this.timeout(SLOW_MS);
@@ -148,6 +156,42 @@ describe('caching-proxy', function () {
     assert.equal(await ask('sum(proxy_requests_total)'), 8);
     assert.equal(await ask('proxy_cache_hit_ratio'), 7 / 8);
     assert.ok(p95 > 0 && p95 < 60);
+  });
+
+  it('streams 2 GB at the pace of its reader, in little memory, and does not store it', async () => {
+    const CHUNK = Buffer.alloc(65_536, 'x');
+    const CHUNKS = 32_768;
+    let sent = 0;
+    await using origin = await startOrigin(async (_, response) => {
+      response.writeHead(200, { 'Cache-Control': 'max-age=60' });
+      for (let i = 0; i < CHUNKS && !response.destroyed; i++) {
+        if (!response.write(CHUNK)) await once(response, 'drain');
+        sent += CHUNK.length;
+      }
+      response.end();
+    });
+    await using user = await startProxyUser();
+    const proxy = await user.start(['--origin', origin.url, '--cache-size', '64MiB']);
+    const request = httpRequest(`${proxy.url}/big`).end();
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    let before = -1;
+    const waiting = await eventually(
+      'the origin to wait for the reader',
+      () => {
+        if (sent === before) return sent;
+        before = sent;
+        return undefined;
+      },
+      { pauseMs: 300 },
+    );
+    let bytes = 0;
+    for await (const chunk of answer) bytes += (chunk as Buffer).length;
+
+    assert.ok(waiting < 64 * 1_048_576, `${waiting} bytes were taken from the origin`);
+    assert.equal(bytes, CHUNKS * CHUNK.length);
+    const { output } = await user.run('--clear-cache');
+    assert.equal(output, 'cleared 0 entries');
+    assert.ok(peakMemoryBytes(proxy.program.pid) < 400_000_000);
   });
 
   it('stores what nginx serves: validated, by ranges, compressed', async function () {
