@@ -78,9 +78,11 @@ export class Flight<V> implements Run<V> {
   readonly #hurry = new AbortController();
   #soFar: ((waiter: Waiter) => Promise<V>) | undefined;
   #isClosed = false;
+  readonly beganMs: number;
 
   constructor(options: FlightOptions<V>) {
     this.#options = options;
+    this.beganMs = options.timers.nowMs();
   }
 
   get deadlineMs(): number {
@@ -164,10 +166,13 @@ export class Flight<V> implements Run<V> {
     this.#stop.abort(NOBODY);
   }
 
-  /** Ends the load if nobody else waits; otherwise the waiter gets what the load has so far. */
+  /**
+   * Ends the load if nobody else waits; otherwise the waiter gets what the load has so far. Nobody
+   * joins the load after that: readers who follow each other would get the same old answers for ever.
+   */
   #late(seat: Seat<V>): void {
+    this.#close();
     if (this.#seats.size === 1) {
-      this.#close();
       this.#hurry.abort();
       return;
     }

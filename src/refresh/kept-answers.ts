@@ -81,10 +81,12 @@ export class KeptAnswers<V> {
     return this.#entries.get(key);
   }
 
-  /** Keeps an answer, unless it alone is larger than the bound. */
+  /** Keeps an answer, unless it alone is larger than the bound, or a later load has ended before. */
   keep(key: string, tags: readonly string[], stored: Stored<V>): void {
     const isGood = stored.loaded.kind === 'good';
-    const good = isGood ? stored : this.#entries.peek(key)?.good;
+    const before = this.#entries.peek(key);
+    if (before && Math.max(beganMs(before.good), beganMs(before.failure)) > stored.atMs) return;
+    const good = isGood ? stored : before?.good;
     const entry: Entry<V> = { tags, good, failure: isGood ? undefined : stored };
     for (const value of valuesOf(entry)) this.#holding?.retain(value);
     this.#entries.set(key, entry); // drops the entry before; does not take one beyond the bound
@@ -136,6 +138,10 @@ export class KeptAnswers<V> {
 
 function valuesOf<V>({ good, failure }: Entry<V>): V[] {
   return [good, failure].flatMap((one) => (one === undefined ? [] : [one.loaded.value]));
+}
+
+function beganMs(stored: Stored<unknown> | undefined): number {
+  return stored?.atMs ?? Number.NEGATIVE_INFINITY;
 }
 
 function endOf<V>({ good, failure }: Entry<V>): number {

@@ -228,6 +228,21 @@ describe('WarmCache', () => {
     assert.equal(cache.bytes, 0);
   });
 
+  it('keeps the answer of the later load when an earlier one ends after it', async () => {
+    const { timers, target, get } = open();
+    target.takesMs = 7_000;
+    const early = get();
+    await timers.pass(5_000);
+    Object.assign(target, { value: 'page 2', takesMs: 10 });
+    const late = get();
+    await timers.pass(10);
+    assert.equal(await late, 'miss page 2 10');
+    await timers.pass(1_990);
+    assert.equal(await early, 'miss page 1 7000');
+
+    assert.equal(await get(), 'hit page 2 2000');
+  });
+
   it('does not hold what is of no use any more for long', async () => {
     const { timers, get, cache } = open();
     for (let count = 0; count < 100; count++) await get(`old ${count}`);
