@@ -116,7 +116,7 @@ export class AppPages {
     const host = asked.instances[0]?.app.appId ?? '';
     const { again, timeoutMs } = asked;
     refresher.read(key, asked.reader, {
-      host,
+      ...{ host, ttlMs: life.ttlMs },
       refresh: async (signal) => {
         const next = again({ deadlineMs: performance.now() + timeoutMs, signal });
         if (next.instances.length === 0 || this.#keyOf(next) !== key) return false;

@@ -104,11 +104,11 @@ export class EndpointCache {
 
   /** Lets the page be refreshed. @returns false if there are too many jobs */
   #watch(key: string, asked: AskedEndpoint): boolean {
-    const { refresher, cache, withCredentials } = this.#options;
+    const { refresher, cache, withCredentials, life } = this.#options;
     const { headers, endpoint, timeoutMs } = asked;
     if (headers.hasCredentials && !withCredentials) return true;
     return refresher.read(key, asked.reader, {
-      host: endpoint.host,
+      ...{ host: endpoint.host, ttlMs: life.ttlMs },
       refresh: async (signal) => {
         const waiter = { deadlineMs: performance.now() + timeoutMs, signal };
         return isWorthRefreshing(
