@@ -54,12 +54,17 @@ export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
   readonly page: ReaderPage;
   /** Whether pages of this app are kept at all. */
   readonly isKept: boolean;
+  /** Whether the instances got a credential of the reader. */
+  readonly withCredentials: boolean;
   /**
    * The same page for a later request that asks the same, and counts that request; undefined if it
    * is not fresh any more, or the instances or their bindings may have changed.
    */
   readonly current: () => KeptAppPage | undefined;
 }
+
+/** What the answers to equal requests have in common. */
+type ReadOf = Pick<KeptAppPage, 'isKept' | 'withCredentials' | 'current'>;
 
 export class AppPages {
   readonly #options: AppPagesOptions;
@@ -75,24 +80,17 @@ export class AppPages {
   async get(asked: AskedAppPage): Promise<KeptAppPage> {
     const ask = this.#ask(asked);
     const key = this.#keyOf(asked);
+    const of = this.#read(key, asked, ask);
     this.#watch(key, asked, ask);
-    return this.#page(
-      await this.#options.cache.get(key, ask),
-      ask.life,
-      this.#current(key, asked, ask),
-    );
+    return this.#page(await this.#options.cache.get(key, ask), of);
   }
 
-  #page(
-    { value, ...kept }: Kept<SharedPage>,
-    life: Life,
-    current: KeptAppPage['current'],
-  ): KeptAppPage {
+  #page({ value, ...kept }: Kept<SharedPage>, of: ReadOf): KeptAppPage {
     this.#options.onAnswer?.(kept.from);
-    return { ...kept, page: value.reader(), isKept: endOf(life) > 0, current };
+    return { ...kept, ...of, page: value.reader() };
   }
 
-  #current(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): KeptAppPage['current'] {
+  #read(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): ReadOf {
     const { tableVersion, settingsOf, cache } = this.#options;
     const version = tableVersion();
     const apps = new Map(asked.instances.map(({ app }) => [app.appId, app]));
@@ -103,9 +101,11 @@ export class AppPages {
       const kept = cache.fresh(key, ask.life);
       if (!kept) return undefined;
       this.#watch(key, asked, ask);
-      return this.#page(kept, ask.life, current);
+      return this.#page(kept, of);
     };
-    return current;
+    const withCredentials = hasCredentials(asked.headers.instances);
+    const of = { isKept: endOf(ask.life) > 0, withCredentials, current };
+    return of;
   }
 
   /** Lets the page be refreshed, if its app's life and its credentials allow that. */

@@ -118,8 +118,9 @@ async function answer(
     ctx.status = 304;
     return;
   }
-  if (kept.from === 'hit')
+  if (kept.from === 'hit' && !headers.hasCredentials) {
     takeLane(options, ctx, { answered, gzip, fixed, origin: endpoint.origin });
+  }
   await write(ctx, prepare(kept, gzip, fixed)!, options); // there is a page
 }
 
@@ -217,7 +218,6 @@ function takeLane(
   const path = req.url ?? '';
   lane?.add(req, {
     handler: HANDLER,
-    instances: undefined,
     current: () => {
       const kept = answered.current();
       return kept && prepare(kept, gzip, fixed);

@@ -18,10 +18,11 @@ export interface PreparedAnswer {
   /** Without `Content-Length`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  readonly instances?: RequestRecord['instances'];
 }
 
 /** What equal requests get. */
-export interface LanePlace extends Pick<RequestRecord, 'handler' | 'instances'> {
+export interface LanePlace extends Pick<RequestRecord, 'handler'> {
   /** Called for each request; undefined if the answer must be found anew. Must not throw. */
   current(): PreparedAnswer | undefined;
   /** Called when such an answer has ended. Must not throw. */
@@ -57,7 +58,10 @@ export class Lane {
     return this.#places.size;
   }
 
-  /** Answers later requests that are equal to `req` from `place`. */
+  /**
+   * Answers later requests that are equal to `req` from `place`, which must hold no credential of
+   * an app: a place has no other end than that others need its room.
+   */
   add(req: IncomingMessage, place: LanePlace): void {
     const key = keyOf(req);
     if (key !== undefined) this.#places.set(key, place);
@@ -75,7 +79,8 @@ export class Lane {
       return false;
     }
     const { observers, maxTimeoutMs } = this.#options;
-    const { handler, instances, ended } = place;
+    const { handler, ended } = place;
+    const { instances } = answer;
     const target = splitTarget(req.url ?? '');
     const describe = () => ({ ...target, handler, instances });
     observeRequest(req, res, observers, describe, ended);

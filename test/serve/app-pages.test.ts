@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fc from 'fast-check';
-import { page, pageOf, status } from '../support/answers.ts';
+import { OPENMETRICS_TYPE, page, pageOf, status, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
 import { BROKER, Platform } from '../support/platform.ts';
@@ -384,6 +384,32 @@ describe('app pages that are kept', () => {
       assert.equal(answer.headers.get('x-cache'), 'HIT');
       return Number(numberIn(await answer.text())) >= 3 || undefined;
     });
+  });
+
+  it('say what they are, also when a refresh has changed their format', async () => {
+    let isOpenMetrics = true;
+    const answer: Answer = (exchange) => {
+      const contentType = isOpenMetrics ? OPENMETRICS_TYPE : TEXT_TYPE;
+      return page(isOpenMetrics ? 'a 1\n# EOF\n' : 'a 2\n', { contentType })(exchange);
+    };
+    const cache = { mode: 'background', ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+    await using scene = await startScene([answer], { cache });
+    const { promgate, app } = scene;
+    const headers = { Accept: `${OPENMETRICS_TYPE},text/plain;q=0.5`, 'Accept-Encoding': 'gzip' };
+    const ask = async () => {
+      const answered = await promgate.get(app.path, { headers });
+      return { type: answered.headers.get('content-type'), text: await answered.text() };
+    };
+    for (let read = 0; read < 5; read++) assert.equal((await ask()).type, OPENMETRICS_TYPE);
+
+    isOpenMetrics = false;
+    const { type, text } = await eventually('the page is refreshed', async () => {
+      const answered = await ask();
+      return numberIn(answered.text) === '2' ? answered : undefined;
+    });
+
+    assert.equal(type, TEXT_TYPE);
+    assert.ok(!text.includes('# EOF'));
   });
 
   it('are not refreshed with the credential of a reader, unless that is allowed', async () => {

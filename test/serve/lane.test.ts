@@ -9,6 +9,7 @@ import { serveFrame } from './frame-server.ts';
 const KEPT: PreparedAnswer = {
   headers: { 'Content-Type': 'text/plain', 'X-Cache': 'HIT' },
   body: Buffer.from('kept\n'),
+  instances: { ok: 2, failed: 1 },
 };
 
 /** A server whose handler answers `made`, and gives later equal requests a place in the lane. */
@@ -24,10 +25,7 @@ async function startLane(current: () => PreparedAnswer | undefined = () => KEPT)
         ...{ name: 'page', path: '/page' },
         handle: (ctx) => {
           made++;
-          const instances = { ok: 2, failed: 1 };
-          if (ctx.method === 'GET') {
-            lane.add(ctx.req, { handler: ctx.state.handler, instances, current });
-          }
+          if (ctx.method === 'GET') lane.add(ctx.req, { handler: ctx.state.handler, current });
           ctx.body = 'made\n';
         },
       },
