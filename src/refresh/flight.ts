@@ -30,6 +30,8 @@ export interface Run<V> {
    * the load ends. Without it they get nothing (`LateError`).
    */
   offer(soFar: (waiter: Waiter) => Promise<V>): void;
+  /** Only work of our own is left: from now on, waiters whose deadline comes wait for the end. */
+  endsSoon(): void;
 }
 
 /** Loads a value. It must end soon after `run.hurry` or `run.signal` aborts. */
@@ -78,6 +80,7 @@ export class Flight<V> implements Run<V> {
   readonly #hurry = new AbortController();
   #soFar: ((waiter: Waiter) => Promise<V>) | undefined;
   #isClosed = false;
+  #endsSoon = false;
   readonly beganMs: number;
 
   constructor(options: FlightOptions<V>) {
@@ -105,6 +108,10 @@ export class Flight<V> implements Run<V> {
 
   offer(soFar: (waiter: Waiter) => Promise<V>): void {
     this.#soFar = soFar;
+  }
+
+  endsSoon(): void {
+    this.#endsSoon = true;
   }
 
   /**
@@ -176,6 +183,7 @@ export class Flight<V> implements Run<V> {
       this.#hurry.abort();
       return;
     }
+    if (this.#endsSoon) return;
     seat.leave();
     if (this.#soFar === undefined) {
       seat.reject(new LateError());

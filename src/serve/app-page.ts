@@ -50,6 +50,8 @@ export interface AppPageRequest extends PagesRequest {
   readonly signal: AbortSignal;
   /** Takes a way to make a page of the answers that have arrived, for who cannot wait for all. */
   readonly offer?: ((soFar: (waiter: PageWaiter) => Promise<AppPage>) => void) | undefined;
+  /** Called when all instances have answered, so that the page will soon be made. */
+  readonly onAnswered?: (() => void) | undefined;
   /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
 }
@@ -120,8 +122,9 @@ async function load(
       await Promise.allSettled(given.adding);
     },
   });
-  arrived.close();
   await Promise.all(merging.adding);
+  request.onAnswered?.();
+  arrived.close();
   const merged = await settle(merging, observers, signal);
   return leasedPage(merged, lease, resources.move());
 }
@@ -164,7 +167,8 @@ function loadSoFar(
   arrived: ArrivedAnswers,
   { settings, request, waiter }: SoFar,
 ): Promise<AppPage> {
-  const alone = { ...request, ...waiter, hurry: undefined, offer: undefined };
+  const none = { hurry: undefined, offer: undefined, onAnswered: undefined };
+  const alone = { ...request, ...waiter, ...none };
   return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
 }
 

@@ -39,7 +39,7 @@ export interface AppPagesOptions extends AppPageSettings {
 }
 
 /** What a reader asks for; `again` asks for the same later, of the instances that run then. */
-export interface AskedAppPage extends Omit<AppPageRequest, 'offer'> {
+export interface AskedAppPage extends Omit<AppPageRequest, 'offer' | 'onAnswered'> {
   /** The path of the request, by which an operator purges the page. */
   readonly name: string;
   /** Tells readers apart, to expect each. */
@@ -158,6 +158,7 @@ export class AppPages {
       get deadlineMs() {
         return run.deadlineMs;
       },
+      onAnswered: () => run.endsSoon(),
       offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
     });
     const shared = loaded(page, hasCredentials(asked.headers.instances));

@@ -117,6 +117,20 @@ describe('SingleFlight', () => {
     assert.ok(Math.max(...oldest) <= 15_000, `${oldest}`);
   });
 
+  it('lets all wait for a load that ends soon', async () => {
+    const { timers, begun, waiter, get } = open();
+    const short = get('a', waiter(1000));
+    const long = get('a', waiter(3000));
+    begun[0]?.run.offer(async () => 'a part');
+    begun[0]?.run.endsSoon();
+
+    await timers.pass(1000);
+    begun[0]?.land('all');
+
+    assert.deepEqual(await short, { value: 'all', how: 'own' });
+    assert.deepEqual(await long, { value: 'all', how: 'shared' });
+  });
+
   it('tells who cannot wait that nothing is there', async () => {
     const { timers, begun, waiter, get } = open();
     const short = get('a', waiter(1000));
