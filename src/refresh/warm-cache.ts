@@ -109,11 +109,21 @@ export class WarmCache<V> {
     return good?.stage === 'fresh' ? this.#give(good, 'hit') : undefined;
   }
 
-  /** Loads now, whatever is kept: for refreshes. The value goes to the cache alone. */
+  /**
+   * Loads now, whatever is kept: for refreshes. The value goes to the cache alone.
+   *
+   * @returns also `failed` if others wait for the load longer than `ask` does
+   * @throws as `get`, but no `LateError`
+   */
   async refresh(key: string, ask: Ask<V>): Promise<Kind> {
-    const { value, kind } = await this.#fly(key, ask);
-    this.#options.holding?.release(value);
-    return kind;
+    try {
+      const { value, kind } = await this.#fly(key, ask);
+      this.#options.holding?.release(value);
+      return kind;
+    } catch (error) {
+      if (error instanceof LateError) return 'failed';
+      throw error;
+    }
   }
 
   drop(key: string): void {
@@ -179,9 +189,9 @@ export class WarmCache<V> {
     const { timers } = this.#options;
     const deadlineMs = Math.max(ask.deadlineMs, timers.nowMs());
     const unattended = { deadlineMs, signal: new AbortController().signal };
-    this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) => {
-      if (!(error instanceof LateError)) this.#options.onError?.(error);
-    });
+    this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) =>
+      this.#options.onError?.(error),
+    );
   }
 
   /** Loads; a good answer that is still kept goes out as stale if the load fails. */

@@ -139,6 +139,18 @@ describe('WarmCache', () => {
     assert.equal((await first).value, 'timeout');
   });
 
+  it('takes a refresh that others wait for longer than itself for a failed one', async () => {
+    const { timers, cache, target, ask, get } = open();
+    target.takesMs = 9_000;
+    const reader = get('k', { deadlineMs: 20_000 });
+
+    const refreshed = cache.refresh('k', ask({ deadlineMs: 1_000 }));
+    await timers.pass(9_000);
+
+    assert.equal(await refreshed, 'failed');
+    assert.equal(await reader, 'miss page 1 9000');
+  });
+
   it('keeps nothing in a live life, but shares loads', async () => {
     const { target, get, cache } = open();
 
