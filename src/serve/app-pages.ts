@@ -98,7 +98,7 @@ export class AppPages {
     const current = (): KeptAppPage | undefined => {
       if (tableVersion() !== version) return undefined;
       for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
-      const kept = cache.fresh(key, ask.life);
+      const kept = cache.fresh(key, ask);
       if (!kept) return undefined;
       this.#watch(key, asked, ask);
       return this.#page(kept, of);

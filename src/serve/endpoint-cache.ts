@@ -90,11 +90,13 @@ export class EndpointCache {
     const { cache, refresher, life, onAnswer } = this.#options;
     const key = this.#keyOf(asked);
     if (!this.#watch(key, asked)) throw tooManyJobs();
-    const kept = await cache.get(key, this.#ask(asked, waiter, asked.headers.sent));
+    const ask = this.#ask(asked, waiter, asked.headers.sent);
+    const { tags } = ask;
+    const kept = await cache.get(key, ask);
     if (!isWorthRefreshing(kept.kind)) refresher.forget(key);
     onAnswer?.(kept.from);
     const current = (): Kept<EndpointResult> | undefined => {
-      const fresh = cache.fresh(key, life);
+      const fresh = cache.fresh(key, { life, tags });
       if (fresh === undefined || !this.#watch(key, asked)) return undefined;
       onAnswer?.(fresh.from);
       return fresh;

@@ -55,6 +55,8 @@ function counting() {
   return { answer, asked: () => asked };
 }
 
+const pathOf = (guid: string): string => `/v1/apps/${guid}/metrics`;
+
 const numberIn = (text: string): string | undefined => /^a\{.*\} (\d+)$/m.exec(text)?.[1];
 
 describe('app pages at the same time', () => {
@@ -337,6 +339,25 @@ describe('app pages that are kept', () => {
       assert.match(await purge(query), /^400 .*one parameter/);
     }
     assert.equal((await promgate.get('/-/purge')).status, 405);
+  });
+
+  it('go by each path that they were read by', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], kept);
+    const { promgate, app } = scene;
+    const paths = [app.path, ...[app.guid, app.guid.toUpperCase()].map(pathOf)];
+    const purge = async (path: string): Promise<string> => {
+      const key = encodeURIComponent(path);
+      return (await promgate.get(`/-/purge?key=${key}`, { method: 'POST' })).text();
+    };
+
+    for (const path of paths) {
+      for (const read of paths) await promgate.text(read);
+      assert.equal(await purge(path), '{"purged":1}\n');
+      assert.equal(await purge(path), '{"purged":0}\n');
+    }
+
+    assert.equal(one.asked(), paths.length);
   });
 
   it('are kept as long as a binding says, in any mode', async () => {
