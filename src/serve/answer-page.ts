@@ -45,7 +45,9 @@ export async function answerPage(
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);
-  const tooSlow = setTimeout(() => cutOff(ctx.socket), maxTimeoutMs);
+  const cut = (): void => cutOff(ctx.socket);
+  const tooSlow = setTimeout(cut, maxTimeoutMs);
+  page.onRevoked(cut);
   try {
     if (ctx.socket.destroyed) leave();
     if (zipped) await writeZipped(ctx, page, zipped);
@@ -77,14 +79,20 @@ function takeLane(
     handler,
     current: () => {
       const kept = current();
-      using page = kept?.page;
-      if (!kept || !page?.keptZipped) return undefined;
+      if (!kept) return undefined;
+      const { page } = kept;
+      if (!page.keptZipped) {
+        page[Symbol.dispose]();
+        return undefined;
+      }
+      page.shrink(0); // the pages of the instances are not needed
       // A later page may have another format, and other instances may have failed.
       const type = { 'Content-Type': contentType[page.format] };
       return {
         headers: { ...type, ...headers, ...cacheMarks(kept) },
         body: page.keptZipped,
         instances: countInstances(page),
+        held: page,
       };
     },
   });

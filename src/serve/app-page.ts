@@ -77,6 +77,8 @@ export interface AppPage extends Disposable {
   readonly shrink: (bytes: number) => void;
   /** Gives the budget back all bytes, but keeps the pages: the cache counts their bytes instead. */
   readonly handOver: () => void;
+  /** Charges bytes that were handed over to the budget again. @returns false if it has no room */
+  readonly takeBack: (bytes: number) => boolean;
 }
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
@@ -148,6 +150,7 @@ function leasedPage(
       lease.shrink(0);
       lease.holder = undefined; // has nothing left to give back
     },
+    takeBack: (bytes) => lease.charge(lease.home?.name ?? '', bytes) === true,
     [Symbol.dispose]: () => held.dispose(),
   };
 }

@@ -19,6 +19,8 @@ export interface PreparedAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly instances?: RequestRecord['instances'];
+  /** Counts the memory of the body until its disposal, and tells when that has to be soon. */
+  readonly held?: (Disposable & { readonly onRevoked: (cut: () => void) => void }) | undefined;
 }
 
 /** What equal requests get. */
@@ -86,7 +88,9 @@ export class Lane {
     observeRequest(req, res, observers, describe, ended);
     res.writeHead(200, { ...answer.headers, 'Content-Length': answer.body.length });
     res.end(answer.body);
-    if (res.writableLength > 0 || req.socket.writableLength > 0) boundTime(req, res, maxTimeoutMs);
+    const isSent = res.writableLength === 0 && req.socket.writableLength === 0;
+    if (isSent) answer.held?.[Symbol.dispose]();
+    else bound(req, res, { maxMs: maxTimeoutMs, held: answer.held });
     return true;
   }
 }
@@ -104,7 +108,16 @@ function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | 
   return key;
 }
 
-function boundTime({ socket }: IncomingMessage, res: ServerResponse, maxMs: number): void {
+interface Bounds extends Pick<PreparedAnswer, 'held'> {
+  readonly maxMs: number;
+}
+
+/** Bounds the time of an answer that the reader has not taken at once. */
+function bound({ socket }: IncomingMessage, res: ServerResponse, { maxMs, held }: Bounds): void {
   const tooSlow = setTimeout(() => cutOff(socket), maxMs);
-  res.once('close', () => clearTimeout(tooSlow));
+  held?.onRevoked(() => cutOff(socket));
+  res.once('close', () => {
+    clearTimeout(tooSlow);
+    held?.[Symbol.dispose]();
+  });
 }

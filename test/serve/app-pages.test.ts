@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { OPENMETRICS_TYPE, page, pageOf, status, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
@@ -405,6 +406,34 @@ describe('app pages that are kept', () => {
       assert.equal(answer.headers.get('x-cache'), 'HIT');
       return Number(numberIn(await answer.text())) >= 3 || undefined;
     });
+  });
+
+  it('count as in flight once the cache drops them, while readers that stopped hold them', async () => {
+    const lines = Array.from({ length: 200_000 }, (_, n) => `b{n="${n}",of="a${n * 7919}"} ${n}\n`);
+    const cache = { ...kept.cache, max_bytes: '16MiB' };
+    const values = { cache, scrape: { max_bytes: '40MiB' } };
+    await using scene = await startScene([page(lines.join(''))], values);
+    const { promgate, app } = scene;
+    const inFlight = async (): Promise<number> => {
+      const text = await promgate.text('/metrics');
+      return Number(/^promgate_scrape_bytes_in_flight (\d+)$/m.exec(text)?.[1]);
+    };
+    const readers: Socket[] = [];
+    for (let reader = 0; reader < 8; reader++) {
+      const { hostname, port } = new URL(promgate.url);
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(`GET ${app.path} HTTP/1.1\r\nHost: a\r\nX-Reader: ${reader}\r\n\r\n`);
+      await once(socket, 'readable');
+      readers.push(socket);
+      assert.ok((await inFlight()) <= 41_943_040);
+    }
+    const text = await promgate.text('/metrics');
+
+    assert.match(text, /^promgate_cache_entries\{system="apps"\} [01]$/m);
+    assert.ok((await inFlight()) > 0);
+    for (const socket of readers) socket.destroy();
+    await eventually('all is given back', async () => (await inFlight()) === 0 || undefined);
   });
 
   it('say what they are, also when a refresh has changed their format', async () => {
