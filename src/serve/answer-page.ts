@@ -77,8 +77,8 @@ function takeLane(
   const headers = Object.fromEntries(names.map((name) => [name, String(res.getHeader(name))]));
   lane?.add(req, {
     handler,
-    current: () => {
-      const kept = current();
+    current: (reader) => {
+      const kept = current(reader);
       if (!kept) return undefined;
       const { page } = kept;
       if (!page.keptZipped) {

@@ -60,7 +60,7 @@ export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
    * The same page for a later request that asks the same, and counts that request; undefined if it
    * is not fresh any more, or the instances or their bindings may have changed.
    */
-  readonly current: () => KeptAppPage | undefined;
+  readonly current: (reader: string) => KeptAppPage | undefined;
 }
 
 /** What the answers to equal requests have in common. */
@@ -95,12 +95,12 @@ export class AppPages {
     const version = tableVersion();
     const apps = new Map(asked.instances.map(({ app }) => [app.appId, app]));
     const settings = [...apps.values()].map((app) => [app, settingsOf(app)] as const);
-    const current = (): KeptAppPage | undefined => {
+    const current = (reader: string): KeptAppPage | undefined => {
       if (tableVersion() !== version) return undefined;
       for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
       const kept = cache.fresh(key, ask);
       if (!kept) return undefined;
-      this.#watch(key, asked, ask);
+      this.#watch(key, { ...asked, reader }, ask);
       return this.#page(kept, of);
     };
     const withCredentials = hasCredentials(asked.headers.instances);

@@ -16,6 +16,7 @@ import { answerPage, countInstances } from './answer-page.ts';
 import type { AppPageSettings } from './app-page.ts';
 import type { AppPages, AskedAppPage, KeptAppPage } from './app-pages.ts';
 import type { SettingsOf } from './app-settings.ts';
+import { readerName } from './client-address.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Lane } from './lane.ts';
 import type { Outcome } from './outcome.ts';
@@ -186,7 +187,7 @@ async function load(
     path: metricPath,
     headers: headersFor(options, ctx, negotiated),
     name: state.target.path,
-    reader: ctx.socket.remoteAddress ?? '',
+    reader: readerName(req),
   };
   const again: AskedAppPage['again'] = (deadline) => ({
     ...{ ...asked, ...deadline, again, instances: select() },

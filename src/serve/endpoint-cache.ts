@@ -68,7 +68,7 @@ export interface AskedEndpoint {
 export interface EndpointAnswered {
   readonly kept: Kept<EndpointResult>;
   /** Counts a further request; undefined if the page is not fresh any more. */
-  readonly current: () => Kept<EndpointResult> | undefined;
+  readonly current: (reader: string) => Kept<EndpointResult> | undefined;
 }
 
 /** The memory of a failure. */
@@ -95,9 +95,9 @@ export class EndpointCache {
     const kept = await cache.get(key, ask);
     if (!isWorthRefreshing(kept.kind)) refresher.forget(key);
     onAnswer?.(kept.from);
-    const current = (): Kept<EndpointResult> | undefined => {
+    const current = (reader: string): Kept<EndpointResult> | undefined => {
       const fresh = cache.fresh(key, { life, tags });
-      if (fresh === undefined || !this.#watch(key, asked)) return undefined;
+      if (fresh === undefined || !this.#watch(key, { ...asked, reader })) return undefined;
       onAnswer?.(fresh.from);
       return fresh;
     };

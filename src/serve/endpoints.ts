@@ -19,6 +19,7 @@ import { LateError } from '../refresh/flight.ts';
 import type { From, Kept } from '../refresh/warm-cache.ts';
 import type { RecordRequest } from '../telemetry/request-event.ts';
 import { cacheMarks } from './cache-marks.ts';
+import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import type { EndpointAnswered, EndpointCache, EndpointResult } from './endpoint-cache.ts';
 import { endpointName, readEndpointQuery } from './endpoint-query.ts';
@@ -96,7 +97,7 @@ async function answer(
     {
       ...{ endpoint, accept, headers, timeoutMs },
       name: endpointName(state.target.query),
-      reader: ctx.socket.remoteAddress ?? '',
+      reader: readerName(req),
     },
     {
       deadlineMs: performance.now() + timeoutMs,
@@ -218,8 +219,8 @@ function takeLane(
   const path = req.url ?? '';
   lane?.add(req, {
     handler: HANDLER,
-    current: () => {
-      const kept = answered.current();
+    current: (reader) => {
+      const kept = answered.current(reader);
       return kept && prepare(kept, gzip, fixed);
     },
     ended: onEvent && ((ended) => onEvent({ ...ended, path, cache: 'HIT', origin })),

@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { isHarmless } from '../fetch/forward.ts';
+import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
@@ -25,8 +26,12 @@ export interface PreparedAnswer {
 
 /** What equal requests get. */
 export interface LanePlace extends Pick<RequestRecord, 'handler'> {
-  /** Called for each request; undefined if the answer must be found anew. Must not throw. */
-  current(): PreparedAnswer | undefined;
+  /**
+   * Called for each request; undefined if the answer must be found anew. Must not throw.
+   *
+   * @param reader - see `readerName`
+   */
+  current(reader: string): PreparedAnswer | undefined;
   /** Called when such an answer has ended. Must not throw. */
   readonly ended?: ((record: RequestRecord) => void) | undefined;
 }
@@ -75,7 +80,7 @@ export class Lane {
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
-    const answer = place.current();
+    const answer = place.current(readerName(req));
     if (answer === undefined) {
       this.#places.delete(key);
       return false;
