@@ -82,7 +82,9 @@ export class AppPages {
     const key = this.#keyOf(asked);
     const of = this.#read(key, asked, ask);
     this.#watch(key, asked, ask);
-    return this.#page(await this.#options.cache.get(key, ask), of);
+    const kept = await this.#options.cache.get(key, ask);
+    if (kept.kind === 'denied') this.#options.refresher?.forget(key); // and the credential with it
+    return this.#page(kept, of);
   }
 
   #page({ value, ...kept }: Kept<SharedPage>, of: ReadOf): KeptAppPage {
@@ -163,7 +165,12 @@ export class AppPages {
     });
     const shared = loaded(page, hasCredentials(asked.headers.instances));
     if (!isKept || shared.kind !== 'good') return shared;
-    return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
+    try {
+      return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
+    } catch (error) {
+      shared.value.release();
+      throw error;
+    }
   }
 
   #keyOf({ instances, withExporters, path, negotiated, headers }: AskedAppPage): string {

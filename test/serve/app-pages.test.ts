@@ -462,6 +462,24 @@ describe('app pages that are kept', () => {
     assert.ok(!text.includes('# EOF'));
   });
 
+  it('are not refreshed with a credential that an instance has refused', async () => {
+    let allowed = true;
+    const answer: Answer = (exchange) => (allowed ? page('a 1\n') : status(403))(exchange);
+    const pace = { ttl: '0s', stale_while_revalidate: '0s', refresh: '1h' };
+    const cache = { mode: 'background', ...pace, with_credentials: true };
+    await using scene = await startScene([answer], { cache });
+    const { promgate, app } = scene;
+    const headers = { Authorization: 'Basic a' };
+    await promgate.text(app.path, { headers });
+    const jobs = /^promgate_cache_refresh_jobs\{system="apps"\} (\d)$/m;
+    assert.equal(jobs.exec(await promgate.text('/metrics'))?.[1], '1');
+
+    allowed = false;
+    await promgate.text(app.path, { headers });
+
+    assert.equal(jobs.exec(await promgate.text('/metrics'))?.[1], '0');
+  });
+
   it('are not refreshed with the credential of a reader, unless that is allowed', async () => {
     for (const allowed of [false, true]) {
       const one = counting();
