@@ -28,6 +28,7 @@ import { hasVariant, type KeptPage, type Variant } from './kept-page.ts';
 import type { Lane, PreparedAnswer } from './lane.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler, RequestContext } from './request.ts';
+import type { UnsentBodies } from './unsent-bodies.ts';
 
 export interface EndpointsOptions
   extends DeadlineOptions,
@@ -41,6 +42,8 @@ export interface EndpointsOptions
   /** `endpoints.compat`: 404 for an endpoint that gave no page. */
   readonly compat: boolean;
   readonly lane?: Pick<Lane, 'add'> | undefined;
+  /** Bounds the memory that readers hold. */
+  readonly unsent: UnsentBodies;
   /** Called when a request has ended. Must not throw. */
   readonly onEvent?: RecordRequest | undefined;
   readonly metrics?: { readonly refused: (code: Problem['code']) => void } | undefined;
@@ -210,7 +213,7 @@ interface LaneParts {
 
 /** Lets equal requests be answered from the cache at once, if this one may see everything. */
 function takeLane(
-  { lane, onEvent, passHeaders }: EndpointsOptions,
+  { lane, onEvent, passHeaders, unsent }: EndpointsOptions,
   { req, state }: RequestContext,
   { answered, gzip, fixed, origin }: LaneParts,
 ): void {
@@ -221,7 +224,8 @@ function takeLane(
     handler: HANDLER,
     current: (reader) => {
       const kept = answered.current(reader);
-      return kept && prepare(kept, gzip, fixed);
+      const answer = kept && prepare(kept, gzip, fixed);
+      return answer && { ...answer, held: unsent.take(answer.body) };
     },
     ended: onEvent && ((ended) => onEvent({ ...ended, path, cache: 'HIT', origin })),
   });
@@ -231,12 +235,15 @@ function takeLane(
 async function write(
   ctx: RequestContext,
   { headers, body }: PreparedAnswer,
-  { maxTimeoutMs }: DeadlineOptions,
+  { maxTimeoutMs, unsent }: Pick<EndpointsOptions, 'maxTimeoutMs' | 'unsent'>,
 ): Promise<void> {
   const { res, socket } = ctx;
   ctx.respond = false;
   if (hurrySignal(res).aborted && (await leftBefore(res))) return;
-  const tooSlow = setTimeout(() => cutOff(socket), maxTimeoutMs);
+  const cut = (): void => cutOff(socket);
+  using taken = unsent.take(body);
+  taken.onRevoked(cut);
+  const tooSlow = setTimeout(cut, maxTimeoutMs);
   try {
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(body);

@@ -13,6 +13,7 @@ import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
+import type { UnsentBody } from './unsent-bodies.ts';
 
 /** An answer that needs no further work. */
 export interface PreparedAnswer {
@@ -21,7 +22,7 @@ export interface PreparedAnswer {
   readonly body: Buffer;
   readonly instances?: RequestRecord['instances'];
   /** Counts the memory of the body until its disposal, and tells when that has to be soon. */
-  readonly held?: (Disposable & { readonly onRevoked: (cut: () => void) => void }) | undefined;
+  readonly held?: UnsentBody | undefined;
 }
 
 /** What equal requests get. */
