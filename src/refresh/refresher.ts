@@ -63,8 +63,11 @@ interface Due {
 
 /** The share of a period by which refreshes of different keys lie apart. */
 const JITTER = 0.05;
-/** The same, as a share of the time that the answer is fresh: it must be fresh when it is read. */
-const JITTER_OF_TTL = 0.5;
+/**
+ * Bound on the jitter, and on the time for the refresh, as a share of the time that the answer is
+ * fresh: it must be fresh when it is read, also after one refresh that took long.
+ */
+const MOST_OF_TTL = 0.5;
 const DURATIONS = 20;
 
 export class Refresher implements AsyncDisposable {
@@ -145,15 +148,13 @@ export class Refresher implements AsyncDisposable {
       const atMs = Math.max(earliestMs, job.endedMs + fixedPauseMs);
       return { atMs, readMs: atMs };
     }
-    const lead = percentile95(tookMs);
+    const mostMs = MOST_OF_TTL * (of.ttlMs ?? Number.POSITIVE_INFINITY);
+    const lead = Math.min(percentile95(tookMs), mostMs);
     // One refresh for each read: the jitter may be longer than the shortest interval.
     const fromMs = Math.max(Math.max(earliestMs, nowMs) + lead, job.readMs + 1);
     const next = reads.nextMs(fromMs, nowMs - idleMs);
     if (next === undefined) return undefined;
-    const spreadMs = Math.min(
-      JITTER * next.periodMs,
-      JITTER_OF_TTL * (of.ttlMs ?? Number.POSITIVE_INFINITY),
-    );
+    const spreadMs = Math.min(JITTER * next.periodMs, mostMs);
     const atMs = next.atMs - lead - fraction(key) * spreadMs;
     return { atMs: Math.max(earliestMs, nowMs, atMs), readMs: next.atMs };
   }

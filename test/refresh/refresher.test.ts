@@ -59,6 +59,19 @@ describe('Refresher', () => {
     }
   });
 
+  it('begins no earlier than the answer is fresh at the read, after one that took long', async () => {
+    const { timers, refresher, times, target, of } = open();
+    for (let read = 0; read < 8; read++) {
+      refresher.read('k', 'prometheus', { ...of(), ttlMs: 5_000 });
+      target.takesMs = read === 2 ? 7_000 : 100;
+      await timers.pass(15_000);
+    }
+
+    const early = times.map((time) => 15_000 - (time % 15_000));
+    assert.equal(times.length, 7);
+    assert.ok(Math.max(...early) <= 5_000, `${early}`);
+  });
+
   it('does not expect a reader for ever that reads no more, while another reads', async () => {
     const { timers, refresher, times, of } = open({ idleMs: 120_000 });
     for (let read = 0; read < 5; read++) {
