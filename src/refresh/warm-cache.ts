@@ -95,7 +95,7 @@ export class WarmCache<V> {
    *   signal, or what the load threw
    */
   async get(key: string, ask: Ask<V>): Promise<Kept<V>> {
-    const entry = this.#valid(key, ask);
+    const entry = this.#valid(key, ask.isValid);
     this.#answers.addTags(key, ask.tags);
     const good = entry && this.#kept(entry.good, ask.life);
     if (good?.stage === 'fresh') return this.#give(good, 'hit');
@@ -109,8 +109,11 @@ export class WarmCache<V> {
   }
 
   /** What `get` gives at once if it is fresh; undefined if `get` would load, or look closer. */
-  fresh(key: string, { life, tags }: Pick<Ask<V>, 'life' | 'tags'>): Kept<V> | undefined {
-    const good = this.#kept(this.#answers.get(key)?.good, life);
+  fresh(
+    key: string,
+    { life, tags, isValid }: Pick<Ask<V>, 'life' | 'tags' | 'isValid'>,
+  ): Kept<V> | undefined {
+    const good = this.#kept(this.#valid(key, isValid)?.good, life);
     if (good?.stage !== 'fresh') return undefined;
     this.#answers.addTags(key, tags);
     return this.#give(good, 'hit');
@@ -157,7 +160,7 @@ export class WarmCache<V> {
     }
   }
 
-  #valid(key: string, { isValid }: Ask<V>): Entry<V> | undefined {
+  #valid(key: string, isValid: Ask<V>['isValid']): Entry<V> | undefined {
     const entry = this.#answers.get(key);
     const value = entry?.good?.loaded.value;
     if (value === undefined || isValid === undefined || isValid(value)) return entry;
@@ -219,7 +222,7 @@ export class WarmCache<V> {
   }
 
   #staleIfError(key: string, ask: Ask<V>) {
-    const entry = this.#valid(key, ask);
+    const entry = this.#valid(key, ask.isValid);
     return entry && this.#kept(entry.good, ask.life);
   }
 

@@ -63,6 +63,11 @@ export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
   readonly current: (reader: string) => KeptAppPage | undefined;
 }
 
+/** The share of its own patience that a reader wants of a page that lacks instances for want of time. */
+const PATIENCE = 0.9;
+/** A load that ends so shortly before its deadline may have ended for it. */
+const NEAR_MS = 100;
+
 /** What the answers to equal requests have in common. */
 type ReadOf = Pick<KeptAppPage, 'isKept' | 'withCredentials' | 'current'>;
 
@@ -133,6 +138,8 @@ export class AppPages {
     return {
       ...{ deadlineMs, signal, hurry, life },
       tags: tagsOf(asked),
+      // Who can wait longer must not hear that an instance is down which another would not wait for.
+      isValid: ({ patienceMs }) => patienceMs >= asked.timeoutMs * PATIENCE,
       load: (run) => this.#load(asked, run, endOf(life) > 0),
     };
   }
@@ -154,6 +161,7 @@ export class AppPages {
     run: Run<Loaded<SharedPage>>,
     isKept: boolean,
   ): Promise<Loaded<SharedPage>> {
+    const beganMs = performance.now();
     const page = await loadAppPage(this.#options, {
       ...asked,
       ...{ signal: run.signal, hurry: run.hurry },
@@ -163,7 +171,10 @@ export class AppPages {
       onAnswered: () => run.endsSoon(),
       offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
     });
-    const shared = loaded(page, hasCredentials(asked.headers.instances));
+    const shared = loaded(page, {
+      withCredentials: hasCredentials(asked.headers.instances),
+      givenMs: givenMs(run, beganMs),
+    });
     if (!isKept || shared.kind !== 'good') return shared;
     try {
       return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
@@ -211,8 +222,23 @@ function tagsOf({ instances, name }: AskedAppPage): string[] {
   return [...new Set([...tags, `key:${name}`])];
 }
 
-function loaded(page: AppPage, withCredentials = false): Loaded<SharedPage> {
-  const value = new SharedPage(page);
+/** How long a load could take: without end if it has ended well before the deadline. */
+function givenMs({ deadlineMs, hurry }: Run<unknown>, beganMs: number): number {
+  const nowMs = performance.now();
+  const isOver = hurry.aborted || deadlineMs - nowMs < NEAR_MS;
+  return isOver ? nowMs - beganMs : Number.POSITIVE_INFINITY;
+}
+
+interface LoadedHow {
+  readonly withCredentials?: boolean;
+  readonly givenMs?: number;
+}
+
+function loaded(
+  page: AppPage,
+  { withCredentials = false, givenMs }: LoadedHow = {},
+): Loaded<SharedPage> {
+  const value = new SharedPage(page, givenMs);
   return { value, kind: kindOf(page, withCredentials), sizeBytes: value.sizeBytes };
 }
 

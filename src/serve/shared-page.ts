@@ -37,6 +37,8 @@ export class SharedPage {
   readonly #page: AppPage;
   /** The bytes of the pages and their index, without the compressed page. */
   readonly sizeBytes: number;
+  /** How long the instances had to answer, if any of them did not in time; else infinite. */
+  readonly patienceMs: number;
   /** How many need the pages that the plan refers to. */
   #plans = 1;
   /** Reader -> bytes that it still buffers. */
@@ -51,9 +53,14 @@ export class SharedPage {
   #isKept = false;
   #isOrphan = false;
 
-  /** @param page - whoever makes the shared page holds it at first, and releases it */
-  constructor(page: AppPage) {
+  /**
+   * @param page - whoever makes the shared page holds it at first, and releases it
+   * @param givenMs - how long the readers' deadlines let the instances answer
+   */
+  constructor(page: AppPage, givenMs = Number.POSITIVE_INFINITY) {
     this.#page = page;
+    const isLate = page.outcomes.some(({ failure }) => failure === 'timeout');
+    this.patienceMs = isLate ? givenMs : Number.POSITIVE_INFINITY;
     this.sizeBytes = sizeOf(page.plan);
   }
 

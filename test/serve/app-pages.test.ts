@@ -234,6 +234,24 @@ describe('app pages that are kept', () => {
     assert.equal(one.asked(), 3);
   });
 
+  it('that lack an instance go to no reader who can wait longer for it', async () => {
+    let asked = 0;
+    const slow: Answer = (exchange) => page(`a ${++asked}\n`, { delayMs: 700 })(exchange);
+    await using scene = await startScene([page('b 1\n'), slow], kept);
+    const { promgate, app } = scene;
+    const ask = async (seconds: string) => {
+      const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': seconds };
+      const answer = await promgate.get(app.path, { headers });
+      return `${answer.headers.get('x-cache')} ${numberIn(await answer.text())}`;
+    };
+
+    assert.equal(await ask('0.6'), 'MISS undefined');
+    assert.equal(await ask('0.6'), 'HIT undefined');
+    assert.equal(await ask('20'), 'MISS 2');
+    assert.equal(await ask('0.6'), 'HIT 2');
+    assert.equal(await ask('20'), 'HIT 2');
+  });
+
   it('never go to a reader with another credential', async () => {
     const echo = pageOf(({ headers }) => `a{who="${headers['authorization']}"} 1\n`);
     await using scene = await startScene([echo], kept);
