@@ -234,6 +234,35 @@ describe('app pages that are kept', () => {
     assert.equal(one.asked(), 3);
   });
 
+  it('are gone at once when an address goes to another app, or an instance to another process', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], {
+      cache: { mode: 'background', ttl: '1h', stale_if_error: '1h' },
+    });
+    const { promgate, app } = scene;
+    const gzip = { headers: { 'Accept-Encoding': 'gzip' } };
+    for (let read = 0; read < 3; read++) await promgate.text(app.path, gzip);
+    assert.equal(one.asked(), 1);
+
+    promgate.gorouter.routes = routesJson([{ ...app, revision: 'next' }]);
+    await eventually('the other process is asked', async () => {
+      return numberIn(await promgate.text(app.path, gzip)) === '2' || undefined;
+    });
+    promgate.gorouter.routes = routesJson([{ ...app, name: 'thief' }]);
+    const lost = await eventually('the app has lost its address', async () => {
+      const answer = await promgate.get(app.path, gzip);
+      return answer.status === 404 ? answer.text() : undefined;
+    });
+    const others = await promgate.text(app.path.replace('/shop/', '/thief/'), gzip);
+
+    assert.match(lost, /^404 /);
+    assert.match(others, /^a\{.*app_name="thief".*\} 3$/m);
+    await eventually('the pages of the app are gone', async () => {
+      const text = await promgate.text('/metrics');
+      return text.includes('\npromgate_cache_entries{system="apps"} 1\n') || undefined;
+    });
+  });
+
   it('that lack an instance go to no reader who can wait longer for it', async () => {
     let asked = 0;
     const slow: Answer = (exchange) => page(`a ${++asked}\n`, { delayMs: 700 })(exchange);
