@@ -237,7 +237,7 @@ describe('app pages that are kept', () => {
   it('are gone at once when an address goes to another app, or an instance to another process', async () => {
     const one = counting();
     await using scene = await startScene([one.answer], {
-      cache: { mode: 'background', ttl: '1h', stale_if_error: '1h' },
+      cache: { ...kept.cache, stale_if_error: '1h' },
     });
     const { promgate, app } = scene;
     const gzip = { headers: { 'Accept-Encoding': 'gzip' } };
