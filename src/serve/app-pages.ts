@@ -175,7 +175,11 @@ export class AppPages {
       withCredentials: hasCredentials(asked.headers.instances),
       givenMs: givenMs(run, beganMs),
     });
-    if (!isKept || shared.kind !== 'good') return shared;
+    if (!isKept) return shared;
+    if (shared.kind !== 'good') {
+      // The deadline was this reader's: the next one may have more time.
+      return Number.isFinite(shared.value.patienceMs) ? { ...shared, maxTtlMs: 0 } : shared;
+    }
     try {
       return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
     } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { OPENMETRICS_TYPE, page, pageOf, status, TEXT_TYPE } from '../support/answers.ts';
+import { hang, OPENMETRICS_TYPE, page, pageOf, status, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
 import { BROKER, Platform } from '../support/platform.ts';
@@ -279,6 +279,19 @@ describe('app pages that are kept', () => {
     assert.equal(await ask('20'), 'MISS 2');
     assert.equal(await ask('0.6'), 'HIT 2');
     assert.equal(await ask('20'), 'HIT 2');
+  });
+
+  it('that no instance gave in time are asked for again by the next reader', async () => {
+    let asked = 0;
+    const slow: Answer = (exchange) => (++asked === 1 ? hang : page(`a ${asked}\n`))(exchange);
+    const cache = { ...kept.cache, failed: '1h' };
+    await using scene = await startScene([slow], { cache });
+    const { promgate, app } = scene;
+    const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': '0.6' };
+
+    assert.equal(numberIn(await promgate.text(app.path, { headers })), undefined);
+
+    assert.equal(numberIn(await promgate.text(app.path)), '2');
   });
 
   it('never go to a reader with another credential', async () => {
