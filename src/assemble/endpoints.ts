@@ -16,6 +16,7 @@ import { EndpointCache, type EndpointFetch, type EndpointResult } from '../serve
 import { type EndpointsOptions, endpoints } from '../serve/endpoints.ts';
 import type { Lane } from '../serve/lane.ts';
 import type { Handler } from '../serve/request.ts';
+import { UnsentBodies } from '../serve/unsent-bodies.ts';
 import { endpointMetrics } from '../telemetry/endpoint-metrics.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
@@ -101,7 +102,7 @@ async function openScraper(
 function httpOptions({ config, lane, onEvent }: EndpointsPartOptions) {
   const { scrape, auth, endpoints, sd } = config;
   return {
-    ...{ lane, onEvent },
+    ...{ lane, onEvent, unsent: new UnsentBodies(endpoints.maxBytes) },
     passAuth: new EndpointRules(endpoints.passAuth),
     passHeaders: endpoints.passHeaders,
     own: sd.address === undefined ? [] : [sd.address],

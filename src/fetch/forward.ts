@@ -129,7 +129,8 @@ const HARMLESS = new Set([
   ...['x-amzn-trace-id', 'x-cloud-trace-context', 'sentry-trace'],
 ]);
 const HARMLESS_PREFIXES = ['x-b3-', 'x-datadog-'];
-const SECRET = /auth|token|secret|key|cookie|session|passw|cert/;
+const SECRET =
+  /auth|token|secret|key|cookie|session|passw|cert|credential|bearer|jwt|saml|signature|assertion|ticket/;
 
 /**
  * The headers that decide which page an instance answers with: two scrapes may share pages only if

@@ -30,6 +30,8 @@ export interface Run<V> {
    * the load ends. Without it they get nothing (`LateError`).
    */
   offer(soFar: (waiter: Waiter) => Promise<V>): void;
+  /** Only work of our own is left: from now on, waiters whose deadline comes wait for the end. */
+  endsSoon(): void;
 }
 
 /** Loads a value. It must end soon after `run.hurry` or `run.signal` aborts. */
@@ -78,9 +80,12 @@ export class Flight<V> implements Run<V> {
   readonly #hurry = new AbortController();
   #soFar: ((waiter: Waiter) => Promise<V>) | undefined;
   #isClosed = false;
+  #endsSoon = false;
+  readonly beganMs: number;
 
   constructor(options: FlightOptions<V>) {
     this.#options = options;
+    this.beganMs = options.timers.nowMs();
   }
 
   get deadlineMs(): number {
@@ -103,6 +108,10 @@ export class Flight<V> implements Run<V> {
 
   offer(soFar: (waiter: Waiter) => Promise<V>): void {
     this.#soFar = soFar;
+  }
+
+  endsSoon(): void {
+    this.#endsSoon = true;
   }
 
   /**
@@ -164,13 +173,17 @@ export class Flight<V> implements Run<V> {
     this.#stop.abort(NOBODY);
   }
 
-  /** Ends the load if nobody else waits; otherwise the waiter gets what the load has so far. */
+  /**
+   * Ends the load if nobody else waits; otherwise the waiter gets what the load has so far. Nobody
+   * joins the load after that: readers who follow each other would get the same old answers for ever.
+   */
   #late(seat: Seat<V>): void {
+    this.#close();
     if (this.#seats.size === 1) {
-      this.#close();
       this.#hurry.abort();
       return;
     }
+    if (this.#endsSoon) return;
     seat.leave();
     if (this.#soFar === undefined) {
       seat.reject(new LateError());

@@ -27,7 +27,8 @@ export interface Stored<V> {
 
 /** What is kept of one key. */
 export interface Entry<V> {
-  readonly tags: readonly string[];
+  /** Those of all requests that the answer went to, up to a bound. */
+  readonly tags: Set<string>;
   readonly good: Stored<V> | undefined;
   readonly failure: Stored<V> | undefined;
 }
@@ -47,6 +48,9 @@ export interface KeptAnswersOptions<V> {
 
 /** The memory of an entry without its values. */
 const ENTRY_BYTES = 512;
+
+/** Bound on the tags of one answer, beside those of the request that loaded it. */
+const MAX_TAGS = 64;
 
 /** More than one, so that answers go faster than they come. */
 const LOOKS = 3;
@@ -81,15 +85,26 @@ export class KeptAnswers<V> {
     return this.#entries.get(key);
   }
 
-  /** Keeps an answer, unless it alone is larger than the bound. */
-  keep(key: string, tags: readonly string[], stored: Stored<V>): void {
+  /** Keeps an answer, unless it alone is larger than the bound, or a later load has ended before. */
+  keep(key: string, asked: Iterable<string>, stored: Stored<V>): void {
     const isGood = stored.loaded.kind === 'good';
-    const good = isGood ? stored : this.#entries.peek(key)?.good;
+    const before = this.#entries.peek(key);
+    if (before && Math.max(beganMs(before.good), beganMs(before.failure)) > stored.atMs) return;
+    const good = isGood ? stored : before?.good;
+    const tags = new Set(asked);
+    addTags(tags, before?.tags ?? []);
     const entry: Entry<V> = { tags, good, failure: isGood ? undefined : stored };
     for (const value of valuesOf(entry)) this.#holding?.retain(value);
     this.#entries.set(key, entry); // drops the entry before; does not take one beyond the bound
     if (this.#entries.peek(key) === entry) for (const tag of tags) addTo(this.#tagged, tag, key);
     else this.#release(entry);
+  }
+
+  /** Lets a purge find a kept answer by further tags. */
+  addTags(key: string, tags: Iterable<string>): void {
+    const entry = this.#entries.peek(key);
+    if (!entry) return;
+    for (const tag of addTags(entry.tags, tags)) addTo(this.#tagged, tag, key);
   }
 
   drop(key: string): void {
@@ -136,6 +151,21 @@ export class KeptAnswers<V> {
 
 function valuesOf<V>({ good, failure }: Entry<V>): V[] {
   return [good, failure].flatMap((one) => (one === undefined ? [] : [one.loaded.value]));
+}
+
+/** @returns the tags that are new */
+export function addTags(known: Set<string>, tags: Iterable<string>): string[] {
+  const added: string[] = [];
+  for (const tag of tags) {
+    if (known.has(tag) || known.size >= MAX_TAGS) continue;
+    known.add(tag);
+    added.push(tag);
+  }
+  return added;
+}
+
+function beganMs(stored: Stored<unknown> | undefined): number {
+  return stored?.atMs ?? Number.NEGATIVE_INFINITY;
 }
 
 function endOf<V>({ good, failure }: Entry<V>): number {

@@ -41,12 +41,19 @@ export class ReadTimes {
     }
   }
 
-  /** The next expected read at or after `fromMs`; undefined while no reader has read twice. */
-  nextMs(fromMs: number): { readonly atMs: number; readonly periodMs: number } | undefined {
+  /**
+   * The next expected read at or after `fromMs`; undefined while no reader has read twice.
+   *
+   * @param sinceMs - who has not read since then is not expected any more
+   */
+  nextMs(
+    fromMs: number,
+    sinceMs: number,
+  ): { readonly atMs: number; readonly periodMs: number } | undefined {
     let next: { readonly atMs: number; readonly periodMs: number } | undefined;
     for (const { lastMs, gapsMs } of this.#readers.values()) {
       const periodMs = median(gapsMs);
-      if (periodMs === undefined) continue;
+      if (periodMs === undefined || lastMs < sinceMs) continue;
       const periods = Math.max(1, Math.ceil((fromMs - lastMs) / periodMs));
       const atMs = lastMs + periods * periodMs;
       if (next === undefined || atMs < next.atMs) next = { atMs, periodMs };

@@ -36,6 +36,8 @@ interface Refresh {
 export interface Refreshable {
   /** Refreshes of one host follow each other. */
   readonly host: string;
+  /** How long the answer is fresh: a refresh for a read begins no earlier than that before it. */
+  readonly ttlMs?: number | undefined;
   /** @returns false if the answer is not to be refreshed any more */
   refresh(signal: AbortSignal): Promise<boolean>;
 }
@@ -48,12 +50,24 @@ interface Job {
   readonly tookMs: number[];
   startedMs: number;
   endedMs: number;
+  /** The expected read that the last refresh was for. */
+  readMs: number;
   isRunning: boolean;
   cancel: () => void;
 }
 
+interface Due {
+  readonly atMs: number;
+  readonly readMs: number;
+}
+
 /** The share of a period by which refreshes of different keys lie apart. */
 const JITTER = 0.05;
+/**
+ * Bound on the jitter, and on the time for the refresh, as a share of the time that the answer is
+ * fresh: it must be fresh when it is read, also after one refresh that took long.
+ */
+const MOST_OF_TTL = 0.5;
 const DURATIONS = 20;
 
 export class Refresher implements AsyncDisposable {
@@ -89,7 +103,7 @@ export class Refresher implements AsyncDisposable {
       if (this.#jobs.size >= maxJobs) return false;
       const nowMs = timers.nowMs();
       const reads = new ReadTimes();
-      const times = { startedMs: nowMs, endedMs: nowMs };
+      const times = { startedMs: nowMs, endedMs: nowMs, readMs: nowMs };
       job = { key, reads, of, tookMs: [], ...times, isRunning: false, cancel: () => {} };
       this.#jobs.set(key, job);
     }
@@ -108,7 +122,6 @@ export class Refresher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     for (const key of [...this.#jobs.keys()]) this.forget(key);
-    this.#limit.clearQueue();
     await Promise.all(this.#running);
   }
 
@@ -118,29 +131,37 @@ export class Refresher implements AsyncDisposable {
     job.cancel();
     const nowMs = timers.nowMs();
     const endMs = job.reads.lastMs + idleMs;
-    const dueMs = this.#dueMs(job, nowMs);
+    const due = this.#due(job, nowMs);
     if (endMs <= nowMs) this.forget(job.key);
-    else if (dueMs === undefined || dueMs >= endMs) {
+    else if (due === undefined || due.atMs >= endMs) {
       job.cancel = timers.after(endMs - nowMs, () => this.#plan(job));
     } else {
-      job.cancel = timers.after(dueMs - nowMs, () => this.#start(job, dueMs));
+      job.cancel = timers.after(due.atMs - nowMs, () => this.#start(job, due));
     }
   }
 
-  /** When to refresh: before the next read by what a refresh takes, and a jitter. */
-  #dueMs({ key, reads, tookMs, startedMs, endedMs }: Job, nowMs: number): number | undefined {
-    const { minIntervalMs, fixedPauseMs } = this.#options;
-    const earliestMs = startedMs + minIntervalMs;
-    if (fixedPauseMs !== undefined) return Math.max(earliestMs, endedMs + fixedPauseMs);
-    const lead = percentile95(tookMs);
-    const next = reads.nextMs(Math.max(earliestMs, nowMs) + lead);
+  /** When to refresh, and for which read: before it by what a refresh takes, and a jitter. */
+  #due({ key, reads, of, tookMs, ...job }: Job, nowMs: number): Due | undefined {
+    const { minIntervalMs, fixedPauseMs, idleMs } = this.#options;
+    const earliestMs = job.startedMs + minIntervalMs;
+    if (fixedPauseMs !== undefined) {
+      const atMs = Math.max(earliestMs, job.endedMs + fixedPauseMs);
+      return { atMs, readMs: atMs };
+    }
+    const mostMs = MOST_OF_TTL * (of.ttlMs ?? Number.POSITIVE_INFINITY);
+    const lead = Math.min(percentile95(tookMs), mostMs);
+    // One refresh for each read: the jitter may be longer than the shortest interval.
+    const fromMs = Math.max(Math.max(earliestMs, nowMs) + lead, job.readMs + 1);
+    const next = reads.nextMs(fromMs, nowMs - idleMs);
     if (next === undefined) return undefined;
-    const jitterMs = fraction(key) * JITTER * next.periodMs;
-    return Math.max(earliestMs, nowMs, next.atMs - lead - jitterMs);
+    const spreadMs = Math.min(JITTER * next.periodMs, mostMs);
+    const atMs = next.atMs - lead - fraction(key) * spreadMs;
+    return { atMs: Math.max(earliestMs, nowMs, atMs), readMs: next.atMs };
   }
 
-  #start(job: Job, dueMs: number): void {
+  #start(job: Job, { atMs: dueMs, readMs }: Due): void {
     job.isRunning = true;
+    job.readMs = readMs;
     const host = this.#hosts.get(job.of.host) ?? pLimit(1);
     this.#hosts.set(job.of.host, host);
     const running = host(() => this.#limit(() => this.#refresh(job, dueMs)))

@@ -16,6 +16,8 @@ export interface SingleFlightOptions<V> {
   readonly release?: ((value: V) => void) | undefined;
 }
 
+/** A load that began longer ago takes no further requests: what it has is too old for them. */
+const JOINABLE_MS = 5_000;
 /** How long requests of a key do not share loads after an answer that must not be shared. */
 const APART_MS = 10_000;
 const MAX_APART = 10_000;
@@ -56,9 +58,9 @@ export class SingleFlight<V> {
    * @throws what `Flight.join` throws
    */
   get(key: string, waiter: Waiter, load: Load<V>): Promise<Landed<V>> {
-    const known = this.#flights.get(key);
-    if (known) return known.join(waiter);
     const { timers, retain } = this.#options;
+    const known = this.#flights.get(key);
+    if (known && timers.nowMs() - known.beganMs < JOINABLE_MS) return known.join(waiter);
     const flight: Flight<V> = new Flight({
       ...{ timers, retain },
       onClosed: () => {

@@ -6,6 +6,7 @@
 import type { Timers } from '../clock.ts';
 import { type Landed, LateError, type Load, type Run, type Waiter } from './flight.ts';
 import {
+  addTags,
   type Entry,
   KeptAnswers,
   type KeptAnswersOptions,
@@ -19,7 +20,7 @@ export interface Ask<V> extends Waiter {
   readonly load: Load<Loaded<V>>;
   readonly life: Life;
   /** By what a purge finds the answer. */
-  readonly tags: readonly string[];
+  readonly tags: Iterable<string>;
   /** Whether a kept answer may still go out. One that may not is dropped. Default: it may. */
   readonly isValid?: ((value: V) => boolean) | undefined;
 }
@@ -49,7 +50,8 @@ export interface WarmCacheOptions<V> extends KeptAnswersOptions<V> {
 
 interface RunningLoad {
   readonly key: string;
-  readonly tags: readonly string[];
+  /** Those of all who wait for it. */
+  readonly tags: Set<string>;
   /** Set by a purge: the answer is not kept. */
   isVoid: boolean;
 }
@@ -59,6 +61,8 @@ export class WarmCache<V> {
   readonly #flights: SingleFlight<Loaded<V>>;
   readonly #answers: KeptAnswers<V>;
   readonly #loads = new Set<RunningLoad>();
+  /** Key -> the load of it that began last. */
+  readonly #latest = new Map<string, RunningLoad>();
 
   constructor(options: WarmCacheOptions<V>) {
     const { holding, timers } = options;
@@ -91,7 +95,8 @@ export class WarmCache<V> {
    *   signal, or what the load threw
    */
   async get(key: string, ask: Ask<V>): Promise<Kept<V>> {
-    const entry = this.#valid(key, ask);
+    const entry = this.#valid(key, ask.isValid);
+    this.#answers.addTags(key, ask.tags);
     const good = entry && this.#kept(entry.good, ask.life);
     if (good?.stage === 'fresh') return this.#give(good, 'hit');
     if (good?.stage === 'stale') {
@@ -104,16 +109,31 @@ export class WarmCache<V> {
   }
 
   /** What `get` gives at once if it is fresh; undefined if `get` would load, or look closer. */
-  fresh(key: string, life: Life): Kept<V> | undefined {
-    const good = this.#kept(this.#answers.get(key)?.good, life);
-    return good?.stage === 'fresh' ? this.#give(good, 'hit') : undefined;
+  fresh(
+    key: string,
+    { life, tags, isValid }: Pick<Ask<V>, 'life' | 'tags' | 'isValid'>,
+  ): Kept<V> | undefined {
+    const good = this.#kept(this.#valid(key, isValid)?.good, life);
+    if (good?.stage !== 'fresh') return undefined;
+    this.#answers.addTags(key, tags);
+    return this.#give(good, 'hit');
   }
 
-  /** Loads now, whatever is kept: for refreshes. The value goes to the cache alone. */
+  /**
+   * Loads now, whatever is kept: for refreshes. The value goes to the cache alone.
+   *
+   * @returns also `failed` if others wait for the load longer than `ask` does
+   * @throws as `get`, but no `LateError`
+   */
   async refresh(key: string, ask: Ask<V>): Promise<Kind> {
-    const { value, kind } = await this.#fly(key, ask);
-    this.#options.holding?.release(value);
-    return kind;
+    try {
+      const { value, kind } = await this.#fly(key, ask);
+      this.#options.holding?.release(value);
+      return kind;
+    } catch (error) {
+      if (error instanceof LateError) return 'failed';
+      throw error;
+    }
   }
 
   drop(key: string): void {
@@ -123,7 +143,7 @@ export class WarmCache<V> {
 
   /** @returns how many answers are gone; loads that are under way are not kept either */
   purge(tag: string): number {
-    this.#forgetLoads(({ tags }) => tags.includes(tag));
+    this.#forgetLoads(({ tags }) => tags.has(tag));
     return this.#answers.dropTagged(tag);
   }
 
@@ -140,7 +160,7 @@ export class WarmCache<V> {
     }
   }
 
-  #valid(key: string, { isValid }: Ask<V>): Entry<V> | undefined {
+  #valid(key: string, isValid: Ask<V>['isValid']): Entry<V> | undefined {
     const entry = this.#answers.get(key);
     const value = entry?.good?.loaded.value;
     if (value === undefined || isValid === undefined || isValid(value)) return entry;
@@ -179,9 +199,9 @@ export class WarmCache<V> {
     const { timers } = this.#options;
     const deadlineMs = Math.max(ask.deadlineMs, timers.nowMs());
     const unattended = { deadlineMs, signal: new AbortController().signal };
-    this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) => {
-      if (!(error instanceof LateError)) this.#options.onError?.(error);
-    });
+    this.refresh(key, { ...ask, ...unattended, hurry: undefined }).catch((error: unknown) =>
+      this.#options.onError?.(error),
+    );
   }
 
   /** Loads; a good answer that is still kept goes out as stale if the load fails. */
@@ -202,13 +222,15 @@ export class WarmCache<V> {
   }
 
   #staleIfError(key: string, ask: Ask<V>) {
-    const entry = this.#valid(key, ask);
+    const entry = this.#valid(key, ask.isValid);
     return entry && this.#kept(entry.good, ask.life);
   }
 
   async #fly(key: string, ask: Ask<V>): Promise<Kept<V>> {
     const { timers } = this.#options;
     const beganMs = timers.nowMs();
+    const running = this.#latest.get(key);
+    if (running) addTags(running.tags, ask.tags); // it may well be joined
     const landed = await this.#flights.get(key, ask, (run) => this.#run(key, ask, run));
     const { value, kind } = landed.value;
     const ageMs = timers.nowMs() - beganMs;
@@ -217,15 +239,17 @@ export class WarmCache<V> {
 
   async #run(key: string, ask: Ask<V>, run: Run<Loaded<V>>): Promise<Loaded<V>> {
     const atMs = this.#options.timers.nowMs();
-    const running: RunningLoad = { key, tags: ask.tags, isVoid: false };
+    const running: RunningLoad = { key, tags: new Set(ask.tags), isVoid: false };
     this.#loads.add(running);
+    this.#latest.set(key, running);
     try {
       const loaded = await ask.load(run);
       if (loaded.kind === 'uncacheable') this.#flights.keepApart(key);
-      if (!running.isVoid) this.#keep(key, ask, loaded, atMs);
+      if (!running.isVoid) this.#keep(key, { ...ask, tags: running.tags }, loaded, atMs);
       return loaded;
     } finally {
       this.#loads.delete(running);
+      if (this.#latest.get(key) === running) this.#latest.delete(key);
     }
   }
 

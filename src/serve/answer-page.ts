@@ -2,6 +2,7 @@
  * Writes the merged page of an app to its reader.
  */
 import { finished } from 'node:stream/promises';
+import type { Negotiated } from '../exposition/negotiate.ts';
 import type { DeadlineOptions } from '../fetch/deadline.ts';
 import { lengthOf } from '../merge/splice.ts';
 import type { KeptAppPage } from './app-pages.ts';
@@ -13,6 +14,11 @@ import type { RequestContext } from './request.ts';
 import type { ReaderPage } from './shared-page.ts';
 import { writePlan } from './splice-stream.ts';
 
+interface AnswerOptions extends Pick<DeadlineOptions, 'maxTimeoutMs'> {
+  readonly lane?: Lane | undefined;
+  readonly contentType: Negotiated['contentType'];
+}
+
 /**
  * Writes the page without koa, as fast as the reader takes it.
  *
@@ -22,17 +28,15 @@ import { writePlan } from './splice-stream.ts';
 export async function answerPage(
   ctx: RequestContext,
   kept: KeptAppPage,
-  {
-    maxTimeoutMs,
-    lane,
-  }: Pick<DeadlineOptions, 'maxTimeoutMs'> & { readonly lane?: Lane | undefined },
+  { maxTimeoutMs, lane, contentType }: AnswerOptions,
 ): Promise<void> {
   const { page, isKept } = kept;
   const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
   const zipped = gzip ? await page.zipped() : undefined;
   if (gzip) ctx.set('Content-Encoding', 'gzip');
   if (isKept) ctx.set(cacheMarks(kept));
-  if (gzip && kept.from === 'hit') takeLane(ctx, kept, lane);
+  ctx.set('Content-Type', contentType[page.format]);
+  if (gzip && kept.from === 'hit') takeLane(ctx, kept, { lane, contentType });
   ctx.respond = false;
   ctx.res.statusCode = 200;
   const length = gzip ? zipped?.length : lengthOf(page.plan);
@@ -41,7 +45,9 @@ export async function answerPage(
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   ctx.socket.once('close', leave);
-  const tooSlow = setTimeout(() => cutOff(ctx.socket), maxTimeoutMs);
+  const cut = (): void => cutOff(ctx.socket);
+  const tooSlow = setTimeout(cut, maxTimeoutMs);
+  page.onRevoked(cut);
   try {
     if (ctx.socket.destroyed) leave();
     if (zipped) await writeZipped(ctx, page, zipped);
@@ -57,24 +63,48 @@ export async function answerPage(
   }
 }
 
-/** Lets equal requests be answered from the cache at once, if this one may see everything. */
+/**
+ * Lets equal requests be answered from the cache at once, if this one may see everything and the
+ * instances got no credential of it.
+ */
 function takeLane(
-  { req, res, state: { scope, handler, instances } }: RequestContext,
-  { current }: KeptAppPage,
-  lane: Lane | undefined,
+  { req, res, state: { scope, handler } }: RequestContext,
+  { current, withCredentials }: KeptAppPage,
+  { lane, contentType }: Pick<AnswerOptions, 'lane' | 'contentType'>,
 ): void {
-  if (scope !== 'all') return;
-  const names = ['Content-Type', 'Content-Encoding', 'Vary'];
+  if (scope !== 'all' || withCredentials) return;
+  const names = ['Content-Encoding', 'Vary'];
   const headers = Object.fromEntries(names.map((name) => [name, String(res.getHeader(name))]));
   lane?.add(req, {
-    ...{ handler, instances },
-    current: () => {
-      const kept = current();
-      using page = kept?.page;
-      if (!kept || !page?.keptZipped) return undefined;
-      return { headers: { ...headers, ...cacheMarks(kept) }, body: page.keptZipped };
+    handler,
+    current: (reader) => {
+      const kept = current(reader);
+      if (!kept) return undefined;
+      const { page } = kept;
+      if (!page.keptZipped) {
+        page[Symbol.dispose]();
+        return undefined;
+      }
+      page.shrink(0); // the pages of the instances are not needed
+      // A later page may have another format, and other instances may have failed.
+      const type = { 'Content-Type': contentType[page.format] };
+      return {
+        headers: { ...type, ...headers, ...cacheMarks(kept) },
+        body: page.keptZipped,
+        instances: countInstances(page),
+        held: page,
+      };
     },
   });
+}
+
+/** How many pages of instances and exporters arrived, and how many failed. */
+export function countInstances({ outcomes }: Pick<ReaderPage, 'outcomes'>): {
+  readonly ok: number;
+  readonly failed: number;
+} {
+  const ok = outcomes.filter(({ failure }) => failure === undefined).length;
+  return { ok, failed: outcomes.length - ok };
 }
 
 /** Writes a page that is compressed already: its pages are not needed for that. */

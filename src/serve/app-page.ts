@@ -50,6 +50,8 @@ export interface AppPageRequest extends PagesRequest {
   readonly signal: AbortSignal;
   /** Takes a way to make a page of the answers that have arrived, for who cannot wait for all. */
   readonly offer?: ((soFar: (waiter: PageWaiter) => Promise<AppPage>) => void) | undefined;
+  /** Called when all instances have answered, so that the page will soon be made. */
+  readonly onAnswered?: (() => void) | undefined;
   /** Aborts to bring the deadline forward to now. */
   readonly hurry?: AbortSignal | undefined;
 }
@@ -75,6 +77,8 @@ export interface AppPage extends Disposable {
   readonly shrink: (bytes: number) => void;
   /** Gives the budget back all bytes, but keeps the pages: the cache counts their bytes instead. */
   readonly handOver: () => void;
+  /** Charges bytes that were handed over to the budget again. @returns false if it has no room */
+  readonly takeBack: (bytes: number) => boolean;
 }
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
@@ -120,8 +124,9 @@ async function load(
       await Promise.allSettled(given.adding);
     },
   });
-  arrived.close();
   await Promise.all(merging.adding);
+  request.onAnswered?.();
+  arrived.close();
   const merged = await settle(merging, observers, signal);
   return leasedPage(merged, lease, resources.move());
 }
@@ -145,6 +150,7 @@ function leasedPage(
       lease.shrink(0);
       lease.holder = undefined; // has nothing left to give back
     },
+    takeBack: (bytes) => lease.charge(lease.home?.name ?? '', bytes) === true,
     [Symbol.dispose]: () => held.dispose(),
   };
 }
@@ -164,7 +170,8 @@ function loadSoFar(
   arrived: ArrivedAnswers,
   { settings, request, waiter }: SoFar,
 ): Promise<AppPage> {
-  const alone = { ...request, ...waiter, hurry: undefined, offer: undefined };
+  const none = { hurry: undefined, offer: undefined, onAnswered: undefined };
+  const alone = { ...request, ...waiter, ...none };
   return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
 }
 

@@ -39,7 +39,7 @@ export interface AppPagesOptions extends AppPageSettings {
 }
 
 /** What a reader asks for; `again` asks for the same later, of the instances that run then. */
-export interface AskedAppPage extends Omit<AppPageRequest, 'offer'> {
+export interface AskedAppPage extends Omit<AppPageRequest, 'offer' | 'onAnswered'> {
   /** The path of the request, by which an operator purges the page. */
   readonly name: string;
   /** Tells readers apart, to expect each. */
@@ -54,12 +54,22 @@ export interface KeptAppPage extends Omit<Kept<SharedPage>, 'value'> {
   readonly page: ReaderPage;
   /** Whether pages of this app are kept at all. */
   readonly isKept: boolean;
+  /** Whether the instances got a credential of the reader. */
+  readonly withCredentials: boolean;
   /**
    * The same page for a later request that asks the same, and counts that request; undefined if it
    * is not fresh any more, or the instances or their bindings may have changed.
    */
-  readonly current: () => KeptAppPage | undefined;
+  readonly current: (reader: string) => KeptAppPage | undefined;
 }
+
+/** The share of its own patience that a reader wants of a page that lacks instances for want of time. */
+const PATIENCE = 0.9;
+/** A load that ends so shortly before its deadline may have ended for it. */
+const NEAR_MS = 100;
+
+/** What the answers to equal requests have in common. */
+type ReadOf = Pick<KeptAppPage, 'isKept' | 'withCredentials' | 'current'>;
 
 export class AppPages {
   readonly #options: AppPagesOptions;
@@ -75,37 +85,34 @@ export class AppPages {
   async get(asked: AskedAppPage): Promise<KeptAppPage> {
     const ask = this.#ask(asked);
     const key = this.#keyOf(asked);
+    const of = this.#read(key, asked, ask);
     this.#watch(key, asked, ask);
-    return this.#page(
-      await this.#options.cache.get(key, ask),
-      ask.life,
-      this.#current(key, asked, ask),
-    );
+    const kept = await this.#options.cache.get(key, ask);
+    if (kept.kind === 'denied') this.#options.refresher?.forget(key); // and the credential with it
+    return this.#page(kept, of);
   }
 
-  #page(
-    { value, ...kept }: Kept<SharedPage>,
-    life: Life,
-    current: KeptAppPage['current'],
-  ): KeptAppPage {
+  #page({ value, ...kept }: Kept<SharedPage>, of: ReadOf): KeptAppPage {
     this.#options.onAnswer?.(kept.from);
-    return { ...kept, page: value.reader(), isKept: endOf(life) > 0, current };
+    return { ...kept, ...of, page: value.reader() };
   }
 
-  #current(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): KeptAppPage['current'] {
+  #read(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): ReadOf {
     const { tableVersion, settingsOf, cache } = this.#options;
     const version = tableVersion();
     const apps = new Map(asked.instances.map(({ app }) => [app.appId, app]));
     const settings = [...apps.values()].map((app) => [app, settingsOf(app)] as const);
-    const current = (): KeptAppPage | undefined => {
+    const current = (reader: string): KeptAppPage | undefined => {
       if (tableVersion() !== version) return undefined;
       for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
-      const kept = cache.fresh(key, ask.life);
+      const kept = cache.fresh(key, ask);
       if (!kept) return undefined;
-      this.#watch(key, asked, ask);
-      return this.#page(kept, ask.life, current);
+      this.#watch(key, { ...asked, reader }, ask);
+      return this.#page(kept, of);
     };
-    return current;
+    const withCredentials = hasCredentials(asked.headers.instances);
+    const of = { isKept: endOf(ask.life) > 0, withCredentials, current };
+    return of;
   }
 
   /** Lets the page be refreshed, if its app's life and its credentials allow that. */
@@ -116,7 +123,7 @@ export class AppPages {
     const host = asked.instances[0]?.app.appId ?? '';
     const { again, timeoutMs } = asked;
     refresher.read(key, asked.reader, {
-      host,
+      ...{ host, ttlMs: life.ttlMs },
       refresh: async (signal) => {
         const next = again({ deadlineMs: performance.now() + timeoutMs, signal });
         if (next.instances.length === 0 || this.#keyOf(next) !== key) return false;
@@ -131,6 +138,8 @@ export class AppPages {
     return {
       ...{ deadlineMs, signal, hurry, life },
       tags: tagsOf(asked),
+      // Who can wait longer must not hear that an instance is down which another would not wait for.
+      isValid: ({ patienceMs }) => patienceMs >= asked.timeoutMs * PATIENCE,
       load: (run) => this.#load(asked, run, endOf(life) > 0),
     };
   }
@@ -152,17 +161,31 @@ export class AppPages {
     run: Run<Loaded<SharedPage>>,
     isKept: boolean,
   ): Promise<Loaded<SharedPage>> {
+    const beganMs = performance.now();
     const page = await loadAppPage(this.#options, {
       ...asked,
       ...{ signal: run.signal, hurry: run.hurry },
       get deadlineMs() {
         return run.deadlineMs;
       },
+      onAnswered: () => run.endsSoon(),
       offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
     });
-    const shared = loaded(page, hasCredentials(asked.headers.instances));
-    if (!isKept || shared.kind !== 'good') return shared;
-    return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
+    const shared = loaded(page, {
+      withCredentials: hasCredentials(asked.headers.instances),
+      givenMs: givenMs(run, beganMs),
+    });
+    if (!isKept) return shared;
+    if (shared.kind !== 'good') {
+      // The deadline was this reader's: the next one may have more time.
+      return Number.isFinite(shared.value.patienceMs) ? { ...shared, maxTtlMs: 0 } : shared;
+    }
+    try {
+      return { ...shared, sizeBytes: shared.sizeBytes + (await shared.value.keep()) };
+    } catch (error) {
+      shared.value.release();
+      throw error;
+    }
   }
 
   #keyOf({ instances, withExporters, path, negotiated, headers }: AskedAppPage): string {
@@ -203,8 +226,23 @@ function tagsOf({ instances, name }: AskedAppPage): string[] {
   return [...new Set([...tags, `key:${name}`])];
 }
 
-function loaded(page: AppPage, withCredentials = false): Loaded<SharedPage> {
-  const value = new SharedPage(page);
+/** How long a load could take: without end if it has ended well before the deadline. */
+function givenMs({ deadlineMs, hurry }: Run<unknown>, beganMs: number): number {
+  const nowMs = performance.now();
+  const isOver = hurry.aborted || deadlineMs - nowMs < NEAR_MS;
+  return isOver ? nowMs - beganMs : Number.POSITIVE_INFINITY;
+}
+
+interface LoadedHow {
+  readonly withCredentials?: boolean;
+  readonly givenMs?: number;
+}
+
+function loaded(
+  page: AppPage,
+  { withCredentials = false, givenMs }: LoadedHow = {},
+): Loaded<SharedPage> {
+  const value = new SharedPage(page, givenMs);
   return { value, kind: kindOf(page, withCredentials), sizeBytes: value.sizeBytes };
 }
 

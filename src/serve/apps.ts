@@ -12,10 +12,11 @@ import { type DeadlineOptions, scrapeTimeoutMs } from '../fetch/deadline.ts';
 import { passedThrough, scrapeHeaders, TIMEOUT_HEADER } from '../fetch/forward.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
 import { findToken } from '../fetch/token.ts';
-import { answerPage } from './answer-page.ts';
+import { answerPage, countInstances } from './answer-page.ts';
 import type { AppPageSettings } from './app-page.ts';
 import type { AppPages, AskedAppPage, KeptAppPage } from './app-pages.ts';
 import type { SettingsOf } from './app-settings.ts';
+import { readerName } from './client-address.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Lane } from './lane.ts';
 import type { Outcome } from './outcome.ts';
@@ -68,12 +69,13 @@ export function apps(options: AppsOptions): Handler {
       throw new TextRefusal(404, `404 Cannot found app with id or path ${selector.text}\n`);
     }
     const withExporters = only === undefined && !params.has('only_from_app');
-    const kept = await load(options, ctx, { instances, select, withExporters });
-    if (kept === undefined) return;
+    const loaded = await load(options, ctx, { instances, select, withExporters });
+    if (loaded === undefined) return;
+    const { kept, contentType } = loaded;
     using page = kept.page;
     const noEndpoint = options.exporters.length === 0 ? withoutEndpoint(page.outcomes) : undefined;
     if (noEndpoint) throw new TextRefusal(406, noEndpointText(noEndpoint));
-    await answerPage(ctx, kept, options);
+    await answerPage(ctx, kept, { ...options, contentType });
   };
 }
 
@@ -97,13 +99,14 @@ export function oneInstance(options: AppsOptions): Handler {
       throw new Problem('ambiguous', `index ${id} is held by the instances ${ids.join(', ')}`);
     }
     const asked = { instances: [instance], select, withExporters: false };
-    const kept = await load(options, ctx, asked);
-    if (kept === undefined) return;
+    const loaded = await load(options, ctx, asked);
+    if (loaded === undefined) return;
+    const { kept, contentType } = loaded;
     using page = kept.page;
     const failures = page.outcomes.flatMap(({ failure }) => failure ?? []);
     const isDown = failures.length === page.outcomes.length; // of its pages, mostly one
     if (isDown) throw failureProblem(failures[0]!, instance.endpoint.address);
-    await answerPage(ctx, kept, options);
+    await answerPage(ctx, kept, { ...options, contentType });
   };
 }
 
@@ -149,12 +152,16 @@ interface AskedInstances {
   readonly withExporters: boolean;
 }
 
+interface LoadedPage extends Pick<Negotiated, 'contentType'> {
+  readonly kept: KeptAppPage;
+}
+
 /** Loads the merged page. @returns undefined for HEAD, which it answers without asking anybody */
 async function load(
   options: AppsOptions,
   ctx: RequestContext,
   { instances, select, withExporters }: AskedInstances,
-): Promise<KeptAppPage | undefined> {
+): Promise<LoadedPage | undefined> {
   const { req, state } = ctx;
   if (passedThrough(req.headers, options.id)) {
     throw new Problem(
@@ -180,7 +187,7 @@ async function load(
     path: metricPath,
     headers: headersFor(options, ctx, negotiated),
     name: state.target.path,
-    reader: ctx.socket.remoteAddress ?? '',
+    reader: readerName(req),
   };
   const again: AskedAppPage['again'] = (deadline) => ({
     ...{ ...asked, ...deadline, again, instances: select() },
@@ -189,11 +196,8 @@ async function load(
     ...{ ...asked, again, instances, signal: state.signal, hurry: hurrySignal(ctx.res) },
     deadlineMs: performance.now() + timeoutMs,
   });
-  const { outcomes, format } = kept.page;
-  const ok = outcomes.filter(({ failure }) => failure === undefined).length;
-  state.instances = { ok, failed: outcomes.length - ok };
-  ctx.set('Content-Type', negotiated.contentType[format]);
-  return kept;
+  state.instances = countInstances(kept.page);
+  return { kept, contentType: negotiated.contentType };
 }
 
 function headersFor(options: AppsOptions, ctx: RequestContext, { accept }: Negotiated) {

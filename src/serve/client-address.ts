@@ -13,6 +13,18 @@ export type ClientAddress = (
   },
 ) => string;
 
+/** Bound on the memory of a reader's name. */
+const MAX_NAME_LENGTH = 64;
+
+/**
+ * Tells readers apart, behind any proxies: by the first address that they name, which no credential
+ * and no bound may depend on.
+ */
+export function readerName({ headers, socket }: Parameters<ClientAddress>[0]): string {
+  const forwarded = String(headers['x-forwarded-for'] ?? '').slice(0, MAX_NAME_LENGTH);
+  return forwarded.split(',', 1)[0]!.trim() || (socket.remoteAddress ?? '');
+}
+
 /** @param trustedProxies - addresses, or networks such as `10.0.0.0/8` */
 export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
   const trusted = new BlockList();

@@ -68,7 +68,7 @@ export interface AskedEndpoint {
 export interface EndpointAnswered {
   readonly kept: Kept<EndpointResult>;
   /** Counts a further request; undefined if the page is not fresh any more. */
-  readonly current: () => Kept<EndpointResult> | undefined;
+  readonly current: (reader: string) => Kept<EndpointResult> | undefined;
 }
 
 /** The memory of a failure. */
@@ -90,12 +90,14 @@ export class EndpointCache {
     const { cache, refresher, life, onAnswer } = this.#options;
     const key = this.#keyOf(asked);
     if (!this.#watch(key, asked)) throw tooManyJobs();
-    const kept = await cache.get(key, this.#ask(asked, waiter, asked.headers.sent));
+    const ask = this.#ask(asked, waiter, asked.headers.sent);
+    const { tags } = ask;
+    const kept = await cache.get(key, ask);
     if (!isWorthRefreshing(kept.kind)) refresher.forget(key);
     onAnswer?.(kept.from);
-    const current = (): Kept<EndpointResult> | undefined => {
-      const fresh = cache.fresh(key, life);
-      if (fresh === undefined || !this.#watch(key, asked)) return undefined;
+    const current = (reader: string): Kept<EndpointResult> | undefined => {
+      const fresh = cache.fresh(key, { life, tags });
+      if (fresh === undefined || !this.#watch(key, { ...asked, reader })) return undefined;
       onAnswer?.(fresh.from);
       return fresh;
     };
@@ -104,11 +106,11 @@ export class EndpointCache {
 
   /** Lets the page be refreshed. @returns false if there are too many jobs */
   #watch(key: string, asked: AskedEndpoint): boolean {
-    const { refresher, withCredentials } = this.#options;
+    const { refresher, withCredentials, life } = this.#options;
     const { headers, endpoint } = asked;
     if (headers.hasCredentials && !withCredentials) return true;
     return refresher.read(key, asked.reader, {
-      host: endpoint.host,
+      ...{ host: endpoint.host, ttlMs: life.ttlMs },
       refresh: (signal) => this.#refresh(key, asked, signal),
     });
   }

@@ -19,6 +19,7 @@ import { LateError } from '../refresh/flight.ts';
 import type { From, Kept } from '../refresh/warm-cache.ts';
 import type { RecordRequest } from '../telemetry/request-event.ts';
 import { cacheMarks } from './cache-marks.ts';
+import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import type { EndpointAnswered, EndpointCache, EndpointResult } from './endpoint-cache.ts';
 import { endpointName, readEndpointQuery } from './endpoint-query.ts';
@@ -27,6 +28,7 @@ import { hasVariant, type KeptPage, type Variant } from './kept-page.ts';
 import type { Lane, PreparedAnswer } from './lane.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
 import type { Handler, RequestContext } from './request.ts';
+import type { UnsentBodies } from './unsent-bodies.ts';
 
 export interface EndpointsOptions
   extends DeadlineOptions,
@@ -40,6 +42,8 @@ export interface EndpointsOptions
   /** `endpoints.compat`: 404 for an endpoint that gave no page. */
   readonly compat: boolean;
   readonly lane?: Pick<Lane, 'add'> | undefined;
+  /** Bounds the memory that readers hold. */
+  readonly unsent: UnsentBodies;
   /** Called when a request has ended. Must not throw. */
   readonly onEvent?: RecordRequest | undefined;
   readonly metrics?: { readonly refused: (code: Problem['code']) => void } | undefined;
@@ -96,7 +100,7 @@ async function answer(
     {
       ...{ endpoint, accept, headers, timeoutMs },
       name: endpointName(state.target.query),
-      reader: ctx.socket.remoteAddress ?? '',
+      reader: readerName(req),
     },
     {
       deadlineMs: performance.now() + timeoutMs,
@@ -118,8 +122,9 @@ async function answer(
     ctx.status = 304;
     return;
   }
-  if (kept.from === 'hit' && !headers.hasCredentials)
+  if (kept.from === 'hit' && !headers.hasCredentials) {
     takeLane(options, ctx, { answered, gzip, fixed, origin: endpoint.origin });
+  }
   await write(ctx, prepare(kept, gzip, fixed)!, options); // there is a page
 }
 
@@ -211,7 +216,7 @@ interface LaneParts {
  * no credentials for the endpoint: the place would keep these beyond the end of the refreshes.
  */
 function takeLane(
-  { lane, onEvent, passHeaders }: EndpointsOptions,
+  { lane, onEvent, passHeaders, unsent }: EndpointsOptions,
   { req, state }: RequestContext,
   { answered, gzip, fixed, origin }: LaneParts,
 ): void {
@@ -220,10 +225,10 @@ function takeLane(
   const path = req.url ?? '';
   lane?.add(req, {
     handler: HANDLER,
-    instances: undefined,
-    current: () => {
-      const kept = answered.current();
-      return kept && prepare(kept, gzip, fixed);
+    current: (reader) => {
+      const kept = answered.current(reader);
+      const answer = kept && prepare(kept, gzip, fixed);
+      return answer && { ...answer, held: unsent.take(answer.body) };
     },
     ended: onEvent && ((ended) => onEvent({ ...ended, path, cache: 'HIT', origin })),
   });
@@ -233,12 +238,15 @@ function takeLane(
 async function write(
   ctx: RequestContext,
   { headers, body }: PreparedAnswer,
-  { maxTimeoutMs }: DeadlineOptions,
+  { maxTimeoutMs, unsent }: Pick<EndpointsOptions, 'maxTimeoutMs' | 'unsent'>,
 ): Promise<void> {
   const { res, socket } = ctx;
   ctx.respond = false;
   if (hurrySignal(res).aborted && (await leftBefore(res))) return;
-  const tooSlow = setTimeout(() => cutOff(socket), maxTimeoutMs);
+  const cut = (): void => cutOff(socket);
+  using taken = unsent.take(body);
+  taken.onRevoked(cut);
+  const tooSlow = setTimeout(cut, maxTimeoutMs);
   try {
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(body);

@@ -9,22 +9,31 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { isHarmless } from '../fetch/forward.ts';
+import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import { endPrepared } from './prepared.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
+import type { UnsentBody } from './unsent-bodies.ts';
 
 /** An answer that needs no further work. */
 export interface PreparedAnswer {
   /** Without `Content-Length`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  readonly instances?: RequestRecord['instances'];
+  /** Counts the memory of the body until its disposal, and tells when that has to be soon. */
+  readonly held?: UnsentBody | undefined;
 }
 
 /** What equal requests get. */
-export interface LanePlace extends Pick<RequestRecord, 'handler' | 'instances'> {
-  /** Called for each request; undefined if the answer must be found anew. Must not throw. */
-  current(): PreparedAnswer | undefined;
+export interface LanePlace extends Pick<RequestRecord, 'handler'> {
+  /**
+   * Called for each request; undefined if the answer must be found anew. Must not throw.
+   *
+   * @param reader - see `readerName`
+   */
+  current(reader: string): PreparedAnswer | undefined;
   /** Called when such an answer has ended. Must not throw. */
   readonly ended?: ((record: RequestRecord) => void) | undefined;
 }
@@ -41,6 +50,8 @@ const MAX_BYTES = 50_331_648;
 const PLACE_BYTES = 4_096;
 /** Larger answers go out without being copied. */
 const MAX_JOINED_BYTES = 65_536;
+/** How many answers of one second are kept as they go out. */
+const MAX_JOINED = 256;
 /** Requests with longer headers are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
 
@@ -63,7 +74,10 @@ export class Lane {
     return this.#places.size;
   }
 
-  /** Answers later requests that are equal to `req` from `place`. */
+  /**
+   * Answers later requests that are equal to `req` from `place`, which must hold no credential of
+   * an app: a place has no other end than that others need its room.
+   */
   add(req: IncomingMessage, place: LanePlace): void {
     const key = keyOf(req);
     if (key !== undefined) this.#places.set(key, place);
@@ -77,21 +91,25 @@ export class Lane {
     { headers, body }: PreparedAnswer,
   ): void {
     const isPlain = req.httpVersion === '1.1' && res.shouldKeepAlive;
-    if (isPlain && body.length <= MAX_JOINED_BYTES) {
-      if (endPrepared(res, 200, this.#joined(place, { headers, body }))) return;
-    }
+    const joined = isPlain ? this.#joined(place, { headers, body }) : undefined;
+    if (joined && endPrepared(res, 200, joined)) return;
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(body);
   }
 
-  /** Head and body in one buffer; made once a second, as `Age` and `Date` change then. */
-  #joined(place: LanePlace, { headers, body }: PreparedAnswer): Buffer {
+  /**
+   * Head and body in one buffer; made once a second, as `Age` and `Date` change then.
+   *
+   * @returns undefined for what is not worth its memory
+   */
+  #joined(place: LanePlace, { headers, body }: PreparedAnswer): Buffer | undefined {
     const nowMs = Date.now();
     const second = Math.floor(nowMs / 1_000);
     if (second !== this.#second) this.#answers.clear();
     this.#second = second;
     const known = this.#answers.get(place);
     if (known?.body === body) return known.bytes;
+    if (body.length > MAX_JOINED_BYTES || this.#answers.size >= MAX_JOINED) return undefined;
     const fields = Object.entries({
       ...headers,
       Date: new Date(nowMs).toUTCString(),
@@ -109,18 +127,21 @@ export class Lane {
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
-    const answer = place.current();
+    const answer = place.current(readerName(req));
     if (answer === undefined) {
       this.#places.delete(key);
       return false;
     }
     const { observers, maxTimeoutMs } = this.#options;
-    const { handler, instances, ended } = place;
+    const { handler, ended } = place;
+    const { instances } = answer;
     const target = splitTarget(req.url ?? '');
     const describe = () => ({ ...target, handler, instances });
     observeRequest(req, res, observers, describe, ended);
     this.#end(req, res, place, answer);
-    if (res.writableLength > 0 || req.socket.writableLength > 0) boundTime(req, res, maxTimeoutMs);
+    const isSent = res.writableLength === 0 && req.socket.writableLength === 0;
+    if (isSent) answer.held?.[Symbol.dispose]();
+    else bound(req, res, { maxMs: maxTimeoutMs, held: answer.held });
     return true;
   }
 }
@@ -138,7 +159,16 @@ function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | 
   return key;
 }
 
-function boundTime({ socket }: IncomingMessage, res: ServerResponse, maxMs: number): void {
+interface Bounds extends Pick<PreparedAnswer, 'held'> {
+  readonly maxMs: number;
+}
+
+/** Bounds the time of an answer that the reader has not taken at once. */
+function bound({ socket }: IncomingMessage, res: ServerResponse, { maxMs, held }: Bounds): void {
   const tooSlow = setTimeout(() => cutOff(socket), maxMs);
-  res.once('close', () => clearTimeout(tooSlow));
+  held?.onRevoked(() => cutOff(socket));
+  res.once('close', () => {
+    clearTimeout(tooSlow);
+    held?.[Symbol.dispose]();
+  });
 }

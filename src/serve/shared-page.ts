@@ -11,7 +11,7 @@ import type { AppPage } from './app-page.ts';
 import { writePlan } from './splice-stream.ts';
 
 /** The page of one reader. Disposal ends the reader's share in it. */
-export interface ReaderPage extends Omit<AppPage, 'handOver'> {
+export interface ReaderPage extends Omit<AppPage, 'handOver' | 'takeBack'> {
   /**
    * The page compressed, if it is made once for several; undefined if the reader should compress it
    * for itself, piece by piece.
@@ -19,7 +19,15 @@ export interface ReaderPage extends Omit<AppPage, 'handOver'> {
   zipped(): Promise<Buffer | undefined>;
   /** The compressed page, if the cache keeps the page. */
   readonly keptZipped: Buffer | undefined;
+  /**
+   * @param cut - called when the reader has to end: the cache has dropped the page, and its bytes
+   *   find no room. Never called after the disposal.
+   */
+  readonly onRevoked: (cut: () => void) => void;
 }
+
+/** How long a reader of a page that the cache has dropped may go on if the page finds no room. */
+const REVOKE_MS = 1_000;
 
 /** Room that is borrowed for a compressed page, as a share of the page. */
 const ZIPPED_SHARE = 1 / 4;
@@ -29,6 +37,8 @@ export class SharedPage {
   readonly #page: AppPage;
   /** The bytes of the pages and their index, without the compressed page. */
   readonly sizeBytes: number;
+  /** How long the instances had to answer, if any of them did not in time; else infinite. */
+  readonly patienceMs: number;
   /** How many need the pages that the plan refers to. */
   #plans = 1;
   /** Reader -> bytes that it still buffers. */
@@ -36,10 +46,21 @@ export class SharedPage {
   #zipped: Promise<Buffer | undefined> | undefined;
   #zippedBytes = 0;
   #keptZipped: Buffer | undefined;
+  /** Readers that have not ended -> how to end them. */
+  readonly #readers = new Map<ReaderPage, () => void>();
+  /** Those that need the plan: if nobody else does, the cache has dropped the page. */
+  #planReaders = 0;
+  #isKept = false;
+  #isOrphan = false;
 
-  /** @param page - whoever makes the shared page holds it at first, and releases it */
-  constructor(page: AppPage) {
+  /**
+   * @param page - whoever makes the shared page holds it at first, and releases it
+   * @param givenMs - how long the readers' deadlines let the instances answer
+   */
+  constructor(page: AppPage, givenMs = Number.POSITIVE_INFINITY) {
     this.#page = page;
+    const isLate = page.outcomes.some(({ failure }) => failure === 'timeout');
+    this.patienceMs = isLate ? givenMs : Number.POSITIVE_INFINITY;
     this.sizeBytes = sizeOf(page.plan);
   }
 
@@ -54,6 +75,7 @@ export class SharedPage {
   release(): void {
     this.#plans--;
     this.#settle();
+    this.#adopt();
   }
 
   /**
@@ -66,6 +88,7 @@ export class SharedPage {
     this.#zipped ??= this.#zip(Number.POSITIVE_INFINITY);
     const zipped = await this.#zipped;
     this.#page.handOver();
+    this.#isKept = true;
     this.#keptZipped = zipped;
     return zipped?.length ?? 0;
   }
@@ -74,8 +97,12 @@ export class SharedPage {
   reader(): ReaderPage {
     const { plan, format, outcomes } = this.#page;
     let needsPlan = true;
+    this.#planReaders++;
     const letGo = (): void => {
-      if (needsPlan) this.#plans--;
+      if (needsPlan) {
+        this.#plans--;
+        this.#planReaders--;
+      }
       needsPlan = false;
       this.#settle();
     };
@@ -88,12 +115,36 @@ export class SharedPage {
       },
       zipped: () => this.#zippedForSeveral(),
       keptZipped: this.#keptZipped,
+      onRevoked: (cut) => {
+        if (this.#readers.has(reader)) this.#readers.set(reader, cut);
+      },
       [Symbol.dispose]: () => {
+        this.#readers.delete(reader);
         this.#buffered.delete(reader);
         letGo();
       },
     };
+    this.#readers.set(reader, () => undefined);
+    this.#adopt();
     return reader;
+  }
+
+  /**
+   * Takes the bytes of a page that the cache has dropped, but readers still take, back into the byte
+   * budget: a reader that stops reading would hold memory that nobody counts.
+   */
+  #adopt(): void {
+    const isDropped = this.#isKept && this.#plans === this.#planReaders;
+    if (!isDropped || this.#isOrphan || this.#readers.size === 0) return;
+    this.#isOrphan = true;
+    const zippedBytes = this.#keptZipped?.length ?? 0;
+    const bytes = zippedBytes + (this.#plans > 0 ? this.sizeBytes : 0);
+    if (this.#page.takeBack(bytes)) this.#zippedBytes = zippedBytes;
+    else setTimeout(() => this.#revoke(), REVOKE_MS).unref();
+  }
+
+  #revoke(): void {
+    for (const cut of [...this.#readers.values()]) cut();
   }
 
   #zippedForSeveral(): Promise<Buffer | undefined> {
@@ -135,7 +186,7 @@ export class SharedPage {
 
   #settle(): void {
     if (this.#plans > 0) return;
-    if (this.#buffered.size === 0) {
+    if (this.#readers.size === 0) {
       this.#page[Symbol.dispose]();
       return;
     }

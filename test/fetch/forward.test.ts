@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { freshToken } from '../../broker/token.ts';
 import {
+  decisiveHeaders,
   type ForwardOptions,
+  hasCredentials,
   passedThrough,
   type ScrapeHeaders,
   scrapeHeaders,
@@ -230,5 +232,30 @@ describe('passedThrough', () => {
   it('knows its own id behind those of others', () => {
     assert.equal(passedThrough(viaAfter('gate-1', 'gate-2', 'gate-3'), 'gate-1'), true);
     assert.equal(passedThrough(viaAfter('gate-2', 'gate-3'), 'gate-1'), false);
+  });
+});
+
+describe('decisiveHeaders', () => {
+  it('leaves out what names only the program, the address and the trace of a reader', () => {
+    const harmless = ['User-Agent', 'TraceParent', 'X-B3-SpanId', 'X-Forwarded-For', 'b3'];
+    const sent = ['X-Tenant', 'a', ...harmless.flatMap((name) => [name, '1']), 'Accept', '*/*'];
+
+    assert.deepEqual(decisiveHeaders(sent), ['x-tenant', 'a', 'accept', '*/*']);
+  });
+});
+
+describe('hasCredentials', () => {
+  it('knows a credential by the name of its header', () => {
+    for (const name of ['Authorization', 'X-Api-Key', 'X-JWT-Assertion', 'X-Access-Token']) {
+      assert.ok(hasCredentials(['Accept', '*/*', name, 'a']), name);
+    }
+    const others = [
+      'Accept',
+      'X-Promgate-Via',
+      'X-Promfetcher-Scrapping',
+      'X-Tenant',
+      'X-B3-SpanId',
+    ];
+    assert.ok(!hasCredentials(others.flatMap((name) => [name, 'a secret'])));
   });
 });

@@ -43,6 +43,50 @@ describe('Refresher', () => {
     }
   });
 
+  it('refreshes once for each read, however long the period, and so late that it is fresh', async () => {
+    for (const periodMs of [15_000, 60_000, 300_000]) {
+      for (let key = 0; key < 10; key++) {
+        const { timers, refresher, times, of } = open();
+        for (let read = 0; read < 5; read++) {
+          refresher.read(`key-${key}`, 'prometheus', { ...of(), ttlMs: 5_000 });
+          await timers.pass(periodMs);
+        }
+
+        const early = times.map((time, at) => periodMs * (at + 2) - time);
+        assert.equal(times.length, 4, `${times}`);
+        for (const one of early) assert.ok(one >= 0 && one <= 2_500, `${early}`);
+      }
+    }
+  });
+
+  it('begins no earlier than the answer is fresh at the read, after one that took long', async () => {
+    const { timers, refresher, times, target, of } = open();
+    for (let read = 0; read < 8; read++) {
+      refresher.read('k', 'prometheus', { ...of(), ttlMs: 5_000 });
+      target.takesMs = read === 2 ? 7_000 : 100;
+      await timers.pass(15_000);
+    }
+
+    const early = times.map((time) => 15_000 - (time % 15_000));
+    assert.equal(times.length, 7);
+    assert.ok(Math.max(...early) <= 5_000, `${early}`);
+  });
+
+  it('does not expect a reader for ever that reads no more, while another reads', async () => {
+    const { timers, refresher, times, of } = open({ idleMs: 120_000 });
+    for (let read = 0; read < 5; read++) {
+      refresher.read('k', 'dashboard', of());
+      await timers.pass(5_000);
+    }
+    for (let read = 0; read < 10; read++) {
+      refresher.read('k', 'prometheus', of());
+      await timers.pass(60_000);
+    }
+
+    const late = times.filter((time) => time > 300_000);
+    assert.ok(late.length <= 6, `${late}`);
+  });
+
   it('leaves alone what was read once', async () => {
     const { timers, refresher, times, of } = open();
     refresher.read('k', 'one', of());
@@ -174,6 +218,21 @@ describe('Refresher', () => {
     assert.equal(times.length, 1);
     assert.equal(timers.planned, 0);
     assert.equal(refresher.read('k', 'p', of()), false);
+  });
+
+  it('ends while refreshes wait for others, and takes their end for no mistake', async () => {
+    const { timers, refresher, errors } = open({ fixedPauseMs: 1_000, concurrency: 1 });
+    const refresh = (signal: AbortSignal): Promise<boolean> =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    for (const key of ['a', 'b', 'c']) refresher.read(key, 'p', { host: key, refresh });
+    await timers.pass(1_500);
+
+    await refresher[Symbol.asyncDispose]();
+
+    assert.deepEqual(errors, []);
+    assert.equal(timers.planned, 0);
   });
 
   it('keeps its bounds whatever is read when', async () => {

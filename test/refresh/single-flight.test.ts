@@ -72,6 +72,65 @@ describe('SingleFlight', () => {
     assert.equal(begun[0]?.run.hurry.aborted, false);
   });
 
+  it('lets nobody join a load that began long ago, or that somebody could not wait for', async () => {
+    const { timers, begun, waiter, get } = open();
+    const ask = (deadlineMs: number) => void get('a', waiter(deadlineMs)).catch(() => undefined);
+
+    ask(60_000);
+    await timers.pass(4_999);
+    ask(60_000);
+    assert.equal(begun.length, 1);
+    await timers.pass(1);
+    ask(60_000);
+    assert.equal(begun.length, 2);
+    ask(6_000);
+    await timers.pass(1_000);
+    ask(60_000);
+
+    assert.equal(begun.length, 3);
+  });
+
+  it('never gives old answers to readers who follow each other, while a load hangs', async () => {
+    const { timers, flights } = open();
+    const load = (run: Run<string>): Promise<string> =>
+      new Promise((resolve) => {
+        const began = String(timers.nowMs());
+        run.offer(async () => began);
+        run.hurry.addEventListener('abort', () => resolve(began));
+      });
+    const oldest: number[] = [];
+    const ask = async (): Promise<void> => {
+      const waiter = { deadlineMs: timers.nowMs() + 10_000, signal: new AbortController().signal };
+      const { value } = await flights.get('a', waiter, load);
+      oldest.push(timers.nowMs() - Number(value));
+    };
+
+    for (let round = 0; round < 10; round++) {
+      void ask();
+      await timers.pass(7_000);
+      void ask();
+      await timers.pass(8_000);
+    }
+    await timers.pass(10_000);
+
+    assert.equal(oldest.length, 20);
+    assert.ok(Math.max(...oldest) <= 15_000, `${oldest}`);
+  });
+
+  it('lets all wait for a load that ends soon', async () => {
+    const { timers, begun, waiter, get } = open();
+    const short = get('a', waiter(1000));
+    const long = get('a', waiter(3000));
+    begun[0]?.run.offer(async () => 'a part');
+    begun[0]?.run.endsSoon();
+
+    await timers.pass(1000);
+    begun[0]?.land('all');
+
+    assert.deepEqual(await short, { value: 'all', how: 'own' });
+    assert.deepEqual(await long, { value: 'all', how: 'shared' });
+  });
+
   it('tells who cannot wait that nothing is there', async () => {
     const { timers, begun, waiter, get } = open();
     const short = get('a', waiter(1000));

@@ -139,6 +139,18 @@ describe('WarmCache', () => {
     assert.equal((await first).value, 'timeout');
   });
 
+  it('takes a refresh that others wait for longer than itself for a failed one', async () => {
+    const { timers, cache, target, ask, get } = open();
+    target.takesMs = 9_000;
+    const reader = get('k', { deadlineMs: 20_000 });
+
+    const refreshed = cache.refresh('k', ask({ deadlineMs: 1_000 }));
+    await timers.pass(9_000);
+
+    assert.equal(await refreshed, 'failed');
+    assert.equal(await reader, 'miss page 1 9000');
+  });
+
   it('keeps nothing in a live life, but shares loads', async () => {
     const { target, get, cache } = open();
 
@@ -226,6 +238,21 @@ describe('WarmCache', () => {
 
     assert.equal(cache.size, 0);
     assert.equal(cache.bytes, 0);
+  });
+
+  it('keeps the answer of the later load when an earlier one ends after it', async () => {
+    const { timers, target, get } = open();
+    target.takesMs = 7_000;
+    const early = get();
+    await timers.pass(5_000);
+    Object.assign(target, { value: 'page 2', takesMs: 10 });
+    const late = get();
+    await timers.pass(10);
+    assert.equal(await late, 'miss page 2 10');
+    await timers.pass(1_990);
+    assert.equal(await early, 'miss page 1 7000');
+
+    assert.equal(await get(), 'hit page 2 2000');
   });
 
   it('does not hold what is of no use any more for long', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { page, pageOf, status } from '../support/answers.ts';
+import { hang, OPENMETRICS_TYPE, page, pageOf, status, TEXT_TYPE } from '../support/answers.ts';
 import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
 import { BROKER, Platform } from '../support/platform.ts';
@@ -54,6 +55,8 @@ function counting() {
   const answer = pageOf(() => `a ${++asked}\n`);
   return { answer, asked: () => asked };
 }
+
+const pathOf = (guid: string): string => `/v1/apps/${guid}/metrics`;
 
 const numberIn = (text: string): string | undefined => /^a\{.*\} (\d+)$/m.exec(text)?.[1];
 
@@ -231,6 +234,66 @@ describe('app pages that are kept', () => {
     assert.equal(one.asked(), 3);
   });
 
+  it('are gone at once when an address goes to another app, or an instance to another process', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], {
+      cache: { ...kept.cache, stale_if_error: '1h' },
+    });
+    const { promgate, app } = scene;
+    const gzip = { headers: { 'Accept-Encoding': 'gzip' } };
+    for (let read = 0; read < 3; read++) await promgate.text(app.path, gzip);
+    assert.equal(one.asked(), 1);
+
+    promgate.gorouter.routes = routesJson([{ ...app, revision: 'next' }]);
+    await eventually('the other process is asked', async () => {
+      return numberIn(await promgate.text(app.path, gzip)) === '2' || undefined;
+    });
+    promgate.gorouter.routes = routesJson([{ ...app, name: 'thief' }]);
+    const lost = await eventually('the app has lost its address', async () => {
+      const answer = await promgate.get(app.path, gzip);
+      return answer.status === 404 ? answer.text() : undefined;
+    });
+    const others = await promgate.text(app.path.replace('/shop/', '/thief/'), gzip);
+
+    assert.match(lost, /^404 /);
+    assert.match(others, /^a\{.*app_name="thief".*\} 3$/m);
+    await eventually('the pages of the app are gone', async () => {
+      const text = await promgate.text('/metrics');
+      return text.includes('\npromgate_cache_entries{system="apps"} 1\n') || undefined;
+    });
+  });
+
+  it('that lack an instance go to no reader who can wait longer for it', async () => {
+    let asked = 0;
+    const slow: Answer = (exchange) => page(`a ${++asked}\n`, { delayMs: 700 })(exchange);
+    await using scene = await startScene([page('b 1\n'), slow], kept);
+    const { promgate, app } = scene;
+    const ask = async (seconds: string) => {
+      const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': seconds };
+      const answer = await promgate.get(app.path, { headers });
+      return `${answer.headers.get('x-cache')} ${numberIn(await answer.text())}`;
+    };
+
+    assert.equal(await ask('0.6'), 'MISS undefined');
+    assert.equal(await ask('0.6'), 'HIT undefined');
+    assert.equal(await ask('20'), 'MISS 2');
+    assert.equal(await ask('0.6'), 'HIT 2');
+    assert.equal(await ask('20'), 'HIT 2');
+  });
+
+  it('that no instance gave in time are asked for again by the next reader', async () => {
+    let asked = 0;
+    const slow: Answer = (exchange) => (++asked === 1 ? hang : page(`a ${asked}\n`))(exchange);
+    const cache = { ...kept.cache, failed: '1h' };
+    await using scene = await startScene([slow], { cache });
+    const { promgate, app } = scene;
+    const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': '0.6' };
+
+    assert.equal(numberIn(await promgate.text(app.path, { headers })), undefined);
+
+    assert.equal(numberIn(await promgate.text(app.path)), '2');
+  });
+
   it('never go to a reader with another credential', async () => {
     const echo = pageOf(({ headers }) => `a{who="${headers['authorization']}"} 1\n`);
     await using scene = await startScene([echo], kept);
@@ -339,6 +402,25 @@ describe('app pages that are kept', () => {
     assert.equal((await promgate.get('/-/purge')).status, 405);
   });
 
+  it('go by each path that they were read by', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer], kept);
+    const { promgate, app } = scene;
+    const paths = [app.path, ...[app.guid, app.guid.toUpperCase()].map(pathOf)];
+    const purge = async (path: string): Promise<string> => {
+      const key = encodeURIComponent(path);
+      return (await promgate.get(`/-/purge?key=${key}`, { method: 'POST' })).text();
+    };
+
+    for (const path of paths) {
+      for (const read of paths) await promgate.text(read);
+      assert.equal(await purge(path), '{"purged":1}\n');
+      assert.equal(await purge(path), '{"purged":0}\n');
+    }
+
+    assert.equal(one.asked(), paths.length);
+  });
+
   it('are kept as long as a binding says, in any mode', async () => {
     const one = counting();
     await using parts = new AsyncDisposableStack();
@@ -384,6 +466,78 @@ describe('app pages that are kept', () => {
       assert.equal(answer.headers.get('x-cache'), 'HIT');
       return Number(numberIn(await answer.text())) >= 3 || undefined;
     });
+  });
+
+  it('count as in flight once the cache drops them, while readers that stopped hold them', async () => {
+    const lines = Array.from({ length: 200_000 }, (_, n) => `b{n="${n}",of="a${n * 7919}"} ${n}\n`);
+    const cache = { ...kept.cache, max_bytes: '16MiB' };
+    const values = { cache, scrape: { max_bytes: '40MiB' } };
+    await using scene = await startScene([page(lines.join(''))], values);
+    const { promgate, app } = scene;
+    const inFlight = async (): Promise<number> => {
+      const text = await promgate.text('/metrics');
+      return Number(/^promgate_scrape_bytes_in_flight (\d+)$/m.exec(text)?.[1]);
+    };
+    const readers: Socket[] = [];
+    for (let reader = 0; reader < 8; reader++) {
+      const { hostname, port } = new URL(promgate.url);
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(`GET ${app.path} HTTP/1.1\r\nHost: a\r\nX-Reader: ${reader}\r\n\r\n`);
+      await once(socket, 'readable');
+      readers.push(socket);
+      assert.ok((await inFlight()) <= 41_943_040);
+    }
+    const text = await promgate.text('/metrics');
+
+    assert.match(text, /^promgate_cache_entries\{system="apps"\} [01]$/m);
+    assert.ok((await inFlight()) > 0);
+    for (const socket of readers) socket.destroy();
+    await eventually('all is given back', async () => (await inFlight()) === 0 || undefined);
+  });
+
+  it('say what they are, also when a refresh has changed their format', async () => {
+    let isOpenMetrics = true;
+    const answer: Answer = (exchange) => {
+      const contentType = isOpenMetrics ? OPENMETRICS_TYPE : TEXT_TYPE;
+      return page(isOpenMetrics ? 'a 1\n# EOF\n' : 'a 2\n', { contentType })(exchange);
+    };
+    const cache = { mode: 'background', ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+    await using scene = await startScene([answer], { cache });
+    const { promgate, app } = scene;
+    const headers = { Accept: `${OPENMETRICS_TYPE},text/plain;q=0.5`, 'Accept-Encoding': 'gzip' };
+    const ask = async () => {
+      const answered = await promgate.get(app.path, { headers });
+      return { type: answered.headers.get('content-type'), text: await answered.text() };
+    };
+    for (let read = 0; read < 5; read++) assert.equal((await ask()).type, OPENMETRICS_TYPE);
+
+    isOpenMetrics = false;
+    const { type, text } = await eventually('the page is refreshed', async () => {
+      const answered = await ask();
+      return numberIn(answered.text) === '2' ? answered : undefined;
+    });
+
+    assert.equal(type, TEXT_TYPE);
+    assert.ok(!text.includes('# EOF'));
+  });
+
+  it('are not refreshed with a credential that an instance has refused', async () => {
+    let allowed = true;
+    const answer: Answer = (exchange) => (allowed ? page('a 1\n') : status(403))(exchange);
+    const pace = { ttl: '0s', stale_while_revalidate: '0s', refresh: '1h' };
+    const cache = { mode: 'background', ...pace, with_credentials: true };
+    await using scene = await startScene([answer], { cache });
+    const { promgate, app } = scene;
+    const headers = { Authorization: 'Basic a' };
+    await promgate.text(app.path, { headers });
+    const jobs = /^promgate_cache_refresh_jobs\{system="apps"\} (\d)$/m;
+    assert.equal(jobs.exec(await promgate.text('/metrics'))?.[1], '1');
+
+    allowed = false;
+    await promgate.text(app.path, { headers });
+
+    assert.equal(jobs.exec(await promgate.text('/metrics'))?.[1], '0');
   });
 
   it('are not refreshed with the credential of a reader, unless that is allowed', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { clientAddress } from '../../src/serve/client-address.ts';
+import { clientAddress, readerName } from '../../src/serve/client-address.ts';
 
 const PROXIES = ['10.0.0.0/8', '192.0.2.9', '2001:db8::/32'];
 
@@ -21,6 +21,20 @@ describe('clientAddress', () => {
       const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
       const request = { headers, socket: { remoteAddress: remote } };
       assert.equal(clientAddress(trusted)(request), expected);
+    });
+  }
+});
+
+describe('readerName', () => {
+  for (const [what, forwarded, expected] of [
+    ['the first address that the proxies name', '198.51.100.1, 10.0.0.1', '198.51.100.1'],
+    ["the socket's where they name none", undefined, '10.0.0.9'],
+    ["the socket's where they name nothing", ' , 10.0.0.1', '10.0.0.9'],
+    ['short whatever the reader sends', 'a'.repeat(1_000), 'a'.repeat(64)],
+  ] as const) {
+    it(`is ${what}`, () => {
+      const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
+      assert.equal(readerName({ headers, socket: { remoteAddress: '10.0.0.9' } }), expected);
     });
   }
 });

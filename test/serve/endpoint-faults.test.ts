@@ -224,3 +224,20 @@ describe('an endpoint that', () => {
     assert.deepEqual([answer.status, await answer.text()], [200, '']);
   });
 });
+
+describe('readers that stop reading', () => {
+  it('hold a bounded memory: who has stopped longest is cut off', async () => {
+    const body = `# ${'a'.repeat(32 * MIB)}\nup 1\n`;
+    const bounds = { maxCacheBytes: MIB, maxUnsentBytes: 48 * MIB, maxBodyBytes: 40 * MIB };
+    await using site = await startSite({ answer: page(body), ...bounds });
+    const ask = (reader: number) =>
+      site.ask(GOOD, { headers: { 'Accept-Encoding': 'identity' } }, `&reader=${reader}`);
+
+    const answers = [await ask(1), await ask(2), await ask(3)];
+    const [first, second, last] = await Promise.allSettled(answers.map((one) => one.text()));
+
+    assert.equal(first?.status, 'rejected');
+    assert.equal(second?.status, 'rejected');
+    assert.equal(last?.status === 'fulfilled' && last.value.length, body.length);
+  });
+});

@@ -19,6 +19,7 @@ import {
 import { type EndpointsOptions, endpoints } from '../../src/serve/endpoints.ts';
 import { Lane } from '../../src/serve/lane.ts';
 import type { Handler } from '../../src/serve/request.ts';
+import { UnsentBodies } from '../../src/serve/unsent-bodies.ts';
 import type { RequestEvent } from '../../src/telemetry/request-event.ts';
 import {
   type Answer,
@@ -51,6 +52,7 @@ export interface SiteOptions
   readonly maxJobs?: number;
   readonly maxCacheBytes?: number;
   readonly maxBodyBytes?: number;
+  readonly maxUnsentBytes?: number;
   readonly life?: Partial<{
     ttlMs: number;
     staleWhileRevalidateMs: number;
@@ -132,6 +134,7 @@ export async function startSite({ answer, ...options }: SiteOptions): Promise<Si
   });
   const handle = endpoints({
     ...{ cache: kept, guard, lane, own: [] },
+    unsent: new UnsentBodies(options.maxUnsentBytes ?? 2 ** 26),
     passAuth: new EndpointRules(options.passAuth ?? []),
     passHeaders: options.passHeaders ?? [],
     compat: options.compat ?? false,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { Lane, type PreparedAnswer } from '../../src/serve/lane.ts';
+import { Lane, type LanePlace, type PreparedAnswer } from '../../src/serve/lane.ts';
 import { observeRequests, type RequestRecord } from '../../src/serve/request-log.ts';
 import { eventually } from '../support/eventually.ts';
 import { serveFrame } from './frame-server.ts';
@@ -9,10 +9,11 @@ import { serveFrame } from './frame-server.ts';
 const KEPT: PreparedAnswer = {
   headers: { 'Content-Type': 'text/plain', 'X-Cache': 'HIT' },
   body: Buffer.from('kept\n'),
+  instances: { ok: 2, failed: 1 },
 };
 
 /** A server whose handler answers `made`, and gives later equal requests a place in the lane. */
-async function startLane(current: () => PreparedAnswer | undefined = () => KEPT) {
+async function startLane(current: LanePlace['current'] = () => KEPT) {
   const records: RequestRecord[] = [];
   const observers = { onEnd: (record: RequestRecord) => void records.push(record) };
   const lane = new Lane({ observers, maxTimeoutMs: 10_000 });
@@ -24,10 +25,7 @@ async function startLane(current: () => PreparedAnswer | undefined = () => KEPT)
         ...{ name: 'page', path: '/page' },
         handle: (ctx) => {
           made++;
-          const instances = { ok: 2, failed: 1 };
-          if (ctx.method === 'GET') {
-            lane.add(ctx.req, { handler: ctx.state.handler, instances, current });
-          }
+          if (ctx.method === 'GET') lane.add(ctx.req, { handler: ctx.state.handler, current });
           ctx.body = 'made\n';
         },
       },
@@ -61,6 +59,22 @@ describe('Lane', () => {
     assert.equal(await ask({ Authorization: 'Basic a', Cookie: 'a' }), 'made\n');
     assert.equal(await ask({ Authorization: 'Basic a' }, 'HEAD'), '');
     assert.equal(await ask({ Authorization: 'Basic a' }), 'kept\n');
+  });
+
+  it('tells readers apart, whose requests are equal', async () => {
+    const readers: string[] = [];
+    await using server = await startLane((reader) => {
+      readers.push(reader);
+      return KEPT;
+    });
+    const { ask } = server;
+
+    for (const reader of ['10.0.0.1', '10.0.0.2']) {
+      await ask({ 'X-Forwarded-For': `${reader}, 10.255.0.1` });
+    }
+    await ask();
+
+    assert.deepEqual(readers, ['10.0.0.2', '127.0.0.1']);
   });
 
   it('asks anew when the answer is not current', async () => {

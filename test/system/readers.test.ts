@@ -13,8 +13,10 @@ import { type Scene, startScene } from '../support/scene.ts';
 const MIB = 2 ** 20;
 const LIMITS = { nodeOptions: ['--max-old-space-size=512'] };
 
-function requestFor(path: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: promgate.example.com\r\nX: ${'x'.repeat(40)}\r\n\r\n`;
+/** @param count - makes requests differ, since equal ones share a scrape */
+function requestFor(path: string, count = 0): string {
+  const differs = String(count).padEnd(40, 'x');
+  return `GET ${path} HTTP/1.1\r\nHost: promgate.example.com\r\nX: ${differs}\r\n\r\n`;
 }
 
 function open({ promgate }: Scene<string>, options: { readonly allowHalfOpen?: boolean } = {}) {
@@ -36,7 +38,8 @@ describe('readers of a process', () => {
       const { promgate, apps } = scene;
       const idleBytes = promgate.residentMemoryBytes();
       const socket = open(scene);
-      socket.write(requestFor(apps.hung.path).repeat(20_000));
+      const requests = Array.from({ length: 20_000 }, (_, at) => requestFor(apps.hung.path, at));
+      socket.write(requests.join(''));
       await eventually('instances to be asked', async () =>
         (await promgate.metric('promgate_scrape_slots_used'))! >= 128 ? true : undefined,
       );
