@@ -3,9 +3,9 @@
  *
  * Pub/sub keeps nothing, so that after every subscription the listener is told that it may have
  * missed messages. The other replicas may have missed what this one could not send: the channel sends
- * that later, purges as one purge of all. The channel makes one attempt after the other to connect, and drops a connection
- * on which the server is silent. Nobody waits for the server: `publish` gives up after 200 ms, and
- * at once while there is no connection.
+ * that later, purges as one purge of all. The channel makes one attempt after the other to connect,
+ * and drops a connection on which the server is silent. Nobody waits for the server: `publish` gives
+ * up after 200 ms, and at once while there is no connection.
  *
  * The channel has its own loop of attempts and its own deadlines in place of the library's: those
  * of the library start anew with every reconnection.
@@ -120,18 +120,17 @@ class RedisChannel implements ReplicaChannel {
       .then(
         () => this.#sent(),
         (error: unknown) => {
+          this.#pending -= 1;
           if (isReply(error)) return 'refused';
           this.#owed.add(message.kind); // the server may have taken it, or not
           return 'away';
         },
-      )
-      .finally(() => {
-        this.#pending -= 1;
-      });
+      );
     return within(PUBLISH_MS, answered, 'timeout');
   }
 
   #sent(): undefined {
+    this.#pending -= 1;
     if (this.#pending <= MAX_PENDING / 2) this.#payOwed();
   }
 
