@@ -52,10 +52,10 @@ export const cache = section('How promgate keeps answers, and refreshes them.', 
     '1s',
   ),
   max_bytes: optional(
-    size('Bytes of kept answers; without it a quarter of the memory limit.', {
-      minBytes: 1024,
-      maxBytes: 2 ** 40,
-    }),
+    size(
+      'Bytes of kept answers, halved where both app pages and endpoints are kept; without it a quarter of the memory limit.',
+      { minBytes: 1024, maxBytes: 2 ** 40 },
+    ),
   ),
   refresh: optional(
     duration(

@@ -86,7 +86,7 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     log: { level: values.log.level },
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
-    cache: toCache(values.cache, memoryBytes),
+    cache: toCache(values, memoryBytes),
     redis: toRedis(values.redis),
     kafka: toKafka(values.kafka),
     endpoints: toEndpoints(values.endpoints, memoryBytes),
@@ -112,7 +112,11 @@ function toBroker(broker: Values['broker']) {
   };
 }
 
-function toCache(cache: Values['cache'], memoryBytes: number) {
+function toCache(values: Values, memoryBytes: number) {
+  const { cache, endpoints } = values;
+  const keepsApps = cache.mode !== 'live' || toBroker(values.broker) !== undefined;
+  const systems = keepsApps && endpoints.allow.length > 0 ? 2 : 1;
+  const maxBytes = cache.max_bytes ?? Math.floor(memoryBytes / 4);
   return {
     mode: cache.mode,
     life: {
@@ -121,7 +125,8 @@ function toCache(cache: Values['cache'], memoryBytes: number) {
       staleIfErrorMs: cache.stale_if_error,
     },
     negative: { notFoundMs: cache.not_found, failedMs: cache.failed },
-    maxBytes: cache.max_bytes ?? Math.floor(memoryBytes / 4),
+    /** For each system that keeps answers. */
+    maxBytes: Math.floor(maxBytes / systems),
     fixedPauseMs: cache.refresh,
     minIntervalMs: cache.min_interval,
     idleMs: cache.idle,

@@ -374,6 +374,58 @@ describe('app pages that are kept', () => {
     assert.equal(numberIn(await answered.text()), '1');
   });
 
+  it('go out marked as stale while they are loaded anew', async () => {
+    const one = counting();
+    const cache = { mode: 'ttl', ttl: '0s', stale_while_revalidate: '1h' };
+    await using scene = await startScene([one.answer], { cache });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    const answered = await promgate.get(app.path);
+
+    assert.equal(answered.headers.get('x-cache'), 'STALE');
+    assert.equal(numberIn(await answered.text()), '1');
+    await eventually('a new page', async () => {
+      return Number(numberIn(await promgate.text(app.path))) >= 2 || undefined;
+    });
+  });
+
+  it('say that the instances are down once they are too old', async () => {
+    let works = true;
+    const answer: Answer = (exchange) => (works ? page('a 1\n') : status(500))(exchange);
+    const life = { ttl: '0s', stale_while_revalidate: '0s', stale_if_error: '100ms' };
+    await using scene = await startScene([answer], { cache: { mode: 'ttl', ...life } });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    works = false;
+    const text = await eventually('the page to be gone', async () => {
+      const answered = await promgate.get(app.path);
+      const body = await answered.text();
+      return answered.headers.get('x-cache') === 'STALE' ? undefined : body;
+    });
+
+    assert.match(text, /^promgate_instance_up\{.*\} 0$/m);
+    assert.equal(numberIn(text), undefined);
+  });
+
+  it('are logged and counted as any other when they go out before koa', async () => {
+    const one = counting();
+    await using scene = await startScene([one.answer, one.answer], kept);
+    const { promgate, app } = scene;
+    for (let count = 0; count < 4; count++) await promgate.text(`${app.path}?token=secret`);
+
+    const lines = promgate.log.filter(({ fields }) => fields['path'] === app.path);
+    const [first, ...hits] = lines.map(({ level, message, fields: { ms, bytes, ...fields } }) => ({
+      ...{ level, message, fields, took: Number(ms) >= 0, sent: Number(bytes) > 0 },
+    }));
+    assert.equal(hits.length, 3);
+    for (const hit of hits) assert.deepEqual(hit, first);
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_http_requests_total\{handler="apps",code="200"\} 4$/m);
+    assert.match(metrics, /^promgate_cache_requests_total\{system="apps",result="hit"\} 3$/m);
+  });
+
   it('go by path, app, space or all when an operator purges them', async () => {
     const one = counting();
     await using scene = await startScene([one.answer], kept);
