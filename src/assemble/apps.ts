@@ -55,6 +55,9 @@ export interface AppsPart extends Part {
   spaceOfApp(appId: string): string | undefined;
 }
 
+/** Pages of one app that are refreshed: readers with different headers or paths get different pages. */
+const MAX_REFRESHES_OF_APP = 100;
+
 export async function startApps(options: AppsPartOptions, ground: Ground): Promise<AppsPart> {
   await using parts = new AsyncDisposableStack();
   const { config } = options;
@@ -72,6 +75,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const warm = openWarm<SharedPage>(
     {
       ...{ system: 'apps', config: config.cache, metrics: ground.cacheMetrics, log },
+      maxJobsOfHost: MAX_REFRESHES_OF_APP,
       holding: { retain: (page) => page.retain(), release: (page) => page.release() },
     },
     parts,

@@ -3,7 +3,7 @@
  */
 import { systemTimers } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { Refresher } from '../refresh/refresher.ts';
+import { Refresher, type RefresherOptions } from '../refresh/refresher.ts';
 import { WarmCache, type WarmCacheOptions } from '../refresh/warm-cache.ts';
 import type { CacheMetrics, CachingSystem } from '../telemetry/cache-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,7 +13,9 @@ export interface Warm<V> {
   readonly refresher: Refresher;
 }
 
-export interface WarmOptions<V> extends Pick<WarmCacheOptions<V>, 'holding'> {
+export interface WarmOptions<V>
+  extends Pick<WarmCacheOptions<V>, 'holding'>,
+    Pick<RefresherOptions, 'maxJobsOfHost'> {
   readonly system: CachingSystem;
   readonly config: Config['cache'];
   readonly metrics: CacheMetrics;
@@ -22,7 +24,7 @@ export interface WarmOptions<V> extends Pick<WarmCacheOptions<V>, 'holding'> {
 
 /** @param parts - its disposal ends the refreshes and drops what is kept */
 export function openWarm<V>(
-  { system, config, metrics, log, holding }: WarmOptions<V>,
+  { system, config, metrics, log, holding, maxJobsOfHost }: WarmOptions<V>,
   parts: AsyncDisposableStack,
 ): Warm<V> {
   const onError = (err: unknown): void =>
@@ -36,7 +38,7 @@ export function openWarm<V>(
   parts.defer(() => void cache.purgeAll());
   const refresher = parts.use(
     new Refresher({
-      ...{ ...config, timers: systemTimers, onError },
+      ...{ ...config, maxJobsOfHost, timers: systemTimers, onError },
       onRefresh: ({ tookMs, lagMs }) => {
         metrics.refreshSeconds.observe({ system }, tookMs / 1000);
         metrics.refreshLagSeconds.observe({ system }, Math.max(0, lagMs) / 1000);

@@ -18,6 +18,8 @@ export interface RefresherOptions {
   readonly idleMs: number;
   /** `cache.max_jobs` */
   readonly maxJobs: number;
+  /** So that one tenant cannot take all of them. Default: no bound of its own. */
+  readonly maxJobsOfHost?: number | undefined;
   /** `cache.concurrency` */
   readonly concurrency: number;
   /** Called after each refresh. Must not throw. */
@@ -34,7 +36,7 @@ interface Refresh {
 
 /** What a refresh needs to know of an answer. */
 export interface Refreshable {
-  /** Refreshes of one host follow each other. */
+  /** Refreshes of one host follow each other. Always the same for a key. */
   readonly host: string;
   /** How long the answer is fresh: a refresh for a read begins no earlier than that before it. */
   readonly ttlMs?: number | undefined;
@@ -73,6 +75,8 @@ const DURATIONS = 20;
 export class Refresher implements AsyncDisposable {
   readonly #options: RefresherOptions;
   readonly #jobs = new Map<string, Job>();
+  /** Host -> how many jobs it has. */
+  readonly #counts = new Map<string, number>();
   readonly #limit: LimitFunction;
   /** Host -> its refreshes, which follow each other. */
   readonly #hosts = new Map<string, LimitFunction>();
@@ -96,11 +100,13 @@ export class Refresher implements AsyncDisposable {
    * @returns false if there are too many jobs to watch one more
    */
   read(key: string, reader: string, of: Refreshable): boolean {
-    const { timers, maxJobs } = this.#options;
+    const { timers, maxJobs, maxJobsOfHost = maxJobs } = this.#options;
     if (this.#stop.signal.aborted) return false;
     let job = this.#jobs.get(key);
     if (!job) {
-      if (this.#jobs.size >= maxJobs) return false;
+      const ofHost = this.#counts.get(of.host) ?? 0;
+      if (this.#jobs.size >= maxJobs || ofHost >= maxJobsOfHost) return false;
+      this.#counts.set(of.host, ofHost + 1);
       const nowMs = timers.nowMs();
       const reads = new ReadTimes();
       const times = { startedMs: nowMs, endedMs: nowMs, readMs: nowMs };
@@ -115,8 +121,14 @@ export class Refresher implements AsyncDisposable {
 
   /** Forgets an answer; a refresh of it that runs goes on. */
   forget(key: string): void {
-    this.#jobs.get(key)?.cancel();
+    const job = this.#jobs.get(key);
+    if (!job) return;
+    job.cancel();
     this.#jobs.delete(key);
+    const { host } = job.of;
+    const left = this.#counts.get(host)! - 1; // counted when the job began
+    if (left > 0) this.#counts.set(host, left);
+    else this.#counts.delete(host);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -120,7 +120,8 @@ export class AppPages {
     const { refresher, withCredentials } = this.#options;
     if (!refresher || endOf(life) <= 0) return;
     if (hasCredentials(asked.headers.instances) && !withCredentials) return;
-    const host = asked.instances[0]?.app.appId ?? '';
+    const [{ app, endpoint }] = asked.instances as [Instance]; // nobody asks without instances
+    const host = app.appId || endpoint.address;
     const { again, timeoutMs } = asked;
     refresher.read(key, asked.reader, {
       ...{ host, ttlMs: life.ttlMs },

@@ -204,6 +204,18 @@ describe('Refresher', () => {
     assert.equal(refresher.jobs, 3);
   });
 
+  it('watches a bounded number of answers of one host, and others once these are forgotten', () => {
+    const { refresher, of } = open({ maxJobsOfHost: 2 });
+
+    const read = (key: string, host: string): boolean => refresher.read(key, 'p', of(host));
+    const taken = [read('a', 'h'), read('b', 'h'), read('c', 'h'), read('d', 'other')];
+    refresher.forget('a');
+    refresher.forget('a');
+
+    assert.deepEqual([...taken, read('c', 'h')], [true, true, false, true, true]);
+    assert.equal(read('e', 'h'), false);
+  });
+
   it('ends with the refreshes that run, and starts no other', async () => {
     const { timers, refresher, times, target, of } = open({ fixedPauseMs: 1_000 });
     target.takesMs = 500;
