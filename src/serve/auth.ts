@@ -7,7 +7,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc7617
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import { findToken } from '../fetch/token.ts';
 import { Problem } from './errors.ts';
 import type { Handler, RequestContext } from './request.ts';
@@ -133,7 +133,7 @@ function uncheckable(): Problem {
 }
 
 class Operators {
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
   readonly #pairs: readonly Buffer[];
   readonly #passwords: readonly Buffer[];
 
