@@ -15,7 +15,7 @@ const RESERVE = 16;
  * they may take half of the reserve. The other half is left to other spaces.
  */
 const SHARE_WITH_SMALL = 2 * RESERVE - 1;
-/** A smaller loan is of no use: a gzip stream needs as much for itself. */
+/** A loan of less than this, and less than was asked for, is of no use. */
 const LEAST_LOAN_BYTES = 131_072;
 
 export class Ledger {
@@ -129,7 +129,7 @@ export class Ledger {
     const [space] = lease.kept.keys();
     const free = this.freeBytes - (this.reserveBytes >> 1);
     const bytes = Math.min(mostBytes, lease.keptBytes, free);
-    if (space === undefined || bytes < LEAST_LOAN_BYTES) return 0;
+    if (space === undefined || bytes < Math.min(LEAST_LOAN_BYTES, mostBytes)) return 0;
     lease.kept.set(space, (lease.kept.get(space) ?? 0) + bytes);
     lease.keptBytes += bytes;
     lease.bytes += bytes;

@@ -32,6 +32,8 @@ const REVOKE_MS = 1_000;
 /** Room that is borrowed for a compressed page, as a share of the page. */
 const ZIPPED_SHARE = 1 / 4;
 const MOST_ZIPPED_BYTES = 16_777_216;
+/** No room is borrowed for so little: a reader's connection takes more. */
+const SMALL_ZIPPED_BYTES = 16_384;
 
 export class SharedPage {
   readonly #page: AppPage;
@@ -150,8 +152,10 @@ export class SharedPage {
   #zippedForSeveral(): Promise<Buffer | undefined> {
     if (this.#zipped === undefined && this.#plans > 1) {
       const mostBytes = Math.ceil(Math.min(this.sizeBytes * ZIPPED_SHARE, MOST_ZIPPED_BYTES));
-      this.#zippedBytes = this.#page.hold(mostBytes);
-      if (this.#zippedBytes > 0) this.#zipped = this.#zip(this.#zippedBytes);
+      const isSmall = mostBytes <= SMALL_ZIPPED_BYTES;
+      this.#zippedBytes = isSmall ? 0 : this.#page.hold(mostBytes);
+      const roomBytes = isSmall ? SMALL_ZIPPED_BYTES : this.#zippedBytes;
+      if (roomBytes > 0) this.#zipped = this.#zip(roomBytes);
     }
     return this.#zipped ?? Promise.resolve(undefined);
   }

@@ -104,6 +104,23 @@ describe('app pages at the same time', () => {
     for (const { headers } of answers) assert.ok(Number(headers.get('content-length')) > 0);
   });
 
+  it('are compressed once even if they are small', async () => {
+    const one = gate();
+    await using scene = await startScene([one.answer]);
+    const { promgate, app } = scene;
+
+    const asking = [1, 2].map(() => promgate.get(app.path));
+    await untilOpen(promgate, 3);
+    one.open();
+    const answers = await Promise.all(asking);
+
+    for (const answer of answers) {
+      assert.equal(answer.headers.get('content-encoding'), 'gzip');
+      assert.match(answer.headers.get('content-length') ?? 'none', /^\d+$/); // known before it is sent
+      await answer.text();
+    }
+  });
+
   it('share nothing when what the instances are told differs', async () => {
     const one = gate();
     await using scene = await startScene([one.answer]);
