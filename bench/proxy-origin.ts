@@ -21,7 +21,7 @@ const pages = new Map(
   }),
 );
 const server = createServer((request, response) => {
-  const page = pages.get(request.url ?? '');
+  const page = pages.get((request.url ?? '').split('?', 1)[0]!);
   const isGzip = request.headers['accept-encoding'] === 'gzip';
   const body = (isGzip ? page?.gzip : page?.plain) ?? Buffer.from('no such page');
   response.writeHead(page ? 200 : 404, {

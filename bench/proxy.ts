@@ -17,11 +17,33 @@ import { median } from './statistics.ts';
 
 const run = promisify(execFile);
 const CONNECTIONS = 32;
+/** What wrk does before each request, in Lua. */
+const SCRIPTS = {
+  same: '',
+  traced: `local count = 0
+request = function()
+  count = count + 1
+  wrk.headers["X-Request-Id"] = "4bf92f3577b34da6-" .. count
+  return wrk.format()
+end
+`,
+  many: `local count = 0
+request = function()
+  count = count + 1
+  return wrk.format("GET", wrk.path .. "?n=" .. count % 5000)
+end
+`,
+} as const;
 
 export interface ProxyCase {
   /** Of the page, before compression. */
   readonly sizeBytes: number;
   readonly gzip: boolean;
+  /**
+   * `same`: all requests are equal. `traced`: each has a trace id of its own, as behind gorouter.
+   * `many`: they go to 5,000 addresses in turn.
+   */
+  readonly requests: keyof typeof SCRIPTS;
 }
 
 export interface ProxyFigures {
@@ -57,7 +79,7 @@ export async function measureProxy({
   secondsPerTurn,
 }: ProxyRun): Promise<ProxyResult[]> {
   await using parts = new AsyncDisposableStack();
-  const options: OriginOptions = { sizesBytes: cases.map(({ sizeBytes }) => sizeBytes) };
+  const options: OriginOptions = { sizesBytes: [...new Set(cases.map((of) => of.sizeBytes))] };
   const origin = await startScript('proxy-origin.ts', options);
   parts.use(origin.child);
   const originUrl = `http://127.0.0.1:${origin.firstLine}`;
@@ -71,10 +93,13 @@ export async function measureProxy({
   for (const of of cases) {
     const bodyBytes = await checkSame([promgate, nginx], of);
     const turns: { readonly ours: ProxyFigures; readonly theirs: ProxyFigures }[] = [];
-    await turn(promgate, of, secondsPerTurn);
+    const script = path.join(folder, 'requests.lua');
+    await writeFile(script, SCRIPTS[of.requests]);
+    const take = (cache: Cache) => turn(cache, of, { seconds: secondsPerTurn, script });
+    await take(promgate);
+    await take(nginx);
     for (let round = 0; round < rounds; round++) {
-      const ours = await turn(promgate, of, secondsPerTurn);
-      turns.push({ ours, theirs: await turn(nginx, of, secondsPerTurn) });
+      turns.push({ ours: await take(promgate), theirs: await take(nginx) });
     }
     results.push({
       of,
@@ -165,10 +190,11 @@ async function curl(url: string, gzip: boolean, { rssBytes }: Child): Promise<Bu
 async function turn(
   { child, url }: Cache,
   { sizeBytes, gzip }: ProxyCase,
-  seconds: number,
+  { seconds, script }: { readonly seconds: number; readonly script: string },
 ): Promise<ProxyFigures> {
   const accept = gzip ? ['-H', 'Accept-Encoding: gzip'] : [];
-  const load = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, ...accept, `${url}/${sizeBytes}`];
+  const how = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, ...accept];
+  const load = [...how, `${url}/${sizeBytes}`];
   const before = child.cpuSeconds();
   const { stdout } = await run('wrk', load);
   const used = child.cpuSeconds() - before;
@@ -179,7 +205,7 @@ async function turn(
 
 export function proxyTable(results: readonly ProxyResult[]): string {
   const rows = results.map(({ of, bodyBytes, promgate, nginx, ratio: times }) => [
-    `${of.sizeBytes / 1_000} KB${of.gzip ? ', gzip' : ''}`,
+    `${of.sizeBytes / 1_000} KB${of.gzip ? ', gzip' : ''}, ${of.requests}`,
     `${(bodyBytes / 1_000).toFixed(1)} KB`,
     `${promgate.microseconds.toFixed(1)} us`,
     `${nginx.microseconds.toFixed(1)} us`,

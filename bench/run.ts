@@ -90,10 +90,13 @@ const NEIGHBOURS: readonly NeighbourCase[] = [
   { other: { instances: 100, sizeBytes: 16_000_000, delayMs: 0 }, scrapes: 2_000 },
 ];
 
-const CACHED: readonly ProxyCase[] = [10_000, 100_000, 1_000_000].flatMap((sizeBytes) => [
-  { sizeBytes, gzip: false },
-  { sizeBytes, gzip: true },
-]);
+const CACHED: readonly ProxyCase[] = [
+  ...[10_000, 100_000, 1_000_000].flatMap((sizeBytes) =>
+    [false, true].map((gzip) => ({ sizeBytes, gzip, requests: 'same' as const })),
+  ),
+  { sizeBytes: 10_000, gzip: true, requests: 'traced' },
+  { sizeBytes: 10_000, gzip: true, requests: 'many' },
+];
 
 const machine = describeMachine();
 print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
