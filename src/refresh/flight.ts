@@ -102,10 +102,6 @@ export class Flight<V> implements Run<V> {
     return this.#hurry.signal;
   }
 
-  get waiters(): number {
-    return this.#seats.size;
-  }
-
   offer(soFar: (waiter: Waiter) => Promise<V>): void {
     this.#soFar = soFar;
   }
