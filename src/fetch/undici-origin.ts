@@ -8,7 +8,10 @@ import type { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import { type Dispatcher, errors, Pool } from 'undici';
 
-/** Why the origin gave no whole answer: a closed set. */
+/**
+ * Why the origin gave no whole answer: a closed set. `refresh/origin.ts` has the same words, since it
+ * imports no other stage; the compiler compares both where `assemble/proxy.ts` connects them.
+ */
 export type OriginFailure =
   | 'refused'
   | 'unreachable'
