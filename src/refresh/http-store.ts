@@ -29,7 +29,7 @@ export interface ResponseParts {
 }
 
 /** The bytes of a whole answer, as they were written at one second. */
-export interface PreparedAnswer {
+export interface WrittenAnswer {
   readonly second: number;
   readonly bytes: Buffer;
 }
@@ -51,7 +51,7 @@ export class StoredResponse implements ResponseParts {
   /** Its cost to the bound. */
   readonly sizeBytes: number;
   /** Kept for the next hit of the same second. */
-  prepared: PreparedAnswer | undefined;
+  prepared: WrittenAnswer | undefined;
   ticket: Ticket = { response: this };
 
   /** Whether the store still has it. */
