@@ -136,6 +136,11 @@ export class WarmCache<V> {
     }
   }
 
+  /** Whether anything is kept: a refresh of an answer that is too large would be of no use. */
+  keeps(key: string): boolean {
+    return this.#answers.get(key) !== undefined;
+  }
+
   drop(key: string): void {
     this.#answers.drop(key);
     this.#flights.close(key);

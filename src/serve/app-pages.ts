@@ -88,7 +88,8 @@ export class AppPages {
     const of = this.#read(key, asked, ask);
     this.#watch(key, asked, ask);
     const kept = await this.#options.cache.get(key, ask);
-    if (kept.kind === 'denied') this.#options.refresher?.forget(key); // and the credential with it
+    const isOfUse = kept.kind !== 'denied' && this.#options.cache.keeps(key);
+    if (!isOfUse) this.#options.refresher?.forget(key); // and the credential with it
     return this.#page(kept, of);
   }
 
@@ -128,7 +129,8 @@ export class AppPages {
       refresh: async (signal) => {
         const next = again({ deadlineMs: performance.now() + timeoutMs, signal });
         if (next.instances.length === 0 || this.#keyOf(next) !== key) return false;
-        return (await this.#options.cache.refresh(key, this.#ask(next))) !== 'denied';
+        const kind = await this.#options.cache.refresh(key, this.#ask(next));
+        return kind !== 'denied' && this.#options.cache.keeps(key);
       },
     });
   }

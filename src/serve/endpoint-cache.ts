@@ -93,7 +93,7 @@ export class EndpointCache {
     const ask = this.#ask(asked, waiter, asked.headers.sent);
     const { tags } = ask;
     const kept = await cache.get(key, ask);
-    if (!isWorthRefreshing(kept.kind)) refresher.forget(key);
+    if (!this.#isWorthRefreshing(key, kept.kind)) refresher.forget(key);
     onAnswer?.(kept.from);
     const current = (reader: string): Kept<EndpointResult> | undefined => {
       const fresh = cache.fresh(key, { life, tags });
@@ -115,12 +115,16 @@ export class EndpointCache {
     });
   }
 
+  #isWorthRefreshing(key: string, kind: Kind): boolean {
+    return kind !== 'denied' && kind !== 'uncacheable' && this.#options.cache.keeps(key);
+  }
+
   /** @returns whether the page is to be refreshed again */
   async #refresh(key: string, asked: AskedEndpoint, signal: AbortSignal): Promise<boolean> {
     const waiter = { deadlineMs: performance.now() + asked.timeoutMs, signal };
     const ask = this.#ask(asked, waiter, asked.headers.untraced);
     try {
-      return isWorthRefreshing(await this.#options.cache.refresh(key, ask));
+      return this.#isWorthRefreshing(key, await this.#options.cache.refresh(key, ask));
     } catch (error) {
       if (signal.aborted) return false; // promgate stops
       if (error instanceof LateError) return true; // a reader still waits for the same load
@@ -179,10 +183,6 @@ export class EndpointCache {
 }
 
 /** Pages that are refused to this reader, or that nobody may keep, are not refreshed. */
-function isWorthRefreshing(kind: Kind): boolean {
-  return kind !== 'denied' && kind !== 'uncacheable';
-}
-
 function loadedFailure(failed: EndpointFailed, hasCredentials: boolean): Loaded<EndpointResult> {
   const { failure, status } = failed;
   // The deadline was this reader's: the next one may have more time.

@@ -609,6 +609,21 @@ describe('app pages that are kept', () => {
     assert.equal(jobs.exec(await promgate.text('/metrics'))?.[1], '0');
   });
 
+  it('are not refreshed when they are too large to be kept', async () => {
+    const lines = Array.from({ length: 1_000 }, (_, n) => `b{n="${n}"} 1\n`);
+    const one = pageOf(() => lines.join(''));
+    const pace = { ttl: '1h', refresh: '100ms', min_interval: '100ms' };
+    const cache = { mode: 'background', ...pace, max_bytes: '10KiB' };
+    await using scene = await startScene([one], { cache });
+    const { promgate, app } = scene;
+    await promgate.text(app.path);
+
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promgate_cache_entries\{system="apps"\} 0$/m);
+    assert.match(metrics, /^promgate_cache_refresh_jobs\{system="apps"\} 0$/m);
+    assert.match(metrics, /^promgate_scrape_bytes_in_flight 0$/m);
+  });
+
   it('are not refreshed with the credential of a reader, unless that is allowed', async () => {
     for (const allowed of [false, true]) {
       const one = counting();
