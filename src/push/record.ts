@@ -1,0 +1,101 @@
+/**
+ * Records: what a ledger keeps over a restart. A record is a text that says what its numbers are,
+ * and the numbers. Stores keep records and know nothing of metrics; the ledger makes its metrics of
+ * them again.
+ *
+ * Each tenant's records are numbered from 1; a number is not used again.
+ */
+import type { Label } from './labels.ts';
+
+/** What the numbers of a record are. The record's key is this list as JSON. */
+export type RecordKey =
+  /** A family of a tenant; no numbers. */
+  | readonly ['f', name: string, type: string, help: string, unit: string, gaugeMode: string]
+  /**
+   * What a metric has gathered: `MetricTimes`, then a run of values in one layout. `group` is the
+   * text of the grouping key in replace mode, null in aggregate mode. `share` names the source whose
+   * share this is; '' for what belongs to no source.
+   */
+  | readonly [
+      'm',
+      group: string | null,
+      family: string,
+      labels: string,
+      bounds: readonly number[],
+      share: string,
+      /** Base64 of a native histogram; '' for none. */
+      native: string,
+    ]
+  /** The last run that a cumulative source has pushed for a metric: the run. */
+  | readonly ['s', source: string, family: string, labels: string, bounds: readonly number[]]
+  /** A source: `[time of its last push in ms]`. */
+  | readonly ['o', source: string]
+  /** An idempotency key with the hash of its body: `[time of the push in ms, status]`. */
+  | readonly ['i', key: string, hash: string]
+  /** When a reader has seen all values: `[time in ms]`. */
+  | readonly ['e'];
+
+/** The numbers before the run of a record `m`, in ms; 0 for never. */
+export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;
+
+export interface StoredRecord {
+  readonly id: number;
+  /** A `RecordKey` as JSON. */
+  readonly key: string;
+  readonly values: Float64Array;
+}
+
+/** A tenant as stores keep it. */
+export interface StoredTenant {
+  /** Unique; '' is the tenant of clients without a binding's token. */
+  readonly tenant: string;
+  readonly forced: readonly Label[];
+  readonly records: readonly StoredRecord[];
+  /** All smaller numbers were used before. */
+  readonly nextId: number;
+}
+
+/** What has changed in one tenant since the last commit. One commit keeps all of it, or nothing. */
+export interface TenantChanges {
+  readonly tenant: string;
+  readonly forced: readonly Label[];
+  readonly created: readonly StoredRecord[];
+  /** Records that are known to the store, with their new numbers. */
+  readonly changed: readonly { readonly id: number; readonly values: Float64Array }[];
+  readonly removed: readonly number[];
+  readonly nextId: number;
+}
+
+/** Another promgate has changed a tenant: the commit was not made, and the ledger must catch up. */
+export interface Stale {
+  readonly tenant: string;
+}
+
+/**
+ * Keeps the records of a ledger. One contract suite tests all journals.
+ *
+ * The ledger calls `commit` one call at a time.
+ */
+export interface Journal extends AsyncDisposable {
+  readonly durability: 'memory' | 'disk' | 'shared';
+  /** All tenants as they were committed last. */
+  load(): Promise<readonly StoredTenant[]>;
+  /**
+   * Keeps changes, each tenant's in one transaction. When the promise resolves, they outlive
+   * `kill -9`.
+   *
+   * @returns the tenants whose changes were not made, as another promgate was faster; their ledger
+   *   must load these tenants (`reload`) and push anew
+   * @throws {JournalError} if nothing is known of what was kept
+   */
+  commit(changes: readonly TenantChanges[]): Promise<readonly Stale[]>;
+  /** One tenant as it is now; undefined if the journal has no such tenant. */
+  reload(tenant: string): Promise<StoredTenant | undefined>;
+  /** Tenants that other promgates have changed since they were loaded or committed here. */
+  changedElsewhere(): Promise<readonly string[]>;
+}
+
+/** The records could not be kept: the disk is full or broken, or Redis does not answer. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+}
