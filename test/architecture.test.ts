@@ -19,8 +19,9 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  push: ['exposition', 'merge'],
   refresh: [],
-  store: ['broker', 'type:config'],
+  store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
   serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
@@ -48,7 +49,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
-const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
+const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];
