@@ -105,7 +105,9 @@ export function readChunk({ pack, numbers }: Chunk, tenants: TenantSoFar[]): voi
       tenants.push({ tenant, forced: forced as Label[], records, nextId: reader.number() });
     } else {
       const [id, key] = [reader.number(), textOf(reader.bytes())];
-      records.push({ id, key, values: reader.values(reader.number()).slice() });
+      const count = reader.number();
+      const start = reader.skip(count);
+      records.push({ id, key, values: reader.numbers.slice(start, start + count) });
     }
   }
 }

@@ -76,10 +76,15 @@ export class PackReader {
     return this.#numbers[this.#at++]!; // the reader asks for what was written
   }
 
-  /** @returns a view of the pack */
-  values(count: number): Float64Array {
+  /** All numbers of the pack. */
+  get numbers(): Float64Array {
+    return this.#numbers;
+  }
+
+  /** Reads on after `count` numbers. @returns where in `numbers` these begin */
+  skip(count: number): number {
     this.#at += count;
-    return this.#numbers.subarray(this.#at - count, this.#at);
+    return this.#at - count;
   }
 
   /** @returns a view of the pack */

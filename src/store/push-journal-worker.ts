@@ -29,17 +29,40 @@ export type JournalAnswer =
   | { readonly failure: undefined; readonly chunk: Chunk | undefined }
   | { readonly failure: JournalFailure; readonly message: string };
 
-/** After this time without a commit, the write-ahead log is copied into the file. */
+/** After this time without a commit, the log is folded into the tables. */
 const IDLE_MS = 1000;
 
 const { file: path, mayCreate } = workerData as WorkerSettings;
 const file = new JournalFile(path, mayCreate);
 const records = new StoredRecords(path, file);
 let idle: NodeJS.Timeout | undefined;
+let slice: NodeJS.Immediate | undefined;
+/** A failure to fold, which the next commit tells. */
+let failed: JournalError | undefined;
 
-function noteCommit(): void {
+function fold(): void {
+  slice = undefined;
+  try {
+    if (records.foldSlice())
+      slice = setImmediate(fold); // tasks come between two slices
+    else file.checkpoint('passive');
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    if (error.failure !== 'full') failed = error; // on a full disk the next commit fails by itself
+  }
+}
+
+function commit(pack: ArrayBuffer, numbers: number): void {
+  const error = failed;
+  failed = undefined;
+  if (error) throw error;
+  if (records.commit(pack, numbers)) slice ??= setImmediate(fold);
   if (idle) idle.refresh();
-  else idle = setTimeout(() => file.checkpoint(), IDLE_MS);
+  else {
+    idle = setTimeout(() => {
+      slice ??= setImmediate(fold);
+    }, IDLE_MS);
+  }
 }
 
 function work(task: JournalTask): Chunk | undefined {
@@ -48,13 +71,13 @@ function work(task: JournalTask): Chunk | undefined {
       records.open();
       return undefined;
     case 'commit':
-      records.commit(task.pack, task.numbers);
-      noteCommit();
+      commit(task.pack, task.numbers);
       return undefined;
     case 'read':
       return records.read(task.start, task.tenant === undefined ? undefined : bytesOf(task.tenant));
     case 'close':
       clearTimeout(idle);
+      clearImmediate(slice);
       file[Symbol.dispose]();
       return undefined;
   }
