@@ -17,7 +17,7 @@ import {
   type TenantChanges,
 } from '../push/record.ts';
 import { packChanges } from './push-journal-changes.ts';
-import { CHUNKS_BEGIN, type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
+import { type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
 import { journalError } from './push-journal-failure.ts';
 import type { JournalAnswer, JournalTask, WorkerSettings } from './push-journal-worker.ts';
 
@@ -121,10 +121,10 @@ export class DiskJournal implements Journal {
 
   async #read(tenant: string | undefined): Promise<TenantSoFar[]> {
     const tenants: TenantSoFar[] = [];
-    let next: Promise<Chunk> | undefined = this.#askChunk({ start: CHUNKS_BEGIN, tenant });
+    let next: Promise<Chunk> | undefined = this.#askChunk({ kind: 'read', tenant });
     while (next) {
       const chunk: Chunk = await next;
-      next = chunk.next && this.#askChunk({ start: chunk.next, tenant }); // while this one is read
+      next = chunk.isLast ? undefined : this.#askChunk({ kind: 'read-on' }); // while this one is read
       try {
         readChunk(chunk, tenants);
       } catch (cause) {
@@ -135,8 +135,8 @@ export class DiskJournal implements Journal {
     return tenants;
   }
 
-  async #askChunk(task: Omit<JournalTask & { kind: 'read' }, 'kind'>): Promise<Chunk> {
-    return (await this.#ask({ kind: 'read', ...task }))!; // each such task has a chunk as its answer
+  async #askChunk(task: JournalTask & { readonly kind: 'read' | 'read-on' }): Promise<Chunk> {
+    return (await this.#ask(task))!; // each such task has a chunk as its answer
   }
 
   /** One task at a time. */

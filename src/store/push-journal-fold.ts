@@ -8,7 +8,7 @@ import type { Pending, PendingPage } from './push-journal-pending.ts';
 import type { Statements } from './push-journal-statements.ts';
 
 /** A page's row is numbered `tenant * TENANT_PAGES + page`, below 2 ** 53. */
-const TENANT_PAGES = 2 ** 35;
+export const TENANT_PAGES = 2 ** 35;
 const MAX_TENANTS = 2 ** 18;
 /** Measured: a slice takes 1 ms. */
 const SLICE_PAGES = 64;
@@ -23,15 +23,15 @@ interface PageChanges {
 }
 
 export class Fold {
-  readonly #pending: Pending;
-  /** The last row of the log that `#pending` has. */
+  readonly pending: Pending;
+  /** The last row of the log that `pending` has. */
   readonly #upTo: number;
   /** Undefined until the tenants have their numbers. */
   #pages: PageChanges[] | undefined;
   #done = 0;
 
   constructor(pending: Pending, upTo: number) {
-    this.#pending = pending;
+    this.pending = pending;
     this.#upTo = upTo;
   }
 
@@ -51,7 +51,7 @@ export class Fold {
 
   #putTenants(statements: Statements, failed: Failed): PageChanges[] {
     const all: PageChanges[] = [];
-    for (const { name, forced, nextId, pages } of this.#pending.tenants) {
+    for (const { name, forced, nextId, pages } of this.pending.tenants) {
       const { number } = statements.putTenant.get(name, forced, nextId) as { number: number };
       for (const [at, changes] of pages) {
         if (number >= MAX_TENANTS || at >= TENANT_PAGES) {

@@ -106,7 +106,8 @@ export function bytesOf(text: string): Buffer<ArrayBuffer> {
   return bytes;
 }
 
-export function textOf(bytes: Buffer): string {
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  const bytes = Buffer.from(buffer, byteOffset, length);
   if (bytes[0] === NOT_UTF8) return bytes.toString('utf16le', 1);
   return bytes.toString('utf8');
 }

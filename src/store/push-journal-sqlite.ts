@@ -9,13 +9,12 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../push/record.ts';
-import type { TenantRow } from './push-journal-chunk.ts';
-import { type Chunk, type ChunkStart, ChunkWriter, type RecordRow } from './push-journal-chunk.ts';
+import type { Chunk } from './push-journal-chunk.ts';
 import { journalError } from './push-journal-failure.ts';
 import type { JournalFile } from './push-journal-file.ts';
-import { type Failed, Fold, pageOf } from './push-journal-fold.ts';
-import { PAGE_RECORDS, type Page } from './push-journal-page.ts';
+import { type Failed, Fold } from './push-journal-fold.ts';
 import { Pending } from './push-journal-pending.ts';
+import { readChunks } from './push-journal-reading.ts';
 import { prepareStatements, type Statements } from './push-journal-statements.ts';
 
 /** A log of this size is folded, also while commits go on. */
@@ -35,6 +34,7 @@ export class StoredRecords {
   readonly #file: JournalFile;
   readonly #states = new WeakMap<DatabaseSync, State>();
   readonly #failed: Failed;
+  #reading: Generator<Chunk, undefined> | undefined;
 
   constructor(path: string, file: JournalFile) {
     this.#file = file;
@@ -63,13 +63,14 @@ export class StoredRecords {
   }
 
   /**
-   * Puts a part of the log into the tables. Nothing is lost where this fails or is not done.
+   * Puts a part of the log into the tables, unless records are being read. Nothing is lost where this
+   * fails or is not done.
    *
    * @returns whether there is more to do
    */
   foldSlice(): boolean {
     return this.#use((state, database) => {
-      if (!state.fold && state.pending.sizeBytes === 0) return false;
+      if (this.#reading || (!state.fold && state.pending.sizeBytes === 0)) return false;
       state.fold ??= beginFold(state);
       // The next commit syncs this, too; a crash before it leaves the log as it was.
       database.exec('pragma synchronous = normal');
@@ -87,50 +88,29 @@ export class StoredRecords {
   }
 
   /**
-   * Reads as many records as a chunk has. Nothing is committed between the chunks of one reading.
-   *
-   * @param name - the only tenant to read; undefined: all
+   * Begins to read all records, or those of one tenant; `readOn` gives them. Until then nothing may be
+   * committed, else the reading ends.
    */
-  read(start: ChunkStart, name: Uint8Array | undefined): Chunk {
-    while (this.#use(({ fold, pending }) => fold !== undefined || pending.sizeBytes > 0)) {
-      this.foldSlice();
-    }
-    return this.#use(({ statements }) => {
-      const chunk = new ChunkWriter();
-      const tenants = (
-        name ? statements.tenantByName.all(name) : statements.tenantsFrom.iterate(start.tenant)
-      ) as Iterable<unknown>;
-      for (const tenant of tenants as Iterable<TenantRow>) {
-        const { number } = tenant; // the columns are these
-        const after = number === start.tenant ? start.record : -1;
-        if (after === -1) chunk.tenant(tenant);
-        const last = this.#readRecords(statements, { tenant: number, record: after }, chunk);
-        if (last !== undefined) return chunk.end({ tenant: number, record: last });
-        if (chunk.isFull) return chunk.end({ tenant: number + 1, record: -1 });
-      }
-      return chunk.end(undefined);
+  beginReading(name: Buffer | undefined): void {
+    this.#use(({ statements, fold, pending }) => {
+      const all = fold ? [fold.pending, pending] : [pending];
+      this.#reading = readChunks({ statements, pending: all, failed: this.#failed }, name);
     });
   }
 
-  /** @returns the last id, if the chunk is full */
-  #readRecords(statements: Statements, start: ChunkStart, chunk: ChunkWriter): number | undefined {
-    const { tenant, record: after } = start;
-    const rows = statements.recordsAfter.iterate(tenant, after) as Iterable<unknown>;
-    let [at, page]: [number, Page | undefined] = [-1, undefined];
-    for (const row of rows as Iterable<RecordRow>) {
-      const number = Math.floor(row.id / PAGE_RECORDS); // the columns are these
-      if (number !== at)
-        [at, page] = [number, pageOf(statements, { tenant, at: number }, this.#failed)];
-      const values = page?.get(row.id % PAGE_RECORDS);
-      if (!values) throw this.#failed('damaged', `a record of tenant ${tenant} has no numbers`);
-      chunk.record(row, values);
-      if (chunk.isFull) return row.id;
-    }
-    return undefined;
+  /** @returns as many records as a chunk has */
+  readOn(): Chunk {
+    return this.#use(() => {
+      const chunk: IteratorResult<Chunk, undefined> | undefined = this.#reading?.next();
+      if (!chunk || chunk.done) throw new Error('nothing is being read');
+      if (chunk.value.isLast) this.#reading = undefined;
+      return chunk.value;
+    });
   }
 
   #append(pack: ArrayBuffer, numbers: number): boolean {
     return this.#use((state) => {
+      this.#reading = undefined;
       // `run` tells a failure to commit; `get` would not.
       const { lastInsertRowid } = state.statements.appendLog.run(numbers, new Uint8Array(pack));
       state.last = Number(lastInsertRowid);
@@ -141,8 +121,12 @@ export class StoredRecords {
 
   #use<T>(work: (state: State, database: DatabaseSync) => T): T {
     return this.#file.use((database) => {
-      const state = this.#states.get(database) ?? readState(database);
-      this.#states.set(database, state);
+      let state = this.#states.get(database);
+      if (!state) {
+        this.#reading = undefined; // of a database that was closed
+        state = readState(database);
+        this.#states.set(database, state);
+      }
       return work(state, database);
     });
   }

@@ -44,10 +44,12 @@ export function prepareStatements(database: DatabaseSync) {
       on conflict (name) do update set forced = excluded.forced, next_id = excluded.next_id
       returning number`),
     tenantByName: statement('select * from tenant where name = ?'),
-    tenantsFrom: statement('select * from tenant where number >= ? order by number'),
+    tenants: statement('select * from tenant order by number'),
     putRecord: statement('insert or replace into record (tenant, id, key) values (?, ?, ?)'),
     deleteRecord: statement('delete from record where tenant = ? and id = ?'),
-    recordsAfter: statement('select id, key from record where tenant = ? and id > ? order by id'),
+    recordsBetween: statement(`
+      select id, key from record where tenant = ? and id between ? and ? order by id`),
+    pagesBetween: statement('select number from page where number between ? and ?'),
     page: statement('select records from page where number = ?'),
     putPage: statement('insert or replace into page (number, records) values (?, ?)'),
     deletePage: statement('delete from page where number = ?'),

@@ -7,7 +7,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { JournalError, type JournalFailure } from '../push/record.ts';
-import type { Chunk, ChunkStart } from './push-journal-chunk.ts';
+import type { Chunk } from './push-journal-chunk.ts';
 import { JournalFile } from './push-journal-file.ts';
 import { bytesOf } from './push-journal-pack.ts';
 import { StoredRecords } from './push-journal-sqlite.ts';
@@ -21,7 +21,8 @@ export interface WorkerSettings {
 export type JournalTask =
   | { readonly kind: 'open' }
   | { readonly kind: 'commit'; readonly pack: ArrayBuffer; readonly numbers: number }
-  | { readonly kind: 'read'; readonly start: ChunkStart; readonly tenant: string | undefined }
+  | { readonly kind: 'read'; readonly tenant: string | undefined }
+  | { readonly kind: 'read-on' }
   | { readonly kind: 'close' };
 
 /** The thread answers each task in order. */
@@ -74,7 +75,10 @@ function work(task: JournalTask): Chunk | undefined {
       commit(task.pack, task.numbers);
       return undefined;
     case 'read':
-      return records.read(task.start, task.tenant === undefined ? undefined : bytesOf(task.tenant));
+      records.beginReading(task.tenant === undefined ? undefined : bytesOf(task.tenant));
+      return records.readOn();
+    case 'read-on':
+      return records.readOn();
     case 'close':
       clearTimeout(idle);
       clearImmediate(slice);
