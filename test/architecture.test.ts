@@ -12,7 +12,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['telemetry', 'broker'],
+    ...['push', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -20,10 +20,13 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
   refresh: [],
-  store: ['broker', 'type:config'],
+  push: ['exposition', 'merge'],
+  store: ['broker', 'type:config', 'push'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  serve: [
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+  ],
 };
 
 /** Which files may import a package. */
