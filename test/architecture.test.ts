@@ -19,9 +19,9 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
-  refresh: [],
   push: ['exposition', 'merge'],
-  store: ['broker', 'type:config', 'push'],
+  refresh: [],
+  store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
   serve: [
@@ -51,7 +51,8 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
-const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
+const CLIENTS =
+  /^(?:store\/(?:redis|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];

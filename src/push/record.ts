@@ -80,9 +80,10 @@ export interface Journal extends AsyncDisposable {
   /** All tenants as they were committed last. */
   load(): Promise<readonly StoredTenant[]>;
   /**
-   * Keeps changes, each tenant's in one transaction. When the promise resolves, they outlive
-   * `kill -9`.
+   * Keeps changes, each tenant's in one transaction, in the order `created`, `changed`, `removed`.
+   * When the promise resolves, they outlive `kill -9`.
    *
+   * @param changes - read before the call returns: the arrays of numbers may change afterwards
    * @returns the tenants whose changes were not made, as another promgate was faster; their ledger
    *   must load these tenants (`reload`) and push anew
    * @throws {JournalError} if nothing is known of what was kept
@@ -94,7 +95,35 @@ export interface Journal extends AsyncDisposable {
   changedElsewhere(): Promise<readonly string[]>;
 }
 
-/** The records could not be kept: the disk is full or broken, or Redis does not answer. */
+/**
+ * Why records could not be kept or read; a label of a metric. `full`: no space. `locked`: another
+ * process has the file open. `denied`: no permission. `missing`: the file was removed or replaced.
+ * `damaged`: the stored data is not what the journal wrote. `newer`: a later promgate wrote it.
+ * `unreachable`: the disk or the server fails. `timeout`: no answer in time. `ended`: the journal's
+ * own thread ended, or the journal is closed.
+ */
+export const JOURNAL_FAILURES = [
+  'full',
+  'locked',
+  'denied',
+  'missing',
+  'damaged',
+  'newer',
+  'unreachable',
+  'timeout',
+  'ended',
+] as const;
+
+export type JournalFailure = (typeof JOURNAL_FAILURES)[number];
+
+/** The records could not be kept or read. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
+  readonly failure: JournalFailure;
+
+  /** @param message - for the operator: what failed, on what, and what to do */
+  constructor(failure: JournalFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
 }
