@@ -5,6 +5,7 @@
  * nothing and a page never shows half of it. It is answered when the journal has kept it.
  */
 import { book } from './book.ts';
+import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
@@ -226,10 +227,15 @@ export class Ledger implements PushLedger, PageSource {
     this.#tenants.set(tenant.name, tenant);
   }
 
+  /** Makes a tenant what the journal has of it. @throws {JournalError} */
   async #reload(name: string): Promise<void> {
-    const stored = await this.#options.journal.reload(name);
-    this.#tenants.delete(name);
-    if (stored) this.#restore(stored);
+    const known = this.#tenants.get(name);
+    const update = await this.#options.journal.reload(name, known?.records.unsure() ?? []);
+    if (!update) this.#tenants.delete(name);
+    else if (known && !update.isWhole) {
+      const unreadable = catchUp(known, update);
+      if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
+    } else this.#restore({ ...update, records: update.created });
   }
 
   /** Takes over what other promgates have committed. @throws {JournalError} */

@@ -146,13 +146,14 @@ export class Tenant {
     this.series -= before;
     for (const share of shares) this.#forget(metric, share);
     family.remove(metric);
-    if (family.size === 0) this.#removeFamily(family);
+    if (family.size === 0 && !this.records.follows) this.removeFamily(family);
     group?.metrics.delete(metric);
     if (group?.metrics.size === 0) this.groups.delete(group.key);
     this.changed();
   }
 
-  #removeFamily(family: Family): void {
+  /** The family has no metrics. */
+  removeFamily(family: Family): void {
     if (family.held) this.records.remove(family.held);
     if (this.families.get(family.name) === family) this.families.delete(family.name);
   }
