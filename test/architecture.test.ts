@@ -19,6 +19,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  push: ['exposition', 'merge'],
   refresh: [],
   store: ['broker', 'type:config'],
   telemetry: [],
