@@ -1,6 +1,7 @@
 /** Arrays of numbers that grow while a body is read; a number takes as many bytes as its type. */
 
-const FIRST = 32;
+/** Room for the body of a small push. */
+const FIRST = 256;
 
 export class Integers {
   length = 0;

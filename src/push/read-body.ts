@@ -22,8 +22,13 @@ export interface BodyOptions extends ReadOptions {
 
 export interface PushedBody {
   readonly page: PushedPage;
-  /** Reads later bodies that differ in values only; undefined if the body has none. */
-  readonly layout: BodyLayout | undefined;
+  /**
+   * Makes the layout that reads later bodies that differ in values only. Call it soon or never: the
+   * body stays in memory until then.
+   *
+   * @returns undefined if the body is too long, or has timestamps or exemplars
+   */
+  layout(): BodyLayout | undefined;
 }
 
 /**
@@ -53,9 +58,9 @@ function* read(bytes: Buffer, options: BodyOptions): Generator<void, PushedBody,
   const grammar = formats[0] === 'openmetrics' ? OPENMETRICS : TEXT;
   const lines = yield* readText(bytes, grammar, options);
   const assembled = yield* assemble(lines, mode);
-  const { page } = assembled;
-  const layout = lines.cuts === undefined ? undefined : new BodyLayout(lines, assembled, mode);
-  return { page, layout };
+  const { cuts } = lines;
+  const layout = () => (cuts === undefined ? undefined : new BodyLayout(lines, assembled, mode));
+  return { page: assembled.page, layout };
 }
 
 /** Pushgateway's words for a body that does not parse begin so. */

@@ -30,6 +30,8 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
 
+const NO_NAMES = new LabelNames([]);
+
 /** Bounds on a slice: a few milliseconds of work. */
 const SLICE_LINES = 2_048;
 const SLICE_BYTES = 262_144;
@@ -107,7 +109,7 @@ class TextReader {
     this.#strict = grammar.strict;
     this.#maxSeries = maxSeries;
     this.#replaces = mode === 'replace';
-    this.#scanner = new SeriesScanner(grammar, new LabelNames([]));
+    this.#scanner = new SeriesScanner(grammar, NO_NAMES);
     this.#bounds = new BoundReader(body.bytes, this.#replaces);
     this.#families = new BodyFamilies(grammar.format);
     this.#metrics = new MetricTable(body, this.#replaces);
@@ -186,11 +188,11 @@ class TextReader {
     if (role === 'created') return -1;
     const bounds = this.#bounds;
     bounds.read(from, family.declared.type, role, labels, labelsEnd);
-    const metric = this.#metrics.find(family.number, labels, labelsEnd, bounds.place);
-    if (this.#metrics.added) this.#metrics.lines.push(this.#line);
-    else if (role === 'value') this.#refuseTwice(metric);
+    const metrics = this.#metrics;
+    const metric = metrics.find(family.number, this.#line, labels, labelsEnd, bounds.place);
+    if (!metrics.added && role === 'value') this.#refuseTwice(metric);
     if (bounds.kind === DROPPED) return -1;
-    return this.#samples.add(this.#metrics, metric, bounds.kind, bounds.bound, value);
+    return this.#samples.add(metrics, metric, bounds.kind, bounds.bound, value);
   }
 
   #kindOf(from: number, to: number): SampleKind {
@@ -258,7 +260,7 @@ class TextReader {
   #refuseTwice(metric: number): void {
     if (this.#twice !== undefined) return;
     const where = `line ${this.#line}: `;
-    const what = `${where}the series of line ${this.#metrics.lines.at(metric)} occurs again: a push may say each series once`;
+    const what = `${where}the series of line ${this.#metrics.lineOf(metric)} occurs again: a push may say each series once`;
     this.#twice = new PushRefusal('duplicate_series', what);
     if (!this.#replaces) throw this.#twice;
   }
