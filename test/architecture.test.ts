@@ -11,7 +11,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   '': ['assemble', 'config', 'demo', 'serve', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
-    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'push', 'refresh', 'serve', 'store'],
     ...['telemetry', 'broker'],
   ],
   config: [],
@@ -19,11 +19,15 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  push: ['exposition', 'merge'],
   refresh: [],
-  store: ['broker', 'type:config'],
+  store: ['broker', 'type:config', 'type:push'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  serve: [
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry'],
+    'type:broker',
+  ],
 };
 
 /** Which files may import a package. */
