@@ -1,9 +1,9 @@
 /**
  * The journal of pushes in Redis or Valkey, which several promgates share.
  *
- * Each commit is a comparison: a script (`push-commit.lua`) keeps the changes of a tenant if nobody
+ * Each commit is a comparison: a script (`push-redis-commit.lua`) keeps the changes of a tenant if nobody
  * has committed since the version that this promgate knows. Otherwise the ledger reads what others
- * have changed (`push-read.lua`) and applies its pushes anew, so that only the ledger knows how metrics
+ * have changed (`push-redis-read.lua`) and applies its pushes anew, so that only the ledger knows how metrics
  * are put together. A commit without an answer is sent again, and the script finds out whether it was
  * kept. A promgate that was slower three times in a row gets the tenant for itself for 200 ms.
  */
@@ -14,13 +14,19 @@ import type { RedisAddress } from '../config/redis-url.ts';
 import type { Journal, Stale, StoredTenant, TenantChanges, TenantUpdate } from '../push/record.ts';
 import { JournalError } from '../push/record.ts';
 import type { ChannelError } from './channel-error.ts';
-import { type PackedChanges, packChanges } from './push-bytes.ts';
-import { journalError } from './push-journal-error.ts';
-import { type TenantKeys, tenantKeys } from './push-keys.ts';
-import { type PushServer, readPushServer } from './push-server.ts';
-import { KnownTenant, NO_VERSION, newWriter, printVersion, type Version } from './push-tenant.ts';
-import { TenantList } from './push-tenant-list.ts';
-import { readTenant } from './push-update.ts';
+import { type PackedChanges, packChanges } from './push-redis-bytes.ts';
+import { journalError } from './push-redis-error.ts';
+import { type TenantKeys, tenantKeys } from './push-redis-keys.ts';
+import { type PushServer, readPushServer } from './push-redis-server.ts';
+import {
+  KnownTenant,
+  NO_VERSION,
+  newWriter,
+  printVersion,
+  type Version,
+} from './push-redis-tenant.ts';
+import { TenantList } from './push-redis-tenant-list.ts';
+import { readTenant } from './push-redis-update.ts';
 import type { ChannelTls, RedisCommand } from './redis.ts';
 import { RedisSession, script } from './redis-session.ts';
 
@@ -49,7 +55,7 @@ export interface SharedJournalObserver {
   onLost?(tenant: string): void;
 }
 
-const COMMIT = script(readFileSync(new URL('push-commit.lua', import.meta.url), 'utf8'));
+const COMMIT = script(readFileSync(new URL('push-redis-commit.lua', import.meta.url), 'utf8'));
 
 /** Records are bounded, and an answer has at most one bucket more than asked for. */
 const MAX_ANSWER_BYTES = 160 * 1024 * 1024;

@@ -9,13 +9,13 @@
 import { readFileSync } from 'node:fs';
 import { everyTurn } from '../clock.ts';
 import type { StoredRecord, TenantUpdate } from '../push/record.ts';
-import { type History, type ReadBucket, readAnswer } from './push-answer.ts';
-import { bucketOf, idOf, slotOf } from './push-bytes.ts';
-import type { TenantKeys } from './push-keys.ts';
-import type { KnownTenant, RecordIds, Version } from './push-tenant.ts';
+import { type History, type ReadBucket, readAnswer } from './push-redis-answer.ts';
+import { bucketOf, idOf, slotOf } from './push-redis-bytes.ts';
+import type { TenantKeys } from './push-redis-keys.ts';
+import type { KnownTenant, RecordIds, Version } from './push-redis-tenant.ts';
 import { type RedisSession, script } from './redis-session.ts';
 
-const READ = script(readFileSync(new URL('push-read.lua', import.meta.url), 'utf8'));
+const READ = script(readFileSync(new URL('push-redis-read.lua', import.meta.url), 'utf8'));
 
 /** From so many bytes on an answer gets no further bucket. It grows when others change more. */
 const ANSWER_BYTES = 1024 * 1024;

@@ -5,7 +5,7 @@
  * a week; its place in the list is removed later, by whoever starts then.
  */
 import { isReply } from './channel-error.ts';
-import { tenantKeys, tenantsKey } from './push-keys.ts';
+import { tenantKeys, tenantsKey } from './push-redis-keys.ts';
 import { type RedisSession, script } from './redis-session.ts';
 
 /** A tenant that another promgate enlists meanwhile keeps its place. */

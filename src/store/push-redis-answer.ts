@@ -1,10 +1,10 @@
 /**
- * What `push-read.lua` answers. Whatever else Redis may answer is refused.
+ * What `push-redis-read.lua` answers. Whatever else Redis may answer is refused.
  */
 import type { Label } from '../push/labels.ts';
 import { JournalError } from '../push/record.ts';
-import { readValues } from './push-bytes.ts';
-import { parseVersion, type Version } from './push-tenant.ts';
+import { readValues } from './push-redis-bytes.ts';
+import { parseVersion, type Version } from './push-redis-tenant.ts';
 
 /**
  * What became of the version that this promgate knows. `known`: the answer has the changes since.

@@ -4,7 +4,7 @@
 -- KEYS: version, about, changed, named, empty, writers, lock; then values and keys of each bucket
 -- ARGV: the version that this promgate knows, the version after the commit, the number of that
 --   version, the writer of that version, the next number of a record, the forced labels, the owner of
---   the lock, whether it wants the lock ('1'), the changes (see push-bytes.ts)
+--   the lock, whether it wants the lock ('1'), the changes (see push-redis-bytes.ts)
 -- Answers 'kept', 'stale', or 'busy' while another promgate has the lock.
 
 local version, about, changed, named, empty, writers, lock = unpack(KEYS, 1, 7)

@@ -3,7 +3,7 @@
  * records of this version.
  */
 import { randomBytes } from 'node:crypto';
-import { bucketOf, idOf, slotOf } from './push-bytes.ts';
+import { bucketOf, idOf, slotOf } from './push-redis-bytes.ts';
 
 /**
  * A version of a tenant: the number of the commit, and the writer who made the commit. A writer makes
