@@ -10,7 +10,6 @@ import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { type Metric, Versions } from './family.ts';
-import type { TenantRules } from './family-rules.ts';
 import { noteTimes } from './group-times.ts';
 import { type Label, parseLabels, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
@@ -20,6 +19,7 @@ import type { PushedFamily } from './pushed-page.ts';
 import type { Journal } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
+import type { TenantRules } from './rules.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
 export interface LedgerBounds {
@@ -126,7 +126,7 @@ export class Ledger implements PushLedger, PageSource {
     const { families } = push.page;
     const known = this.#postings.get(families);
     if (known && isSame(known.push, push)) return known;
-    const posting = post(push, (family) => this.#rulesOf(tenant).family(family));
+    const posting = post(push, this.#rulesOf(tenant));
     this.#postings.set(families, posting);
     return posting;
   }

@@ -2,10 +2,10 @@
  * The limits of a tenant, and what a refusal by a limit tells.
  */
 import type { Family } from './family.ts';
-import type { TenantLimits } from './family-rules.ts';
 import { parseLabels } from './labels.ts';
-import { isCumulative, type PostedFamily, type Posting } from './posting.ts';
+import type { PostedFamily, Posting } from './posting.ts';
 import { type LimitDetails, PushRefusal } from './refusal.ts';
+import type { TenantLimits } from './rules.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Last values of cumulative sources, for each series that a tenant may have. */
@@ -105,7 +105,7 @@ function newLasts({ sources }: Tenant, { push, families }: Posting): number {
   const source = sources.get(push.rules.source);
   let count = 0;
   for (const { name: family, rules, entries } of families) {
-    if (!isCumulative(push, rules)) continue;
+    if (rules.temporality !== 'cumulative') continue;
     for (const { labels } of entries) {
       if (!source || !sources.last(source, { family, labels })) count += 1;
     }
