@@ -79,14 +79,17 @@ export function checkTenant(
 ): void {
   const { series, families, groups, sources } = limits;
   const more = added.series - added.freed;
-  const largest = largestOf(posting, tenant);
   if (more > 0 && tenant.series + more > series) {
-    const details = { limit: series, current: tenant.series, would_add: more, ...largest };
+    const sizes = { limit: series, current: tenant.series, would_add: more };
+    const details = { ...sizes, ...largestOf(posting, tenant) };
     throw new PushRefusal('series_limit', 'there would be too many series', { details });
   }
   if (more > 0 && more > room) {
     throw new PushRefusal('series_limit', 'promgate holds as many series as it may, over all', {
-      details: { limit: tenant.series + room, current: tenant.series, would_add: more, ...largest },
+      details: {
+        ...{ limit: tenant.series + room, current: tenant.series, would_add: more },
+        ...largestOf(posting, tenant),
+      },
     });
   }
   atMost('family_limit', 'metrics', families, tenant.families.size, added.families);
@@ -140,8 +143,21 @@ function largestOf({ families }: Posting, tenant: Tenant): Partial<LimitDetails>
   return name === undefined ? {} : { family: name, ...widest(tenant.families.get(name)) };
 }
 
-function widest(family: Family | undefined): Pick<LimitDetails, 'widest_label'> {
+/** What was found for a family, while it has as many series: refused pushes change nothing. */
+const FOUND = new WeakMap<Family, { readonly series: number; readonly widest: Widest }>();
+
+type Widest = Pick<LimitDetails, 'widest_label'>;
+
+function widest(family: Family | undefined): Widest {
   if (!family) return {};
+  const found = FOUND.get(family);
+  if (found?.series === family.series) return found.widest;
+  const result = readWidest(family);
+  FOUND.set(family, { series: family.series, widest: result });
+  return result;
+}
+
+function readWidest(family: Family): Widest {
   const values = new Map<string, Set<string>>();
   let read = 0;
   for (const labels of family.metrics.keys()) {
