@@ -22,8 +22,8 @@ import { CommentReader } from './comments.ts';
 import { DecimalReader } from './decimal.ts';
 import { Integers } from './growing-array.ts';
 import { MetricTable } from './metric-table.ts';
-import type { PushMode } from './push.ts';
 import { hasStrangeEscape, isNegativeTimestamp } from './pushgateway-lines.ts';
+import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
 const LINE_FEED = 10;
@@ -39,12 +39,6 @@ const SLICE_BYTES = 262_144;
 const MAX_FAMILIES = 100_000;
 /** Longer bodies get no layout. */
 const MAX_LAYOUT_BYTES = 262_144;
-
-export interface ReadOptions {
-  readonly mode: PushMode;
-  /** Bound on the samples of the body. */
-  readonly maxSeries: number;
-}
 
 /** What the lines of a body say, before metrics are put together. */
 export interface BodyLines {
@@ -290,9 +284,4 @@ class TextReader {
   #malformed(offset: number, what: string): ExpositionError {
     return new ExpositionError('grammar', this.#body.bytes, offset, what);
   }
-}
-
-export function tooManySeries(limit: number): PushRefusal {
-  const what = `the body has more than ${limit} samples: push fewer series, or fewer at once`;
-  return new PushRefusal('series_limit', what, { details: { limit } });
 }
