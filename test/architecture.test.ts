@@ -23,7 +23,17 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   store: ['broker', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  push: ['exposition', 'merge'],
+  serve: [
+    'exposition',
+    'discover',
+    'fetch',
+    'merge',
+    'push',
+    'refresh',
+    'telemetry',
+    'type:broker',
+  ],
 };
 
 /** Which files may import a package. */
