@@ -5,10 +5,9 @@ import type { PageFormat } from './page-samples.ts';
 
 /** A sample's value, as all readers of Prometheus' formats take it. */
 export function printValue(value: number): string {
-  if (value === 0) return 1 / value < 0 ? '-0' : '0';
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
-  if (value === Number.NEGATIVE_INFINITY) return '-Inf';
-  return `${value}`;
+  if (Number.isFinite(value)) return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? '+Inf' : '-Inf';
 }
 
 /**

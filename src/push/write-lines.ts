@@ -47,16 +47,11 @@ export function lineWriter(style: PageStyle): PageWriter {
     headOf: (family) => headOf(family, style),
     begin: (out, family) => out.text(headOf(family, style)),
     metrics: (out, part, metrics, leftOut) => {
-      const lines = new Lines(part, style);
-      let text = '';
-      for (const metric of metrics) {
-        if (leftOut?.has(metric.labels)) continue;
-        text += lines.of(metric);
-        if (text.length < TEXT_LENGTH) continue;
-        out.text(text);
-        text = '';
-      }
-      if (text !== '') out.text(text);
+      const [sample] = part.samples;
+      const isSingle = part.samples.length === 1 && sample?.kind === 'value';
+      const kept = leftOut ? metrics.filter(({ labels }) => !leftOut.has(labels)) : metrics;
+      if (isSingle) writeValues(out, sample.name, kept, style);
+      else writeRows(out, part, kept, style);
     },
     end: () => 0,
     keyOf: (_, { samples }) => kindBits(samples),
@@ -78,6 +73,50 @@ function headOf({ name, type, help, unit }: PageFamily, { format }: PageStyle): 
 function escapeHelp(help: string, format: PageStyle['format']): string {
   const special = format === 'text' ? /[\\\n]/g : /[\\\n"]/g;
   return help.replace(special, (char) => (char === '\n' ? '\\n' : `\\${char}`));
+}
+
+/** What stands around the labels of a sample. */
+function frontsOf(name: string): { readonly bare: string; readonly open: string } {
+  const printed = printName(name, 'metric', 'allow-utf-8');
+  if (printed === name) return { bare: `${name} `, open: `${name}{` };
+  return { bare: `{${printed}} `, open: `{${printed},` };
+}
+
+/** Writes metrics that are one value each: nearly all metrics of most pages, so this is short. */
+function writeValues(
+  out: PageBytes,
+  name: string,
+  metrics: readonly LedgerMetric[],
+  { escaping }: PageStyle,
+): void {
+  const { bare, open } = frontsOf(name);
+  let text = '';
+  for (const metric of metrics) {
+    const labels = printedLabels(metric.labels, escaping, undefined);
+    const value = printValue(metric.current().values[0] ?? Number.NaN);
+    text += labels === '' ? `${bare}${value}\n` : `${open}${labels}} ${value}\n`;
+    if (text.length < TEXT_LENGTH) continue;
+    out.text(text);
+    text = '';
+  }
+  out.text(text);
+}
+
+function writeRows(
+  out: PageBytes,
+  part: PagePart,
+  metrics: readonly LedgerMetric[],
+  style: PageStyle,
+): void {
+  const lines = new Lines(part, style);
+  let text = '';
+  for (const metric of metrics) {
+    text += lines.of(metric);
+    if (text.length < TEXT_LENGTH) continue;
+    out.text(text);
+    text = '';
+  }
+  out.text(text);
 }
 
 type Print = (labels: string, run: MetricRun, metric: LedgerMetric) => string;
@@ -106,10 +145,7 @@ class Lines {
   }
 
   #printOf({ name, kind }: PageSample): Print {
-    const printed = printName(name, 'metric', 'allow-utf-8');
-    const isQuoted = printed !== name;
-    const bare = isQuoted ? `{${printed}} ` : `${printed} `;
-    const open = isQuoted ? `{${printed},` : `${printed}{`;
+    const { bare, open } = frontsOf(name);
     const line = (labels: string, value: number): string =>
       labels === '' ? `${bare}${printValue(value)}\n` : `${open}${labels}} ${printValue(value)}\n`;
     const prints: Readonly<Record<SampleKind, Print>> = {

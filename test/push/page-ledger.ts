@@ -79,8 +79,9 @@ export class PageLedger implements PageSource {
       known.block.version = ++this.#version;
       return;
     }
-    let block = blocks.at(-1);
-    if (!block || block.metrics.length >= this.#blockSize) blocks.push((block = newBlock()));
+    const last = blocks.at(-1);
+    const block = last && last.metrics.length < this.#blockSize ? last : newBlock();
+    if (block !== last) blocks.push(block);
     const metric: Metric = { labels, createdMs: CREATED_MS, run, current: () => metric.run };
     block.metrics.push(metric);
     block.version = ++this.#version;
