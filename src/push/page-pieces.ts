@@ -6,7 +6,7 @@
  * gone moves few of the others to other pieces.
  */
 import type { Pace } from '../clock.ts';
-import { Duplicates } from './duplicates.ts';
+import { Duplicates, type LeftOut } from './duplicates.ts';
 import {
   type BlockPlace,
   type KeptPage,
@@ -84,9 +84,15 @@ export class PageRenderer {
     return await paced(planner.finish(), pace);
   }
 
-  /** The metrics of a family that its page leaves out, since it has them already. */
-  leftOut(family: PageFamily, { style, tenant }: PageRequest, pace: Pace): Promise<LeftOutOf> {
-    return paced(this.#duplicates.of(family, style, nameOf({ style, tenant })), pace);
+  /** The metrics that a page leaves out, since they are on the page already. */
+  async leftOutOf(plan: PagePlan, request: PageRequest, pace: Pace): Promise<LeftOut> {
+    const all: (readonly [PagePart, ReadonlySet<string>])[] = [];
+    for (const family of plan.families) all.push(...(await this.#leftOut(family, request, pace)));
+    return new Map(all);
+  }
+
+  #leftOut(family: PageFamily, request: PageRequest, pace: Pace): Promise<LeftOut> {
+    return paced(this.#duplicates.of(family, request.style, nameOf(request)), pace);
   }
 
   /** Pieces are rendered when they are asked for. */
@@ -97,7 +103,7 @@ export class PageRenderer {
     const writer = writerOf(request.style);
     const draft = new Draft(writer, kept, page);
     for (const family of plan.families) {
-      const leftOut = await this.leftOut(family, request, pace);
+      const leftOut = await this.#leftOut(family, request, pace);
       draft.begin(family);
       for (const part of family.parts) {
         const none = leftOut.get(part);
@@ -117,8 +123,6 @@ export class PageRenderer {
     kept.end(page);
   }
 }
-
-type LeftOutOf = ReadonlyMap<PagePart, ReadonlySet<string>>;
 
 function nameOf({ tenant, style }: PageRequest): string {
   return `${style.format} ${style.escaping} ${tenant ?? '\n'}`;

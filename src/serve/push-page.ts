@@ -7,7 +7,6 @@
  */
 import { everyTurn, type Pace } from '../clock.ts';
 import { acceptsJson, negotiatePage } from '../exposition/negotiate.ts';
-import type { LeftOut } from '../push/duplicates.ts';
 import { gzipFile, type Zippable, zipPiece } from '../push/gzip.ts';
 import { PageRenderer, type PageRequest } from '../push/page-pieces.ts';
 import type { PageSource } from '../push/page-source.ts';
@@ -110,14 +109,8 @@ async function* jsonPage(
   const request: PageRequest = { tenant, style: { format: 'text', escaping: 'allow-utf-8' } };
   const pace = newPace();
   const plan = await renderer.plan(request, pace);
-  const leftOut: LeftOut = new Map();
-  const all = new Map(leftOut);
-  for (const family of plan.families) {
-    for (const [part, labels] of await renderer.leftOut(family, request, pace)) {
-      all.set(part, labels);
-    }
-  }
-  yield* textChunks(writeJsonPage(plan, all), pace);
+  const leftOut = await renderer.leftOutOf(plan, request, pace);
+  yield* textChunks(writeJsonPage(plan, leftOut), pace);
 }
 
 /** Texts are joined until they have so many characters. */
