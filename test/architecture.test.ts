@@ -12,27 +12,20 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['telemetry', 'broker'],
+    ...['push', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
+  push: ['exposition', 'merge'],
   refresh: [],
-  store: ['broker', 'type:config'],
+  store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
-  push: ['exposition', 'merge'],
   serve: [
-    'exposition',
-    'discover',
-    'fetch',
-    'merge',
-    'push',
-    'refresh',
-    'telemetry',
-    'type:broker',
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
   ],
 };
 
@@ -58,7 +51,8 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
-const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
+const CLIENTS =
+  /^(?:store\/(?:redis.*|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];

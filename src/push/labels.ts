@@ -14,8 +14,8 @@ const LEGACY_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 export function printLabels(labels: readonly Label[]): string {
   let text = '';
   for (const [name, value] of labels) {
-    const printed = LEGACY_NAME.test(name) ? name : `"${escape(name)}"`;
-    text += `${text === '' ? '' : ','}${printed}="${escape(value)}"`;
+    const printed = LEGACY_NAME.test(name) ? name : `"${escapeText(name)}"`;
+    text += `${text === '' ? '' : ','}${printed}="${escapeText(value)}"`;
   }
   return text;
 }
@@ -24,8 +24,8 @@ export function printLabels(labels: readonly Label[]): string {
 export function parseLabels(text: string): Label[] {
   const found = text.matchAll(/(?:"((?:[^"\\]|\\.)*)"|([^",=]+))="((?:[^"\\]|\\.)*)"/gs);
   return [...found].map(([, quoted, plain, value]) => [
-    quoted === undefined ? plain! : unescape(quoted), // one of the two matches
-    unescape(value!),
+    quoted === undefined ? plain! : unescapeText(quoted), // one of the two matches
+    unescapeText(value!),
   ]);
 }
 
@@ -71,12 +71,12 @@ function exportedName(name: string, taken: Set<string>): string {
   return exported;
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   if (!/["\\\n]/.test(text)) return text;
   return text.replace(/["\\\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
 }
 
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   if (!text.includes('\\')) return text;
   return text.replace(/\\(.)/gs, (_, char: string) => (char === 'n' ? '\n' : char));
 }
