@@ -57,7 +57,7 @@ export class Ledger implements PushLedger, PageSource {
     const { journal, bounds } = options;
     this.#options = options;
     const notes = journal.durability !== 'memory';
-    this.#ground = { versions: new Versions(), notes };
+    this.#ground = { versions: new Versions(), notes, total: { series: 0 } };
     this.#commits = new Commits({
       ...options,
       tenantOf: (name) => this.#tenants.get(name),
@@ -82,9 +82,7 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   get seriesCount(): number {
-    let series = 0;
-    for (const tenant of this.#tenants.values()) series += tenant.series;
-    return series;
+    return this.#ground.total.series;
   }
 
   async push(push: Push): Promise<Accepted> {
@@ -196,6 +194,8 @@ export class Ledger implements PushLedger, PageSource {
     };
     run();
     await this.#commits.kept(name, run);
+    const tenant = this.#tenants.get(name);
+    if (tenant) this.#dropIfEmpty(tenant);
   }
 
   /** @throws {PushRefusal} `tenant_limit` */
@@ -216,26 +216,29 @@ export class Ledger implements PushLedger, PageSource {
 
   /** A tenant whose removals are not kept yet stays until they are. */
   #dropIfEmpty(tenant: Tenant): void {
-    if (tenant.isEmpty && !tenant.records.hasChanges && tenant.records.nextId === 1) {
-      this.#tenants.delete(tenant.name);
-    }
+    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    tenant.leave();
+    this.#tenants.delete(tenant.name);
   }
 
   #restore(stored: Parameters<typeof restore>[0]): void {
     const { tenant, unreadable } = restore(stored, this.#ground);
     if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
-    this.#tenants.set(tenant.name, tenant);
+    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
   }
 
   /** Makes a tenant what the journal has of it. @throws {JournalError} */
   async #reload(name: string): Promise<void> {
     const known = this.#tenants.get(name);
     const update = await this.#options.journal.reload(name, known?.records.unsure() ?? []);
-    if (!update) this.#tenants.delete(name);
-    else if (known && !update.isWhole) {
+    if (known && update && !update.isWhole) {
       const unreadable = catchUp(known, update);
       if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
-    } else this.#restore({ ...update, records: update.created });
+      return;
+    }
+    known?.leave();
+    this.#tenants.delete(name);
+    if (update) this.#restore({ ...update, records: update.created });
   }
 
   /** Takes over what other promgates have committed. @throws {JournalError} */
@@ -254,6 +257,8 @@ export class Ledger implements PushLedger, PageSource {
       if (this.#commits.isLost(tenant.name)) continue;
       const changed = await this.#expiry.sweep(tenant, nowMs);
       if (changed) await this.#commits.kept(tenant.name, () => undefined);
+      const left = this.#tenants.get(tenant.name);
+      if (left) this.#dropIfEmpty(left);
     }
   }
 
