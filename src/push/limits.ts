@@ -8,8 +8,8 @@ import { type LimitDetails, PushRefusal } from './refusal.ts';
 import type { TenantLimits } from './rules.ts';
 import type { Tenant } from './tenant.ts';
 
-/** Last values of cumulative sources, for each series that a tenant may have. */
-const LASTS_PER_SERIES = 10;
+/** Values of sources, for each series that a tenant may have. */
+const SOURCE_VALUES = 10;
 /** Metrics that are read to find the label with the most values. */
 const WIDEST_OF = 2_000;
 
@@ -17,6 +17,8 @@ export interface CheckBounds {
   readonly limits: TenantLimits;
   /** How many series more the whole ledger can hold. */
   readonly room: number;
+  /** How many values of sources more the whole ledger can hold. */
+  readonly sourceRoom: number;
 }
 
 /** @throws {PushRefusal} `label_limit`, `label_length` */
@@ -75,7 +77,7 @@ export function checkTenant(
   tenant: Tenant,
   posting: Posting,
   added: Added,
-  { limits, room }: CheckBounds,
+  { limits, room, sourceRoom }: CheckBounds,
 ): void {
   const { series, families, groups, sources } = limits;
   const more = added.series - added.freed;
@@ -98,19 +100,23 @@ export function checkTenant(
   const { source } = posting.push.rules;
   const isUnheard = source !== '' && tenant.sources.get(source) === undefined;
   atMost('source_limit', 'sources', sources, tenant.sources.size, isUnheard ? 1 : 0);
-  const lasts = newLasts(tenant, posting);
-  const maxLasts = LASTS_PER_SERIES * series;
-  atMost('source_limit', 'series of sources', maxLasts, tenant.sources.lastCount, lasts);
+  const values = tenant.sourceValues;
+  const limit = Math.min(SOURCE_VALUES * series, values + sourceRoom);
+  atMost('source_limit', 'series of sources', limit, values, newSourceValues(tenant, posting));
 }
 
-/** How many last values of its source the push would make. */
-function newLasts({ sources }: Tenant, { push, families }: Posting): number {
-  const source = sources.get(push.rules.source);
+/** How many values of its source the push would add. */
+function newSourceValues({ sources }: Tenant, { push, families }: Posting): number {
+  const { source: name } = push.rules;
+  if (name === '') return 0; // pushes without a source have few shares in a metric
+  const source = sources.get(name);
   let count = 0;
-  for (const { name: family, rules, entries } of families) {
-    if (rules.temporality !== 'cumulative') continue;
-    for (const { labels } of entries) {
-      if (!source || !sources.last(source, { family, labels })) count += 1;
+  for (const { name: family, type, rules, entries } of families) {
+    const isCumulative = rules.temporality === 'cumulative';
+    const hasShares = type === 'gauge' || type === 'summary';
+    for (const { labels, metric } of entries) {
+      if (isCumulative && !(source && sources.last(source, { family, labels }))) count += 1;
+      if (hasShares && !metric?.shares.some((share) => share.source === name)) count += 1;
     }
   }
   return count;
