@@ -9,9 +9,9 @@ import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
-import { type Metric, Versions } from './family.ts';
+import { Versions } from './family.ts';
 import { noteTimes } from './group-times.ts';
-import { type Label, parseLabels, printLabels } from './labels.ts';
+import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
@@ -158,7 +158,8 @@ export class Ledger implements PushLedger, PageSource {
     await this.#change(tenancy, (tenant) => {
       const metrics = [...(tenant.families.get(family)?.metrics.values() ?? [])];
       for (const metric of metrics) {
-        if (metric.group === undefined && hasLabels(metric, labels)) tenant.removeMetric(metric);
+        if (metric.group === undefined && hasLabels(metric.labels, labels))
+          tenant.removeMetric(metric);
       }
     });
   }
@@ -295,10 +296,4 @@ export class Ledger implements PushLedger, PageSource {
   idle(): Promise<void> {
     return this.#commits.idle();
   }
-}
-
-function hasLabels({ labels: text }: Metric, wanted: readonly Label[]): boolean {
-  if (wanted.length === 0) return true;
-  const labels = new Map(parseLabels(text));
-  return wanted.every(([name, value]) => (labels.get(name) ?? '') === value);
 }
