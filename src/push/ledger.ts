@@ -42,9 +42,7 @@ export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFail
   readonly onUnreadable?: (tenant: string, records: number) => void;
 }
 
-const NOTHING = { series: 0, keys: 0, sourceValues: 0 };
-/** Values of sources, for each series that the ledger may have. */
-const SOURCE_VALUES = 4;
+const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
 /** Bound on the idempotency keys of all tenants. */
 const MAX_KEYS = 1_000_000;
 
@@ -100,14 +98,14 @@ export class Ledger implements PushLedger, PageSource {
 
   /** @returns whether the push was booked before */
   #book(push: Push): boolean {
-    const { now } = this.#options;
+    const { now, bounds } = this.#options;
     const tenant = this.#tenant(push);
     if (this.#isReplay(tenant, push)) return true;
     try {
       const posting = this.#postings.of(tenant, push);
       const { limits } = this.#postings.rulesOf(tenant);
       if (posting.epoch !== tenant.epoch) {
-        check(tenant, posting, { limits, room: this.#room(), sourceRoom: this.#sourceRoom() });
+        check(tenant, posting, { limits, ...bounds, total: this.#ground.total });
       }
       checkAdded(tenant, posting, push.page.values);
       const nowMs = now();
@@ -129,13 +127,8 @@ export class Ledger implements PushLedger, PageSource {
     throw new PushRefusal('key_reused', what);
   }
 
-  #room(): number {
-    return this.#options.bounds.totalSeries - this.seriesCount;
-  }
-
-  #sourceRoom(): number {
-    const { bounds } = this.#options;
-    return bounds.totalSeries * SOURCE_VALUES - this.#ground.total.sourceValues;
+  get #isFull(): boolean {
+    return this.seriesCount + 2 > this.#options.bounds.totalSeries;
   }
 
   /** A tenant whose keys fill the ledger loses its oldest. @throws {PushRefusal} `key_limit` */
@@ -184,7 +177,7 @@ export class Ledger implements PushLedger, PageSource {
     await this.#change(tenancy, (tenant) => {
       const { limits } = this.#postings.rulesOf(tenant);
       const isNew = !tenant.groups.has(printLabels(path));
-      if (isNew && (tenant.groups.size >= limits.groups || this.#room() < 2)) return;
+      if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
     });
   }

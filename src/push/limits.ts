@@ -6,19 +6,23 @@ import { parseLabels } from './labels.ts';
 import type { PostedFamily, Posting } from './posting.ts';
 import { type LimitDetails, PushRefusal } from './refusal.ts';
 import type { TenantLimits } from './rules.ts';
-import type { Tenant } from './tenant.ts';
+import type { Tenant, Totals } from './tenant.ts';
 
 /** Values of sources, for each series that a tenant may have. */
 const SOURCE_VALUES = 10;
+/** The same for each series that the whole ledger may have. */
+const TOTAL_SOURCE_VALUES = 4;
+/** Characters of label sets, for each series that a tenant or the whole ledger may have. */
+const CHARACTERS = 512;
 /** Metrics that are read to find the label with the most values. */
 const WIDEST_OF = 2_000;
 
 export interface CheckBounds {
   readonly limits: TenantLimits;
-  /** How many series more the whole ledger can hold. */
-  readonly room: number;
-  /** How many values of sources more the whole ledger can hold. */
-  readonly sourceRoom: number;
+  /** How many series the whole ledger may have. */
+  readonly totalSeries: number;
+  /** What the whole ledger has. */
+  readonly total: Totals;
 }
 
 /** @throws {PushRefusal} `label_limit`, `label_length` */
@@ -72,14 +76,15 @@ export interface Added {
   readonly freed: number;
 }
 
-/** @throws {PushRefusal} `series_limit`, `family_limit`, `group_limit`, `source_limit` */
+/** @throws {PushRefusal} `series_limit`, `family_limit`, `group_limit`, `source_limit`, `characters_limit` */
 export function checkTenant(
   tenant: Tenant,
   posting: Posting,
   added: Added,
-  { limits, room, sourceRoom }: CheckBounds,
+  { limits, totalSeries, total }: CheckBounds,
 ): void {
   const { series, families, groups, sources } = limits;
+  const room = totalSeries - total.series;
   const more = added.series - added.freed;
   if (more > 0 && tenant.series + more > series) {
     const sizes = { limit: series, current: tenant.series, would_add: more };
@@ -101,8 +106,23 @@ export function checkTenant(
   const isUnheard = source !== '' && tenant.sources.get(source) === undefined;
   atMost('source_limit', 'sources', sources, tenant.sources.size, isUnheard ? 1 : 0);
   const values = tenant.sourceValues;
+  const sourceRoom = TOTAL_SOURCE_VALUES * totalSeries - total.sourceValues;
   const limit = Math.min(SOURCE_VALUES * series, values + sourceRoom);
   atMost('source_limit', 'series of sources', limit, values, newSourceValues(tenant, posting));
+  const { characters } = tenant;
+  const most = Math.min(
+    CHARACTERS * series,
+    characters + CHARACTERS * totalSeries - total.characters,
+  );
+  atMost('characters_limit', 'characters in labels', most, characters, newCharacters(posting));
+}
+
+function newCharacters({ families }: Posting): number {
+  let characters = 0;
+  for (const { entries } of families) {
+    for (const { metric, labels } of entries) if (!metric) characters += labels.length;
+  }
+  return characters;
 }
 
 /** How many values of its source the push would add. */
@@ -123,7 +143,7 @@ function newSourceValues({ sources }: Tenant, { push, families }: Posting): numb
 }
 
 function atMost(
-  code: 'family_limit' | 'group_limit' | 'source_limit',
+  code: 'family_limit' | 'group_limit' | 'source_limit' | 'characters_limit',
   what: string,
   limit: number,
   current: number,

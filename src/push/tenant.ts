@@ -26,6 +26,8 @@ export interface SharePlace {
 /** What all tenants have together. */
 export interface Totals {
   series: number;
+  /** Characters of label sets. */
+  characters: number;
   /** Idempotency keys. */
   keys: number;
   /** Last values of sources, and shares of sources in gauges and summaries. */
@@ -50,6 +52,8 @@ export class Tenant {
   readonly shares: Shares;
   /** The series of all families. */
   series = 0;
+  /** The characters of the label sets of all metrics. */
+  characters = 0;
   /** Changes when anything is removed: what was found before must be looked up again. */
   epoch: number;
   /** Shares of sources in gauges and summaries. */
@@ -117,6 +121,7 @@ export class Tenant {
     const metric = new Metric(family, labels, group, this.shares);
     group?.metrics.add(metric);
     family.add(metric);
+    this.#addCharacters(labels.length);
     return metric;
   }
 
@@ -158,6 +163,7 @@ export class Tenant {
     const { family, group, shares } = metric;
     const before = this.#seriesOf(metric);
     this.#addSeries(family, -before);
+    this.#addCharacters(-metric.labels.length);
     for (const share of shares) this.#forget(metric, share);
     family.remove(metric);
     if (family.size === 0 && !this.records.follows) this.removeFamily(family);
@@ -196,6 +202,11 @@ export class Tenant {
     this.#total.series += more;
   }
 
+  #addCharacters(more: number): void {
+    this.characters += more;
+    this.#total.characters += more;
+  }
+
   #countSourceShares(more: number): void {
     this.#sourceShares += more;
     this.#total.sourceValues += more;
@@ -209,6 +220,7 @@ export class Tenant {
   /** The tenant is forgotten, or made anew: it counts no more. */
   leave(): void {
     this.#total.series -= this.series;
+    this.#total.characters -= this.characters;
     this.#total.sourceValues -= this.sourceValues;
     this.#total.keys -= this.ids.size;
   }
