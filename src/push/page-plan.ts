@@ -79,6 +79,7 @@ export class PagePlanner {
   }
 
   add(family: LedgerFamily): void {
+    if (family.blocks.length === 0) return;
     const shape = this.#shapeOf(family);
     const rivals: Rivals = this.#rivals.get(shape.name) ?? new Map();
     this.#rivals.set(shape.name, rivals);
