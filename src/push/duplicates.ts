@@ -24,12 +24,12 @@ export class Duplicates {
   /** Family -> its parts and the versions of its blocks, and what to leave out. */
   readonly #found = new Map<string, { readonly state: Float64Array; readonly sets: Sets }>();
   #numbers = 0;
-  readonly #quoted = new WeakMap<MetricBlock, { readonly version: number; readonly is: boolean }>();
+  readonly #scans = new WeakMap<MetricBlock, Scan>();
 
   /** Each step is short. */
   *of(family: PageFamily, style: PageStyle, page: string): Generator<void, LeftOut, void> {
     const isShared = family.parts.length > 1;
-    if (!isShared && !(yield* this.#isQuoted(family, style))) return NOTHING;
+    if (!isShared && !(yield* this.#isDoubtful(family, style))) return NOTHING;
     const key = `${page}\n${family.type}\n${family.name}`;
     const state = stateOf(family);
     const known = this.#found.get(key);
@@ -50,22 +50,26 @@ export class Duplicates {
     this.#found.delete(key);
   }
 
-  /** Whether names of labels are escaped, so that labels may be equal only on the page. */
-  *#isQuoted({ parts }: PageFamily, { escaping }: PageStyle): Generator<void, boolean, void> {
-    if (escaping === 'allow-utf-8') return false;
+  /**
+   * Whether labels that differ in the ledger may be equal for a reader: by the escaping of names, or
+   * since readers take a label without a value for a label that is not there.
+   */
+  *#isDoubtful({ parts }: PageFamily, { escaping }: PageStyle): Generator<void, boolean, void> {
+    let hasEmpty = false;
+    let hasFull = false;
     let metrics = 0;
     for (const { blocks } of parts) {
       for (const block of blocks) {
-        const known = this.#quoted.get(block);
-        const is =
-          known?.version === block.version
-            ? known.is
-            : block.metrics.some(({ labels }) => mayBeQuoted(labels));
-        if (known?.version !== block.version) {
-          this.#quoted.set(block, { version: block.version, is });
+        let scan = this.#scans.get(block);
+        if (scan?.version !== block.version) {
+          scan = scanOf(block);
+          this.#scans.set(block, scan);
           metrics += block.metrics.length;
         }
-        if (is) return true;
+        hasEmpty ||= scan.hasEmpty;
+        hasFull ||= scan.hasFull;
+        if (hasEmpty && hasFull) return true;
+        if (scan.hasQuoted && escaping !== 'allow-utf-8') return true;
         if (metrics < STEP) continue;
         metrics = 0;
         yield;
@@ -73,6 +77,35 @@ export class Duplicates {
     }
     return false;
   }
+}
+
+/** Which labels the metrics of a block have. */
+interface Scan {
+  readonly version: number;
+  /** A label with a name in quotes. */
+  readonly hasQuoted: boolean;
+  /** A metric that has a label without a value. */
+  readonly hasEmpty: boolean;
+  /** A metric whose labels all have values. */
+  readonly hasFull: boolean;
+}
+
+function scanOf({ version, metrics }: MetricBlock): Scan {
+  let empty = 0;
+  let hasQuoted = false;
+  for (const { labels } of metrics) {
+    if (labels.includes(EMPTY)) empty++;
+    hasQuoted ||= mayBeQuoted(labels);
+  }
+  return { version, hasQuoted, hasEmpty: empty > 0, hasFull: empty < metrics.length };
+}
+
+/** In a text of labels, only a label without a value has this. */
+const EMPTY = '=""';
+const EMPTY_LABELS = /(?:^|,)(?:\w+|"(?:[^"\\]|\\.)*")=""/gs;
+
+function withoutEmpty(labels: string): string {
+  return labels.includes(EMPTY) ? labels.replace(EMPTY_LABELS, '').replace(/^,/, '') : labels;
 }
 
 /** Bound on what is remembered, in numbers of 8 bytes. */
@@ -114,7 +147,7 @@ function* find({ parts }: PageFamily, style: PageStyle): Generator<void, Sets, v
     for (const { metrics: all } of part.blocks) {
       for (const metric of all) {
         if (++metrics % STEP === 0) yield;
-        const labels = printedLabels(metric.labels, style.escaping, own);
+        const labels = withoutEmpty(printedLabels(metric.labels, style.escaping, own));
         if (claims.claim(part, labels, metric)) continue;
         const set = sets[at] ?? new Set();
         sets[at] = set.add(metric.labels);

@@ -162,7 +162,7 @@ export class PagePlanner {
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
-    if (samples.length === 1 || this.#style.format === 'protobuf') return false;
+    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 

@@ -107,6 +107,10 @@ describe('PageRenderer', () => {
           );
           const types = page.toString().match(/^# TYPE \S+/gm) ?? [];
           assert.equal(new Set(types).size, types.length, page.toString());
+          const series = seriesOf(page.toString())
+            .filter((line) => !line.startsWith('#'))
+            .map((line) => line.slice(0, line.lastIndexOf(' ')));
+          assert.equal(new Set(series).size, series.length, page.toString());
         }),
         { numRuns: 300 },
       ));
