@@ -69,6 +69,8 @@ interface FreshBatch {
 /** A batch in the hands of a lane. It counts as waiting until one of the functions is called. */
 export interface TakenBatch {
   readonly batch: Batch;
+  /** Aborts when newer batches had to go: this one is then dropped by `done` or `putBack`. */
+  readonly signal: AbortSignal;
   /** The batch is settled. */
   done(): Promise<void>;
   /** The batch, or this part of it, is not. */
@@ -82,7 +84,7 @@ const TURN_MS = 3;
 export class BatchQueue {
   readonly #options: QueueOptions;
   #fresh: FreshBatch[] = [];
-  readonly #taken = new Map<number, number>();
+  readonly #taken = new Map<number, { readonly atMs: number; readonly old: AbortController }>();
   readonly #waiting = new Set<() => void>();
   #lastId: number;
   #lanes: number;
@@ -115,8 +117,8 @@ export class BatchQueue {
     const { batches, oldestMs } = this.#options.store.level;
     const times = [
       ...this.#taken.values(),
-      ...this.#fresh.slice(0, 1).map((one) => one.batch.atMs),
-    ];
+      ...this.#fresh.slice(0, 1).map(({ batch }) => batch),
+    ].map(({ atMs }) => atMs);
     if (batches > 0) times.push(oldestMs);
     return times.length > 0 ? Math.min(...times) : undefined;
   }
@@ -169,12 +171,14 @@ export class BatchQueue {
     if (at < 0) return undefined;
     const [one] = this.#fresh.splice(at, 1);
     const { id, batch } = one!; // `at` is an index
-    this.#taken.set(id, batch.atMs);
+    const signal = this.#hold(id, batch.atMs);
     return {
       batch,
+      signal,
       done: async () => this.#settled(id),
       putBack: async (rest) => {
-        this.#fresh.unshift({ id, lane, batch: rest });
+        if (signal.aborted) this.#options.onDropped(rest.samples.length, 'queue_full');
+        else this.#fresh.unshift({ id, lane, batch: rest });
         this.#settled(id);
       },
     };
@@ -228,7 +232,16 @@ export class BatchQueue {
       const dropped = await this.#guard(() => store.dropOldest([...this.#taken.keys()]));
       if (dropped === undefined) break;
       onDropped(dropped, 'queue_full');
+      for (const { atMs, old } of this.#taken.values()) {
+        if (atMs < store.level.oldestMs) old.abort();
+      }
     }
+  }
+
+  #hold(id: number, atMs: number): AbortSignal {
+    const old = new AbortController();
+    this.#taken.set(id, { atMs, old });
+    return old.signal;
   }
 
   async #takeStored(stored: StoredBatch): Promise<TakenBatch | undefined> {
@@ -243,16 +256,18 @@ export class BatchQueue {
       await remove();
       return this.take(lane);
     }
-    this.#taken.set(id, atMs);
+    const signal = this.#hold(id, atMs);
     return {
       batch,
+      signal,
       done: async () => {
         await remove();
         this.#settled(id);
       },
       putBack: async (rest) => {
-        if (rest.samples.length < samples) {
-          await remove();
+        if (signal.aborted || rest.samples.length < samples) await remove();
+        if (signal.aborted) this.#options.onDropped(rest.samples.length, 'queue_full');
+        else if (rest.samples.length < samples) {
           const left = { id, lane, lanes, atMs, samples: rest.samples.length };
           const packed = { ...left, bytes: await packBatch(rest, everyTurn(TURN_MS)) };
           await this.#guard(() => this.#options.store.append([packed]));

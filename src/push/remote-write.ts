@@ -260,7 +260,8 @@ export class RemoteWrite implements AsyncDisposable {
   async #send(taken: TakenBatch): Promise<Batch | undefined> {
     const putAside = (sample: BatchSample): void => this.#tracker.putAside(sample, this.#wallMs());
     try {
-      return await this.#sender.send(taken.batch, this.#cut.signal, putAside);
+      const signal = AbortSignal.any([this.#cut.signal, taken.signal]);
+      return await this.#sender.send(taken.batch, signal, putAside);
     } catch (error) {
       this.#options.observers.onDropped(taken.batch.samples.length, 'queue_error');
       await taken.done();
