@@ -43,7 +43,7 @@ export interface Poster extends Disposable {
 /** How much of an answer is read. */
 const MAX_TEXT_BYTES = 1024;
 /** How long the rest of an answer may take whose status is known. */
-const BODY_MS = 2000;
+const BODY_MS = 500;
 
 /** Connections are kept for the next request until disposal. */
 export function openPost(options: PostOptions): Poster {

@@ -25,6 +25,7 @@ export async function unpackBatch(bytes: Buffer, pace: Pace): Promise<Batch> {
   for (let field = reader.field(); field !== undefined; field = reader.field()) {
     const part = reader.part();
     if (field === 4) symbols.push(part.toString('utf8'));
+    else if (field !== 5) throw new Error(`a field ${field}`);
     else {
       const read = readSeries(part, symbols);
       atMs = read.atMs;
@@ -59,6 +60,7 @@ function readSeries(bytes: Buffer, symbols: readonly string[]) {
       family = { type, help: symbol(numbers.get(3) ?? 0), unit: symbol(numbers.get(4) ?? 0) };
     }
   }
+  if (labels.length === 0) throw new Error('a series without labels');
   const { atMs, ...rest } = sample;
   return { atMs, sample: { labels, family, ...rest } };
 }

@@ -1,4 +1,5 @@
 /** A source of series for tests, written as text, and a remote write that sends it. */
+import { type Clock, sleep } from '../../src/clock.ts';
 import { openPost } from '../../src/push/got.ts';
 import { parseLabels } from '../../src/push/labels.ts';
 import { compileRelabel } from '../../src/push/relabel.ts';
@@ -101,3 +102,9 @@ export function openRemote({ url, timeoutMs = 20_000, ...options }: RemoteSetup)
   remote.start();
   return remote;
 }
+
+/** Pauses of 5 ms at most: the flush at the end is over at once. */
+export const shortPauses: Clock = {
+  nowMs: () => performance.now(),
+  sleep: (ms, signal) => sleep(Math.min(ms, 5), signal),
+};
