@@ -11,8 +11,8 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   '': ['assemble', 'config', 'demo', 'serve', 'telemetry'],
   demo: ['assemble', 'config'],
   assemble: [
-    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'push', 'refresh', 'serve', 'store'],
-    ...['telemetry', 'broker'],
+    ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
+    ...['push', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -21,10 +21,12 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   merge: ['exposition', 'discover'],
   push: ['exposition', 'merge'],
   refresh: [],
-  store: ['broker', 'type:config', 'type:push'],
+  store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  serve: [
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+  ],
 };
 
 /** Which files may import a package. */
@@ -51,7 +53,8 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
-const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
+const CLIENTS =
+  /^(?:store\/(?:redis.*|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];

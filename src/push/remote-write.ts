@@ -170,11 +170,12 @@ export class RemoteWrite implements AsyncDisposable {
     }
     const hasBacklog = !this.#queue.isEmpty;
     await this.#queue.pack();
+    const beganMs = Date.now();
     this.#round += 1;
     const atMs = Math.max(this.#wallMs(), this.#lastMs + 1);
     this.#lastMs = atMs;
     const families = await this.#collect(atMs);
-    if (!hasBacklog) this.#options.source.seen?.();
+    if (!hasBacklog) this.#options.source.seen?.(beganMs);
     this.#queue.wake(); // batches of an earlier process may wait for the lease
     this.#describe(families);
   }

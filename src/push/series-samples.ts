@@ -5,6 +5,7 @@
 import type { FamilyType } from '../exposition/grammar.ts';
 import { type Label, parseLabels } from './labels.ts';
 import type { LedgerFamily, LedgerMetric, PageSource } from './page-source.ts';
+import { printBound } from './print-number.ts';
 import { isCompound } from './pushed-page.ts';
 import type { Series, SeriesFamily, SeriesSource } from './series.ts';
 
@@ -15,7 +16,7 @@ const CUMULATIVE: ReadonlySet<FamilyType> = new Set(['counter', 'histogram', 'su
 export function ledgerSeries(pages: Pick<PageSource, 'families' | 'seen'>): SeriesSource {
   return {
     read: () => seriesOf(metricsOf(pages)),
-    seen: () => pages.seen(),
+    seen: (beganMs) => pages.seen(undefined, beganMs),
   };
 }
 
@@ -62,7 +63,7 @@ function* metricSeries(
   const [countSuffix, sumSuffix] =
     family.type === 'gaugehistogram' ? ['_gcount', '_gsum'] : ['_count', '_sum'];
   for (const [at, bound] of bounds.entries()) {
-    const extra: Label = [isSummary ? 'quantile' : 'le', printBound(bound)];
+    const extra: Label = [isSummary ? 'quantile' : 'le', printBound(bound, 'text')];
     yield make(values[2 + at], isSummary ? '' : '_bucket', extra);
   }
   if (!isSummary) yield make(values[0], '_bucket', ['le', '+Inf']);
@@ -74,10 +75,4 @@ function labelsOf(name: string, text: string, extra: Label | undefined): Label[]
   const labels: Label[] = [['__name__', name], ...parseLabels(text)];
   if (extra) labels.push(extra);
   return labels;
-}
-
-/** A bound as a page of text shows it. */
-function printBound(bound: number): string {
-  if (Number.isFinite(bound)) return String(bound);
-  return bound > 0 ? '+Inf' : '-Inf';
 }

@@ -31,8 +31,12 @@ export interface SeriesSource {
    * series that is not among them has gone.
    */
   read(): Iterable<Series>;
-  /** Called when all values that `read` gave last are on their way. */
-  seen?(): void;
+  /**
+   * Called when all values that `read` gave last are on their way.
+   *
+   * @param beganMs - when `read` was called, as `Date.now()` gives it
+   */
+  seen?(beganMs: number): void;
 }
 
 /** Whether this process is the one that may write series; other replicas ask for the same lease. */
