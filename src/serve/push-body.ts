@@ -65,8 +65,10 @@ function tooLarge(limit: number, what: string): PushRefusal {
 
 function collect(request: IncomingMessage, options: PushBodyOptions): Promise<Buffer> {
   const { maxBodyBytes, room, signal, idleMs = IDLE_MS } = options;
-  const refusal = tooLarge(maxBodyBytes, 'the body');
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(refusal);
+  const tooMuch = (): PushRefusal => tooLarge(maxBodyBytes, 'the body');
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
+    return Promise.reject(tooMuch());
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -82,7 +84,7 @@ function collect(request: IncomingMessage, options: PushBodyOptions): Promise<Bu
       timer.refresh();
       bytes += chunk.length;
       try {
-        if (bytes > maxBodyBytes) throw refusal;
+        if (bytes > maxBodyBytes) throw tooMuch();
         room.more(chunk.length);
         chunks.push(chunk);
       } catch (why) {
