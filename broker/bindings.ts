@@ -10,7 +10,7 @@ import { bindingCredentials, type Credentials } from './credentials.ts';
 import { isSameGuid } from './guid.ts';
 import { type Instances, unknownInstance } from './instances.ts';
 import type { Json } from './json.ts';
-import type { Offering } from './offering.ts';
+import { isPushPlan, type Offering } from './offering.ts';
 import type { ParameterCheck } from './parameters.ts';
 import { pushPlace, type StoredParameters } from './push-place.ts';
 import { Refusal } from './refusal.ts';
@@ -121,7 +121,7 @@ export class Bindings {
       body,
       offering,
     );
-    const pushes = plan.planId === offering.pushPlan?.id;
+    const pushes = isPushPlan(offering, plan.planId);
     const given = pushes ? check.push(parameters) : check.binding(parameters);
     const found = await instances.find(account, instanceId);
     const ownSpaceId = found?.spaceId ?? (context.spaceId || (resourceSpaceId ?? ''));
@@ -159,7 +159,7 @@ export class Bindings {
     const { account, instanceId } = call;
     const { parameters, appId, planId: namedPlanId } = readRotation(body, offering);
     const found = await instances.find(account, instanceId);
-    const pushes = (namedPlanId ?? found?.planId) === offering.pushPlan?.id;
+    const pushes = isPushPlan(offering, namedPlanId ?? found?.planId);
     // The check bounds the depth.
     const named =
       parameters && canonicalJson(pushes ? check.push(parameters) : check.binding(parameters));

@@ -19,6 +19,10 @@ export const DEFAULT_OFFERING: Offering = {
   planName: 'fetch-app',
 };
 
+export function isPushPlan({ pushPlan }: Offering, id: string | undefined): boolean {
+  return pushPlan !== undefined && pushPlan.id === id;
+}
+
 /** @throws {Refusal} `unacceptable` */
 export function requireService({ serviceId }: Offering, id: string): void {
   if (id === serviceId) return;
@@ -26,7 +30,7 @@ export function requireService({ serviceId }: Offering, id: string): void {
 }
 
 /** @throws {Refusal} `unacceptable` */
-export function requirePlan({ planId, pushPlan }: Offering, id: string): void {
-  if (id === planId || id === pushPlan?.id) return;
+export function requirePlan(offering: Offering, id: string): void {
+  if (id === offering.planId || isPushPlan(offering, id)) return;
   throw new Refusal('unacceptable', 'plan_id is not a plan of this service in the catalog');
 }

@@ -52,7 +52,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
 const CLIENTS =
-  /^(?:store\/(?:redis|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
+  /^(?:store\/(?:redis.*|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];

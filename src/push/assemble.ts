@@ -4,7 +4,7 @@
  */
 import type { FamilyType } from '../exposition/grammar.ts';
 import type { BodyFamily } from './body-families.ts';
-import { BOUNDED, COUNT, INFINITE } from './body-samples.ts';
+import { BOUNDED, type BodySamples, COUNT, INFINITE } from './body-samples.ts';
 import { badHistogram, type Complaint, complaintOf } from './check-values.ts';
 import type { PushMode } from './push.ts';
 import {
@@ -46,7 +46,7 @@ export function* assemble(lines: BodyLines, mode: PushMode): Generator<void, Ass
   let next = 0;
   for (const family of lines.families.families) {
     const own: PushedMetric[] = [];
-    for (; next < order.length && metrics.families.at(order[next]!) === family.number; next++) {
+    for (; next < order.length && metrics.familyOf(order[next]!) === family.number; next++) {
       own.push(assembler.metric(family, order[next]!));
       if (next % SLICE_METRICS === SLICE_METRICS - 1) yield;
     }
@@ -68,12 +68,11 @@ function pushedFamily(
 /** The numbers of the metrics: in the order of their families, then of their first samples. */
 function inFamilies({ families, metrics }: BodyLines): Int32Array {
   const starts = new Int32Array(families.families.length + 1);
-  for (let metric = 0; metric < metrics.size; metric++)
-    starts[metrics.families.at(metric) + 1]! += 1;
+  for (let metric = 0; metric < metrics.size; metric++) starts[metrics.familyOf(metric) + 1]! += 1;
   for (let family = 1; family < starts.length; family++) starts[family]! += starts[family - 1]!;
   const order = new Int32Array(metrics.size);
   for (let metric = 0; metric < metrics.size; metric++) {
-    order[starts[metrics.families.at(metric)]!++] = metric;
+    order[starts[metrics.familyOf(metric)]!++] = metric;
   }
   return order;
 }
@@ -94,8 +93,8 @@ class Assembler {
     this.places = new Int32Array(samples.length).fill(NOWHERE);
     let length = 0;
     for (let metric = 0; metric < metrics.size; metric++) {
-      const { type } = families.families[metrics.families.at(metric)]!.declared;
-      length += isCompound(type ?? 'unknown') ? 2 + metrics.bounded.at(metric) : 1;
+      const { type } = families.families[metrics.familyOf(metric)]!.declared;
+      length += isCompound(type ?? 'unknown') ? 2 + metrics.boundedOf(metric) : 1;
     }
     this.#values = new Float64Array(length);
   }
@@ -110,13 +109,13 @@ class Assembler {
     const { metrics, samples } = this.#lines;
     const type = family.declared.type ?? 'unknown';
     const at = this.#length;
-    const line = metrics.lines.at(metric);
+    const line = metrics.lineOf(metric);
     let bounds: readonly number[] = [];
     if (isCompound(type)) bounds = this.#compound(type, metric, line);
     else {
-      const sample = metrics.lastSamples.at(metric);
+      const sample = metrics.lastSampleOf(metric);
       this.places[sample] = at;
-      this.#values[at] = samples.values.at(sample);
+      this.#values[at] = samples.valueOf(sample);
       this.#length += 1;
     }
     if (!this.#replaces) {
@@ -132,9 +131,9 @@ class Assembler {
     const at = this.#length;
     const found = [-1, -1, -1]; // the samples of count, sum and `+Inf`
     const bounded: number[] = [];
-    let sample = metrics.lastSamples.at(metric);
-    for (; sample >= 0; sample = samples.befores.at(sample)) {
-      const kind = samples.kinds.at(sample);
+    let sample = metrics.lastSampleOf(metric);
+    for (; sample >= 0; sample = samples.before(sample)) {
+      const kind = samples.kindOf(sample);
       if (kind === BOUNDED) bounded.push(sample);
       else {
         const place = kind === INFINITE ? 2 : kind - COUNT;
@@ -163,7 +162,7 @@ class Assembler {
     }
     if (count < 0 || infinite < 0 || this.#replaces) return;
     this.places[infinite] = EQUALS - at;
-    const other = this.#lines.samples.values.at(infinite);
+    const other = this.#lines.samples.valueOf(infinite);
     if (this.#values[at] === other) return;
     const what = `its bucket +Inf ${other} is not its count ${this.#values[at]}`;
     throw refusal(badHistogram(what), line);
@@ -171,17 +170,18 @@ class Assembler {
 
   /** Writes buckets or quantiles in the order of their bounds. @returns the bounds */
   #putBounded(bounded: number[], at: number, line: number): readonly number[] {
-    const { bounds: all } = this.#lines.samples;
+    const { samples } = this.#lines;
     if (bounded.length > MAX_BOUNDS) {
       const what = `the metric has more than ${MAX_BOUNDS} buckets or quantiles`;
       throw refusal({ code: 'too_large', what }, line);
     }
-    if (!isAscending(bounded, all)) bounded.sort((a, b) => all.at(a) - all.at(b) || a - b);
+    if (!isAscending(bounded, samples))
+      bounded.sort((a, b) => samples.boundOf(a) - samples.boundOf(b) || a - b);
     const bounds: number[] = [];
     let before = -1;
     for (const sample of bounded) {
-      const bound = all.at(sample);
-      if (before >= 0 && all.at(before) === bound) {
+      const bound = samples.boundOf(sample);
+      if (before >= 0 && samples.boundOf(before) === bound) {
         // Pushgateway prints the series twice; here the last sample counts.
         this.#refuseTwice(line);
         this.places[before] = NOWHERE;
@@ -195,7 +195,7 @@ class Assembler {
 
   #put(sample: number, at: number): void {
     this.places[sample] = at;
-    this.#values[at] = this.#lines.samples.values.at(sample);
+    this.#values[at] = this.#lines.samples.valueOf(sample);
   }
 
   #refuseTwice(line: number): void {
@@ -205,9 +205,9 @@ class Assembler {
   }
 }
 
-function isAscending(bounded: readonly number[], all: { at(index: number): number }): boolean {
+function isAscending(bounded: readonly number[], samples: BodySamples): boolean {
   for (let i = 1; i < bounded.length; i++) {
-    if (!(all.at(bounded[i - 1]!) < all.at(bounded[i]!))) return false;
+    if (!(samples.boundOf(bounded[i - 1]!) < samples.boundOf(bounded[i]!))) return false;
   }
   return true;
 }

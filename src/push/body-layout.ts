@@ -47,7 +47,7 @@ export class BodyLayout {
       const sample = cuts.at(3 * value + 2);
       this.#cuts[value] = length;
       this.#places[value] = sample < 0 ? NOWHERE : places[sample]!;
-      this.#sums[value] = sample >= 0 && samples.kinds.at(sample) === SUM ? 1 : 0;
+      this.#sums[value] = sample >= 0 && samples.kindOf(sample) === SUM ? 1 : 0;
     }
     length += body.bytes.copy(text, length, from, body.length);
     this.#text = new DataView(text.buffer, 0, length);

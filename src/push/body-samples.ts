@@ -18,28 +18,37 @@ export const INFINITE = 4;
 export const DROPPED = 5;
 
 export class BodySamples {
-  readonly values = new Floats();
-  readonly kinds = new Integers();
-  readonly bounds = new Floats();
-  /** The sample of the same metric before this one; -1 for none. */
-  readonly befores = new Integers();
+  length = 0;
+  /** Two numbers per sample: its value and its bound. */
+  readonly #numbers = new Floats();
+  /** Two integers per sample: what it is, and the sample of the same metric before it. */
+  readonly #links = new Integers();
 
-  get length(): number {
-    return this.values.length;
+  valueOf(sample: number): number {
+    return this.#numbers.at(2 * sample);
   }
 
-  /**
-   * @param bound - of a bucket or quantile, else 0
-   * @returns the number of the sample
-   */
+  /** The bound of a bucket or quantile; else 0. */
+  boundOf(sample: number): number {
+    return this.#numbers.at(2 * sample + 1);
+  }
+
+  kindOf(sample: number): number {
+    return this.#links.at(2 * sample);
+  }
+
+  /** The sample of the same metric before this one; -1 for none. */
+  before(sample: number): number {
+    return this.#links.at(2 * sample + 1);
+  }
+
+  /** @returns the number of the sample */
   add(metrics: MetricTable, metric: number, kind: number, bound: number, value: number): number {
-    const sample = this.length;
-    this.values.push(value);
-    this.kinds.push(kind);
-    this.bounds.push(bound);
-    this.befores.push(metrics.lastSamples.at(metric));
-    metrics.lastSamples.set(metric, sample);
-    if (kind === BOUNDED) metrics.bounded.set(metric, metrics.bounded.at(metric) + 1);
+    const sample = this.length++;
+    this.#numbers.push(value);
+    this.#numbers.push(bound);
+    this.#links.push(kind);
+    this.#links.push(metrics.addSample(metric, sample, kind === BOUNDED));
     return sample;
   }
 }

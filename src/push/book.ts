@@ -9,7 +9,6 @@ import { noteTimes } from './group-times.ts';
 import {
   type Entry,
   FAILURE_TIME,
-  isCumulative,
   type Operation,
   operationOf,
   type PostedFamily,
@@ -96,9 +95,8 @@ class Booking {
     entry.metric ??= this.#tenant.addMetric(family, entry.labels, group);
     const { metric } = entry;
     if (metric.native !== entry.native) this.#setNative(metric, entry);
-    const { ttlMs = posted.rules.ttlMs } = this.#posting.push.rules;
     const share = this.#operate(metric, posted, entry, operation);
-    this.#tenant.touch(metric, share, this.#nowMs, ttlMs);
+    this.#tenant.touch(metric, share, this.#nowMs, posted.rules.ttlMs);
   }
 
   /** A native histogram is in the key of its record, so the record is made anew. */
@@ -153,7 +151,7 @@ class Booking {
   /** Adds what a cumulative source has counted since its last push. */
   #grow(metric: Metric, share: Share, entry: Entry): void {
     const { sources, records } = this.#tenant;
-    const source = this.#source!; // `isCumulative` asks for one
+    const source = this.#source!; // only a source is cumulative
     const name = { family: metric.family.name, labels: metric.labels };
     const { size } = share;
     let last = sources.last(source, name);
@@ -184,7 +182,7 @@ class Booking {
 
   /** A gauge that is put together has a share for each source, and for each slot of time. */
   #addGauge(metric: Metric, posted: PostedFamily, entry: Entry): Share {
-    const { ttlMs = posted.rules.ttlMs } = this.#posting.push.rules;
+    const { ttlMs } = posted.rules;
     const slot = ttlMs === 0 ? 0 : Math.floor((this.#nowMs * SLOTS) / ttlMs);
     const source = this.#source?.name ?? `${SLOT}${slot}`;
     const known = metric.shares.find((share) => share.source === source);
@@ -198,7 +196,7 @@ class Booking {
 
   #addSummary(metric: Metric, posted: PostedFamily, entry: Entry): Share {
     const main = this.#plainShare(metric, { ...entry, bounds: [], layout: '', size: 2 }, false);
-    if (isCumulative(this.#posting.push, posted.rules)) this.#grow(metric, main, entry);
+    if (posted.rules.temporality === 'cumulative') this.#grow(metric, main, entry);
     else for (const at of entry.ats) this.#add(metric, main, at);
     entry.share = main;
     this.#keepQuantiles(metric, entry);

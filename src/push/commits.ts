@@ -102,12 +102,16 @@ export class Commits {
       const made = changes.filter((one) => one !== undefined);
       const stale = made.length === 0 ? [] : await journal.commit(made);
       const names = new Set(stale.map(({ tenant }) => tenant));
-      for (const name of names) await this.#catchUp(name, batch.get(name) ?? []);
       let pushes = 0;
       for (const [name, waiting] of batch) {
         if (names.has(name)) continue;
+        this.#options.tenantOf(name)?.records.committed();
         pushes += waiting.length;
         for (const { kept } of waiting) kept();
+      }
+      for (const { tenant, error } of stale) {
+        if (error) onFailure?.(error);
+        await this.#catchUp(tenant, batch.get(tenant) ?? [], error);
       }
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
@@ -123,8 +127,12 @@ export class Commits {
     return { tenant: name, forced, ...records.takeChanges(), nextId: records.nextId };
   }
 
-  /** Makes the changes again on what another promgate has committed; they wait for the next commit. */
-  async #catchUp(name: string, waiting: readonly Waiting[]): Promise<void> {
+  /**
+   * Makes the changes again on what the journal has; they wait for the next commit.
+   *
+   * @param error - nobody knows whether the changes of the last commit were kept: these are refused
+   */
+  async #catchUp(name: string, waiting: readonly Waiting[], error: unknown): Promise<void> {
     try {
       await this.#reload(name);
     } catch (cause) {
@@ -132,12 +140,15 @@ export class Commits {
       return;
     }
     const later = this.#waiting.get(name) ?? [];
-    const again = [...waiting, ...later].filter((one) => {
+    const unknown = error === undefined ? [] : waiting;
+    const why = notStored(error);
+    for (const { failed } of unknown) failed(why);
+    const again = [...(error === undefined ? waiting : []), ...later].filter((one) => {
       try {
         one.again();
         return true;
-      } catch (why) {
-        one.failed(why);
+      } catch (refusal) {
+        one.failed(refusal);
         return false;
       }
     });

@@ -1,6 +1,7 @@
 /** Arrays of numbers that grow while a body is read; a number takes as many bytes as its type. */
 
-const FIRST = 32;
+/** Room for the body of a small push. */
+const FIRST = 256;
 
 export class Integers {
   length = 0;
@@ -41,5 +42,19 @@ export class Floats {
   /** @param index - below `length` */
   at(index: number): number {
     return this.#items[index]!;
+  }
+
+  set(index: number, item: number): void {
+    this.#items[index] = item;
+  }
+
+  /** The numbers so far, and free room behind them; valid until the next `push`. */
+  get items(): Float64Array {
+    return this.#items;
+  }
+
+  /** All numbers, in an array of their own. */
+  take(): Float64Array {
+    return this.#items.slice(0, this.length);
   }
 }

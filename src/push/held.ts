@@ -1,6 +1,6 @@
 /**
- * A record in memory: its numbers lie in the cells, and its state says what the next commit must
- * keep of it.
+ * The records of a tenant in memory: their numbers lie in the cells, and the next commit must keep
+ * what has changed of them.
  */
 import { Cells } from './cells.ts';
 import type { RecordKey, TenantChanges } from './record.ts';
@@ -8,6 +8,7 @@ import type { RecordKey, TenantChanges } from './record.ts';
 /** `created` records are not known to the journal yet. */
 export type HeldState = 'kept' | 'changed' | 'created' | 'removed';
 
+/** A record. */
 export class Held {
   readonly id: number;
   readonly at: number;
@@ -27,14 +28,20 @@ export class Held {
   }
 }
 
-/** The records of one tenant, and what of them has changed since the last commit. */
+/** The records of one tenant. */
 export class HeldRecords {
   readonly cells = new Cells();
-  /** Whether changes are noted: without a journal nobody takes them. */
+  /** Whether a journal keeps the records: else nobody asks what has changed. */
   readonly #notes: boolean;
+  /** By number; empty without a journal. */
+  readonly #held = new Map<number, Held>();
   #nextId = 1;
   #changed: Held[] = [];
   #removed: number[] = [];
+  /** The numbers of what was taken for a commit that has not been kept. */
+  #taken: number[] = [];
+  /** True while the records follow the journal, so that nothing is noted. */
+  #follows = false;
 
   constructor({ notes }: { readonly notes: boolean }) {
     this.#notes = notes;
@@ -44,12 +51,27 @@ export class HeldRecords {
     return this.#nextId;
   }
 
+  /** Whether the records are being made what the journal has: see `catchUp`. */
+  get follows(): boolean {
+    return this.#follows;
+  }
+
   get hasChanges(): boolean {
     return this.#changed.length > 0 || this.#removed.length > 0;
   }
 
+  /** Whether the journal has everything. */
+  get isKept(): boolean {
+    return !this.hasChanges && this.#taken.length === 0;
+  }
+
+  /** @returns undefined if there is no such record, and always without a journal */
+  get(id: number): Held | undefined {
+    return this.#held.get(id);
+  }
+
   create(length: number, keyOf: () => RecordKey): Held {
-    const held = new Held(this.#nextId, { at: this.cells.take(length), length }, keyOf);
+    const held = this.#hold(this.#nextId, length, keyOf);
     this.#nextId += 1;
     if (this.#notes) {
       held.state = 'created';
@@ -60,28 +82,29 @@ export class HeldRecords {
 
   /** Takes over a record that the journal has. */
   restore(id: number, values: Float64Array, keyOf: () => RecordKey): Held {
-    const { length } = values;
-    const held = new Held(id, { at: this.cells.take(length), length }, keyOf);
+    const held = this.#hold(id, values.length, keyOf);
     this.cells.values.set(values, held.at);
-    this.#nextId = Math.max(this.#nextId, id + 1);
     return held;
   }
 
-  reserve(nextId: number): void {
-    this.#nextId = Math.max(this.#nextId, nextId);
+  #hold(id: number, length: number, keyOf: () => RecordKey): Held {
+    const held = new Held(id, { at: this.cells.take(length), length }, keyOf);
+    if (this.#notes) this.#held.set(id, held);
+    return held;
   }
 
   /** To be called with every change of a record's numbers. */
   change(held: Held): void {
-    if (!this.#notes || held.state !== 'kept') return;
+    if (!this.#notes || held.state !== 'kept' || this.#follows) return;
     held.state = 'changed';
     this.#changed.push(held);
   }
 
   remove(held: Held): void {
     if (held.state === 'removed') return;
-    if (this.#notes && held.state !== 'created') this.#removed.push(held.id);
+    if (this.#notes && !this.#follows && held.state !== 'created') this.#removed.push(held.id);
     held.state = 'removed';
+    if (this.#held.get(held.id) === held) this.#held.delete(held.id); // the journal may give it anew
     this.cells.give(held.at, held.length);
   }
 
@@ -96,10 +119,35 @@ export class HeldRecords {
       if (state === 'created') created.push({ id, key: JSON.stringify(held.keyOf()), values });
       else changed.push({ id, values });
       held.state = 'kept';
+      this.#taken.push(id);
     }
     const removed = this.#removed;
+    this.#taken.push(...removed);
     this.#changed = [];
     this.#removed = [];
     return { created, changed, removed };
+  }
+
+  /** What was taken is kept. */
+  committed(): void {
+    this.#taken = [];
+  }
+
+  /** The numbers of all records that may differ from what the journal has. */
+  unsure(): ReadonlySet<number> {
+    const changed = this.#changed.map(({ id }) => id);
+    return new Set([...this.#taken, ...changed, ...this.#removed]);
+  }
+
+  /** Lets `follow` make the records what the journal has: nothing of that is noted. */
+  catchUp(nextId: number, follow: () => void): void {
+    for (const held of this.#changed) if (held.state !== 'removed') held.state = 'kept';
+    this.#changed = [];
+    this.#removed = [];
+    this.#taken = [];
+    this.#follows = true;
+    follow();
+    this.#follows = false;
+    this.#nextId = nextId;
   }
 }

@@ -5,11 +5,11 @@
  * nothing and a page never shows half of it. It is answered when the journal has kept it.
  */
 import { book } from './book.ts';
+import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { type Metric, Versions } from './family.ts';
-import type { TenantRules } from './family-rules.ts';
 import { noteTimes } from './group-times.ts';
 import { type Label, parseLabels, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
@@ -19,6 +19,7 @@ import type { PushedFamily } from './pushed-page.ts';
 import type { Journal } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
+import type { TenantRules } from './rules.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
 export interface LedgerBounds {
@@ -56,7 +57,7 @@ export class Ledger implements PushLedger, PageSource {
     const { journal, bounds } = options;
     this.#options = options;
     const notes = journal.durability !== 'memory';
-    this.#ground = { versions: new Versions(), notes };
+    this.#ground = { versions: new Versions(), notes, total: { series: 0 } };
     this.#commits = new Commits({
       ...options,
       tenantOf: (name) => this.#tenants.get(name),
@@ -81,9 +82,7 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   get seriesCount(): number {
-    let series = 0;
-    for (const tenant of this.#tenants.values()) series += tenant.series;
-    return series;
+    return this.#ground.total.series;
   }
 
   async push(push: Push): Promise<Accepted> {
@@ -125,7 +124,7 @@ export class Ledger implements PushLedger, PageSource {
     const { families } = push.page;
     const known = this.#postings.get(families);
     if (known && isSame(known.push, push)) return known;
-    const posting = post(push, (family) => this.#rulesOf(tenant).family(family));
+    const posting = post(push, this.#rulesOf(tenant));
     this.#postings.set(families, posting);
     return posting;
   }
@@ -195,6 +194,8 @@ export class Ledger implements PushLedger, PageSource {
     };
     run();
     await this.#commits.kept(name, run);
+    const tenant = this.#tenants.get(name);
+    if (tenant) this.#dropIfEmpty(tenant);
   }
 
   /** @throws {PushRefusal} `tenant_limit` */
@@ -215,21 +216,29 @@ export class Ledger implements PushLedger, PageSource {
 
   /** A tenant whose removals are not kept yet stays until they are. */
   #dropIfEmpty(tenant: Tenant): void {
-    if (tenant.isEmpty && !tenant.records.hasChanges && tenant.records.nextId === 1) {
-      this.#tenants.delete(tenant.name);
-    }
+    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    tenant.leave();
+    this.#tenants.delete(tenant.name);
   }
 
   #restore(stored: Parameters<typeof restore>[0]): void {
     const { tenant, unreadable } = restore(stored, this.#ground);
     if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
-    this.#tenants.set(tenant.name, tenant);
+    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
   }
 
+  /** Makes a tenant what the journal has of it. @throws {JournalError} */
   async #reload(name: string): Promise<void> {
-    const stored = await this.#options.journal.reload(name);
+    const known = this.#tenants.get(name);
+    const update = await this.#options.journal.reload(name, known?.records.unsure() ?? []);
+    if (known && update && !update.isWhole) {
+      const unreadable = catchUp(known, update);
+      if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
+      return;
+    }
+    known?.leave();
     this.#tenants.delete(name);
-    if (stored) this.#restore(stored);
+    if (update) this.#restore({ ...update, records: update.created });
   }
 
   /** Takes over what other promgates have committed. @throws {JournalError} */
@@ -248,6 +257,8 @@ export class Ledger implements PushLedger, PageSource {
       if (this.#commits.isLost(tenant.name)) continue;
       const changed = await this.#expiry.sweep(tenant, nowMs);
       if (changed) await this.#commits.kept(tenant.name, () => undefined);
+      const left = this.#tenants.get(tenant.name);
+      if (left) this.#dropIfEmpty(left);
     }
   }
 

@@ -2,10 +2,10 @@
  * The limits of a tenant, and what a refusal by a limit tells.
  */
 import type { Family } from './family.ts';
-import type { TenantLimits } from './family-rules.ts';
 import { parseLabels } from './labels.ts';
-import { isCumulative, type PostedFamily, type Posting } from './posting.ts';
+import type { PostedFamily, Posting } from './posting.ts';
 import { type LimitDetails, PushRefusal } from './refusal.ts';
+import type { TenantLimits } from './rules.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Last values of cumulative sources, for each series that a tenant may have. */
@@ -79,14 +79,17 @@ export function checkTenant(
 ): void {
   const { series, families, groups, sources } = limits;
   const more = added.series - added.freed;
-  const largest = largestOf(posting, tenant);
   if (more > 0 && tenant.series + more > series) {
-    const details = { limit: series, current: tenant.series, would_add: more, ...largest };
+    const sizes = { limit: series, current: tenant.series, would_add: more };
+    const details = { ...sizes, ...largestOf(posting, tenant) };
     throw new PushRefusal('series_limit', 'there would be too many series', { details });
   }
   if (more > 0 && more > room) {
     throw new PushRefusal('series_limit', 'promgate holds as many series as it may, over all', {
-      details: { limit: tenant.series + room, current: tenant.series, would_add: more, ...largest },
+      details: {
+        ...{ limit: tenant.series + room, current: tenant.series, would_add: more },
+        ...largestOf(posting, tenant),
+      },
     });
   }
   atMost('family_limit', 'metrics', families, tenant.families.size, added.families);
@@ -105,7 +108,7 @@ function newLasts({ sources }: Tenant, { push, families }: Posting): number {
   const source = sources.get(push.rules.source);
   let count = 0;
   for (const { name: family, rules, entries } of families) {
-    if (!isCumulative(push, rules)) continue;
+    if (rules.temporality !== 'cumulative') continue;
     for (const { labels } of entries) {
       if (!source || !sources.last(source, { family, labels })) count += 1;
     }
@@ -140,8 +143,21 @@ function largestOf({ families }: Posting, tenant: Tenant): Partial<LimitDetails>
   return name === undefined ? {} : { family: name, ...widest(tenant.families.get(name)) };
 }
 
-function widest(family: Family | undefined): Pick<LimitDetails, 'widest_label'> {
+/** What was found for a family, while it has as many series: refused pushes change nothing. */
+const FOUND = new WeakMap<Family, { readonly series: number; readonly widest: Widest }>();
+
+type Widest = Pick<LimitDetails, 'widest_label'>;
+
+function widest(family: Family | undefined): Widest {
   if (!family) return {};
+  const found = FOUND.get(family);
+  if (found?.series === family.series) return found.widest;
+  const result = readWidest(family);
+  FOUND.set(family, { series: family.series, widest: result });
+  return result;
+}
+
+function readWidest(family: Family): Widest {
   const values = new Map<string, Set<string>>();
   let read = 0;
   for (const labels of family.metrics.keys()) {

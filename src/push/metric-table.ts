@@ -12,27 +12,33 @@ import { Integers } from './growing-array.ts';
 import { type Label, sortLabels } from './labels.ts';
 
 const BACKSLASH = 92;
+/** More labels are not sorted one by one, nor compared with the labels of the metric before. */
+const FEW_LABELS = 24;
 const SEED = randomBytes(4).readInt32LE();
 
+/** Integers per metric, and what they are. */
+const METRIC = 6;
+const FAMILY = 0;
+const LINE = 1;
+/** How many of the metric's samples have a bound, `+Inf` not counted. */
+const BOUNDED = 2;
+const LAST_SAMPLE = 3;
+const HASH = 4;
+/** Where the metric's labels begin in `#places`; the next metric's begin is their end. */
+const BEGIN = 5;
+
 export class MetricTable {
-  /** Per metric: the number of its family. */
-  readonly families = new Integers();
-  /** Per metric: the line of its first sample, from 1. */
-  readonly lines = new Integers();
-  /** Per metric: how many of its samples have a bound, `+Inf` not counted. */
-  readonly bounded = new Integers();
-  /** Per metric: the number of its last sample; -1 for none. */
-  readonly lastSamples = new Integers();
   /** Whether `find` has added a metric. */
   added = false;
+  size = 0;
   readonly #body: Body;
   readonly #keepsEmpty: boolean;
-  readonly #hashes = new Integers();
-  /** Per metric: where its labels begin in `#places`; the next metric's begin is their end. */
-  readonly #begins = new Integers();
+  readonly #metrics = new Integers();
   /** Per label four offsets, as `SeriesScanner` has them. */
   readonly #places = new Integers();
   #slots = new Int32Array(64);
+  /** For each place of a label in a metric, the label that stood there last. */
+  readonly #last: { at: number; label: Label }[] = [];
 
   /** @param keepsEmpty - whether a label with an empty value counts */
   constructor(body: Body, keepsEmpty: boolean) {
@@ -40,44 +46,65 @@ export class MetricTable {
     this.#keepsEmpty = keepsEmpty;
   }
 
-  get size(): number {
-    return this.families.length;
+  /** The number of a metric's family. */
+  familyOf(metric: number): number {
+    return this.#metrics.at(metric * METRIC + FAMILY);
+  }
+
+  /** The line of a metric's first sample, from 1. */
+  lineOf(metric: number): number {
+    return this.#metrics.at(metric * METRIC + LINE);
+  }
+
+  /** How many samples with a bound a metric has, `+Inf` not counted. */
+  boundedOf(metric: number): number {
+    return this.#metrics.at(metric * METRIC + BOUNDED);
+  }
+
+  /** The number of a metric's last sample; -1 for none. */
+  lastSampleOf(metric: number): number {
+    return this.#metrics.at(metric * METRIC + LAST_SAMPLE);
+  }
+
+  /** Notes a further sample of a metric. @returns the sample before; -1 for none */
+  addSample(metric: number, sample: number, bounded: boolean): number {
+    const at = metric * METRIC;
+    const before = this.#metrics.at(at + LAST_SAMPLE);
+    this.#metrics.set(at + LAST_SAMPLE, sample);
+    if (bounded) this.#metrics.set(at + BOUNDED, this.#metrics.at(at + BOUNDED) + 1);
+    return before;
   }
 
   /**
    * The metric of a family that has these labels; a new metric if there is none.
    *
+   * @param line - of the sample that has the labels
    * @param labels - offsets, four per label, up to `end`
    * @param without - the place in `labels` of a label that does not count; -1 for none
    */
-  find(family: number, labels: Int32Array, end: number, without: number): number {
+  find(family: number, line: number, labels: Int32Array, end: number, without: number): number {
     const hash = this.#hash(family, labels, end, without);
+    const metrics = this.#metrics;
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (let entry = this.#slots[slot]!; entry !== 0; entry = this.#slots[slot]!) {
-      const metric = entry - 1;
-      if (
-        this.#hashes.at(metric) === hash &&
-        this.families.at(metric) === family &&
-        this.#isSame(metric, labels, end, without)
-      ) {
+      const at = (entry - 1) * METRIC;
+      const may = metrics.at(at + HASH) === hash && metrics.at(at + FAMILY) === family;
+      if (may && this.#isSame(entry - 1, labels, end, without)) {
         this.added = false;
-        return metric;
+        return entry - 1;
       }
       slot = (slot + 1) & mask;
     }
     this.added = true;
-    this.#slots[slot] = this.size + 1;
-    return this.#add(family, hash, labels, end, without);
-  }
-
-  #add(family: number, hash: number, labels: Int32Array, end: number, without: number): number {
-    const metric = this.size;
-    this.families.push(family);
-    this.#hashes.push(hash);
-    this.#begins.push(this.#places.length);
-    this.bounded.push(0);
-    this.lastSamples.push(-1);
+    const metric = this.size++;
+    this.#slots[slot] = this.size;
+    metrics.push(family);
+    metrics.push(line);
+    metrics.push(0);
+    metrics.push(-1);
+    metrics.push(hash);
+    metrics.push(this.#places.length);
     for (let at = 0; at < end; at += 4) {
       if (!this.#counts(labels, at, without)) continue;
       for (let part = 0; part < 4; part++) this.#places.push(labels[at + part]!);
@@ -90,7 +117,7 @@ export class MetricTable {
     const slots = new Int32Array(this.#slots.length * 4);
     const mask = slots.length - 1;
     for (let metric = 0; metric < this.size; metric++) {
-      let slot = this.#hashes.at(metric) & mask;
+      let slot = this.#metrics.at(metric * METRIC + HASH) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = metric + 1;
     }
@@ -115,7 +142,7 @@ export class MetricTable {
 
   #isSame(metric: number, labels: Int32Array, end: number, without: number): boolean {
     const { view } = this.#body;
-    const from = this.#begins.at(metric);
+    const from = this.#beginOf(metric);
     const to = this.#endOf(metric);
     let own = from;
     let inOrder = true;
@@ -149,25 +176,35 @@ export class MetricTable {
     return JSON.stringify(this.labelsOf(metric)) === JSON.stringify(sortLabels(others));
   }
 
+  #beginOf(metric: number): number {
+    return this.#metrics.at(metric * METRIC + BEGIN);
+  }
+
   #endOf(metric: number): number {
-    return metric + 1 < this.size ? this.#begins.at(metric + 1) : this.#places.length;
+    return metric + 1 < this.size ? this.#beginOf(metric + 1) : this.#places.length;
   }
 
   /** The labels of a metric, sorted by name. */
   labelsOf(metric: number): Label[] {
     const found: Label[] = [];
-    let sorted = true;
     const end = this.#endOf(metric);
-    for (let at = this.#begins.at(metric); at < end; at += 4) {
+    for (let at = this.#beginOf(metric); at < end; at += 4) {
       const label = this.#labelAt(at);
-      sorted &&= found.length === 0 || found.at(-1)![0] < label[0];
-      found.push(label);
+      let place = found.length;
+      if (place === FEW_LABELS) return this.#manyLabelsOf(metric);
+      while (place > 0 && found[place - 1]![0] > label[0]) place--;
+      if (place === found.length) found.push(label);
+      else found.splice(place, 0, label);
     }
-    return sorted ? found : sortLabels(found);
+    return found;
   }
 
-  /** For each place of a label in a metric, the label that stood there last. */
-  readonly #last: { at: number; label: Label }[] = [];
+  #manyLabelsOf(metric: number): Label[] {
+    const found: Label[] = [];
+    const end = this.#endOf(metric);
+    for (let at = this.#beginOf(metric); at < end; at += 4) found.push(this.#labelAt(at));
+    return sortLabels(found);
+  }
 
   /** Metrics often share labels with the metric before: they then share the strings. */
   #labelAt(at: number): Label {
@@ -188,7 +225,7 @@ export class MetricTable {
       return label;
     }
     const label = this.#label(nameFrom, nameTo, valueFrom, valueTo);
-    if (this.#last.length < 32) this.#last.push({ at, label });
+    if (this.#last.length < FEW_LABELS) this.#last.push({ at, label });
     return label;
   }
 

@@ -5,11 +5,12 @@
  */
 import type { FamilyType } from '../exposition/grammar.ts';
 import type { Metric, Share } from './family.ts';
-import type { FamilyRules } from './family-rules.ts';
+
 import { joinLabels, type Label, printLabels, sortLabels } from './labels.ts';
 import type { Push } from './push.ts';
 import { type GaugeMode, type PushedFamily, type PushedMetric, runLength } from './pushed-page.ts';
 import { PushRefusal } from './refusal.ts';
+import { type FamilyRules, familyRules, type TenantRules } from './rules.ts';
 
 /** What a push does to the metrics of a family. */
 export type Operation = 'set' | 'add' | 'grow' | 'summary' | 'gauge';
@@ -56,17 +57,23 @@ export const PUSH_TIME = 'push_time_seconds';
 export const FAILURE_TIME = 'push_failure_time_seconds';
 
 /** @throws {PushRefusal} `duplicate_series` */
-export function post(push: Push, rulesOf: (family: string) => FamilyRules): Posting {
+export function post(push: Push, rules: TenantRules): Posting {
   const replaces = push.rules.mode === 'replace';
   const families = replaces
     ? push.page.families.filter(({ name }) => name !== PUSH_TIME && name !== FAILURE_TIME)
     : push.page.families;
   return {
     push,
-    families: families.map((family) => postFamily(push, family, rulesOf(family.name))),
+    families: families.map((family) => postFamily(push, family, rulesFor(push, family, rules))),
     group: replaces ? printLabels(push.path) : undefined,
     epoch: -1,
   };
+}
+
+/** The rules of a family, without the gauge mode that the push itself asks for. */
+function rulesFor({ rules: said }: Push, { name }: PushedFamily, rules: TenantRules): FamilyRules {
+  const { source, temporality, ttlMs } = said;
+  return familyRules(rules, name, { source, temporality, ttlMs });
 }
 
 const INSTANCE: Label = ['instance', ''];
@@ -136,15 +143,7 @@ export function operationOf(push: Push, family: PostedFamily, gaugeMode: GaugeMo
   const adds =
     type === 'counter' || type === 'histogram' || (type === 'unknown' && ADDED_SUFFIX.test(name));
   if (!adds) return 'set';
-  return isCumulative(push, rules) ? 'grow' : 'add';
-}
-
-/** Whether the source of a push sends what it has counted since it began. */
-export function isCumulative(
-  { rules: { source, temporality } }: Push,
-  rules: FamilyRules,
-): boolean {
-  return source !== '' && (temporality ?? rules.temporality) === 'cumulative';
+  return rules.temporality === 'cumulative' ? 'grow' : 'add';
 }
 
 /** Whether two pushes of equal bodies do the same, but for their values. */

@@ -44,6 +44,12 @@ export class PushIds {
     this.#ids.set(key, { hash, held });
   }
 
+  /** Removes a key if this is its record. */
+  remove(key: string, held: Held): void {
+    if (this.#ids.get(key)?.held === held) this.#ids.delete(key);
+    this.#records.remove(held);
+  }
+
   /** Removes the keys that came before `beforeMs`. */
   expire(beforeMs: number): void {
     for (const [key, { held }] of this.#ids) {

@@ -22,13 +22,15 @@ import { CommentReader } from './comments.ts';
 import { DecimalReader } from './decimal.ts';
 import { Integers } from './growing-array.ts';
 import { MetricTable } from './metric-table.ts';
-import type { PushMode } from './push.ts';
 import { hasStrangeEscape, isNegativeTimestamp } from './pushgateway-lines.ts';
+import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
 const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
+
+const NO_NAMES = new LabelNames([]);
 
 /** Bounds on a slice: a few milliseconds of work. */
 const SLICE_LINES = 2_048;
@@ -37,12 +39,6 @@ const SLICE_BYTES = 262_144;
 const MAX_FAMILIES = 100_000;
 /** Longer bodies get no layout. */
 const MAX_LAYOUT_BYTES = 262_144;
-
-export interface ReadOptions {
-  readonly mode: PushMode;
-  /** Bound on the samples of the body. */
-  readonly maxSeries: number;
-}
 
 /** What the lines of a body say, before metrics are put together. */
 export interface BodyLines {
@@ -107,7 +103,7 @@ class TextReader {
     this.#strict = grammar.strict;
     this.#maxSeries = maxSeries;
     this.#replaces = mode === 'replace';
-    this.#scanner = new SeriesScanner(grammar, new LabelNames([]));
+    this.#scanner = new SeriesScanner(grammar, NO_NAMES);
     this.#bounds = new BoundReader(body.bytes, this.#replaces);
     this.#families = new BodyFamilies(grammar.format);
     this.#metrics = new MetricTable(body, this.#replaces);
@@ -186,11 +182,11 @@ class TextReader {
     if (role === 'created') return -1;
     const bounds = this.#bounds;
     bounds.read(from, family.declared.type, role, labels, labelsEnd);
-    const metric = this.#metrics.find(family.number, labels, labelsEnd, bounds.place);
-    if (this.#metrics.added) this.#metrics.lines.push(this.#line);
-    else if (role === 'value') this.#refuseTwice(metric);
+    const metrics = this.#metrics;
+    const metric = metrics.find(family.number, this.#line, labels, labelsEnd, bounds.place);
+    if (!metrics.added && role === 'value') this.#refuseTwice(metric);
     if (bounds.kind === DROPPED) return -1;
-    return this.#samples.add(this.#metrics, metric, bounds.kind, bounds.bound, value);
+    return this.#samples.add(metrics, metric, bounds.kind, bounds.bound, value);
   }
 
   #kindOf(from: number, to: number): SampleKind {
@@ -258,7 +254,7 @@ class TextReader {
   #refuseTwice(metric: number): void {
     if (this.#twice !== undefined) return;
     const where = `line ${this.#line}: `;
-    const what = `${where}the series of line ${this.#metrics.lines.at(metric)} occurs again: a push may say each series once`;
+    const what = `${where}the series of line ${this.#metrics.lineOf(metric)} occurs again: a push may say each series once`;
     this.#twice = new PushRefusal('duplicate_series', what);
     if (!this.#replaces) throw this.#twice;
   }
@@ -288,9 +284,4 @@ class TextReader {
   #malformed(offset: number, what: string): ExpositionError {
     return new ExpositionError('grammar', this.#body.bytes, offset, what);
   }
-}
-
-export function tooManySeries(limit: number): PushRefusal {
-  const what = `the body has more than ${limit} samples: push fewer series, or fewer at once`;
-  return new PushRefusal('series_limit', what, { details: { limit } });
 }

@@ -2,7 +2,8 @@
  * Makes a tenant of the records that a journal has kept of it.
  */
 import type { FamilyType } from '../exposition/grammar.ts';
-import type { Family } from './family.ts';
+import type { Family, FamilyTraits } from './family.ts';
+import type { Held } from './held.ts';
 import { parseLabels } from './labels.ts';
 import type { GaugeMode } from './pushed-page.ts';
 import { MetricTimes, type RecordKey, type StoredRecord, type StoredTenant } from './record.ts';
@@ -11,7 +12,8 @@ import { Tenant, type TenantGround } from './tenant.ts';
 /** The order in which records need each other. */
 const ORDER = ['f', 'm', 'o', 's', 'i'] as const;
 
-interface ReadRecord {
+/** A stored record with its key. */
+export interface ReadRecord {
   readonly key: RecordKey;
   readonly stored: StoredRecord;
 }
@@ -25,30 +27,31 @@ export function restore(
   const byKind = new Map<string, ReadRecord[]>(ORDER.map((kind) => [kind, []]));
   let unreadable = 0;
   for (const record of stored.records) {
-    const key = keyOf(record.key);
-    const list = key && byKind.get(key[0]);
-    if (list) list.push({ key, stored: record });
+    const read = readRecord(record);
+    const list = read && byKind.get(read.key[0]);
+    if (list) list.push(read);
     else unreadable += 1;
   }
   for (const kind of ORDER) {
     const records = byKind.get(kind)!.sort((a, b) => a.stored.id - b.stored.id); // set above
     for (const record of records) if (!put(tenant, record)) unreadable += 1;
   }
-  tenant.records.reserve(stored.nextId);
+  tenant.records.catchUp(stored.nextId, () => undefined);
   return { tenant, unreadable };
 }
 
-function keyOf(text: string): RecordKey | undefined {
+/** @returns undefined if promgate did not write the key */
+export function readRecord(stored: StoredRecord): ReadRecord | undefined {
   try {
-    const key: unknown = JSON.parse(text);
-    return Array.isArray(key) ? (key as unknown as RecordKey) : undefined; // promgate wrote it
+    const key: unknown = JSON.parse(stored.key);
+    return Array.isArray(key) ? { key: key as unknown as RecordKey, stored } : undefined; // see `put`
   } catch {
     return undefined; // the caller counts it
   }
 }
 
 /** @returns whether the record has a place */
-function put(tenant: Tenant, { key, stored }: ReadRecord): boolean {
+export function put(tenant: Tenant, { key, stored }: ReadRecord): boolean {
   const { records, sources, ids } = tenant;
   const hold = () => records.restore(stored.id, stored.values, () => key);
   switch (key[0]) {
@@ -61,7 +64,7 @@ function put(tenant: Tenant, { key, stored }: ReadRecord): boolean {
         type: type as FamilyType,
         gaugeMode: gaugeMode as GaugeMode,
       };
-      tenant.addFamily(traits, hold());
+      putFamily(tenant, traits, hold());
       return true;
     }
     case 'm': {
@@ -82,6 +85,19 @@ function put(tenant: Tenant, { key, stored }: ReadRecord): boolean {
       ids.restore(key[1], key[2], hold());
       return true;
   }
+}
+
+/** A family that is there already gets this record, and what the record says. */
+function putFamily(tenant: Tenant, traits: FamilyTraits, held: Held): void {
+  const known = tenant.families.get(traits.name);
+  if (!known) {
+    tenant.addFamily(traits, held);
+    return;
+  }
+  known.traits = traits;
+  if (known.held) tenant.records.remove(known.held);
+  known.held = held;
+  for (const { metrics } of known.blocks) known.touch(metrics[0]!); // no block is empty
 }
 
 function putShare(

@@ -1,131 +1,147 @@
 /**
- * Decompresses snappy in its framed form, which clients of Pushgateway may send.
- *
- * Remote write uses the form without frames, which is not read here.
+ * Decodes the framed stream format of Snappy, in which clients send bodies to Pushgateway. (Remote
+ * write uses blocks without frames.)
  *
  * @see https://github.com/google/snappy/blob/main/framing_format.txt
  * @see https://github.com/google/snappy/blob/main/format_description.txt
  */
 
-const IDENTIFIER = Buffer.from([0xff, 6, 0, 0, ...Buffer.from('sNaPpY')]);
-const COMPRESSED = 0;
-const UNCOMPRESSED = 1;
-/** Chunks of this type and above may be left out; those below, beside the two, must be known. */
+const IDENTIFIER = Buffer.from('sNaPpY');
+/** Types of chunks. Other types from `SKIPPABLE` on are skipped; below, they are refused. */
+const COMPRESSED = 0x00;
+const UNCOMPRESSED = 0x01;
 const SKIPPABLE = 0x80;
-const HEAD_BYTES = 4;
-const CHECKSUM_BYTES = 4;
-/** Bound on what one chunk holds, by the format. */
+const STREAM_IDENTIFIER = 0xff;
+
+/** Bound of the format on the data of one chunk. */
 const MAX_CHUNK_BYTES = 65_536;
 
-/** Gives the content in parts of at most 64 KiB; a text says what is wrong, and is the last. */
-export function* unframeSnappy(bytes: Buffer): Generator<Buffer | string> {
-  if (!bytes.subarray(0, IDENTIFIER.length).equals(IDENTIFIER)) {
-    yield 'it does not begin with the stream identifier';
-    return;
+/** A stream breaks the format, or its data exceed a bound. */
+export class SnappyError extends Error {
+  override readonly name = 'SnappyError';
+  readonly kind: 'malformed' | 'too-large';
+
+  constructor(kind: 'malformed' | 'too-large', message: string) {
+    super(message);
+    this.kind = kind;
   }
-  let at = IDENTIFIER.length;
-  while (at < bytes.length) {
-    const end = at + HEAD_BYTES > bytes.length ? undefined : at + HEAD_BYTES + sizeAt(bytes, at);
-    if (end === undefined || end > bytes.length) {
-      yield 'its last chunk is cut off';
-      return;
+}
+
+/**
+ * Decodes a stream, one chunk per step: the caller may do other work between two steps.
+ *
+ * @param maxBytes - bound on the decoded bytes
+ * @throws {SnappyError}
+ */
+export function* decodeFrames(stream: Buffer, maxBytes: number): Generator<void, Buffer, void> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  let at = 0;
+  while (at < stream.length) {
+    if (stream.length - at < 4) throw malformed('the stream ends inside of a chunk header');
+    const type = stream[at]!;
+    const from = at + 4;
+    const to = from + stream.readUIntLE(at + 1, 3);
+    if (to > stream.length) throw malformed('the stream ends inside of a chunk');
+    if (at === 0 && type !== STREAM_IDENTIFIER) {
+      throw malformed('the stream does not begin with its identifier: send the framed format');
     }
-    const type = bytes[at]!; // within the bytes, as checked above
-    const content = bytes.subarray(at + HEAD_BYTES, end);
-    at = end;
-    if (type >= SKIPPABLE) continue;
-    const chunk =
-      type <= UNCOMPRESSED ? readChunk(type, content) : 'it has a chunk of unknown type';
-    yield chunk;
-    if (typeof chunk === 'string') return;
+    const part = chunkData(type, stream.subarray(from, to));
+    if (part !== undefined) {
+      length += part.length;
+      if (length > maxBytes) throw tooLarge(maxBytes);
+      parts.push(part);
+    }
+    at = to;
+    yield;
   }
+  return Buffer.concat(parts, length);
 }
 
-function sizeAt(bytes: Buffer, at: number): number {
-  return bytes.readUIntLE(at + 1, 3);
-}
-
-function readChunk(type: number, content: Buffer): Buffer | string {
-  if (content.length < CHECKSUM_BYTES) return 'a chunk lacks its checksum';
-  const data = content.subarray(CHECKSUM_BYTES);
-  const chunk = type === COMPRESSED ? decompress(data) : data;
-  if (chunk === undefined || chunk.length > MAX_CHUNK_BYTES) return 'a chunk is damaged';
-  return content.readUInt32LE(0) === maskedChecksum(chunk) ? chunk : 'a checksum is wrong';
-}
-
-/** @returns undefined for a block that is damaged, or larger than a chunk may be */
-function decompress(block: Buffer): Buffer | undefined {
-  const length = readVarint(block);
-  if (length === undefined || length.value > MAX_CHUNK_BYTES) return undefined;
-  const out = Buffer.alloc(length.value);
-  let at = length.end;
-  let filled = 0;
-  while (at < block.length) {
-    const tag = block[at]!; // within the block
-    const element = (tag & 3) === 0 ? readLiteral(block, at) : readCopy(block, at);
-    if (element === undefined || filled + element.length > out.length) return undefined;
-    if (element.offset === 0) block.copy(out, filled, element.end - element.length, element.end);
-    else if (element.offset > filled) return undefined;
-    else repeat(out, filled, element);
-    filled += element.length;
-    at = element.end;
+/** @returns the data of a chunk; undefined for a chunk without data */
+function chunkData(type: number, chunk: Buffer): Buffer | undefined {
+  if (type === STREAM_IDENTIFIER) {
+    if (!chunk.equals(IDENTIFIER)) throw malformed('the identifier of the stream is not sNaPpY');
+    return undefined;
   }
-  return filled === out.length ? out : undefined;
+  if (type >= SKIPPABLE) return undefined;
+  if (type !== COMPRESSED && type !== UNCOMPRESSED)
+    throw malformed(`chunk type ${type} is unknown`);
+  if (chunk.length < 4) throw malformed('a chunk has no checksum');
+  const rest = chunk.subarray(4);
+  const data = type === COMPRESSED ? decodeBlock(rest, MAX_CHUNK_BYTES) : rest;
+  if (data.length > MAX_CHUNK_BYTES) throw malformed('a chunk has more than 65536 bytes of data');
+  if (maskedChecksum(data) !== chunk.readUInt32LE(0)) throw malformed('a checksum is wrong');
+  return data;
 }
 
-interface Element {
-  readonly length: number;
-  /** How far back the bytes are; 0 for a literal, whose bytes end at `end`. */
-  readonly offset: number;
-  readonly end: number;
-}
-
-function readLiteral(block: Buffer, at: number): Element | undefined {
-  const short = block[at]! >> 2; // the caller has read this byte
-  const more = short < 60 ? 0 : short - 59;
-  if (at + 1 + more > block.length) return undefined;
-  const length = 1 + (more === 0 ? short : block.readUIntLE(at + 1, more));
-  const end = at + 1 + more + length;
-  return end > block.length ? undefined : { length, offset: 0, end };
-}
-
-function readCopy(block: Buffer, at: number): Element | undefined {
-  const tag = block[at]!; // the caller has read this byte
-  const kind = tag & 3;
-  const more = kind === 3 ? 4 : kind;
-  const end = at + 1 + more;
-  if (end > block.length) return undefined;
-  const length = kind === 1 ? 4 + ((tag >> 2) & 7) : 1 + (tag >> 2);
-  const offset = kind === 1 ? ((tag >> 5) << 8) | block[at + 1]! : block.readUIntLE(at + 1, more);
-  return offset === 0 ? undefined : { length, offset, end };
-}
-
-/** The copied bytes may overlap those that are being written. */
-function repeat(out: Buffer, filled: number, { length, offset }: Element): void {
-  for (let i = filled; i < filled + length; i++) out[i] = out[i - offset]!; // checked by the caller
-}
-
-function readVarint(bytes: Buffer): { readonly value: number; readonly end: number } | undefined {
-  let value = 0;
-  for (let i = 0; i < 5 && i < bytes.length; i++) {
-    const byte = bytes[i]!; // within the bytes
-    value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, end: i + 1 };
+/**
+ * Decodes a block.
+ *
+ * @param maxBytes - bound on the decoded bytes
+ * @throws {SnappyError}
+ */
+export function decodeBlock(block: Buffer, maxBytes: number): Buffer {
+  let length = 0;
+  let p = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = block[p++];
+    if (byte === undefined || shift > 28) throw malformed('a block has no valid length');
+    length += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) break;
   }
-  return undefined;
+  if (length > maxBytes) throw malformed(`a block has more than ${maxBytes} bytes of data`);
+  const out = Buffer.allocUnsafe(length);
+  let end = 0;
+  while (p < block.length) {
+    const tag = block[p++]!;
+    if ((tag & 3) === 0) {
+      let size = (tag >>> 2) + 1;
+      const extra = size > 60 ? size - 60 : 0;
+      if (p + extra > block.length) throw malformed('a block ends inside of a literal');
+      if (extra > 0) size = block.readUIntLE(p, extra) + 1;
+      p += extra;
+      if (p + size > block.length || end + size > length) throw malformed('a literal is too long');
+      block.copy(out, end, p, p + size);
+      p += size;
+      end += size;
+      continue;
+    }
+    const extra = (tag & 3) === 3 ? 4 : tag & 3;
+    if (p + extra > block.length) throw malformed('a block ends inside of a copy');
+    const short = extra === 1;
+    const size = short ? ((tag >>> 2) & 7) + 4 : (tag >>> 2) + 1;
+    const offset = short ? ((tag >>> 5) << 8) | block[p]! : block.readUIntLE(p, extra);
+    p += extra;
+    if (offset === 0 || offset > end || end + size > length)
+      throw malformed('a copy is out of bounds');
+    for (const to = end + size; end < to; end++) out[end] = out[end - offset]!; // may overlap
+  }
+  if (end !== length) throw malformed('a block has less data than it says');
+  return out;
 }
 
-/** CRC-32C (Castagnoli), bit by bit for each byte that can occur. */
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** The table of CRC-32C (Castagnoli), reflected. */
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f6_3b78 : 0);
   return crc;
 });
 
-/** The checksum as the format has it: turned, so that a checksum of checksums is not weak. */
-export function maskedChecksum(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ TABLE[(crc ^ byte) & 0xff]!;
-  const sum = (crc ^ 0xffffffff) >>> 0;
-  return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
+/** The checksum of data as chunks have it. */
+export function maskedChecksum(data: Buffer): number {
+  let crc = -1;
+  for (let at = 0; at < data.length; at++) {
+    crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ data[at]!) & 0xff]!;
+  }
+  crc = ~crc;
+  return (((crc >>> 15) | (crc << 17)) + 0xa282_ead8) >>> 0;
+}
+
+function malformed(what: string): SnappyError {
+  return new SnappyError('malformed', what);
+}
+
+function tooLarge(maxBytes: number): SnappyError {
+  return new SnappyError('too-large', `the decoded stream has more than ${maxBytes} bytes`);
 }

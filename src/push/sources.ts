@@ -99,6 +99,16 @@ export class Sources {
     return last;
   }
 
+  /** Removes a last value if this is its record. */
+  removeLast({ lasts }: Source, metric: MetricName, held: Held): void {
+    const key = keyOf(metric);
+    if (lasts.get(key)?.held === held) {
+      lasts.delete(key);
+      this.#lastCount -= 1;
+    }
+    this.#records.remove(held);
+  }
+
   last({ lasts }: Source, metric: MetricName): Last | undefined {
     return lasts.get(keyOf(metric));
   }

@@ -24,6 +24,8 @@ export interface SharePlace {
 }
 
 export interface TenantGround {
+  /** The series of all tenants. */
+  readonly total: { series: number };
   readonly versions: Versions;
   /** Whether a journal keeps the tenant's records. */
   readonly notes: boolean;
@@ -43,11 +45,13 @@ export class Tenant {
   /** Changes when anything is removed: what was found before must be looked up again. */
   epoch: number;
   readonly #versions: Versions;
+  readonly #total: TenantGround['total'];
 
-  constructor({ tenant, forced }: Tenancy, { versions, notes }: TenantGround) {
+  constructor({ tenant, forced }: Tenancy, { versions, notes, total }: TenantGround) {
     this.name = tenant;
     this.forced = forced;
     this.#versions = versions;
+    this.#total = total;
     this.epoch = versions.next();
     this.records = new HeldRecords({ notes });
     this.sources = new Sources(this.records);
@@ -142,17 +146,17 @@ export class Tenant {
   removeMetric(metric: Metric): void {
     const { family, group, shares } = metric;
     const before = this.#seriesOf(metric);
-    family.series -= before;
-    this.series -= before;
+    this.#addSeries(family, -before);
     for (const share of shares) this.#forget(metric, share);
     family.remove(metric);
-    if (family.size === 0) this.#removeFamily(family);
+    if (family.size === 0 && !this.records.follows) this.removeFamily(family);
     group?.metrics.delete(metric);
     if (group?.metrics.size === 0) this.groups.delete(group.key);
     this.changed();
   }
 
-  #removeFamily(family: Family): void {
+  /** The family has no metrics. */
+  removeFamily(family: Family): void {
     if (family.held) this.records.remove(family.held);
     if (this.families.get(family.name) === family) this.families.delete(family.name);
   }
@@ -171,9 +175,19 @@ export class Tenant {
   }
 
   #countSeries(metric: Metric, before: number): void {
-    const more = this.#seriesOf(metric) - before;
-    metric.family.series += more;
+    this.#addSeries(metric.family, this.#seriesOf(metric) - before);
+  }
+
+  #addSeries(family: Family, more: number): void {
+    family.series += more;
     this.series += more;
+    this.#total.series += more;
+  }
+
+  /** The tenant is forgotten, or made anew. */
+  leave(): void {
+    this.#total.series -= this.series;
+    this.series = 0;
   }
 
   /** Notes that a push has named the share. */

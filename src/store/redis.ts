@@ -31,7 +31,9 @@ export interface Link {
 }
 
 /** The name of a command, and its arguments. */
-export type RedisCommand = readonly [name: string, ...values: (string | Buffer | number)[]];
+export type RedisCommand = readonly [name: string, ...values: RedisValue[]];
+
+export type RedisValue = string | Buffer | number;
 
 export interface LinkOptions {
   readonly address: RedisAddress;

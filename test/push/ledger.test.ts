@@ -194,6 +194,18 @@ describe('Ledger', () => {
     });
   });
 
+  it('forgets a tenant that has nothing left', async () => {
+    const ledger = await openLedger({ bounds: { tenants: 1 } });
+    await ledger.push(pushOf([counter('c', 1)], { tenant: 'app:1' }));
+    const full = await refusal(ledger.push(pushOf([counter('c', 1)], { tenant: 'app:2' })));
+
+    await ledger.wipe({ tenant: 'app:1', forced: [] });
+    const free = await refusal(ledger.push(pushOf([counter('c', 1)], { tenant: 'app:2' })));
+
+    assert.deepEqual([full, free], ['tenant_limit', 'none']);
+    assert.equal(ledger.seriesCount, 1);
+  });
+
   describe('replace', () => {
     const replace = { mode: 'replace', path: { job: 'j' } } as const;
 

@@ -1,12 +1,12 @@
 /** Pushes for tests of the ledger, and its page as text. */
 import type { FamilyType } from '../../src/exposition/grammar.ts';
-import type { FamilyRules, TenantLimits } from '../../src/push/family-rules.ts';
 import { type Label, sortLabels } from '../../src/push/labels.ts';
 import { Ledger, type LedgerOptions } from '../../src/push/ledger.ts';
 import type { PageSource } from '../../src/push/page-source.ts';
 import type { Push, PushRules } from '../../src/push/push.ts';
 import { type GaugeMode, isCompound, type PushedFamily } from '../../src/push/pushed-page.ts';
 import type { Journal } from '../../src/push/record.ts';
+import { type PushSettings, type TenantLimits, tenantRules } from '../../src/push/rules.ts';
 
 export interface TestMetric {
   readonly labels?: Readonly<Record<string, string>>;
@@ -71,13 +71,14 @@ export function pushOf(families: readonly TestFamily[], options: PushOptions = {
   };
 }
 
-export const LIMITS: TenantLimits = {
-  ...{ series: 10_000, seriesPerFamily: 2_000, families: 1_000, groups: 1_000, labels: 64 },
-  ...{ labelNameLength: 512, labelValueLength: 2_048, sources: 1_000 },
-};
-
-export const RULES: FamilyRules = {
-  ...{ gaugeMode: 'last', temporality: 'cumulative', ttlMs: 0, without: new Set() },
+const SETTINGS: PushSettings = {
+  ...{ temporality: 'cumulative', gaugeMode: 'last', ttlMs: 0, without: [] },
+  ...{ jobMode: 'replace', rules: [], tenants: [] },
+  limits: {
+    ...{ maxBodyBytes: 4_194_304, maxDecompressedBytes: 16_777_216, pushesPerSecond: 1_000 },
+    ...{ series: 10_000, seriesPerFamily: 2_000, families: 1_000, groups: 1_000, labels: 64 },
+    ...{ labelNameLength: 512, labelValueLength: 2_048, sources: 1_000 },
+  },
 };
 
 /** A journal that keeps nothing. */
@@ -92,19 +93,17 @@ export const NO_JOURNAL: Journal = {
 
 export interface TestLedgerOptions extends Partial<Omit<LedgerOptions, 'bounds' | 'rulesOf'>> {
   readonly limits?: Partial<TenantLimits>;
-  readonly rules?: Partial<FamilyRules>;
+  readonly settings?: Partial<PushSettings>;
   readonly bounds?: Partial<LedgerOptions['bounds']>;
 }
 
 export function openLedger(options: TestLedgerOptions = {}): Promise<Ledger> {
-  const { limits, rules, bounds, ...others } = options;
+  const { limits, settings, bounds, ...others } = options;
+  const all = { ...SETTINGS, ...settings, limits: { ...SETTINGS.limits, ...limits } };
   return Ledger.open({
     journal: NO_JOURNAL,
     now: () => 1_000,
-    rulesOf: () => ({
-      limits: { ...LIMITS, ...limits },
-      family: () => ({ ...RULES, ...rules }),
-    }),
+    rulesOf: (tenancy) => tenantRules(all, tenancy),
     ...others,
     bounds: {
       ...{ tenants: 100, totalSeries: 100_000, keys: 1_000, keyTtlMs: 86_400_000 },
