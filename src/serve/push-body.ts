@@ -2,14 +2,17 @@
  * Collects the body of a push, within its bounds, and decompresses it.
  */
 import type { IncomingMessage } from 'node:http';
-import { Inflater } from '../fetch/inflate.ts';
+import { decodeBody } from '../push/decode.ts';
 import { PushRefusal } from '../push/refusal.ts';
-import { unframeSnappy } from '../push/snappy-frames.ts';
 import { Problem } from './errors.ts';
 import type { Taken } from './push-room.ts';
 
 /** A client that sends nothing for this long is too slow. */
 const IDLE_MS = 10_000;
+/** Bound on how many times longer than the body the decompressed body is; pages reach 50. */
+const MAX_RATIO = 250;
+/** `decodeBody` decompresses every body to so many bytes. */
+const LEAST_MOST_BYTES = 65_536;
 
 export interface PushBodyOptions {
   readonly maxBodyBytes: number;
@@ -31,41 +34,33 @@ export function keepBody(request: IncomingMessage, body: Buffer): void {
 
 /**
  * @returns the body, decompressed
- * @throws {PushRefusal} `too_large`, `bad_body`
- * @throws {Problem} `busy`, `request-timeout`, `bad_header` for a coding that is not known
+ * @throws {PushRefusal} `too_large`, `bad_body`, `bad_header` for an encoding that is not known
+ * @throws {Problem} `busy`, `request-timeout`
  */
 export async function readPushBody(
   request: IncomingMessage,
   options: PushBodyOptions,
 ): Promise<Buffer> {
-  const coding = codingOf(request);
   const body = collected.get(request) ?? (await collect(request, options));
   collected.delete(request);
-  if (coding === 'identity') return body;
-  return coding === 'gzip' ? inflate(body, options) : unframe(body, options);
+  const encoding = request.headers['content-encoding'] ?? '';
+  if (encoding === '') return body;
+  const { maxDecompressedBytes: maxBytes, room } = options;
+  const mostBytes = Math.min(maxBytes, Math.max(LEAST_MOST_BYTES, body.length * MAX_RATIO));
+  room.more(mostBytes);
+  const decoded = await decodeBody(body, encoding, { maxBytes, maxRatio: MAX_RATIO });
+  room.more(Math.min(decoded.length, mostBytes) - mostBytes);
+  return decoded;
 }
 
-type Coding = 'identity' | 'gzip' | 'snappy';
-
-function codingOf({ headers }: IncomingMessage): Coding {
-  const named = headers['content-encoding']?.trim().toLowerCase() ?? '';
-  if (named === '' || named === 'identity') return 'identity';
-  if (named === 'gzip' || named === 'x-gzip') return 'gzip';
-  if (named === 'snappy') return 'snappy';
-  throw new Problem('bad_header', 'Content-Encoding must be gzip, snappy (framed) or absent', {
-    status: 415,
-    headers: { 'Accept-Encoding': 'gzip, snappy' },
-  });
-}
-
-function tooLarge(limit: number, what: string): PushRefusal {
-  const message = `${what} is larger than ${limit} bytes: push less at once, or raise the limit`;
+function tooLarge(limit: number): PushRefusal {
+  const message = `the body is larger than ${limit} bytes: push less at once, or raise the limit`;
   return new PushRefusal('too_large', message, { details: { limit } });
 }
 
 function collect(request: IncomingMessage, options: PushBodyOptions): Promise<Buffer> {
   const { maxBodyBytes, room, signal, idleMs = IDLE_MS } = options;
-  const tooMuch = (): PushRefusal => tooLarge(maxBodyBytes, 'the body');
+  const tooMuch = (): PushRefusal => tooLarge(maxBodyBytes);
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
     return Promise.reject(tooMuch());
   }
@@ -105,66 +100,4 @@ function collect(request: IncomingMessage, options: PushBodyOptions): Promise<Bu
 function tooSlow(idleMs: number): Problem {
   const detail = `nothing of the body came for ${idleMs / 1000} s`;
   return new Problem('request-timeout', detail, { headers: { Connection: 'close' } });
-}
-
-function inflate(body: Buffer, options: PushBodyOptions): Promise<Buffer> {
-  const { maxDecompressedBytes, room } = options;
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    let isOver = false;
-    const fail = (why: unknown): void => {
-      isOver = true;
-      inflater.destroy();
-      reject(why);
-    };
-    const inflater = new Inflater({
-      inflatedPart: (part) => {
-        if (isOver) return;
-        bytes += part.length;
-        try {
-          if (bytes > maxDecompressedBytes) {
-            throw tooLarge(maxDecompressedBytes, 'the decompressed body');
-          }
-          room.more(part.length);
-          parts.push(part);
-        } catch (why) {
-          fail(why);
-        }
-      },
-      inflated: () => {
-        if (!isOver) resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)); // counted
-      },
-      notGzip: (cause) => {
-        if (!isOver) fail(damaged('gzip', cause));
-      },
-      hungry: () => undefined,
-    });
-    inflater.write(body);
-    inflater.end();
-  });
-}
-
-async function unframe(body: Buffer, options: PushBodyOptions): Promise<Buffer> {
-  const { maxDecompressedBytes, room } = options;
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for (const step of unframeSnappy(body)) {
-    if (typeof step === 'string') throw damaged('framed snappy', new Error(step));
-    bytes += step.length;
-    if (bytes > maxDecompressedBytes) {
-      throw tooLarge(maxDecompressedBytes, 'the decompressed body');
-    }
-    room.more(step.length);
-    parts.push(step);
-    if (parts.length % CHUNKS_PER_TURN === 0) await new Promise(setImmediate);
-  }
-  return Buffer.concat(parts);
-}
-
-/** Chunks of 64 KiB: about a millisecond. */
-const CHUNKS_PER_TURN = 8;
-
-function damaged(coding: string, cause: Error): PushRefusal {
-  return new PushRefusal('bad_body', `the body is no ${coding}: ${cause.message}`, { cause });
 }

@@ -1,5 +1,5 @@
 /**
- * What only the push gateway of cf-workers has: counting by one, and bodies that are one JSON string.
+ * What only the push gateway of cf-workers has: counting by one.
  */
 import type { Label } from '../push/labels.ts';
 import { sortLabels } from '../push/labels.ts';
@@ -10,7 +10,6 @@ import { isLabelName } from './push-path.ts';
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const VALUE = '_value';
 const NUMBER = /^[+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
-const QUOTE = 34;
 
 /** What `PATCH /metrics/<name>?label=value` counts. */
 export interface Count {
@@ -69,21 +68,4 @@ export function countedPage({ name, labels }: Count, amount: string): PushedPage
     values: Float64Array.of(value),
     timestamps: 0,
   };
-}
-
-/**
- * Unwraps a body that is one JSON string which holds the page: no page begins with a quote.
- *
- * @throws {PushRefusal} `bad_body`
- */
-export function unwrapJson(body: Buffer): Buffer {
-  if (body[0] !== QUOTE) return body;
-  try {
-    const text: unknown = JSON.parse(body.toString());
-    if (typeof text === 'string') return Buffer.from(text);
-  } catch {
-    // the refusal below tells enough
-  }
-  const what = 'the body begins with a quote, and is no JSON string that holds a page of metrics';
-  throw new PushRefusal('bad_body', what);
 }

@@ -15,7 +15,10 @@ export interface PushRoomOptions {
 
 /** The bytes that one request takes. Disposal gives these back. */
 export interface Taken extends Disposable {
-  /** @throws {Problem} `busy`, if there is no room */
+  /**
+   * @param bytes - negative to give some back
+   * @throws {Problem} `busy`, if there is no room
+   */
   more(bytes: number): void;
 }
 
@@ -51,11 +54,11 @@ export class PushRoom {
 
   #add(tenant: string, bytes: number): void {
     const ofTenant = (this.#taken.get(tenant) ?? 0) + bytes;
-    if (ofTenant > this.#ofTenantBytes) {
+    if (bytes > 0 && ofTenant > this.#ofTenantBytes) {
       const detail = 'too many bytes of your pushes are being read: send fewer at once';
       throw new Problem('busy', detail, { status: 429, headers: RETRY });
     }
-    if (this.#bytes + bytes > this.#maxBytes) {
+    if (bytes > 0 && this.#bytes + bytes > this.#maxBytes) {
       throw new Problem('busy', 'too many bytes of pushes are being read: send the push again', {
         headers: RETRY,
       });

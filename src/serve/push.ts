@@ -11,7 +11,6 @@ import { readBody } from '../push/read-body.ts';
 import { PushRefusal } from '../push/refusal.ts';
 import { type PushAnswer, refusalProblem } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
-import { unwrapJson } from './push-counter.ts';
 import { type PushDesk, samplesOf } from './push-desk.ts';
 import { readKey } from './push-headers.ts';
 import type { PushLane } from './push-lane.ts';
@@ -133,8 +132,7 @@ async function accept(
   const intent = readIntent(req, path, { tenancy, settings, utf8Names });
   const key = readKey(req.headers);
   using taken = room.take(tenancy.tenant);
-  const sent = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
-  const body = intent.of === 'counter' ? unwrapJson(sent) : sent;
+  const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
   const facts = { intent, samples: 0, bytes: body.length, beganMs };
   try {
     const { contentType, rules } = intent;
@@ -143,10 +141,11 @@ async function accept(
     });
     if (intent.of === 'aggregation') checkLabels(intent, page);
     const samples = samplesOf(page);
-    const id = key === undefined ? undefined : { key, hash: pushHash(intent, sent) };
+    const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
     const answer = await desk.push({ ...facts, page, id, samples });
-    if (layout && answer.status < 300 && body === sent) {
-      lane?.add(req, { intent, layout, samples, settings });
+    if (lane && answer.status < 300) {
+      const made = layout();
+      if (made) lane.add(req, { intent, layout: made, samples, settings });
     }
     return answer;
   } catch (error) {

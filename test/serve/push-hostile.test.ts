@@ -62,7 +62,7 @@ describe('pushes of hostile clients', () => {
     const answer = await gate.send('PUT', '/job/a', 'm 1\n', { 'Content-Encoding': 'gzip' });
 
     assert.equal(answer.status, 400);
-    assert.match(answer.text, /^the body is no gzip: /);
+    assert.match(answer.text, /^the body is not gzip: /);
   });
 
   it('reads a path of thousands of parts', async () => {

@@ -171,7 +171,7 @@ const HEADERS: readonly Case[] = [
     status: 400,
     text: /"code":"bad_header"/,
   },
-  { request: 'POST ', headers: { 'Content-Encoding': 'br' }, status: 415, text: /"bad_header"/ },
+  { request: 'POST ', headers: { 'Content-Encoding': 'br' }, status: 400, text: /"bad_header"/ },
   {
     request: 'POST /a/b',
     headers: {
