@@ -5,7 +5,7 @@ import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
 import type { Purge } from '../refresh/purge.ts';
 import { UNBOUND } from '../serve/app-settings.ts';
-import { heedToken, requireCredential, type Tokens } from '../serve/auth.ts';
+import { heedToken, readersOnly, requireCredential, type Tokens } from '../serve/auth.ts';
 import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
@@ -48,7 +48,7 @@ export async function startStages(
   const admit = admission(config.auth, {
     scopeOf: async (token) => bindings?.tokens.scopeOf(token),
   });
-  const serving = { admit, onMistake };
+  const serving = { admit: readersOnly(admit), onMistake };
   const observers = observe(log, metrics);
   const lane = new Lane({ observers, maxTimeoutMs: config.scrape.maxTimeoutMs });
   const apps = parts.use(

@@ -2,7 +2,14 @@
  * The journal that outlives no restart: it keeps the records in the memory of the process.
  */
 import type { Label } from './labels.ts';
-import type { Journal, Stale, StoredRecord, StoredTenant, TenantChanges } from './record.ts';
+import type {
+  Journal,
+  Stale,
+  StoredRecord,
+  StoredTenant,
+  TenantChanges,
+  TenantUpdate,
+} from './record.ts';
 
 interface Tenant {
   forced: readonly Label[];
@@ -23,9 +30,11 @@ export class MemoryJournal implements Journal {
     return [];
   }
 
-  async reload(tenant: string): Promise<StoredTenant | undefined> {
+  async reload(tenant: string): Promise<TenantUpdate | undefined> {
     const kept = this.#tenants.get(tenant);
-    return kept && copyOf(tenant, kept);
+    if (!kept) return undefined;
+    const { records: created, ...rest } = copyOf(tenant, kept);
+    return { ...rest, created, changed: [], removed: [], isWhole: true };
   }
 
   async changedElsewhere(): Promise<readonly string[]> {
