@@ -10,12 +10,12 @@ const NOBODY = 65_534;
 
 /** Runs `work` as a user to whom the permissions of files apply. */
 function asPlainUser(work: () => void): void {
-  if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(NOBODY);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(NOBODY);
   try {
     work();
   } finally {
-    process.seteuid?.(0);
+    if (isRoot) process.seteuid?.(0);
   }
 }
 
