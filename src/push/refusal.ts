@@ -27,6 +27,7 @@ export const PUSH_REFUSALS = [
   'tenant_limit',
   'label_limit',
   'label_length',
+  'characters_limit',
   'rate_limit',
   'key_reused',
   'not_stored',
