@@ -36,6 +36,8 @@ export interface PageFamily {
   readonly help: string;
   readonly unit: string;
   readonly parts: readonly PagePart[];
+  /** Parts of other messages of protobuf that have samples of the names of this family's. */
+  readonly beside: readonly PagePart[];
 }
 
 export interface PagePlan {
@@ -51,6 +53,7 @@ interface DraftFamily extends Pick<FamilyShape, 'name'> {
   help: string;
   unit: string;
   parts: PagePart[];
+  readonly beside: PagePart[];
 }
 
 /** The families of one name in HELP and TYPE, by type. */
@@ -107,7 +110,8 @@ export class PagePlanner {
       if (++steps % STEP === 0) yield;
     }
     for (const draft of this.#drafts.values()) {
-      if (this.#isTaken(draft)) this.#dissolve(draft, loose);
+      if (this.#style.format === 'protobuf') this.#noteBeside(draft);
+      else if (this.#isTaken(draft)) this.#dissolve(draft, loose);
       if (++steps % STEP === 0) yield;
     }
     for (let at = 0; at < loose.length; at++) {
@@ -131,7 +135,7 @@ export class PagePlanner {
         ...{ name, type: shape.type ?? 'unknown', samples: shape.samples },
         help: firstText(all, 'help'),
         unit: firstText([winner], 'unit'),
-        parts: partsOf(winner, shape.samples),
+        ...{ parts: partsOf(winner, shape.samples), beside: [] },
       });
     }
     for (const rival of all) {
@@ -156,13 +160,26 @@ export class PagePlanner {
         help: firstText(all, 'help'),
         unit: firstText([rival], 'unit'),
         parts: rows.flatMap((one) => partsOf(one, shape.samples)),
+        beside: all
+          .slice(0, all.indexOf(rival))
+          .filter((one) => rival !== most && !single.includes(one))
+          .flatMap((one) => partsOf(one, one.shape.samples)),
       });
+    }
+  }
+
+  /** Tells families of single values which histograms and summaries have samples of their names. */
+  #noteBeside({ samples, parts }: DraftFamily): void {
+    if (samples.length === 1) return;
+    for (const sample of samples) {
+      const other = this.#drafts.get(sample.name);
+      if (other?.samples.length !== 1) continue;
+      other.beside.push(...parts.map((part) => ({ ...part, samples: [sample] })));
     }
   }
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
-    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 
@@ -189,7 +206,15 @@ export class PagePlanner {
     else {
       const { name } = sample;
       const own: PageSample[] = [{ kind: 'value', name }];
-      this.#drafts.set(name, { name, type: 'unknown', samples: own, help: '', unit: '', parts });
+      this.#drafts.set(name, {
+        name,
+        type: 'unknown',
+        samples: own,
+        help: '',
+        unit: '',
+        parts,
+        beside: [],
+      });
     }
   }
 
