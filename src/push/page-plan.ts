@@ -94,10 +94,14 @@ export class PagePlanner {
     }
   }
 
-  #shapeOf({ name, type }: LedgerFamily): FamilyShape {
+  #shapeOf(family: LedgerFamily): FamilyShape {
     const { format, escaping } = this.#style;
+    const { name, type } = family;
     const escaped = escaping === 'allow-utf-8' ? name : printName(name, 'metric', escaping);
-    return shapeOf(escaped, type, format);
+    const shape = shapeOf(escaped, type, format);
+    // Prometheus 2 gives the samples of such a message wrong names, unless the histogram is native.
+    const isNative = format === 'protobuf' && type === 'gaugehistogram' && hasNative(family);
+    return isNative ? { ...shape, type } : shape;
   }
 
   /** Each step is short. @returns the plan */
@@ -105,7 +109,7 @@ export class PagePlanner {
     const loose: [PageSample, Rival][] = [];
     let steps = 0;
     for (const [name, rivals] of this.#rivals) {
-      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals);
+      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals, loose);
       else this.#settle(name, rivals, loose);
       if (++steps % STEP === 0) yield;
     }
@@ -145,8 +149,10 @@ export class PagePlanner {
   }
 
   /** Puts single values of all types in one message, and histograms and summaries in others. */
-  #settleMessages(name: string, rivals: Rivals): void {
-    const all = [...rivals.values()];
+  #settleMessages(name: string, rivals: Rivals, loose: [PageSample, Rival][]): void {
+    const all = [...rivals.values()].filter(({ shape }) => shape.type !== undefined);
+    const untyped = rivals.get(undefined);
+    if (untyped) for (const sample of untyped.shape.samples) loose.push([sample, untyped]);
     const single = all.filter(({ shape }) => shape.samples.length === 1);
     const most = pickWinner(name, single, single);
     if (all.length > 1) this.#conflicts += 1;
@@ -245,6 +251,10 @@ function pickWinner(
 /** Creation times are of use only beside what was created. */
 function looseSamples(samples: readonly PageSample[]): readonly PageSample[] {
   return samples.filter(({ kind }) => kind !== 'created');
+}
+
+function hasNative({ blocks }: LedgerFamily): boolean {
+  return blocks[0]?.metrics[0]?.current().native !== undefined;
 }
 
 function firstText(rivals: readonly Rival[], text: 'help' | 'unit'): string {
