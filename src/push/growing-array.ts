@@ -43,4 +43,18 @@ export class Floats {
   at(index: number): number {
     return this.#items[index]!;
   }
+
+  set(index: number, item: number): void {
+    this.#items[index] = item;
+  }
+
+  /** The numbers so far, and free room behind them; valid until the next `push`. */
+  get items(): Float64Array {
+    return this.#items;
+  }
+
+  /** All numbers, in an array of their own. */
+  take(): Float64Array {
+    return this.#items.slice(0, this.length);
+  }
 }

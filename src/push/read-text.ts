@@ -22,8 +22,8 @@ import { CommentReader } from './comments.ts';
 import { DecimalReader } from './decimal.ts';
 import { Integers } from './growing-array.ts';
 import { MetricTable } from './metric-table.ts';
-import type { PushMode } from './push.ts';
-import { hasStrangeEscape, isNegativeTimestamp } from './pushgateway-lines.ts';
+import { hasStrangeEscape, isNegativeTimestamp, lacksComma } from './pushgateway-lines.ts';
+import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
 const LINE_FEED = 10;
@@ -39,12 +39,6 @@ const SLICE_BYTES = 262_144;
 const MAX_FAMILIES = 100_000;
 /** Longer bodies get no layout. */
 const MAX_LAYOUT_BYTES = 262_144;
-
-export interface ReadOptions {
-  readonly mode: PushMode;
-  /** Bound on the samples of the body. */
-  readonly maxSeries: number;
-}
 
 /** What the lines of a body say, before metrics are put together. */
 export interface BodyLines {
@@ -159,9 +153,7 @@ class TextReader {
     const { bytes } = this.#body;
     let p = this.#scanner.scan(this.#body, from);
     if (p < 0) throw this.#badFront(from);
-    if (this.#replaces && hasStrangeEscape(bytes, from, p)) {
-      throw this.#malformed(from, 'invalid escape sequence in a label value');
-    }
+    if (this.#replaces) this.#checkAsPushgateway(from, p);
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) throw this.#malformed(from, 'no space precedes the value');
     const value = this.#decimals.read(bytes, p);
@@ -179,6 +171,16 @@ class TextReader {
       cuts.push(sample);
     }
     return next;
+  }
+
+  #checkAsPushgateway(from: number, to: number): void {
+    const { bytes } = this.#body;
+    if (hasStrangeEscape(bytes, from, to)) {
+      throw this.#malformed(from, 'invalid escape sequence in a label value');
+    }
+    if (lacksComma(bytes, this.#scanner.labels, this.#scanner.labelsEnd)) {
+      throw this.#malformed(from, 'no comma stands between two labels');
+    }
   }
 
   /** Adds the sample of the line scanned last. @returns its number; -1 if it counts for nothing */
@@ -222,7 +224,7 @@ class TextReader {
       ? skipOpenMetricsBack(bytes, valueFrom, this.#scanner.nameTo)
       : skipTextBack(bytes, valueFrom);
     const after = skipLineBlanks(bytes, this.#strict ? valueTo + 1 : valueTo, this.#grammar);
-    if (next < 0 && this.#replaces && isNegativeTimestamp(bytes, after)) {
+    if (next < 0 && this.#replaces && after > valueTo && isNegativeTimestamp(bytes, after)) {
       this.#timestamps++;
       return bytes.indexOf(LINE_FEED, after) + 1;
     }
@@ -246,6 +248,7 @@ class TextReader {
         this.#ended = true; // Prometheus takes a NUL for the end; this NUL is the last byte
         return length;
       }
+      if (p > from && this.#replaces) return this.#readSample(p);
       throw this.#malformed(from, 'the line is empty or begins with a blank');
     }
     const end = bytes.indexOf(LINE_FEED, p);
@@ -290,9 +293,4 @@ class TextReader {
   #malformed(offset: number, what: string): ExpositionError {
     return new ExpositionError('grammar', this.#body.bytes, offset, what);
   }
-}
-
-export function tooManySeries(limit: number): PushRefusal {
-  const what = `the body has more than ${limit} samples: push fewer series, or fewer at once`;
-  return new PushRefusal('series_limit', what, { details: { limit } });
 }

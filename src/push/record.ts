@@ -111,7 +111,9 @@ export interface Journal extends AsyncDisposable {
    *
    * @param unsure - the numbers of all records that the ledger has created, changed or removed, or
    *   may have, without a commit that was kept. The update has each of them as it is stored, under
-   *   `created`, or under `removed` if it is not stored.
+   *   `created`, or under `removed` if it is not stored. A number that the ledger has given to a new
+   *   record may be stored with another key, as another promgate gave it, too: the ledger first
+   *   forgets all of these.
    * @returns undefined if the journal has no such tenant (any more): the ledger forgets it
    * @throws {JournalError} if the tenant cannot be read; the ledger then still has to catch up
    */

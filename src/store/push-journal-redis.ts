@@ -38,6 +38,8 @@ export interface SharedJournalOptions {
   readonly prefix: string;
   /** How many replicas of the server must have a commit before it counts as kept; default 0. */
   readonly replicas?: number | undefined;
+  /** How long a promgate that was often too slow has a tenant for itself; default 200 ms. */
+  readonly lockMs?: number | undefined;
   readonly observer?: SharedJournalObserver;
 }
 
@@ -61,6 +63,7 @@ const COMMIT = script(readFileSync(new URL('push-redis-commit.lua', import.meta.
 const MAX_ANSWER_BYTES = 160 * 1024 * 1024;
 /** So many commits in a row that others were faster than, and the next attempt takes the lock. */
 const PATIENT_STALES = 3;
+const LOCK_MS = 200;
 /** Bound on the time that a commit waits for the lock of another promgate. */
 const BUSY_MS = 400;
 const BUSY_PAUSE_MS = 10;
@@ -205,12 +208,12 @@ class SharedJournal implements Journal {
   /** Waits while another promgate has the lock of the tenant. */
   async #send({ known, changes, packed }: Commit, after: Version) {
     const { tenant, nextId, forced } = changes;
-    const { replicas = 0 } = this.#options;
+    const { replicas = 0, lockMs = LOCK_MS } = this.#options;
     const keys = this.#keys(tenant).forCommit(packed.buckets);
     const values = [
       ...[printVersion(known.version), printVersion(after), after.seq, after.writer],
       ...[nextId, JSON.stringify(forced), this.#owner],
-      ...[known.stales >= PATIENT_STALES ? 1 : 0, packed.bytes],
+      ...[known.stales >= PATIENT_STALES ? lockMs : 0, packed.bytes],
     ];
     const wait: RedisCommand[] = replicas > 0 ? [['wait', replicas, WAIT_MS]] : [];
     const untilMs = performance.now() + BUSY_MS;

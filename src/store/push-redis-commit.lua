@@ -4,13 +4,13 @@
 -- KEYS: version, about, changed, named, empty, writers, lock; then values and keys of each bucket
 -- ARGV: the version that this promgate knows, the version after the commit, the number of that
 --   version, the writer of that version, the next number of a record, the forced labels, the owner of
---   the lock, whether it wants the lock ('1'), the changes (see push-redis-bytes.ts)
+--   the lock, for how many milliseconds it wants the lock (0: not at all), the changes (see
+--   push-redis-bytes.ts)
 -- Answers 'kept', 'stale', or 'busy' while another promgate has the lock.
 
 local version, about, changed, named, empty, writers, lock = unpack(KEYS, 1, 7)
-local known, after, seq, writer, next_id, forced, owner, wants_lock, bytes = unpack(ARGV, 1, 9)
+local known, after, seq, writer, next_id, forced, owner, lock_ms, bytes = unpack(ARGV, 1, 9)
 
-local LOCK_MS = 200
 local WRITERS_KEPT = 64
 local EMPTY_KEPT, EMPTY_PRUNED = 1000, 500
 local FORGET_EMPTY_TENANT_MS = 7 * 24 * 3600 * 1000
@@ -21,7 +21,7 @@ if now ~= known then
     redis.call('HSET', writers, writer, seq) -- WAIT waits for writes of this connection only
     return 'kept'
   end
-  if wants_lock == '1' then redis.call('SET', lock, owner, 'NX', 'PX', LOCK_MS) end
+  if lock_ms ~= '0' then redis.call('SET', lock, owner, 'NX', 'PX', lock_ms) end
   return 'stale'
 end
 local holder = redis.call('GET', lock)

@@ -5,6 +5,7 @@
  * Whoever holds connections has a loop of attempts around `holdLinks`, in place of the library's:
  * the deadlines of the library start anew with every reconnection.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sleep } from '../clock.ts';
 import type { RedisAddress } from '../config/redis-url.ts';
 import { ChannelError } from './channel-error.ts';
@@ -93,11 +94,15 @@ function silence(ms: number): ChannelError {
   return new ChannelError('timeout', `no answer of Redis within ${ms} ms`);
 }
 
-/** @returns `otherwise` if `promise` has not settled after `ms` */
+/**
+ * @returns `otherwise` if `promise` has not settled after `ms`. A process that was stopped or busy for
+ * longer first reads what has arrived meanwhile.
+ */
 export async function within<T, U>(ms: number, promise: Promise<T>, otherwise: U): Promise<T | U> {
   const stop = new AbortController();
   try {
-    return await Promise.race([promise, sleep(ms, stop.signal).then(() => otherwise)]);
+    const late = sleep(ms, stop.signal).then(() => nextTurn(otherwise));
+    return await Promise.race([promise, late]);
   } finally {
     stop.abort();
     promise.catch(() => undefined); // a failure after the deadline matters to nobody
