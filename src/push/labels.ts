@@ -83,6 +83,13 @@ function exportedName(name: string, taken: Set<string>): string {
   return exported;
 }
 
+/** Whether a text that `printLabels` made has all of these labels; '' stands for none. */
+export function hasLabels(text: string, wanted: readonly Label[]): boolean {
+  if (wanted.length === 0) return true;
+  const labels = new Map(parseLabels(text));
+  return wanted.every(([name, value]) => (labels.get(name) ?? '') === value);
+}
+
 function escapeText(text: string): string {
   if (!/["\\\n]/.test(text)) return text;
   return text.replace(/["\\\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
