@@ -16,6 +16,9 @@ const BACKSLASH = 92;
 const FEW_LABELS = 24;
 const SEED = randomBytes(4).readInt32LE();
 
+/** Bodies have half as many metrics or less, so that the table of hashes mostly need not grow. */
+const BYTES_PER_SLOT = 8;
+
 /** Integers per metric, and what they are. */
 const METRIC = 6;
 const FAMILY = 0;
@@ -36,7 +39,7 @@ export class MetricTable {
   readonly #metrics = new Integers();
   /** Per label four offsets, as `SeriesScanner` has them. */
   readonly #places = new Integers();
-  #slots = new Int32Array(64);
+  #slots: Int32Array;
   /** For each place of a label in a metric, the label that stood there last. */
   readonly #last: { at: number; label: Label }[] = [];
 
@@ -44,6 +47,7 @@ export class MetricTable {
   constructor(body: Body, keepsEmpty: boolean) {
     this.#body = body;
     this.#keepsEmpty = keepsEmpty;
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(64 + body.length / BYTES_PER_SLOT)));
   }
 
   /** The number of a metric's family. */

@@ -16,6 +16,7 @@ import { skipLineBlanks } from '../exposition/metadata.ts';
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
 import { BodyFamilies, type SampleKind } from './body-families.ts';
+import type { BodyLines } from './body-lines.ts';
 import { BodySamples, DROPPED } from './body-samples.ts';
 import { BoundReader } from './bound-label.ts';
 import { CommentReader } from './comments.ts';
@@ -34,26 +35,12 @@ const NO_NAMES = new LabelNames([]);
 
 /** Bounds on a slice: a few milliseconds of work. */
 const SLICE_LINES = 2_048;
-const SLICE_BYTES = 262_144;
+const SLICE_BYTES = 131_072;
+const SLICE_LABELS = 4_096;
 /** Bound on the names that a body says something of, as for scraped pages. */
 const MAX_FAMILIES = 100_000;
 /** Longer bodies get no layout. */
 const MAX_LAYOUT_BYTES = 262_144;
-
-/** What the lines of a body say, before metrics are put together. */
-export interface BodyLines {
-  readonly body: Body;
-  readonly families: BodyFamilies;
-  readonly metrics: MetricTable;
-  readonly samples: BodySamples;
-  /** How many samples have a timestamp. */
-  readonly timestamps: number;
-  /**
-   * Three numbers for each value of the text: where the value begins and ends, and the number of
-   * its sample, or -1 if the value counts for nothing. Undefined if the body gets no layout.
-   */
-  readonly cuts: Integers | undefined;
-}
 
 /**
  * Reads lines in slices: between two slices the caller may do other work.
@@ -88,6 +75,8 @@ class TextReader {
   #line = 0;
   #ended = false;
   #timestamps = 0;
+  /** How many labels were read in this slice. */
+  #labels = 0;
   /** A series that stands twice in a body that replaces a group: told when the rest was read. */
   #twice: PushRefusal | undefined;
   /** What the sample before was, and where its name lies; undefined after a comment. */
@@ -117,8 +106,9 @@ class TextReader {
     const from = this.#at;
     const limit = Math.min(from + SLICE_BYTES, length);
     const lastLine = this.#line + SLICE_LINES;
+    this.#labels = 0;
     let p = from;
-    while (p < limit && this.#line < lastLine && !this.#ended) {
+    while (p < limit && this.#line < lastLine && this.#labels < SLICE_LABELS && !this.#ended) {
       this.#line++;
       const first = bytes[p]!;
       p = first > SPACE && first !== HASH ? this.#readSample(p) : this.#readOther(p);
@@ -186,6 +176,7 @@ class TextReader {
   /** Adds the sample of the line scanned last. @returns its number; -1 if it counts for nothing */
   #addSample(from: number, value: number): number {
     const { nameFrom, nameTo, labels, labelsEnd } = this.#scanner;
+    this.#labels += labelsEnd >> 2;
     const { family, role } = this.#kindOf(nameFrom, nameTo);
     if (role === 'created') return -1;
     const bounds = this.#bounds;
@@ -210,9 +201,7 @@ class TextReader {
     if (same) return last;
     const name = bytes.toString('utf8', from, to);
     const kind = this.#families.kindOf(this.#scanner.quoted ? unquote(name) : name);
-    if (this.#families.size > MAX_FAMILIES) {
-      throw new ExpositionError('too-large', bytes, from, 'the body has too many metric families');
-    }
+    if (this.#families.size > MAX_FAMILIES) throw tooManyFamilies(bytes, from);
     this.#kind = kind;
     return kind;
   }
@@ -228,8 +217,10 @@ class TextReader {
       this.#timestamps++;
       return bytes.indexOf(LINE_FEED, after) + 1;
     }
-    if (next < 0 && this.#strict && exemplarTooLong()) throw this.#tooLong(from);
-    if (next < 0) throw this.#malformed(from, 'what follows the value is no timestamp or exemplar');
+    if (next < 0) {
+      if (this.#strict && exemplarTooLong()) throw this.#tooLong(from);
+      throw this.#malformed(from, 'what follows the value is no timestamp or exemplar');
+    }
     this.#cuts = undefined; // the next push has other timestamps and exemplars
     if (bytes[after] === LINE_FEED) {
       if (this.#replaces) throw this.#malformed(from, 'expected integer as timestamp, got ""');
@@ -253,17 +244,15 @@ class TextReader {
     }
     const end = bytes.indexOf(LINE_FEED, p);
     this.#ended = this.#comments.read(p, end);
-    if (this.#families.size > MAX_FAMILIES) {
-      throw new ExpositionError('too-large', bytes, from, 'the body has too many metric families');
-    }
+    if (this.#families.size > MAX_FAMILIES) throw tooManyFamilies(bytes, from);
     if (this.#ended && end + 1 < length) throw this.#malformed(end + 1, 'data follow # EOF');
     return end + 1;
   }
 
   #refuseTwice(metric: number): void {
     if (this.#twice !== undefined) return;
-    const where = `line ${this.#line}: `;
-    const what = `${where}the series of line ${this.#metrics.lineOf(metric)} occurs again: a push may say each series once`;
+    const first = `the series of line ${this.#metrics.lineOf(metric)}`;
+    const what = `line ${this.#line}: ${first} occurs again: a push may say each series once`;
     this.#twice = new PushRefusal('duplicate_series', what);
     if (!this.#replaces) throw this.#twice;
   }
@@ -293,4 +282,8 @@ class TextReader {
   #malformed(offset: number, what: string): ExpositionError {
     return new ExpositionError('grammar', this.#body.bytes, offset, what);
   }
+}
+
+function tooManyFamilies(bytes: Buffer, offset: number): ExpositionError {
+  return new ExpositionError('too-large', bytes, offset, 'the body has too many metric families');
 }
