@@ -23,6 +23,9 @@ import { PushRefusal, type PushRefusalCode } from './refusal.ts';
 const SLICE_METRICS = 1_024;
 const SLICE_BYTES = 262_144;
 
+/** Bound on the families of a body, as for scraped pages. */
+const MAX_FAMILIES = 100_000;
+
 /** By the numbers of `MetricType`. */
 const TYPES: readonly FamilyType[] = [
   'counter',
@@ -96,6 +99,7 @@ class ProtobufReader {
     if (this.#families.has(name) && !this.#replaces) {
       throw refusal('bad_body', name, 'occurs twice: a push may say each family once');
     }
+    if (this.#families.size >= MAX_FAMILIES) throw new ProtobufError('there are too many families');
     this.#families.set(name, family); // Pushgateway takes the last one, too
     if (this.#isSliceDone()) yield;
   }

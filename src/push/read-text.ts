@@ -8,13 +8,13 @@
 import { isUtf8 } from 'node:buffer';
 import { type Body, sameBytes, toBody } from '../exposition/body.ts';
 import { checkLineLengths } from '../exposition/bounds.ts';
-import { ExpositionError } from '../exposition/error.ts';
 import { unquote } from '../exposition/escape.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import { skipLineBlanks } from '../exposition/metadata.ts';
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
+import { badFront, malformed, tokenAt, tooLong, tooManyFamilies } from './body-errors.ts';
 import { BodyFamilies, type SampleKind } from './body-families.ts';
 import type { BodyLines } from './body-lines.ts';
 import { BodySamples, DROPPED } from './body-samples.ts';
@@ -27,6 +27,7 @@ import { hasStrangeEscape, isNegativeTimestamp, lacksComma } from './pushgateway
 import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
+const TAB = 9;
 const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
@@ -114,12 +115,12 @@ class TextReader {
       p = first > SPACE && first !== HASH ? this.#readSample(p) : this.#readOther(p);
     }
     if (!isUtf8(bytes.subarray(from, Math.min(p, length)))) {
-      throw this.#malformed(from, 'the body is not UTF-8 in this line or a line below');
+      throw malformed(bytes, from, 'the body is not UTF-8 in this line or a line below');
     }
     this.#at = p;
     if (p < length && !this.#ended) return false;
     if (this.#strict && !this.#ended)
-      throw this.#malformed(length, 'the page does not end in # EOF');
+      throw malformed(bytes, length, 'the page does not end in # EOF');
     return true;
   }
 
@@ -142,15 +143,19 @@ class TextReader {
   #readSample(from: number): number {
     const { bytes } = this.#body;
     let p = this.#scanner.scan(this.#body, from);
-    if (p < 0) throw this.#badFront(from);
+    if (p < 0) throw badFront(bytes, from, this.#scanner);
     if (this.#replaces) this.#checkAsPushgateway(from, p);
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
-    else if (bytes[p++] !== SPACE) throw this.#malformed(from, 'no space precedes the value');
+    else if (bytes[p++] !== SPACE) throw malformed(bytes, from, 'no space precedes the value');
     const value = this.#decimals.read(bytes, p);
     const valueTo = this.#decimals.end;
-    if (valueTo < 0) throw this.#malformed(from, 'the value is not a number');
-    const next = bytes[valueTo] === LINE_FEED ? valueTo + 1 : this.#readBack(from, p, valueTo);
-    if (this.#samples.length >= this.#maxSeries) throw tooManySeries(this.#maxSeries);
+    const after = valueTo < 0 ? 0 : bytes[valueTo]!;
+    if (after !== LINE_FEED && after !== SPACE && after !== TAB) {
+      throw malformed(bytes, from, `expected float as value, got "${tokenAt(bytes, p)}"`);
+    }
+    const next = after === LINE_FEED ? valueTo + 1 : this.#readBack(from, p, valueTo);
+    const series = Math.max(this.#samples.length, this.#metrics.size);
+    if (series >= this.#maxSeries) throw tooManySeries(this.#maxSeries);
     const sample = this.#addSample(from, value);
     // Of `a-1` the layout would hold `a`, and would take `a1` for a sample of `a`.
     if (this.#scanner.insertKind === BARE && p === this.#scanner.nameTo) this.#cuts = undefined;
@@ -166,10 +171,10 @@ class TextReader {
   #checkAsPushgateway(from: number, to: number): void {
     const { bytes } = this.#body;
     if (hasStrangeEscape(bytes, from, to)) {
-      throw this.#malformed(from, 'invalid escape sequence in a label value');
+      throw malformed(bytes, from, 'invalid escape sequence in a label value');
     }
     if (lacksComma(bytes, this.#scanner.labels, this.#scanner.labelsEnd)) {
-      throw this.#malformed(from, 'no comma stands between two labels');
+      throw malformed(bytes, from, 'no comma stands between two labels');
     }
   }
 
@@ -218,12 +223,14 @@ class TextReader {
       return bytes.indexOf(LINE_FEED, after) + 1;
     }
     if (next < 0) {
-      if (this.#strict && exemplarTooLong()) throw this.#tooLong(from);
-      throw this.#malformed(from, 'what follows the value is no timestamp or exemplar');
+      if (this.#strict && exemplarTooLong()) throw tooLong(bytes, from);
+      if (this.#strict) throw malformed(bytes, from, 'the timestamp or exemplar is malformed');
+      const token = tokenAt(bytes, after);
+      throw malformed(bytes, from, `expected integer as timestamp, got "${token}"`);
     }
     this.#cuts = undefined; // the next push has other timestamps and exemplars
     if (bytes[after] === LINE_FEED) {
-      if (this.#replaces) throw this.#malformed(from, 'expected integer as timestamp, got ""');
+      if (this.#replaces) throw malformed(bytes, from, 'expected integer as timestamp, got ""');
     } else if (bytes[after] !== HASH) this.#timestamps++;
     return next;
   }
@@ -240,12 +247,12 @@ class TextReader {
         return length;
       }
       if (p > from && this.#replaces) return this.#readSample(p);
-      throw this.#malformed(from, 'the line is empty or begins with a blank');
+      throw malformed(bytes, from, 'the line is empty or begins with a blank');
     }
     const end = bytes.indexOf(LINE_FEED, p);
     this.#ended = this.#comments.read(p, end);
     if (this.#families.size > MAX_FAMILIES) throw tooManyFamilies(bytes, from);
-    if (this.#ended && end + 1 < length) throw this.#malformed(end + 1, 'data follow # EOF');
+    if (this.#ended && end + 1 < length) throw malformed(bytes, end + 1, 'data follow # EOF');
     return end + 1;
   }
 
@@ -256,34 +263,4 @@ class TextReader {
     this.#twice = new PushRefusal('duplicate_series', what);
     if (!this.#replaces) throw this.#twice;
   }
-
-  #badFront(from: number): ExpositionError {
-    if (this.#scanner.full) {
-      return new ExpositionError(
-        'too-large',
-        this.#body.bytes,
-        from,
-        'the sample has too many labels',
-      );
-    }
-    if (this.#scanner.tooLong) return this.#tooLong(from);
-    return this.#malformed(from, 'the name or labels are malformed, or a label occurs twice');
-  }
-
-  #tooLong(offset: number): ExpositionError {
-    return new ExpositionError(
-      'too-large',
-      this.#body.bytes,
-      offset,
-      'a name or label value is too long',
-    );
-  }
-
-  #malformed(offset: number, what: string): ExpositionError {
-    return new ExpositionError('grammar', this.#body.bytes, offset, what);
-  }
-}
-
-function tooManyFamilies(bytes: Buffer, offset: number): ExpositionError {
-  return new ExpositionError('too-large', bytes, offset, 'the body has too many metric families');
 }

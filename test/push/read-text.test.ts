@@ -203,15 +203,15 @@ const AGGREGATE_ONLY: readonly (readonly [text: string, why: string, shown: read
 
 /** Bodies that both modes refuse: what aggregate mode says. */
 const REFUSED: readonly (readonly [text: string, why: string])[] = [
-  ['a', 'bad_body: line 1: the value is not a number'],
-  ['a ', 'bad_body: line 1: the value is not a number'],
-  ['a1\n', 'bad_body: line 1: the value is not a number'],
-  ['b 1\na 0x10\n', 'bad_body: line 2: what follows the value is no timestamp or exemplar'],
-  ['a 1_000\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
-  ['a 1e999\n', 'bad_body: line 1: the value is not a number'],
-  ['a +nan\n', 'bad_body: line 1: the value is not a number'],
-  ['a 1\r\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
-  ['a 1 5.5\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
+  ['a', 'bad_body: line 1: expected float as value, got ""'],
+  ['a ', 'bad_body: line 1: expected float as value, got ""'],
+  ['a1\n', 'bad_body: line 1: expected float as value, got ""'],
+  ['b 1\na 0x10\n', 'bad_body: line 2: expected float as value, got "0x10"'],
+  ['a 1_000\n', 'bad_body: line 1: expected float as value, got "1_000"'],
+  ['a 1e999\n', 'bad_body: line 1: expected float as value, got "1e999"'],
+  ['a +nan\n', 'bad_body: line 1: expected float as value, got "+nan"'],
+  ['a 1\r\n', 'bad_body: line 1: expected float as value, got "1\r"'],
+  ['a 1 5.5\n', 'bad_body: line 1: expected integer as timestamp, got "5.5"'],
   [
     'a{x="1",x="2"} 1\n',
     'bad_body: line 1: the name or labels are malformed, or a label occurs twice',
