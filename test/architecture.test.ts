@@ -12,7 +12,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['telemetry', 'broker'],
+    ...['push', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -21,10 +21,12 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   merge: ['exposition', 'discover'],
   push: ['exposition', 'merge'],
   refresh: [],
-  store: ['broker', 'type:config'],
+  store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  serve: [
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+  ],
 };
 
 /** Which files may import a package. */
@@ -32,10 +34,12 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
   undici: /\/undici(?:-[a-z]+)?\.ts$/,
-  got: /^(discover\/gorouter|query\/got)\.ts$/,
+  got: /^(discover\/gorouter|query\/got|push\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,
+  re2js: /^(?:config|push)\//,
+  snappyjs: /^push\//,
   zod: /^config\//,
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,
@@ -49,7 +53,8 @@ const EDGES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that only some configurations need, and that import a large package or start a thread. */
-const CLIENTS = /^(?:store\/(?:redis|replica-channel|postgres|mysql)|telemetry\/kafka.*)\.ts$/;
+const CLIENTS =
+  /^(?:store\/(?:redis.*|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
 const COMMON = ['clock.ts', 'version.ts'];

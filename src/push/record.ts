@@ -12,7 +12,8 @@ export type RecordKey =
   /** A family of a tenant; no numbers. */
   | readonly ['f', name: string, type: string, help: string, unit: string, gaugeMode: string]
   /**
-   * What a metric has gathered: `MetricTimes`, then a run of values in one layout. `group` is the
+   * What a metric has gathered: `MetricTimes`, a run of values in one layout, and what the sum lost by
+   * rounding (`exact-sum.ts`). `group` is the
    * text of the grouping key in replace mode, null in aggregate mode. `share` names the source whose
    * share this is; '' for what belongs to no source.
    */
@@ -26,14 +27,12 @@ export type RecordKey =
       /** Base64 of a native histogram; '' for none. */
       native: string,
     ]
-  /** The last run that a cumulative source has pushed for a metric: the run. */
-  | readonly ['s', source: string, family: string, labels: string, bounds: readonly number[]]
+  /** The last run that a cumulative source has pushed for a metric; `of` is the id of its record `m`. */
+  | readonly ['s', source: string, family: string, labels: string, of: number]
   /** A source: `[time of its last push in ms]`. */
   | readonly ['o', source: string]
-  /** An idempotency key with the hash of its body: `[time of the push in ms, status]`. */
-  | readonly ['i', key: string, hash: string]
-  /** When a reader has seen all values: `[time in ms]`. */
-  | readonly ['e'];
+  /** An idempotency key with the hash of its body: `[time of the push in ms]`. */
+  | readonly ['i', key: string, hash: string];
 
 /** The numbers before the run of a record `m`, in ms; 0 for never. */
 export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;
@@ -66,9 +65,27 @@ export interface TenantChanges {
   readonly nextId: number;
 }
 
-/** Another promgate has changed a tenant: the commit was not made, and the ledger must catch up. */
+/**
+ * What the ledger must do to have a tenant as it is stored. The ledger then has the records that it had
+ * after its last commit, load or reload, with these changes.
+ */
+export interface TenantUpdate extends TenantChanges {
+  /**
+   * Whether `created` has all records of the tenant: the ledger forgets all that it had. Numbers may
+   * then have other keys than before, as when a backup was restored.
+   */
+  readonly isWhole: boolean;
+}
+
+/** Changes of a tenant that were not kept: the ledger must catch up (`reload`). */
 export interface Stale {
   readonly tenant: string;
+  /**
+   * Undefined: another promgate was faster. The changes were not kept, and the ledger applies its
+   * pushes anew after the reload. Else nobody knows whether the changes were kept, and the ledger
+   * answers these pushes with the error.
+   */
+  readonly error?: JournalError | undefined;
 }
 
 /**
@@ -81,21 +98,69 @@ export interface Journal extends AsyncDisposable {
   /** All tenants as they were committed last. */
   load(): Promise<readonly StoredTenant[]>;
   /**
-   * Keeps changes, each tenant's in one transaction. When the promise resolves, they outlive
-   * `kill -9`.
+   * Keeps changes, each tenant's in one transaction, in the order `created`, `changed`, `removed`.
+   * When the promise resolves, they outlive `kill -9`.
    *
-   * @returns the tenants whose changes were not made, as another promgate was faster; their ledger
-   *   must load these tenants (`reload`) and push anew
-   * @throws {JournalError} if nothing is known of what was kept
+   * @param changes - read before the call returns: the arrays of numbers may change afterwards
+   * @returns the tenants whose changes were not kept; of all others they were
+   * @throws {JournalError} if nothing is known of what was kept of any tenant
    */
   commit(changes: readonly TenantChanges[]): Promise<readonly Stale[]>;
-  /** One tenant as it is now; undefined if the journal has no such tenant. */
-  reload(tenant: string): Promise<StoredTenant | undefined>;
-  /** Tenants that other promgates have changed since they were loaded or committed here. */
+  /**
+   * What has changed in a tenant since it was loaded, reloaded or committed here.
+   *
+   * @param unsure - the numbers of all records that the ledger has created, changed or removed, or
+   *   may have, without a commit that was kept. The update has each of them as it is stored, under
+   *   `created`, or under `removed` if it is not stored. A number that the ledger has given to a new
+   *   record may be stored with another key, as another promgate gave it, too: the ledger first
+   *   forgets all of these.
+   * @returns undefined if the journal has no such tenant (any more): the ledger forgets it
+   * @throws {JournalError} if the tenant cannot be read; the ledger then still has to catch up
+   */
+  reload(tenant: string, unsure: Iterable<number>): Promise<TenantUpdate | undefined>;
+  /**
+   * Tenants that other promgates have changed since they were loaded, reloaded or committed here,
+   * also new ones and tenants that are gone.
+   *
+   * @throws {JournalError} if the journal cannot tell
+   */
   changedElsewhere(): Promise<readonly string[]>;
 }
 
-/** The records could not be kept: the disk is full or broken, or Redis does not answer. */
+/**
+ * Why records could not be kept or read; a label of a metric. `full`: no space. `locked`: another
+ * process has the file open. `denied`: no permission. `missing`: the file was removed or replaced.
+ * `damaged`: the stored data is not what the journal wrote. `newer`: a later promgate wrote it.
+ * `unreachable`: the disk or the server fails. `timeout`: no answer in time. `refused`: the server
+ * answers with another error. `unreplicated`: kept, but not by as many replicas of the server as
+ * configured. `too_large`: one record is larger than the journal keeps. `ended`: the journal's own
+ * thread ended, or the journal is closed.
+ */
+export const JOURNAL_FAILURES = [
+  'full',
+  'locked',
+  'denied',
+  'missing',
+  'damaged',
+  'newer',
+  'unreachable',
+  'timeout',
+  'refused',
+  'unreplicated',
+  'too_large',
+  'ended',
+] as const;
+
+export type JournalFailure = (typeof JOURNAL_FAILURES)[number];
+
+/** The records could not be kept or read. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
+  readonly failure: JournalFailure;
+
+  /** @param message - for the operator: what failed, on what, and what to do */
+  constructor(failure: JournalFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
 }

@@ -21,8 +21,19 @@ export interface Link {
   subscribe(channel: string, hear: (message: Buffer) => void): Promise<unknown>;
   publish(channel: string, text: string): Promise<unknown>;
   ping(): Promise<string>;
+  /**
+   * Sends any command.
+   *
+   * @returns the answer, in which texts are buffers
+   */
+  call(command: RedisCommand): Promise<unknown>;
   close(): void;
 }
+
+/** The name of a command, and its arguments. */
+export type RedisCommand = readonly [name: string, ...values: RedisValue[]];
+
+export type RedisValue = string | Buffer | number;
 
 export interface LinkOptions {
   readonly address: RedisAddress;
@@ -31,14 +42,15 @@ export interface LinkOptions {
   readonly connectMs: number;
   /** Called at least once when the connection ends; only the first call tells why. */
   readonly onLost: (error: unknown) => void;
+  /** Bound on the bytes that may come between two answers; default 1 MiB. */
+  readonly maxAnswerBytes?: number | undefined;
 }
 
-/** Bytes that may come between two answers. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const KEEP_ALIVE_MS = 10_000;
 
 export function openLink(options: LinkOptions): Link {
-  const { address, onLost } = options;
+  const { address, onLost, maxAnswerBytes = MAX_ANSWER_BYTES } = options;
   const client = createClient(options);
   let unansweredBytes = 0;
   const answered = (): void => {
@@ -49,7 +61,8 @@ export function openLink(options: LinkOptions): Link {
   client.on('connect', () => {
     guard(client.stream, onLost, (bytes) => {
       unansweredBytes += bytes;
-      return unansweredBytes <= MAX_ANSWER_BYTES;
+      if (unansweredBytes <= maxAnswerBytes) return undefined;
+      return new ChannelError('flooded', `Redis sent more than ${maxAnswerBytes} bytes at once`);
     });
   });
   return {
@@ -66,6 +79,13 @@ export function openLink(options: LinkOptions): Link {
       const answer = await client.ping();
       answered();
       return answer;
+    },
+    call: async ([name, ...values]) => {
+      try {
+        return await client.callBuffer(name, ...values);
+      } finally {
+        answered();
+      }
     },
     close: () => {
       client.disconnect();
@@ -87,19 +107,20 @@ function createClient({ address: { host, port }, tls, connectMs }: LinkOptions):
 /**
  * Ends the connection when the library throws at what it receives, or when too much comes.
  *
- * @param take - whether the connection may receive that many bytes more
+ * @param refuse - why the connection may not receive that many bytes more
  */
 function guard(
   stream: Redis['stream'],
   onLost: (error: unknown) => void,
-  take: (bytes: number) => boolean,
+  refuse: (bytes: number) => ChannelError | undefined,
 ): void {
   const emit = stream.emit.bind(stream);
   stream.on('error', onLost);
   stream.emit = (name: string | symbol, ...values: unknown[]): boolean => {
     try {
-      if (name !== 'data' || take((values[0] as Buffer).length)) return emit(name, ...values); // no encoding is set
-      onLost(new ChannelError('flooded', `Redis sent more than ${MAX_ANSWER_BYTES} bytes at once`));
+      const refusal = name === 'data' ? refuse((values[0] as Buffer).length) : undefined; // no encoding is set
+      if (!refusal) return emit(name, ...values);
+      onLost(refusal);
     } catch (cause) {
       onLost(new ChannelError('refused', 'Redis sent what the client cannot read', { cause }));
     }

@@ -6,15 +6,13 @@
  * that later, purges as one purge of all. The channel makes one attempt after the other to connect,
  * and drops a connection on which the server is silent. Nobody waits for the server: `publish` gives
  * up after 200 ms, and at once while there is no connection.
- *
- * The channel has its own loop of attempts and its own deadlines in place of the library's: those
- * of the library start anew with every reconnection.
  */
 import { randomBytes } from 'node:crypto';
-import { retry, sleep } from '../clock.ts';
+import { retry } from '../clock.ts';
 import type { RedisAddress } from '../config/redis-url.ts';
-import { ChannelError, channelError, isReply } from './channel-error.ts';
-import { type ChannelTls, type Link, openLink } from './redis.ts';
+import { type ChannelError, channelError, isReply } from './channel-error.ts';
+import type { ChannelTls, Link } from './redis.ts';
+import { holdLinks, within } from './redis-links.ts';
 import {
   type MessageRefusal,
   PURGE_ALL,
@@ -60,15 +58,8 @@ export interface ReplicaChannelOptions {
 const PUBLISH_MS = 200;
 /** Bound on messages that wait for the answer of the server. */
 const MAX_PENDING = 1000;
-/** Bound on the time from the start of an attempt to the subscription. */
-const CONNECT_MS = 5_000;
-const PING_EVERY_MS = 1_000;
-/** A server that answers no ping for this long is dropped. */
-const SILENT_MS = 3_000;
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 5_000;
-/** A connection that lasted this long worked: the next attempt begins after the first pause. */
-const LASTED_MS = 10_000;
 
 export function openReplicaChannel(options: ReplicaChannelOptions): ReplicaChannel {
   return new RedisChannel(options);
@@ -141,50 +132,26 @@ class RedisChannel implements ReplicaChannel {
     for (const kind of owed) void this.publish(kind === 'purge' ? PURGE_ALL : { kind });
   }
 
-  /** Returns when the channel is disposed. @throws when the connection is lost or cannot be made */
+  /** Returns when the channel is disposed. @throws when a connection is lost or cannot be made */
   async #connect(worked: () => void): Promise<void> {
-    const { onReady, onMissed } = this.#options;
-    const tls = await this.#readTls();
-    const lost = Promise.withResolvers<never>();
-    const stopped = Promise.withResolvers<'stopped'>();
-    const onStop = (): void => stopped.resolve('stopped');
-    const ended = new AbortController();
-    const open = () =>
-      openLink({ address: this.#options.address, tls, connectMs: CONNECT_MS, onLost: lost.reject });
-    const [publisher, subscriber] = [open(), open()];
-    this.#stop.signal.addEventListener('abort', onStop);
-    if (this.#stop.signal.aborted) onStop();
+    const { address, readTls, onReady, onMissed } = this.#options;
     try {
-      const listening = this.#listen(publisher, subscriber);
-      const late = sleep(CONNECT_MS, ended.signal).then(() => Promise.reject(silence(CONNECT_MS)));
-      late.catch(() => undefined); // it also fails when all has ended
-      if ((await Promise.race([listening, lost.promise, late, stopped.promise])) === 'stopped')
-        return;
-      this.#publisher = publisher;
-      onReady?.();
-      onMissed();
-      this.#payOwed();
-      void sleep(LASTED_MS, ended.signal).then(() => ended.signal.aborted || worked());
-      const watched = [publisher, subscriber].map((link) => watch(link, ended.signal));
-      await Promise.race([lost.promise, stopped.promise, ...watched]);
+      await holdLinks({
+        ...{ address, readTls, count: 2, signal: this.#stop.signal, worked },
+        enter: ([publisher, subscriber]) => this.#listen(publisher!, subscriber!), // `count` above
+        onReady: ([publisher]) => {
+          this.#publisher = publisher;
+          onReady?.();
+          onMissed();
+          this.#payOwed();
+        },
+      });
     } finally {
-      this.#stop.signal.removeEventListener('abort', onStop);
       this.#publisher = undefined;
-      ended.abort();
-      for (const link of [publisher, subscriber]) link.close();
-    }
-  }
-
-  async #readTls(): Promise<ChannelTls | undefined> {
-    try {
-      return await this.#options.readTls?.();
-    } catch (cause) {
-      throw new ChannelError('internal', 'the files of redis.tls cannot be read', { cause });
     }
   }
 
   async #listen(publisher: Link, subscriber: Link): Promise<void> {
-    await Promise.all([publisher, subscriber].map((link) => link.enter()));
     await subscriber.subscribe(this.#options.channel, (message) => this.#hear(message));
     await publisher.ping();
   }
@@ -198,30 +165,5 @@ class RedisChannel implements ReplicaChannel {
     }
     onRefused?.(received);
     if (received === 'version') onMissed(); // it may be a purge that only later versions know
-  }
-}
-
-/** Pings until `signal` aborts. @throws {ChannelError} when no answer comes in time */
-async function watch(link: Link, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await sleep(PING_EVERY_MS, signal);
-    if (signal.aborted) return;
-    const answer = await within(SILENT_MS, link.ping(), undefined);
-    if (answer === undefined) throw silence(SILENT_MS);
-  }
-}
-
-function silence(ms: number): ChannelError {
-  return new ChannelError('timeout', `no answer of Redis within ${ms} ms`);
-}
-
-/** @returns `otherwise` if `promise` has not settled after `ms` */
-async function within<T, U>(ms: number, promise: Promise<T>, otherwise: U): Promise<T | U> {
-  const stop = new AbortController();
-  try {
-    return await Promise.race([promise, sleep(ms, stop.signal).then(() => otherwise)]);
-  } finally {
-    stop.abort();
-    promise.catch(() => undefined); // a failure after the deadline matters to nobody
   }
 }

@@ -7,16 +7,33 @@ export interface Forwarder extends AsyncDisposable {
   urlOf(url: string): string;
   /** Cuts all connections; new ones reach the server of this URL. */
   moveTo(url: string): void;
+  /**
+   * Cuts a connection in place of passing on the next bytes that match, from the server (`answer`) or
+   * to it (`request`). Resolves then.
+   */
+  lose(what: Lost, matches: (bytes: Buffer) => boolean): Promise<void>;
 }
+
+type Lost = 'request' | 'answer';
 
 /** @param url - names the server that it leads to at first */
 export async function startForwarder(url: string): Promise<Forwarder> {
   let port = Number(new URL(url).port);
   const open = new Set<Socket>();
+  const losses = new Set<(what: Lost, bytes: Buffer) => boolean>();
   const server = createServer((client) => {
     const upstream = createConnection(port, '127.0.0.1');
-    for (const [from, to] of [[client, upstream] as const, [upstream, client] as const]) {
+    for (const [what, from, to] of [
+      ['request', client, upstream] as const,
+      ['answer', upstream, client] as const,
+    ]) {
       open.add(from);
+      from.prependListener('data', (bytes: Buffer) => {
+        if ([...losses].some((isLost) => isLost(what, bytes))) {
+          to.destroy(); // before the pipe has the bytes
+          from.destroy();
+        }
+      });
       from.on('error', () => to.destroy()); // a test may cut it
       from.on('close', () => void (open.delete(from) && to.destroy()));
       from.pipe(to);
@@ -33,6 +50,16 @@ export async function startForwarder(url: string): Promise<Forwarder> {
       port = Number(new URL(at).port);
       cut();
     },
+    lose: (what, matches) =>
+      new Promise((resolve) => {
+        const isLost = (one: Lost, bytes: Buffer): boolean => {
+          if (one !== what || !matches(bytes)) return false;
+          losses.delete(isLost);
+          resolve();
+          return true;
+        };
+        losses.add(isLost);
+      }),
     async [Symbol.asyncDispose]() {
       cut();
       server.close();

@@ -32,12 +32,14 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** PEM texts of its certificate: it speaks TLS only. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** More words for its command line. */
+  readonly args?: readonly string[];
 }
 
 /** @param context - `this` of the test that needs it: skipped when the program is missing */
 export async function startRedisServer(
   context: Skippable,
-  { password, tls }: RedisServerOptions = {},
+  { password, tls, args: more = [] }: RedisServerOptions = {},
 ): Promise<RedisServer> {
   const program = requireProgram(context, 'redis-server');
   await using parts = new AsyncDisposableStack();
@@ -55,6 +57,7 @@ export async function startRedisServer(
   const args = [
     ...[...listen, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'],
     ...(password === undefined ? [] : ['--requirepass', password]),
+    ...more,
   ];
   const start = (): Promise<ChildProcess> =>
     startServer({ program, args, ready: /Ready to accept connections/, logsTo: 'stdout' });
