@@ -288,6 +288,28 @@ describe('readBody of text', () => {
     assert.equal(timestamps, 2);
   });
 
+  it('finds a series again whatever the order and the escapes of its labels', async () => {
+    const names = Array.from({ length: 40 }, (_, n) => `label_${n}`);
+    const many = (all: readonly string[]): string => all.map((name) => `${name}="1"`).join(',');
+    const bodies = [
+      'a{x="\\q",y="1"} 1\na{y="1",x="\\\\q"} 2\n',
+      '{"a",x="1"} 1\na{x="1"} 2\n',
+      `a{${many(names)}} 1\na{${many(names.toReversed())}} 2\n`,
+      '# TYPE h histogram\nh_count{x="1",y="\\n"} 1\nh_count{y="\\n",x="1"} 1\n',
+    ];
+    for (const body of bodies) assert.match(await refused(body, 'aggregate'), /^duplicate_series/);
+  });
+
+  it('sorts many labels', async () => {
+    const names = Array.from({ length: 40 }, (_, n) => `label_${(n * 7) % 40}`);
+    const text = `a{${names.map((name) => `${name}="1"`).join(',')}} 1\n`;
+
+    const [family] = (await read(text, 'replace')).families;
+
+    const labels = family?.metrics[0]?.labels.map(([name]) => name);
+    assert.deepEqual(labels, names.toSorted());
+  });
+
   it('stops at the bound on series', async () => {
     const text = Array.from({ length: 1_001 }, (_, n) => `a{n="${n}"} 1\n`).join('');
 
