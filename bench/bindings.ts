@@ -47,7 +47,9 @@ export function measureLookups(bindings: number): LookupFigures {
       appIds,
       (appId) => known.appOf(appId, spaceOf(appId))?.pages[0]?.path,
     ),
-    tokenMicroseconds: perLookup(tokens, (token) => known.scopeOf(hashOf(token))?.appId),
+    tokenMicroseconds: perLookup(tokens, (token) =>
+      known.scopeOf(hashOf(token)) ? token : undefined,
+    ),
   };
 }
 

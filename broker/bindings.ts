@@ -10,9 +10,9 @@ import { bindingCredentials, type Credentials } from './credentials.ts';
 import { isSameGuid } from './guid.ts';
 import { type Instances, unknownInstance } from './instances.ts';
 import type { Json } from './json.ts';
-import type { Offering } from './offering.ts';
+import { isPushPlan, type Offering } from './offering.ts';
 import type { ParameterCheck } from './parameters.ts';
-import type { GivenParameters } from './parameters-schema.ts';
+import { pushPlace, type StoredParameters } from './push-place.ts';
 import { Refusal } from './refusal.ts';
 import { readBind, readPredecessor, readRotation } from './request.ts';
 import type { KeyRing } from './seal.ts';
@@ -44,7 +44,7 @@ type RequestedBinding = Pick<
   NewBinding,
   'instanceId' | 'serviceId' | 'planId' | 'appId' | 'spaceId'
 > & {
-  readonly given: GivenParameters;
+  readonly given: StoredParameters;
 };
 
 /** Instance id of bindings from Promfetcher's database, which stores neither instance nor space. */
@@ -87,7 +87,7 @@ export class Bindings {
   async fetch(call: BindingCall): Promise<{ credentials: Credentials; parameters: object }> {
     const binding = await this.find(call);
     if (!binding) throw new Refusal('not-found', 'there is no such binding');
-    const parameters: object = JSON.parse(binding.parameters); // without headers
+    const { push: _, ...parameters }: StoredParameters = JSON.parse(binding.parameters); // without headers
     return { credentials: this.#credentials(call, binding), parameters };
   }
 
@@ -117,18 +117,28 @@ export class Bindings {
 
   async #readNew({ account, instanceId, id }: BindingCall, body: Json): Promise<RequestedBinding> {
     const { store, offering, check, instances } = this.#options;
-    const { parameters, appId, resourceSpaceId, context, ...plan } = readBind(body, offering);
-    const given = check.binding(parameters);
+    const { parameters, appId, resourceSpaceId, context, names, ...plan } = readBind(
+      body,
+      offering,
+    );
+    const pushes = isPushPlan(offering, plan.planId);
+    const given = pushes ? check.push(parameters) : check.binding(parameters);
     const found = await instances.find(account, instanceId);
     const ownSpaceId = found?.spaceId ?? (context.spaceId || (resourceSpaceId ?? ''));
     const spaceId = (appId && resourceSpaceId) || context.spaceId || ownSpaceId;
     const wanted = { instanceId, ...plan, appId, spaceId, given };
     if (found) {
+      requireSamePlan(found, wanted);
       requireOneSpace(found.spaceId, spaceId);
       this.#requireApp(account, wanted);
-      return wanted;
+      if (!pushes) return wanted;
+      requirePlace(wanted);
+      // An account with spaces is not the platform's, and may claim any organization and name.
+      if (account.spaces) return { ...wanted, given: { push: {} } };
+      const organizationId = context.organizationId || found.organizationId;
+      return { ...wanted, given: { push: pushPlace({ organizationId, names }) } };
     }
-    if (!(await instances.isAdoptable(account, instanceId))) throw unknownInstance();
+    if (pushes || !(await instances.isAdoptable(account, instanceId))) throw unknownInstance();
     if (await store.binding(id)) throw conflict(); // before the instance is adopted
     this.#requireApp(account, wanted);
     const unknown: ServiceInstance = {
@@ -147,9 +157,13 @@ export class Bindings {
   ): Promise<RequestedBinding> {
     const { offering, keys, instances, check } = this.#options;
     const { account, instanceId } = call;
-    const { parameters, appId } = readRotation(body, offering);
-    const named = parameters && canonicalJson(check.binding(parameters)); // the check bounds the depth
-    if (!(await instances.find(account, instanceId))) throw unknownInstance();
+    const { parameters, appId, planId: namedPlanId } = readRotation(body, offering);
+    const found = await instances.find(account, instanceId);
+    const pushes = isPushPlan(offering, namedPlanId ?? found?.planId);
+    // The check bounds the depth.
+    const named =
+      parameters && canonicalJson(pushes ? check.push(parameters) : check.binding(parameters));
+    if (!found) throw unknownInstance();
     // The platform may repeat the call after it deleted the predecessor: the successor is like it.
     const source =
       (await this.#ofInstance(call, predecessorId)) ?? (await this.#ofInstance(call, call.id));
@@ -159,10 +173,12 @@ export class Bindings {
     }
     const given = openParameters(source, keys);
     const isOther =
-      (named !== undefined && named !== canonicalJson(given)) ||
+      (named !== undefined && named !== printGiven(given)) ||
+      (namedPlanId !== undefined && namedPlanId !== source.planId) ||
       (appId !== undefined && !isSameGuid(appId, source.appId));
     if (isOther) {
-      const description = 'a successor must have the app and the parameters of its predecessor';
+      const description =
+        'a successor must have the plan, the app and the parameters of its predecessor';
       throw new Refusal('unacceptable', description);
     }
     const { serviceId, planId, spaceId } = source;
@@ -188,13 +204,36 @@ export class Bindings {
       stored.planId === wanted.planId &&
       isSameGuid(stored.appId, wanted.appId) &&
       isSameGuid(stored.spaceId, wanted.spaceId) &&
-      canonicalJson(openParameters(stored, this.#options.keys)) === canonicalJson(wanted.given)
+      printGiven(openParameters(stored, this.#options.keys)) === printGiven(wanted.given)
     );
   }
 
   #credentials({ baseUrl }: BindingCall, binding: Binding): Credentials {
     return bindingCredentials(binding, openToken(binding, this.#options.keys), baseUrl);
   }
+}
+
+/** The parameters as the developer gave them, without the place, which stays as it was at first. */
+function printGiven({ push: _, ...given }: StoredParameters): string {
+  return canonicalJson(given);
+}
+
+/** @throws {Refusal} `unacceptable` */
+function requireSamePlan(instance: ServiceInstance, { planId }: RequestedBinding): void {
+  if (instance.planId === planId) return;
+  throw new Refusal('unacceptable', 'plan_id is not the plan of this service instance');
+}
+
+/**
+ * Requires an app or a space: bindings without either would share one tenant.
+ *
+ * @throws {Refusal} `unacceptable`
+ */
+function requirePlace({ appId, spaceId }: RequestedBinding): void {
+  if (appId !== undefined || spaceId !== '') return;
+  const description =
+    'a binding that pushes needs an app or a space, and the request names neither';
+  throw new Refusal('unacceptable', description);
 }
 
 /**

@@ -31,8 +31,8 @@ const FIELDS: Readonly<Record<string, readonly string[] | undefined>> = {
   app_guid: undefined,
   predecessor_binding_id: undefined,
   parameters: undefined,
-  bind_resource: ['app_guid', 'space_guid', 'route'],
-  context: ['organization_guid', 'space_guid'],
+  bind_resource: ['app_guid', 'app_name', 'space_guid', 'route'],
+  context: ['organization_guid', 'organization_name', 'space_guid', 'space_name', 'app_name'],
   previous_values: ['organization_id', 'space_id'],
   maintenance_info: ['version'],
 };

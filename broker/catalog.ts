@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Offering } from './offering.ts';
-import { BINDING_PARAMETERS, INSTANCE_PARAMETERS } from './parameters-schema.ts';
+import { BINDING_PARAMETERS, INSTANCE_PARAMETERS, PUSH_PARAMETERS } from './parameters-schema.ts';
 
 export interface CatalogOptions {
   readonly offering: Offering;
@@ -18,31 +18,45 @@ export interface CatalogOptions {
   readonly baseUrl: string;
 }
 
+/** What the catalog says of the plan whose bindings read metrics. */
+const READING = {
+  description: 'The metrics of all instances of an app as one page, from the path that you name',
+  bullets: [
+    'Bind an app to say where its metrics are',
+    'Create a service key to read the metrics of a whole space',
+  ],
+  parameters: BINDING_PARAMETERS,
+};
+
+/** What the catalog says of the plan whose bindings push metrics. */
+const PUSHING = {
+  description: 'Push the metrics of tasks and batch jobs, which end before anybody reads them',
+  bullets: [
+    'Bind an app to push the metrics of its tasks and instances',
+    'Create a service key to push the metrics of jobs outside of the platform',
+  ],
+  parameters: PUSH_PARAMETERS,
+};
+
 /** @returns the body of `GET /v2/catalog` */
 export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
   const since = (minor: number, fields: object): object => (minorVersion >= minor ? fields : {});
-  const plan = {
-    id: offering.planId,
-    name: offering.planName,
-    description: 'The metrics of all instances of an app as one page, from the path that you name',
-    free: true,
-    bindable: true,
+  const { planId, planName, pushPlan } = offering;
+  const plans = [
+    { id: planId, name: planName, ...READING },
+    ...(pushPlan ? [{ ...pushPlan, ...PUSHING }] : []),
+  ].map(({ id, name, description, bullets, parameters }) => ({
+    ...{ id, name, description, free: true, bindable: true },
     ...since(17, { binding_rotatable: true }),
-    metadata: {
-      displayName: offering.planName,
-      bullets: [
-        'Bind an app to say where its metrics are',
-        'Create a service key to read the metrics of a whole space',
-      ],
-    },
+    metadata: { displayName: name, bullets },
     schemas: {
       service_instance: {
         create: { parameters: INSTANCE_PARAMETERS },
         update: { parameters: INSTANCE_PARAMETERS },
       },
-      service_binding: { create: { parameters: BINDING_PARAMETERS } },
+      service_binding: { create: { parameters } },
     },
-  };
+  }));
   const service = {
     id: offering.serviceId,
     name: offering.serviceName,
@@ -59,7 +73,7 @@ export function catalog({ offering, minorVersion, baseUrl }: CatalogOptions) {
       documentationUrl: `${baseUrl}/doc`,
       shareable: false, // a binding gives access to the space in which it was created
     },
-    plans: [plan],
+    plans,
   };
   return { services: [service] };
 }

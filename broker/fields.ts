@@ -22,6 +22,13 @@ export function optionalText(body: Json, name: string): string | undefined {
   return value;
 }
 
+/** @returns undefined for a value that `optionalText` would refuse */
+export function usableText(body: Json, name: string): string | undefined {
+  const value = body[name];
+  if (typeof value !== 'string' || value === '' || value.length > MAX_ID_LENGTH) return undefined;
+  return isStorable(value) ? value : undefined;
+}
+
 /** @throws {Refusal} `bad-request` as `optionalText` does, and if the field is absent */
 export function requiredText(body: Json, name: string): string {
   const value = optionalText(body, name);

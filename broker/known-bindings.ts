@@ -1,11 +1,13 @@
 /**
- * All bindings in memory: the pages of each app, and the scope of each token.
+ * All bindings in memory: the pages of each app, and the scope of each token. Bindings of the push
+ * plan say nothing of an app's pages.
  *
  * Scrapes read only this memory, never a database. `src/store/follower.ts` brings the changes.
  */
 import type { Binding, Changes } from './binding-store.ts';
 import { isSameGuid, normalizeGuid } from './guid.ts';
 import type { BindingSettings, Pair } from './parameters.ts';
+import { isOfPushPlan, type PushScope, pushScope } from './push-place.ts';
 
 type BoundProcess = 'web' | 'worker' | 'all';
 
@@ -35,7 +37,7 @@ export interface BoundApp {
   readonly cacheMs: number | undefined;
 }
 
-/** What a token gives access to: an app in its space; for a service key the whole space. */
+/** What a token reads: an app in its space; for a service key the whole space. */
 export interface TokenScope {
   /** Undefined for a service key. */
   readonly appId: string | undefined;
@@ -60,7 +62,7 @@ export class KnownBindings {
   readonly #options: KnownBindingsOptions;
   readonly #byId = new Map<string, Binding>();
   readonly #byApp = new Map<string, Set<Binding>>();
-  readonly #byToken = new Map<string, Binding>();
+  readonly #byToken = new Map<string, TokenScope | PushScope>();
   /** App -> space -> settings, computed at the first request for them. */
   readonly #apps = new Map<string, Map<string, BoundApp | undefined>>();
 
@@ -92,8 +94,9 @@ export class KnownBindings {
     if (known?.revision === binding.revision && known.tokenHash === binding.tokenHash) return;
     this.#remove(binding.id);
     this.#byId.set(binding.id, binding);
-    this.#byToken.set(binding.tokenHash, binding);
-    if (binding.appId === undefined) return;
+    const pushes = isOfPushPlan(binding);
+    this.#byToken.set(binding.tokenHash, pushes ? pushScope(binding) : binding);
+    if (binding.appId === undefined || pushes) return;
     const appId = normalizeGuid(binding.appId);
     const ofApp = this.#byApp.get(appId) ?? new Set();
     this.#byApp.set(appId, ofApp.add(binding));
@@ -150,7 +153,7 @@ export class KnownBindings {
    * @param tokenHash - SHA-256 in hexadecimal
    * @returns undefined if no known binding has this token
    */
-  scopeOf(tokenHash: string): TokenScope | undefined {
+  scopeOf(tokenHash: string): TokenScope | PushScope | undefined {
     return this.#byToken.get(tokenHash);
   }
 }

@@ -1,4 +1,4 @@
-/** The broker's one service and its one plan; the operator may set their ids and names. */
+/** The broker's one service and its plans; the operator may set their ids and names. */
 import { Refusal } from './refusal.ts';
 
 export interface Offering {
@@ -7,6 +7,8 @@ export interface Offering {
   /** Lower-case letters, digits and `-`: the schemas of version 2.13 allow nothing else. */
   readonly serviceName: string;
   readonly planName: string;
+  /** The plan whose bindings push metrics; undefined if there is no push gateway. */
+  readonly pushPlan?: { readonly id: string; readonly name: string } | undefined;
 }
 
 /** Promfetcher's ids and names, so that its service instances stay valid. */
@@ -17,6 +19,10 @@ export const DEFAULT_OFFERING: Offering = {
   planName: 'fetch-app',
 };
 
+export function isPushPlan({ pushPlan }: Offering, id: string | undefined): boolean {
+  return pushPlan !== undefined && pushPlan.id === id;
+}
+
 /** @throws {Refusal} `unacceptable` */
 export function requireService({ serviceId }: Offering, id: string): void {
   if (id === serviceId) return;
@@ -24,7 +30,7 @@ export function requireService({ serviceId }: Offering, id: string): void {
 }
 
 /** @throws {Refusal} `unacceptable` */
-export function requirePlan({ planId }: Offering, id: string): void {
-  if (id === planId) return;
+export function requirePlan(offering: Offering, id: string): void {
+  if (id === offering.planId || isPushPlan(offering, id)) return;
   throw new Refusal('unacceptable', 'plan_id is not a plan of this service in the catalog');
 }

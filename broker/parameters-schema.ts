@@ -157,6 +157,16 @@ export const INSTANCE_PARAMETERS = {
   properties: {},
 } as const;
 
+/** The parameters of `cf bind-service -c` in the plan `push`. */
+export const PUSH_PARAMETERS = {
+  $schema: DRAFT,
+  title: 'A binding that pushes has no parameters: the app says what it pushes',
+  description: 'an empty object, since bindings of this plan have no parameters',
+  type: 'object',
+  additionalProperties: false,
+  properties: {},
+} as const;
+
 /** Parameters that `BINDING_PARAMETERS` allows. */
 export interface GivenParameters {
   readonly endpoint?: string;

@@ -10,6 +10,7 @@ import {
   BINDING_PARAMETERS,
   type GivenParameters,
   INSTANCE_PARAMETERS,
+  PUSH_PARAMETERS,
 } from './parameters-schema.ts';
 import { Refusal } from './refusal.ts';
 import { holdsToken } from './token.ts';
@@ -26,6 +27,12 @@ export interface ParameterCheck {
    *   `bad-request` for texts that cannot be stored
    */
   binding(parameters: Json): GivenParameters;
+  /**
+   * Checks the parameters of a binding of the push plan.
+   *
+   * @throws {Refusal} `unacceptable`
+   */
+  push(parameters: Json): Json;
   /** @throws {Refusal} `unacceptable` */
   instance(parameters: Json): Json;
 }
@@ -34,6 +41,7 @@ export interface ParameterCheck {
 export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): ParameterCheck {
   const ajv = new AjvModule.default({ verbose: true });
   const isBinding = ajv.compile<GivenParameters>(BINDING_PARAMETERS);
+  const isPush = ajv.compile<Json>(PUSH_PARAMETERS);
   const isInstance = ajv.compile<Json>(INSTANCE_PARAMETERS);
   return {
     binding(parameters) {
@@ -44,6 +52,10 @@ export function createParameterCheck({ maxTimeoutMs, maxCacheMs }: Limits): Para
       requireAtMost(maxTimeoutMs, 'timeout', given.timeout);
       requireAtMost(maxCacheMs, 'cache', given.cache);
       return given;
+    },
+    push(parameters) {
+      if (!isPush(parameters)) throw refusal(isPush.errors);
+      return parameters;
     },
     instance(parameters) {
       if (!isInstance(parameters)) throw refusal(isInstance.errors);

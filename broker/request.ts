@@ -4,7 +4,7 @@
  * A malformed request is a `bad-request`; a service or plan outside the catalog is `unacceptable`.
  * All fields are read before the catalog is checked, so a missing field is always a `bad-request`.
  */
-import { optionalObject, optionalText, requiredText } from './fields.ts';
+import { optionalObject, optionalText, requiredText, usableText } from './fields.ts';
 import { normalizeGuid } from './guid.ts';
 import { isObject, type Json } from './json.ts';
 import { type Offering, requirePlan, requireService } from './offering.ts';
@@ -63,22 +63,18 @@ export function readBind(body: Json, offering: Offering) {
 }
 
 /**
- * Reads a rotation. Service and plan are optional and default to the offering's.
+ * Reads a rotation. Service and plan are optional: without them the predecessor's count.
  *
  * @throws {Refusal} `bad-request`, `unacceptable`
  */
 export function readRotation(body: Json, offering: Offering) {
-  const {
-    serviceId = offering.serviceId,
-    planId = offering.planId,
-    ...rotation
-  } = {
+  const { serviceId = offering.serviceId, ...rotation } = {
     serviceId: optionalText(body, 'service_id'),
     planId: optionalText(body, 'plan_id'),
     ...readBound(body),
     parameters: optionalObject(body, 'parameters'),
   };
-  requireOffered(offering, { serviceId, planId });
+  requireOffered(offering, { serviceId, planId: rotation.planId ?? offering.planId });
   return rotation;
 }
 
@@ -112,6 +108,17 @@ function readBound(body: Json) {
     /** The app's space; undefined for a service key, or if the platform does not name it. */
     resourceSpaceId: optionalText(resource, 'space_guid'),
     context: readContext(body),
+    names: readNames(body, resource),
+  };
+}
+
+/** The names that become labels; a name that cannot become one counts as absent. */
+function readNames(body: Json, resource: Json) {
+  const context = optionalObject(body, 'context') ?? {};
+  return {
+    organization_name: usableText(context, 'organization_name'),
+    space_name: usableText(context, 'space_name'),
+    app_name: usableText(resource, 'app_name') ?? usableText(context, 'app_name'),
   };
 }
 

@@ -12,7 +12,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['telemetry', 'broker'],
+    ...['push', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -24,7 +24,9 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
-  serve: ['exposition', 'discover', 'fetch', 'merge', 'refresh', 'telemetry', 'type:broker'],
+  serve: [
+    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+  ],
 };
 
 /** Which files may import a package. */
@@ -32,10 +34,12 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
   undici: /\/undici(?:-[a-z]+)?\.ts$/,
-  got: /^(discover\/gorouter|query\/got)\.ts$/,
+  got: /^(discover\/gorouter|query\/got|push\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,
+  re2js: /^(?:config|push)\//,
+  snappyjs: /^push\//,
   zod: /^config\//,
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,

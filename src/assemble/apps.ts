@@ -24,6 +24,7 @@ import type { Mount } from '../serve/mount.ts';
 import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import { routes } from '../serve/routes.ts';
+import { pushes } from '../serve/scope.ts';
 import { serviceDiscovery } from '../serve/service-discovery.ts';
 import type { SharedPage } from '../serve/shared-page.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -282,7 +283,7 @@ function boundPages({ config, onRefused }: AppsPartOptions): (handle: Handler) =
     bounded(
       admission,
       ({ req, state: { scope } }) => {
-        if (scope !== 'all') return scope.spaceId || scope.appId;
+        if (scope !== 'all' && !pushes(scope)) return scope.spaceId || scope.appId;
         return auth.mode === 'open' ? addressOf(req) : undefined;
       },
       handle,

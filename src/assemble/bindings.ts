@@ -11,6 +11,7 @@ import type { Offering } from '../../broker/offering.ts';
 import { createOperations, type Operations } from '../../broker/operations.ts';
 import { type BindingSettings, bindingSettings } from '../../broker/parameters.ts';
 import type { GivenParameters } from '../../broker/parameters-schema.ts';
+import type { PushScope } from '../../broker/push-place.ts';
 import { KeyRing } from '../../broker/seal.ts';
 import { SealCheck } from '../../broker/seal-check.ts';
 import { openParameters, sealSecrets } from '../../broker/secrets.ts';
@@ -48,7 +49,7 @@ type DatabaseState = 'ready' | 'away' | 'wrong-key';
 export interface OpenBindings extends AsyncDisposable {
   readonly known: KnownBindings;
   readonly follower: Follower;
-  readonly tokens: TokenScopes<TokenScope>;
+  readonly tokens: TokenScopes<TokenScope | PushScope>;
   /** The operations of the broker. */
   readonly operations: Operations;
   readonly state: DatabaseState;

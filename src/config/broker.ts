@@ -56,6 +56,11 @@ export const broker = section(
       'promfetcher',
     ),
     plan_name: withDefault(catalogName('Name of its plan.'), 'fetch-app'),
+    push_plan_id: withDefault(
+      catalogId('Id of the plan whose bindings push metrics; the catalog has it only with push.'),
+      '13d6b8f7-6643-4524-94e5-74029a36cf56',
+    ),
+    push_plan_name: withDefault(catalogName('Name of that plan.'), 'push'),
     url: optional(
       url('URL of promgate in credentials; without it the address that the platform used.', [
         'http',
@@ -78,7 +83,19 @@ export const broker = section(
       false,
     ),
   },
-  together('username', 'password'),
+  [
+    ...together('username', 'password'),
+    {
+      key: 'push_plan_id',
+      holds: ({ plan_id, push_plan_id }) => plan_id !== push_plan_id,
+      otherwise: 'must be another id than plan_id',
+    },
+    {
+      key: 'push_plan_name',
+      holds: ({ plan_name, push_plan_name }) => plan_name !== push_plan_name,
+      otherwise: 'must be another name than plan_name',
+    },
+  ],
 );
 
 const encryptionKey = (description: string) =>

@@ -11,7 +11,7 @@ import { effectiveValues, printYaml } from './effective.ts';
 import { type Flag, readEnvironment, readFlags } from './environment.ts';
 import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
-import { join, type SourceReading } from './layer.ts';
+import { join, type SourceReading, valueAt } from './layer.ts';
 import { toConfig } from './names.ts';
 import { printSize } from './quantity.ts';
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
@@ -50,10 +50,17 @@ export async function describeConfig(
   sources: ConfigSources,
 ): Promise<{ readonly yaml: string; readonly warnings: readonly string[] }> {
   const { config, given } = await read(sources);
-  const { scrape, cache } = config;
+  const { scrape, cache, push } = config;
   const computed = {
     scrape: { max_bytes: printSize(scrape.maxBytes), loop_id: scrape.loopId },
     cache: { max_bytes: printSize(cache.maxBytes) },
+    ...(push && {
+      push: {
+        durability: push.durability,
+        file: push.file,
+        limits: { total_series: push.limits.totalSeries },
+      },
+    }),
   };
   const values = join(schema, [computed, given]);
   return {
@@ -111,6 +118,30 @@ export function configWarnings(config: Config): string[] {
       'redis.url holds a password and asks for no TLS: the password travels open; write rediss://',
     );
   }
+  return [...warnings, ...pushWarnings(config)];
+}
+
+function pushWarnings({ auth, listen, push }: Config): string[] {
+  if (!push) return [];
+  const { durability, bestDurability, losesFiles } = push;
+  const warnings: string[] = [];
+  if (push.open && auth.mode !== 'open') {
+    warnings.push(`push.open has no effect: auth.mode is ${auth.mode}, so pushes need a token`);
+  }
+  if (push.open && auth.mode === 'open' && !isLoopback(listen.host)) {
+    const ports = push.port === undefined ? `port ${listen.port}` : 'its ports';
+    const whoever = `whoever reaches ${listen.host}, ${ports}, pushes and deletes metrics`;
+    warnings.push(`push.open is true: ${whoever}; use bindings of the plan push and their tokens`);
+  }
+  if (durability === 'memory' && bestDurability !== 'memory') {
+    const place = bestDurability === 'disk' ? 'a database file' : 'Redis';
+    const lost = `pushes are lost at a restart, though there is ${place}`;
+    warnings.push(`push.durability is memory: ${lost}; set it to ${bestDurability}`);
+  }
+  if (durability === 'disk' && losesFiles) {
+    const lost = 'on Cloud Foundry pushes are lost with the container';
+    warnings.push(`push.durability is disk: ${lost}; bind a Redis service, and set it to shared`);
+  }
   return warnings;
 }
 
@@ -155,7 +186,12 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
       rest > 0 ? [...faults.slice(0, MAX_FAULTS), `and ${rest} more faults`] : faults,
     );
   }
-  const machine = { memoryBytes, appId: readApplicationId(environment['VCAP_APPLICATION']) };
+  const machine = {
+    memoryBytes,
+    appId: readApplicationId(environment['VCAP_APPLICATION']),
+    losesFiles: environment['VCAP_APPLICATION'] !== undefined,
+    namesDatabase: valueAt(given, ['database', 'url']) !== undefined,
+  };
   return { config: freeze(toConfig(result.data, machine)), given };
 }
 

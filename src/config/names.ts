@@ -5,15 +5,21 @@
 import { tlsFiles } from './credentials.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { toKafka } from './kafka.ts';
+import { toPush } from './push-names.ts';
 import { toRedis } from './redis.ts';
 import type { Values } from './schema.ts';
 
 export interface Machine {
   readonly memoryBytes: number;
   readonly appId: string | undefined;
+  /** Whether files are lost with the container, as on Cloud Foundry. */
+  readonly losesFiles: boolean;
+  /** Whether a source of the configuration sets `database.url`. */
+  readonly namesDatabase: boolean;
 }
 
-export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
+export function toConfig(values: Values, machine: Machine) {
+  const { memoryBytes, appId } = machine;
   const { listen, routes, scrape, auth } = values;
   return {
     listen: {
@@ -76,7 +82,7 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
       maxStaleMs: auth.max_stale,
       trustedProxies: auth.trusted_proxies,
     },
-    broker: toBroker(values.broker),
+    broker: toBroker(values),
     database: {
       address: parseDatabaseUrl(values.database.url),
       tls: tlsFiles(values.database.tls),
@@ -90,11 +96,12 @@ export function toConfig(values: Values, { memoryBytes, appId }: Machine) {
     redis: toRedis(values.redis),
     kafka: toKafka(values.kafka),
     endpoints: toEndpoints(values.endpoints, memoryBytes),
+    push: toPush(values.push, surroundings(values, machine)),
   };
 }
 
 /** Undefined if there is no account: promgate then mounts no broker and opens no database. */
-function toBroker(broker: Values['broker']) {
+function toBroker({ broker, push }: Pick<Values, 'broker' | 'push'>) {
   const { username, password } = broker;
   const first = username !== undefined && password !== undefined ? [{ username, password }] : [];
   const accounts = [...first, ...broker.accounts];
@@ -105,6 +112,8 @@ function toBroker(broker: Values['broker']) {
     planId: broker.plan_id,
     serviceName: broker.service_name,
     planName: broker.plan_name,
+    /** Undefined while there is no push gateway: the catalog then lacks the plan. */
+    pushPlan: push && { id: broker.push_plan_id, name: broker.push_plan_name },
     url: broker.url,
     maxCacheMs: broker.max_cache,
     adopt: broker.adopt,
@@ -112,9 +121,22 @@ function toBroker(broker: Values['broker']) {
   };
 }
 
+/** @returns what the durability of the push gateway depends on */
+function surroundings(values: Values, machine: Machine) {
+  const isUsed = machine.namesDatabase || toBroker(values) !== undefined;
+  const address = parseDatabaseUrl(values.database.url);
+  const isFile = address.engine === 'sqlite' && address.file !== ':memory:';
+  return {
+    databaseFile: isUsed && isFile ? address.file : undefined,
+    hasRedis: values.redis !== undefined,
+    losesFiles: machine.losesFiles,
+    memoryBytes: machine.memoryBytes,
+  };
+}
+
 function toCache(values: Values, memoryBytes: number) {
   const { cache, endpoints } = values;
-  const keepsApps = cache.mode !== 'live' || toBroker(values.broker) !== undefined;
+  const keepsApps = cache.mode !== 'live' || toBroker(values) !== undefined;
   const systems = keepsApps && endpoints.allow.length > 0 ? 2 : 1;
   const maxBytes = cache.max_bytes ?? Math.floor(memoryBytes / 4);
   return {

@@ -13,6 +13,7 @@ import { endpoints } from './endpoints.ts';
 import { externalExporters, haveOwnNames } from './exporter.ts';
 import { kafka } from './kafka.ts';
 import { listen } from './listen.ts';
+import { push, pushRules } from './push.ts';
 import { redis } from './redis.ts';
 import { routes } from './routes.ts';
 import { scrape } from './scrape.ts';
@@ -73,6 +74,7 @@ const fields = {
   redis: optional(redis),
   kafka: optional(kafka),
   endpoints: sectionWithDefaults(endpoints),
+  push: optional(push),
 };
 
 /** The whole configuration. */
@@ -94,9 +96,10 @@ export const schema = section('promgate', fields, [
     holds: ({ broker }) => uniqueAccounts(broker),
     otherwise: 'must give every account a user name of its own',
   },
+  ...pushRules,
 ]);
 
 /** Sections that only later versions support; the message of their refusal says so. */
-export const LATER: readonly string[] = ['push', 'query'];
+export const LATER: readonly string[] = ['query'];
 
 export type Values = z.output<typeof schema>;

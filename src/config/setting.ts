@@ -235,6 +235,8 @@ export function textLists(
 /** A condition that involves several keys of a section. */
 export interface Rule<K extends string> {
   readonly key: K;
+  /** A key inside `key`, which has the fault. */
+  readonly inner?: string;
   /** @param values - a key with a fault of its own may have any value; the rule should then hold */
   readonly holds: (values: Readonly<Partial<Record<K, unknown>>>) => boolean;
   /** The end of the message "is …, but …". */
@@ -250,9 +252,10 @@ export function section<F extends SectionFields>(
   let schema = z.strictObject(fields, {
     error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping' : undefined),
   });
-  for (const { key, holds, otherwise } of rules) {
+  for (const { key, inner, holds, otherwise } of rules) {
     const when = (payload: z.core.ParsePayload): boolean => isMapping(payload.value);
-    const params = { path: [key], error: otherwise, when }; // `when`: the rule runs despite other faults
+    const path = inner === undefined ? [key] : [key, inner];
+    const params = { path, error: otherwise, when }; // `when`: the rule runs despite other faults
     // So a rule also sees faulty values, which the type of the output does not allow for.
     type Given = Readonly<Partial<Record<keyof F & string, unknown>>>;
     schema = schema.refine((values) => holds(values as Given), params);

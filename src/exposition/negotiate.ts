@@ -69,6 +69,48 @@ export function negotiate(
   };
 }
 
+const PROTOBUF_TYPE = 'application/vnd.google.protobuf';
+const PROTOBUF = `${PROTOBUF_TYPE}; proto=io.prometheus.client.MetricFamily; encoding=delimited`;
+
+/** The format of a page that promgate makes itself. */
+export interface NegotiatedPage {
+  readonly format: FormatName | 'protobuf';
+  readonly escaping: Escaping;
+  readonly contentType: string;
+}
+
+/** Interprets the Accept header of a reader that may also get protobuf. */
+export function negotiatePage(accept: string | undefined): NegotiatedPage {
+  const ranges = parseAccept(accept ?? '*/*');
+  const protobuf = ranges.filter(isProtobuf).toSorted(compare)[0];
+  const [openmetrics, text] = [best(ranges, 'openmetrics'), best(ranges, 'text')];
+  const [first] = [protobuf, openmetrics, text]
+    .filter((range) => range !== undefined)
+    .sort(compare);
+  const escaping = escapingOf(first);
+  if (first !== undefined && first === protobuf) {
+    return { format: 'protobuf', escaping, contentType: PROTOBUF + saidEscaping(first) };
+  }
+  const format = first !== undefined && first === openmetrics ? 'openmetrics' : 'text';
+  const named = first?.type === NAMES[format] ? first : undefined;
+  return { format, escaping, contentType: contentType(format, named) };
+}
+
+function isProtobuf({ type, params, quality }: MediaRange): boolean {
+  return (
+    type === PROTOBUF_TYPE &&
+    params.get('proto') === 'io.prometheus.client.metricfamily' &&
+    params.get('encoding') === 'delimited' &&
+    quality > 0
+  );
+}
+
+/** Whether a reader names JSON, however many other types it prefers. */
+export function acceptsJson(accept: string | undefined): boolean {
+  const ranges = parseAccept(accept ?? '');
+  return ranges.some(({ type, quality }) => type === 'application/json' && quality > 0);
+}
+
 function escapingOf(range: MediaRange | undefined): Escaping {
   const chosen = range?.params.get('escaping');
   return ESCAPINGS.find((scheme) => scheme === chosen) ?? 'underscores';
@@ -77,9 +119,12 @@ function escapingOf(range: MediaRange | undefined): Escaping {
 /** The Content-Type of an answer. It names the escaping scheme if the reader asked for it. */
 function contentType(format: FormatName, range: MediaRange | undefined): string {
   const version = range?.params.get('version') ?? (format === 'text' ? '0.0.4' : '0.0.1');
+  return `${NAMES[format]}; version=${version}; charset=utf-8${saidEscaping(range)}`;
+}
+
+function saidEscaping(range: MediaRange | undefined): string {
   const escaping = escapingOf(range);
-  const said = range?.params.get('escaping') === escaping ? `; escaping=${escaping}` : '';
-  return `${NAMES[format]}; version=${version}; charset=utf-8${said}`;
+  return range?.params.get('escaping') === escaping ? `; escaping=${escaping}` : '';
 }
 
 function acceptFor(openMetrics: boolean, escaping: Escaping): string {

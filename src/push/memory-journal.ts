@@ -44,8 +44,8 @@ export class MemoryJournal implements Journal {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #keep({ tenant, forced, created, changed, removed, nextId }: TenantChanges): void {
-    let kept = this.#tenants.get(tenant);
-    if (!kept) this.#tenants.set(tenant, (kept = { forced, nextId, records: new Map() }));
+    const kept: Tenant = this.#tenants.get(tenant) ?? { forced, nextId, records: new Map() };
+    this.#tenants.set(tenant, kept);
     kept.forced = forced;
     kept.nextId = nextId;
     const { records } = kept;

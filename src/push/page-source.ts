@@ -56,6 +56,11 @@ export interface PageSource {
   /** @param tenant - undefined: the families of all tenants, in no order */
   families(tenant?: string): Iterable<LedgerFamily>;
   groups(tenant?: string): Iterable<LedgerGroup>;
-  /** Notes that a reader has seen all values of these tenants up to now. */
-  seen(tenant?: string): void;
+  /**
+   * Notes that a reader has seen all values of these tenants.
+   *
+   * @param beganMs - when the reader's page began, as `Date.now()` gives it: the reader may not have
+   *   seen what was pushed since. Default: now
+   */
+  seen(tenant?: string, beganMs?: number): void;
 }

@@ -21,8 +21,9 @@ export type Temporality = 'delta' | 'cumulative';
 /** How metrics are put together, from the configuration and the headers of a push. */
 export interface PushRules {
   readonly mode: PushMode;
-  readonly temporality: Temporality;
-  /** From `X-Push-Source`; '' for clients that do not name themselves. Needed for `cumulative`. */
+  /** From `X-Push-Temporality`; undefined: by rule. It acts only with a source. */
+  readonly temporality: Temporality | undefined;
+  /** From `X-Push-Source`; '' for clients that do not name themselves. */
   readonly source: string;
   /** From `X-Gauge-Mode`. A comment line in the body goes before it, then come the rules. */
   readonly gaugeMode: GaugeMode | undefined;

@@ -12,7 +12,8 @@ export type RecordKey =
   /** A family of a tenant; no numbers. */
   | readonly ['f', name: string, type: string, help: string, unit: string, gaugeMode: string]
   /**
-   * What a metric has gathered: `MetricTimes`, then a run of values in one layout. `group` is the
+   * What a metric has gathered: `MetricTimes`, a run of values in one layout, and what the sum lost by
+   * rounding (`exact-sum.ts`). `group` is the
    * text of the grouping key in replace mode, null in aggregate mode. `share` names the source whose
    * share this is; '' for what belongs to no source.
    */
@@ -26,14 +27,12 @@ export type RecordKey =
       /** Base64 of a native histogram; '' for none. */
       native: string,
     ]
-  /** The last run that a cumulative source has pushed for a metric: the run. */
-  | readonly ['s', source: string, family: string, labels: string, bounds: readonly number[]]
+  /** The last run that a cumulative source has pushed for a metric; `of` is the id of its record `m`. */
+  | readonly ['s', source: string, family: string, labels: string, of: number]
   /** A source: `[time of its last push in ms]`. */
   | readonly ['o', source: string]
-  /** An idempotency key with the hash of its body: `[time of the push in ms, status]`. */
-  | readonly ['i', key: string, hash: string]
-  /** When a reader has seen all values: `[time in ms]`. */
-  | readonly ['e'];
+  /** An idempotency key with the hash of its body: `[time of the push in ms]`. */
+  | readonly ['i', key: string, hash: string];
 
 /** The numbers before the run of a record `m`, in ms; 0 for never. */
 export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;

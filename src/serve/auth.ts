@@ -11,7 +11,7 @@ import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:
 import { findToken } from '../fetch/token.ts';
 import { Problem } from './errors.ts';
 import type { Handler, RequestContext } from './request.ts';
-import type { Scope } from './scope.ts';
+import { pushes, type Scope } from './scope.ts';
 
 interface Operator {
   readonly username: string;
@@ -47,6 +47,31 @@ export const operatorsOnly: Handler = (ctx, next) => {
   if (ctx.state.scope === 'all') return next();
   throw new Problem('forbidden', "this path needs an operator's credential");
 };
+
+const PUSHES_ONLY =
+  'the token is of a binding of the push plan, and reads only its own metrics at /push/metrics: ' +
+  'bind a service of the other plan to read the pages of apps';
+const READS_ONLY =
+  'the token is of a binding that reads the pages of apps: bind a service of the push plan to push';
+
+/** Admits whom `admit` admits, but no token of the push plan: for all that is not the push gateway. */
+export function readersOnly(admit: Handler): Handler {
+  return (ctx, next) =>
+    admit(ctx, () => {
+      if (pushes(ctx.state.scope)) throw new Problem('forbidden', PUSHES_ONLY);
+      return next();
+    });
+}
+
+/** Admits whom `admit` admits, but only operators and tokens of the push plan: the push gateway. */
+export function pushersOnly(admit: Handler): Handler {
+  return (ctx, next) =>
+    admit(ctx, () => {
+      const { scope } = ctx.state;
+      if (scope !== 'all' && !pushes(scope)) throw new Problem('forbidden', READS_ONLY);
+      return next();
+    });
+}
 
 const BASIC = 'Basic realm="promgate", charset="UTF-8"';
 const BEARER = 'Bearer realm="promgate"';

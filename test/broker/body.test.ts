@@ -39,7 +39,12 @@ describe('BodyReader', () => {
       ...{ service_id: 's', plan_id: null, space_guid: 7, maintenance_info: 'x' },
       ...{ parameters: { endpoint: '/ä', x: [1, 2] }, previous_values: [], y: [{}] },
       bind_resource: { app_guid: 'a', route: { z: 1 }, credential_client_id: 'c' },
-      context: { space_guid: 'ü', organization_name: 'o', app_annotations: { a: ['\\"', '}'] } },
+      context: {
+        space_guid: 'ü',
+        organization_name: 'o',
+        organization_annotations: {},
+        app_annotations: { a: ['\\"', '}'] },
+      },
     };
     const small = JSON.stringify(given);
     const large = `{"z":"${'x'.repeat(80 * KIB)}",${small.slice(1)}`;
@@ -49,7 +54,10 @@ describe('BodyReader', () => {
     );
 
     assert.deepEqual(JSON.parse(JSON.stringify(fromLarge)), JSON.parse(JSON.stringify(fromSmall)));
-    assert.equal(JSON.stringify(fromLarge?.['context']), '{"space_guid":"ü"}');
+    assert.equal(
+      JSON.stringify(fromLarge?.['context']),
+      '{"space_guid":"ü","organization_name":"o"}',
+    );
   });
 
   it('refuses what is large and read, and a large body that is no object', async () => {

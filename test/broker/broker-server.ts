@@ -7,7 +7,7 @@ import {
 } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import { type Key, readKey } from '../../broker/key.ts';
-import { DEFAULT_OFFERING } from '../../broker/offering.ts';
+import { DEFAULT_OFFERING, type Offering } from '../../broker/offering.ts';
 import { createOperations, type OperationsOptions } from '../../broker/operations.ts';
 import { KeyRing } from '../../broker/seal.ts';
 import { serveFrame } from '../serve/frame-server.ts';
@@ -19,6 +19,13 @@ export const VERSIONS = ['2.13', '2.14', '2.15', '2.16', '2.17'] as const;
 export const ADMIN = 'admin:päss:word';
 /** Sees the spaces `space-1` and `space-2`. */
 export const DEVELOPER = 'developer:secret';
+
+/** The catalog without a push gateway, and with one. */
+export const PUSH_PLAN = { id: 'push-plan-id', name: 'push' };
+export const OFFERINGS: Readonly<Record<string, Offering>> = {
+  'one plan': DEFAULT_OFFERING,
+  'two plans': { ...DEFAULT_OFFERING, pushPlan: PUSH_PLAN },
+};
 
 const { serviceId, planId } = DEFAULT_OFFERING;
 export const IDS = { service_id: serviceId, plan_id: planId };

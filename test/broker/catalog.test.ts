@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import AjvModule from 'ajv-draft-04';
 import { DEFAULT_OFFERING } from '../../broker/offering.ts';
-import { BASE_URL, startBroker, VERSIONS } from './broker-server.ts';
+import { BASE_URL, OFFERINGS, startBroker, VERSIONS } from './broker-server.ts';
 
 const PLAN_OF_213 = ['bindable', 'description', 'free', 'id', 'metadata', 'name', 'schemas'];
 const SERVICE_OF_213 = [
@@ -14,27 +14,44 @@ const SERVICE_SINCE: Readonly<Record<string, readonly string[]>> = {
 };
 const PLAN_SINCE: Readonly<Record<string, readonly string[]>> = { '2.17': ['binding_rotatable'] };
 
+interface Form {
+  readonly parameters: Readonly<Record<'$schema', unknown>>;
+}
+
+interface PlanOfCatalog {
+  readonly schemas: {
+    readonly service_instance: { readonly create: Form; readonly update: Form };
+    readonly service_binding: { readonly create: Form };
+  };
+}
+
 function fieldsOf(version: string, first: readonly string[], since: typeof PLAN_SINCE): string[] {
   const later = Object.entries(since).filter(([minor]) => minor <= version);
   return [...first, ...later.flatMap(([, fields]) => fields)].sort();
 }
 
 describe('catalog', () => {
-  for (const version of VERSIONS) {
-    it(`has for ${version} the fields that it knows`, async () => {
-      await using broker = await startBroker();
+  for (const [version, plans, offering] of VERSIONS.flatMap((version) =>
+    Object.entries(OFFERINGS).map(([plans, offering]) => [version, plans, offering] as const),
+  )) {
+    const to = `for ${version} with ${plans}`;
+
+    it(`has ${to} the fields that it knows`, async () => {
+      await using broker = await startBroker({ offering });
       const { json } = await broker.send('GET', '/catalog', { version });
       assert.deepEqual(Object.keys(json), ['services']);
       const [service] = json.services;
-      const [plan] = service.plans;
       const service213 = fieldsOf(version, SERVICE_OF_213, SERVICE_SINCE);
       assert.deepEqual(Object.keys(service).sort(), service213);
-      assert.deepEqual(Object.keys(plan).sort(), fieldsOf(version, PLAN_OF_213, PLAN_SINCE));
+      for (const plan of service.plans) {
+        assert.deepEqual(Object.keys(plan).sort(), fieldsOf(version, PLAN_OF_213, PLAN_SINCE));
+      }
+      assert.equal(service.plans.length, offering.pushPlan ? 2 : 1);
       assert.equal(service.plan_updateable, false);
     });
 
-    it(`keeps for ${version} to the bounds of Cloud Controller`, async () => {
-      await using broker = await startBroker();
+    it(`keeps ${to} to the bounds of Cloud Controller`, async () => {
+      await using broker = await startBroker({ offering });
       const { json } = await broker.send('GET', '/catalog', { version });
       const [service] = json.services;
       for (const { name, description, id, bindable } of [service, ...service.plans]) {
@@ -49,14 +66,15 @@ describe('catalog', () => {
       assert.ok(JSON.stringify(service.metadata).length <= 10_000);
     });
 
-    it(`has for ${version} schemas that are valid, whole and small`, async () => {
-      await using broker = await startBroker();
+    it(`has ${to} schemas that are valid, whole and small`, async () => {
+      await using broker = await startBroker({ offering });
       const { json } = await broker.send('GET', '/catalog', { version });
-      const { service_instance, service_binding } = json.services[0].plans[0].schemas;
       const ajv = new AjvModule.default();
-      for (const { parameters } of [
-        ...[service_instance.create, service_instance.update, service_binding.create],
-      ]) {
+      const forms = json.services[0].plans.flatMap(({ schemas }: PlanOfCatalog) => [
+        ...[schemas.service_instance.create, schemas.service_instance.update],
+        schemas.service_binding.create,
+      ]);
+      for (const { parameters } of forms) {
         const text = JSON.stringify(parameters);
         assert.equal(parameters.$schema, 'http://json-schema.org/draft-04/schema#');
         assert.ok(ajv.validateSchema(parameters));

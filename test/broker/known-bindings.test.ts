@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Binding } from '../../broker/binding-store.ts';
-import { KnownBindings } from '../../broker/known-bindings.ts';
+import { KnownBindings, type TokenScope } from '../../broker/known-bindings.ts';
 import { bindingSettings } from '../../broker/parameters.ts';
 
 let revisions = 0;
@@ -35,6 +35,12 @@ function known(bindings: readonly Binding[]): KnownBindings {
 
 const paths = (bindings: KnownBindings, app = 'a1') =>
   bindings.appOf(app, 's1')?.pages.map(({ path }) => path);
+
+/** What a token reads; undefined for one that reads nothing. */
+function readable(bindings: KnownBindings, tokenHash: string): TokenScope | undefined {
+  const scope = bindings.scopeOf(tokenHash);
+  return scope && 'appId' in scope ? scope : undefined;
+}
 
 describe('KnownBindings', () => {
   it('knows an app by its guid in upper and lower case', () => {
@@ -79,7 +85,7 @@ describe('KnownBindings', () => {
     bindings.apply({ revision: 1, whole: true, bindings: [restored], removed: [] });
 
     assert.equal(bindings.scopeOf('lost'), undefined);
-    assert.equal(bindings.scopeOf('restored')?.appId, 'a1');
+    assert.equal(readable(bindings, 'restored')?.appId, 'a1');
   });
 
   it('knows nothing of an app without bindings', () => {
@@ -147,7 +153,7 @@ describe('KnownBindings', () => {
 
     assert.deepEqual(paths(bindings), ['/new']);
     assert.equal(bindings.scopeOf(old.tokenHash), undefined);
-    assert.equal(bindings.scopeOf(fresh.tokenHash)?.appId, 'a1');
+    assert.equal(readable(bindings, fresh.tokenHash)?.appId, 'a1');
   });
 
   it('gives a page what its earliest binding says, and from later ones what that leaves open', () => {
@@ -207,12 +213,63 @@ describe('KnownBindings', () => {
   it('opens the app to a token, and the space to that of a service key', () => {
     const [bound, key] = [binding({}), binding({}, { appId: undefined, spaceId: 's2' })];
     const bindings = known([bound, key]);
-    const { appId, spaceId } = bindings.scopeOf(bound.tokenHash)!; // just added
+    const { appId, spaceId } = readable(bindings, bound.tokenHash)!; // just added
 
     assert.deepEqual([appId, spaceId], ['a1', 's1']);
-    assert.equal(bindings.scopeOf(key.tokenHash)?.appId, undefined);
-    assert.equal(bindings.scopeOf(key.tokenHash)?.spaceId, 's2');
+    assert.equal(readable(bindings, key.tokenHash)?.appId, undefined);
+    assert.equal(readable(bindings, key.tokenHash)?.spaceId, 's2');
     assert.equal(bindings.scopeOf('no such hash'), undefined);
+  });
+
+  it('lets the token of a binding that pushes read no app, and the binding change no page', () => {
+    const place = { push: { organization_id: 'o1', organization_name: 'org', app_name: 'shop' } };
+    const pushing = binding(place);
+    const bindings = known([pushing]);
+
+    assert.equal(bindings.appOf('a1', 's1'), undefined);
+    assert.deepEqual(bindings.scopeOf(pushing.tokenHash), {
+      pushes: {
+        tenant: 'app:a1@s1',
+        labels: [
+          ['app_id', 'a1'],
+          ['app_name', 'shop'],
+          ['organization_id', 'o1'],
+          ['organization_name', 'org'],
+          ['space_id', 's1'],
+        ],
+      },
+    });
+
+    bindings.apply({ revision: revisions, whole: false, bindings: [], removed: [pushing.id] });
+    assert.equal(bindings.scopeOf(pushing.tokenHash), undefined);
+  });
+
+  it('gives each app, and each space of a key that pushes, a tenant of its own', () => {
+    const tenantOf = (more: Partial<Binding>, place: object = {}) => {
+      const one = binding({ push: place }, more);
+      const scope = known([one]).scopeOf(one.tokenHash);
+      return scope && 'pushes' in scope ? scope.pushes.tenant : undefined;
+    };
+    const guid = '7C9E6679-7425-40DE-944B-E07FC1F90AE7';
+
+    assert.equal(tenantOf({ appId: undefined }), 'space:s1');
+    assert.equal(tenantOf({ spaceId: '' }), 'app:a1');
+    assert.equal(tenantOf({ spaceId: 's2' }, { app_name: 'x' }), 'app:a1@s2');
+    assert.equal(tenantOf({ appId: guid }), `app:${guid.toLowerCase()}@s1`);
+  });
+
+  it('knows app and space where a stored place is damaged', () => {
+    const damaged = { ...binding({}), parameters: '{"push":{"organ' };
+
+    assert.deepEqual(known([damaged]).scopeOf(damaged.tokenHash), {
+      pushes: {
+        tenant: 'app:a1@s1',
+        labels: [
+          ['app_id', 'a1'],
+          ['space_id', 's1'],
+        ],
+      },
+    });
   });
 
   it('is after any changes as if it had been told only of what is left', () => {

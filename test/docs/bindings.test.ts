@@ -19,5 +19,7 @@ describe('docs/bindings.md', function () {
     assert.match(printed, /^ {2}adopt: true$/m);
     assert.match(printed, /"endpoint":"\/metrics","token":"promgate_[\w-]{43}"/);
     assert.match(printed, /the new key: 200$/m);
+    assert.match(printed, /^ {2}-H "X-Push-Source: \$CF_INSTANCE_GUID" \\$/m);
+    assert.match(printed, /^a page of an app: 403$/m);
   });
 });

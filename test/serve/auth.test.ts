@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
-import { type AuthOptions, heedToken, requireCredential } from '../../src/serve/auth.ts';
+import {
+  type AuthOptions,
+  heedToken,
+  pushersOnly,
+  readersOnly,
+  requireCredential,
+} from '../../src/serve/auth.ts';
 import type { Handler } from '../../src/serve/request.ts';
+import type { Scope } from '../../src/serve/scope.ts';
 import { requestText, sendRaw, serveFrame } from './frame-server.ts';
 
 const handle: Handler = (ctx) => {
@@ -80,6 +87,40 @@ describe('heedToken', () => {
       if (status === 401) assert.match(head, /^WWW-Authenticate: Bearer realm="promgate"\r$/m);
       if (status === 503) assert.match(head, /^Retry-After: \d+\r$/m);
       assert.ok(!body.includes('promgate_'), 'the token is not repeated');
+    });
+  }
+});
+
+describe('readersOnly and pushersOnly', () => {
+  const scopes: Readonly<Record<string, Scope>> = {
+    reads: SCOPE,
+    pushes: { pushes: { tenant: 'app:a1', labels: [] } },
+  };
+  const sites = { readersOnly, pushersOnly };
+  for (const [site, credential, status, text] of [
+    ['readersOnly', 'Bearer reads', 200, /^in$/],
+    ['readersOnly', 'Bearer pushes', 403, /reads only its own metrics at \/push\/metrics/],
+    ['readersOnly', basic('ops:p'), 200, /^in$/],
+    ['pushersOnly', 'Bearer reads', 403, /bind a service of the push plan to push/],
+    ['pushersOnly', 'Bearer pushes', 200, /^in$/],
+    ['pushersOnly', basic('ops:p'), 200, /^in$/],
+    ['pushersOnly', 'Bearer revoked', 401, /"code":"unauthorized"/],
+  ] as const) {
+    it(`${site} answers ${credential} with ${status}`, async () => {
+      const admit = requireCredential({
+        mode: 'both',
+        operators: [{ username: 'ops', password: 'p' }],
+        tokens: { scopeOf: async (token) => scopes[token] },
+      });
+      await using served = await serveFrame({
+        routes: [{ name: 'any', path: '/any', handle }],
+        admit: sites[site](admit),
+      });
+
+      const answer = await fetch(`${served.url}/any`, { headers: { Authorization: credential } });
+
+      assert.equal(answer.status, status);
+      assert.match(await answer.text(), text);
     });
   }
 });

@@ -30,6 +30,7 @@ describe('sees', () => {
       IN_SPACE,
       true,
     ],
+    ['nothing to a binding that pushes', { pushes: { tenant: 'a', labels: [] } }, IN_SPACE, false],
     ['no other app of the space to a binding', { appId: A2, spaceId: S1 }, IN_SPACE, false],
     ['no app of another space to a binding', { appId: A1, spaceId: S2 }, IN_SPACE, false],
     ['every app of its space to a service key', { appId: undefined, spaceId: S1 }, IN_SPACE, true],

@@ -1,0 +1,195 @@
+/**
+ * Group commit: while a commit is under way, pushes gather for the next one; each is answered once
+ * the commit that holds it has ended.
+ */
+
+import type { Journal, TenantChanges } from './record.ts';
+import { PushRefusal } from './refusal.ts';
+import type { Tenant } from './tenant.ts';
+
+/** A change that waits until it is kept. */
+interface Waiting {
+  /** Makes the change again, on what another promgate has made of the tenant. May throw. */
+  readonly again: () => void;
+  readonly kept: () => void;
+  readonly failed: (why: unknown) => void;
+}
+
+export interface CommitsOptions {
+  readonly journal: Journal;
+  /** The tenant as it is now; undefined if it is gone. */
+  readonly tenantOf: (name: string) => Tenant | undefined;
+  /** Forgets a tenant's changes and takes what the journal has. May reject. */
+  readonly reload: (name: string) => Promise<void>;
+  readonly onCommit?: (commit: { readonly pushes: number; readonly seconds: number }) => void;
+  readonly onFailure?: (error: unknown) => void;
+}
+
+const KEPT = Promise.resolve();
+
+export class Commits {
+  readonly #options: CommitsOptions;
+  /** Tenants with changes that no commit has taken. */
+  #waiting = new Map<string, Waiting[]>();
+  /** Tenants with changes in the commit that is under way. */
+  #committing: ReadonlySet<string> = new Set();
+  #running: Promise<void> | undefined;
+  /** Tenants that are being loaded anew, or must be before anything is done with them. */
+  readonly #lost = new Map<string, Promise<void> | undefined>();
+
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a change of the tenant must wait for `ready`. */
+  isLost(name: string): boolean {
+    return this.#lost.has(name);
+  }
+
+  /**
+   * Waits until the tenant in memory is what the journal has, if that is not sure.
+   *
+   * @throws {PushRefusal} `not_stored`
+   */
+  async ready(name: string): Promise<void> {
+    while (this.#lost.has(name)) {
+      try {
+        await (this.#lost.get(name) ?? this.#reload(name));
+      } catch (cause) {
+        throw notStored(cause);
+      }
+    }
+  }
+
+  /**
+   * Resolves when all that the tenant's records have noted so far is kept.
+   *
+   * @throws {PushRefusal} `not_stored`, or what `again` throws
+   */
+  kept(name: string, again: () => void): Promise<void> {
+    if (this.#options.journal.durability === 'memory') return KEPT;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting: Waiting = { again, kept: resolve, failed: reject };
+    const list = this.#waiting.get(name);
+    if (list) list.push(waiting);
+    else this.#waiting.set(name, [waiting]);
+    this.#running ??= this.#run();
+    return promise;
+  }
+
+  /** Resolves when no commit is under way. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await new Promise(setImmediate); // requests that have arrived together are kept together
+    while (this.#waiting.size > 0) {
+      const batch = this.#waiting;
+      this.#waiting = new Map();
+      this.#committing = new Set(batch.keys());
+      await this.#commit(batch);
+    }
+    this.#committing = new Set();
+    this.#running = undefined;
+  }
+
+  async #commit(batch: Map<string, Waiting[]>): Promise<void> {
+    const { journal, onCommit, onFailure } = this.#options;
+    const startedMs = performance.now();
+    const changes = [...batch.keys()].map((name) => this.#changesOf(name));
+    try {
+      const made = changes.filter((one) => one !== undefined);
+      const stale = made.length === 0 ? [] : await journal.commit(made);
+      const names = new Set(stale.map(({ tenant }) => tenant));
+      let pushes = 0;
+      for (const [name, waiting] of batch) {
+        if (names.has(name)) continue;
+        this.#options.tenantOf(name)?.records.committed();
+        pushes += waiting.length;
+        for (const { kept } of waiting) kept();
+      }
+      for (const { tenant, error } of stale) {
+        if (error) onFailure?.(error);
+        await this.#catchUp(tenant, batch.get(tenant) ?? [], error);
+      }
+      onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
+    } catch (cause) {
+      onFailure?.(cause);
+      for (const [name, waiting] of batch) this.#lose(name, waiting, cause);
+    }
+  }
+
+  #changesOf(name: string): TenantChanges | undefined {
+    const tenant = this.#options.tenantOf(name);
+    if (!tenant?.records.hasChanges) return undefined;
+    const { forced, records } = tenant;
+    return { tenant: name, forced, ...records.takeChanges(), nextId: records.nextId };
+  }
+
+  /**
+   * Makes the changes again on what the journal has; they wait for the next commit.
+   *
+   * @param error - nobody knows whether the changes of the last commit were kept: these are refused
+   */
+  async #catchUp(name: string, waiting: readonly Waiting[], error: unknown): Promise<void> {
+    try {
+      await this.#reload(name);
+    } catch (cause) {
+      this.#lose(name, waiting, cause);
+      return;
+    }
+    const later = this.#waiting.get(name) ?? [];
+    const unknown = error === undefined ? [] : waiting;
+    const why = notStored(error);
+    for (const { failed } of unknown) failed(why);
+    const again = [...(error === undefined ? waiting : []), ...later].filter((one) => {
+      try {
+        one.again();
+        return true;
+      } catch (refusal) {
+        one.failed(refusal);
+        return false;
+      }
+    });
+    if (again.length > 0) this.#waiting.set(name, again);
+    else this.#waiting.delete(name);
+  }
+
+  /** Nothing is known of the tenant's last changes: they are refused, and the tenant is loaded anew. */
+  #lose(name: string, waiting: readonly Waiting[], cause: unknown): void {
+    const later = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    if (!this.#lost.has(name)) this.#lost.set(name, undefined);
+    const why = notStored(cause);
+    for (const { failed } of [...waiting, ...later]) failed(why);
+  }
+
+  /** Loads a tenant that another promgate has changed, unless changes of it wait for a commit. */
+  async refresh(name: string): Promise<void> {
+    if (this.#waiting.has(name) || this.#committing.has(name)) return; // the commit will tell
+    if (this.#lost.has(name)) return;
+    await this.#reload(name);
+  }
+
+  #reload(name: string): Promise<void> {
+    const loading = this.#options.reload(name).then(
+      () => {
+        this.#lost.delete(name);
+      },
+      (error: unknown) => {
+        this.#lost.set(name, undefined); // the next push tries again
+        throw error;
+      },
+    );
+    this.#lost.set(name, loading);
+    return loading;
+  }
+}
+
+function notStored(cause: unknown): PushRefusal {
+  const what = cause instanceof Error ? cause.message : String(cause);
+  return new PushRefusal('not_stored', `the push could not be kept: ${what}; send it again`, {
+    cause,
+  });
+}

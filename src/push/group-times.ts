@@ -1,0 +1,41 @@
+/**
+ * The two metrics that each group of replace mode has of its own.
+ */
+import type { Group } from './family.ts';
+import { printLabels, sortLabels } from './labels.ts';
+import { FAILURE_TIME, PUSH_TIME } from './posting.ts';
+import type { Tenant } from './tenant.ts';
+
+const TIMES = [
+  {
+    name: PUSH_TIME,
+    help: 'Last Unix time when changing this group in the Pushgateway succeeded.',
+  },
+  {
+    name: FAILURE_TIME,
+    help: 'Last Unix time when changing this group in the Pushgateway failed.',
+  },
+] as const;
+
+/** Notes in the group's own metrics when a push of it succeeded or failed. */
+export function noteTimes(
+  tenant: Tenant,
+  group: Group,
+  { pushedMs, failedMs }: { readonly pushedMs?: number; readonly failedMs?: number },
+): void {
+  const nowMs = pushedMs ?? failedMs ?? 0;
+  const times = [pushedMs, failedMs];
+  const hasInstance = group.labels.some(([name]) => name === 'instance');
+  const own = hasInstance ? group.labels : [...group.labels, ['instance', ''] as const];
+  const forced = tenant.forced.filter(([name]) => !own.some(([other]) => other === name));
+  const labels = printLabels(sortLabels([...forced, ...own]));
+  for (const [i, { name, help }] of TIMES.entries()) {
+    const traits = { name, help, type: 'gauge', unit: '', gaugeMode: 'last' } as const;
+    const family = tenant.families.get(name) ?? tenant.addFamily(traits);
+    const metric = family.metrics.get(labels) ?? tenant.addMetric(family, labels, group);
+    const share = metric.shares[0] ?? tenant.addShare(metric, { bounds: [], size: 1, source: '' });
+    const timeMs = times[i];
+    if (timeMs !== undefined) tenant.records.cells.values[share.at] = timeMs / 1000;
+    tenant.touch(metric, share, nowMs, 0);
+  }
+}

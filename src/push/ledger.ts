@@ -1,0 +1,292 @@
+/**
+ * The ledger: everything that clients have pushed, by tenant.
+ *
+ * A push is checked as a whole, then booked in one step without a pause, so that it changes all or
+ * nothing and a page never shows half of it. It is answered when the journal has kept it.
+ */
+import { book } from './book.ts';
+import { catchUp } from './catch-up.ts';
+import { check, checkAdded } from './check.ts';
+import { Commits, type CommitsOptions } from './commits.ts';
+import { Expiry } from './expiry.ts';
+import { Versions } from './family.ts';
+import { noteTimes } from './group-times.ts';
+import { hasLabels, type Label, printLabels } from './labels.ts';
+import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
+import { Postings } from './postings.ts';
+import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
+import type { Journal } from './record.ts';
+import { PushRefusal } from './refusal.ts';
+import { restore } from './restore.ts';
+import type { TenantRules } from './rules.ts';
+import { Tenant, type TenantGround } from './tenant.ts';
+
+export interface LedgerBounds {
+  readonly tenants: number;
+  /** Series of all tenants. */
+  readonly totalSeries: number;
+  /** Idempotency keys of a tenant. */
+  readonly keys: number;
+  readonly keyTtlMs: number;
+  /** A source that has not pushed for this long goes, and its share of gauges with it. */
+  readonly sourceIdleMs: number;
+}
+
+export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFailure'> {
+  readonly journal: Journal;
+  readonly bounds: LedgerBounds;
+  readonly rulesOf: (tenancy: Tenancy) => TenantRules;
+  /** Unix time in ms. */
+  readonly now: () => number;
+  /** Called with records of the journal that nothing can be made of. */
+  readonly onUnreadable?: (tenant: string, records: number) => void;
+}
+
+const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
+/** Bound on the idempotency keys of all tenants. */
+const MAX_KEYS = 1_000_000;
+
+export class Ledger implements PushLedger, PageSource {
+  readonly #options: LedgerOptions;
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #ground: TenantGround;
+  readonly #commits: Commits;
+  readonly #expiry: Expiry;
+  readonly #postings: Postings;
+
+  private constructor(options: LedgerOptions) {
+    const { journal, bounds } = options;
+    this.#options = options;
+    this.#postings = new Postings(options.rulesOf);
+    const notes = journal.durability !== 'memory';
+    this.#ground = { versions: new Versions(), notes, total: { ...NOTHING } };
+    this.#commits = new Commits({
+      ...options,
+      tenantOf: (name) => this.#tenants.get(name),
+      reload: (name) => this.#reload(name),
+    });
+    this.#expiry = new Expiry(bounds);
+  }
+
+  /** Loads what the journal has kept. @throws {JournalError} */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const ledger = new Ledger(options);
+    for (const stored of await options.journal.load()) ledger.#restore(stored);
+    return ledger;
+  }
+
+  get durability(): Journal['durability'] {
+    return this.#options.journal.durability;
+  }
+
+  get tenantCount(): number {
+    return this.#tenants.size;
+  }
+
+  get seriesCount(): number {
+    return this.#ground.total.series;
+  }
+
+  async push(push: Push): Promise<Accepted> {
+    const preparing = this.#postings.prepare(() => this.#tenant(push), push);
+    if (preparing) await preparing;
+    if (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
+    const isReplay = this.#book(push);
+    await this.#commits.kept(push.tenant, () => this.#book(push));
+    return { isReplay };
+  }
+
+  /** @returns whether the push was booked before */
+  #book(push: Push): boolean {
+    const { now, bounds } = this.#options;
+    const tenant = this.#tenant(push);
+    if (this.#isReplay(tenant, push)) return true;
+    try {
+      const posting = this.#postings.of(tenant, push);
+      const { limits } = this.#postings.rulesOf(tenant);
+      if (posting.epoch !== tenant.epoch) {
+        check(tenant, posting, { limits, ...bounds, total: this.#ground.total });
+      }
+      checkAdded(tenant, posting, push.page.values);
+      const nowMs = now();
+      const maxKeys = push.id && this.#maxKeys(tenant);
+      book(tenant, posting, push.page.values, nowMs);
+      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: maxKeys ?? 0 });
+      return false;
+    } finally {
+      this.#dropIfEmpty(tenant);
+    }
+  }
+
+  /** @throws {PushRefusal} `key_reused` */
+  #isReplay({ ids }: Tenant, { id }: Push): boolean {
+    const known = id && ids.get(id.key);
+    if (!id || !known) return false;
+    if (known.hash === id.hash) return true;
+    const what = 'another push was made with this Idempotency-Key: take a new key for each push';
+    throw new PushRefusal('key_reused', what);
+  }
+
+  get #isFull(): boolean {
+    return this.seriesCount + 2 > this.#options.bounds.totalSeries;
+  }
+
+  /** A tenant whose keys fill the ledger loses its oldest. @throws {PushRefusal} `key_limit` */
+  #maxKeys({ ids }: Tenant): number {
+    const { total } = this.#ground;
+    if (total.keys < MAX_KEYS) return this.#options.bounds.keys;
+    if (ids.size > 0) return ids.size;
+    const details = { limit: MAX_KEYS, current: total.keys, would_add: 1 };
+    throw new PushRefusal('key_limit', 'promgate holds as many keys as it may', { details });
+  }
+
+  async deleteGroup(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
+    await this.#change(tenancy, (tenant) => {
+      const group = tenant.groups.get(printLabels(path));
+      for (const metric of [...(group?.metrics ?? [])]) tenant.removeMetric(metric);
+    });
+  }
+
+  async deleteMetrics(tenancy: Tenancy, family: string, labels: readonly Label[]): Promise<void> {
+    await this.#change(tenancy, (tenant) => {
+      const metrics = [...(tenant.families.get(family)?.metrics.values() ?? [])];
+      for (const metric of metrics) {
+        if (metric.group === undefined && hasLabels(metric.labels, labels))
+          tenant.removeMetric(metric);
+      }
+    });
+  }
+
+  async wipe(tenancy?: Tenancy): Promise<void> {
+    const all = [...this.#tenants.values()];
+    const tenancies = tenancy
+      ? [tenancy]
+      : all.map(({ name, forced }) => ({ tenant: name, forced }));
+    await Promise.all(
+      tenancies.map((one) =>
+        this.#change(one, (tenant) => {
+          for (const { metrics } of [...tenant.families.values()]) {
+            for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
+          }
+        }),
+      ),
+    );
+  }
+
+  async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
+    await this.#change(tenancy, (tenant) => {
+      const { limits } = this.#postings.rulesOf(tenant);
+      const isNew = !tenant.groups.has(printLabels(path));
+      if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
+      noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
+    });
+  }
+
+  /** Makes a change, and waits until it is kept. */
+  async #change(tenancy: Tenancy, make: (tenant: Tenant) => void): Promise<void> {
+    const { tenant: name } = tenancy;
+    if (this.#commits.isLost(name)) await this.#commits.ready(name);
+    const run = (): void => {
+      const tenant = this.#tenant(tenancy);
+      make(tenant);
+      this.#dropIfEmpty(tenant);
+    };
+    run();
+    await this.#commits.kept(name, run);
+    const tenant = this.#tenants.get(name);
+    if (tenant) this.#dropIfEmpty(tenant);
+  }
+
+  /** @throws {PushRefusal} `tenant_limit` */
+  #tenant(tenancy: Tenancy): Tenant {
+    const known = this.#tenants.get(tenancy.tenant);
+    if (known) return known;
+    const { tenants: limit } = this.#options.bounds;
+    if (this.#tenants.size >= limit) {
+      const details = { limit, current: this.#tenants.size, would_add: 1 };
+      throw new PushRefusal('tenant_limit', 'promgate holds as many tenants as it may', {
+        details,
+      });
+    }
+    const tenant = new Tenant(tenancy, this.#ground);
+    this.#tenants.set(tenant.name, tenant);
+    return tenant;
+  }
+
+  /** A tenant whose removals are not kept yet stays until they are. */
+  #dropIfEmpty(tenant: Tenant): void {
+    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    tenant.leave();
+    this.#tenants.delete(tenant.name);
+  }
+
+  #restore(stored: Parameters<typeof restore>[0]): void {
+    const { tenant, unreadable } = restore(stored, this.#ground);
+    if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
+    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
+  }
+
+  /** Makes a tenant what the journal has of it. @throws {JournalError} */
+  async #reload(name: string): Promise<void> {
+    const known = this.#tenants.get(name);
+    const update = await this.#options.journal.reload(name, known?.records.unsure() ?? []);
+    if (known && update && !update.isWhole) {
+      const unreadable = catchUp(known, update);
+      if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
+      return;
+    }
+    known?.leave();
+    this.#tenants.delete(name);
+    if (update) this.#restore({ ...update, records: update.created });
+  }
+
+  /** Takes over what other promgates have committed. @throws {JournalError} */
+  async follow(): Promise<void> {
+    for (const name of await this.#options.journal.changedElsewhere()) {
+      if (this.#commits.isLost(name)) continue;
+      await this.#commits.refresh(name);
+    }
+  }
+
+  /** Removes what has lived its time. */
+  async expire(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#options.now();
+    for (const tenant of [...this.#tenants.values()]) {
+      if (signal.aborted) return;
+      if (this.#commits.isLost(tenant.name)) continue;
+      const changed = await this.#expiry.sweep(tenant, nowMs);
+      if (changed) await this.#commits.kept(tenant.name, () => undefined);
+      const left = this.#tenants.get(tenant.name);
+      if (left) this.#dropIfEmpty(left);
+    }
+  }
+
+  *families(tenant?: string): Generator<LedgerFamily> {
+    for (const one of this.#chosen(tenant)) yield* one.families.values();
+  }
+
+  *groups(name?: string): Generator<LedgerGroup> {
+    for (const tenant of this.#chosen(name)) {
+      for (const { labels, metrics } of tenant.groups.values()) {
+        const byFamily = Map.groupBy(metrics, ({ family }) => family);
+        const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
+        yield { tenant: tenant.name, labels, families };
+      }
+    }
+  }
+
+  #chosen(name: string | undefined): Iterable<Tenant> {
+    if (name === undefined) return this.#tenants.values();
+    const tenant = this.#tenants.get(name);
+    return tenant ? [tenant] : [];
+  }
+
+  seen(tenant?: string, beganMs = this.#options.now()): void {
+    this.#expiry.seen(tenant, beganMs);
+  }
+
+  /** Resolves when everything that was pushed is kept. */
+  idle(): Promise<void> {
+    return this.#commits.idle();
+  }
+}

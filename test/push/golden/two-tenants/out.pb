@@ -1,0 +1,1 @@
+{"name":"jobs","help":"Of nobody.","type":1,"metric":[{"label":[{"name":"app","value":"one"}],"gauge":{"value":11}},{"label":[{"name":"app","value":"three"}],"gauge":{"value":3}},{"label":[{"name":"app","value":"two"}],"gauge":{"value":2}}]}
