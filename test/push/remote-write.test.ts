@@ -14,7 +14,9 @@ const STALE = '7ff0000000000002';
 const valuesOf = (series: readonly ReceivedSeries[], job: string): string[] =>
   series
     .filter(({ labels }) => labels['job'] === job)
-    .flatMap(({ samples }) => samples.map(({ value, bits }) => (bits === STALE ? 'stale' : `${value}`)));
+    .flatMap(({ samples }) =>
+      samples.map(({ value, bits }) => (bits === STALE ? 'stale' : `${value}`)),
+    );
 
 function timesOf(series: readonly ReceivedSeries[], job: string): number[] {
   return series
@@ -446,7 +448,12 @@ describe('remote write, at the end', () => {
     const observers = seeRemote();
     const source = textSource('jobs_total{job="a"} 5');
     {
-      await using _remote = openRemote({ url: receiver.url, source, observers, clock: shortPauses });
+      await using _remote = openRemote({
+        url: receiver.url,
+        source,
+        observers,
+        clock: shortPauses,
+      });
       await receiver.received(3);
     }
 
