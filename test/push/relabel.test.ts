@@ -20,7 +20,7 @@ describe('relabelling', () => {
     const rule = { sourceLabels: ['a', 'b'], regex: '(f.*);(?P<end>b.*)', targetLabel: 'c' };
     const labels = { a: 'foo', b: 'bar' };
 
-    assert.deepEqual(relabel(labels, { ...rule, replacement: '${end}-$1-$$1$0' }), {
+    assert.deepEqual(relabel(labels, { ...rule, replacement: `\${end}-$1-$$1$0` }), {
       ...labels,
       c: 'bar-foo-$1foo;bar',
     });
@@ -54,7 +54,7 @@ describe('relabelling', () => {
     const rule = {
       sourceLabels: ['a'],
       regex: '(.*)-(.*)',
-      targetLabel: '${1}',
+      targetLabel: `\${1}`,
       replacement: '$2',
     };
 
