@@ -15,6 +15,7 @@ import {
   type Stale,
   type StoredTenant,
   type TenantChanges,
+  type TenantUpdate,
 } from '../push/record.ts';
 import { packChanges } from './push-journal-changes.ts';
 import { type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
@@ -89,8 +90,11 @@ export class DiskJournal implements Journal {
     return [];
   }
 
-  reload(tenant: string): Promise<StoredTenant | undefined> {
-    return this.#inTurn(async () => (await this.#read(tenant))[0]);
+  async reload(tenant: string): Promise<TenantUpdate | undefined> {
+    const [stored] = await this.#inTurn(() => this.#read(tenant));
+    if (!stored) return undefined;
+    const { records: created, ...rest } = stored;
+    return { ...rest, created, changed: [], removed: [], isWhole: true };
   }
 
   async changedElsewhere(): Promise<readonly string[]> {

@@ -5,7 +5,6 @@
  * Whoever holds connections has a loop of attempts around `holdLinks`, in place of the library's:
  * the deadlines of the library start anew with every reconnection.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sleep } from '../clock.ts';
 import type { RedisAddress } from '../config/redis-url.ts';
 import { ChannelError } from './channel-error.ts';
@@ -99,12 +98,12 @@ function silence(ms: number): ChannelError {
  * longer first reads what has arrived meanwhile.
  */
 export async function within<T, U>(ms: number, promise: Promise<T>, otherwise: U): Promise<T | U> {
-  const stop = new AbortController();
+  const late = Promise.withResolvers<U>(); // a sleep that is aborted takes 40 us
+  const timer = setTimeout(() => setImmediate(() => late.resolve(otherwise)), ms);
   try {
-    const late = sleep(ms, stop.signal).then(() => nextTurn(otherwise));
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, late.promise]);
   } finally {
-    stop.abort();
+    clearTimeout(timer);
     promise.catch(() => undefined); // a failure after the deadline matters to nobody
   }
 }
