@@ -2,7 +2,7 @@
  * Remote write, connected to log and metrics: one `RemoteWrite` for each receiver of the
  * configuration.
  */
-import type { RemoteWriteConfig } from '../config/remote-write.ts';
+import type { Config } from '../config/config.ts';
 import { openPost } from '../push/got.ts';
 import { compileRelabel } from '../push/relabel.ts';
 import { RemoteWrite, type RemoteWriteObservers } from '../push/remote-write.ts';
@@ -16,6 +16,8 @@ import type { Log } from '../telemetry/log.ts';
 import { remoteWriteMetrics } from '../telemetry/remote-write-metrics.ts';
 import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
+
+type RemoteWriteConfig = NonNullable<Config['push']>['remoteWrite'][number];
 
 export interface RemoteWritesOptions {
   readonly source: SeriesSource;
