@@ -141,7 +141,7 @@ function tellServer(
     log.debug('Redis does not say what it does when its memory is full: grant INFO to be told');
   }
   if (hasLog === false) {
-    log.info('Redis may lose the pushes of its last seconds when it crashes: set appendonly yes');
+    log.info('Redis may lose pushes when it crashes or restarts: set appendonly to yes');
   }
 }
 

@@ -24,4 +24,18 @@ describe('several ledgers on one store', () => {
     assert.equal(still.code, 'not_stored');
     assert.deepEqual(linesOf(ledger), ['c 3']);
   });
+
+  it('take back what could not be kept, although nobody pushes again', async () => {
+    const store = new SharedRecords();
+    const ledger = await openLedger({ journal: store.open() });
+    await ledger.push(pushOf([counter('c', 1)]));
+    store.isBroken = true;
+    await assert.rejects(ledger.push(pushOf([counter('c', 5)])));
+    await assert.rejects(ledger.follow());
+    store.isBroken = false;
+
+    await ledger.follow();
+
+    assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
 });
