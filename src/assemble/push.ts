@@ -30,6 +30,7 @@ import type { Ground } from './ground.ts';
 import { LateLedger } from './late-ledger.ts';
 import type { Part } from './part.ts';
 import { openPushLedger, type PushConfig } from './push-ledger.ts';
+import { openPushRemoteWrite } from './push-remote-write.ts';
 
 export interface PushPartOptions {
   readonly config: Pick<Config, 'auth' | 'redis' | 'scrape'> & { readonly push: PushConfig };
@@ -80,6 +81,8 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
     },
   );
   const opened = parts.use(await openPushLedger({ ledger, config, rulesOf, ground, metrics }));
+  const remote = await openPushRemoteWrite(config, ledger, ground);
+  if (remote) parts.use(remote);
   startLoop(parts, ground, async () => {
     if (ledger.current) conflicts = await pages.conflicts();
   });
