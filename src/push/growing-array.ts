@@ -24,6 +24,11 @@ export class Integers {
   set(index: number, item: number): void {
     this.#items[index] = item;
   }
+
+  /** The numbers so far, and free room behind them; valid until the next `push`. */
+  get items(): Int32Array {
+    return this.#items;
+  }
 }
 
 export class Floats {

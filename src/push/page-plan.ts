@@ -114,12 +114,15 @@ export class PagePlanner {
       if (++steps % STEP === 0) yield;
     }
     for (const draft of this.#drafts.values()) {
-      if (this.#style.format === 'protobuf') this.#noteBeside(draft);
-      else if (this.#isTaken(draft)) this.#dissolve(draft, loose);
+      if (this.#isTaken(draft)) this.#dissolve(draft, loose);
       if (++steps % STEP === 0) yield;
     }
     for (let at = 0; at < loose.length; at++) {
       this.#placeLoose(...loose[at]!, loose); // `at` is below the length, which may grow
+      if (++steps % STEP === 0) yield;
+    }
+    for (const draft of this.#drafts.values()) {
+      this.#noteBeside(draft);
       if (++steps % STEP === 0) yield;
     }
     const families = [...this.#drafts.values()].filter(({ parts }) => parts.length > 0);
@@ -176,7 +179,7 @@ export class PagePlanner {
 
   /** Tells families of single values which histograms and summaries have samples of their names. */
   #noteBeside({ samples, parts }: DraftFamily): void {
-    if (samples.length === 1) return;
+    if (samples.length === 1 || this.#style.format !== 'protobuf') return;
     for (const sample of samples) {
       const other = this.#drafts.get(sample.name);
       if (other?.samples.length !== 1) continue;
@@ -186,6 +189,7 @@ export class PagePlanner {
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
+    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 
