@@ -87,7 +87,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
     if (ledger.current) conflicts = await pages.conflicts();
   });
   const site = {
-    ...{ ...siteOptions(options, ground), ...gate },
+    ...{ ...siteOptions(options, ground, ledger), ...gate },
     ...{ page: pages.metrics, groups: pages.groups },
   };
   const held = parts.move();
@@ -165,11 +165,12 @@ function openGate(
 
 function siteOptions(
   { config: { push }, admit, onMistake }: PushPartOptions,
-  { readiness }: Ground,
+  { readiness }: Pick<Ground, 'readiness'>,
+  ledger: LateLedger,
 ): Pick<PushSiteOptions, 'admit' | 'onMistake' | 'adminApi' | 'utf8Names' | 'isReady' | 'status'> {
   return {
     ...{ admit, onMistake, adminApi: push.adminApi, utf8Names: push.utf8Names },
-    isReady: () => readiness.state !== 'draining',
+    isReady: () => readiness.state !== 'draining' && ledger.current !== undefined,
     status: {
       version: VERSION,
       startedMs: Date.now(),
