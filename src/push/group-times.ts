@@ -2,8 +2,8 @@
  * The two metrics that each group of replace mode has of its own.
  */
 import type { Group } from './family.ts';
-import { printLabels, sortLabels } from './labels.ts';
-import { FAILURE_TIME, PUSH_TIME } from './posting.ts';
+import { type Label, printLabels } from './labels.ts';
+import { FAILURE_TIME, groupLabels, PUSH_TIME } from './posting.ts';
 import type { Tenant } from './tenant.ts';
 
 const TIMES = [
@@ -17,6 +17,20 @@ const TIMES = [
   },
 ] as const;
 
+/** The text of the labels of a group's own metrics. */
+export function timeLabels({ forced }: Pick<Tenant, 'forced'>, path: readonly Label[]): string {
+  return printLabels(groupLabels({ forced, path }));
+}
+
+/**
+ * The group that has the series of a group's own metrics already: for promgate an instance without
+ * a name is none, as for Prometheus.
+ */
+export function otherGroup(tenant: Tenant, path: readonly Label[]): Group | undefined {
+  const metric = tenant.families.get(PUSH_TIME)?.metrics.get(timeLabels(tenant, path));
+  return metric?.group?.key === printLabels(path) ? undefined : metric?.group;
+}
+
 /** Notes in the group's own metrics when a push of it succeeded or failed. */
 export function noteTimes(
   tenant: Tenant,
@@ -25,10 +39,7 @@ export function noteTimes(
 ): void {
   const nowMs = pushedMs ?? failedMs ?? 0;
   const times = [pushedMs, failedMs];
-  const hasInstance = group.labels.some(([name]) => name === 'instance');
-  const own = hasInstance ? group.labels : [...group.labels, ['instance', ''] as const];
-  const forced = tenant.forced.filter(([name]) => !own.some(([other]) => other === name));
-  const labels = printLabels(sortLabels([...forced, ...own]));
+  const labels = timeLabels(tenant, group.labels);
   for (const [i, { name, help }] of TIMES.entries()) {
     const traits = { name, help, type: 'gauge', unit: '', gaugeMode: 'last' } as const;
     const family = tenant.families.get(name) ?? tenant.addFamily(traits);

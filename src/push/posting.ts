@@ -56,6 +56,10 @@ export interface Posting {
 export const PUSH_TIME = 'push_time_seconds';
 export const FAILURE_TIME = 'push_failure_time_seconds';
 
+export function isGroupTime(family: string): boolean {
+  return family === PUSH_TIME || family === FAILURE_TIME;
+}
+
 /**
  * Makes the posting of a push, in steps.
  *
@@ -65,7 +69,7 @@ export function* post(push: Push, rules: TenantRules): Generator<void, Posting, 
   const replaces = push.rules.mode === 'replace';
   const families: PostedFamily[] = [];
   for (const family of push.page.families) {
-    if (replaces && (family.name === PUSH_TIME || family.name === FAILURE_TIME)) continue;
+    if (replaces && isGroupTime(family.name)) continue;
     families.push(yield* postFamily(push, family, rulesFor(push, family, rules)));
   }
   return { push, families, group: replaces ? printLabels(push.path) : undefined, epoch: -1 };
@@ -115,7 +119,15 @@ function metricLabels(
   if (rules.mode === 'aggregate') {
     return joinLabels({ forced, path, body: labels, without: family.without, keepsEmpty: false });
   }
-  const joined = joinLabels({ forced, path, body: labels, without: NONE, keepsEmpty: true });
+  return groupLabels({ forced, path }, labels);
+}
+
+/** The labels of a metric of a group; without labels of a body those of the group's own metrics. */
+export function groupLabels(
+  { forced, path }: Pick<Push, 'forced' | 'path'>,
+  body: readonly Label[] = [],
+): Label[] {
+  const joined = joinLabels({ forced, path, body, without: NONE, keepsEmpty: true });
   const named = joined.some(([name]) => name === 'instance');
   return named ? joined : sortLabels([...joined, INSTANCE]);
 }

@@ -267,5 +267,33 @@ describe('Ledger', () => {
 
       assert.equal(code, 'type_conflict');
     });
+
+    it('forces labels of the credential on the times of a group, too', async () => {
+      const ledger = await openLedger();
+      const forced = [['app_id', 'mine']] as const;
+      const path = { job: 'j', app_id: 'theirs' };
+
+      await ledger.push(pushOf([gauge('a', 1)], { ...replace, path, forced, tenant: 'app:mine' }));
+
+      const labels = 'app_id="mine",exported_app_id="theirs",instance="",job="j"';
+      assert.deepEqual(linesOf(ledger), [
+        `a{${labels}} 1`,
+        `push_failure_time_seconds{${labels}} 0`,
+        `push_time_seconds{${labels}} 1`,
+      ]);
+    });
+
+    it('keeps the times of groups apart from what is added up', async () => {
+      const ledger = await openLedger();
+      const own = { name: 'push_time_seconds', metrics: [{ run: [1, 1, 1], bounds: [1] }] };
+
+      const codes = [
+        await refusal(ledger.push(pushOf([gauge('push_time_seconds', 1)]))),
+        await refusal(ledger.push(pushOf([counter('push_failure_time_seconds', 1)]))),
+        await refusal(ledger.push(pushOf([{ ...own, type: 'histogram' }]))),
+      ];
+
+      assert.deepEqual(codes, ['series_conflict', 'series_conflict', 'series_conflict']);
+    });
   });
 });
