@@ -101,8 +101,9 @@ function* postFamily(
     const layout = metric.bounds.join();
     const same = entries.get(text);
     if (same === undefined) entries.set(text, entryOf(type, metric, { labels, text, layout }));
-    else if (rules.without.size === 0 || same.layout !== layout) throw duplicate(name, text);
-    else same.ats.push(metric.at);
+    else if (rules.without.size === 0) throw duplicate(name, text);
+    else if (same.layout !== layout && type !== 'summary') throw differing(name, text);
+    else same.ats.push(metric.at); // quantiles of several are not kept
   }
   return {
     ...{ name, type, help, unit, rules },
@@ -149,6 +150,13 @@ function duplicate(family: string, labels: string): PushRefusal {
   return new PushRefusal(
     'duplicate_series',
     `the series ${family}{${labels}} occurs twice in this push, once the labels of the path are set`,
+  );
+}
+
+function differing(family: string, labels: string): PushRefusal {
+  return new PushRefusal(
+    'duplicate_series',
+    `the series ${family}{${labels}} has different buckets in this push, once labels are left out: push these one by one`,
   );
 }
 

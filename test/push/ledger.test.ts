@@ -166,6 +166,33 @@ describe('Ledger', () => {
       assert.deepEqual(linesOf(ledger), ['m{app_id="1",exported_app_id="spoofed"} 1']);
     });
 
+    it('renames labels of places that the credential does not name', async () => {
+      const ledger = await openLedger();
+      const forced = [['app_id', 'mine']] as const;
+
+      await ledger.push(pushOf([counter('c', 1, { app_name: 'theirs' })], { forced }));
+      await ledger.push(pushOf([counter('c', 1)], { forced, path: { space_name: 'theirs' } }));
+      await ledger.push(pushOf([counter('c', 1, { app_name: 'any' })]));
+
+      assert.deepEqual(linesOf(ledger), [
+        'c{app_id="mine",exported_app_name="theirs"} 1',
+        'c{app_id="mine",exported_space_name="theirs"} 1',
+        'c{app_name="any"} 1',
+      ]);
+    });
+
+    it('adds summaries that are told apart by labels which are left out', async () => {
+      const ledger = await openLedger({ settings: { without: ['instance'] } });
+      const metrics = [
+        { labels: { instance: 'a' }, bounds: [0.5], run: [1, 2, 7] },
+        { labels: { instance: 'b' }, run: [3, 4] },
+      ];
+
+      await ledger.push(pushOf([{ name: 's', type: 'summary', metrics }]));
+
+      assert.deepEqual(linesOf(ledger), ['s_count 4', 's_sum 6']);
+    });
+
     it('answers a repeated key without adding, and refuses another body under the key', async () => {
       const ledger = await openLedger();
       const push = pushOf([counter('c', 1)], { id: { key: 'k', hash: 'h' } });
