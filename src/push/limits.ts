@@ -27,13 +27,13 @@ export interface CheckBounds {
 
 /** @throws {PushRefusal} `label_limit`, `label_length` */
 export function checkLabels({ name, entries }: PostedFamily, limits: TenantLimits): void {
-  for (const { labelCount, labels } of entries) {
+  for (const { labelCount, labels, longest } of entries) {
     if (labelCount > limits.labels) {
       throw new PushRefusal('label_limit', `metric ${name} has ${labelCount} labels`, {
         details: { limit: limits.labels, current: labelCount, family: name },
       });
     }
-    if (labels.length > limits.labelNameLength || labels.length > limits.labelValueLength) {
+    if (longest.name > limits.labelNameLength || longest.value > limits.labelValueLength) {
       checkLengths(name, labels, limits);
     }
   }

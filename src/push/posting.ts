@@ -8,7 +8,13 @@ import type { Metric, Share } from './family.ts';
 
 import { joinLabels, type Label, printLabels, sortLabels } from './labels.ts';
 import type { Push } from './push.ts';
-import { type GaugeMode, type PushedFamily, type PushedMetric, runLength } from './pushed-page.ts';
+import {
+  type GaugeMode,
+  type PushedFamily,
+  type PushedMetric,
+  runLength,
+  weightOf,
+} from './pushed-page.ts';
 import { PushRefusal } from './refusal.ts';
 import { type FamilyRules, familyRules, type TenantRules } from './rules.ts';
 
@@ -19,6 +25,8 @@ export type Operation = 'set' | 'add' | 'grow' | 'summary' | 'gauge';
 export interface Entry {
   readonly labels: string;
   readonly labelCount: number;
+  /** The longest name and value of a label, in characters. */
+  readonly longest: { readonly name: number; readonly value: number };
   readonly bounds: readonly number[];
   /** The text of `bounds`. */
   readonly layout: string;
@@ -68,9 +76,10 @@ export function isGroupTime(family: string): boolean {
 export function* post(push: Push, rules: TenantRules): Generator<void, Posting, void> {
   const replaces = push.rules.mode === 'replace';
   const families: PostedFamily[] = [];
+  const work: Work = { since: 0 };
   for (const family of push.page.families) {
     if (replaces && isGroupTime(family.name)) continue;
-    families.push(yield* postFamily(push, family, rulesFor(push, family, rules)));
+    families.push(yield* postFamily(push, family, rulesFor(push, family, rules), work));
   }
   return { push, families, group: replaces ? printLabels(push.path) : undefined, epoch: -1 };
 }
@@ -84,18 +93,39 @@ function rulesFor({ rules: said }: Push, { name }: PushedFamily, rules: TenantRu
 const INSTANCE: Label = ['instance', ''];
 const NONE: ReadonlySet<string> = new Set();
 
-/** Metrics of a step. */
-const STEP = 128;
+/** The work of a step, in short labels; a metric takes as long as a few of these. */
+const STEP = 1_024;
+const METRIC_WEIGHT = 8;
+
+/** What was done since the last step, over all families. */
+interface Work {
+  since: number;
+}
+
+/** Whether the posting of a page takes so few steps that these need no turns with other work. */
+export function isFew(families: readonly PushedFamily[]): boolean {
+  let weight = 0;
+  for (const { metrics } of families) {
+    for (const metric of metrics) weight += METRIC_WEIGHT + weightOf(metric);
+    if (weight > 8 * STEP) return false;
+  }
+  return true;
+}
 
 function* postFamily(
   push: Push,
   family: PushedFamily,
   rules: FamilyRules,
+  work: Work,
 ): Generator<void, PostedFamily, void> {
   const { name, type, help, unit, gaugeMode } = family;
   const entries = new Map<string, Entry & { readonly ats: number[] }>();
-  for (const [i, metric] of family.metrics.entries()) {
-    if (i % STEP === STEP - 1) yield;
+  for (const metric of family.metrics) {
+    work.since += METRIC_WEIGHT + weightOf(metric);
+    if (work.since > STEP) {
+      work.since = 0;
+      yield;
+    }
     const labels = metricLabels(push, metric, rules);
     const text = printLabels(labels);
     const layout = metric.bounds.join();
@@ -139,11 +169,28 @@ function entryOf(
   { labels, text, layout }: { labels: readonly Label[]; text: string; layout: string },
 ): Entry & { readonly ats: number[] } {
   return {
-    ...{ labels: text, labelCount: labels.length, bounds, layout, ats: [at], native },
+    ...{
+      labels: text,
+      labelCount: labels.length,
+      longest: longestOf(labels),
+      bounds,
+      layout,
+      ats: [at],
+      native,
+    },
     size: runLength(type, bounds),
     metric: undefined,
     share: undefined,
   };
+}
+
+function longestOf(labels: readonly Label[]): Entry['longest'] {
+  const longest = { name: 0, value: 0 };
+  for (const [name, value] of labels) {
+    if (name.length > longest.name) longest.name = name.length;
+    if (value.length > longest.value) longest.value = value.length;
+  }
+  return longest;
 }
 
 function duplicate(family: string, labels: string): PushRefusal {
