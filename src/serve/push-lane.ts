@@ -20,7 +20,7 @@ import type { PushDesk } from './push-desk.ts';
 import { KEY_HEADER, readKey } from './push-headers.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
-import type { PushRoom } from './push-room.ts';
+import type { PushRoom, Taken } from './push-room.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers } from './request-log.ts';
 
@@ -107,22 +107,22 @@ export class PushLane {
     if (place === undefined || this.#now() - place.admittedMs > ADMITTED_MS) return false;
     const { admitsOpenly, room } = this.#options;
     if (admitsOpenly?.(req) === false) return false;
-    const bytes = Number(req.headers['content-length']);
-    const taken = room.take(place.intent.tenant);
-    try {
-      taken.more(bytes);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      return false; // the long way refuses
-    }
-    collect(req, bytes, (body) => {
-      taken[Symbol.dispose]();
-      if (body !== undefined) this.#push(req, res, { place, body, otherwise });
+    const beganMs = performance.now();
+    collect(req, room.take(place.intent.tenant), (body) => {
+      if (body instanceof Buffer) this.#push(req, res, { place, body, otherwise, beganMs });
+      else if (body !== undefined) {
+        keepBody(req, body);
+        otherwise(); // the long way refuses
+      } else {
+        const left = new DOMException('the client left before the end of its push', 'AbortError');
+        this.#options.desk.failed({ intent: place.intent, samples: 0, bytes: 0, beganMs }, left);
+      }
     });
     return true;
   }
 
-  #push(req: IncomingMessage, res: ServerResponse, { place, body, otherwise }: ArrivedPush): void {
+  #push(req: IncomingMessage, res: ServerResponse, arrived: ArrivedPush): void {
+    const { place, body, otherwise, beganMs } = arrived;
     const { rate } = this.#options;
     const { intent, layout, settings } = place;
     const values = layout.read(body);
@@ -140,7 +140,7 @@ export class PushLane {
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
     const work = {
-      ...{ intent, id, samples: place.samples, bytes: body.length, beganMs: performance.now() },
+      ...{ intent, id, samples: place.samples, bytes: body.length, beganMs },
       page: { ...layout.page, values },
     };
     desk.push(work).then(
@@ -170,6 +170,8 @@ interface ArrivedPush {
   readonly place: PushPlace;
   readonly body: Buffer;
   readonly otherwise: () => void;
+  /** When the head had come. */
+  readonly beganMs: number;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -200,23 +202,38 @@ function keyOf({ method, url, rawHeaders }: IncomingMessage): string | undefined
   return key.length > MAX_KEY_LENGTH ? undefined : key;
 }
 
-/** Calls `arrived` with the whole body, or with undefined if the client has left before. */
+/**
+ * Calls `arrived` with the whole body, with the problem if there is no room for the body, or with
+ * undefined if the client has left before.
+ */
 function collect(
   req: IncomingMessage,
-  sizeBytes: number,
-  arrived: (body: Buffer | undefined) => void,
+  taken: Taken,
+  arrived: (body: Buffer | Problem | undefined) => void,
 ): void {
   const chunks: Buffer[] = [];
+  let problem: Problem | undefined;
   let isOver = false;
-  const end = (body: Buffer | undefined): void => {
+  const end = (body: Buffer | Problem | undefined): void => {
     if (isOver) return;
     isOver = true;
+    taken[Symbol.dispose]();
     arrived(body);
   };
-  req.on('data', (chunk: Buffer) => chunks.push(chunk));
+  req.on('data', (chunk: Buffer) => {
+    if (problem) return;
+    try {
+      taken.more(chunk.length); // a client that promises a body, and sends none, takes nothing
+      chunks.push(chunk);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      problem = error;
+      chunks.length = 0;
+    }
+  });
   req.once('end', () => {
     const [first] = chunks;
-    end(first && chunks.length === 1 ? first : Buffer.concat(chunks, sizeBytes));
+    end(problem ?? (first && chunks.length === 1 ? first : Buffer.concat(chunks)));
   });
   req.once('error', () => end(undefined));
   req.once('close', () => end(undefined));
