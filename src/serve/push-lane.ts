@@ -3,9 +3,9 @@
  * differs from the earlier one's in values only, goes to the ledger before koa, the router and the check
  * of its credential. koa and the parsing of the body would take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same headers less than a second ago: after
- * that, the next push goes the long way, on which its credential is checked, and only its body is read
- * the short way. Each push takes its turn in the limits of its tenant. The
+ * That is safe since the earlier push was admitted with the same headers less than a second ago, and no
+ * token was revoked since: else the next push goes the long way, on which its credential is checked, and
+ * only its body is read the short way. Each push takes its turn in the limits of its tenant. The
  * body waits in memory while it arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -41,6 +41,8 @@ export interface PushLaneOptions {
   readonly admitsOpenly?: ((request: IncomingMessage) => boolean) | undefined;
   /** The name of the route in metrics. */
   readonly handler: string;
+  /** How many tokens were revoked so far. */
+  readonly revocations?: (() => number) | undefined;
   /** A clock in milliseconds that only goes forward. */
   readonly now?: () => number;
 }
@@ -59,8 +61,15 @@ const MAX_BODY_BYTES = 65_536;
 /** Headers of which pushes may differ, beside those that are harmless for reading. */
 const OWN: ReadonlySet<string> = new Set(['content-length', 'date', KEY_HEADER]);
 
+/** When the credential of a push was admitted. */
+export interface Admitted {
+  readonly atMs: number;
+  /** How many tokens were revoked by then. */
+  readonly revocations: number;
+}
+
 interface KeptPlace extends PushPlace {
-  readonly admittedMs: number;
+  readonly admitted: Admitted;
 }
 
 export class PushLane {
@@ -88,10 +97,20 @@ export class PushLane {
     return key === undefined ? undefined : this.#places.get(key);
   }
 
-  /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
-  add(req: IncomingMessage, place: PushPlace): void {
+  /** To be called as soon as the credential of a push was admitted; for `add`. */
+  admitted(): Admitted {
+    return { atMs: this.#now(), revocations: this.#options.revocations?.() ?? 0 };
+  }
+
+  /** Lets later pushes with the headers of `req` go the short way. */
+  add(req: IncomingMessage, place: PushPlace, admitted: Admitted): void {
     const key = keyOf(req);
-    if (key !== undefined) this.#places.set(key, { ...place, admittedMs: this.#now() });
+    if (key !== undefined) this.#places.set(key, { ...place, admitted });
+  }
+
+  #isAdmitted({ admitted }: KeptPlace): boolean {
+    const { atMs, revocations } = this.admitted();
+    return atMs - admitted.atMs <= ADMITTED_MS && revocations === admitted.revocations;
   }
 
   /**
@@ -104,7 +123,7 @@ export class PushLane {
     if (this.#places.size === 0 || !isShort(req)) return false;
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
-    if (place === undefined || this.#now() - place.admittedMs > ADMITTED_MS) return false;
+    if (place === undefined || !this.#isAdmitted(place)) return false;
     const { admitsOpenly, room } = this.#options;
     if (admitsOpenly?.(req) === false) return false;
     const beganMs = performance.now();

@@ -101,6 +101,23 @@ describe('PushLane', () => {
     assert.deepEqual(gate.lines(), ['c{a="b",job="a",x="y"} 4']);
   });
 
+  it('checks the credential anew when a token was revoked', async () => {
+    const long = counting();
+    let revocations = 0;
+    await using gate = await servePush({
+      ...{ admit: long.admit, clock: () => 0, revocations: () => revocations },
+    });
+
+    await push(gate, '1');
+    await push(gate, '1');
+    const before = long.count;
+    revocations += 1;
+    await push(gate, '1');
+    await push(gate, '1');
+
+    assert.deepEqual([before, long.count], [1, 2]);
+  });
+
   it('reads compressed bodies right that differ in values', async () => {
     await using gate = await servePush({ clock: () => 0 });
     const zipped = (value: string) =>
