@@ -77,8 +77,8 @@ export function deleteFamily(options: PushOptions): Handler {
 
 /** `DELETE /metrics/job/…`: a group of replace mode. */
 export function deleteGroup(options: PushOptions): Handler {
-  const { ledger } = options.desk;
-  const { utf8Names } = options;
+  const { desk, utf8Names } = options;
+  const { ledger } = desk;
   return async (ctx) => {
     ctx.set('X-Durability', ledger.durability);
     const tenancy = changerOf(ctx, options);
@@ -93,7 +93,9 @@ export function deleteGroup(options: PushOptions): Handler {
         },
       );
       if (path.kind !== 'group' || rules.mode !== 'replace') throw noGroups();
-      await ledger.deleteGroup(tenancy, groupingKey(path, { utf8Names }));
+      const group = groupingKey(path, { utf8Names });
+      await desk.settled(tenancy, group);
+      await ledger.deleteGroup(tenancy, group);
       writeAnswer(ctx, DELETED);
     } catch (error) {
       if (!(error instanceof PushRefusal)) throw error;

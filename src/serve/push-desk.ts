@@ -1,7 +1,8 @@
 /**
  * Hands pushes to the ledger, and makes answers of what comes back.
  */
-import type { Push, PushLedger } from '../push/push.ts';
+import { type Label, printLabels } from '../push/labels.ts';
+import type { Push, PushLedger, Tenancy } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
 import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
@@ -48,6 +49,7 @@ export interface PushDeskOptions {
 
 /** Bound on pushes that are answered before their check; then the next one waits. */
 const MAX_QUEUED = 1_000;
+const MAX_QUEUED_BYTES = 67_108_864;
 
 /** What is known of a push, also before its body is read. */
 export interface PushFacts {
@@ -67,6 +69,9 @@ export interface PushWork extends PushFacts {
 export class PushDesk {
   readonly #options: PushDeskOptions;
   #queued = 0;
+  #queuedBytes = 0;
+  /** The last push of each group that was answered before its check. */
+  readonly #last = new Map<string, Promise<void>>();
 
   constructor(options: PushDeskOptions) {
     this.#options = options;
@@ -79,16 +84,37 @@ export class PushDesk {
   /** @throws whatever is no refusal: a bug of promgate */
   async push(work: PushWork): Promise<PushAnswer> {
     const { intent } = work;
-    if (intent.of === 'group' && !this.#options.checks && this.#queued < MAX_QUEUED) {
-      this.#queued += 1;
-      void this.#push(work)
-        .catch((error: unknown) => this.failed(work, error))
-        .finally(() => {
-          this.#queued -= 1;
-        });
+    if (intent.of === 'group' && !this.#options.checks && this.#hasRoom(work)) {
+      this.#queue(work);
       return QUEUED;
     }
+    await this.settled(intent, intent.path);
     return this.#push(work);
+  }
+
+  #hasRoom({ bytes }: PushFacts): boolean {
+    return this.#queued < MAX_QUEUED && this.#queuedBytes + bytes <= MAX_QUEUED_BYTES;
+  }
+
+  /** Pushes of one group are booked in their order, although a large one takes longer. */
+  #queue(work: PushWork): void {
+    this.#queued += 1;
+    this.#queuedBytes += work.bytes;
+    const group = groupOf(work.intent, work.intent.path);
+    const last = (this.#last.get(group) ?? Promise.resolve())
+      .then(() => this.#push(work))
+      .catch((error: unknown) => this.failed(work, error))
+      .then(() => {
+        this.#queued -= 1;
+        this.#queuedBytes -= work.bytes;
+        if (this.#last.get(group) === last) this.#last.delete(group);
+      });
+    this.#last.set(group, last);
+  }
+
+  /** Resolves when all pushes of a group have ended that were answered before. */
+  async settled(tenancy: Pick<Tenancy, 'tenant'>, path: readonly Label[]): Promise<void> {
+    if (this.#last.size > 0) await this.#last.get(groupOf(tenancy, path));
   }
 
   async #push(work: PushWork): Promise<PushAnswer> {
@@ -136,6 +162,10 @@ export class PushDesk {
     const { of, tenant } = intent;
     this.#options.onEnd({ of, result, tenant, seconds, bytes, samples, timestamps: 0, ...more });
   }
+}
+
+function groupOf({ tenant }: Pick<Tenancy, 'tenant'>, path: readonly Label[]): string {
+  return `${tenant}\n${printLabels(path)}`;
 }
 
 function hasLeft(error: unknown): boolean {
