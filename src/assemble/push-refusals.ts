@@ -27,9 +27,9 @@ export interface RefusalOptions {
 /** @returns to be called with each push that has ended */
 export function tellRefusals({ log, now = () => performance.now() }: RefusalOptions) {
   const told = new Map<string, Told>();
-  return ({ of, result, tenant, why }: PushEnd): void => {
+  return ({ of, result, tenant, why, details }: PushEnd): void => {
     if (why === undefined) return;
-    const fields = { interface: of, result, tenant, why };
+    const fields = { interface: of, result, tenant, why, ...details };
     const key = `${result}\n${tenant}`;
     const before = told.get(key);
     const nowMs = now();

@@ -4,7 +4,7 @@
 import { type Label, printLabels } from '../push/labels.ts';
 import type { Push, PushLedger, Tenancy } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
-import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
+import { type LimitDetails, PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import {
   acceptedAnswer,
@@ -37,6 +37,8 @@ export interface PushEnd {
   readonly timestamps: number;
   /** Why it was refused. */
   readonly why?: string | undefined;
+  /** The limit that it would have exceeded. */
+  readonly details?: LimitDetails | undefined;
 }
 
 export interface PushDeskOptions {
@@ -143,7 +145,7 @@ export class PushDesk {
         if (!(error instanceof PushRefusal)) throw error; // else the answer tells enough
       }
     }
-    this.#end(work, refusal.code, { why: refusal.message });
+    this.#end(work, refusal.code, { why: refusal.message, details: refusal.details });
     return refusalAnswer(of, refusal);
   }
 
@@ -156,7 +158,7 @@ export class PushDesk {
   #end(
     { intent, samples, bytes, beganMs }: PushFacts,
     result: string,
-    more: Partial<Pick<PushEnd, 'timestamps' | 'why'>> = {},
+    more: Partial<Pick<PushEnd, 'timestamps' | 'why' | 'details'>> = {},
   ): void {
     const seconds = (performance.now() - beganMs) / 1000;
     const { of, tenant } = intent;
