@@ -13,8 +13,8 @@ describe('tellRefusals', () => {
     const write =
       (level: string) =>
       (_: string, fields: Readonly<Record<string, unknown>> = {}) => {
-        const { result, tenant, more = '' } = fields;
-        lines.push(`${level} ${result} ${tenant} ${more}`.trim());
+        const { result, tenant, more = '', family = '' } = fields;
+        lines.push(`${level} ${result} ${tenant} ${more}${family}`.trim());
       };
     let nowMs = 0;
     const tell = tellRefusals({
@@ -25,7 +25,7 @@ describe('tellRefusals', () => {
     for (const result of ['series_limit', 'series_limit', 'series_limit', 'bad_body']) {
       tell(endOf(result));
     }
-    tell(endOf('series_limit', 'app:2'));
+    tell({ ...endOf('series_limit', 'app:2'), details: { limit: 1, family: 'm' } });
     nowMs = 60_000;
     tell(endOf('series_limit'));
     tell({ ...endOf('ok'), why: undefined });
@@ -33,7 +33,7 @@ describe('tellRefusals', () => {
     assert.deepEqual(lines, [
       'warn series_limit app:1',
       'info bad_body app:1',
-      'warn series_limit app:2',
+      'warn series_limit app:2 m',
       'warn series_limit app:1 2',
     ]);
   });
