@@ -18,7 +18,7 @@ const TIMES = [
 ] as const;
 
 /** The text of the labels of a group's own metrics. */
-export function timeLabels({ forced }: Pick<Tenant, 'forced'>, path: readonly Label[]): string {
+function timeLabels({ forced }: Pick<Tenant, 'forced'>, path: readonly Label[]): string {
   return printLabels(groupLabels({ forced, path }));
 }
 
