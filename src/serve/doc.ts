@@ -17,6 +17,9 @@ const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/routes', "The route table, in gorouter's JSON."],
   ['/metrics', "promgate's own metrics: for operators."],
   ['/metrics?endpoint=<URL>', 'The page of another exporter, kept warm: for operators.'],
+  ['/push/metrics', 'What was pushed; POST adds the metrics of a task or batch job.'],
+  ['/push/metrics/job/<job>', 'PUT, POST and DELETE replace a group, as in Pushgateway.'],
+  ['/push/metrics/<name>?<label>=<value>', 'PATCH adds 1 to a counter.'],
   ['/broker/v2/catalog', 'The service broker, where there is one: for the platform.'],
   ['/healthz', 'Whether promgate runs.'],
   ['/readyz', 'Whether requests should be sent here.'],
@@ -31,7 +34,8 @@ const PAGE = `<!doctype html>
 <dl>
 ${PATHS.map(([path, answer]) => `<dt><code>${escapeHtml(path)}</code></dt><dd>${escapeHtml(answer)}</dd>`).join('\n')}
 </dl>
-<p>Bind an app to say where its metrics are. The token of a binding, or of a service key, is sent as
+<p>Bind an app to say where its metrics are. A binding of the plan <code>push</code>, where there is one,
+gives a URL, a token and an example to push metrics with. The token of a binding, or of a service key, is sent as
 <code>Authorization: Bearer</code>, never in a path or query.</p>
 </body>
 </html>

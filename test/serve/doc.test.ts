@@ -17,7 +17,13 @@ describe('/doc', () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get('content-type'), 'text/html; charset=utf-8');
     assert.equal(answer.headers.get('content-security-policy'), "default-src 'none'");
-    for (const path of ['/v1/apps/&#60;guid&#62;/metrics', '/sd/apps', '/routes', '/broker/v2']) {
+    for (const path of [
+      '/v1/apps/&#60;guid&#62;/metrics',
+      '/sd/apps',
+      '/routes',
+      '/push/metrics',
+      '/broker/v2',
+    ]) {
       assert.ok(text.includes(`<code>${path}`), path);
     }
     assert.doesNotMatch(text, /<(?:script|guid|org)/);
