@@ -14,8 +14,9 @@ const SOURCE_VALUES = 10;
 const TOTAL_SOURCE_VALUES = 4;
 /** Characters of label sets, for each series that a tenant or the whole ledger may have. */
 const CHARACTERS = 512;
-/** Metrics that are read to find the label with the most values. */
+/** Metrics of a push, metrics of the ledger, and labels that are read to find the one with the most values. */
 const WIDEST_OF = 2_000;
+const WIDEST_OF_LABELS = 16_384;
 
 export interface CheckBounds {
   readonly limits: TenantLimits;
@@ -54,14 +55,15 @@ function checkLengths(family: string, labels: string, limits: TenantLimits): voi
 
 /** @throws {PushRefusal} `family_series_limit` */
 export function checkFamily(
-  { name }: PostedFamily,
+  family: PostedFamily,
   known: Family | undefined,
   more: number,
   { seriesPerFamily: limit }: TenantLimits,
 ): void {
   const current = known?.series ?? 0;
   if (more <= 0 || current + more <= limit) return;
-  const details = { limit, current, would_add: more, family: name, ...widest(known) };
+  const { name } = family;
+  const details = { limit, current, would_add: more, family: name, ...widest(family, known) };
   throw new PushRefusal(
     'family_series_limit',
     `metric ${name} would have too many series: leave out a label that has many values`,
@@ -150,39 +152,31 @@ function atMost(
 
 /** The family of a posting that has the most series. */
 function largestOf({ families }: Posting, tenant: Tenant): Partial<LimitDetails> {
-  let name: string | undefined;
+  let largest: PostedFamily | undefined;
   let most = -1;
   for (const family of families) {
     const series = (tenant.families.get(family.name)?.series ?? 0) + family.entries.length;
     if (series > most) {
       most = series;
-      name = family.name;
+      largest = family;
     }
   }
-  return name === undefined ? {} : { family: name, ...widest(tenant.families.get(name)) };
+  if (!largest) return {};
+  return { family: largest.name, ...widest(largest, tenant.families.get(largest.name)) };
 }
 
-/** What was found for a family, while it has as many series: refused pushes change nothing. */
-const FOUND = new WeakMap<Family, { readonly series: number; readonly widest: Widest }>();
-
-type Widest = Pick<LimitDetails, 'widest_label'>;
-
-function widest(family: Family | undefined): Widest {
-  if (!family) return {};
-  const found = FOUND.get(family);
-  if (found?.series === family.series) return found.widest;
-  const result = readWidest(family);
-  FOUND.set(family, { series: family.series, widest: result });
-  return result;
-}
-
-function readWidest(family: Family): Widest {
+/** The label with the most values, of what is pushed and of what is there. */
+function widest(
+  { entries }: PostedFamily,
+  known: Family | undefined,
+): Pick<LimitDetails, 'widest_label'> {
   const values = new Map<string, Set<string>>();
-  let read = 0;
-  for (const labels of family.metrics.keys()) {
-    if (read === WIDEST_OF) break;
-    read += 1;
+  const pushed = entries.slice(0, WIDEST_OF).map(({ labels }) => labels);
+  let left = WIDEST_OF_LABELS;
+  for (const labels of [...pushed, ...(known?.metrics.keys().take(WIDEST_OF) ?? [])]) {
+    if (left <= 0) break;
     for (const [name, value] of parseLabels(labels)) {
+      left -= 1;
       const seen = values.get(name);
       if (seen) seen.add(value);
       else values.set(name, new Set([value]));

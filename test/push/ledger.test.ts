@@ -216,8 +216,19 @@ describe('Ledger', () => {
       assert.equal(refused.code, 'family_series_limit');
       assert.deepEqual(refused.details, {
         ...{ limit: 3, current: 3, would_add: 1, family: 'c' },
-        widest_label: { name: 'id', values: 3 },
+        widest_label: { name: 'id', values: 4 },
       });
+    });
+
+    it('tells which label of a first push has the most values', async () => {
+      const ledger = await openLedger({ limits: { seriesPerFamily: 1 } });
+      const metrics = ['1', '2'].map((id) => ({ labels: { id, a: 'b' }, run: [1] }));
+
+      const refused = await ledger
+        .push(pushOf([{ name: 'c', type: 'counter', metrics }]))
+        .catch((e) => e);
+
+      assert.deepEqual(refused.details.widest_label, { name: 'id', values: 2 });
     });
   });
 
