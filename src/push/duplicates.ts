@@ -28,7 +28,7 @@ export class Duplicates {
 
   /** Each step is short. */
   *of(family: PageFamily, style: PageStyle, page: string): Generator<void, LeftOut, void> {
-    const isShared = family.parts.length > 1;
+    const isShared = family.parts.length + family.beside.length > 1;
     if (!isShared && !(yield* this.#isDoubtful(family, style))) return NOTHING;
     const key = `${page}\n${family.type}\n${family.name}`;
     const state = stateOf(family);
@@ -60,9 +60,9 @@ export class Duplicates {
     let metrics = 0;
     for (const { blocks } of parts) {
       for (const block of blocks) {
-        let scan = this.#scans.get(block);
-        if (scan?.version !== block.version) {
-          scan = scanOf(block);
+        const known = this.#scans.get(block);
+        const scan = scanOf(block, known);
+        if (scan !== known) {
           this.#scans.set(block, scan);
           metrics += block.metrics.length;
         }
@@ -81,7 +81,8 @@ export class Duplicates {
 
 /** Which labels the metrics of a block have. */
 interface Scan {
-  readonly version: number;
+  version: number;
+  readonly metrics: readonly LedgerMetric[];
   /** A label with a name in quotes. */
   readonly hasQuoted: boolean;
   /** A metric that has a label without a value. */
@@ -90,14 +91,22 @@ interface Scan {
   readonly hasFull: boolean;
 }
 
-function scanOf({ version, metrics }: MetricBlock): Scan {
+/** @returns `known` if the block has the metrics that it had then */
+function scanOf({ version, metrics }: MetricBlock, known: Scan | undefined): Scan {
+  if (known?.version === version) return known;
+  const { length } = metrics;
+  if (known?.metrics.length === length && known.metrics.every((one, at) => one === metrics[at])) {
+    known.version = version;
+    return known;
+  }
   let empty = 0;
   let hasQuoted = false;
   for (const { labels } of metrics) {
     if (labels.includes(EMPTY)) empty++;
     hasQuoted ||= mayBeQuoted(labels);
   }
-  return { version, hasQuoted, hasEmpty: empty > 0, hasFull: empty < metrics.length };
+  const copy = [...metrics];
+  return { version, metrics: copy, hasQuoted, hasEmpty: empty > 0, hasFull: empty < length };
 }
 
 /** In a text of labels, only a label without a value has this. */
@@ -111,9 +120,9 @@ function withoutEmpty(labels: string): string {
 /** Bound on what is remembered, in numbers of 8 bytes. */
 const MAX_NUMBERS = 1_000_000;
 
-function stateOf({ parts }: PageFamily): Float64Array {
+function stateOf({ parts, beside }: PageFamily): Float64Array {
   const numbers: number[] = [];
-  for (const { samples, blocks } of parts) {
+  for (const { samples, blocks } of [...beside, ...parts]) {
     numbers.push(kindBits(samples), blocks.length);
     for (const { version } of blocks) numbers.push(version);
   }
@@ -135,20 +144,20 @@ function leftOut({ parts }: PageFamily, sets: Sets): LeftOut {
 }
 
 /** @returns an empty list if nothing is to be left out */
-function* find({ parts }: PageFamily, style: PageStyle): Generator<void, Sets, void> {
+function* find({ parts, beside }: PageFamily, style: PageStyle): Generator<void, Sets, void> {
   const sets: (Set<string> | undefined)[] = [];
-  const hasValues = parts.some(isOfValues);
-  const claims = new Claims(style, hasValues && !parts.every(isOfValues));
+  const all = [...beside, ...parts.toSorted(compoundFirst)];
+  const claims = new Claims(style, all.some(isOfValues) && !all.every(isOfValues));
   const places = new Map(parts.map((part, at) => [part, at]));
   let metrics = 0;
-  for (const part of parts.toSorted(compoundFirst)) {
+  for (const part of all) {
     const own = ownLabelOf(part.samples);
-    const at = places.get(part)!; // all parts have one
-    for (const { metrics: all } of part.blocks) {
-      for (const metric of all) {
+    const at = places.get(part);
+    for (const block of part.blocks) {
+      for (const metric of block.metrics) {
         if (++metrics % STEP === 0) yield;
         const labels = withoutEmpty(printedLabels(metric.labels, style.escaping, own));
-        if (claims.claim(part, labels, metric)) continue;
+        if (claims.claim(part, labels, metric) || at === undefined) continue;
         const set = sets[at] ?? new Set();
         sets[at] = set.add(metric.labels);
       }

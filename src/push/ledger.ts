@@ -240,10 +240,14 @@ export class Ledger implements PushLedger, PageSource {
     if (update) this.#restore({ ...update, records: update.created });
   }
 
-  /** Takes over what other promgates have committed. @throws {JournalError} */
+  /**
+   * Takes over what other promgates have committed, and takes back what could not be kept.
+   *
+   * @throws {JournalError}
+   */
   async follow(): Promise<void> {
-    for (const name of await this.#options.journal.changedElsewhere()) {
-      if (this.#commits.isLost(name)) continue;
+    const changed = await this.#options.journal.changedElsewhere();
+    for (const name of new Set([...changed, ...this.#commits.lost])) {
       await this.#commits.refresh(name);
     }
   }
@@ -281,8 +285,8 @@ export class Ledger implements PushLedger, PageSource {
     return tenant ? [tenant] : [];
   }
 
-  seen(tenant?: string): void {
-    this.#expiry.seen(tenant, this.#options.now());
+  seen(tenant?: string, beganMs = this.#options.now()): void {
+    this.#expiry.seen(tenant, beganMs);
   }
 
   /** Resolves when everything that was pushed is kept. */

@@ -36,6 +36,8 @@ export interface PageFamily {
   readonly help: string;
   readonly unit: string;
   readonly parts: readonly PagePart[];
+  /** Parts of other messages of protobuf that have samples of the names of this family's. */
+  readonly beside: readonly PagePart[];
 }
 
 export interface PagePlan {
@@ -51,6 +53,7 @@ interface DraftFamily extends Pick<FamilyShape, 'name'> {
   help: string;
   unit: string;
   parts: PagePart[];
+  readonly beside: PagePart[];
 }
 
 /** The families of one name in HELP and TYPE, by type. */
@@ -64,12 +67,17 @@ interface Rival {
 
 /** Larger pages are not sorted: sorting would keep pushes waiting. */
 const MAX_SORTED = 10_000;
-/** A planner lets other work run after so many families. */
+/** A step of a planner takes so many families of tenants, and all of one name. */
 const STEP = 256;
 
 /** Collects the families of a page. Call `add` for each, and `finish` once. */
 export class PagePlanner {
   readonly #style: PageStyle;
+  /** The shape of the last family of each name. */
+  readonly #shapes = new Map<
+    string,
+    { readonly declared: FamilyType; readonly shape: FamilyShape }
+  >();
   readonly #rivals = new Map<string, Rivals>();
   readonly #drafts = new Map<string, DraftFamily>();
   #conflicts = 0;
@@ -81,8 +89,11 @@ export class PagePlanner {
   add(family: LedgerFamily): void {
     if (family.blocks.length === 0) return;
     const shape = this.#shapeOf(family);
-    const rivals: Rivals = this.#rivals.get(shape.name) ?? new Map();
-    this.#rivals.set(shape.name, rivals);
+    let rivals = this.#rivals.get(shape.name);
+    if (!rivals) {
+      rivals = new Map();
+      this.#rivals.set(shape.name, rivals);
+    }
     const rival = rivals.get(shape.type);
     if (!rival) rivals.set(shape.type, { shape, families: [family], size: family.size });
     else {
@@ -91,10 +102,19 @@ export class PagePlanner {
     }
   }
 
-  #shapeOf({ name, type }: LedgerFamily): FamilyShape {
+  /** Tenants have families of the same names: each shape is made once. */
+  #shapeOf(family: LedgerFamily): FamilyShape {
     const { format, escaping } = this.#style;
+    const { name, type } = family;
+    // Prometheus 2 gives the samples of such a message wrong names, unless the histogram is native.
+    const isNative = format === 'protobuf' && type === 'gaugehistogram' && hasNative(family);
+    const known = this.#shapes.get(name);
+    if (known?.declared === type && !isNative) return known.shape;
     const escaped = escaping === 'allow-utf-8' ? name : printName(name, 'metric', escaping);
-    return shapeOf(escaped, type, format);
+    const shape = shapeOf(escaped, type, format);
+    if (isNative) return { ...shape, type };
+    this.#shapes.set(name, { declared: type, shape });
+    return shape;
   }
 
   /** Each step is short. @returns the plan */
@@ -102,9 +122,12 @@ export class PagePlanner {
     const loose: [PageSample, Rival][] = [];
     let steps = 0;
     for (const [name, rivals] of this.#rivals) {
-      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals);
+      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals, loose);
       else this.#settle(name, rivals, loose);
-      if (++steps % STEP === 0) yield;
+      for (const { families } of rivals.values()) steps += families.length;
+      if (steps < STEP) continue;
+      steps = 0;
+      yield;
     }
     for (const draft of this.#drafts.values()) {
       if (this.#isTaken(draft)) this.#dissolve(draft, loose);
@@ -112,6 +135,10 @@ export class PagePlanner {
     }
     for (let at = 0; at < loose.length; at++) {
       this.#placeLoose(...loose[at]!, loose); // `at` is below the length, which may grow
+      if (++steps % STEP === 0) yield;
+    }
+    for (const draft of this.#drafts.values()) {
+      this.#noteBeside(draft);
       if (++steps % STEP === 0) yield;
     }
     const families = [...this.#drafts.values()].filter(({ parts }) => parts.length > 0);
@@ -131,7 +158,7 @@ export class PagePlanner {
         ...{ name, type: shape.type ?? 'unknown', samples: shape.samples },
         help: firstText(all, 'help'),
         unit: firstText([winner], 'unit'),
-        parts: partsOf(winner, shape.samples),
+        ...{ parts: partsOf(winner, shape.samples), beside: [] },
       });
     }
     for (const rival of all) {
@@ -141,8 +168,10 @@ export class PagePlanner {
   }
 
   /** Puts single values of all types in one message, and histograms and summaries in others. */
-  #settleMessages(name: string, rivals: Rivals): void {
-    const all = [...rivals.values()];
+  #settleMessages(name: string, rivals: Rivals, loose: [PageSample, Rival][]): void {
+    const all = [...rivals.values()].filter(({ shape }) => shape.type !== undefined);
+    const untyped = rivals.get(undefined);
+    if (untyped) for (const sample of untyped.shape.samples) loose.push([sample, untyped]);
     const single = all.filter(({ shape }) => shape.samples.length === 1);
     const most = pickWinner(name, single, single);
     if (all.length > 1) this.#conflicts += 1;
@@ -156,7 +185,21 @@ export class PagePlanner {
         help: firstText(all, 'help'),
         unit: firstText([rival], 'unit'),
         parts: rows.flatMap((one) => partsOf(one, shape.samples)),
+        beside: all
+          .slice(0, all.indexOf(rival))
+          .filter((one) => rival !== most && !single.includes(one))
+          .flatMap((one) => partsOf(one, one.shape.samples)),
       });
+    }
+  }
+
+  /** Tells families of single values which histograms and summaries have samples of their names. */
+  #noteBeside({ samples, parts }: DraftFamily): void {
+    if (samples.length === 1 || this.#style.format !== 'protobuf') return;
+    for (const sample of samples) {
+      const other = this.#drafts.get(sample.name);
+      if (other?.samples.length !== 1) continue;
+      other.beside.push(...parts.map((part) => ({ ...part, samples: [sample] })));
     }
   }
 
@@ -189,7 +232,15 @@ export class PagePlanner {
     else {
       const { name } = sample;
       const own: PageSample[] = [{ kind: 'value', name }];
-      this.#drafts.set(name, { name, type: 'unknown', samples: own, help: '', unit: '', parts });
+      this.#drafts.set(name, {
+        name,
+        type: 'unknown',
+        samples: own,
+        help: '',
+        unit: '',
+        parts,
+        beside: [],
+      });
     }
   }
 
@@ -222,6 +273,10 @@ function looseSamples(samples: readonly PageSample[]): readonly PageSample[] {
   return samples.filter(({ kind }) => kind !== 'created');
 }
 
+function hasNative({ blocks }: LedgerFamily): boolean {
+  return blocks[0]?.metrics[0]?.current().native !== undefined;
+}
+
 function firstText(rivals: readonly Rival[], text: 'help' | 'unit'): string {
   for (const { families } of rivals) {
     for (const family of families) if (family[text] !== '') return family[text];
@@ -231,10 +286,9 @@ function firstText(rivals: readonly Rival[], text: 'help' | 'unit'): string {
 
 /** Of equal series, those of clients without a token come last: the others' labels are forced. */
 function partsOf({ families }: Rival, samples: readonly PageSample[]): PagePart[] {
-  const part = (family: LedgerFamily): PagePart => ({
-    ...{ samples, family },
-    blocks: [...family.blocks],
-  });
+  const part = (family: LedgerFamily): PagePart => {
+    return { samples, family, blocks: family.blocks.slice() };
+  };
   const last = families.filter(({ tenant }) => tenant === '');
   const first = families.filter(({ tenant }) => tenant !== '');
   return [...first, ...last].map(part);

@@ -9,7 +9,9 @@ import { PROBLEM_TYPE, Problem, problemBody } from './errors.ts';
  * `counter`: the push gateway of cf-workers; `aggregation`: prom-aggregation-gateway; `group`:
  * Pushgateway.
  */
-export type PushInterface = 'counter' | 'aggregation' | 'group';
+export const PUSH_INTERFACES = ['counter', 'aggregation', 'group'] as const;
+
+export type PushInterface = (typeof PUSH_INTERFACES)[number];
 
 export interface PushAnswer {
   readonly status: number;

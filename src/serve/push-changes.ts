@@ -5,7 +5,7 @@
 
 import { PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
-import { asProblem, changerOf, type PushOptions, restOf, takeTurn, writeAnswer } from './push.ts';
+import { changerOf, type PushOptions, restOf, takeTurn, writeAnswer } from './push.ts';
 import { acceptedAnswer, type PushAnswer, refusalAnswer } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
 import { countedPage, readCount, readQuery } from './push-counter.ts';
@@ -67,14 +67,10 @@ export function deleteFamily(options: PushOptions): Handler {
   return async (ctx) => {
     ctx.set('X-Durability', ledger.durability);
     const tenancy = changerOf(ctx, options);
-    try {
-      takeTurn(tenancy, options);
-      const [name = ''] = readPushPath(restOf(ctx, options)).segments;
-      if (name === ALL) await ledger.wipe(tenancy);
-      else await ledger.deleteMetrics(tenancy, name, readQuery(ctx.state.target.query).labels);
-    } catch (error) {
-      throw asProblem(error);
-    }
+    takeTurn(tenancy, options);
+    const [name = ''] = readPushPath(restOf(ctx, options)).segments;
+    if (name === ALL) await ledger.wipe(tenancy);
+    else await ledger.deleteMetrics(tenancy, name, readQuery(ctx.state.target.query).labels);
     writeAnswer(ctx, acceptedAnswer('counter', false));
   };
 }
@@ -118,11 +114,7 @@ export function wipe(options: PushOptions): Handler {
   const { ledger } = options.desk;
   return async (ctx) => {
     changerOf(ctx, options);
-    try {
-      await ledger.wipe();
-    } catch (error) {
-      throw asProblem(error);
-    }
+    await ledger.wipe();
     writeAnswer(ctx, DELETED);
   };
 }

@@ -3,8 +3,9 @@
  * differs from the earlier one's in values only, goes to the ledger before koa, the router and the check
  * of its credential. koa and the parsing of the body would take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same headers less than a second ago: a token
- * that is revoked meanwhile ends its place. Each push takes its turn in the limits of its tenant. The
+ * That is safe since the earlier push was admitted with the same headers less than a second ago: after
+ * that, the next push goes the long way, on which its credential is checked, and only its body is read
+ * the short way. Each push takes its turn in the limits of its tenant. The
  * body waits in memory while it arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -81,7 +82,13 @@ export class PushLane {
     return this.#places.size;
   }
 
-  /** Lets later pushes with the headers of `req` go the short way. */
+  /** What is known of an equal push, whether or not it may still go the short way. */
+  recall(req: IncomingMessage): PushPlace | undefined {
+    const key = keyOf(req);
+    return key === undefined ? undefined : this.#places.get(key);
+  }
+
+  /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
   add(req: IncomingMessage, place: PushPlace): void {
     const key = keyOf(req);
     if (key !== undefined) this.#places.set(key, { ...place, admittedMs: this.#now() });
@@ -94,16 +101,12 @@ export class PushLane {
    * @returns false if the push must go the long way now
    */
   answer(req: IncomingMessage, res: ServerResponse, otherwise: () => void): boolean {
-    if (this.#places.size === 0) return false;
+    if (this.#places.size === 0 || !isShort(req)) return false;
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
-    if (key === undefined || place === undefined) return false;
+    if (place === undefined || this.#now() - place.admittedMs > ADMITTED_MS) return false;
     const { admitsOpenly, room } = this.#options;
-    const isAdmitted = this.#now() - place.admittedMs <= ADMITTED_MS;
-    if (!isAdmitted || admitsOpenly?.(req) === false) {
-      this.#places.delete(key);
-      return false;
-    }
+    if (admitsOpenly?.(req) === false) return false;
     const bytes = Number(req.headers['content-length']);
     const taken = room.take(place.intent.tenant);
     try {
@@ -179,12 +182,16 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
   }
 }
 
-/** Undefined for requests that never go this way. No field can hold a NUL. */
-function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
-  if (method !== 'POST' && method !== 'PUT') return undefined;
+/** Whether the body is short and needs no decoding. */
+function isShort({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
-  if (length === undefined || Number(length) > MAX_BODY_BYTES) return undefined;
-  if (headers['content-encoding'] !== undefined || headers.expect !== undefined) return undefined;
+  if (length === undefined || Number(length) > MAX_BODY_BYTES) return false;
+  return headers['content-encoding'] === undefined && headers.expect === undefined;
+}
+
+/** Undefined for requests that are never known again. No field can hold a NUL. */
+function keyOf({ method, url, rawHeaders }: IncomingMessage): string | undefined {
+  if (method !== 'POST' && method !== 'PUT') return undefined;
   let key = `${method} ${url}`;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const lower = rawHeaders[i]!.toLowerCase();

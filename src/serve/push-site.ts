@@ -6,7 +6,7 @@ import { answerProblem, type OnMistake } from './answer-problem.ts';
 import { admitAll, operatorsOnly, pushersOnly } from './auth.ts';
 import { Problem } from './errors.ts';
 import type { Mount } from './mount.ts';
-import { PUSH_HANDLER, type PushOptions, push } from './push.ts';
+import { asProblem, PUSH_HANDLER, type PushOptions, push } from './push.ts';
 import { count, deleteFamily, deleteGroup, wipe } from './push-changes.ts';
 import {
   answerOptions,
@@ -36,7 +36,8 @@ export interface PushSiteOptions extends PushOptions {
 /** All paths of the push gateway; those about health need no credential. */
 export function pushMounts(options: PushSiteOptions): Mount[] {
   const { base, onMistake } = options;
-  const errors = answerProblem(onMistake);
+  const answer = answerProblem(onMistake);
+  const errors: Mount['errors'] = (ctx, error) => answer(ctx, asProblem(error));
   const router = routes(options);
   const admit = pushersOnly(options.admit);
   const open = ['/-', ...(base === '' ? ['/healthy', '/ready'] : [])];

@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Tenancy } from '../push/push.ts';
-import { readBody } from '../push/read-body.ts';
+import { type PushedBody, readBody } from '../push/read-body.ts';
 import { PushRefusal } from '../push/refusal.ts';
 import { type PushAnswer, refusalProblem } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
@@ -32,7 +32,7 @@ export interface PushOptions {
   /** The path before `/metrics`: `/push`, or '' on a port of its own. */
   readonly base: string;
   readonly desk: PushDesk;
-  readonly lane?: Pick<PushLane, 'add'> | undefined;
+  readonly lane?: Pick<PushLane, 'add' | 'recall'> | undefined;
   readonly rate: PushRate;
   readonly room: PushRoom;
   readonly settingsOf: (tenancy: Tenancy) => PushSettings;
@@ -135,23 +135,53 @@ async function accept(
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
   const facts = { intent, samples: 0, bytes: body.length, beganMs };
   try {
-    const { contentType, rules } = intent;
-    const { page, layout } = await readBody(body, {
-      ...{ contentType, mode: rules.mode, maxSeries: settings.series },
-    });
-    if (intent.of === 'aggregation') checkLabels(intent, page);
-    const samples = samplesOf(page);
+    const known = recall(req, intent, { lane, body });
+    const read = known ?? (await readWhole(body, intent, settings));
+    const { page, samples } = read;
     const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
     const answer = await desk.push({ ...facts, page, id, samples });
-    if (lane && answer.status < 300) {
-      const made = layout();
-      if (made) lane.add(req, { intent, layout: made, samples, settings });
-    }
+    const layout = lane && answer.status < 300 ? read.layout() : undefined;
+    if (layout) lane?.add(req, { intent, layout, samples, settings });
     return answer;
   } catch (error) {
     if (error instanceof PushRefusal) return desk.refused(facts, error);
     throw error;
   }
+}
+
+interface ReadPage extends PushedBody {
+  readonly samples: number;
+}
+
+/** @throws {PushRefusal} */
+async function readWhole(
+  body: Buffer,
+  intent: PushIntent,
+  { series }: PushSettings,
+): Promise<ReadPage> {
+  const { contentType, rules } = intent;
+  const read = await readBody(body, { contentType, mode: rules.mode, maxSeries: series });
+  if (intent.of === 'aggregation') checkLabels(intent, read.page);
+  return { ...read, samples: samplesOf(read.page) };
+}
+
+interface Recalling {
+  readonly lane: PushOptions['lane'];
+  readonly body: Buffer;
+}
+
+/** Reads a body by the layout of an equal push before it; undefined if the body differs. */
+function recall(
+  req: IncomingMessage,
+  intent: PushIntent,
+  { lane, body }: Recalling,
+): ReadPage | undefined {
+  const place = lane?.recall(req);
+  if (place?.intent.text !== intent.text || place.intent.forced !== intent.forced) return undefined;
+  const values = place.layout.read(body);
+  if (!values) return undefined;
+  const { layout, samples } = place;
+  return { page: { ...layout.page, values }, layout: () => layout, samples };
 }
 
 /** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */

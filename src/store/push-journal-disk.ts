@@ -5,16 +5,17 @@
  * The thread is asked one thing at a time. If the thread ends, what was asked fails, and the next
  * task starts another thread. If the disk does not answer in time, everything fails until it does.
  *
- * Measured: a commit of 320 records of 4 numbers takes the main thread 40 us.
+ * Measured: a commit of 320 records of 4 numbers takes the main thread 60 us of CPU in all.
  */
 import { Worker } from 'node:worker_threads';
-import { sleep } from '../clock.ts';
+import { sleep, systemTimers, type Timers } from '../clock.ts';
 import {
   type Journal,
   JournalError,
   type Stale,
   type StoredTenant,
   type TenantChanges,
+  type TenantUpdate,
 } from '../push/record.ts';
 import { packChanges } from './push-journal-changes.ts';
 import { type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
@@ -31,8 +32,7 @@ const PROGRAM = new URL('./push-journal-worker.ts', import.meta.url);
 export interface DiskJournalOptions {
   /** The path of the file, which is made if it is not there. Only this journal may open the file. */
   readonly file: string;
-  /** Default 30 s. */
-  readonly answerMs?: number | undefined;
+  readonly timers?: Timers | undefined;
   /** The program of the thread; tests pass their own. */
   readonly program?: URL | undefined;
 }
@@ -58,7 +58,7 @@ export async function openDiskJournal(options: DiskJournalOptions): Promise<Disk
 export class DiskJournal implements Journal {
   readonly durability = 'disk';
   readonly #file: string;
-  readonly #answerMs: number;
+  readonly #timers: Timers;
   readonly #program: URL;
   #thread: Thread | undefined;
   /** Resolves when no thread has the file open any more. */
@@ -68,9 +68,9 @@ export class DiskJournal implements Journal {
   #wasOpen = false;
   #isDisposed = false;
 
-  constructor({ file, answerMs = ANSWER_MS, program = PROGRAM }: DiskJournalOptions) {
+  constructor({ file, timers = systemTimers, program = PROGRAM }: DiskJournalOptions) {
     this.#file = file;
-    this.#answerMs = answerMs;
+    this.#timers = timers;
     this.#program = program;
   }
 
@@ -90,8 +90,11 @@ export class DiskJournal implements Journal {
     return [];
   }
 
-  reload(tenant: string): Promise<StoredTenant | undefined> {
-    return this.#inTurn(async () => (await this.#read(tenant))[0]);
+  async reload(tenant: string): Promise<TenantUpdate | undefined> {
+    const [stored] = await this.#inTurn(() => this.#read(tenant));
+    if (!stored) return undefined;
+    const { records: created, ...rest } = stored;
+    return { ...rest, created, changed: [], removed: [], isWhole: true };
   }
 
   async changedElsewhere(): Promise<readonly string[]> {
@@ -147,12 +150,12 @@ export class DiskJournal implements Journal {
     const thread = this.#thread;
     if (thread.isLate) throw journalError('timeout', this.#file);
     const answer = await new Promise<JournalAnswer>((resolve, reject) => {
-      const late = setTimeout(() => {
+      const cancel = this.#timers.after(ANSWER_MS, () => {
         thread.isLate = true;
-        thread.settle(journalError('timeout', this.#file, `no answer in ${this.#answerMs} ms`));
-      }, this.#answerMs);
+        thread.settle(journalError('timeout', this.#file, `no answer in ${ANSWER_MS} ms`));
+      });
       thread.settle = (settled) => {
-        clearTimeout(late);
+        cancel();
         if (settled instanceof JournalError) reject(settled);
         else resolve(settled);
       };

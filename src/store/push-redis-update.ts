@@ -44,7 +44,7 @@ export async function readTenant(
   let left = [...new Set(Array.from(unsure, bucketOf))].join(' ');
   for (let answers = 0; ; answers++) {
     const values = [since.seq, since.writer, sizeLimit(answers), left, keys.buckets];
-    const [raw] = await session.run(READ, keys.forRead, values);
+    const [raw] = await session.run(READ, { keys: keys.forRead, values });
     const answer = readAnswer(raw);
     if (!answer) return undefined;
     if (answer.history !== 'known') {
@@ -86,8 +86,8 @@ function sort(
     for (const [slot, values] of valuesOf) {
       const id = idOf(bucket, slot);
       const key = keys?.get(slot);
-      if (known?.has(id) && !unsure.has(id)) changed.push({ id, values });
-      else if (key !== undefined) created.push({ id, key, values });
+      if (key !== undefined) created.push({ id, key, values });
+      else if (known?.has(id) && !keys) changed.push({ id, values });
     }
     for (const id of known?.of(bucket) ?? []) {
       if (!unsure.has(id) && !valuesOf.has(slotOf(id))) removed.push(id);

@@ -23,8 +23,7 @@ export interface FrameServer extends Server {
   readonly cut: AbortController;
 }
 
-interface FrameServerOptions
-  extends Partial<Pick<FrameOptions, 'observe' | 'lane' | 'pushLane'>> {
+interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe' | 'lane' | 'pushLane'>> {
   /** Answers all paths that no other mount has, in place of `routes`. */
   readonly root?: Mount | undefined;
   readonly routes?: readonly Route[];
