@@ -8,7 +8,7 @@ import { ledgerSeries } from '../push/series-samples.ts';
 import type { Ground } from './ground.ts';
 import type { PushLedgerOptions } from './push-ledger.ts';
 import { type RedisConfig, readRedisTls, usesTls } from './redis-tls.ts';
-import { openRemoteWrites } from './remote-write.ts';
+import { openRemoteWrites, type QueuePlace } from './remote-write.ts';
 
 /** @returns undefined without receivers */
 export async function openPushRemoteWrite(
@@ -18,19 +18,23 @@ export async function openPushRemoteWrite(
 ): Promise<AsyncDisposable | undefined> {
   if (push.remoteWrite.length === 0) return undefined;
   await using parts = new AsyncDisposableStack();
-  const isShared = push.durability === 'shared' && redis !== undefined;
-  const lease = isShared ? await openRedisLease(redis, parts, ground) : undefined;
-  parts.use(
-    await openRemoteWrites(
-      push.remoteWrite,
-      {
-        ...{ source: ledgerSeries(pages), lease },
-        queueFile: push.durability === 'disk' ? push.file : undefined,
-      },
-      ground,
-    ),
-  );
+  const shared = push.durability === 'shared' ? redis : undefined;
+  const lease = shared && (await openRedisLease(shared, parts, ground));
+  const queue = queuePlace(push, shared, ground);
+  const options = { source: ledgerSeries(pages), lease, queue };
+  parts.use(await openRemoteWrites(push.remoteWrite, options, ground));
   return parts.move();
+}
+
+/** Samples wait where pushes are kept. */
+function queuePlace(
+  { durability, file }: PushLedgerOptions['config']['push'],
+  redis: RedisConfig | undefined,
+  ground: Pick<Ground, 'authorities'>,
+): QueuePlace | undefined {
+  if (!redis) return durability === 'disk' ? { file } : undefined;
+  const readTls = usesTls(redis) ? () => readRedisTls(redis, ground) : undefined;
+  return { redis: { address: redis.address, readTls, prefix: redis.channel } };
 }
 
 async function openRedisLease(
