@@ -24,7 +24,7 @@ async function open(remotes: readonly object[], options: Partial<RemoteWritesOpt
   const { log, lines } = recordLog();
   const registry = new MetricRegistry();
   const source = textSource('jobs_total{job="a"} 5');
-  const ground = { log, registry, authorities: async () => [] };
+  const ground = { log, registry, authorities: async () => [], cut: new AbortController() };
   const part = await openRemoteWrites(push.remoteWrite, { source, ...options }, ground);
   const metric = async (series: string): Promise<number | undefined> => {
     const line = (await registry.print()).split('\n').find((one) => one.startsWith(`${series} `));

@@ -495,6 +495,28 @@ describe('remote write, at the end', () => {
     );
   });
 
+  it('takes less time when promgate has to end soon', async () => {
+    await using receiver = await startReceiver(() => ({ status: 503 }));
+    const source = textSource('jobs_total{job="a"} 5');
+    const waitedMs: number[] = [];
+    const clock = {
+      nowMs: () => performance.now(),
+      sleep: (ms: number, signal: AbortSignal) => {
+        waitedMs.push(ms);
+        return shortPauses.sleep(ms, signal);
+      },
+    };
+    for (const stopping of [AbortSignal.abort(), new AbortController().signal]) {
+      const options = { url: receiver.url, source, clock, stopping, intervalMs: 60_000 };
+      await using _remote = openRemote(options);
+    }
+
+    assert.deepEqual(
+      waitedMs.filter((ms) => ms === 500 || ms === 3000),
+      [500, 3000],
+    );
+  });
+
   it('counts what a receiver that is away did not take', async () => {
     await using receiver = await startReceiver(() => ({ status: 503 }));
     const observers = seeRemote();
