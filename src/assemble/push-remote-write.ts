@@ -8,7 +8,7 @@ import { ledgerSeries } from '../push/series-samples.ts';
 import type { Ground } from './ground.ts';
 import type { PushLedgerOptions } from './push-ledger.ts';
 import { type RedisConfig, readRedisTls, usesTls } from './redis-tls.ts';
-import { openRemoteWrites } from './remote-write.ts';
+import { openRemoteWrites, type QueuePlace } from './remote-write.ts';
 
 /** @returns undefined without receivers */
 export async function openPushRemoteWrite(
@@ -18,19 +18,34 @@ export async function openPushRemoteWrite(
 ): Promise<AsyncDisposable | undefined> {
   if (push.remoteWrite.length === 0) return undefined;
   await using parts = new AsyncDisposableStack();
-  const isShared = push.durability === 'shared' && redis !== undefined;
-  const lease = isShared ? await openRedisLease(redis, parts, ground) : undefined;
+  const shared = push.durability === 'shared' ? redis : undefined;
+  const lease = shared && (await openRedisLease(shared, parts, ground));
   parts.use(
     await openRemoteWrites(
       push.remoteWrite,
       {
         ...{ source: ledgerSeries(pages), lease },
-        queueFile: push.durability === 'disk' ? push.file : undefined,
+        queue: queueOf(push, shared, ground),
       },
       ground,
     ),
   );
   return parts.move();
+}
+
+/** Batches wait where pushes are kept. */
+function queueOf(
+  { durability, file }: PushLedgerOptions['config']['push'],
+  shared: RedisConfig | undefined,
+  ground: Pick<Ground, 'authorities'>,
+): QueuePlace | undefined {
+  if (durability === 'disk') return { file };
+  return shared && { redis: { ...connectTo(shared, ground), prefix: `${shared.channel}:push` } };
+}
+
+function connectTo(redis: RedisConfig, ground: Pick<Ground, 'authorities'>) {
+  const readTls = usesTls(redis) ? () => readRedisTls(redis, ground) : undefined;
+  return { address: redis.address, readTls };
 }
 
 async function openRedisLease(
@@ -43,12 +58,7 @@ async function openRedisLease(
     import('../store/redis-lease.ts'),
   ]);
   const { log } = ground;
-  const session = parts.use(
-    new RedisSession({
-      address: redis.address,
-      readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
-    }),
-  );
+  const session = parts.use(new RedisSession(connectTo(redis, ground)));
   return parts.use(
     openLease({
       ...{ session, key: `${redis.channel}:push:remote-write` },

@@ -240,10 +240,14 @@ export class Ledger implements PushLedger, PageSource {
     if (update) this.#restore({ ...update, records: update.created });
   }
 
-  /** Takes over what other promgates have committed. @throws {JournalError} */
+  /**
+   * Takes over what other promgates have committed, and takes back what could not be kept.
+   *
+   * @throws {JournalError}
+   */
   async follow(): Promise<void> {
-    for (const name of await this.#options.journal.changedElsewhere()) {
-      if (this.#commits.isLost(name)) continue;
+    const changed = await this.#options.journal.changedElsewhere();
+    for (const name of new Set([...changed, ...this.#commits.lost])) {
       await this.#commits.refresh(name);
     }
   }

@@ -20,6 +20,8 @@ export interface HeldLinks {
   readonly enter: (links: readonly Link[]) => Promise<void>;
   /** The connections are ready. */
   readonly onReady: (links: readonly Link[]) => void;
+  /** How long the server may be silent now, in ms; default 3 s. */
+  readonly silentMs?: () => number;
   /** The connections have lasted for 10 s. */
   readonly worked: () => void;
   readonly signal: AbortSignal;
@@ -29,7 +31,7 @@ export interface HeldLinks {
 const CONNECT_MS = 5_000;
 const PING_EVERY_MS = 1_000;
 /** A server that answers no ping for this long is dropped. */
-const SILENT_MS = 3_000;
+export const SILENT_MS = 3_000;
 /** A connection that lasted this long worked: the next attempt begins after the first pause. */
 const LASTED_MS = 10_000;
 
@@ -39,7 +41,7 @@ const LASTED_MS = 10_000;
  * @throws when a connection is lost or cannot be made
  */
 export async function holdLinks(options: HeldLinks): Promise<void> {
-  const { address, count, maxAnswerBytes, signal, worked } = options;
+  const { address, count, maxAnswerBytes, signal, worked, silentMs = () => SILENT_MS } = options;
   const tls = await readFiles(options);
   const lost = Promise.withResolvers<never>();
   const stopped = Promise.withResolvers<'stopped'>();
@@ -57,7 +59,7 @@ export async function holdLinks(options: HeldLinks): Promise<void> {
     if ((await Promise.race([entering, lost.promise, late, stopped.promise])) === 'stopped') return;
     options.onReady(links);
     void sleep(LASTED_MS, ended.signal).then(() => ended.signal.aborted || worked());
-    const watched = links.map((link) => watch(link, ended.signal));
+    const watched = links.map((link) => watch(link, silentMs, ended.signal));
     await Promise.race([lost.promise, stopped.promise, ...watched]);
   } finally {
     signal.removeEventListener('abort', onStop);
@@ -80,12 +82,13 @@ async function enter(links: readonly Link[], prepare: HeldLinks['enter']): Promi
 }
 
 /** Pings until `signal` aborts. @throws {ChannelError} when no answer comes in time */
-async function watch(link: Link, signal: AbortSignal): Promise<void> {
+async function watch(link: Link, silentMs: () => number, signal: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(PING_EVERY_MS, signal);
     if (signal.aborted) return;
-    const answer = await within(SILENT_MS, link.ping(), undefined);
-    if (answer === undefined) throw silence(SILENT_MS);
+    const maxMs = silentMs();
+    const answer = await within(maxMs, link.ping(), undefined);
+    if (answer === undefined) throw silence(maxMs);
   }
 }
 
