@@ -202,6 +202,24 @@ describe('remote write', () => {
     assert.equal(new Set(receiver.stored.map(({ labels }) => labels['job'])).size, 250);
   });
 
+  it('lets other work run in a round of many series', async () => {
+    await using receiver = await startReceiver();
+    const source = textSource();
+    for (let job = 0; job < 20_000; job++) source.set(`jobs_total{job="${job}"} ${job}`);
+    let turns = 0;
+    const ended = new AbortController();
+    const count = (): void => {
+      turns += 1;
+      if (!ended.signal.aborted) setImmediate(count);
+    };
+    const counted = { read: () => source.read(), seen: () => ended.abort() };
+    setImmediate(count);
+    await using _remote = openRemote({ url: receiver.url, source: counted, intervalMs: 60_000 });
+    await eventually('the end of a round', () => (ended.signal.aborted ? true : undefined));
+
+    assert.ok(turns > 5, `${turns} turns`);
+  });
+
   it('bounds the bytes of a request', async () => {
     await using receiver = await startReceiver();
     const source = textSource();
