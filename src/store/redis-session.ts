@@ -118,8 +118,7 @@ export class RedisSession implements AsyncDisposable {
       const leftMs = deadlineMs - performance.now();
       if (!link || leftMs <= 0) throw new UnansweredError(wasSent, { cause: this.#failure });
       wasSent = true;
-      const sent = Promise.all(commands.map((command) => link.call(command)));
-      const answers = await within(leftMs, sent.catch(replyOf), undefined);
+      const answers = await within(leftMs, link.call(commands).catch(replyOf), undefined);
       if (answers === undefined) throw new UnansweredError(true, { cause: this.#failure });
       if (Array.isArray(answers)) return answers;
       if (answers !== 'lost' && !MOVED_ON.test(answers.message)) {
