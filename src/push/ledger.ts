@@ -10,7 +10,7 @@ import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
-import { noteTimes } from './group-times.ts';
+import { foreignTime, noteTimes } from './group-times.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
@@ -176,6 +176,7 @@ export class Ledger implements PushLedger, PageSource {
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
     await this.#change(tenancy, (tenant) => {
       const { limits } = this.#postings.rulesOf(tenant);
+      if (foreignTime(tenant, path)) return;
       const isNew = !tenant.groups.has(printLabels(path));
       if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });

@@ -76,6 +76,7 @@ const QUIET: ReadonlySet<string> = new Set(['healthz', 'readyz']);
 
 export function requestLevel({ handler, status }: RequestRecord): Level {
   if (QUIET.has(handler)) return 'debug';
+  if (handler === 'push' && status < 300) return 'debug'; // thousands a second; metrics count them
   if (handler === 'broker' && status === 401) return 'debug'; // `broker-log.ts` logs these
   return status >= 500 && status !== 503 ? 'warn' : 'info';
 }

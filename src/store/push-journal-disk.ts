@@ -5,7 +5,7 @@
  * The thread is asked one thing at a time. If the thread ends, what was asked fails, and the next
  * task starts another thread. If the disk does not answer in time, everything fails until it does.
  *
- * Measured: a commit of 320 records of 4 numbers takes the main thread 40 us.
+ * Measured: a commit of 320 records of 4 numbers takes the main thread 60 us of CPU in all.
  */
 import { Worker } from 'node:worker_threads';
 import { sleep, systemTimers, type Timers } from '../clock.ts';

@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openRemoteWrites, type RemoteWritesOptions } from '../../src/assemble/remote-write.ts';
 import { readConfig } from '../../src/config/config.ts';
+import { parseRedisUrl } from '../../src/config/redis-url.ts';
+import { type Link, openLink } from '../../src/store/redis.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
 import { textSource } from '../push/remote.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { recordLog } from '../support/promgate.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { startReceiver, storesAll } from '../support/remote-receiver.ts';
 import { requireProgram } from '../support/require-program.ts';
 
@@ -34,6 +37,13 @@ async function open(remotes: readonly object[], options: Partial<RemoteWritesOpt
       eventually(series, async () => ((await metric(series)) ?? 0) >= least || undefined),
     [Symbol.asyncDispose]: () => part[Symbol.asyncDispose](),
   };
+}
+
+async function openLinkTo(url: string): Promise<Link> {
+  const address = parseRedisUrl(url);
+  const link = openLink({ address, tls: undefined, connectMs: 10_000, onLost: () => undefined });
+  await link.enter();
+  return link;
 }
 
 describe('remote write of the program', function () {
@@ -108,12 +118,12 @@ describe('remote write of the program', function () {
     await using receiver = await startReceiver(() => ({ status: 503 }));
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-remote-write-'));
     await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
-    const queueFile = path.join(folder, 'push.db');
+    const queue = { file: path.join(folder, 'push.db') };
     const remotes = [
       { url: receiver.url, name: 'a:1', interval: '1s' },
       { url: receiver.url, name: 'b', interval: '1s' },
     ];
-    await using part = await open(remotes, { queueFile });
+    await using part = await open(remotes, { queue });
     await part.untilMetric('promgate_remote_write_queue_bytes{remote="b"}', 1);
     await part.untilMetric('promgate_remote_write_behind_seconds{remote="a:1"}', 0.001);
     const retried = 'promgate_remote_write_samples_retried_total{remote="b",reason="server_error"}';
@@ -124,9 +134,27 @@ describe('remote write of the program', function () {
     receiver.reply = storesAll;
   });
 
+  it('keeps the queue in Redis where replicas share it', async function () {
+    await using server = await startRedisServer(this);
+    await using receiver = await startReceiver(() => ({ status: 503 }));
+    const redis = { address: parseRedisUrl(server.url), readTls: undefined, prefix: 'promgate' };
+    const remotes = [{ url: receiver.url, name: 'r', interval: '1s' }];
+    await using part = await open(remotes, { queue: { redis } });
+    const asked = await openLinkTo(server.url);
+    const kept = () => asked.call(['hlen', 'promgate:remote-write:{r}:index']);
+
+    await eventually('a batch in Redis', async () => (Number(await kept()) > 0 ? true : undefined));
+    receiver.reply = storesAll;
+    await eventually('an empty queue', async () => (Number(await kept()) === 0 ? true : undefined));
+    await part.untilMetric('promgate_remote_write_samples_total{remote="r"}', 2);
+    asked.close();
+  });
+
   it('goes on in memory where the file cannot be made', async () => {
     await using receiver = await startReceiver();
-    await using part = await open([{ url: receiver.url }], { queueFile: '/no/such/folder/x' });
+    await using part = await open([{ url: receiver.url }], {
+      queue: { file: '/no/such/folder/x' },
+    });
     await receiver.received(1);
 
     assert.match(part.lines[0]?.message ?? '', /promgate goes on/);

@@ -136,6 +136,25 @@ describe('Pushgateway and promgate', function () {
     assert.deepEqual(ours.mistakes, []);
   });
 
+  it('refuse a group that differs only in an empty label, which breaks no page of promgate', async function () {
+    await using theirs = await startPushgateway(this);
+    await using ours = await servePush({ base: '', now: Date.now });
+
+    for (const gateway of [theirs, ours]) {
+      await ask(gateway, put('/job/a/instance/', COUNTERS));
+      const refused = await ask(gateway, put('/job/a', SUMMARY));
+      assert.match(refused, /: 400 pushed metrics are invalid or inconsistent/);
+    }
+    assert.deepEqual(
+      ours.lines().map((line) => line.replace(/ 1\d{9}.*/, ' <time>')),
+      [
+        ...['c_total{a="1",instance="",job="a"} 3', 'c_total{a="2",instance="",job="a"} 4.5'],
+        'push_failure_time_seconds{instance="",job="a"} 0',
+        'push_time_seconds{instance="",job="a"} <time>',
+      ],
+    );
+  });
+
   it('have a wiped page after a wipe', async function () {
     await using theirs = await startPushgateway(this);
     await using ours = await servePush({ base: '', adminApi: true, now: Date.now });
