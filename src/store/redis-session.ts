@@ -57,7 +57,7 @@ const ANSWER_MS_PER_BYTE = 1_000 / 1_048_576;
 /** A command waits for a connection only in the first second after the last one was lost. */
 const PATIENCE_MS = 1_000;
 const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 250;
 /** The server can answer soon: it loads its data, runs a script, or looks for a new primary. */
 const SOON = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS)\b/;
 const SOON_MS = 50;
