@@ -141,7 +141,7 @@ describe('remote write of the program', function () {
     const remotes = [{ url: receiver.url, name: 'r', interval: '1s' }];
     await using part = await open(remotes, { queue: { redis } });
     const asked = await openLinkTo(server.url);
-    const kept = () => asked.call(['hlen', 'promgate:remote-write:{r}:index']);
+    const kept = async () => (await asked.call([['hlen', 'promgate:remote-write:{r}:index']]))[0];
 
     await eventually('a batch in Redis', async () => (Number(await kept()) > 0 ? true : undefined));
     receiver.reply = storesAll;
