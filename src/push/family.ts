@@ -8,7 +8,7 @@ import type { LedgerFamily, LedgerMetric, MetricBlock, MetricRun } from './page-
 import { type GaugeMode, sampleCount } from './pushed-page.ts';
 
 /** Metrics of a block: a page is rendered anew block by block. */
-const BLOCK_SIZE = 128;
+const BLOCK_SIZE = 32;
 
 /** What a metric has gathered in one layout, or of one source: a record `m`. */
 export interface Share {

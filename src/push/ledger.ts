@@ -21,7 +21,7 @@ import { restore } from './restore.ts';
 import type { TenantRules } from './rules.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
-export interface LedgerBounds {
+interface LedgerBounds {
   readonly tenants: number;
   /** Series of all tenants. */
   readonly totalSeries: number;

@@ -8,7 +8,7 @@ import { type GaugeMode, isCompound, type PushedFamily } from '../../src/push/pu
 import type { Journal } from '../../src/push/record.ts';
 import { type PushSettings, type TenantLimits, tenantRules } from '../../src/push/rules.ts';
 
-export interface TestMetric {
+interface TestMetric {
   readonly labels?: Readonly<Record<string, string>>;
   /** Bounds without +Inf, and the run. */
   readonly bounds?: readonly number[];
@@ -82,7 +82,7 @@ const SETTINGS: PushSettings = {
 };
 
 /** A journal that keeps nothing. */
-export const NO_JOURNAL: Journal = {
+const NO_JOURNAL: Journal = {
   durability: 'memory',
   load: async () => [],
   commit: async () => [],
