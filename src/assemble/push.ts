@@ -215,5 +215,8 @@ function knownRules(make: (tenancy: Tenancy) => TenantRules): (tenancy: Tenancy)
 function tellEnd(end: PushEnd, log: Log, metrics: PushMetrics): void {
   metrics.ended(end);
   const { of, result, tenant, why } = end;
-  if (why !== undefined) log.debug('a push was refused', { interface: of, result, tenant, why });
+  if (result === 'internal') {
+    log.error('a push failed because of a fault in promgate', { interface: of, tenant, why });
+  } else if (why !== undefined)
+    log.debug('a push was refused', { interface: of, result, tenant, why });
 }
