@@ -114,6 +114,7 @@ async function openJournal(
     address: redis.address,
     readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
     prefix: redis.channel,
+    replicas: push.redisReplicas,
     observer: {
       onFailure: (error) => keeping.failed(error),
       onReady: () => keeping.worked(),
@@ -155,7 +156,7 @@ function runLoops(ledger: Ledger, { keeping, signal }: Loops): Promise<void>[] {
   const loops = [
     every(EXPIRE_MS, () => ledger.expire(signal), { ...loop, firstAfterMs: EXPIRE_MS }),
   ];
-  if (ledger.durability === 'shared') {
+  if (ledger.durability !== 'memory') {
     loops.push(every(FOLLOW_MS, () => ledger.follow(), { ...loop, firstAfterMs: FOLLOW_MS }));
   }
   return loops;
