@@ -12,7 +12,7 @@ export interface PushWords {
 }
 
 /** What is known when a push has ended. */
-export interface EndedPush {
+interface EndedPush {
   readonly of: string;
   readonly result: string;
   readonly seconds: number;
