@@ -31,15 +31,15 @@ export interface OpenLedger extends AsyncDisposable {
   state(): 'ready' | 'away';
 }
 
-/** The longest time that a journal which does not answer delays the start. */
-const FIRST_WAIT_MS = 5_000;
+/** The longest time that reading the journal, or a journal that does not answer, delays the start. */
+const FIRST_WAIT_MS = { memory: 5_000, disk: 5_000, shared: 1_000 } as const;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 const EXPIRE_MS = 10_000;
 /** How often a promgate looks for what others have pushed. */
 const FOLLOW_MS = 500;
 
-/** Waits until the first attempt to open the journal has ended, or for `FIRST_WAIT_MS`. */
+/** Waits until the first attempt to open the journal has ended, or as long as `FIRST_WAIT_MS` says. */
 export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLedger> {
   const { ledger } = options;
   const keeping = new Keeping(options);
@@ -58,7 +58,11 @@ export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLe
     ledger.opened(opened);
     return runLoops(opened, { keeping, signal: stop.signal });
   });
-  await Promise.race([opening, first.promise, sleep(FIRST_WAIT_MS, stop.signal)]);
+  await Promise.race([
+    opening,
+    first.promise,
+    sleep(FIRST_WAIT_MS[ledger.durability], stop.signal),
+  ]);
   return {
     state: () => (ledger.current && !keeping.isFailing ? 'ready' : 'away'),
     [Symbol.asyncDispose]: async () => {

@@ -14,7 +14,7 @@ import { PUSH_HANDLER } from '../serve/push.ts';
 import { PUSH_INTERFACES } from '../serve/push-answers.ts';
 import { PUSH_RESULTS, PushDesk, type PushEnd } from '../serve/push-desk.ts';
 import { PushLane } from '../serve/push-lane.ts';
-import { isLocal } from '../serve/push-local.ts';
+import { localClients } from '../serve/push-local.ts';
 import { createPushPages, type PushPages } from '../serve/push-page.ts';
 import { PushRate } from '../serve/push-rate.ts';
 import type { PushSettings } from '../serve/push-request.ts';
@@ -151,15 +151,12 @@ function openGate(
   ledger: LateLedger,
   onEnd: (end: PushEnd) => void,
 ) {
-  const addressOf = clientAddress(auth.trustedProxies);
   const asksNobody = auth.mode === 'open' && !push.open;
   return {
     desk: new PushDesk({ ledger, checks: push.consistencyCheck, onEnd }),
     rate: new PushRate(),
     room: openRoom(push),
-    admitsOpenly: asksNobody
-      ? (request: Parameters<typeof isLocal>[0]) => isLocal(request, addressOf)
-      : undefined,
+    admitsOpenly: asksNobody ? localClients(clientAddress(auth.trustedProxies)) : undefined,
   };
 }
 
@@ -215,5 +212,8 @@ function knownRules(make: (tenancy: Tenancy) => TenantRules): (tenancy: Tenancy)
 function tellEnd(end: PushEnd, log: Log, metrics: PushMetrics): void {
   metrics.ended(end);
   const { of, result, tenant, why } = end;
-  if (why !== undefined) log.debug('a push was refused', { interface: of, result, tenant, why });
+  if (result === 'internal') {
+    log.error('a push failed because of a fault in promgate', { interface: of, tenant, why });
+  } else if (why !== undefined)
+    log.debug('a push was refused', { interface: of, result, tenant, why });
 }

@@ -46,8 +46,9 @@ export interface PushDeskOptions {
   readonly onEnd: (end: PushEnd) => void;
 }
 
-/** Bound on pushes that are answered before their check; then the next one waits. */
+/** Bounds on pushes that are answered before their check; beyond, the next one waits. */
 const MAX_QUEUED = 1_000;
+const MAX_QUEUED_BYTES = 33_554_432;
 
 /** What is known of a push, also before its body is read. */
 export interface PushFacts {
@@ -67,6 +68,7 @@ export interface PushWork extends PushFacts {
 export class PushDesk {
   readonly #options: PushDeskOptions;
   #queued = 0;
+  #queuedBytes = 0;
 
   constructor(options: PushDeskOptions) {
     this.#options = options;
@@ -78,13 +80,16 @@ export class PushDesk {
 
   /** @throws whatever is no refusal: a bug of promgate */
   async push(work: PushWork): Promise<PushAnswer> {
-    const { intent } = work;
-    if (intent.of === 'group' && !this.#options.checks && this.#queued < MAX_QUEUED) {
+    const { intent, bytes } = work;
+    const hasRoom = this.#queued < MAX_QUEUED && this.#queuedBytes + bytes <= MAX_QUEUED_BYTES;
+    if (intent.of === 'group' && !this.#options.checks && hasRoom) {
       this.#queued += 1;
+      this.#queuedBytes += bytes;
       void this.#push(work)
         .catch((error: unknown) => this.failed(work, error))
         .finally(() => {
           this.#queued -= 1;
+          this.#queuedBytes -= bytes;
         });
       return QUEUED;
     }

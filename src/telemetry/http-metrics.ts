@@ -1,4 +1,5 @@
 /** Metrics of promgate as an HTTP server: requests, and connections that failed. */
+import { Durations } from './durations.ts';
 import type { MetricRegistry } from './registry.ts';
 
 const BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -13,23 +14,30 @@ export interface RequestEnd {
 export type HttpMetrics = ReturnType<typeof httpMetrics>;
 
 export function httpMetrics(registry: MetricRegistry) {
-  const requests = registry.counter('promgate_http_requests_total', 'Requests answered.', [
-    'handler',
-    'code',
+  const requests = new Map<string, { readonly labels: Record<string, string>; value: number }>();
+  registry.counted('promgate_http_requests_total', 'Requests answered.', 'counter', () => [
+    ...requests.values(),
   ]);
-  const requestSeconds = registry.histogram(
+  const durations = new Map<string, Durations>();
+  registry.counted(
     'promgate_http_request_duration_seconds',
     'Time from the head of a request to the last byte of the answer.',
-    BUCKETS_SECONDS,
-    ['handler'],
+    'histogram',
+    () => [...durations].flatMap(([handler, one]) => one.samples({ handler })),
   );
   const open = registry.gauge('promgate_http_open_requests', 'Requests being answered.');
   return {
     requestBegan: () => open.inc(),
     requestEnded: ({ handler, status, seconds }: RequestEnd) => {
       open.dec();
-      requests.inc({ handler, code: String(status) });
-      requestSeconds.observe({ handler }, seconds);
+      const key = `${handler} ${status}`;
+      const count = requests.get(key);
+      if (count) count.value++;
+      else requests.set(key, { labels: { handler, code: String(status) }, value: 1 });
+      const known = durations.get(handler);
+      const times = known ?? new Durations(BUCKETS_SECONDS);
+      if (!known) durations.set(handler, times);
+      times.observe(seconds);
     },
     refusedRequests: registry.counter(
       'promgate_http_requests_refused_total',

@@ -1,4 +1,5 @@
 /** Metrics of the push gateway: what was pushed, what it holds, and whether it is kept. */
+import { Durations } from './durations.ts';
 import type { MetricRegistry } from './registry.ts';
 
 const BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5, 30];
@@ -11,7 +12,7 @@ export interface PushWords {
 }
 
 /** What is known when a push has ended. */
-export interface EndedPush {
+interface EndedPush {
   readonly of: string;
   readonly result: string;
   readonly seconds: number;
@@ -46,26 +47,7 @@ const LEVELS = [
 export type PushMetrics = ReturnType<typeof pushMetrics>;
 
 export function pushMetrics(registry: MetricRegistry, words: PushWords, levels: PushLevels) {
-  const pushes = registry.counter(
-    'promgate_pushes_total',
-    'Pushes, by the interface that the client used and by result: ok, replay, queued, or why it was refused.',
-    ['interface', 'result'],
-  );
-  const seconds = registry.histogram(
-    'promgate_push_duration_seconds',
-    'Time from the head of a push until it was kept or refused.',
-    BUCKETS_SECONDS,
-    ['interface'],
-  );
-  const bytes = registry.counter(
-    'promgate_push_bytes_total',
-    'Bytes of pushed bodies, after decompression.',
-  );
-  const samples = registry.counter('promgate_push_samples_total', 'Samples that were taken.');
-  const timestamps = registry.counter(
-    'promgate_push_timestamps_ignored_total',
-    'Timestamps of pushed samples that were ignored.',
-  );
+  const counted = countPushes(registry, words);
   const commitSeconds = registry.histogram(
     'promgate_push_commit_duration_seconds',
     'Time that it took to keep a batch of pushes on disk or in Redis.',
@@ -76,24 +58,63 @@ export function pushMetrics(registry: MetricRegistry, words: PushWords, levels: 
     'Batches of pushes that could not be kept, by reason.',
     ['failure'],
   );
-  for (const of of words.interfaces) {
-    for (const result of words.results) pushes.inc({ interface: of, result }, 0);
-  }
   for (const failure of words.failures) commits.inc({ failure }, 0);
   for (const [name, help, level] of LEVELS) registry.level(name, help, levels[level]);
   return {
-    ended: (push: EndedPush): void => {
-      pushes.inc({ interface: push.of, result: push.result });
-      seconds.observe({ interface: push.of }, push.seconds);
-      bytes.inc(push.bytes);
-      if (push.result === 'ok') samples.inc(push.samples);
-      if (push.timestamps > 0) timestamps.inc(push.timestamps);
-    },
+    ended: counted,
     committed: (tookSeconds: number): void => commitSeconds.observe(tookSeconds),
     commitFailed: (failure: string): void => commits.inc({ failure }),
     unreadable: registry.counter(
       'promgate_push_unreadable_records_total',
       'Kept records of pushes that promgate could not read when it started.',
     ),
+  };
+}
+
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+/** Counts what comes many thousand times a second. */
+function countPushes(registry: MetricRegistry, { interfaces, results }: PushWords) {
+  const pushes = new Map<string, Map<string, Counted>>();
+  const durations = new Map<string, Durations>();
+  const sums = { bytes: 0, samples: 0, timestamps: 0 };
+  for (const of of interfaces) {
+    const counts = results.map(
+      (result) => [result, { labels: { interface: of, result }, value: 0 }] as const,
+    );
+    pushes.set(of, new Map(counts));
+    durations.set(of, new Durations(BUCKETS_SECONDS));
+  }
+  registry.counted(
+    'promgate_pushes_total',
+    'Pushes, by the interface that the client used and by result: ok, replay, queued, or why it was refused.',
+    'counter',
+    () => [...pushes.values()].flatMap((counts) => [...counts.values()]),
+  );
+  registry.counted(
+    'promgate_push_duration_seconds',
+    'Time from the head of a push until it was kept or refused.',
+    'histogram',
+    () => [...durations].flatMap(([of, one]) => one.samples({ interface: of })),
+  );
+  const sum = (name: string, help: string, key: keyof typeof sums): void =>
+    registry.counted(name, help, 'counter', () => [{ labels: {}, value: sums[key] }]);
+  sum('promgate_push_bytes_total', 'Bytes of pushed bodies, after decompression.', 'bytes');
+  sum('promgate_push_samples_total', 'Samples that were taken.', 'samples');
+  sum(
+    'promgate_push_timestamps_ignored_total',
+    'Timestamps of pushed samples that were ignored.',
+    'timestamps',
+  );
+  return ({ of, result, seconds, bytes, samples, timestamps }: EndedPush): void => {
+    const count = pushes.get(of)?.get(result);
+    if (count) count.value++;
+    durations.get(of)?.observe(seconds);
+    sums.bytes += bytes;
+    if (result === 'ok') sums.samples += samples;
+    sums.timestamps += timestamps;
   };
 }
