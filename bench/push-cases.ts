@@ -2,8 +2,27 @@
  * The cases of the benchmark of pushes: kind ones, in which a job pushes the same series again with
  * other values, and unkind ones.
  */
-import type { PushCase } from './push.ts';
+import type { BodyKind } from './push-bodies.ts';
 import type { PushScrapeCase } from './push-scrapes.ts';
+import type { PushMode } from './push-store.ts';
+import type { PushTargetName } from './push-targets.ts';
+
+export interface PushCase {
+  readonly name: string;
+  /** `replace`: by PUT. Pushgateway cannot add: it replaces the families of each body. */
+  readonly mode: PushMode;
+  readonly targets: readonly PushTargetName[];
+  readonly kind: BodyKind;
+  /** See `push-bodies.ts`: of each body. */
+  readonly workers: number;
+  readonly gzip: boolean;
+  readonly jobs: number;
+  readonly connections: number;
+  /** Series that other jobs have pushed before. The checked Pushgateway has at most 10,000. */
+  readonly stored: number;
+  /** Whether the page of all metrics is read each second. */
+  readonly scrapes: boolean;
+}
 
 const KIND = {
   ...{ mode: 'aggregate', kind: 'values', workers: 1, gzip: false },

@@ -6,7 +6,7 @@
  */
 import { startScript } from './child.ts';
 import type { BodyKind } from './push-bodies.ts';
-import { PUSH_CASES, PUSH_SCRAPES } from './push-cases.ts';
+import { PUSH_CASES, PUSH_SCRAPES, type PushCase } from './push-cases.ts';
 import type { PushClientFigures, PushClientOptions } from './push-client.ts';
 import { measurePushScrapes, type PushScrapeResult, pushScrapeTable } from './push-scrapes.ts';
 import { type PushMode, pushHeaders, readPage, store } from './push-store.ts';
@@ -18,23 +18,6 @@ import {
 } from './push-targets.ts';
 import { megabytes, milliseconds, ratio, table } from './report.ts';
 import { median } from './statistics.ts';
-
-export interface PushCase {
-  readonly name: string;
-  /** `replace`: by PUT. Pushgateway cannot add: it replaces the families of each body. */
-  readonly mode: PushMode;
-  readonly targets: readonly PushTargetName[];
-  readonly kind: BodyKind;
-  /** See `push-bodies.ts`: of each body. */
-  readonly workers: number;
-  readonly gzip: boolean;
-  readonly jobs: number;
-  readonly connections: number;
-  /** Series that other jobs have pushed before. The checked Pushgateway has at most 10,000. */
-  readonly stored: number;
-  /** Whether the page of all metrics is read each second. */
-  readonly scrapes: boolean;
-}
 
 export interface PushFigures {
   readonly perSecond: number;
