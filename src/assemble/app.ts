@@ -22,6 +22,8 @@ export interface App extends AsyncDisposable {
   readonly healthUrl: string | undefined;
   /** The URL with prom-cache's port. */
   readonly compatUrl: string | undefined;
+  /** The URL with the push gateway's own port. */
+  readonly pushUrl: string | undefined;
   /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
 }
@@ -36,6 +38,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const server = parts.use(await listen(config, ground, stages));
   const compat = await listenAsPromCache(config, ground, stages);
   if (compat) parts.use(compat);
+  const push = await listenForPushes(config, ground, stages);
+  if (push) parts.use(push);
   const health = await listenForHealth(config, healthSite(ground.readiness));
   if (health) parts.use(health);
   const { log, readiness, descriptors } = ground;
@@ -43,16 +47,18 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (descriptors.warning !== undefined) log.warn(descriptors.warning);
   log.info('promgate listens', {
     ...{ url: server.url, compat_url: compat?.url, health_url: health?.url, version: VERSION },
+    ...{ push_url: push?.url },
   });
   const stop = parts.move();
   return {
     url: server.url,
     healthUrl: health?.url,
     compatUrl: compat?.url,
+    pushUrl: push?.url,
     drain: async () => {
       readiness.drain();
       log.info('promgate stops', { wait_ms: config.drain.waitMs });
-      await Promise.all([server, compat].map((one) => one?.drain(config.drain.waitMs)));
+      await Promise.all([server, compat, push].map((one) => one?.drain(config.drain.waitMs)));
     },
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
@@ -91,6 +97,23 @@ async function listenAsPromCache(
     onClientError: (reason) => metrics.clientErrors.inc({ reason }),
   }).catch((cause: unknown) => {
     throw listenError(cause, { host, port, key: 'endpoints.compat_port' });
+  });
+}
+
+/** The port of the push gateway, with its paths at the root. */
+async function listenForPushes(
+  { listen: { host, tls }, scrape, push }: Config,
+  { cut, descriptors: { maxConnections } }: Ground,
+  { pushListener, metrics }: Stages,
+): Promise<Server | undefined> {
+  const port = push?.port;
+  if (port === undefined || !pushListener) return undefined;
+  return startServer({
+    ...{ host, port, tls, maxConnections, cut, handle: pushListener },
+    idleMs: scrape.maxTimeoutMs + IDLE_MARGIN_MS,
+    onClientError: (reason) => metrics.clientErrors.inc({ reason }),
+  }).catch((cause: unknown) => {
+    throw listenError(cause, { host, port, key: 'push.port' });
   });
 }
 

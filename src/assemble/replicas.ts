@@ -3,10 +3,8 @@
  *
  * Without `redis.url` no code of the client is loaded, and each replica is on its own.
  */
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import { CHANNEL_FAILURES, type ChannelFailure } from '../store/channel-error.ts';
-import type { ChannelTls } from '../store/redis.ts';
 import type { PublishFailure, ReplicaChannel } from '../store/replica-channel.ts';
 import {
   MESSAGE_REFUSALS,
@@ -16,6 +14,7 @@ import {
 import { replicaMetrics } from '../telemetry/replica-metrics.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
+import { type RedisConfig, readRedisTls, usesTls } from './redis-tls.ts';
 
 export interface Replicas extends Part {
   /** @returns whether the message was sent; false also without `redis.url`. Waits 200 ms at most */
@@ -29,8 +28,6 @@ export interface Replicas extends Part {
   /** Adds a listener that is called when messages of any kind may have been missed. */
   onMissed(listener: () => void): void;
 }
-
-type RedisConfig = NonNullable<Config['redis']>;
 
 /** Returns before there is a connection: promgate starts without Redis. */
 export async function openReplicas(
@@ -99,7 +96,7 @@ async function openChannel(
   let connections = 0;
   const channel = openReplicaChannel({
     address: redis.address,
-    readTls: usesTls(redis) ? () => readTls(redis, ground) : undefined,
+    readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
     channel: `${redis.channel}:replicas`,
     onMessage: (message) => {
       metrics.received(message.kind);
@@ -159,27 +156,3 @@ const ADVICE: Readonly<Record<ChannelFailure, (redis: RedisConfig) => string>> =
       : 'look at the log of the server, and whether it wants TLS: then write rediss:// in redis.url',
   internal: () => 'look at the paths in redis.tls and who may read the files',
 };
-
-function usesTls({ address, tls }: RedisConfig): boolean {
-  return address.usesTls || tls !== undefined;
-}
-
-/** `redis.tls.ca` adds to the common authorities. */
-async function readTls(
-  { tls }: RedisConfig,
-  { authorities }: Pick<Ground, 'authorities'>,
-): Promise<ChannelTls> {
-  const read = (file: string | undefined) =>
-    file === undefined ? undefined : readFile(file, 'utf8');
-  const [common, ca, cert, key] = await Promise.all([
-    authorities(),
-    read(tls?.caFile),
-    read(tls?.certFile),
-    read(tls?.keyFile),
-  ]);
-  return {
-    ca: [...common, ...(ca === undefined ? [] : [ca])],
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  };
-}

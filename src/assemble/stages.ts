@@ -28,10 +28,13 @@ import type { Ground } from './ground.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
+import type { PushPart } from './push.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
 
 export interface Stages {
   readonly listener: RequestListener;
+  /** For the push gateway's own port; undefined if `push.port` is not set. */
+  readonly pushListener: RequestListener | undefined;
   readonly metrics: HttpMetrics;
 }
 
@@ -74,25 +77,50 @@ export async function startStages(
   const onEvent = config.kafka && events.record;
   const endpoints = await openEndpoints(config, { ground, lane, metrics, onEvent });
   if (endpoints) parts.use(endpoints);
+  const push = await openPush(config, { ground, admit, onMistake, observers, metrics });
+  if (push) parts.use(push);
   const operate = parts.use(
     openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
   );
 
-  const optional = [bindings, endpoints].filter((part) => part !== undefined);
+  const optional = [bindings, endpoints, push].filter((part) => part !== undefined);
   const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
   replicas.onPurge(purgeHere);
   replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {
     for (const [name, state] of Object.entries(mentions)) readiness.mention(name, state);
   }
-  const listener = createFrame({
-    mounts: all.flatMap(({ mounts }) => mounts),
-    observe: observeRequests(observers),
-    lane,
-    cut: cut.signal,
-    onError: onMistake,
-  });
-  return { listener, metrics };
+  const frame = { observe: observeRequests(observers), cut: cut.signal, onError: onMistake };
+  const mounts = all.flatMap((part) => part.mounts);
+  const listener = createFrame({ ...frame, mounts, lane, pushLane: push?.lane });
+  const ownPush = config.push?.port === undefined ? undefined : push?.own;
+  const pushListener =
+    ownPush && createFrame({ ...frame, mounts: ownPush.mounts, pushLane: ownPush.lane });
+  return { listener, pushListener, metrics };
+}
+
+interface PushParts {
+  readonly ground: Ground;
+  readonly admit: Handler;
+  readonly onMistake: (err: unknown, path: string) => void;
+  readonly observers: RequestObservers;
+  readonly metrics: HttpMetrics;
+}
+
+/** @returns undefined without a section `push` */
+async function openPush(
+  { push, auth, redis, scrape }: Config,
+  { ground, metrics, ...serving }: PushParts,
+): Promise<PushPart | undefined> {
+  if (!push) return undefined;
+  const { startPush } = await import('./push.ts'); // loads much that only pushes need
+  return startPush(
+    {
+      ...{ ...serving, config: { push, auth, redis, scrape } },
+      onRefused: () => metrics.refusedRequests.inc(),
+    },
+    ground,
+  );
 }
 
 /** @returns undefined if no broker is configured */

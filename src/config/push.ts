@@ -175,16 +175,18 @@ export const push = section(
 );
 
 /** Rules of the whole configuration about this section. */
-export const pushRules: readonly Rule<'push' | 'listen' | 'redis' | 'database'>[] = [
+export const pushRules: readonly Rule<'push' | 'listen' | 'redis' | 'database' | 'endpoints'>[] = [
   {
     key: 'push',
     inner: 'port',
-    holds: ({ push, listen }) => {
+    holds: ({ push, listen, endpoints }) => {
       const port = memberOf(push, 'port');
       const others = [memberOf(listen, 'port'), memberOf(listen, 'health_port')];
+      if (memberOf(endpoints, 'compat') === true) others.push(memberOf(endpoints, 'compat_port'));
       return typeof port !== 'number' || port === 0 || !others.includes(port);
     },
-    otherwise: 'must be another port than listen.port and listen.health_port',
+    otherwise:
+      'must be another port than listen.port, listen.health_port and endpoints.compat_port',
   },
   {
     key: 'push',

@@ -6,6 +6,7 @@ import type { FamilyType } from '../exposition/grammar.ts';
 import type { BodyFamily } from './body-families.ts';
 import { BOUNDED, type BodySamples, COUNT, INFINITE } from './body-samples.ts';
 import { badHistogram, type Complaint, complaintOf } from './check-values.ts';
+import { refuseCollisions } from './collisions.ts';
 import type { PushMode } from './push.ts';
 import {
   isCompound,
@@ -52,6 +53,7 @@ export function* assemble(lines: BodyLines, mode: PushMode): Generator<void, Ass
     }
     if (own.length > 0) families.push(pushedFamily(family, own, lines));
   }
+  refuseCollisions(families);
   const page = { families, values: assembler.takeValues(), timestamps: lines.timestamps };
   return { page, places: assembler.places };
 }

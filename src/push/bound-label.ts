@@ -81,7 +81,7 @@ export class BoundReader {
   #readBound(from: number, type: FamilyType, name: Buffer, labels: Int32Array): void {
     const valueFrom = labels[this.place + 2]! + 1;
     const valueTo = labels[this.place + 3]! - 1;
-    this.bound = this.#decimals.read(this.#bytes, valueFrom);
+    this.bound = this.#decimals.read(this.#bytes, valueFrom) + 0; // -0 is 0
     if (this.#decimals.end !== valueTo) {
       const shown = this.#bytes.toString('utf8', valueFrom, Math.min(valueTo, valueFrom + 40));
       throw this.#refusal(from, `expected float as value for '${name}' label, got "${shown}"`);

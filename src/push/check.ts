@@ -57,6 +57,7 @@ function checkType({ name, type }: PostedFamily, known: Family | undefined): voi
   throw new PushRefusal(
     'type_conflict',
     `metric ${name} is a ${known.type} here, and this push says ${type}: delete it first, or rename it`,
+    { types: { family: name, known: known.type, pushed: type } },
   );
 }
 

@@ -16,6 +16,7 @@ import { GAUGE_MODES, isCompound } from './pushed-page.ts';
 /** HELP and TYPE as Pushgateway reads them; names in quotes are read by `readComment`. */
 const PUSHGATEWAY_LINE = /^#[ \t]*(HELP|TYPE)[ \t]+([a-zA-Z_:][a-zA-Z0-9_:]*)(?:[ \t]+(.*))?$/s;
 const BAD_NAME = /^#[ \t]*(?:HELP|TYPE)[ \t]+[^" \t]/;
+const QUOTED_NAME = /^#[ \t]+(?:HELP|TYPE)[ \t]+"/;
 const AGGREGATE = /^#[ \t]+AGGREGATE(?:[ \t]|$)/;
 const AGGREGATE_LINE =
   /^#[ \t]+AGGREGATE[ \t]+(?:"((?:[^"\\]|\\.)+)"|([^" \t]+))[ \t]+([a-z]+)[ \t]*$/;
@@ -83,7 +84,7 @@ export class CommentReader {
     const [, says, name, text = ''] = PUSHGATEWAY_LINE.exec(line) ?? [];
     if (name === undefined) {
       if (BAD_NAME.test(line)) throw this.#refusal(hash, 'invalid metric name in comment');
-      return !line.includes('"');
+      return !QUOTED_NAME.test(line);
     }
     if (name.length > MAX_NAME_BYTES) return false;
     if (text === '') return true;

@@ -4,7 +4,7 @@
  */
 import { mayBeQuoted, ownLabelOf, printedLabels } from './page-labels.ts';
 import type { PageFamily, PagePart, PageStyle } from './page-plan.ts';
-import type { PageSample } from './page-samples.ts';
+import { kindBits, type PageSample } from './page-samples.ts';
 import type { LedgerMetric, MetricBlock } from './page-source.ts';
 import { printBound } from './print-number.ts';
 
@@ -16,43 +16,60 @@ const NOTHING: LeftOut = new Map();
 const STEP = 2_048;
 const OWN_LABEL = /(?:^|,)(?:le|quantile)="([^"\\]*)"/;
 
+/** What one family leaves out: a set for each part that leaves out any. */
+type Sets = readonly (ReadonlySet<string> | undefined)[];
+
 /** Remembers what it found, as long as no block has changed. */
 export class Duplicates {
-  /** Family -> the versions of its blocks, and what to leave out. */
-  readonly #found = new Map<string, { readonly versions: Float64Array; readonly left: LeftOut }>();
-  readonly #quoted = new WeakMap<MetricBlock, { readonly version: number; readonly is: boolean }>();
+  /** Family -> its parts and the versions of its blocks, and what to leave out. */
+  readonly #found = new Map<string, { readonly state: Float64Array; readonly sets: Sets }>();
+  #numbers = 0;
+  readonly #scans = new WeakMap<MetricBlock, Scan>();
 
   /** Each step is short. */
   *of(family: PageFamily, style: PageStyle, page: string): Generator<void, LeftOut, void> {
     const isShared = family.parts.length > 1;
-    if (!isShared && !(yield* this.#isQuoted(family, style))) return NOTHING;
+    if (!isShared && !(yield* this.#isDoubtful(family, style))) return NOTHING;
     const key = `${page}\n${family.type}\n${family.name}`;
-    const versions = versionsOf(family);
+    const state = stateOf(family);
     const known = this.#found.get(key);
-    if (known && isEqual(known.versions, versions)) return known.left;
-    const left = yield* find(family, style);
-    this.#found.delete(key);
-    this.#found.set(key, { versions, left });
-    if (this.#found.size > MAX_FOUND) this.#found.delete(this.#found.keys().next().value ?? '');
-    return left;
+    if (known && isEqual(known.state, state)) return leftOut(family, known.sets);
+    const sets = yield* find(family, style);
+    this.#forget(key);
+    this.#found.set(key, { state, sets });
+    this.#numbers += state.length;
+    for (const [other] of this.#found) {
+      if (this.#numbers <= MAX_NUMBERS) break;
+      this.#forget(other);
+    }
+    return leftOut(family, sets);
   }
 
-  /** Whether names of labels are escaped, so that labels may be equal only on the page. */
-  *#isQuoted({ parts }: PageFamily, { escaping }: PageStyle): Generator<void, boolean, void> {
-    if (escaping === 'allow-utf-8') return false;
+  #forget(key: string): void {
+    this.#numbers -= this.#found.get(key)?.state.length ?? 0;
+    this.#found.delete(key);
+  }
+
+  /**
+   * Whether labels that differ in the ledger may be equal for a reader: by the escaping of names, or
+   * since readers take a label without a value for a label that is not there.
+   */
+  *#isDoubtful({ parts }: PageFamily, { escaping }: PageStyle): Generator<void, boolean, void> {
+    let hasEmpty = false;
+    let hasFull = false;
     let metrics = 0;
     for (const { blocks } of parts) {
       for (const block of blocks) {
-        const known = this.#quoted.get(block);
-        const is =
-          known?.version === block.version
-            ? known.is
-            : block.metrics.some(({ labels }) => mayBeQuoted(labels));
-        if (known?.version !== block.version) {
-          this.#quoted.set(block, { version: block.version, is });
+        let scan = this.#scans.get(block);
+        if (scan?.version !== block.version) {
+          scan = scanOf(block);
+          this.#scans.set(block, scan);
           metrics += block.metrics.length;
         }
-        if (is) return true;
+        hasEmpty ||= scan.hasEmpty;
+        hasFull ||= scan.hasFull;
+        if (hasEmpty && hasFull) return true;
+        if (scan.hasQuoted && escaping !== 'allow-utf-8') return true;
         if (metrics < STEP) continue;
         metrics = 0;
         yield;
@@ -62,36 +79,82 @@ export class Duplicates {
   }
 }
 
-/** Families of which the page remembers what to leave out. */
-const MAX_FOUND = 10_000;
+/** Which labels the metrics of a block have. */
+interface Scan {
+  readonly version: number;
+  /** A label with a name in quotes. */
+  readonly hasQuoted: boolean;
+  /** A metric that has a label without a value. */
+  readonly hasEmpty: boolean;
+  /** A metric whose labels all have values. */
+  readonly hasFull: boolean;
+}
 
-function versionsOf({ parts }: PageFamily): Float64Array {
-  return Float64Array.from(parts.flatMap(({ blocks }) => blocks.map(({ version }) => version)));
+function scanOf({ version, metrics }: MetricBlock): Scan {
+  let empty = 0;
+  let hasQuoted = false;
+  for (const { labels } of metrics) {
+    if (labels.includes(EMPTY)) empty++;
+    hasQuoted ||= mayBeQuoted(labels);
+  }
+  return { version, hasQuoted, hasEmpty: empty > 0, hasFull: empty < metrics.length };
+}
+
+/** In a text of labels, only a label without a value has this. */
+const EMPTY = '=""';
+const EMPTY_LABELS = /(?:^|,)(?:\w+|"(?:[^"\\]|\\.)*")=""/gs;
+
+function withoutEmpty(labels: string): string {
+  return labels.includes(EMPTY) ? labels.replace(EMPTY_LABELS, '').replace(/^,/, '') : labels;
+}
+
+/** Bound on what is remembered, in numbers of 8 bytes. */
+const MAX_NUMBERS = 1_000_000;
+
+function stateOf({ parts }: PageFamily): Float64Array {
+  const numbers: number[] = [];
+  for (const { samples, blocks } of parts) {
+    numbers.push(kindBits(samples), blocks.length);
+    for (const { version } of blocks) numbers.push(version);
+  }
+  return Float64Array.from(numbers);
 }
 
 function isEqual(a: Float64Array, b: Float64Array): boolean {
   return a.length === b.length && a.every((version, at) => version === b[at]);
 }
 
-function* find({ parts }: PageFamily, style: PageStyle): Generator<void, LeftOut, void> {
-  const left = new Map<PagePart, Set<string>>();
+function leftOut({ parts }: PageFamily, sets: Sets): LeftOut {
+  if (sets.length === 0) return NOTHING;
+  const left = new Map<PagePart, ReadonlySet<string>>();
+  parts.forEach((part, at) => {
+    const set = sets[at];
+    if (set) left.set(part, set);
+  });
+  return left;
+}
+
+/** @returns an empty list if nothing is to be left out */
+function* find({ parts }: PageFamily, style: PageStyle): Generator<void, Sets, void> {
+  const sets: (Set<string> | undefined)[] = [];
   const hasValues = parts.some(isOfValues);
   const claims = new Claims(style, hasValues && !parts.every(isOfValues));
+  const places = new Map(parts.map((part, at) => [part, at]));
   let metrics = 0;
   for (const part of parts.toSorted(compoundFirst)) {
     const own = ownLabelOf(part.samples);
+    const at = places.get(part)!; // all parts have one
     for (const { metrics: all } of part.blocks) {
       for (const metric of all) {
         if (++metrics % STEP === 0) yield;
-        const labels = printedLabels(metric.labels, style.escaping, own);
+        const labels = withoutEmpty(printedLabels(metric.labels, style.escaping, own));
         if (claims.claim(part, labels, metric)) continue;
-        const set = left.get(part);
-        if (set) set.add(metric.labels);
-        else left.set(part, new Set([metric.labels]));
+        const set = sets[at] ?? new Set();
+        sets[at] = set.add(metric.labels);
       }
     }
   }
-  return left.size === 0 ? NOTHING : left;
+  return sets;
 }
 
 /** Histograms and summaries stay whole: single samples give way. */

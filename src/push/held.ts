@@ -60,6 +60,11 @@ export class HeldRecords {
     return this.#changed.length > 0 || this.#removed.length > 0;
   }
 
+  /** Whether the journal has everything. */
+  get isKept(): boolean {
+    return !this.hasChanges && this.#taken.length === 0;
+  }
+
   /** @returns undefined if there is no such record, and always without a journal */
   get(id: number): Held | undefined {
     return this.#held.get(id);

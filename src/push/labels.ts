@@ -52,16 +52,28 @@ export interface LabelSources {
  * path or body that the client's credential forces otherwise is called `exported_<name>`, as
  * Prometheus renames labels of a scraped page.
  */
-export function joinLabels({ forced, path, body, without, keepsEmpty }: LabelSources): Label[] {
-  const sent = new Map<string, string>();
-  for (const [name, value] of body) if (!without.has(name)) sent.set(name, value);
-  for (const [name, value] of path) if (!without.has(name)) sent.set(name, value);
-  const taken = new Set([...forced.map(([name]) => name), ...sent.keys()]);
-  const joined = new Map<string, string>(forced.map(([name, value]) => [name, value]));
-  for (const [name, value] of sent) {
-    joined.set(joined.has(name) ? exportedName(name, taken) : name, value);
+export function joinLabels(sources: LabelSources): Label[] {
+  const { forced, path, body, without, keepsEmpty } = sources;
+  const joined: Label[] = path.filter(([name]) => !without.has(name));
+  for (const label of body) {
+    if (!without.has(label[0]) && !hasName(path, label[0])) joined.push(label);
   }
-  return sortLabels([...joined].filter(([, value]) => keepsEmpty || value !== ''));
+  if (forced.length > 0) force(joined, forced);
+  return sortLabels(keepsEmpty ? joined : joined.filter(([, value]) => value !== ''));
+}
+
+/** Adds forced labels, and renames those that are in their place. */
+function force(joined: Label[], forced: readonly Label[]): void {
+  const taken = new Set([...forced, ...joined].map(([name]) => name));
+  for (const [at, [name, value]] of joined.entries()) {
+    if (hasName(forced, name)) joined[at] = [exportedName(name, taken), value];
+  }
+  joined.push(...forced);
+}
+
+function hasName(labels: readonly Label[], name: string): boolean {
+  for (const [other] of labels) if (other === name) return true;
+  return false;
 }
 
 function exportedName(name: string, taken: Set<string>): string {
@@ -69,6 +81,13 @@ function exportedName(name: string, taken: Set<string>): string {
   while (taken.has(exported)) exported = `exported_${exported}`;
   taken.add(exported);
   return exported;
+}
+
+/** Whether a text that `printLabels` made has all of these labels; '' stands for none. */
+export function hasLabels(text: string, wanted: readonly Label[]): boolean {
+  if (wanted.length === 0) return true;
+  const labels = new Map(parseLabels(text));
+  return wanted.every(([name, value]) => (labels.get(name) ?? '') === value);
 }
 
 function escapeText(text: string): string {

@@ -9,13 +9,12 @@ import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
-import { type Metric, Versions } from './family.ts';
+import { Versions } from './family.ts';
 import { noteTimes } from './group-times.ts';
-import { type Label, parseLabels, printLabels } from './labels.ts';
+import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
-import { isSame, type Posting, post } from './posting.ts';
+import { Postings } from './postings.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
-import type { PushedFamily } from './pushed-page.ts';
 import type { Journal } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
@@ -43,21 +42,24 @@ export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFail
   readonly onUnreadable?: (tenant: string, records: number) => void;
 }
 
+const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
+/** Bound on the idempotency keys of all tenants. */
+const MAX_KEYS = 1_000_000;
+
 export class Ledger implements PushLedger, PageSource {
   readonly #options: LedgerOptions;
   readonly #tenants = new Map<string, Tenant>();
   readonly #ground: TenantGround;
   readonly #commits: Commits;
   readonly #expiry: Expiry;
-  readonly #rules = new WeakMap<Tenant, TenantRules>();
-  /** The postings of pushes whose bodies differ only in values. */
-  readonly #postings = new WeakMap<readonly PushedFamily[], Posting>();
+  readonly #postings: Postings;
 
   private constructor(options: LedgerOptions) {
     const { journal, bounds } = options;
     this.#options = options;
+    this.#postings = new Postings(options.rulesOf);
     const notes = journal.durability !== 'memory';
-    this.#ground = { versions: new Versions(), notes };
+    this.#ground = { versions: new Versions(), notes, total: { ...NOTHING } };
     this.#commits = new Commits({
       ...options,
       tenantOf: (name) => this.#tenants.get(name),
@@ -82,12 +84,12 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   get seriesCount(): number {
-    let series = 0;
-    for (const tenant of this.#tenants.values()) series += tenant.series;
-    return series;
+    return this.#ground.total.series;
   }
 
   async push(push: Push): Promise<Accepted> {
+    const preparing = this.#postings.prepare(() => this.#tenant(push), push);
+    if (preparing) await preparing;
     if (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
     const isReplay = this.#book(push);
     await this.#commits.kept(push.tenant, () => this.#book(push));
@@ -100,13 +102,16 @@ export class Ledger implements PushLedger, PageSource {
     const tenant = this.#tenant(push);
     if (this.#isReplay(tenant, push)) return true;
     try {
-      const posting = this.#posting(tenant, push);
-      const { limits } = this.#rulesOf(tenant);
-      if (posting.epoch !== tenant.epoch) check(tenant, posting, { limits, room: this.#room() });
+      const posting = this.#postings.of(tenant, push);
+      const { limits } = this.#postings.rulesOf(tenant);
+      if (posting.epoch !== tenant.epoch) {
+        check(tenant, posting, { limits, ...bounds, total: this.#ground.total });
+      }
       checkAdded(tenant, posting, push.page.values);
       const nowMs = now();
+      const maxKeys = push.id && this.#maxKeys(tenant);
       book(tenant, posting, push.page.values, nowMs);
-      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: bounds.keys });
+      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: maxKeys ?? 0 });
       return false;
     } finally {
       this.#dropIfEmpty(tenant);
@@ -122,26 +127,17 @@ export class Ledger implements PushLedger, PageSource {
     throw new PushRefusal('key_reused', what);
   }
 
-  #posting(tenant: Tenant, push: Push): Posting {
-    const { families } = push.page;
-    const known = this.#postings.get(families);
-    if (known && isSame(known.push, push)) return known;
-    const posting = post(push, this.#rulesOf(tenant));
-    this.#postings.set(families, posting);
-    return posting;
+  get #isFull(): boolean {
+    return this.seriesCount + 2 > this.#options.bounds.totalSeries;
   }
 
-  #rulesOf(tenant: Tenant): TenantRules {
-    let rules = this.#rules.get(tenant);
-    if (!rules) {
-      rules = this.#options.rulesOf({ tenant: tenant.name, forced: tenant.forced });
-      this.#rules.set(tenant, rules);
-    }
-    return rules;
-  }
-
-  #room(): number {
-    return this.#options.bounds.totalSeries - this.seriesCount;
+  /** A tenant whose keys fill the ledger loses its oldest. @throws {PushRefusal} `key_limit` */
+  #maxKeys({ ids }: Tenant): number {
+    const { total } = this.#ground;
+    if (total.keys < MAX_KEYS) return this.#options.bounds.keys;
+    if (ids.size > 0) return ids.size;
+    const details = { limit: MAX_KEYS, current: total.keys, would_add: 1 };
+    throw new PushRefusal('key_limit', 'promgate holds as many keys as it may', { details });
   }
 
   async deleteGroup(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
@@ -155,7 +151,8 @@ export class Ledger implements PushLedger, PageSource {
     await this.#change(tenancy, (tenant) => {
       const metrics = [...(tenant.families.get(family)?.metrics.values() ?? [])];
       for (const metric of metrics) {
-        if (metric.group === undefined && hasLabels(metric, labels)) tenant.removeMetric(metric);
+        if (metric.group === undefined && hasLabels(metric.labels, labels))
+          tenant.removeMetric(metric);
       }
     });
   }
@@ -178,9 +175,9 @@ export class Ledger implements PushLedger, PageSource {
 
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
     await this.#change(tenancy, (tenant) => {
-      const { limits } = this.#rulesOf(tenant);
+      const { limits } = this.#postings.rulesOf(tenant);
       const isNew = !tenant.groups.has(printLabels(path));
-      if (isNew && (tenant.groups.size >= limits.groups || this.#room() < 2)) return;
+      if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
     });
   }
@@ -196,6 +193,8 @@ export class Ledger implements PushLedger, PageSource {
     };
     run();
     await this.#commits.kept(name, run);
+    const tenant = this.#tenants.get(name);
+    if (tenant) this.#dropIfEmpty(tenant);
   }
 
   /** @throws {PushRefusal} `tenant_limit` */
@@ -216,26 +215,29 @@ export class Ledger implements PushLedger, PageSource {
 
   /** A tenant whose removals are not kept yet stays until they are. */
   #dropIfEmpty(tenant: Tenant): void {
-    if (tenant.isEmpty && !tenant.records.hasChanges && tenant.records.nextId === 1) {
-      this.#tenants.delete(tenant.name);
-    }
+    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    tenant.leave();
+    this.#tenants.delete(tenant.name);
   }
 
   #restore(stored: Parameters<typeof restore>[0]): void {
     const { tenant, unreadable } = restore(stored, this.#ground);
     if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
-    this.#tenants.set(tenant.name, tenant);
+    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
   }
 
   /** Makes a tenant what the journal has of it. @throws {JournalError} */
   async #reload(name: string): Promise<void> {
     const known = this.#tenants.get(name);
     const update = await this.#options.journal.reload(name, known?.records.unsure() ?? []);
-    if (!update) this.#tenants.delete(name);
-    else if (known && !update.isWhole) {
+    if (known && update && !update.isWhole) {
       const unreadable = catchUp(known, update);
       if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
-    } else this.#restore({ ...update, records: update.created });
+      return;
+    }
+    known?.leave();
+    this.#tenants.delete(name);
+    if (update) this.#restore({ ...update, records: update.created });
   }
 
   /** Takes over what other promgates have committed. @throws {JournalError} */
@@ -254,6 +256,8 @@ export class Ledger implements PushLedger, PageSource {
       if (this.#commits.isLost(tenant.name)) continue;
       const changed = await this.#expiry.sweep(tenant, nowMs);
       if (changed) await this.#commits.kept(tenant.name, () => undefined);
+      const left = this.#tenants.get(tenant.name);
+      if (left) this.#dropIfEmpty(left);
     }
   }
 
@@ -285,10 +289,4 @@ export class Ledger implements PushLedger, PageSource {
   idle(): Promise<void> {
     return this.#commits.idle();
   }
-}
-
-function hasLabels({ labels: text }: Metric, wanted: readonly Label[]): boolean {
-  if (wanted.length === 0) return true;
-  const labels = new Map(parseLabels(text));
-  return wanted.every(([name, value]) => (labels.get(name) ?? '') === value);
 }

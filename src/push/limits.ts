@@ -6,17 +6,23 @@ import { parseLabels } from './labels.ts';
 import type { PostedFamily, Posting } from './posting.ts';
 import { type LimitDetails, PushRefusal } from './refusal.ts';
 import type { TenantLimits } from './rules.ts';
-import type { Tenant } from './tenant.ts';
+import type { Tenant, Totals } from './tenant.ts';
 
-/** Last values of cumulative sources, for each series that a tenant may have. */
-const LASTS_PER_SERIES = 10;
+/** Values of sources, for each series that a tenant may have. */
+const SOURCE_VALUES = 10;
+/** The same for each series that the whole ledger may have. */
+const TOTAL_SOURCE_VALUES = 4;
+/** Characters of label sets, for each series that a tenant or the whole ledger may have. */
+const CHARACTERS = 512;
 /** Metrics that are read to find the label with the most values. */
 const WIDEST_OF = 2_000;
 
 export interface CheckBounds {
   readonly limits: TenantLimits;
-  /** How many series more the whole ledger can hold. */
-  readonly room: number;
+  /** How many series the whole ledger may have. */
+  readonly totalSeries: number;
+  /** What the whole ledger has. */
+  readonly total: Totals;
 }
 
 /** @throws {PushRefusal} `label_limit`, `label_length` */
@@ -70,14 +76,15 @@ export interface Added {
   readonly freed: number;
 }
 
-/** @throws {PushRefusal} `series_limit`, `family_limit`, `group_limit`, `source_limit` */
+/** @throws {PushRefusal} `series_limit`, `family_limit`, `group_limit`, `source_limit`, `characters_limit` */
 export function checkTenant(
   tenant: Tenant,
   posting: Posting,
   added: Added,
-  { limits, room }: CheckBounds,
+  { limits, totalSeries, total }: CheckBounds,
 ): void {
   const { series, families, groups, sources } = limits;
+  const room = totalSeries - total.series;
   const more = added.series - added.freed;
   if (more > 0 && tenant.series + more > series) {
     const sizes = { limit: series, current: tenant.series, would_add: more };
@@ -98,26 +105,45 @@ export function checkTenant(
   const { source } = posting.push.rules;
   const isUnheard = source !== '' && tenant.sources.get(source) === undefined;
   atMost('source_limit', 'sources', sources, tenant.sources.size, isUnheard ? 1 : 0);
-  const lasts = newLasts(tenant, posting);
-  const maxLasts = LASTS_PER_SERIES * series;
-  atMost('source_limit', 'series of sources', maxLasts, tenant.sources.lastCount, lasts);
+  const values = tenant.sourceValues;
+  const sourceRoom = TOTAL_SOURCE_VALUES * totalSeries - total.sourceValues;
+  const limit = Math.min(SOURCE_VALUES * series, values + sourceRoom);
+  atMost('source_limit', 'series of sources', limit, values, newSourceValues(tenant, posting));
+  const { characters } = tenant;
+  const most = Math.min(
+    CHARACTERS * series,
+    characters + CHARACTERS * totalSeries - total.characters,
+  );
+  atMost('characters_limit', 'characters in labels', most, characters, newCharacters(posting));
 }
 
-/** How many last values of its source the push would make. */
-function newLasts({ sources }: Tenant, { push, families }: Posting): number {
-  const source = sources.get(push.rules.source);
+function newCharacters({ families }: Posting): number {
+  let characters = 0;
+  for (const { entries } of families) {
+    for (const { metric, labels } of entries) if (!metric) characters += labels.length;
+  }
+  return characters;
+}
+
+/** How many values of its source the push would add. */
+function newSourceValues({ sources }: Tenant, { push, families }: Posting): number {
+  const { source: name } = push.rules;
+  if (name === '') return 0; // pushes without a source have few shares in a metric
+  const source = sources.get(name);
   let count = 0;
-  for (const { name: family, rules, entries } of families) {
-    if (rules.temporality !== 'cumulative') continue;
-    for (const { labels } of entries) {
-      if (!source || !sources.last(source, { family, labels })) count += 1;
+  for (const { name: family, type, rules, entries } of families) {
+    const isCumulative = rules.temporality === 'cumulative';
+    const hasShares = type === 'gauge' || type === 'summary';
+    for (const { labels, metric } of entries) {
+      if (isCumulative && !(source && sources.last(source, { family, labels }))) count += 1;
+      if (hasShares && !metric?.shares.some((share) => share.source === name)) count += 1;
     }
   }
   return count;
 }
 
 function atMost(
-  code: 'family_limit' | 'group_limit' | 'source_limit',
+  code: 'family_limit' | 'group_limit' | 'source_limit' | 'characters_limit',
   what: string,
   limit: number,
   current: number,

@@ -184,8 +184,12 @@ class Draft {
   }
 
   finish(): Piece {
-    const keys = this.#entries.map((entry) => this.#keyOf(entry));
-    const piece = this.#kept.find(keys, this.#page) ?? this.#render(keys);
+    // Blocks that have lost their last metric meanwhile have no new version.
+    const entries = this.#entries.filter(
+      (one) => !('block' in one) || one.block.metrics.length > 0,
+    );
+    const keys = entries.map((entry) => this.#keyOf(entry));
+    const piece = this.#kept.find(keys, this.#page) ?? this.#render(entries, keys);
     this.#entries.length = 0;
     this.#samples = 0;
     return piece;
@@ -199,7 +203,7 @@ class Draft {
     return block.version * KIND_BITS + this.#writer.keyOf(family, part);
   }
 
-  #render(keys: readonly PieceKey[]): Piece {
+  #render(entries: readonly Entry[], keys: readonly PieceKey[]): Piece {
     const writer = this.#writer;
     const places: BlockPlace[] = [];
     let first = 0;
@@ -213,7 +217,7 @@ class Draft {
       isOpen = false;
     };
     bytes.clear();
-    this.#entries.forEach((entry, at) => {
+    entries.forEach((entry, at) => {
       if ('head' in entry) {
         end();
         writer.begin(bytes, entry.head);

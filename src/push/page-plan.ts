@@ -79,6 +79,7 @@ export class PagePlanner {
   }
 
   add(family: LedgerFamily): void {
+    if (family.blocks.length === 0) return;
     const shape = this.#shapeOf(family);
     const rivals: Rivals = this.#rivals.get(shape.name) ?? new Map();
     this.#rivals.set(shape.name, rivals);
@@ -161,7 +162,7 @@ export class PagePlanner {
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
-    if (samples.length === 1 || this.#style.format === 'protobuf') return false;
+    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 

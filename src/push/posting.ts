@@ -56,18 +56,19 @@ export interface Posting {
 export const PUSH_TIME = 'push_time_seconds';
 export const FAILURE_TIME = 'push_failure_time_seconds';
 
-/** @throws {PushRefusal} `duplicate_series` */
-export function post(push: Push, rules: TenantRules): Posting {
+/**
+ * Makes the posting of a push, in steps.
+ *
+ * @throws {PushRefusal} `duplicate_series`
+ */
+export function* post(push: Push, rules: TenantRules): Generator<void, Posting, void> {
   const replaces = push.rules.mode === 'replace';
-  const families = replaces
-    ? push.page.families.filter(({ name }) => name !== PUSH_TIME && name !== FAILURE_TIME)
-    : push.page.families;
-  return {
-    push,
-    families: families.map((family) => postFamily(push, family, rulesFor(push, family, rules))),
-    group: replaces ? printLabels(push.path) : undefined,
-    epoch: -1,
-  };
+  const families: PostedFamily[] = [];
+  for (const family of push.page.families) {
+    if (replaces && (family.name === PUSH_TIME || family.name === FAILURE_TIME)) continue;
+    families.push(yield* postFamily(push, family, rulesFor(push, family, rules)));
+  }
+  return { push, families, group: replaces ? printLabels(push.path) : undefined, epoch: -1 };
 }
 
 /** The rules of a family, without the gauge mode that the push itself asks for. */
@@ -79,10 +80,18 @@ function rulesFor({ rules: said }: Push, { name }: PushedFamily, rules: TenantRu
 const INSTANCE: Label = ['instance', ''];
 const NONE: ReadonlySet<string> = new Set();
 
-function postFamily(push: Push, family: PushedFamily, rules: FamilyRules): PostedFamily {
+/** Metrics of a step. */
+const STEP = 128;
+
+function* postFamily(
+  push: Push,
+  family: PushedFamily,
+  rules: FamilyRules,
+): Generator<void, PostedFamily, void> {
   const { name, type, help, unit, gaugeMode } = family;
   const entries = new Map<string, Entry & { readonly ats: number[] }>();
-  for (const metric of family.metrics) {
+  for (const [i, metric] of family.metrics.entries()) {
+    if (i % STEP === STEP - 1) yield;
     const labels = metricLabels(push, metric, rules);
     const text = printLabels(labels);
     const layout = metric.bounds.join();

@@ -23,3 +23,8 @@ export function printBound(bound: number, format: PageFormat): string {
       : printValue(bound);
   return format === 'openmetrics' && !/[.e]/.test(text) ? `${text}.0` : text;
 }
+
+/** Whether a creation time is known. */
+export function isTime(createdMs: number): boolean {
+  return createdMs > 0 && Number.isFinite(createdMs);
+}

@@ -15,9 +15,11 @@ export class PushIds {
   readonly #records: HeldRecords;
   /** By key, the oldest first. */
   readonly #ids = new Map<string, PushId>();
+  readonly #total: { keys: number };
 
-  constructor(records: HeldRecords) {
+  constructor(records: HeldRecords, total: { keys: number }) {
     this.#records = records;
+    this.#total = total;
   }
 
   get size(): number {
@@ -33,29 +35,38 @@ export class PushIds {
     const held = this.#records.create(1, () => ['i', key, hash]);
     this.#records.cells.values[held.at] = nowMs;
     this.#ids.set(key, { hash, held });
-    for (const [oldest, { held: old }] of this.#ids) {
+    this.#total.keys += 1;
+    for (const oldest of this.#ids.keys()) {
       if (this.#ids.size <= max) break;
-      this.#ids.delete(oldest);
-      this.#records.remove(old);
+      this.#forget(oldest);
     }
   }
 
   restore(key: string, hash: string, held: Held): void {
+    if (this.#ids.has(key)) this.#forget(key);
     this.#ids.set(key, { hash, held });
+    this.#total.keys += 1;
+  }
+
+  #forget(key: string): void {
+    const id = this.#ids.get(key);
+    if (!id) return;
+    this.#ids.delete(key);
+    this.#total.keys -= 1;
+    this.#records.remove(id.held);
   }
 
   /** Removes a key if this is its record. */
   remove(key: string, held: Held): void {
-    if (this.#ids.get(key)?.held === held) this.#ids.delete(key);
-    this.#records.remove(held);
+    if (this.#ids.get(key)?.held === held) this.#forget(key);
+    else this.#records.remove(held);
   }
 
   /** Removes the keys that came before `beforeMs`. */
   expire(beforeMs: number): void {
     for (const [key, { held }] of this.#ids) {
       if (this.#records.cells.values[held.at]! >= beforeMs) break;
-      this.#ids.delete(key);
-      this.#records.remove(held);
+      this.#forget(key);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 const LINE_FEED = 10;
 const QUOTE = 34;
+const COMMA = 44;
 const MINUS = 45;
 const BACKSLASH = 92;
 const LETTER_N = 110;
@@ -12,6 +13,19 @@ export function hasStrangeEscape(bytes: Buffer, from: number, to: number): boole
     if (bytes[p] !== BACKSLASH) continue;
     p++;
     if (bytes[p] !== BACKSLASH && bytes[p] !== QUOTE && bytes[p] !== LETTER_N) return true;
+  }
+  return false;
+}
+
+/**
+ * Whether no comma stands between two labels.
+ *
+ * @param labels - offsets, four per label, up to `end`
+ */
+export function lacksComma(bytes: Buffer, labels: Int32Array, end: number): boolean {
+  for (let at = 4; at < end; at += 4) {
+    let p = labels[at - 1]!;
+    while (bytes[p] !== COMMA) if (++p >= labels[at]!) return true;
   }
   return false;
 }

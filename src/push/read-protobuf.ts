@@ -5,6 +5,7 @@
 import { MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TEXT_BYTES } from '../exposition/bounds.ts';
 import type { FamilyType } from '../exposition/grammar.ts';
 import { badHistogram, complaintOf } from './check-values.ts';
+import { refuseCollisions } from './collisions.ts';
 import { Floats } from './growing-array.ts';
 import { type Label, printLabels, sortLabels } from './labels.ts';
 import { type MetricMessage, readMetric } from './metric-message.ts';
@@ -136,6 +137,7 @@ class ProtobufReader {
       if (metrics.length > 0)
         families.push({ name, type, help, unit, gaugeMode: undefined, metrics });
     }
+    refuseCollisions(families);
     return { families, values: this.#values.take(), timestamps: this.#timestamps };
   }
 
@@ -178,7 +180,7 @@ class ProtobufReader {
     if (!isCompound(type)) return [];
     const pairs: (readonly [bound: number, value: number])[] = [];
     for (let at = 0; at < message.bounded.length; at += 2) {
-      pairs.push([message.bounded[at]!, message.bounded[at + 1]!]);
+      pairs.push([message.bounded[at]! + 0, message.bounded[at + 1]!]); // -0 is 0
     }
     const infinite = type === 'summary' ? undefined : pairs.find(([bound]) => bound === Infinity);
     this.#checkTotals(name, type, message, infinite?.[1]);

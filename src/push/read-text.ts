@@ -22,7 +22,7 @@ import { CommentReader } from './comments.ts';
 import { DecimalReader } from './decimal.ts';
 import { Integers } from './growing-array.ts';
 import { MetricTable } from './metric-table.ts';
-import { hasStrangeEscape, isNegativeTimestamp } from './pushgateway-lines.ts';
+import { hasStrangeEscape, isNegativeTimestamp, lacksComma } from './pushgateway-lines.ts';
 import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
@@ -153,9 +153,7 @@ class TextReader {
     const { bytes } = this.#body;
     let p = this.#scanner.scan(this.#body, from);
     if (p < 0) throw this.#badFront(from);
-    if (this.#replaces && hasStrangeEscape(bytes, from, p)) {
-      throw this.#malformed(from, 'invalid escape sequence in a label value');
-    }
+    if (this.#replaces) this.#checkAsPushgateway(from, p);
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
     else if (bytes[p++] !== SPACE) throw this.#malformed(from, 'no space precedes the value');
     const value = this.#decimals.read(bytes, p);
@@ -173,6 +171,16 @@ class TextReader {
       cuts.push(sample);
     }
     return next;
+  }
+
+  #checkAsPushgateway(from: number, to: number): void {
+    const { bytes } = this.#body;
+    if (hasStrangeEscape(bytes, from, to)) {
+      throw this.#malformed(from, 'invalid escape sequence in a label value');
+    }
+    if (lacksComma(bytes, this.#scanner.labels, this.#scanner.labelsEnd)) {
+      throw this.#malformed(from, 'no comma stands between two labels');
+    }
   }
 
   /** Adds the sample of the line scanned last. @returns its number; -1 if it counts for nothing */
@@ -216,7 +224,7 @@ class TextReader {
       ? skipOpenMetricsBack(bytes, valueFrom, this.#scanner.nameTo)
       : skipTextBack(bytes, valueFrom);
     const after = skipLineBlanks(bytes, this.#strict ? valueTo + 1 : valueTo, this.#grammar);
-    if (next < 0 && this.#replaces && isNegativeTimestamp(bytes, after)) {
+    if (next < 0 && this.#replaces && after > valueTo && isNegativeTimestamp(bytes, after)) {
       this.#timestamps++;
       return bytes.indexOf(LINE_FEED, after) + 1;
     }
@@ -240,6 +248,7 @@ class TextReader {
         this.#ended = true; // Prometheus takes a NUL for the end; this NUL is the last byte
         return length;
       }
+      if (p > from && this.#replaces) return this.#readSample(p);
       throw this.#malformed(from, 'the line is empty or begins with a blank');
     }
     const end = bytes.indexOf(LINE_FEED, p);

@@ -27,6 +27,7 @@ export const PUSH_REFUSALS = [
   'tenant_limit',
   'label_limit',
   'label_length',
+  'characters_limit',
   'rate_limit',
   'key_reused',
   'not_stored',
@@ -44,19 +45,35 @@ export interface LimitDetails {
   readonly widest_label?: { readonly name: string; readonly values: number };
 }
 
+/** The types of a family: what it is here, and what the push says. */
+export interface TypeConflict {
+  readonly family: string;
+  readonly known: string;
+  readonly pushed: string;
+}
+
+export interface PushRefusalOptions {
+  readonly details?: LimitDetails;
+  /** Of a `type_conflict` about one family. */
+  readonly types?: TypeConflict;
+  readonly cause?: unknown;
+}
+
 export class PushRefusal extends Error {
   override readonly name = 'PushRefusal';
   readonly code: PushRefusalCode;
   readonly details: LimitDetails | undefined;
+  readonly types: TypeConflict | undefined;
 
   /** @param message - for the client: what was wrong, on what, and what to do */
   constructor(
     code: PushRefusalCode,
     message: string,
-    { details, cause }: { readonly details?: LimitDetails; readonly cause?: unknown } = {},
+    { details, types, cause }: PushRefusalOptions = {},
   ) {
     super(message, { cause });
     this.code = code;
     this.details = details;
+    this.types = types;
   }
 }

@@ -36,9 +36,11 @@ export class Sources {
   readonly #records: HeldRecords;
   readonly #sources = new Map<string, Source>();
   #lastCount = 0;
+  readonly #total: { sourceValues: number };
 
-  constructor(records: HeldRecords) {
+  constructor(records: HeldRecords, total: { sourceValues: number }) {
     this.#records = records;
+    this.#total = total;
   }
 
   get size(): number {
@@ -92,7 +94,7 @@ export class Sources {
     const key = keyOf(metric);
     const before = source.lasts.get(key);
     if (before) this.#records.remove(before.held);
-    else this.#lastCount += 1;
+    else this.#count(1);
     const keyed = () => ['s', source.name, family, labels, of] as const;
     const last: Last = { held: restored ?? this.#records.create(size, keyed), of };
     source.lasts.set(key, last);
@@ -104,9 +106,14 @@ export class Sources {
     const key = keyOf(metric);
     if (lasts.get(key)?.held === held) {
       lasts.delete(key);
-      this.#lastCount -= 1;
+      this.#count(-1);
     }
     this.#records.remove(held);
+  }
+
+  #count(more: number): void {
+    this.#lastCount += more;
+    this.#total.sourceValues += more;
   }
 
   last({ lasts }: Source, metric: MetricName): Last | undefined {
@@ -116,7 +123,7 @@ export class Sources {
   remove(source: Source): void {
     this.#sources.delete(source.name);
     for (const { held } of source.lasts.values()) this.#records.remove(held);
-    this.#lastCount -= source.lasts.size;
+    this.#count(-source.lasts.size);
     this.#records.remove(source.held);
   }
 }

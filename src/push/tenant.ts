@@ -23,7 +23,19 @@ export interface SharePlace {
   readonly size: number;
 }
 
+/** What all tenants have together. */
+export interface Totals {
+  series: number;
+  /** Characters of label sets. */
+  characters: number;
+  /** Idempotency keys. */
+  keys: number;
+  /** Last values of sources, and shares of sources in gauges and summaries. */
+  sourceValues: number;
+}
+
 export interface TenantGround {
+  readonly total: Totals;
   readonly versions: Versions;
   /** Whether a journal keeps the tenant's records. */
   readonly notes: boolean;
@@ -40,18 +52,24 @@ export class Tenant {
   readonly shares: Shares;
   /** The series of all families. */
   series = 0;
+  /** The characters of the label sets of all metrics. */
+  characters = 0;
   /** Changes when anything is removed: what was found before must be looked up again. */
   epoch: number;
+  /** Shares of sources in gauges and summaries. */
+  #sourceShares = 0;
   readonly #versions: Versions;
+  readonly #total: Totals;
 
-  constructor({ tenant, forced }: Tenancy, { versions, notes }: TenantGround) {
+  constructor({ tenant, forced }: Tenancy, { versions, notes, total }: TenantGround) {
     this.name = tenant;
     this.forced = forced;
     this.#versions = versions;
+    this.#total = total;
     this.epoch = versions.next();
     this.records = new HeldRecords({ notes });
-    this.sources = new Sources(this.records);
-    this.ids = new PushIds(this.records);
+    this.sources = new Sources(this.records, total);
+    this.ids = new PushIds(this.records, total);
     this.shares = new Shares(this.records.cells);
   }
 
@@ -103,6 +121,7 @@ export class Tenant {
     const metric = new Metric(family, labels, group, this.shares);
     group?.metrics.add(metric);
     family.add(metric);
+    this.#addCharacters(labels.length);
     return metric;
   }
 
@@ -118,6 +137,7 @@ export class Tenant {
     const before = this.#seriesOf(metric);
     metric.shares.push(share);
     this.#countSeries(metric, before);
+    if (source !== '') this.#countSourceShares(1);
     if (countsLayouts(metric)) {
       family.layouts.set(share.layout, (family.layouts.get(share.layout) ?? 0) + 1);
     }
@@ -142,8 +162,8 @@ export class Tenant {
   removeMetric(metric: Metric): void {
     const { family, group, shares } = metric;
     const before = this.#seriesOf(metric);
-    family.series -= before;
-    this.series -= before;
+    this.#addSeries(family, -before);
+    this.#addCharacters(-metric.labels.length);
     for (const share of shares) this.#forget(metric, share);
     family.remove(metric);
     if (family.size === 0 && !this.records.follows) this.removeFamily(family);
@@ -160,6 +180,7 @@ export class Tenant {
 
   #forget(metric: Metric, share: Share): void {
     this.records.remove(share.held);
+    if (share.source !== '') this.#countSourceShares(-1);
     if (!countsLayouts(metric)) return;
     const { layouts } = metric.family;
     const left = (layouts.get(share.layout) ?? 0) - 1;
@@ -172,9 +193,36 @@ export class Tenant {
   }
 
   #countSeries(metric: Metric, before: number): void {
-    const more = this.#seriesOf(metric) - before;
-    metric.family.series += more;
+    this.#addSeries(metric.family, this.#seriesOf(metric) - before);
+  }
+
+  #addSeries(family: Family, more: number): void {
+    family.series += more;
     this.series += more;
+    this.#total.series += more;
+  }
+
+  #addCharacters(more: number): void {
+    this.characters += more;
+    this.#total.characters += more;
+  }
+
+  #countSourceShares(more: number): void {
+    this.#sourceShares += more;
+    this.#total.sourceValues += more;
+  }
+
+  /** Last values of sources, and shares of sources in gauges and summaries. */
+  get sourceValues(): number {
+    return this.#sourceShares + this.sources.lastCount;
+  }
+
+  /** The tenant is forgotten, or made anew: it counts no more. */
+  leave(): void {
+    this.#total.series -= this.series;
+    this.#total.characters -= this.characters;
+    this.#total.sourceValues -= this.sourceValues;
+    this.#total.keys -= this.ids.size;
   }
 
   /** Notes that a push has named the share. */

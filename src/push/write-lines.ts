@@ -11,7 +11,7 @@ import { ownLabelOf, printedLabels } from './page-labels.ts';
 import type { PageFamily, PagePart, PageStyle } from './page-plan.ts';
 import { kindBits, type PageSample, type SampleKind } from './page-samples.ts';
 import type { LedgerMetric, MetricRun } from './page-source.ts';
-import { printBound, printValue } from './print-number.ts';
+import { isTime, printBound, printValue } from './print-number.ts';
 
 /** Writes one format. */
 export interface PageWriter {
@@ -153,7 +153,8 @@ class Lines {
       count: (labels, { values }) => line(labels, values[0] ?? Number.NaN),
       sum: (labels, { values }) =>
         Number.isNaN(values[1] ?? Number.NaN) ? '' : line(labels, values[1]!),
-      created: (labels, _, { createdMs }) => (createdMs > 0 ? line(labels, createdMs / 1_000) : ''),
+      created: (labels, _, { createdMs }) =>
+        isTime(createdMs) ? line(labels, createdMs / 1_000) : '',
       quantiles: (labels, run) => this.#rows(open, labels, run),
       buckets: (labels, run) => {
         const infinite = `${open}${labels}${labels === '' ? '' : ','}le="+Inf"} `;

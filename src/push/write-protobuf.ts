@@ -8,6 +8,7 @@ import { PageBytes } from './page-bytes.ts';
 import { labelPairs, type OwnLabel, ownLabelOf } from './page-labels.ts';
 import type { PageFamily, PageStyle } from './page-plan.ts';
 import type { LedgerMetric, MetricRun } from './page-source.ts';
+import { isTime } from './print-number.ts';
 import type { PageWriter } from './write-lines.ts';
 
 const VARINT = 0;
@@ -100,7 +101,7 @@ class MetricWriter {
       else if (field === METRIC.summary) this.#summary(run);
       else double(this.#value, SINGLE.value, run.values[0] ?? Number.NaN);
       const created = CREATED.get(type);
-      if (created !== undefined && one.createdMs > 0) this.#created(created, one.createdMs);
+      if (created !== undefined && isTime(one.createdMs)) this.#created(created, one.createdMs);
       message(metric, field, this.#value);
     }
     message(out, FAMILY.metric, metric);

@@ -1,14 +1,16 @@
 /**
  * Errors as HTTP answers: `application/problem+json` with a `code` of a closed set.
  *
- * Only this file maps codes and failures to statuses. `promfetcher-errors.ts` answers some errors
- * of `/v1` and `/v2` with Promfetcher's plain texts instead.
+ * Only this file maps codes and failures to statuses; `push-problems.ts` has its part for pushes.
+ * `promfetcher-errors.ts` and `push-answers.ts` answer some errors with the plain texts of other
+ * programs instead.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9457
  */
 import type { ParameterizedContext } from 'koa';
 import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import type { Failure } from '../fetch/failure.ts';
+import { PUSH_PROBLEMS } from './push-problems.ts';
 
 const PROBLEMS = {
   'bad-request': { status: 400, title: 'The request cannot be understood' },
@@ -47,6 +49,8 @@ const PROBLEMS = {
   overloaded: { status: 503, title: 'promgate has no room for the page' },
   upstream_timeout: { status: 504, title: 'The endpoint did not answer in time' },
   denied_loop: { status: 508, title: 'The endpoint is promgate itself' },
+  busy: { status: 503, title: 'Too many bodies are being read' },
+  ...PUSH_PROBLEMS,
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -8,6 +8,7 @@ import { Turns } from '../clock.ts';
 import { Problem, writeProblem } from './errors.ts';
 import type { Lane } from './lane.ts';
 import { type Mount, UnroutedError } from './mount.ts';
+import type { PushLane } from './push-lane.ts';
 import {
   checkTarget,
   type Handler,
@@ -23,6 +24,8 @@ export interface FrameOptions {
   readonly observe?: Handler;
   /** Answers requests before koa sees them; they need no observer. */
   readonly lane?: Pick<Lane, 'answer'> | undefined;
+  /** Takes pushes before koa sees them. */
+  readonly pushLane?: Pick<PushLane, 'answer'> | undefined;
   /** Aborts when open scrapes must answer with what has arrived. */
   readonly cut: AbortSignal;
   /** Called with an error that no mount could answer. */
@@ -32,7 +35,7 @@ export interface FrameOptions {
 const NOWHERE = 'none';
 
 export function createFrame(options: FrameOptions): RequestListener {
-  const { mounts, observe = (_, next) => next(), lane, cut, onError } = options;
+  const { mounts, observe = (_, next) => next(), lane, pushLane, cut, onError } = options;
   const koa = new Koa<RequestState>();
   const seen = new WeakSet<Error>(); // koa may emit an error for the body and for the response
   koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
@@ -45,9 +48,11 @@ export function createFrame(options: FrameOptions): RequestListener {
   koa.use(refuseTarget);
   koa.use(dispatch(mounts));
   const handle = koa.callback();
-  if (!lane) return handle;
+  if (!lane && !pushLane) return handle;
   return (req, res) => {
-    if (!lane.answer(req, res)) void handle(req, res);
+    const goOn = (): void => void handle(req, res);
+    if (lane?.answer(req, res) || pushLane?.answer(req, res, goOn)) return;
+    goOn();
   };
 }
 

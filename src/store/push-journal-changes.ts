@@ -11,15 +11,14 @@ export interface PackedChanges {
 }
 
 /** What happens to a record. */
-export type RecordChange =
-  | {
-      readonly kind: 'create';
-      readonly id: number;
-      readonly key: Buffer;
-      readonly values: Float64Array;
-    }
-  | { readonly kind: 'change'; readonly id: number; readonly values: Float64Array }
-  | { readonly kind: 'remove'; readonly id: number };
+export interface RecordChange {
+  readonly id: number;
+  /** Undefined for a record that was created before. */
+  readonly key: Buffer | undefined;
+  /** Where in the numbers of the pack the record's numbers begin; -1: the record is removed. */
+  readonly start: number;
+  readonly count: number;
+}
 
 /** A tenant's changes in a pack; read `records` to its end before the next tenant. */
 export interface UnpackedChanges {
@@ -70,14 +69,16 @@ function* unpackRecords(
   [created, changed, removed]: readonly [number, number, number],
 ): Generator<RecordChange> {
   for (let at = 0; at < created; at++) {
-    const [id, key] = [reader.number(), reader.bytes()];
-    yield { kind: 'create', id, key, values: reader.values(reader.number()) };
+    const [id, key, count] = [reader.number(), reader.bytes(), reader.number()];
+    yield { id, key, start: reader.skip(count), count };
   }
   for (let at = 0; at < changed; at++) {
-    const id = reader.number();
-    yield { kind: 'change', id, values: reader.values(reader.number()) };
+    const [id, count] = [reader.number(), reader.number()];
+    yield { id, key: undefined, start: reader.skip(count), count };
   }
-  for (let at = 0; at < removed; at++) yield { kind: 'remove', id: reader.number() };
+  for (let at = 0; at < removed; at++) {
+    yield { id: reader.number(), key: undefined, start: -1, count: 0 };
+  }
 }
 
 function sizeOf(changes: readonly TenantChanges[], forced: readonly string[]) {

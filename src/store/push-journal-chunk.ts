@@ -9,15 +9,6 @@ import { PackReader, PackWriter, textOf } from './push-journal-pack.ts';
 /** A chunk is full with more bytes than this. The main thread reads one in about 1 ms. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** Where a chunk of stored records begins: after this record. */
-export interface ChunkStart {
-  readonly tenant: number;
-  /** 0: before the tenant's first record. -1: before the tenant itself. */
-  readonly record: number;
-}
-
-export const CHUNKS_BEGIN: ChunkStart = { tenant: 0, record: -1 };
-
 /**
  * Items in a pack. Each begins with its kind: a tenant with name, forced labels and next id; a record
  * of the tenant before it with id, key, count of numbers, and the numbers.
@@ -26,12 +17,12 @@ export interface Chunk {
   readonly pack: ArrayBuffer;
   /** How many numbers the pack begins with. */
   readonly numbers: number;
-  /** Undefined for the last chunk. */
-  readonly next: ChunkStart | undefined;
+  readonly isLast: boolean;
 }
 
 const ItemKind = { tenant: 0, record: 1 } as const;
 
+/** A tenant as the tables have it. */
 export interface TenantRow {
   readonly number: number;
   readonly name: Uint8Array;
@@ -54,7 +45,7 @@ export class ChunkWriter {
     return this.#numbers * 8 + this.#bytes > CHUNK_BYTES;
   }
 
-  tenant({ name, forced, next_id }: TenantRow): void {
+  tenant({ name, forced, next_id }: Omit<TenantRow, 'number'>): void {
     this.#numbers += 4;
     this.#bytes += name.length + forced.length;
     this.#write.push((writer) => {
@@ -78,10 +69,10 @@ export class ChunkWriter {
     });
   }
 
-  end(next: ChunkStart | undefined): Chunk {
+  end({ isLast }: Pick<Chunk, 'isLast'>): Chunk {
     const writer = new PackWriter(this.#numbers, this.#bytes);
     for (const write of this.#write) write(writer);
-    return { pack: writer.pack, numbers: this.#numbers, next };
+    return { pack: writer.pack, numbers: this.#numbers, isLast };
   }
 }
 
@@ -105,7 +96,9 @@ export function readChunk({ pack, numbers }: Chunk, tenants: TenantSoFar[]): voi
       tenants.push({ tenant, forced: forced as Label[], records, nextId: reader.number() });
     } else {
       const [id, key] = [reader.number(), textOf(reader.bytes())];
-      records.push({ id, key, values: reader.values(reader.number()).slice() });
+      const count = reader.number();
+      const start = reader.skip(count);
+      records.push({ id, key, values: reader.numbers.slice(start, start + count) });
     }
   }
 }

@@ -17,7 +17,7 @@ import {
   type TenantChanges,
 } from '../push/record.ts';
 import { packChanges } from './push-journal-changes.ts';
-import { CHUNKS_BEGIN, type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
+import { type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
 import { journalError } from './push-journal-failure.ts';
 import type { JournalAnswer, JournalTask, WorkerSettings } from './push-journal-worker.ts';
 
@@ -26,12 +26,15 @@ const ANSWER_MS = 30_000;
 /** How long disposal waits for the disk. */
 const CLOSE_MS = 4000;
 const MAX_HEAP_MIB = 128;
+const PROGRAM = new URL('./push-journal-worker.ts', import.meta.url);
 
 export interface DiskJournalOptions {
   /** The path of the file, which is made if it is not there. Only this journal may open the file. */
   readonly file: string;
   /** Default 30 s. */
   readonly answerMs?: number | undefined;
+  /** The program of the thread; tests pass their own. */
+  readonly program?: URL | undefined;
 }
 
 interface Thread {
@@ -56,6 +59,7 @@ export class DiskJournal implements Journal {
   readonly durability = 'disk';
   readonly #file: string;
   readonly #answerMs: number;
+  readonly #program: URL;
   #thread: Thread | undefined;
   /** Resolves when no thread has the file open any more. */
   #noThread: Promise<void> = Promise.resolve();
@@ -64,9 +68,10 @@ export class DiskJournal implements Journal {
   #wasOpen = false;
   #isDisposed = false;
 
-  constructor({ file, answerMs = ANSWER_MS }: DiskJournalOptions) {
+  constructor({ file, answerMs = ANSWER_MS, program = PROGRAM }: DiskJournalOptions) {
     this.#file = file;
     this.#answerMs = answerMs;
+    this.#program = program;
   }
 
   /** @throws {JournalError} when the file cannot be used */
@@ -116,10 +121,10 @@ export class DiskJournal implements Journal {
 
   async #read(tenant: string | undefined): Promise<TenantSoFar[]> {
     const tenants: TenantSoFar[] = [];
-    let next: Promise<Chunk> | undefined = this.#askChunk({ start: CHUNKS_BEGIN, tenant });
+    let next: Promise<Chunk> | undefined = this.#askChunk({ kind: 'read', tenant });
     while (next) {
       const chunk: Chunk = await next;
-      next = chunk.next && this.#askChunk({ start: chunk.next, tenant }); // while this one is read
+      next = chunk.isLast ? undefined : this.#askChunk({ kind: 'read-on' }); // while this one is read
       try {
         readChunk(chunk, tenants);
       } catch (cause) {
@@ -130,8 +135,8 @@ export class DiskJournal implements Journal {
     return tenants;
   }
 
-  async #askChunk(task: Omit<JournalTask & { kind: 'read' }, 'kind'>): Promise<Chunk> {
-    return (await this.#ask({ kind: 'read', ...task }))!; // each such task has a chunk as its answer
+  async #askChunk(task: JournalTask & { readonly kind: 'read' | 'read-on' }): Promise<Chunk> {
+    return (await this.#ask(task))!; // each such task has a chunk as its answer
   }
 
   /** One task at a time. */
@@ -159,7 +164,7 @@ export class DiskJournal implements Journal {
 
   #start(): Thread {
     const settings: WorkerSettings = { file: this.#file, mayCreate: !this.#wasOpen };
-    const worker = new Worker(new URL('./push-journal-worker.ts', import.meta.url), {
+    const worker = new Worker(this.#program, {
       workerData: settings,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
     });

@@ -11,31 +11,11 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../push/record.ts';
 import { asJournalError, journalError } from './push-journal-failure.ts';
+import { TABLES } from './push-journal-statements.ts';
 
 /** Tells the files of this journal from other databases: `pgpj` in ASCII. */
 const APPLICATION_ID = 0x7067706a;
 const SCHEMA_VERSION = 1;
-
-const TABLES = `
-  create table tenant (
-    number integer primary key,
-    name blob not null unique,
-    forced blob not null,
-    next_id integer not null
-  ) strict;
-  create table record (
-    tenant integer not null,
-    id integer not null,
-    key blob not null,
-    primary key (tenant, id)
-  ) strict, without rowid;
-  create table page (
-    number integer primary key,
-    records blob not null
-  ) strict;
-  pragma application_id = ${APPLICATION_ID};
-  pragma user_version = ${SCHEMA_VERSION};
-`;
 
 /**
  * Pages of 4 KiB in the write-ahead log, after which a commit copies them into the file. Measured
@@ -78,10 +58,14 @@ export class JournalFile implements Disposable {
     }
   }
 
-  /** Copies the write-ahead log into the file, so that the log begins anew. */
-  checkpoint(): void {
+  /**
+   * Copies the write-ahead log into the file, so that the log begins anew.
+   *
+   * @param mode - `truncate` also gives the space of the log back
+   */
+  checkpoint(mode: 'passive' | 'truncate'): void {
     try {
-      this.#database?.exec('pragma wal_checkpoint(truncate)');
+      this.#database?.exec(`pragma wal_checkpoint(${mode})`);
     } catch {
       // The log still has what was committed; a commit that the failure hinders tells of it.
     }
@@ -177,6 +161,8 @@ function prepareTables(database: DatabaseSync, file: string, mayCreate: boolean)
   } else if (numberOf(database, 'schema_version') === 0 && application === 0 && version === 0) {
     if (!mayCreate) throw journalError('damaged', file, 'the file is empty');
     database.exec(TABLES);
+    database.exec(`pragma application_id = ${APPLICATION_ID}`);
+    database.exec(`pragma user_version = ${SCHEMA_VERSION}`);
   } else {
     throw journalError('damaged', file, 'the file is a database, but no journal of pushes');
   }

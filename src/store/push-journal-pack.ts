@@ -76,10 +76,15 @@ export class PackReader {
     return this.#numbers[this.#at++]!; // the reader asks for what was written
   }
 
-  /** @returns a view of the pack */
-  values(count: number): Float64Array {
+  /** All numbers of the pack. */
+  get numbers(): Float64Array {
+    return this.#numbers;
+  }
+
+  /** Reads on after `count` numbers. @returns where in `numbers` these begin */
+  skip(count: number): number {
     this.#at += count;
-    return this.#numbers.subarray(this.#at - count, this.#at);
+    return this.#at - count;
   }
 
   /** @returns a view of the pack */
@@ -101,7 +106,8 @@ export function bytesOf(text: string): Buffer<ArrayBuffer> {
   return bytes;
 }
 
-export function textOf(bytes: Buffer): string {
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  const bytes = Buffer.from(buffer, byteOffset, length);
   if (bytes[0] === NOT_UTF8) return bytes.toString('utf16le', 1);
   return bytes.toString('utf8');
 }

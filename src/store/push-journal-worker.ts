@@ -7,7 +7,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { JournalError, type JournalFailure } from '../push/record.ts';
-import type { Chunk, ChunkStart } from './push-journal-chunk.ts';
+import type { Chunk } from './push-journal-chunk.ts';
 import { JournalFile } from './push-journal-file.ts';
 import { bytesOf } from './push-journal-pack.ts';
 import { StoredRecords } from './push-journal-sqlite.ts';
@@ -21,7 +21,8 @@ export interface WorkerSettings {
 export type JournalTask =
   | { readonly kind: 'open' }
   | { readonly kind: 'commit'; readonly pack: ArrayBuffer; readonly numbers: number }
-  | { readonly kind: 'read'; readonly start: ChunkStart; readonly tenant: string | undefined }
+  | { readonly kind: 'read'; readonly tenant: string | undefined }
+  | { readonly kind: 'read-on' }
   | { readonly kind: 'close' };
 
 /** The thread answers each task in order. */
@@ -29,17 +30,40 @@ export type JournalAnswer =
   | { readonly failure: undefined; readonly chunk: Chunk | undefined }
   | { readonly failure: JournalFailure; readonly message: string };
 
-/** After this time without a commit, the write-ahead log is copied into the file. */
+/** After this time without a commit, the log is folded into the tables. */
 const IDLE_MS = 1000;
 
 const { file: path, mayCreate } = workerData as WorkerSettings;
 const file = new JournalFile(path, mayCreate);
 const records = new StoredRecords(path, file);
 let idle: NodeJS.Timeout | undefined;
+let slice: NodeJS.Immediate | undefined;
+/** A failure to fold, which the next commit tells. */
+let failed: JournalError | undefined;
 
-function noteCommit(): void {
+function fold(): void {
+  slice = undefined;
+  try {
+    if (records.foldSlice())
+      slice = setImmediate(fold); // tasks come between two slices
+    else file.checkpoint('passive');
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error;
+    if (error.failure !== 'full') failed = error; // on a full disk the next commit fails by itself
+  }
+}
+
+function commit(pack: ArrayBuffer, numbers: number): void {
+  const error = failed;
+  failed = undefined;
+  if (error) throw error;
+  if (records.commit(pack, numbers)) slice ??= setImmediate(fold);
   if (idle) idle.refresh();
-  else idle = setTimeout(() => file.checkpoint(), IDLE_MS);
+  else {
+    idle = setTimeout(() => {
+      slice ??= setImmediate(fold);
+    }, IDLE_MS);
+  }
 }
 
 function work(task: JournalTask): Chunk | undefined {
@@ -48,13 +72,16 @@ function work(task: JournalTask): Chunk | undefined {
       records.open();
       return undefined;
     case 'commit':
-      records.commit(task.pack, task.numbers);
-      noteCommit();
+      commit(task.pack, task.numbers);
       return undefined;
     case 'read':
-      return records.read(task.start, task.tenant === undefined ? undefined : bytesOf(task.tenant));
+      records.beginReading(task.tenant === undefined ? undefined : bytesOf(task.tenant));
+      return records.readOn();
+    case 'read-on':
+      return records.readOn();
     case 'close':
       clearTimeout(idle);
+      clearImmediate(slice);
       file[Symbol.dispose]();
       return undefined;
   }

@@ -147,6 +147,24 @@ describe('the section push', () => {
     assert.doesNotMatch(none, /push:/);
   });
 
+  it('has a port that nothing else listens on', async () => {
+    const endpoints = { allow: ['*'], compat: true };
+    const isTaken = /^push\.port is \d+, but must be another port/;
+    for (const [values, port, faults] of [
+      [{ listen: { port: 9091 } }, 9091, 1],
+      [{ listen: { health_port: 9091 } }, 9091, 1],
+      [{ endpoints }, 9221, 1],
+      [{ endpoints: { allow: ['*'] } }, 9221, 0],
+      [{ listen: { port: 0 } }, 0, 0],
+      [{}, 9091, 0],
+    ] as const) {
+      const found = await faultsOf({ ...values, push: { port } });
+
+      assert.equal(found.length, faults, found.join('\n'));
+      for (const fault of found) assert.match(fault, isTaken);
+    }
+  });
+
   it('is refused with all its faults together', async () => {
     const faults = await faultsOf({
       listen: { port: 8085 },
@@ -167,7 +185,7 @@ describe('the section push', () => {
     for (const fault of [
       'broker.push_plan_id is "same", but must be another id than plan_id',
       'broker.push_plan_name is "a", but must be another name than plan_name',
-      'push.port is 8085, but must be another port than listen.port and listen.health_port',
+      'push.port is 8085, but must be another port than listen.port, listen.health_port and endpoints.compat_port',
       'push.durability is "shared", but needs redis.url',
       'push.file is "p.db", but must be another file than database.url names',
       'push.without[0] is "le", but must be the name of a label, at most 512 characters long, but not __name__, le or quantile',

@@ -194,6 +194,38 @@ describe('Ledger', () => {
     });
   });
 
+  it('bounds the characters of label sets', async () => {
+    const ledger = await openLedger({ limits: { series: 2 } });
+
+    const code = await refusal(ledger.push(pushOf([counter('c', 1, { a: 'x'.repeat(1_100) })])));
+
+    assert.equal(code, 'characters_limit');
+    assert.deepEqual(linesOf(ledger), []);
+  });
+
+  it('bounds the values of sources over all tenants', async () => {
+    const ledger = await openLedger({ bounds: { totalSeries: 2 } });
+    const push = (source: string) =>
+      refusal(ledger.push(pushOf([counter('a', 1), counter('b', 1)], { source })));
+
+    const codes = [];
+    for (const source of ['a', 'b', 'c', 'd', 'e']) codes.push(await push(source));
+
+    assert.deepEqual(codes, ['none', 'none', 'none', 'none', 'source_limit']);
+  });
+
+  it('forgets a tenant that has nothing left', async () => {
+    const ledger = await openLedger({ bounds: { tenants: 1 } });
+    await ledger.push(pushOf([counter('c', 1)], { tenant: 'app:1' }));
+    const full = await refusal(ledger.push(pushOf([counter('c', 1)], { tenant: 'app:2' })));
+
+    await ledger.wipe({ tenant: 'app:1', forced: [] });
+    const free = await refusal(ledger.push(pushOf([counter('c', 1)], { tenant: 'app:2' })));
+
+    assert.deepEqual([full, free], ['tenant_limit', 'none']);
+    assert.equal(ledger.seriesCount, 1);
+  });
+
   describe('replace', () => {
     const replace = { mode: 'replace', path: { job: 'j' } } as const;
 

@@ -8,10 +8,10 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { PageRenderer } from '../../src/push/page-pieces.ts';
 import type { PageStyle } from '../../src/push/page-plan.ts';
 import { writeJsonPage } from '../../src/push/write-json.ts';
 import { PageLedger } from './page-ledger.ts';
+import { newRenderer, pageOf } from './pages.ts';
 import { messagesOf } from './protobuf-messages.ts';
 
 const golden = new URL('golden/', import.meta.url);
@@ -35,7 +35,7 @@ describe('pages of pushed metrics', () => {
       if (!isUpdate && !existsSync(new URL(file, folder))) continue;
 
       it(`golden: ${name}/${file}`, async () => {
-        const page = await pageOf(ledger, style);
+        const page = await pageOf(newRenderer(ledger), style);
         const text =
           style.format === 'protobuf' ? `${messagesOf(page).join('\n')}\n` : page.toString();
         assertGolden(new URL(file, folder), text);
@@ -46,7 +46,7 @@ describe('pages of pushed metrics', () => {
 
     it(`golden: ${name}/out.json`, async () => {
       const style: PageStyle = { format: 'text', escaping: 'allow-utf-8' };
-      const renderer = new PageRenderer(ledger, { maxKeptBytes: 0 });
+      const renderer = newRenderer(ledger);
       const request = { tenant: undefined, style };
       const plan = await renderer.plan(request, () => undefined);
       const leftOut = await renderer.leftOutOf(plan, request, () => undefined);
@@ -66,12 +66,6 @@ function ledgerOf(folder: URL): PageLedger {
     ledger.putPage(tenant, readFileSync(new URL(file, folder), 'utf8'));
   }
   return ledger;
-}
-
-async function pageOf(ledger: PageLedger, style: PageStyle): Promise<Buffer> {
-  const renderer = new PageRenderer(ledger, { maxKeptBytes: 0 });
-  const pieces = renderer.pieces({ tenant: undefined, style }, () => undefined);
-  return Buffer.concat((await Array.fromAsync(pieces)).map(({ plain }) => plain));
 }
 
 function assertGolden(file: URL, text: string): void {

@@ -44,7 +44,7 @@ const bounds = fc
     ),
     { maxLength: 6, selector: (bound) => bound + 0 },
   )
-  .map((all) => all.toSorted((a, b) => a - b));
+  .map((all) => all.map((bound) => bound + 0).toSorted((a, b) => a - b));
 
 interface Drawn {
   readonly labels: PushedFamily['metrics'][number]['labels'];

@@ -23,7 +23,9 @@ export interface FrameServer extends Server {
   readonly cut: AbortController;
 }
 
-interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe' | 'lane'>> {
+interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe' | 'lane' | 'pushLane'>> {
+  /** Answers all paths that no other mount has, in place of `routes`. */
+  readonly root?: Mount | undefined;
   readonly routes?: readonly Route[];
   readonly mounts?: readonly Mount[];
   /** Default: everybody is let in. */
@@ -41,6 +43,8 @@ export async function serveFrame(
     errors = answerProblem,
     observe,
     lane,
+    pushLane,
+    root,
   }: FrameServerOptions,
   settings: Partial<ServerSettings> = {},
 ): Promise<FrameServer> {
@@ -49,8 +53,8 @@ export async function serveFrame(
   const onError: OnMistake = (error) => mistakes.push(error);
   const router = routerOf(routes);
   const handle = createFrame({
-    mounts: [...mounts, { prefix: '', admit, errors: errors(onError), router }],
-    ...{ cut: cut.signal, onError, lane, ...(observe && { observe }) },
+    mounts: [...mounts, root ?? { prefix: '', admit, errors: errors(onError), router }],
+    ...{ cut: cut.signal, onError, lane, pushLane, ...(observe && { observe }) },
   });
   const server = await startServer({
     ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },

@@ -16,7 +16,9 @@ const SUFFIXES = {
 };
 const NUMBERS = ['counter', 'gauge', 'summary', 'unknown', 'histogram', 'gaugehistogram'];
 
-const printValue = (value: number): string => String(value).replace('Infinity', 'Inf');
+function printValue(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value).replace('Infinity', 'Inf');
+}
 
 function isLegacy(name: string): boolean {
   return /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);

@@ -16,6 +16,8 @@ export interface PrometheusOptions {
   readonly program: string;
   /** Prometheus' configuration: YAML, or an object, printed as JSON, which is YAML too. */
   readonly config: string | Readonly<Record<string, unknown>>;
+  /** Further arguments. */
+  readonly args?: readonly string[];
 }
 
 /** One series of an instant query's answer. */
@@ -62,6 +64,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       `--storage.tsdb.path=${path.join(folder, 'data')}`,
       '--web.listen-address=127.0.0.1:0',
       '--enable-feature=exemplar-storage',
+      ...(options.args ?? []),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

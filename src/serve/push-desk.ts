@@ -1,0 +1,156 @@
+/**
+ * Hands pushes to the ledger, and makes answers of what comes back.
+ */
+import type { Push, PushLedger } from '../push/push.ts';
+import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
+import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
+import { Problem } from './errors.ts';
+import {
+  acceptedAnswer,
+  isNoted,
+  type PushAnswer,
+  type PushInterface,
+  QUEUED,
+  refusalAnswer,
+} from './push-answers.ts';
+import type { PushIntent } from './push-request.ts';
+
+/** How a push ended: a closed set. */
+export const PUSH_RESULTS = [
+  ...['ok', 'replay', 'queued'],
+  ...PUSH_REFUSALS,
+  ...['busy', 'request-timeout', 'forbidden', 'left', 'internal'],
+] as const;
+
+/** What is known of a push when it has ended. */
+export interface PushEnd {
+  readonly of: PushInterface;
+  /** One of `PUSH_RESULTS`. */
+  readonly result: string;
+  readonly tenant: string;
+  readonly seconds: number;
+  /** Of the body, decompressed. */
+  readonly bytes: number;
+  /** How many samples were pushed, and how many of their timestamps were ignored. */
+  readonly samples: number;
+  readonly timestamps: number;
+  /** Why it was refused. */
+  readonly why?: string | undefined;
+}
+
+export interface PushDeskOptions {
+  readonly ledger: PushLedger;
+  /** `push.consistency_check`; if false, pushes in replace mode are answered before their check. */
+  readonly checks: boolean;
+  /** Must not throw. */
+  readonly onEnd: (end: PushEnd) => void;
+}
+
+/** Bound on pushes that are answered before their check; then the next one waits. */
+const MAX_QUEUED = 1_000;
+
+/** What is known of a push, also before its body is read. */
+export interface PushFacts {
+  readonly intent: Pick<PushIntent, 'of' | 'tenant' | 'forced' | 'path'>;
+  /** See `PushEnd`. */
+  readonly samples: number;
+  readonly bytes: number;
+  readonly beganMs: number;
+}
+
+export interface PushWork extends PushFacts {
+  readonly intent: PushIntent;
+  readonly page: PushedPage;
+  readonly id: Push['id'];
+}
+
+export class PushDesk {
+  readonly #options: PushDeskOptions;
+  #queued = 0;
+
+  constructor(options: PushDeskOptions) {
+    this.#options = options;
+  }
+
+  get ledger(): PushLedger {
+    return this.#options.ledger;
+  }
+
+  /** @throws whatever is no refusal: a bug of promgate */
+  async push(work: PushWork): Promise<PushAnswer> {
+    const { intent } = work;
+    if (intent.of === 'group' && !this.#options.checks && this.#queued < MAX_QUEUED) {
+      this.#queued += 1;
+      void this.#push(work)
+        .catch((error: unknown) => this.failed(work, error))
+        .finally(() => {
+          this.#queued -= 1;
+        });
+      return QUEUED;
+    }
+    return this.#push(work);
+  }
+
+  async #push(work: PushWork): Promise<PushAnswer> {
+    const { intent, page, id } = work;
+    const { tenant, forced, rules, replaces, path, of } = intent;
+    try {
+      const accepted = await this.#options.ledger.push({
+        ...{ tenant, forced, rules, replaces, path, page, id },
+      });
+      if (accepted.isReplay) this.#end(work, 'replay');
+      else this.#end(work, 'ok', { timestamps: page.timestamps });
+      return acceptedAnswer(of, accepted.isReplay);
+    } catch (error) {
+      if (error instanceof PushRefusal) return this.refused(work, error);
+      throw error;
+    }
+  }
+
+  /** Ends a push that was refused. In replace mode the group gets the time of some refusals. */
+  async refused(work: PushFacts, refusal: PushRefusal): Promise<PushAnswer> {
+    const { of, tenant, forced, path } = work.intent;
+    if (isNoted(of, refusal)) {
+      try {
+        await this.#options.ledger.noteFailure({ tenant, forced }, path);
+      } catch (error) {
+        if (!(error instanceof PushRefusal)) throw error; // else the answer tells enough
+      }
+    }
+    this.#end(work, refusal.code, { why: refusal.message });
+    return refusalAnswer(of, refusal);
+  }
+
+  /** Notes a push that failed otherwise than by a refusal. */
+  failed(work: PushFacts, error: unknown): void {
+    if (error instanceof Problem) this.#end(work, error.code, { why: error.message });
+    else this.#end(work, hasLeft(error) ? 'left' : 'internal', { why: String(error) });
+  }
+
+  #end(
+    { intent, samples, bytes, beganMs }: PushFacts,
+    result: string,
+    more: Partial<Pick<PushEnd, 'timestamps' | 'why'>> = {},
+  ): void {
+    const seconds = (performance.now() - beganMs) / 1000;
+    const { of, tenant } = intent;
+    this.#options.onEnd({ of, result, tenant, seconds, bytes, samples, timestamps: 0, ...more });
+  }
+}
+
+function hasLeft(error: unknown): boolean {
+  return error instanceof Error && ['AbortError', 'ECONNRESET'].includes(codeOf(error));
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+/** How many samples a page has. */
+export function samplesOf({ families }: Pick<PushedPage, 'families'>): number {
+  let samples = 0;
+  for (const { type, metrics } of families) {
+    for (const { bounds } of metrics) samples += sampleCount(type, bounds);
+  }
+  return samples;
+}

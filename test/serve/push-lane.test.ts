@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import type { Handler } from '../../src/serve/request.ts';
+import { eventually } from '../support/eventually.ts';
+import { readAll } from './frame-server.ts';
+import { type PushServer, servePush } from './push-server.ts';
+
+const body = (value: string): string => `# TYPE c counter\nc{a="b"} ${value}\n`;
+
+/** Counts the requests that go the long way. */
+function counting(): { readonly admit: Handler; count: number } {
+  const counter = {
+    count: 0,
+    admit: ((_, next) => {
+      counter.count += 1;
+      return next();
+    }) satisfies Handler,
+  };
+  return counter;
+}
+
+async function push(gate: PushServer, value: string, headers: Record<string, string> = {}) {
+  const { status, text } = await gate.send('POST', '/job/a/x/y', body(value), {
+    'X-Push-Mode': 'aggregate',
+    ...headers,
+  });
+  return `${status} ${text}`;
+}
+
+describe('PushLane', () => {
+  it('takes equal pushes the short way, with the same answers and effects', async () => {
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
+
+    const answers = [await push(gate, '1'), await push(gate, '20.5'), await push(gate, '300')];
+
+    assert.deepEqual(answers, ['202 ', '202 ', '202 ']);
+    assert.equal(long.count, 1);
+    assert.deepEqual(gate.lines(), ['c{a="b",job="a",x="y"} 321.5']);
+    assert.deepEqual(
+      gate.ends.map(({ of, result, samples, bytes }) => [of, result, samples, bytes]),
+      [
+        ['aggregation', 'ok', 1, 28],
+        ['aggregation', 'ok', 1, 31],
+        ['aggregation', 'ok', 1, 30],
+      ],
+    );
+    await eventually('the last answer is noted', () => gate.records[1]);
+    assert.deepEqual(
+      gate.records.map(({ handler, status }) => [handler, status]),
+      [
+        ['push', 202],
+        ['push', 202],
+      ],
+    );
+  });
+
+  it('answers in full what only a head can tell', async () => {
+    await using gate = await servePush({ clock: () => 0 });
+    const send = () => gate.send('POST', '', body('1'));
+
+    await send();
+    const { status, text, headers } = await send();
+
+    assert.equal(status, 200);
+    assert.equal(text, 'ok');
+    assert.equal(headers.get('X-Durability'), 'memory');
+    assert.equal(headers.get('Content-Type'), 'text/plain; charset=utf-8');
+    assert.ok(headers.get('Date'));
+  });
+
+  it('goes the long way with a body that differs in more than values, and then knows it', async () => {
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
+    await gate.send('POST', '/a/b', 'm 1\n');
+
+    const other = await gate.send('POST', '/a/b', 'n 1\n');
+    const refused = await gate.send('POST', '/a/b', 'n x\n');
+    const again = await gate.send('POST', '/a/b', 'n 1\n');
+
+    assert.deepEqual([other.status, refused.status, again.status], [202, 400, 202]);
+    assert.equal(long.count, 3);
+    assert.deepEqual(gate.lines(), ['m{a="b"} 1', 'n{a="b"} 1']);
+  });
+
+  it('checks the credential anew after a second', async () => {
+    let nowMs = 0;
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => nowMs });
+
+    await push(gate, '1');
+    nowMs += 1_000;
+    await push(gate, '1');
+    assert.equal(long.count, 1);
+    nowMs += 1;
+    await push(gate, '1');
+    assert.equal(long.count, 2);
+    await push(gate, '1');
+    assert.equal(long.count, 2);
+  });
+
+  it('does not take a push with other headers for equal', async () => {
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
+
+    await push(gate, '1');
+    await push(gate, '1', { 'X-Push-Source': 'me' });
+    await push(gate, '1', { Authorization: 'Bearer other' });
+    await push(gate, '1', { traceparent: '00-1' });
+
+    assert.equal(long.count, 3);
+  });
+
+  it('knows a repeated key on the short way too', async () => {
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
+    await push(gate, '1');
+
+    const first = await push(gate, '2', { 'Idempotency-Key': 'k' });
+    const again = await push(gate, '2', { 'Idempotency-Key': 'k' });
+    const other = await push(gate, '3', { 'Idempotency-Key': 'k' });
+    const bad = await push(gate, '3', { 'Idempotency-Key': 'k'.repeat(300) });
+
+    assert.equal(first, '202 ');
+    assert.equal(again, '202 ');
+    assert.match(other, /^422 .*key_reused/);
+    assert.match(bad, /^400 .*bad_header/);
+    assert.equal(long.count, 2);
+    assert.deepEqual(gate.lines(), ['c{a="b",job="a",x="y"} 3']);
+  });
+
+  it('knows on both ways the key of one push', async () => {
+    let nowMs = 0;
+    await using gate = await servePush({ clock: () => nowMs });
+    const key = { 'Idempotency-Key': 'k' };
+
+    await push(gate, '1', key); // the long way
+    await push(gate, '1', key);
+    nowMs += 5_000;
+    await push(gate, '1', key); // the long way
+
+    assert.deepEqual(
+      gate.ends.map(({ result }) => result),
+      ['ok', 'replay', 'replay'],
+    );
+  });
+
+  it('counts each push in the limits of its tenant', async () => {
+    await using gate = await servePush({ clock: () => 0, settings: { pushesPerSecond: 2 } });
+
+    const answers = [await push(gate, '1'), await push(gate, '1'), await push(gate, '1')];
+
+    assert.deepEqual(answers.slice(0, 2), ['202 ', '202 ']);
+    assert.match(answers[2] ?? '', /^429 .*rate_limit/);
+  });
+
+  it('forgets a body whose client leaves before its end', async () => {
+    await using gate = await servePush({ clock: () => 0 });
+    const head = 'POST /push/metrics/a/b HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n';
+    const client = connect(gate.port, '127.0.0.1');
+    client.write(`${head}m 1\n`);
+    await eventually('the push is known', () => gate.lane.size || undefined);
+
+    client.write(`${head}m`);
+    client.end();
+    await readAll(client);
+
+    assert.deepEqual(gate.lines(), ['m{a="b"} 1']);
+    assert.deepEqual(gate.mistakes, []);
+  });
+});
