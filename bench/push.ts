@@ -5,11 +5,10 @@
  * machine harms each.
  */
 import { startScript } from './child.ts';
-import type { BodyKind } from './push-bodies.ts';
 import { PUSH_CASES, PUSH_SCRAPES, type PushCase } from './push-cases.ts';
 import type { PushClientFigures, PushClientOptions } from './push-client.ts';
 import { measurePushScrapes, type PushScrapeResult, pushScrapeTable } from './push-scrapes.ts';
-import { type PushMode, pushHeaders, readPage, store } from './push-store.ts';
+import { pushHeaders, readPage, store } from './push-store.ts';
 import {
   PUSH_TARGETS,
   type PushTarget,
