@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import type { push, rule, tenant } from './push.ts';
 import { toLimits, toTenantLimits } from './push-limits.ts';
+import { toRemoteWrite } from './remote-write.ts';
 
 export interface Surroundings {
   /** The file of the database, if it is one that is configured or that the broker uses. */
@@ -42,6 +43,7 @@ export function toPush(values: z.output<typeof push> | undefined, around: Surrou
     rules: values.rules.map(toRule),
     tenants: values.tenants.map(toTenant),
     limits: toLimits(values.limits, memoryBytes),
+    remoteWrite: toRemoteWrite(values.remote_write),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import path from 'node:path';
 import { limits, tenantLimits } from './push-limits.ts';
+import { remoteWrite } from './remote-write.ts';
 import {
   choice,
   duration,
@@ -87,7 +88,6 @@ export const tenant = section(
 
 const port = { min: 0, max: 65_535 };
 
-// `remote_write` belongs behind `limits`.
 export const push = section(
   'The push gateway at /push. It exists only if this section does; push: {} takes all defaults.',
   {
@@ -171,6 +171,7 @@ export const push = section(
       [],
     ),
     limits: sectionWithDefaults(limits),
+    remote_write: withDefault(remoteWrite, []),
   },
 );
 

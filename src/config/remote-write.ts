@@ -82,7 +82,7 @@ const relabelRule = section(
       }),
     ),
     replacement: withDefault(
-      text('New value, or new name for labelmap; $1 and ${name} are groups of the match.', {
+      text(`New value, or new name for labelmap; $1 and \${name} are groups of the match.`, {
         allowed: 'a text',
         pattern: /^/,
       }),

@@ -28,7 +28,7 @@ export class Duplicates {
 
   /** Each step is short. */
   *of(family: PageFamily, style: PageStyle, page: string): Generator<void, LeftOut, void> {
-    const isShared = family.parts.length > 1;
+    const isShared = family.parts.length + family.beside.length > 1;
     if (!isShared && !(yield* this.#isDoubtful(family, style))) return NOTHING;
     const key = `${page}\n${family.type}\n${family.name}`;
     const state = stateOf(family);
@@ -111,9 +111,9 @@ function withoutEmpty(labels: string): string {
 /** Bound on what is remembered, in numbers of 8 bytes. */
 const MAX_NUMBERS = 1_000_000;
 
-function stateOf({ parts }: PageFamily): Float64Array {
+function stateOf({ parts, beside }: PageFamily): Float64Array {
   const numbers: number[] = [];
-  for (const { samples, blocks } of parts) {
+  for (const { samples, blocks } of [...beside, ...parts]) {
     numbers.push(kindBits(samples), blocks.length);
     for (const { version } of blocks) numbers.push(version);
   }
@@ -135,20 +135,20 @@ function leftOut({ parts }: PageFamily, sets: Sets): LeftOut {
 }
 
 /** @returns an empty list if nothing is to be left out */
-function* find({ parts }: PageFamily, style: PageStyle): Generator<void, Sets, void> {
+function* find({ parts, beside }: PageFamily, style: PageStyle): Generator<void, Sets, void> {
   const sets: (Set<string> | undefined)[] = [];
-  const hasValues = parts.some(isOfValues);
-  const claims = new Claims(style, hasValues && !parts.every(isOfValues));
+  const all = [...beside, ...parts.toSorted(compoundFirst)];
+  const claims = new Claims(style, all.some(isOfValues) && !all.every(isOfValues));
   const places = new Map(parts.map((part, at) => [part, at]));
   let metrics = 0;
-  for (const part of parts.toSorted(compoundFirst)) {
+  for (const part of all) {
     const own = ownLabelOf(part.samples);
-    const at = places.get(part)!; // all parts have one
-    for (const { metrics: all } of part.blocks) {
-      for (const metric of all) {
+    const at = places.get(part);
+    for (const block of part.blocks) {
+      for (const metric of block.metrics) {
         if (++metrics % STEP === 0) yield;
         const labels = withoutEmpty(printedLabels(metric.labels, style.escaping, own));
-        if (claims.claim(part, labels, metric)) continue;
+        if (claims.claim(part, labels, metric) || at === undefined) continue;
         const set = sets[at] ?? new Set();
         sets[at] = set.add(metric.labels);
       }

@@ -36,24 +36,30 @@ const HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** The last block: empty. */
 const LAST_BLOCK = [3, 0];
 
-/** Puts a file together: `head`, what `add` gives for each piece, `foot`. */
+/** Puts a file together: what `add` gives for each piece, then `end`. */
 class GzipFile {
-  readonly head = HEAD;
+  #hasBegun = false;
   #crc = 0;
   #bytes = 0;
 
   add({ bytes, crc, plainBytes }: ZippedPiece): Buffer {
     this.#crc = combineCrc(this.#crc, crc, plainBytes);
     this.#bytes += plainBytes;
-    return bytes;
+    return this.#begin(bytes);
   }
 
-  get foot(): Buffer {
+  #begin(bytes: Buffer): Buffer {
+    if (this.#hasBegun) return bytes;
+    this.#hasBegun = true;
+    return Buffer.concat([HEAD, bytes]);
+  }
+
+  end(): Buffer {
     const foot = Buffer.alloc(LAST_BLOCK.length + 8);
     foot.set(LAST_BLOCK);
     foot.writeUInt32LE(this.#crc, LAST_BLOCK.length);
     foot.writeUInt32LE(this.#bytes % 2 ** 32, LAST_BLOCK.length + 4);
-    return foot;
+    return this.#begin(foot);
   }
 }
 
@@ -71,7 +77,6 @@ export async function* gzipFile(
 ): AsyncGenerator<Buffer, void, void> {
   const file = new GzipFile();
   const ahead: Promise<ZippedPiece>[] = [];
-  yield file.head;
   for await (const piece of pieces) {
     const zipped = piece.zipped();
     zipped.catch(() => undefined); // it is awaited below
@@ -79,7 +84,7 @@ export async function* gzipFile(
     if (ahead.length >= AHEAD) yield file.add(await ahead.shift()!); // it holds as many
   }
   for (const zipped of ahead) yield file.add(await zipped);
-  yield file.foot;
+  yield file.end();
 }
 
 /** The polynomial of CRC-32, reflected: bit 31 is the coefficient of x^0. */

@@ -281,8 +281,8 @@ export class Ledger implements PushLedger, PageSource {
     return tenant ? [tenant] : [];
   }
 
-  seen(tenant?: string): void {
-    this.#expiry.seen(tenant, this.#options.now());
+  seen(tenant?: string, beganMs = this.#options.now()): void {
+    this.#expiry.seen(tenant, beganMs);
   }
 
   /** Resolves when everything that was pushed is kept. */

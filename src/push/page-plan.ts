@@ -36,6 +36,8 @@ export interface PageFamily {
   readonly help: string;
   readonly unit: string;
   readonly parts: readonly PagePart[];
+  /** Parts of other messages of protobuf that have samples of the names of this family's. */
+  readonly beside: readonly PagePart[];
 }
 
 export interface PagePlan {
@@ -51,6 +53,7 @@ interface DraftFamily extends Pick<FamilyShape, 'name'> {
   help: string;
   unit: string;
   parts: PagePart[];
+  readonly beside: PagePart[];
 }
 
 /** The families of one name in HELP and TYPE, by type. */
@@ -91,10 +94,14 @@ export class PagePlanner {
     }
   }
 
-  #shapeOf({ name, type }: LedgerFamily): FamilyShape {
+  #shapeOf(family: LedgerFamily): FamilyShape {
     const { format, escaping } = this.#style;
+    const { name, type } = family;
     const escaped = escaping === 'allow-utf-8' ? name : printName(name, 'metric', escaping);
-    return shapeOf(escaped, type, format);
+    const shape = shapeOf(escaped, type, format);
+    // Prometheus 2 gives the samples of such a message wrong names, unless the histogram is native.
+    const isNative = format === 'protobuf' && type === 'gaugehistogram' && hasNative(family);
+    return isNative ? { ...shape, type } : shape;
   }
 
   /** Each step is short. @returns the plan */
@@ -102,12 +109,13 @@ export class PagePlanner {
     const loose: [PageSample, Rival][] = [];
     let steps = 0;
     for (const [name, rivals] of this.#rivals) {
-      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals);
+      if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals, loose);
       else this.#settle(name, rivals, loose);
       if (++steps % STEP === 0) yield;
     }
     for (const draft of this.#drafts.values()) {
-      if (this.#isTaken(draft)) this.#dissolve(draft, loose);
+      if (this.#style.format === 'protobuf') this.#noteBeside(draft);
+      else if (this.#isTaken(draft)) this.#dissolve(draft, loose);
       if (++steps % STEP === 0) yield;
     }
     for (let at = 0; at < loose.length; at++) {
@@ -131,7 +139,7 @@ export class PagePlanner {
         ...{ name, type: shape.type ?? 'unknown', samples: shape.samples },
         help: firstText(all, 'help'),
         unit: firstText([winner], 'unit'),
-        parts: partsOf(winner, shape.samples),
+        ...{ parts: partsOf(winner, shape.samples), beside: [] },
       });
     }
     for (const rival of all) {
@@ -141,8 +149,10 @@ export class PagePlanner {
   }
 
   /** Puts single values of all types in one message, and histograms and summaries in others. */
-  #settleMessages(name: string, rivals: Rivals): void {
-    const all = [...rivals.values()];
+  #settleMessages(name: string, rivals: Rivals, loose: [PageSample, Rival][]): void {
+    const all = [...rivals.values()].filter(({ shape }) => shape.type !== undefined);
+    const untyped = rivals.get(undefined);
+    if (untyped) for (const sample of untyped.shape.samples) loose.push([sample, untyped]);
     const single = all.filter(({ shape }) => shape.samples.length === 1);
     const most = pickWinner(name, single, single);
     if (all.length > 1) this.#conflicts += 1;
@@ -156,13 +166,26 @@ export class PagePlanner {
         help: firstText(all, 'help'),
         unit: firstText([rival], 'unit'),
         parts: rows.flatMap((one) => partsOf(one, shape.samples)),
+        beside: all
+          .slice(0, all.indexOf(rival))
+          .filter((one) => rival !== most && !single.includes(one))
+          .flatMap((one) => partsOf(one, one.shape.samples)),
       });
+    }
+  }
+
+  /** Tells families of single values which histograms and summaries have samples of their names. */
+  #noteBeside({ samples, parts }: DraftFamily): void {
+    if (samples.length === 1) return;
+    for (const sample of samples) {
+      const other = this.#drafts.get(sample.name);
+      if (other?.samples.length !== 1) continue;
+      other.beside.push(...parts.map((part) => ({ ...part, samples: [sample] })));
     }
   }
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
-    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 
@@ -189,7 +212,15 @@ export class PagePlanner {
     else {
       const { name } = sample;
       const own: PageSample[] = [{ kind: 'value', name }];
-      this.#drafts.set(name, { name, type: 'unknown', samples: own, help: '', unit: '', parts });
+      this.#drafts.set(name, {
+        name,
+        type: 'unknown',
+        samples: own,
+        help: '',
+        unit: '',
+        parts,
+        beside: [],
+      });
     }
   }
 
@@ -220,6 +251,10 @@ function pickWinner(
 /** Creation times are of use only beside what was created. */
 function looseSamples(samples: readonly PageSample[]): readonly PageSample[] {
   return samples.filter(({ kind }) => kind !== 'created');
+}
+
+function hasNative({ blocks }: LedgerFamily): boolean {
+  return blocks[0]?.metrics[0]?.current().native !== undefined;
 }
 
 function firstText(rivals: readonly Rival[], text: 'help' | 'unit'): string {

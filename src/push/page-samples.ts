@@ -42,7 +42,7 @@ export function shapeOf(name: string, type: FamilyType, format: PageFormat): Fam
     case 'gaugehistogram':
       return {
         name,
-        type: format === 'text' ? undefined : type,
+        type: format === 'openmetrics' ? type : undefined,
         samples: [
           suffixed('buckets', '_bucket'),
           suffixed('sum', '_gsum'),

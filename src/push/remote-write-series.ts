@@ -56,6 +56,8 @@ const ASIDE_MS = 5 * 60_000;
 const MAX_ASIDE_MS = 60 * 60_000;
 /** The bound on texts that series share, for each series. */
 const TEXTS_PER_SERIES = 4;
+/** How many series are looked at between two pauses that a caller may make. */
+const STRIDE = 256;
 
 export class SeriesTracker {
   readonly #options: SeriesRulesOptions;
@@ -96,9 +98,15 @@ export class SeriesTracker {
     return known;
   }
 
-  /** Forgets the series that `round` did not have. @returns those of them that were sent */
-  *sweep(round: number, atMs: number): Generator<TrackedSeries> {
+  /**
+   * Forgets the series that `round` did not have.
+   *
+   * @returns those of them that were sent; undefined now and then, so that the caller may pause
+   */
+  *sweep(round: number, atMs: number): Generator<TrackedSeries | undefined> {
+    let looked = 0;
     for (const [key, known] of this.#known) {
+      if (++looked % STRIDE === 0) yield undefined;
       if (known.round === round) continue;
       this.#known.delete(key);
       if (!('labels' in known) || known.isDuplicate) continue;

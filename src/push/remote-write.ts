@@ -195,7 +195,7 @@ export class RemoteWrite implements AsyncDisposable {
         await pace();
       }
       for (const gone of this.#tracker.sweep(this.#round, atMs)) {
-        batches.add(gone, undefined);
+        if (gone) batches.add(gone, undefined);
         await pace();
       }
     } finally {

@@ -49,7 +49,7 @@ function* metricSeries(
   const { bounds, values } = metric.current();
   const createdMs = CUMULATIVE.has(family.type) ? metric.createdMs : 0;
   const make = (value: number | undefined, suffix: string, extra?: Label): Series => ({
-    key: `${tenant}\0${family.name}${suffix}\0${metric.labels}\0${extra?.[1] ?? ''}`,
+    key: `${tenant}\0${family.name}\0${suffix}\0${metric.labels}\0${extra?.[1] ?? ''}`,
     family,
     value: value ?? Number.NaN, // a run has all values of its type
     createdMs,

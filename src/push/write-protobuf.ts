@@ -4,11 +4,13 @@
  * @see https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto
  */
 import type { FamilyType } from '../exposition/grammar.ts';
+import type { Label } from './labels.ts';
 import { PageBytes } from './page-bytes.ts';
 import { labelPairs, type OwnLabel, ownLabelOf } from './page-labels.ts';
 import type { PageFamily, PageStyle } from './page-plan.ts';
+import { kindBits, type PageSample, type SampleKind } from './page-samples.ts';
 import type { LedgerMetric, MetricRun } from './page-source.ts';
-import { isTime } from './print-number.ts';
+import { isTime, printBound } from './print-number.ts';
 import type { PageWriter } from './write-lines.ts';
 
 const VARINT = 0;
@@ -55,12 +57,16 @@ export function protobufWriter(style: PageStyle): PageWriter {
     },
     metrics: (out, part, metrics, leftOut) => {
       const own = ownLabelOf(part.samples);
+      const kind = part.samples[0]?.kind ?? 'value';
       for (const one of metrics) {
-        if (!leftOut?.has(one.labels)) metric.write(out, one, { type, style, own });
+        if (leftOut?.has(one.labels)) continue;
+        if (isSingle(part.samples)) metric.writeSingle(out, one, { type, style, own, kind });
+        else metric.write(out, one, { type, style, own });
       }
     },
     end: (out) => out.insertLength(start),
-    keyOf: ({ type }) => TYPES[type][0],
+    // Types have numbers below 8.
+    keyOf: ({ type }, { samples }) => (isSingle(samples) ? 8 + kindBits(samples) : TYPES[type][0]),
     foot: '',
     repeatsHeads: true,
   };
@@ -80,6 +86,11 @@ interface MetricStyle {
   readonly own: OwnLabel;
 }
 
+/** Whether these samples of a histogram are families of their own names. */
+function isSingle([first, second]: readonly PageSample[]): boolean {
+  return second === undefined && first?.kind !== 'value';
+}
+
 /** Messages are written into memory of their own first, since their lengths stand before them. */
 class MetricWriter {
   readonly #metric = new PageBytes();
@@ -88,23 +99,49 @@ class MetricWriter {
 
   write(out: PageBytes, one: LedgerMetric, { type, style, own }: MetricStyle): void {
     const field = TYPES[type][1];
-    const metric = this.#metric;
     const run = one.current();
-    for (const [name, value] of labelPairs(one.labels, style.escaping, own)) {
-      string(this.#row, LABEL.name, name);
-      string(this.#row, LABEL.value, value);
-      message(metric, METRIC.label, this.#row);
-    }
-    if (run.native && field === METRIC.histogram) bytes(metric, field, run.native);
+    this.#labels(labelPairs(one.labels, style.escaping, own));
+    if (run.native && field === METRIC.histogram) bytes(this.#metric, field, run.native);
     else {
       if (field === METRIC.histogram) this.#histogram(run);
       else if (field === METRIC.summary) this.#summary(run);
       else double(this.#value, SINGLE.value, run.values[0] ?? Number.NaN);
       const created = CREATED.get(type);
       if (created !== undefined && isTime(one.createdMs)) this.#created(created, one.createdMs);
-      message(metric, field, this.#value);
+      message(this.#metric, field, this.#value);
     }
-    message(out, FAMILY.metric, metric);
+    message(out, FAMILY.metric, this.#metric);
+  }
+
+  /** Writes single samples of a histogram. */
+  writeSingle(
+    out: PageBytes,
+    one: LedgerMetric,
+    { type, style, own, kind }: MetricStyle & { readonly kind: SampleKind },
+  ): void {
+    const { bounds, values } = one.current();
+    const labels = labelPairs(one.labels, style.escaping, own);
+    const single = (value = Number.NaN, more: readonly Label[] = []): void => {
+      this.#labels([...labels, ...more]);
+      double(this.#value, SINGLE.value, value);
+      message(this.#metric, TYPES[type][1], this.#value);
+      message(out, FAMILY.metric, this.#metric);
+    };
+    if (kind === 'sum' && !Number.isNaN(values[1])) single(values[1]);
+    if (kind === 'count') single(values[0]);
+    if (kind !== 'buckets') return;
+    bounds.forEach((bound, at) => {
+      single(values[2 + at], [['le', printBound(bound, 'text')]]);
+    });
+    single(values[0], [['le', '+Inf']]);
+  }
+
+  #labels(labels: readonly Label[]): void {
+    for (const [name, value] of labels) {
+      string(this.#row, LABEL.name, name);
+      string(this.#row, LABEL.value, value);
+      message(this.#metric, METRIC.label, this.#row);
+    }
   }
 
   #histogram({ bounds, values }: MetricRun): void {

@@ -28,6 +28,7 @@ export const PUSH_PROBLEMS = {
   tenant_limit: { status: 503, title: 'promgate has no room for another tenant' },
   label_limit: { status: 422, title: TOO_MUCH },
   label_length: { status: 422, title: TOO_MUCH },
+  characters_limit: { status: 422, title: TOO_MUCH },
   rate_limit: { status: 429, title: 'There are too many pushes' },
   key_reused: { status: 422, title: 'The Idempotency-Key is of another push' },
   not_stored: { status: 503, title: 'The push could not be kept' },

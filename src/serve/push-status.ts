@@ -43,8 +43,8 @@ export function pushStatus({ version, startedMs, flags }: PushStatus): Handler {
   };
   const body = Buffer.from(JSON.stringify({ status: 'success', data }));
   return (ctx) => {
-    ctx.type = 'application/json';
     ctx.body = body;
+    ctx.set('Content-Type', 'application/json');
   };
 }
 

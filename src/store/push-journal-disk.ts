@@ -8,7 +8,7 @@
  * Measured: a commit of 320 records of 4 numbers takes the main thread 40 us.
  */
 import { Worker } from 'node:worker_threads';
-import { sleep } from '../clock.ts';
+import { sleep, systemTimers, type Timers } from '../clock.ts';
 import {
   type Journal,
   JournalError,
@@ -31,8 +31,7 @@ const PROGRAM = new URL('./push-journal-worker.ts', import.meta.url);
 export interface DiskJournalOptions {
   /** The path of the file, which is made if it is not there. Only this journal may open the file. */
   readonly file: string;
-  /** Default 30 s. */
-  readonly answerMs?: number | undefined;
+  readonly timers?: Timers | undefined;
   /** The program of the thread; tests pass their own. */
   readonly program?: URL | undefined;
 }
@@ -58,7 +57,7 @@ export async function openDiskJournal(options: DiskJournalOptions): Promise<Disk
 export class DiskJournal implements Journal {
   readonly durability = 'disk';
   readonly #file: string;
-  readonly #answerMs: number;
+  readonly #timers: Timers;
   readonly #program: URL;
   #thread: Thread | undefined;
   /** Resolves when no thread has the file open any more. */
@@ -68,9 +67,9 @@ export class DiskJournal implements Journal {
   #wasOpen = false;
   #isDisposed = false;
 
-  constructor({ file, answerMs = ANSWER_MS, program = PROGRAM }: DiskJournalOptions) {
+  constructor({ file, timers = systemTimers, program = PROGRAM }: DiskJournalOptions) {
     this.#file = file;
-    this.#answerMs = answerMs;
+    this.#timers = timers;
     this.#program = program;
   }
 
@@ -147,12 +146,12 @@ export class DiskJournal implements Journal {
     const thread = this.#thread;
     if (thread.isLate) throw journalError('timeout', this.#file);
     const answer = await new Promise<JournalAnswer>((resolve, reject) => {
-      const late = setTimeout(() => {
+      const cancel = this.#timers.after(ANSWER_MS, () => {
         thread.isLate = true;
-        thread.settle(journalError('timeout', this.#file, `no answer in ${this.#answerMs} ms`));
-      }, this.#answerMs);
+        thread.settle(journalError('timeout', this.#file, `no answer in ${ANSWER_MS} ms`));
+      });
       thread.settle = (settled) => {
-        clearTimeout(late);
+        cancel();
         if (settled instanceof JournalError) reject(settled);
         else resolve(settled);
       };

@@ -18,6 +18,9 @@ const SQLITE_FAILURES: Readonly<Record<number, JournalFailure>> = {
   26: 'damaged', // NOTADB
 };
 
+/** An extended result code: IOERR_SHORT_READ, of a file that is shorter than it says. */
+const SHORT_READ = 522;
+
 const SYSTEM_FAILURES: Readonly<Record<string, JournalFailure>> = {
   EACCES: 'denied',
   EPERM: 'denied',
@@ -62,7 +65,10 @@ export function asJournalError(error: unknown, file: string): unknown {
 }
 
 function failureOf(error: Error): JournalFailure | undefined {
-  if ('errcode' in error) return SQLITE_FAILURES[Number(error.errcode) & 0xff] ?? 'unreachable';
+  if ('errcode' in error) {
+    const code = Number(error.errcode);
+    return code === SHORT_READ ? 'damaged' : (SQLITE_FAILURES[code & 0xff] ?? 'unreachable');
+  }
   if (!('syscall' in error) || !('code' in error)) return undefined;
   return SYSTEM_FAILURES[String(error.code)] ?? 'unreachable';
 }

@@ -206,19 +206,19 @@ class SharedJournal implements Journal {
   }
 
   /** Waits while another promgate has the lock of the tenant. */
-  async #send({ known, changes, packed }: Commit, after: Version) {
+  async #send({ known, changes, packed }: Commit, next: Version) {
     const { tenant, nextId, forced } = changes;
     const { replicas = 0, lockMs = LOCK_MS } = this.#options;
     const keys = this.#keys(tenant).forCommit(packed.buckets);
     const values = [
-      ...[printVersion(known.version), printVersion(after), after.seq, after.writer],
+      ...[printVersion(known.version), printVersion(next), next.seq, next.writer],
       ...[nextId, JSON.stringify(forced), this.#owner],
       ...[known.stales >= PATIENT_STALES ? lockMs : 0, packed.bytes],
     ];
-    const wait: RedisCommand[] = replicas > 0 ? [['wait', replicas, WAIT_MS]] : [];
+    const after: RedisCommand[] = replicas > 0 ? [['wait', replicas, WAIT_MS]] : [];
     const untilMs = performance.now() + BUSY_MS;
     for (;;) {
-      const [raw, replicated = 0] = await this.#session.run(COMMIT, keys, values, wait);
+      const [raw, replicated = 0] = await this.#session.run(COMMIT, { keys, values, after });
       const result = String(raw);
       if (result !== 'busy' || performance.now() > untilMs) {
         return { result, replicas: Number(replicated) };

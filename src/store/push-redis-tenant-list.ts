@@ -59,7 +59,8 @@ export class TenantList {
     const tenants = old.filter((_, i) => i % 2 === 0).map(String);
     const versions = await this.versions(tenants);
     for (const [i, tenant] of tenants.entries()) {
-      if (versions[i] === '') await this.#session.run(FORGET, [key], [tenant, old[2 * i + 1]]);
+      if (versions[i] !== '') continue;
+      await this.#session.run(FORGET, { keys: [key], values: [tenant, String(old[2 * i + 1])] });
     }
   }
 

@@ -44,7 +44,7 @@ export async function readTenant(
   let left = [...new Set(Array.from(unsure, bucketOf))].join(' ');
   for (let answers = 0; ; answers++) {
     const values = [since.seq, since.writer, sizeLimit(answers), left, keys.buckets];
-    const [raw] = await session.run(READ, keys.forRead, values);
+    const [raw] = await session.run(READ, { keys: keys.forRead, values });
     const answer = readAnswer(raw);
     if (!answer) return undefined;
     if (answer.history !== 'known') {

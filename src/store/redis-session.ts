@@ -25,6 +25,15 @@ export interface Script {
   readonly sha1: string;
 }
 
+export interface ScriptCall {
+  readonly keys: readonly string[];
+  readonly values: readonly RedisValue[];
+  /** Commands to send with the script. */
+  readonly after?: readonly RedisCommand[];
+  /** Bound on the time until the answer; default 5 s. */
+  readonly answerMs?: number;
+}
+
 export function script(source: string): Script {
   return { source, sha1: createHash('sha1').update(source).digest('hex') };
 }
@@ -84,7 +93,7 @@ export class RedisSession implements AsyncDisposable {
    * @throws {UnansweredError} if that takes too long
    * @throws {Error} a `ReplyError` if the server refuses one of the commands
    */
-  async ask(commands: readonly RedisCommand[], answerMs = ANSWER_MS): Promise<unknown[]> {
+  async ask(commands: readonly RedisCommand[], answerMs: number = ANSWER_MS): Promise<unknown[]> {
     const deadlineMs = performance.now() + answerMs;
     let wasSent = false;
     let failed: Link | undefined;
@@ -110,14 +119,10 @@ export class RedisSession implements AsyncDisposable {
   }
 
   /** Runs a script, which Redis keeps until it is started anew. */
-  async run(
-    { source, sha1 }: Script,
-    keys: readonly string[],
-    values: readonly RedisValue[],
-    after: readonly RedisCommand[] = [],
-  ): Promise<unknown[]> {
+  async run({ source, sha1 }: Script, call: ScriptCall): Promise<unknown[]> {
+    const { keys, values, after = [], answerMs } = call;
     const send = (name: string, what: string) =>
-      this.ask([[name, what, keys.length, ...keys, ...values], ...after]);
+      this.ask([[name, what, keys.length, ...keys, ...values], ...after], answerMs);
     try {
       return await send('evalsha', sha1);
     } catch (error) {

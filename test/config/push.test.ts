@@ -85,6 +85,7 @@ describe('the section push', () => {
         tenants: 10_000,
         totalSeries: 500_000,
       },
+      remoteWrite: [],
     });
   });
 

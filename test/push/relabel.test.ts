@@ -20,7 +20,7 @@ describe('relabelling', () => {
     const rule = { sourceLabels: ['a', 'b'], regex: '(f.*);(?P<end>b.*)', targetLabel: 'c' };
     const labels = { a: 'foo', b: 'bar' };
 
-    assert.deepEqual(relabel(labels, { ...rule, replacement: '${end}-$1-$$1$0' }), {
+    assert.deepEqual(relabel(labels, { ...rule, replacement: `\${end}-$1-$$1$0` }), {
       ...labels,
       c: 'bar-foo-$1foo;bar',
     });
@@ -51,14 +51,22 @@ describe('relabelling', () => {
   });
 
   it('makes the name of the label from groups, and leaves out a name that is none', () => {
-    const rule = { sourceLabels: ['a'], regex: '(.*)-(.*)', targetLabel: '${1}', replacement: '$2' };
+    const rule = {
+      sourceLabels: ['a'],
+      regex: '(.*)-(.*)',
+      targetLabel: `\${1}`,
+      replacement: '$2',
+    };
 
     assert.deepEqual(relabel({ a: 'x-1' }, rule), { a: 'x-1', x: '1' });
     assert.deepEqual(relabel({ a: '9-1' }, rule), { a: '9-1' });
   });
 
   it('lets a dot match a line feed', () => {
-    assert.deepEqual(relabel({ a: 'x\ny' }, { action: 'drop', sourceLabels: ['a'], regex: 'x.y' }), undefined);
+    assert.deepEqual(
+      relabel({ a: 'x\ny' }, { action: 'drop', sourceLabels: ['a'], regex: 'x.y' }),
+      undefined,
+    );
   });
 
   it('keeps and drops', () => {

@@ -1,7 +1,6 @@
 /** The journal of pushes in Debian's redis-server, and what happens when the server fails. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { Redis } from 'iovalkey';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import {
   openSharedJournal,
@@ -12,6 +11,7 @@ import { closedAddress } from '../fetch/instance-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startForwarder } from '../support/forwarder.ts';
 import { SLOW_MS } from '../support/limits.ts';
+import { redisClient } from '../support/redis-client.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { failureOf, NumberLedger, type Step } from './push-journal-ledger.ts';
 
@@ -39,12 +39,6 @@ async function stored(url: string): Promise<Record<string, number>> {
   return (await fresh.ledger.open()).numbers;
 }
 
-/** A client to look with, and to break things. */
-function raw(url: string) {
-  const client = new Redis(url);
-  return Object.assign(client, { [Symbol.asyncDispose]: async () => client.disconnect() });
-}
-
 /** The key of the tenant ''. */
 function keyOf(name: string): string {
   return `test:push:{t:}:${name}`;
@@ -55,7 +49,7 @@ describe('openSharedJournal', function () {
 
   it('gives promgates that push and look in any order the numbers of one ledger', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     const name = fc.constantFrom('a', 'b', 'c', 'd');
     const step: fc.Arbitrary<Step> = fc.tuple(name, fc.option(fc.nat(9), { nil: undefined }));
     const act = fc.record({
@@ -283,7 +277,7 @@ describe('openSharedJournal', function () {
 
   it('notices that a backup was restored, even when others have pushed since', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     await one.ledger.push([
       ['a', 1],
@@ -311,7 +305,7 @@ describe('openSharedJournal', function () {
 
   it('says that the memory of Redis is full, and keeps nothing then', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     await one.ledger.push([['a', 1]]);
 
@@ -337,7 +331,7 @@ describe('openSharedJournal', function () {
 
   it('tells whether Redis evicts records, and whether it keeps them over a restart', async function () {
     await using server = await startRedisServer(this, { args: ['--appendonly', 'yes'] });
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await using one = promgate(server.url);
 
@@ -365,7 +359,7 @@ describe('openSharedJournal', function () {
 
   it('needs no more rights than the documentation gives it', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     const rights = '+evalsha +eval +get +mget +set +del +exists +pexpire +persist +wait +ping';
     const hash = '+hset +hget +hmget +hgetall +hdel +hlen +hincrby';
     const sorted = '+zadd +zrem +zcard +zscore +zrange +zrangebyscore';
@@ -395,7 +389,7 @@ describe('openSharedJournal', function () {
 
   it('keeps the tenants of a cluster', async function () {
     await using server = await startRedisServer(this, { args: ['--cluster-enabled', 'yes'] });
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await client.call('cluster', 'addslotsrange', 0, 16383);
     await eventually('the cluster', async () =>
       String(await client.call('cluster', 'info')).includes('cluster_state:ok') ? true : undefined,
@@ -426,7 +420,7 @@ describe('openSharedJournal', function () {
     assert.deepEqual(one.ledger.numbers, { a: 1 });
     const args = ['--replicaof', '127.0.0.1', `${server.port}`];
     await using replica = await startRedisServer(this, { args });
-    await using client = raw(replica.url);
+    await using client = redisClient(replica.url);
     await eventually('the replica', async () =>
       (await client.info('replication')).includes('master_link_status:up') ? true : undefined,
     );
@@ -439,7 +433,7 @@ describe('openSharedJournal', function () {
 
   it('lets Redis forget a tenant without records, and only such a tenant', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     const lives = async () => {
       const keys = (await client.keys('test:push:{*')).toSorted();
@@ -476,7 +470,7 @@ describe('openSharedJournal', function () {
 
   it('forgets buckets that have been empty for long, and then reads a tenant whole', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     await using two = promgate(server.url);
     const names = Array.from({ length: 130_000 }, (_, i) => `${i}`);
@@ -519,7 +513,7 @@ describe('openSharedJournal', function () {
 
   it('is heard of by others after the list of tenants was lost', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     await one.ledger.push([['a', 1]]);
 
@@ -531,7 +525,7 @@ describe('openSharedJournal', function () {
 
   it('refuses what is not its own', async function () {
     await using server = await startRedisServer(this);
-    await using client = raw(server.url);
+    await using client = redisClient(server.url);
     await using one = promgate(server.url);
     await one.ledger.push([['a', 1]]);
 

@@ -1,7 +1,9 @@
 {"name":"build_info","type":1,"metric":[{"label":[{"name":"version","value":"1"}],"gauge":{"value":1}}]}
 {"name":"jobs_total","help":"Jobs that ended, as \"done\" \\ or not.\nSecond line.","type":0,"metric":[{"label":[{"name":"job","value":"a"}],"counter":{"value":1000000,"created":{"seconds":1700000000,"nanos":125000000}}},{"label":[{"name":"job","value":"b"}],"counter":{"value":0.1,"created":{"seconds":1700000000,"nanos":125000000}}}]}
 {"name":"odd","type":3,"metric":[{"untyped":{"value":-17.25}}]}
-{"name":"queue","type":5,"metric":[{"histogram":{"count":2,"sum":3,"bucket":[{"count":1,"le":1}]}}]}
+{"name":"queue_bucket","type":3,"metric":[{"label":[{"name":"le","value":"1"}],"untyped":{"value":1}},{"label":[{"name":"le","value":"+Inf"}],"untyped":{"value":2}}]}
+{"name":"queue_gcount","type":3,"metric":[{"untyped":{"value":2}}]}
+{"name":"queue_gsum","type":3,"metric":[{"untyped":{"value":3}}]}
 {"name":"requests","type":0,"metric":[{"counter":{"value":3,"created":{"seconds":1700000000,"nanos":125000000}}}]}
 {"name":"state","type":1,"metric":[{"label":[{"name":"state","value":"on"}],"gauge":{"value":1}}]}
 {"name":"temperature_celsius","type":1,"unit":"celsius","metric":[{"label":[{"name":"place","value":"a \"b\" \\ c\nd"}],"gauge":{"value":-0.5}},{"label":[{"name":"place","value":"nowhere"}],"gauge":{"value":"NaN"}},{"label":[{"name":"place","value":"sun"}],"gauge":{"value":"Infinity"}},{"label":[{"name":"place","value":"void"}],"gauge":{"value":"-Infinity"}}]}
