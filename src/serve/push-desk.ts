@@ -1,8 +1,10 @@
 /**
  * Hands pushes to the ledger, and makes answers of what comes back.
  */
+import type { BodyLayout } from '../push/body-layout.ts';
 import type { Push, PushLedger } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
+import { readBody } from '../push/read-body.ts';
 import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import {
@@ -13,7 +15,8 @@ import {
   QUEUED,
   refusalAnswer,
 } from './push-answers.ts';
-import type { PushIntent } from './push-request.ts';
+import { duplicateLabel } from './push-path.ts';
+import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
 
 /** How a push ended: a closed set. */
 export const PUSH_RESULTS = [
@@ -64,6 +67,25 @@ export interface PushWork extends PushFacts {
   readonly id: Push['id'];
 }
 
+/** A push whose body is there, but not read yet. */
+export interface ArrivedPush {
+  readonly intent: PushIntent;
+  /** From `Idempotency-Key`. */
+  readonly key: string | undefined;
+  readonly settings: PushSettings;
+  /** Decompressed. */
+  readonly body: Buffer;
+  readonly beganMs: number;
+}
+
+/** The answer to a push, and what later pushes that differ in values only have in common with it. */
+export interface TakenPush {
+  readonly answer: PushAnswer;
+  /** Makes the layout of the body: at once or never. Undefined for pushes that were refused. */
+  readonly layout: (() => BodyLayout | undefined) | undefined;
+  readonly samples: number;
+}
+
 export class PushDesk {
   readonly #options: PushDeskOptions;
   #queued = 0;
@@ -74,6 +96,25 @@ export class PushDesk {
 
   get ledger(): PushLedger {
     return this.#options.ledger;
+  }
+
+  /** Reads the body of a push, and hands the push over. @throws as `push` does */
+  async take({ intent, key, settings, body, beganMs }: ArrivedPush): Promise<TakenPush> {
+    const facts = { intent, samples: 0, bytes: body.length, beganMs };
+    try {
+      const { contentType, rules } = intent;
+      const { page, layout } = await readBody(body, {
+        ...{ contentType, mode: rules.mode, maxSeries: settings.series },
+      });
+      if (intent.of === 'aggregation') checkLabels(intent, page);
+      const samples = samplesOf(page);
+      const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
+      const answer = await this.push({ ...facts, page, id, samples });
+      return { answer, layout: answer.status < 300 ? layout : undefined, samples };
+    } catch (error) {
+      if (!(error instanceof PushRefusal)) throw error;
+      return { answer: await this.refused(facts, error), layout: undefined, samples: 0 };
+    }
   }
 
   /** @throws whatever is no refusal: a bug of promgate */
@@ -146,8 +187,20 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
+/** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */
+function checkLabels({ path }: PushIntent, { families }: Pick<PushedPage, 'families'>): void {
+  if (path.length === 0) return;
+  const names = new Set(path.map(([name]) => name));
+  for (const { metrics } of families) {
+    for (const { labels } of metrics) {
+      const double = labels.find(([name]) => names.has(name));
+      if (double) throw duplicateLabel(double[0]);
+    }
+  }
+}
+
 /** How many samples a page has. */
-export function samplesOf({ families }: Pick<PushedPage, 'families'>): number {
+function samplesOf({ families }: Pick<PushedPage, 'families'>): number {
   let samples = 0;
   for (const { type, metrics } of families) {
     for (const { bounds } of metrics) samples += sampleCount(type, bounds);

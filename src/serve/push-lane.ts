@@ -1,25 +1,25 @@
 /**
- * The short way of pushes: a push that is equal to an earlier one, header for header, and whose body
- * differs from the earlier one's in values only, goes to the ledger before koa, the router and the check
- * of its credential. koa and the parsing of the body would take most of the time of a push.
+ * The short way of pushes: a push whose path, and headers that say what it does, are those of an earlier
+ * push goes to the ledger before koa, the router and the check of its credential. If its body differs
+ * from the earlier one's in values only, it is not parsed either. koa and the parsing of the body would
+ * take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same headers less than a second ago: a token
- * that is revoked meanwhile ends its place. Each push takes its turn in the limits of its tenant. The
- * body waits in memory while it arrives, so only short ones go this way.
+ * That is safe since the earlier push was admitted with the same credential less than a second ago: a
+ * token that is revoked meanwhile ends its place. Each push takes its turn in the limits of its tenant.
+ * The body waits in memory while it arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { isHarmless } from '../fetch/forward.ts';
 import type { BodyLayout } from '../push/body-layout.ts';
 import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
 import { keepBody } from './push-body.ts';
 import type { PushDesk } from './push-desk.ts';
-import { KEY_HEADER, readKey } from './push-headers.ts';
+import { KEY_HEADER, MODE_HEADERS, readKey } from './push-headers.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
-import type { PushRoom } from './push-room.ts';
+import type { PushRoom, Taken } from './push-room.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers } from './request-log.ts';
 
@@ -55,12 +55,22 @@ const METRIC_BYTES = 256;
 const MAX_KEY_LENGTH = 4_096;
 const MAX_BODY_BYTES = 65_536;
 
-/** Headers of which pushes may differ, beside those that are harmless for reading. */
-const OWN: ReadonlySet<string> = new Set(['content-length', 'date', KEY_HEADER]);
+/**
+ * All headers that `push.ts` and the check of a credential read, but for the key, which each push has
+ * anew. Behind a router each request has headers of its own beside these.
+ */
+const DECISIVE: ReadonlySet<string> = new Set(['authorization', 'content-type', ...MODE_HEADERS]);
 
 interface KeptPlace extends PushPlace {
-  readonly admittedMs: number;
+  /** When the credential must be checked anew; without a credential never. */
+  readonly admittedUntilMs: number;
+  /** How many bodies since had other lines. */
+  misses: number;
 }
+
+/** Layouts that serve no push cost more than they save: after so many, most are not made. */
+const MAX_MISSES = 4;
+const MADE_ONE_OF = 32;
 
 export class PushLane {
   readonly #options: PushLaneOptions;
@@ -84,7 +94,10 @@ export class PushLane {
   /** Lets later pushes with the headers of `req` go the short way. */
   add(req: IncomingMessage, place: PushPlace): void {
     const key = keyOf(req);
-    if (key !== undefined) this.#places.set(key, { ...place, admittedMs: this.#now() });
+    if (key === undefined) return;
+    const hasCredential = req.headers.authorization !== undefined;
+    const admittedUntilMs = hasCredential ? this.#now() + ADMITTED_MS : Number.POSITIVE_INFINITY;
+    this.#places.set(key, { ...place, admittedUntilMs, misses: 0 });
   }
 
   /**
@@ -99,8 +112,7 @@ export class PushLane {
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
     const { admitsOpenly, room } = this.#options;
-    const isAdmitted = this.#now() - place.admittedMs <= ADMITTED_MS;
-    if (!isAdmitted || admitsOpenly?.(req) === false) {
+    if (this.#now() > place.admittedUntilMs || admitsOpenly?.(req) === false) {
       this.#places.delete(key);
       return false;
     }
@@ -113,40 +125,64 @@ export class PushLane {
       return false; // the long way refuses
     }
     collect(req, bytes, (body) => {
-      taken[Symbol.dispose]();
-      if (body !== undefined) this.#push(req, res, { place, body, otherwise });
+      if (body === undefined) taken[Symbol.dispose]();
+      else this.#take(req, res, { place, key, body, taken, otherwise });
     });
     return true;
   }
 
-  #push(req: IncomingMessage, res: ServerResponse, { place, body, otherwise }: ArrivedPush): void {
-    const { rate } = this.#options;
-    const { intent, layout, settings } = place;
-    const values = layout.read(body);
+  #take(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
+    const { place, body, taken, otherwise } = push;
+    const { intent, settings } = place;
     const id = idOf(req, place, body);
-    if (
-      values === undefined ||
-      id === 'bad' ||
-      !rate.take(intent.tenant, settings.pushesPerSecond)
-    ) {
+    const { observers, handler, rate, desk } = this.#options;
+    if (id === 'bad' || !rate.take(intent.tenant, settings.pushesPerSecond)) {
+      taken[Symbol.dispose]();
       keepBody(req, body);
-      otherwise();
+      otherwise(); // the long way refuses
       return;
     }
-    const { observers, handler, desk } = this.#options;
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
-    const work = {
-      ...{ intent, id, samples: place.samples, bytes: body.length, beganMs: performance.now() },
-      page: { ...layout.page, values },
-    };
-    desk.push(work).then(
+    const beganMs = performance.now();
+    const answered = this.#push(push, { id, beganMs });
+    answered.then(
       (answer) => this.#end(req, res, answer),
       (error: unknown) => {
-        desk.failed(work, error);
+        desk.failed({ intent, samples: 0, bytes: body.length, beganMs }, error);
         res.destroy();
       },
     );
+  }
+
+  #push(push: CollectedPush, known: KnownOfPush): Promise<PushAnswer> {
+    const { place, body, taken } = push;
+    const { intent, layout, samples } = place;
+    const values = layout.read(body);
+    if (values === undefined) return this.#read(push, known);
+    taken[Symbol.dispose]();
+    place.misses = 0;
+    const page = { ...layout.page, values };
+    return this.#options.desk.push({ ...known, intent, samples, bytes: body.length, page });
+  }
+
+  /** Takes a push whose body has other lines. */
+  async #read(
+    { place, key, body, taken: held }: CollectedPush,
+    { id, beganMs }: KnownOfPush,
+  ): Promise<PushAnswer> {
+    using _ = held;
+    const { intent, settings } = place;
+    const arrived = { intent, key: id?.key, settings, body, beganMs };
+    const { answer, layout, samples } = await this.#options.desk.take(arrived);
+    const misses = place.misses++;
+    const isWorthIt = misses < MAX_MISSES || misses % MADE_ONE_OF === 0;
+    const made = isWorthIt ? layout?.() : undefined;
+    if (made && this.#places.peek(key) === place) {
+      const { admittedUntilMs } = place;
+      this.#places.set(key, { ...place, admittedUntilMs, misses, layout: made, samples });
+    }
+    return answer;
   }
 
   #end(req: IncomingMessage, res: ServerResponse, answer: PushAnswer): void {
@@ -163,10 +199,19 @@ export class PushLane {
   }
 }
 
-interface ArrivedPush {
-  readonly place: PushPlace;
+interface CollectedPush {
+  readonly place: KeptPlace;
+  /** Of the place. */
+  readonly key: string;
   readonly body: Buffer;
+  /** The memory of the body. */
+  readonly taken: Taken;
   readonly otherwise: () => void;
+}
+
+interface KnownOfPush {
+  readonly id: { readonly key: string; readonly hash: string } | undefined;
+  readonly beganMs: number;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -179,7 +224,10 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
   }
 }
 
-/** Undefined for requests that never go this way. No field can hold a NUL. */
+/**
+ * Undefined for requests that never go this way. A header that is sent twice is there twice. No field
+ * can hold a NUL.
+ */
 function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
   if (method !== 'POST' && method !== 'PUT') return undefined;
   const length = headers['content-length'];
@@ -188,7 +236,7 @@ function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | 
   let key = `${method} ${url}`;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const lower = rawHeaders[i]!.toLowerCase();
-    if (!OWN.has(lower) && !isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
+    if (DECISIVE.has(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
   }
   return key.length > MAX_KEY_LENGTH ? undefined : key;
 }

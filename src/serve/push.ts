@@ -7,23 +7,16 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Tenancy } from '../push/push.ts';
-import { readBody } from '../push/read-body.ts';
 import { PushRefusal } from '../push/refusal.ts';
 import { type PushAnswer, refusalProblem } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
-import { type PushDesk, samplesOf } from './push-desk.ts';
+import type { PushDesk } from './push-desk.ts';
 import { readKey } from './push-headers.ts';
 import type { PushLane } from './push-lane.ts';
 import { notLocal } from './push-local.ts';
-import { duplicateLabel, type PushPath, readPushPath } from './push-path.ts';
+import { type PushPath, readPushPath } from './push-path.ts';
 import type { PushRate } from './push-rate.ts';
-import {
-  interfaceOf,
-  type PushIntent,
-  type PushSettings,
-  pushHash,
-  readIntent,
-} from './push-request.ts';
+import { interfaceOf, type PushSettings, readIntent } from './push-request.ts';
 import type { PushRoom } from './push-room.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { tenancyOf } from './tenancy.ts';
@@ -133,37 +126,10 @@ async function accept(
   const key = readKey(req.headers);
   using taken = room.take(tenancy.tenant);
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
-  const facts = { intent, samples: 0, bytes: body.length, beganMs };
-  try {
-    const { contentType, rules } = intent;
-    const { page, layout } = await readBody(body, {
-      ...{ contentType, mode: rules.mode, maxSeries: settings.series },
-    });
-    if (intent.of === 'aggregation') checkLabels(intent, page);
-    const samples = samplesOf(page);
-    const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
-    const answer = await desk.push({ ...facts, page, id, samples });
-    if (lane && answer.status < 300) {
-      const made = layout();
-      if (made) lane.add(req, { intent, layout: made, samples, settings });
-    }
-    return answer;
-  } catch (error) {
-    if (error instanceof PushRefusal) return desk.refused(facts, error);
-    throw error;
-  }
-}
-
-/** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */
-function checkLabels({ path }: PushIntent, { families }: Parameters<typeof samplesOf>[0]): void {
-  if (path.length === 0) return;
-  const names = new Set(path.map(([name]) => name));
-  for (const { metrics } of families) {
-    for (const { labels } of metrics) {
-      const double = labels.find(([name]) => names.has(name));
-      if (double) throw duplicateLabel(double[0]);
-    }
-  }
+  const { answer, layout, samples } = await desk.take({ intent, key, settings, body, beganMs });
+  const made = lane && layout?.();
+  if (made) lane.add(req, { intent, layout: made, samples, settings });
+  return answer;
 }
 
 /** Answers a refusal of a request that is no push of a page. */
