@@ -57,9 +57,14 @@ export function observeRequest(
   const beganBytes = socket.bytesWritten;
   onBegin?.();
   res.once('close', () => {
+    const { path, query, handler, instances } = describe();
     const record: RequestRecord = {
-      ...{ atMs, method },
-      ...describe(),
+      atMs,
+      method,
+      path,
+      query,
+      handler,
+      instances,
       status: res.statusCode,
       durationMs: performance.now() - beganMs,
       bytes: socket.bytesWritten - beganBytes,

@@ -83,7 +83,7 @@ describe('readers of pushed metrics', function () {
       const found = judgements.slice(at * STYLES.length, (at + 1) * STYLES.length);
       for (const { up, error, samples, series } of found) {
         assert.ok(up, `${name}: ${error}`);
-        assert.equal(samples, series.length, `${name}: ${series.map(printSeries).join("\n")}`);
+        assert.equal(samples, series.length, `${name}: ${series.map(printSeries).join('\n')}`);
       }
       const [inText, inOpenMetrics, inProtobuf] = found.map(({ series }) =>
         series
