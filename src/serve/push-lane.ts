@@ -17,6 +17,7 @@ import type { PushAnswer } from './push-answers.ts';
 import { keepBody } from './push-body.ts';
 import type { PushDesk } from './push-desk.ts';
 import { KEY_HEADER, MODE_HEADERS, readKey } from './push-headers.ts';
+import { PushHeads } from './push-heads.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
 import type { PushRoom, Taken } from './push-room.ts';
@@ -26,8 +27,6 @@ import { observeRequest, type RequestObservers } from './request-log.ts';
 /** What equal pushes have in common. */
 export interface PushPlace {
   readonly intent: PushIntent;
-  readonly layout: BodyLayout;
-  readonly samples: number;
   readonly settings: PushSettings;
 }
 
@@ -46,14 +45,14 @@ export interface PushLaneOptions {
 
 /** How long a place counts after the check of its credential. */
 const ADMITTED_MS = 1_000;
-/** Bound on the memory of all places. */
-const MAX_BYTES = 33_554_432;
-/** What a place takes beside its key and its layout, about; metrics of the page each take as much again. */
+/** Bound on the memory of all places: room for the bodies of 1,000 clients, or of 100 that push much. */
+const MAX_BYTES = 67_108_864;
+/** What a place takes beside its key and its layout, about; samples of the page each take as much again. */
 const PLACE_BYTES = 2_048;
-const METRIC_BYTES = 256;
+const SAMPLE_BYTES = 192;
 /** Pushes with longer headers, or longer bodies, are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
-const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = 262_144;
 
 /**
  * All headers that `push.ts` and the check of a credential read, but for the key, which each push has
@@ -64,8 +63,15 @@ const DECISIVE: ReadonlySet<string> = new Set(['authorization', 'content-type', 
 interface KeptPlace extends PushPlace {
   /** When the credential must be checked anew; without a credential never. */
   readonly admittedUntilMs: number;
+  /** Of the last body that was worth it; most jobs push only once. */
+  readonly known: KnownBody | undefined;
   /** How many bodies since had other lines. */
   misses: number;
+}
+
+interface KnownBody {
+  readonly layout: BodyLayout;
+  readonly samples: number;
 }
 
 /** Layouts that serve no push cost more than they save: after so many, most are not made. */
@@ -77,10 +83,9 @@ export class PushLane {
   readonly #now: () => number;
   readonly #places = new LRUCache<string, KeptPlace>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ layout, samples }, key) =>
-      PLACE_BYTES + key.length + layout.sizeBytes + samples * METRIC_BYTES,
+    sizeCalculation: ({ known }, key) => PLACE_BYTES + key.length + (known ? sizeOf(known) : 0),
   });
-  readonly #heads = new Heads();
+  readonly #heads = new PushHeads();
 
   constructor(options: PushLaneOptions) {
     this.#options = options;
@@ -97,7 +102,7 @@ export class PushLane {
     if (key === undefined) return;
     const hasCredential = req.headers.authorization !== undefined;
     const admittedUntilMs = hasCredential ? this.#now() + ADMITTED_MS : Number.POSITIVE_INFINITY;
-    this.#places.set(key, { ...place, admittedUntilMs, misses: 0 });
+    this.#places.set(key, { ...place, admittedUntilMs, known: undefined, misses: 0 });
   }
 
   /**
@@ -145,8 +150,7 @@ export class PushLane {
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
     const beganMs = performance.now();
-    const answered = this.#push(push, { id, beganMs });
-    answered.then(
+    this.#push(push, { id, beganMs }).then(
       (answer) => this.#end(req, res, answer),
       (error: unknown) => {
         desk.failed({ intent, samples: 0, bytes: body.length, beganMs }, error);
@@ -155,32 +159,35 @@ export class PushLane {
     );
   }
 
-  #push(push: CollectedPush, known: KnownOfPush): Promise<PushAnswer> {
+  #push(push: CollectedPush, facts: FactsOfPush): Promise<PushAnswer> {
     const { place, body, taken } = push;
-    const { intent, layout, samples } = place;
-    const values = layout.read(body);
-    if (values === undefined) return this.#read(push, known);
+    const { intent, known } = place;
+    const values = known?.layout.read(body);
+    if (!known || values === undefined) return this.#read(push, facts);
     taken[Symbol.dispose]();
     place.misses = 0;
+    const { layout, samples } = known;
+    const { id, beganMs } = facts;
     const page = { ...layout.page, values };
-    return this.#options.desk.push({ ...known, intent, samples, bytes: body.length, page });
+    return this.#options.desk.push({ intent, id, samples, bytes: body.length, beganMs, page });
   }
 
   /** Takes a push whose body has other lines. */
   async #read(
     { place, key, body, taken: held }: CollectedPush,
-    { id, beganMs }: KnownOfPush,
+    { id, beganMs }: FactsOfPush,
   ): Promise<PushAnswer> {
     using _ = held;
-    const { intent, settings } = place;
+    const { intent, settings, admittedUntilMs } = place;
     const arrived = { intent, key: id?.key, settings, body, beganMs };
     const { answer, layout, samples } = await this.#options.desk.take(arrived);
     const misses = place.misses++;
     const isWorthIt = misses < MAX_MISSES || misses % MADE_ONE_OF === 0;
     const made = isWorthIt ? layout?.() : undefined;
     if (made && this.#places.peek(key) === place) {
-      const { admittedUntilMs } = place;
-      this.#places.set(key, { ...place, admittedUntilMs, misses, layout: made, samples });
+      const known = { layout: made, samples };
+      const misses = place.misses;
+      this.#places.set(key, { intent, settings, admittedUntilMs, known, misses });
     }
     return answer;
   }
@@ -209,9 +216,13 @@ interface CollectedPush {
   readonly otherwise: () => void;
 }
 
-interface KnownOfPush {
+interface FactsOfPush {
   readonly id: { readonly key: string; readonly hash: string } | undefined;
   readonly beganMs: number;
+}
+
+function sizeOf({ layout, samples }: KnownBody): number {
+  return layout.sizeBytes + samples * SAMPLE_BYTES;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -262,33 +273,3 @@ function collect(
   req.once('error', () => end(undefined));
   req.once('close', () => end(undefined));
 }
-
-/** Answers as they go out: head and body in one buffer, made anew each second for `Date`. */
-class Heads {
-  readonly #bytes = new Map<PushAnswer, Buffer>();
-  #second = 0;
-
-  /** @returns undefined for an answer that is not one of a few */
-  join(answer: PushAnswer, durability: string): Buffer | undefined {
-    const nowMs = Date.now();
-    const second = Math.floor(nowMs / 1_000);
-    if (second !== this.#second) this.#bytes.clear();
-    this.#second = second;
-    const known = this.#bytes.get(answer);
-    if (known) return known;
-    if (this.#bytes.size >= MAX_HEADS || answer.status >= 300) return undefined;
-    const fields = Object.entries({
-      ...answer.headers,
-      'X-Durability': durability,
-      Date: new Date(nowMs).toUTCString(),
-      'Content-Length': String(answer.body.length),
-    });
-    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const status = `HTTP/1.1 ${answer.status} ${answer.status === 200 ? 'OK' : 'Accepted'}\r\n`;
-    const bytes = Buffer.concat([Buffer.from(`${status}${head}\r\n`, 'latin1'), answer.body]);
-    this.#bytes.set(answer, bytes);
-    return bytes;
-  }
-}
-
-const MAX_HEADS = 16;

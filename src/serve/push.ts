@@ -126,9 +126,8 @@ async function accept(
   const key = readKey(req.headers);
   using taken = room.take(tenancy.tenant);
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
-  const { answer, layout, samples } = await desk.take({ intent, key, settings, body, beganMs });
-  const made = lane && layout?.();
-  if (made) lane.add(req, { intent, layout: made, samples, settings });
+  const { answer, layout } = await desk.take({ intent, key, settings, body, beganMs });
+  if (layout) lane?.add(req, { intent, settings });
   return answer;
 }
 
