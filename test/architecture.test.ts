@@ -75,6 +75,7 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['operate.ts'],
   ['replicas.ts'],
   ['events.ts'],
+  ['push.ts', 'push-ledger.ts', 'late-ledger.ts', 'push-remote-write.ts', 'remote-write.ts'],
 ];
 const MAX_LINES = 300;
 

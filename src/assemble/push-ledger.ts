@@ -9,6 +9,7 @@ import { MemoryJournal } from '../push/memory-journal.ts';
 import type { Tenancy } from '../push/push.ts';
 import { type Journal, JournalError } from '../push/record.ts';
 import type { TenantRules } from '../push/rules.ts';
+import type { PushServer } from '../store/push-redis-server.ts';
 import type { PushMetrics } from '../telemetry/push-metrics.ts';
 import type { Ground } from './ground.ts';
 import type { LateLedger } from './late-ledger.ts';
@@ -112,10 +113,11 @@ async function openJournal(
   return openSharedJournal({
     address: redis.address,
     readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
-    prefix: `${redis.channel}:push`,
+    prefix: redis.channel,
     observer: {
       onFailure: (error) => keeping.failed(error),
       onReady: () => keeping.worked(),
+      onServer: (server) => tellServer(server, ground),
       onLost: (tenant) => {
         ground.log.error('Redis has lost pushes that it had kept: look at its persistence', {
           tenant,
@@ -123,6 +125,24 @@ async function openJournal(
       },
     },
   });
+}
+
+/** What an operator of Redis should know who wants no push lost. */
+function tellServer(
+  { evicts, evictionPolicy, hasLog }: PushServer,
+  { log }: Pick<Ground, 'log'>,
+): void {
+  if (evicts) {
+    log.warn('Redis removes pushes when its memory is full: set maxmemory-policy to noeviction', {
+      evictionPolicy,
+    });
+  }
+  if (evictionPolicy === undefined) {
+    log.debug('Redis does not say what it does when its memory is full: grant INFO to be told');
+  }
+  if (hasLog === false) {
+    log.info('Redis may lose pushes when it crashes or restarts: set appendonly to yes');
+  }
 }
 
 interface Loops {

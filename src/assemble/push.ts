@@ -30,6 +30,7 @@ import type { Ground } from './ground.ts';
 import { LateLedger } from './late-ledger.ts';
 import type { Part } from './part.ts';
 import { openPushLedger, type PushConfig } from './push-ledger.ts';
+import { openPushRemoteWrite } from './push-remote-write.ts';
 
 export interface PushPartOptions {
   readonly config: Pick<Config, 'auth' | 'redis' | 'scrape'> & { readonly push: PushConfig };
@@ -80,11 +81,13 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
     },
   );
   const opened = parts.use(await openPushLedger({ ledger, config, rulesOf, ground, metrics }));
+  const remote = await openPushRemoteWrite(config, ledger, ground);
+  if (remote) parts.use(remote);
   startLoop(parts, ground, async () => {
     if (ledger.current) conflicts = await pages.conflicts();
   });
   const site = {
-    ...{ ...siteOptions(options, ground), ...gate },
+    ...{ ...siteOptions(options, ground, ledger), ...gate },
     ...{ page: pages.metrics, groups: pages.groups },
   };
   const held = parts.move();
@@ -162,11 +165,12 @@ function openGate(
 
 function siteOptions(
   { config: { push }, admit, onMistake }: PushPartOptions,
-  { readiness }: Ground,
+  { readiness }: Pick<Ground, 'readiness'>,
+  ledger: LateLedger,
 ): Pick<PushSiteOptions, 'admit' | 'onMistake' | 'adminApi' | 'utf8Names' | 'isReady' | 'status'> {
   return {
     ...{ admit, onMistake, adminApi: push.adminApi, utf8Names: push.utf8Names },
-    isReady: () => readiness.state !== 'draining',
+    isReady: () => readiness.state !== 'draining' && ledger.current !== undefined,
     status: {
       version: VERSION,
       startedMs: Date.now(),

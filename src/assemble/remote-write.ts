@@ -2,25 +2,34 @@
  * Remote write, connected to log and metrics: one `RemoteWrite` for each receiver of the
  * configuration.
  */
-import type { RemoteWriteConfig } from '../config/remote-write.ts';
+import type { Config } from '../config/config.ts';
 import { openPost } from '../push/got.ts';
 import { compileRelabel } from '../push/relabel.ts';
 import { RemoteWrite, type RemoteWriteObservers } from '../push/remote-write.ts';
 import { REFUSALS, RETRY_CAUSES, type Refusal } from '../push/remote-write-answer.ts';
 import { MemoryBatches } from '../push/remote-write-memory.ts';
-import { type BatchStore, DROP_CAUSES, type DropCause } from '../push/remote-write-queue.ts';
+import { DROP_CAUSES, type DropCause } from '../push/remote-write-queue.ts';
 import type { Complaint } from '../push/remote-write-send.ts';
 import { SKIP_CAUSES } from '../push/remote-write-series.ts';
+import type { BatchStore } from '../push/remote-write-store.ts';
 import type { Lease, SeriesSource } from '../push/series.ts';
+import type { RedisBatchesOptions } from '../store/redis-remote-write.ts';
 import type { Log } from '../telemetry/log.ts';
 import { remoteWriteMetrics } from '../telemetry/remote-write-metrics.ts';
 import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 
+type RemoteWriteConfig = NonNullable<Config['push']>['remoteWrite'][number];
+
+/** The beginning of the names of files, or the Redis that replicas share. */
+export type QueuePlace =
+  | { readonly file: string }
+  | { readonly redis: Omit<RedisBatchesOptions, 'name'> };
+
 export interface RemoteWritesOptions {
   readonly source: SeriesSource;
-  /** Beside which file the batches wait that receivers do not take; undefined: in memory. */
-  readonly queueFile?: string | undefined;
+  /** Where the batches wait that receivers do not take; undefined: in memory. */
+  readonly queue?: QueuePlace | undefined;
   /** Without it this process always writes. */
   readonly lease?: Lease | undefined;
 }
@@ -55,7 +64,7 @@ export async function openRemoteWrites(
       ...{ source: options.source, lease: options.lease, post: poster.post, observers },
       userAgent: `promgate/${VERSION}`,
       relabel: compileRelabel(config.relabel),
-      store: await openStore(options.queueFile, name, observers),
+      store: await openStore(options.queue, name, observers),
     });
     remotes.set(name, remote);
     remote.start();
@@ -72,14 +81,19 @@ export async function openRemoteWrites(
 type Skip = (typeof SKIP_CAUSES)[number];
 
 async function openStore(
-  file: string | undefined,
+  place: QueuePlace | undefined,
   name: string,
   { onError }: Pick<RemoteWriteObservers, 'onError'>,
 ): Promise<BatchStore> {
-  if (file === undefined) return new MemoryBatches();
+  if (place === undefined) return new MemoryBatches();
+  if ('redis' in place) {
+    const { RedisBatches } = await import('../store/redis-remote-write.ts');
+    return new RedisBatches({ ...place.redis, name });
+  }
   const { openRemoteWriteFile } = await import('../store/remote-write-file.ts');
   try {
-    return openRemoteWriteFile(`${file}-remote-write-${encodeURIComponent(name)}`, onError);
+    const file = `${place.file}-remote-write-${encodeURIComponent(name)}`;
+    return openRemoteWriteFile(file, onError);
   } catch (error) {
     onError(error); // an outage of the receiver then costs more; nothing else does
     return new MemoryBatches();

@@ -262,5 +262,3 @@ export function toRemoteWrite(remotes: readonly RemoteValues[]) {
     };
   });
 }
-
-export type RemoteWriteConfig = ReturnType<typeof toRemoteWrite>[number];

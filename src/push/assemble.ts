@@ -4,6 +4,7 @@
  */
 import type { FamilyType } from '../exposition/grammar.ts';
 import type { BodyFamily } from './body-families.ts';
+import type { BodyLines } from './body-lines.ts';
 import { BOUNDED, type BodySamples, COUNT, INFINITE } from './body-samples.ts';
 import { badHistogram, type Complaint, complaintOf } from './check-values.ts';
 import { refuseCollisions } from './collisions.ts';
@@ -14,11 +15,11 @@ import {
   type PushedMetric,
   type PushedPage,
 } from './pushed-page.ts';
-import type { BodyLines } from './read-text.ts';
 import { PushRefusal } from './refusal.ts';
 
-/** Metrics per slice: a few milliseconds of work. */
-const SLICE_METRICS = 2_048;
+/** Bounds on a slice, in labels, and in metrics of which only numbers are read: a few milliseconds. */
+const SLICE_LABELS = 4_096;
+const SLICE_METRICS = 65_536;
 
 /** Bound on the bounds of one metric, which are sorted in one go. */
 const MAX_BOUNDS = 16_384;
@@ -40,16 +41,21 @@ export interface Assembled {
  * @throws {PushRefusal} if a metric is refused
  */
 export function* assemble(lines: BodyLines, mode: PushMode): Generator<void, Assembled, void> {
-  const assembler = new Assembler(lines, mode);
   const { metrics } = lines;
-  const order = inFamilies(lines);
+  const { order, length } = yield* inFamilies(lines);
+  const assembler = new Assembler(lines, mode, length);
   const families: PushedFamily[] = [];
   let next = 0;
+  let labels = 0;
   for (const family of lines.families.families) {
     const own: PushedMetric[] = [];
     for (; next < order.length && metrics.familyOf(order[next]!) === family.number; next++) {
-      own.push(assembler.metric(family, order[next]!));
-      if (next % SLICE_METRICS === SLICE_METRICS - 1) yield;
+      const metric = assembler.metric(family, order[next]!);
+      own.push(metric);
+      labels += 2 + metric.labels.length;
+      if (labels < SLICE_LABELS) continue;
+      labels = 0;
+      yield;
     }
     if (own.length > 0) families.push(pushedFamily(family, own, lines));
   }
@@ -67,16 +73,30 @@ function pushedFamily(
   return { name, type, help, unit, gaugeMode: families.gaugeModes.get(name), metrics };
 }
 
-/** The numbers of the metrics: in the order of their families, then of their first samples. */
-function inFamilies({ families, metrics }: BodyLines): Int32Array {
-  const starts = new Int32Array(families.families.length + 1);
-  for (let metric = 0; metric < metrics.size; metric++) starts[metrics.familyOf(metric) + 1]! += 1;
+interface Order {
+  /** The numbers of the metrics: in the order of their families, then of their first samples. */
+  readonly order: Int32Array;
+  /** How many values the metrics have at most. */
+  readonly length: number;
+}
+
+function* inFamilies({ families, metrics }: BodyLines): Generator<void, Order, void> {
+  const compound = families.families.map(({ declared }) => isCompound(declared.type ?? 'unknown'));
+  const starts = new Int32Array(compound.length + 1);
+  let length = 0;
+  for (let metric = 0; metric < metrics.size; metric++) {
+    const family = metrics.familyOf(metric);
+    starts[family + 1]! += 1;
+    length += compound[family] === true ? 2 + metrics.boundedOf(metric) : 1;
+    if (metric % SLICE_METRICS === SLICE_METRICS - 1) yield;
+  }
   for (let family = 1; family < starts.length; family++) starts[family]! += starts[family - 1]!;
   const order = new Int32Array(metrics.size);
   for (let metric = 0; metric < metrics.size; metric++) {
     order[starts[metrics.familyOf(metric)]!++] = metric;
+    if (metric % SLICE_METRICS === SLICE_METRICS - 1) yield;
   }
-  return order;
+  return { order, length };
 }
 
 class Assembler {
@@ -88,16 +108,10 @@ class Assembler {
   /** The bounds of the metric before: metrics of one family mostly share them. */
   #bounds: readonly number[] = [];
 
-  constructor(lines: BodyLines, mode: PushMode) {
-    const { metrics, samples, families } = lines;
+  constructor(lines: BodyLines, mode: PushMode, length: number) {
     this.#lines = lines;
     this.#replaces = mode === 'replace';
-    this.places = new Int32Array(samples.length).fill(NOWHERE);
-    let length = 0;
-    for (let metric = 0; metric < metrics.size; metric++) {
-      const { type } = families.families[metrics.familyOf(metric)]!.declared;
-      length += isCompound(type ?? 'unknown') ? 2 + metrics.boundedOf(metric) : 1;
-    }
+    this.places = new Int32Array(lines.samples.length).fill(NOWHERE);
     this.#values = new Float64Array(length);
   }
 
@@ -219,6 +233,6 @@ function isEqual(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** @param line - of the metric's first sample; 0 for formats without lines */
-export function refusal({ code, what }: Complaint, line: number): PushRefusal {
+function refusal({ code, what }: Complaint, line: number): PushRefusal {
   return new PushRefusal(code, line === 0 ? what : `line ${line}: ${what}`);
 }

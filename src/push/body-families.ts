@@ -14,9 +14,7 @@ import {
 import { type GaugeMode, isCompound } from './pushed-page.ts';
 
 /** What a sample says of its metric. */
-export const ROLES = ['value', 'count', 'sum', 'bucket', 'quantile', 'created', 'stray'] as const;
-
-export type Role = (typeof ROLES)[number];
+export type Role = 'value' | 'count' | 'sum' | 'bucket' | 'quantile' | 'created' | 'stray';
 
 /** What the lines of metadata say of the families of one name. */
 export interface Declaration {

@@ -6,12 +6,12 @@
  */
 import { sameBytes } from '../exposition/body.ts';
 import { type Assembled, EQUALS, NOWHERE } from './assemble.ts';
+import type { BodyLines } from './body-lines.ts';
 import { SUM } from './body-samples.ts';
 import { complaintOf } from './check-values.ts';
 import { DecimalReader } from './decimal.ts';
 import type { PushMode } from './push.ts';
 import type { PushedPage } from './pushed-page.ts';
-import type { BodyLines } from './read-text.ts';
 
 export class BodyLayout {
   /** The page of the body of which the layout was made. */

@@ -2,8 +2,9 @@
  * Decides whether a push can be booked. Changes nothing, so that a refused push changes nothing.
  */
 import type { Family, Group, Metric, Share } from './family.ts';
+import { foreignTime } from './group-times.ts';
 import { type CheckBounds, checkFamily, checkLabels, checkTenant } from './limits.ts';
-import { type Entry, operationOf, type PostedFamily, type Posting } from './posting.ts';
+import { type Entry, operationOf, type PostedFamily, type Posting, PUSH_TIME } from './posting.ts';
 import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
 import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
@@ -17,6 +18,9 @@ export const MAX_LAYOUTS = 8;
  */
 export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): void {
   const group = posting.group === undefined ? undefined : tenant.groups.get(posting.group);
+  const foreignMetric =
+    posting.group === undefined ? undefined : foreignTime(tenant, posting.push.path);
+  if (foreignMetric) throw foreign(PUSH_TIME, foreignMetric);
   const leaving = group ? leavingWith(posting, group) : new Set<Metric>();
   const added = { series: 0, families: 0 };
   for (const family of posting.families) {

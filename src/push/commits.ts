@@ -41,6 +41,11 @@ export class Commits {
     this.#options = options;
   }
 
+  /** Tenants that are not sure to be what the journal has. */
+  get lost(): readonly string[] {
+    return [...this.#lost.keys()];
+  }
+
   /** Whether a change of the tenant must wait for `ready`. */
   isLost(name: string): boolean {
     return this.#lost.has(name);
@@ -165,11 +170,10 @@ export class Commits {
     for (const { failed } of [...waiting, ...later]) failed(why);
   }
 
-  /** Loads a tenant that another promgate has changed, unless changes of it wait for a commit. */
+  /** Loads a tenant that is lost or changed elsewhere, unless changes of it wait for a commit. */
   async refresh(name: string): Promise<void> {
     if (this.#waiting.has(name) || this.#committing.has(name)) return; // the commit will tell
-    if (this.#lost.has(name)) return;
-    await this.#reload(name);
+    await (this.#lost.get(name) ?? this.#reload(name));
   }
 
   #reload(name: string): Promise<void> {

@@ -60,9 +60,9 @@ export class Duplicates {
     let metrics = 0;
     for (const { blocks } of parts) {
       for (const block of blocks) {
-        let scan = this.#scans.get(block);
-        if (scan?.version !== block.version) {
-          scan = scanOf(block);
+        const known = this.#scans.get(block);
+        const scan = scanOf(block, known);
+        if (scan !== known) {
           this.#scans.set(block, scan);
           metrics += block.metrics.length;
         }
@@ -81,7 +81,8 @@ export class Duplicates {
 
 /** Which labels the metrics of a block have. */
 interface Scan {
-  readonly version: number;
+  version: number;
+  readonly metrics: readonly LedgerMetric[];
   /** A label with a name in quotes. */
   readonly hasQuoted: boolean;
   /** A metric that has a label without a value. */
@@ -90,14 +91,22 @@ interface Scan {
   readonly hasFull: boolean;
 }
 
-function scanOf({ version, metrics }: MetricBlock): Scan {
+/** @returns `known` if the block has the metrics that it had then */
+function scanOf({ version, metrics }: MetricBlock, known: Scan | undefined): Scan {
+  if (known?.version === version) return known;
+  const { length } = metrics;
+  if (known?.metrics.length === length && known.metrics.every((one, at) => one === metrics[at])) {
+    known.version = version;
+    return known;
+  }
   let empty = 0;
   let hasQuoted = false;
   for (const { labels } of metrics) {
     if (labels.includes(EMPTY)) empty++;
     hasQuoted ||= mayBeQuoted(labels);
   }
-  return { version, hasQuoted, hasEmpty: empty > 0, hasFull: empty < metrics.length };
+  const copy = [...metrics];
+  return { version, metrics: copy, hasQuoted, hasEmpty: empty > 0, hasFull: empty < length };
 }
 
 /** In a text of labels, only a label without a value has this. */

@@ -8,16 +8,17 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import tls from 'node:tls';
 import type { Request, StreamOptions } from 'got';
 import type { Answer, RetryCause } from './remote-write-answer.ts';
 import { type Post, PostError } from './remote-write-send.ts';
 
-export type RemoteAuth =
+type RemoteAuth =
   | { readonly kind: 'none' }
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
-export interface RemoteTls {
+interface RemoteTls {
   /** Paths of PEM files, read for each request, since operators rotate them. */
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
@@ -47,10 +48,7 @@ const BODY_MS = 500;
 
 /** Connections are kept for the next request until disposal. */
 export function openPost(options: PostOptions): Poster {
-  const agents = {
-    http: new http.Agent({ keepAlive: true }),
-    https: new https.Agent({ keepAlive: true }),
-  };
+  const agents = new Agents(options);
   return {
     post: async (body, headers, signal) => {
       const deadline = AbortSignal.timeout(options.timeoutMs);
@@ -61,11 +59,55 @@ export function openPost(options: PostOptions): Poster {
         throw postError(error, deadline.aborted);
       }
     },
-    [Symbol.dispose]: () => {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
+    [Symbol.dispose]: () => agents[Symbol.dispose](),
   };
+}
+
+/** The connections of a receiver; others for other certificates. */
+class Agents implements Disposable {
+  readonly #options: PostOptions;
+  readonly #isSecure: boolean;
+  readonly #plain = new http.Agent({ keepAlive: true });
+  #secure = new https.Agent({ keepAlive: true });
+  #texts = '';
+
+  constructor(options: PostOptions) {
+    this.#options = options;
+    this.#isSecure = options.url.toLowerCase().startsWith('https:');
+  }
+
+  /** @throws {Error} when a file of the certificates cannot be read, or holds none */
+  async get(): Promise<{ readonly http: http.Agent; readonly https: https.Agent }> {
+    if (this.#isSecure) await this.#renew();
+    return { http: this.#plain, https: this.#secure };
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
+
+  /** Authorities are parsed only when they change, which takes milliseconds. */
+  async #renew(): Promise<void> {
+    const { tls: files = {}, authorities } = this.#options;
+    const read = async (path: string | undefined) =>
+      path === undefined ? undefined : readFile(path, 'utf8');
+    const [ca, cert, key] = await Promise.all(
+      [files.caFile, files.certFile, files.keyFile].map(read),
+    );
+    const known = (await authorities?.()) ?? [];
+    const texts = JSON.stringify([ca, cert, key]);
+    if (texts === this.#texts) return;
+    const trusted = ca === undefined ? known : [...known, ca];
+    const secureContext = tls.createSecureContext({
+      ...(trusted.length > 0 && { ca: [...trusted] }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+    });
+    this.#secure.destroy();
+    this.#secure = new https.Agent({ keepAlive: true, secureContext });
+    this.#texts = texts;
+  }
 }
 
 interface Outgoing {
@@ -76,22 +118,20 @@ interface Outgoing {
 
 async function exchange(
   options: PostOptions,
-  agent: { readonly http: http.Agent; readonly https: https.Agent },
+  agents: Agents,
   { body, headers, stop }: Outgoing,
 ): Promise<Answer> {
   const { default: got } = await import('got');
-  const secure = options.url.toLowerCase().startsWith('https:');
   const settings: StreamOptions = {
     method: 'POST',
     retry: { limit: 0 },
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    agent,
+    agent: await agents.get(),
     signal: stop,
     body,
     headers: { ...options.headers, ...authorization(options.auth), ...headers },
-    ...(secure && { https: await httpsOptions(options) }),
   };
   const request = got.stream(options.url, settings);
   try {
@@ -148,18 +188,6 @@ function authorization(auth: RemoteAuth): Record<string, string> {
   if (auth.kind === 'bearer') return { authorization: `Bearer ${auth.token}` };
   const pair = Buffer.from(`${auth.username}:${auth.password}`).toString('base64');
   return { authorization: `Basic ${pair}` };
-}
-
-async function httpsOptions({ tls = {}, authorities }: PostOptions) {
-  const read = async (path: string | undefined) =>
-    path === undefined ? undefined : readFile(path, 'utf8');
-  const [ca, cert, key] = await Promise.all([tls.caFile, tls.certFile, tls.keyFile].map(read));
-  const trusted = [...((await authorities?.()) ?? []), ...(ca === undefined ? [] : [ca])];
-  return {
-    ...(trusted.length > 0 && { certificateAuthority: trusted }),
-    ...(cert !== undefined && { certificate: cert }),
-    ...(key !== undefined && { key }),
-  };
 }
 
 /** got's errors hold the request with its credentials: only their message and code are kept. */

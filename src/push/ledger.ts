@@ -10,7 +10,7 @@ import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
-import { noteTimes } from './group-times.ts';
+import { foreignTime, noteTimes } from './group-times.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
@@ -176,6 +176,7 @@ export class Ledger implements PushLedger, PageSource {
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
     await this.#change(tenancy, (tenant) => {
       const { limits } = this.#postings.rulesOf(tenant);
+      if (foreignTime(tenant, path)) return;
       const isNew = !tenant.groups.has(printLabels(path));
       if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
@@ -240,10 +241,14 @@ export class Ledger implements PushLedger, PageSource {
     if (update) this.#restore({ ...update, records: update.created });
   }
 
-  /** Takes over what other promgates have committed. @throws {JournalError} */
+  /**
+   * Takes over what other promgates have committed, and takes back what could not be kept.
+   *
+   * @throws {JournalError}
+   */
   async follow(): Promise<void> {
-    for (const name of await this.#options.journal.changedElsewhere()) {
-      if (this.#commits.isLost(name)) continue;
+    const changed = await this.#options.journal.changedElsewhere();
+    for (const name of new Set([...changed, ...this.#commits.lost])) {
       await this.#commits.refresh(name);
     }
   }

@@ -24,7 +24,7 @@ import {
 } from './page-plan.ts';
 import { KIND_BITS } from './page-samples.ts';
 import type { LedgerFamily, MetricBlock, PageSource } from './page-source.ts';
-import { sampleCount } from './pushed-page.ts';
+import { isCompound, sampleCount } from './pushed-page.ts';
 import { lineWriter, type PageWriter } from './write-lines.ts';
 import { protobufWriter } from './write-protobuf.ts';
 
@@ -136,7 +136,8 @@ async function paced<T>(steps: Generator<void, T, void>, pace: Pace): Promise<T>
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
-    await pace();
+    const turn = pace();
+    if (turn) await turn;
   }
 }
 
@@ -252,11 +253,8 @@ function shift({ key, from, to }: BlockPlace, by: number): BlockPlace {
 
 /** About how many samples a block has on the page. */
 function samplesOf({ type }: LedgerFamily, { metrics }: MetricBlock): number {
-  const first = metrics[0];
-  if (!first) return 0;
-  return type === 'histogram' || type === 'summary' || type === 'gaugehistogram'
-    ? metrics.length * sampleCount(type, first.current().bounds)
-    : metrics.length;
+  if (!isCompound(type) || metrics.length === 0) return metrics.length;
+  return metrics.length * sampleCount(type, metrics[0]!.current().bounds); // it is not empty
 }
 
 /** A number that says nothing of the order in which versions were given. */

@@ -67,12 +67,17 @@ interface Rival {
 
 /** Larger pages are not sorted: sorting would keep pushes waiting. */
 const MAX_SORTED = 10_000;
-/** A planner lets other work run after so many families. */
+/** A step of a planner takes so many families of tenants, and all of one name. */
 const STEP = 256;
 
 /** Collects the families of a page. Call `add` for each, and `finish` once. */
 export class PagePlanner {
   readonly #style: PageStyle;
+  /** The shape of the last family of each name. */
+  readonly #shapes = new Map<
+    string,
+    { readonly declared: FamilyType; readonly shape: FamilyShape }
+  >();
   readonly #rivals = new Map<string, Rivals>();
   readonly #drafts = new Map<string, DraftFamily>();
   #conflicts = 0;
@@ -84,8 +89,11 @@ export class PagePlanner {
   add(family: LedgerFamily): void {
     if (family.blocks.length === 0) return;
     const shape = this.#shapeOf(family);
-    const rivals: Rivals = this.#rivals.get(shape.name) ?? new Map();
-    this.#rivals.set(shape.name, rivals);
+    let rivals = this.#rivals.get(shape.name);
+    if (!rivals) {
+      rivals = new Map();
+      this.#rivals.set(shape.name, rivals);
+    }
     const rival = rivals.get(shape.type);
     if (!rival) rivals.set(shape.type, { shape, families: [family], size: family.size });
     else {
@@ -94,14 +102,19 @@ export class PagePlanner {
     }
   }
 
+  /** Tenants have families of the same names: each shape is made once. */
   #shapeOf(family: LedgerFamily): FamilyShape {
     const { format, escaping } = this.#style;
     const { name, type } = family;
-    const escaped = escaping === 'allow-utf-8' ? name : printName(name, 'metric', escaping);
-    const shape = shapeOf(escaped, type, format);
     // Prometheus 2 gives the samples of such a message wrong names, unless the histogram is native.
     const isNative = format === 'protobuf' && type === 'gaugehistogram' && hasNative(family);
-    return isNative ? { ...shape, type } : shape;
+    const known = this.#shapes.get(name);
+    if (known?.declared === type && !isNative) return known.shape;
+    const escaped = escaping === 'allow-utf-8' ? name : printName(name, 'metric', escaping);
+    const shape = shapeOf(escaped, type, format);
+    if (isNative) return { ...shape, type };
+    this.#shapes.set(name, { declared: type, shape });
+    return shape;
   }
 
   /** Each step is short. @returns the plan */
@@ -111,15 +124,21 @@ export class PagePlanner {
     for (const [name, rivals] of this.#rivals) {
       if (this.#style.format === 'protobuf') this.#settleMessages(name, rivals, loose);
       else this.#settle(name, rivals, loose);
-      if (++steps % STEP === 0) yield;
+      for (const { families } of rivals.values()) steps += families.length;
+      if (steps < STEP) continue;
+      steps = 0;
+      yield;
     }
     for (const draft of this.#drafts.values()) {
-      if (this.#style.format === 'protobuf') this.#noteBeside(draft);
-      else if (this.#isTaken(draft)) this.#dissolve(draft, loose);
+      if (this.#isTaken(draft)) this.#dissolve(draft, loose);
       if (++steps % STEP === 0) yield;
     }
     for (let at = 0; at < loose.length; at++) {
       this.#placeLoose(...loose[at]!, loose); // `at` is below the length, which may grow
+      if (++steps % STEP === 0) yield;
+    }
+    for (const draft of this.#drafts.values()) {
+      this.#noteBeside(draft);
       if (++steps % STEP === 0) yield;
     }
     const families = [...this.#drafts.values()].filter(({ parts }) => parts.length > 0);
@@ -176,7 +195,7 @@ export class PagePlanner {
 
   /** Tells families of single values which histograms and summaries have samples of their names. */
   #noteBeside({ samples, parts }: DraftFamily): void {
-    if (samples.length === 1) return;
+    if (samples.length === 1 || this.#style.format !== 'protobuf') return;
     for (const sample of samples) {
       const other = this.#drafts.get(sample.name);
       if (other?.samples.length !== 1) continue;
@@ -186,6 +205,7 @@ export class PagePlanner {
 
   /** Whether another family has the name of one of the samples. */
   #isTaken({ name, samples }: DraftFamily): boolean {
+    if (this.#style.format === 'protobuf') return false;
     return samples.some((one) => one.name !== name && this.#rivals.has(one.name));
   }
 
@@ -266,10 +286,9 @@ function firstText(rivals: readonly Rival[], text: 'help' | 'unit'): string {
 
 /** Of equal series, those of clients without a token come last: the others' labels are forced. */
 function partsOf({ families }: Rival, samples: readonly PageSample[]): PagePart[] {
-  const part = (family: LedgerFamily): PagePart => ({
-    ...{ samples, family },
-    blocks: [...family.blocks],
-  });
+  const part = (family: LedgerFamily): PagePart => {
+    return { samples, family, blocks: family.blocks.slice() };
+  };
   const last = families.filter(({ tenant }) => tenant === '');
   const first = families.filter(({ tenant }) => tenant !== '');
   return [...first, ...last].map(part);

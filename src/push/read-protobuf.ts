@@ -4,7 +4,7 @@
  */
 import { MAX_LINE_BYTES, MAX_NAME_BYTES, MAX_TEXT_BYTES } from '../exposition/bounds.ts';
 import type { FamilyType } from '../exposition/grammar.ts';
-import { badHistogram, complaintOf } from './check-values.ts';
+import { badHistogram, type Complaint, complaintOf } from './check-values.ts';
 import { refuseCollisions } from './collisions.ts';
 import { Floats } from './growing-array.ts';
 import { type Label, printLabels, sortLabels } from './labels.ts';
@@ -22,6 +22,9 @@ import { PushRefusal, type PushRefusalCode } from './refusal.ts';
 /** Bounds on a slice: a few milliseconds of work. */
 const SLICE_METRICS = 1_024;
 const SLICE_BYTES = 262_144;
+
+/** Bound on the families of a body, as for scraped pages. */
+const MAX_FAMILIES = 100_000;
 
 /** By the numbers of `MetricType`. */
 const TYPES: readonly FamilyType[] = [
@@ -96,6 +99,7 @@ class ProtobufReader {
     if (this.#families.has(name) && !this.#replaces) {
       throw refusal('bad_body', name, 'occurs twice: a push may say each family once');
     }
+    if (this.#families.size >= MAX_FAMILIES) throw new ProtobufError('there are too many families');
     this.#families.set(name, family); // Pushgateway takes the last one, too
     if (this.#isSliceDone()) yield;
   }
@@ -159,7 +163,7 @@ class ProtobufReader {
     const bounds = this.#addValues(name, type, message);
     if (!this.#replaces) {
       const complaint = complaintOf(type, name, bounds.length, at, this.#values.items);
-      if (complaint !== undefined) throw refusal(complaint.code, name, complaint.what);
+      if (complaint !== undefined) throw complained(complaint, name);
     }
     return { labels, bounds, at, line: 0, native: message.native };
   }
@@ -218,12 +222,12 @@ class ProtobufReader {
     if (hasSum && Number.isNaN(sum)) throw refusal('bad_value', name, 'has a sum that is NaN');
     if (type === 'summary') return;
     if (!hasCount && infinite === undefined) {
-      const { code, what } = badHistogram('it has neither a count nor a bucket with le="+Inf"');
-      throw refusal(code, name, what);
+      const complaint = badHistogram('it has neither a count nor a bucket with le="+Inf"');
+      throw complained(complaint, name);
     }
     if (hasCount && infinite !== undefined && infinite !== count) {
-      const { code, what } = badHistogram(`its bucket +Inf ${infinite} is not its count ${count}`);
-      throw refusal(code, name, what);
+      const complaint = badHistogram(`its bucket +Inf ${infinite} is not its count ${count}`);
+      throw complained(complaint, name);
     }
   }
 }
@@ -235,5 +239,9 @@ function typeOf(number: number): FamilyType {
 }
 
 function refusal(code: PushRefusalCode, family: string, what: string): PushRefusal {
+  return new PushRefusal(code, `the family ${family} ${what}`);
+}
+
+function complained({ code, what }: Complaint, family: string): PushRefusal {
   return new PushRefusal(code, `the family ${family}: ${what}`);
 }

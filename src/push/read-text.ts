@@ -8,14 +8,15 @@
 import { isUtf8 } from 'node:buffer';
 import { type Body, sameBytes, toBody } from '../exposition/body.ts';
 import { checkLineLengths } from '../exposition/bounds.ts';
-import { ExpositionError } from '../exposition/error.ts';
 import { unquote } from '../exposition/escape.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import { skipLineBlanks } from '../exposition/metadata.ts';
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { BARE, SeriesScanner } from '../exposition/series.ts';
+import { badFront, malformed, tokenAt, tooLong, tooManyFamilies } from './body-errors.ts';
 import { BodyFamilies, type SampleKind } from './body-families.ts';
+import type { BodyLines } from './body-lines.ts';
 import { BodySamples, DROPPED } from './body-samples.ts';
 import { BoundReader } from './bound-label.ts';
 import { CommentReader } from './comments.ts';
@@ -26,6 +27,7 @@ import { hasStrangeEscape, isNegativeTimestamp, lacksComma } from './pushgateway
 import { type ReadOptions, tooManySeries } from './read-options.ts';
 import { PushRefusal } from './refusal.ts';
 
+const TAB = 9;
 const LINE_FEED = 10;
 const SPACE = 32;
 const HASH = 35;
@@ -34,26 +36,12 @@ const NO_NAMES = new LabelNames([]);
 
 /** Bounds on a slice: a few milliseconds of work. */
 const SLICE_LINES = 2_048;
-const SLICE_BYTES = 262_144;
+const SLICE_BYTES = 131_072;
+const SLICE_LABELS = 4_096;
 /** Bound on the names that a body says something of, as for scraped pages. */
 const MAX_FAMILIES = 100_000;
 /** Longer bodies get no layout. */
 const MAX_LAYOUT_BYTES = 262_144;
-
-/** What the lines of a body say, before metrics are put together. */
-export interface BodyLines {
-  readonly body: Body;
-  readonly families: BodyFamilies;
-  readonly metrics: MetricTable;
-  readonly samples: BodySamples;
-  /** How many samples have a timestamp. */
-  readonly timestamps: number;
-  /**
-   * Three numbers for each value of the text: where the value begins and ends, and the number of
-   * its sample, or -1 if the value counts for nothing. Undefined if the body gets no layout.
-   */
-  readonly cuts: Integers | undefined;
-}
 
 /**
  * Reads lines in slices: between two slices the caller may do other work.
@@ -88,6 +76,8 @@ class TextReader {
   #line = 0;
   #ended = false;
   #timestamps = 0;
+  /** How many labels were read in this slice. */
+  #labels = 0;
   /** A series that stands twice in a body that replaces a group: told when the rest was read. */
   #twice: PushRefusal | undefined;
   /** What the sample before was, and where its name lies; undefined after a comment. */
@@ -117,19 +107,20 @@ class TextReader {
     const from = this.#at;
     const limit = Math.min(from + SLICE_BYTES, length);
     const lastLine = this.#line + SLICE_LINES;
+    this.#labels = 0;
     let p = from;
-    while (p < limit && this.#line < lastLine && !this.#ended) {
+    while (p < limit && this.#line < lastLine && this.#labels < SLICE_LABELS && !this.#ended) {
       this.#line++;
       const first = bytes[p]!;
       p = first > SPACE && first !== HASH ? this.#readSample(p) : this.#readOther(p);
     }
     if (!isUtf8(bytes.subarray(from, Math.min(p, length)))) {
-      throw this.#malformed(from, 'the body is not UTF-8 in this line or a line below');
+      throw malformed(bytes, from, 'the body is not UTF-8 in this line or a line below');
     }
     this.#at = p;
     if (p < length && !this.#ended) return false;
     if (this.#strict && !this.#ended)
-      throw this.#malformed(length, 'the page does not end in # EOF');
+      throw malformed(bytes, length, 'the page does not end in # EOF');
     return true;
   }
 
@@ -152,15 +143,19 @@ class TextReader {
   #readSample(from: number): number {
     const { bytes } = this.#body;
     let p = this.#scanner.scan(this.#body, from);
-    if (p < 0) throw this.#badFront(from);
+    if (p < 0) throw badFront(bytes, from, this.#scanner);
     if (this.#replaces) this.#checkAsPushgateway(from, p);
     if (!this.#strict) p = skipLineBlanks(bytes, p, this.#grammar);
-    else if (bytes[p++] !== SPACE) throw this.#malformed(from, 'no space precedes the value');
+    else if (bytes[p++] !== SPACE) throw malformed(bytes, from, 'no space precedes the value');
     const value = this.#decimals.read(bytes, p);
     const valueTo = this.#decimals.end;
-    if (valueTo < 0) throw this.#malformed(from, 'the value is not a number');
-    const next = bytes[valueTo] === LINE_FEED ? valueTo + 1 : this.#readBack(from, p, valueTo);
-    if (this.#samples.length >= this.#maxSeries) throw tooManySeries(this.#maxSeries);
+    const after = valueTo < 0 ? 0 : bytes[valueTo]!;
+    if (after !== LINE_FEED && after !== SPACE && after !== TAB) {
+      throw malformed(bytes, from, `expected float as value, got "${tokenAt(bytes, p)}"`);
+    }
+    const next = after === LINE_FEED ? valueTo + 1 : this.#readBack(from, p, valueTo);
+    const series = Math.max(this.#samples.length, this.#metrics.size);
+    if (series >= this.#maxSeries) throw tooManySeries(this.#maxSeries);
     const sample = this.#addSample(from, value);
     // Of `a-1` the layout would hold `a`, and would take `a1` for a sample of `a`.
     if (this.#scanner.insertKind === BARE && p === this.#scanner.nameTo) this.#cuts = undefined;
@@ -176,16 +171,17 @@ class TextReader {
   #checkAsPushgateway(from: number, to: number): void {
     const { bytes } = this.#body;
     if (hasStrangeEscape(bytes, from, to)) {
-      throw this.#malformed(from, 'invalid escape sequence in a label value');
+      throw malformed(bytes, from, 'invalid escape sequence in a label value');
     }
     if (lacksComma(bytes, this.#scanner.labels, this.#scanner.labelsEnd)) {
-      throw this.#malformed(from, 'no comma stands between two labels');
+      throw malformed(bytes, from, 'no comma stands between two labels');
     }
   }
 
   /** Adds the sample of the line scanned last. @returns its number; -1 if it counts for nothing */
   #addSample(from: number, value: number): number {
     const { nameFrom, nameTo, labels, labelsEnd } = this.#scanner;
+    this.#labels += labelsEnd >> 2;
     const { family, role } = this.#kindOf(nameFrom, nameTo);
     if (role === 'created') return -1;
     const bounds = this.#bounds;
@@ -210,9 +206,7 @@ class TextReader {
     if (same) return last;
     const name = bytes.toString('utf8', from, to);
     const kind = this.#families.kindOf(this.#scanner.quoted ? unquote(name) : name);
-    if (this.#families.size > MAX_FAMILIES) {
-      throw new ExpositionError('too-large', bytes, from, 'the body has too many metric families');
-    }
+    if (this.#families.size > MAX_FAMILIES) throw tooManyFamilies(bytes, from);
     this.#kind = kind;
     return kind;
   }
@@ -228,11 +222,15 @@ class TextReader {
       this.#timestamps++;
       return bytes.indexOf(LINE_FEED, after) + 1;
     }
-    if (next < 0 && this.#strict && exemplarTooLong()) throw this.#tooLong(from);
-    if (next < 0) throw this.#malformed(from, 'what follows the value is no timestamp or exemplar');
+    if (next < 0) {
+      if (this.#strict && exemplarTooLong()) throw tooLong(bytes, from);
+      if (this.#strict) throw malformed(bytes, from, 'the timestamp or exemplar is malformed');
+      const token = tokenAt(bytes, after);
+      throw malformed(bytes, from, `expected integer as timestamp, got "${token}"`);
+    }
     this.#cuts = undefined; // the next push has other timestamps and exemplars
     if (bytes[after] === LINE_FEED) {
-      if (this.#replaces) throw this.#malformed(from, 'expected integer as timestamp, got ""');
+      if (this.#replaces) throw malformed(bytes, from, 'expected integer as timestamp, got ""');
     } else if (bytes[after] !== HASH) this.#timestamps++;
     return next;
   }
@@ -249,48 +247,20 @@ class TextReader {
         return length;
       }
       if (p > from && this.#replaces) return this.#readSample(p);
-      throw this.#malformed(from, 'the line is empty or begins with a blank');
+      throw malformed(bytes, from, 'the line is empty or begins with a blank');
     }
     const end = bytes.indexOf(LINE_FEED, p);
     this.#ended = this.#comments.read(p, end);
-    if (this.#families.size > MAX_FAMILIES) {
-      throw new ExpositionError('too-large', bytes, from, 'the body has too many metric families');
-    }
-    if (this.#ended && end + 1 < length) throw this.#malformed(end + 1, 'data follow # EOF');
+    if (this.#families.size > MAX_FAMILIES) throw tooManyFamilies(bytes, from);
+    if (this.#ended && end + 1 < length) throw malformed(bytes, end + 1, 'data follow # EOF');
     return end + 1;
   }
 
   #refuseTwice(metric: number): void {
     if (this.#twice !== undefined) return;
-    const where = `line ${this.#line}: `;
-    const what = `${where}the series of line ${this.#metrics.lineOf(metric)} occurs again: a push may say each series once`;
+    const first = `the series of line ${this.#metrics.lineOf(metric)}`;
+    const what = `line ${this.#line}: ${first} occurs again: a push may say each series once`;
     this.#twice = new PushRefusal('duplicate_series', what);
     if (!this.#replaces) throw this.#twice;
-  }
-
-  #badFront(from: number): ExpositionError {
-    if (this.#scanner.full) {
-      return new ExpositionError(
-        'too-large',
-        this.#body.bytes,
-        from,
-        'the sample has too many labels',
-      );
-    }
-    if (this.#scanner.tooLong) return this.#tooLong(from);
-    return this.#malformed(from, 'the name or labels are malformed, or a label occurs twice');
-  }
-
-  #tooLong(offset: number): ExpositionError {
-    return new ExpositionError(
-      'too-large',
-      this.#body.bytes,
-      offset,
-      'a name or label value is too long',
-    );
-  }
-
-  #malformed(offset: number, what: string): ExpositionError {
-    return new ExpositionError('grammar', this.#body.bytes, offset, what);
   }
 }

@@ -70,6 +70,8 @@ export interface TenantChanges {
  * after its last commit, load or reload, with these changes.
  */
 export interface TenantUpdate extends TenantChanges {
+  /** New records, and those whose numbers may have had other keys before. */
+  readonly created: readonly StoredRecord[];
   /**
    * Whether `created` has all records of the tenant: the ledger forgets all that it had. Numbers may
    * then have other keys than before, as when a backup was restored.

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { RE2JS } from 're2js';
 import type { Label } from './labels.ts';
 
-export type RelabelAction =
+type RelabelAction =
   | 'replace'
   | 'keep'
   | 'drop'

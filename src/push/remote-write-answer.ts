@@ -52,7 +52,7 @@ export type Verdict =
   | { readonly kind: 'lost'; readonly refusal: Refusal };
 
 /** The longest pause that a receiver may ask for. */
-export const MAX_RETRY_AFTER_MS = 60_000;
+const MAX_RETRY_AFTER_MS = 60_000;
 
 const WRITTEN = 'x-prometheus-remote-write-samples-written';
 

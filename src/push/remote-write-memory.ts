@@ -1,63 +1,50 @@
 /** Packed batches in memory: these end with the process. */
-import type { BatchStore, StoredBatch, StoreLevel } from './remote-write-queue.ts';
-
-/** What a batch costs beside its bytes. */
-const OVERHEAD_BYTES = 200;
+import { BatchIndex } from './remote-write-index.ts';
+import type { BatchStore, StoredBatch, StoreLevel } from './remote-write-store.ts';
 
 export class MemoryBatches implements BatchStore {
-  readonly isDurable = false;
+  readonly kind = 'memory';
   readonly last = { id: 0, atMs: 0, lanes: 1 };
-  /** By id, rising. */
-  readonly #batches = new Map<number, StoredBatch>();
-  #bytes = 0;
+  readonly #index = new BatchIndex();
+  readonly #bytes = new Map<number, Buffer>();
 
   get level(): StoreLevel {
-    const [oldest] = this.#batches.values();
-    return { batches: this.#batches.size, bytes: this.#bytes, oldestMs: oldest?.atMs ?? 0 };
+    return this.#index.level;
   }
 
+  async open(): Promise<void> {}
+
   async append(batches: readonly StoredBatch[]): Promise<void> {
-    const newest = [...this.#batches.keys()].at(-1) ?? 0;
-    for (const batch of batches) {
-      this.#batches.set(batch.id, batch);
-      this.#bytes += batch.bytes.length + OVERHEAD_BYTES;
+    for (const { bytes, ...entry } of batches) {
+      this.#index.add({ ...entry, sizeBytes: bytes.length });
+      this.#bytes.set(entry.id, bytes);
     }
-    if (batches.every(({ id }) => id > newest)) return;
-    const sorted = [...this.#batches.values()].toSorted((a, b) => a.id - b.id);
-    this.#batches.clear();
-    for (const batch of sorted) this.#batches.set(batch.id, batch);
   }
 
   async first(lane: number): Promise<StoredBatch | undefined> {
-    for (const batch of this.#batches.values()) if (batch.lane === lane) return batch;
-    return undefined;
+    const entry = this.#index.first(lane);
+    if (!entry) return undefined;
+    const { sizeBytes: _, ...rest } = entry;
+    return { ...rest, bytes: this.#bytes.get(entry.id)! }; // all of the index have bytes
   }
 
   async remove(id: number): Promise<void> {
-    const batch = this.#batches.get(id);
-    if (!batch) return;
-    this.#batches.delete(id);
-    this.#bytes -= batch.bytes.length + OVERHEAD_BYTES;
+    this.#index.remove(id);
+    this.#bytes.delete(id);
   }
 
   async dropOldest(except: readonly number[]): Promise<number | undefined> {
-    for (const { id, samples } of this.#batches.values()) {
-      if (except.includes(id)) continue;
-      await this.remove(id);
-      return samples;
-    }
-    return undefined;
+    const oldest = this.#index.oldest(except);
+    if (oldest) await this.remove(oldest.id);
+    return oldest?.samples;
   }
 
   async clear(): Promise<number> {
-    let samples = 0;
-    for (const batch of this.#batches.values()) samples += batch.samples;
-    this.#batches.clear();
-    this.#bytes = 0;
-    return samples;
+    this.#bytes.clear();
+    return this.#index.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#batches.clear();
+    await this.clear();
   }
 }

@@ -2,6 +2,7 @@
 import type { BatchSample, FlatLabels } from './remote-write-batch.ts';
 import type { BatchQueue } from './remote-write-queue.ts';
 import type { TrackedSeries } from './remote-write-series.ts';
+import type { SeriesFamily } from './series.ts';
 
 /** A batch ends when the texts of its labels are so long together. */
 const MAX_TEXT_LENGTH = 2 ** 20;
@@ -9,6 +10,8 @@ const MAX_TEXT_LENGTH = 2 ** 20;
 interface OpenBatch {
   samples: BatchSample[];
   textLength: number;
+  /** The family of the last sample, whose help is counted. */
+  family: SeriesFamily | undefined;
 }
 
 export class RoundBatches {
@@ -21,7 +24,11 @@ export class RoundBatches {
     this.#atMs = atMs;
     this.#maxSamples = maxSamples;
     this.#queue = queue;
-    this.#open = Array.from({ length: queue.lanes }, () => ({ samples: [], textLength: 0 }));
+    this.#open = Array.from({ length: queue.lanes }, () => ({
+      samples: [],
+      textLength: 0,
+      family: undefined,
+    }));
   }
 
   /** @param value - undefined: the series has ended */
@@ -29,13 +36,15 @@ export class RoundBatches {
     const { labels, family, createdMs } = series;
     const lane = series.hash % this.#open.length;
     const open = this.#open[lane]!; // the lane is an index
-    const length = textLength(labels);
+    const described = open.family === family ? 0 : family.help.length + family.unit.length;
+    const length = textLength(labels) + described;
     const isFull = open.samples.length >= this.#maxSamples;
     if (isFull || (open.samples.length > 0 && open.textLength + length > MAX_TEXT_LENGTH)) {
       this.#end(lane);
     }
     open.samples.push({ labels, family, value, createdMs });
     open.textLength += length;
+    open.family = family;
   }
 
   /** Hands over what is not full. */
@@ -50,6 +59,7 @@ export class RoundBatches {
     }
     open.samples = [];
     open.textLength = 0;
+    open.family = undefined;
   }
 }
 

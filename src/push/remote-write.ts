@@ -9,15 +9,11 @@ import { type Clock, every, everyTurn, systemClock } from '../clock.ts';
 import type { Relabel } from './relabel.ts';
 import type { Batch, BatchSample } from './remote-write-batch.ts';
 import { encodeMetadata, type ProtocolVersion } from './remote-write-protobuf.ts';
-import {
-  BatchQueue,
-  type BatchStore,
-  type DropCause,
-  type TakenBatch,
-} from './remote-write-queue.ts';
+import { BatchQueue, type DropCause, type TakenBatch } from './remote-write-queue.ts';
 import { RoundBatches } from './remote-write-round.ts';
 import { type Post, PostError, Sender, type SendObservers } from './remote-write-send.ts';
 import { SeriesTracker, type SkipCause } from './remote-write-series.ts';
+import type { BatchStore } from './remote-write-store.ts';
 import type { Lease, SeriesFamily, SeriesSource } from './series.ts';
 
 export interface RemoteWriteObservers extends SendObservers {
@@ -59,6 +55,8 @@ export interface RemoteWriteOptions {
 }
 
 const TURN_MS = 3;
+/** A store may have batches of a process that used so many lanes. */
+const MAX_LANES = 16;
 /** Protocol 1.0 describes families so often. */
 const METADATA_EVERY_MS = 60_000;
 /** How many families one request describes. */
@@ -79,7 +77,7 @@ export class RemoteWrite implements AsyncDisposable {
   readonly #running: Promise<void>[] = [];
   #rounds: Promise<void> = Promise.resolve();
   #round = 0;
-  #lastMs: number;
+  #lastMs = 0;
   #wasHeld = false;
   #metadata: Promise<void> | undefined;
   #describedMs = Number.NEGATIVE_INFINITY;
@@ -89,7 +87,6 @@ export class RemoteWrite implements AsyncDisposable {
     const { clock = systemClock, wallMs = Date.now, random = Math.random } = options;
     this.#options = options;
     this.#clock = clock;
-    this.#lastMs = store.last.atMs;
     const { onDropped, onError, onSkipped } = observers;
     this.#queue = new BatchQueue({ store, maxBytes, onDropped, onError });
     this.#tracker = new SeriesTracker({ relabel, resendMs, onSkipped });
@@ -131,8 +128,8 @@ export class RemoteWrite implements AsyncDisposable {
       () => this.#runRound(),
       { signal: this.#ending.signal, onError: observers.onError, clock: this.#clock },
     );
-    const lanes = Math.max(maxLanes, this.#queue.lanes);
-    for (let lane = 0; lane < lanes; lane++) this.#running.push(this.#runLane(lane));
+    for (let lane = 0; lane < Math.max(maxLanes, MAX_LANES); lane++)
+      this.#running.push(this.#runLane(lane));
   }
 
   /** Sends what there is for at most 5 s; what is left then waits in the store, if that lasts. */
@@ -162,12 +159,14 @@ export class RemoteWrite implements AsyncDisposable {
 
   async #runRound(): Promise<void> {
     const wasHeld = this.#wasHeld;
-    this.#wasHeld = this.#isHeld;
     if (!this.#isHeld) {
+      this.#wasHeld = false;
       this.#tracker.clear();
       if (wasHeld) await this.#queue.clear('lease_lost');
       return;
     }
+    if (!wasHeld) this.#lastMs = Math.max(this.#lastMs, await this.#queue.begin());
+    this.#wasHeld = true;
     const hasBacklog = !this.#queue.isEmpty;
     await this.#queue.pack();
     const beganMs = Date.now();
@@ -249,12 +248,10 @@ export class RemoteWrite implements AsyncDisposable {
       return true;
     }
     const rest = await this.#send(taken);
+    const isCut = this.#cut.signal.aborted || taken.signal.aborted;
     if (rest === undefined) await taken.done();
-    else if (this.#isHeld) await taken.putBack(rest);
-    else {
-      await taken.done();
-      this.#options.observers.onDropped(rest.samples.length, 'lease_lost');
-    }
+    else if (isCut && this.#isHeld) await taken.putBack(rest);
+    else await taken.leave(rest);
     return true;
   }
 

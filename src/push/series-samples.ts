@@ -12,6 +12,9 @@ import type { Series, SeriesFamily, SeriesSource } from './series.ts';
 /** Types whose values only grow, so that the time of their beginning has a meaning. */
 const CUMULATIVE: ReadonlySet<FamilyType> = new Set(['counter', 'histogram', 'summary']);
 
+/** Requests carry the help of each family again and again: nobody makes these large. */
+const MAX_HELP_LENGTH = 1024;
+
 /** All series of a ledger, of all tenants. */
 export function ledgerSeries(pages: Pick<PageSource, 'families' | 'seen'>): SeriesSource {
   return {
@@ -36,7 +39,7 @@ function metricsOf(pages: Pick<PageSource, 'families'>): FamilyMetrics[] {
 function* seriesOf(families: readonly FamilyMetrics[]): Generator<Series> {
   for (const { family, metrics } of families) {
     const { name, type, help, unit, tenant } = family;
-    const described: SeriesFamily = { name, type, help, unit };
+    const described: SeriesFamily = { name, type, help: help.slice(0, MAX_HELP_LENGTH), unit };
     for (const metric of metrics) yield* metricSeries(tenant, described, metric);
   }
 }

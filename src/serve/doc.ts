@@ -17,6 +17,7 @@ const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/routes', "The route table, in gorouter's JSON."],
   ['/metrics', "promgate's own metrics: for operators."],
   ['/metrics?endpoint=<URL>', 'The page of another exporter, kept warm: for operators.'],
+  ['/push/metrics', 'What tasks and batch jobs have pushed, where there is a push gateway.'],
   ['/broker/v2/catalog', 'The service broker, where there is one: for the platform.'],
   ['/healthz', 'Whether promgate runs.'],
   ['/readyz', 'Whether requests should be sent here.'],

@@ -4,7 +4,7 @@
 import type { BodyLayout } from '../push/body-layout.ts';
 import type { Push, PushLedger } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
-import { readBody } from '../push/read-body.ts';
+import { type PushedBody, readBody } from '../push/read-body.ts';
 import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import {
@@ -76,6 +76,14 @@ export interface ArrivedPush {
   /** Decompressed. */
   readonly body: Buffer;
   readonly beganMs: number;
+  /** Of an equal push before it. */
+  readonly known?: KnownBody | undefined;
+}
+
+/** A body by which bodies are read that differ from it in values only. */
+export interface KnownBody {
+  readonly layout: BodyLayout;
+  readonly samples: number;
 }
 
 /** The answer to a push, and what later pushes that differ in values only have in common with it. */
@@ -99,15 +107,11 @@ export class PushDesk {
   }
 
   /** Reads the body of a push, and hands the push over. @throws as `push` does */
-  async take({ intent, key, settings, body, beganMs }: ArrivedPush): Promise<TakenPush> {
+  async take({ intent, key, settings, body, beganMs, known }: ArrivedPush): Promise<TakenPush> {
     const facts = { intent, samples: 0, bytes: body.length, beganMs };
     try {
-      const { contentType, rules } = intent;
-      const { page, layout } = await readBody(body, {
-        ...{ contentType, mode: rules.mode, maxSeries: settings.series },
-      });
-      if (intent.of === 'aggregation') checkLabels(intent, page);
-      const samples = samplesOf(page);
+      const read = readKnown(body, known) ?? (await readWhole(body, intent, settings));
+      const { page, samples, layout } = read;
       const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
       const answer = await this.push({ ...facts, page, id, samples });
       return { answer, layout: answer.status < 300 ? layout : undefined, samples };
@@ -185,6 +189,29 @@ function hasLeft(error: unknown): boolean {
 
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+interface ReadPage extends PushedBody {
+  readonly samples: number;
+}
+
+function readKnown(body: Buffer, known: KnownBody | undefined): ReadPage | undefined {
+  const values = known?.layout.read(body);
+  if (!known || !values) return undefined;
+  const { layout, samples } = known;
+  return { page: { ...layout.page, values }, layout: () => layout, samples };
+}
+
+/** @throws {PushRefusal} */
+async function readWhole(
+  body: Buffer,
+  intent: PushIntent,
+  { series }: PushSettings,
+): Promise<ReadPage> {
+  const { contentType, rules } = intent;
+  const read = await readBody(body, { contentType, mode: rules.mode, maxSeries: series });
+  if (intent.of === 'aggregation') checkLabels(intent, read.page);
+  return { ...read, samples: samplesOf(read.page) };
 }
 
 /** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */

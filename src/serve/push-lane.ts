@@ -4,18 +4,18 @@
  * from the earlier one's in values only, it is not parsed either. koa and the parsing of the body would
  * take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same credential less than a second ago: a
- * token that is revoked meanwhile ends its place. Each push takes its turn in the limits of its tenant.
- * The body waits in memory while it arrives, so only short ones go this way.
+ * That is safe since the earlier push was admitted with the same credential less than a second ago: after
+ * that, the next push goes the long way, on which its credential is checked, and only its body is read
+ * the short way. Each push takes its turn in the limits of its tenant. The body waits in memory while it
+ * arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { BodyLayout } from '../push/body-layout.ts';
 import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
 import { keepBody } from './push-body.ts';
-import type { PushDesk } from './push-desk.ts';
+import type { KnownBody, PushDesk, TakenPush } from './push-desk.ts';
 import { KEY_HEADER, MODE_HEADERS, readKey } from './push-headers.ts';
 import { PushHeads } from './push-heads.ts';
 import type { PushRate } from './push-rate.ts';
@@ -60,19 +60,20 @@ const MAX_BODY_BYTES = 262_144;
  */
 const DECISIVE: ReadonlySet<string> = new Set(['authorization', 'content-type', ...MODE_HEADERS]);
 
-interface KeptPlace extends PushPlace {
+interface KeptPlace extends PushPlace, Learnt {
   /** When the credential must be checked anew; without a credential never. */
   readonly admittedUntilMs: number;
-  /** Of the last body that was worth it; most jobs push only once. */
+}
+
+interface Learnt {
+  /** Of the last body that was worth it. */
   readonly known: KnownBody | undefined;
   /** How many bodies since had other lines. */
   misses: number;
 }
 
-interface KnownBody {
-  readonly layout: BodyLayout;
-  readonly samples: number;
-}
+/** Most jobs push only once. */
+const NOTHING: Learnt = { known: undefined, misses: 0 };
 
 /** Layouts that serve no push cost more than they save: after so many, most are not made. */
 const MAX_MISSES = 4;
@@ -96,13 +97,22 @@ export class PushLane {
     return this.#places.size;
   }
 
-  /** Lets later pushes with the headers of `req` go the short way. */
-  add(req: IncomingMessage, place: PushPlace): void {
+  /** The body that an equal push had, whether or not it may still go the short way. */
+  recall(req: IncomingMessage, intent: PushIntent): KnownBody | undefined {
+    const key = keyOf(req);
+    const place = key === undefined ? undefined : this.#places.get(key);
+    return place && isSame(place.intent, intent) ? place.known : undefined;
+  }
+
+  /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
+  add(req: IncomingMessage, place: PushPlace, taken: TakenPush): void {
     const key = keyOf(req);
     if (key === undefined) return;
+    const before = this.#places.peek(key);
+    const learnt = before && isSame(before.intent, place.intent) ? learn(before, taken) : NOTHING;
     const hasCredential = req.headers.authorization !== undefined;
     const admittedUntilMs = hasCredential ? this.#now() + ADMITTED_MS : Number.POSITIVE_INFINITY;
-    this.#places.set(key, { ...place, admittedUntilMs, known: undefined, misses: 0 });
+    this.#places.set(key, { ...place, ...learnt, admittedUntilMs });
   }
 
   /**
@@ -112,15 +122,12 @@ export class PushLane {
    * @returns false if the push must go the long way now
    */
   answer(req: IncomingMessage, res: ServerResponse, otherwise: () => void): boolean {
-    if (this.#places.size === 0) return false;
+    if (this.#places.size === 0 || !isShort(req)) return false;
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
     const { admitsOpenly, room } = this.#options;
-    if (this.#now() > place.admittedUntilMs || admitsOpenly?.(req) === false) {
-      this.#places.delete(key);
-      return false;
-    }
+    if (this.#now() > place.admittedUntilMs || admitsOpenly?.(req) === false) return false;
     const bytes = Number(req.headers['content-length']);
     const taken = room.take(place.intent.tenant);
     try {
@@ -180,14 +187,11 @@ export class PushLane {
     using _ = held;
     const { intent, settings, admittedUntilMs } = place;
     const arrived = { intent, key: id?.key, settings, body, beganMs };
-    const { answer, layout, samples } = await this.#options.desk.take(arrived);
-    const misses = place.misses++;
-    const isWorthIt = misses < MAX_MISSES || misses % MADE_ONE_OF === 0;
-    const made = isWorthIt ? layout?.() : undefined;
-    if (made && this.#places.peek(key) === place) {
-      const known = { layout: made, samples };
-      const misses = place.misses;
-      this.#places.set(key, { intent, settings, admittedUntilMs, known, misses });
+    const push = await this.#options.desk.take(arrived);
+    const { answer } = push;
+    const learnt = learn(place, push);
+    if (this.#places.peek(key) === place) {
+      this.#places.set(key, { intent, settings, admittedUntilMs, ...learnt });
     }
     return answer;
   }
@@ -221,6 +225,23 @@ interface FactsOfPush {
   readonly beganMs: number;
 }
 
+/** What to know of a body for the next push. */
+function learn(before: Learnt, { layout, samples }: TakenPush): Learnt {
+  const misses = before.misses + 1;
+  const isWorthIt = misses <= MAX_MISSES || misses % MADE_ONE_OF === 0;
+  const made = isWorthIt ? layout?.() : undefined;
+  if (!made) return { known: before.known, misses };
+  const isKnown = made === before.known?.layout;
+  return isKnown
+    ? { known: before.known, misses: 0 }
+    : { known: { layout: made, samples }, misses };
+}
+
+/** Whether the same credential still says the same. */
+function isSame(before: PushIntent, now: PushIntent): boolean {
+  return before.text === now.text && before.forced === now.forced;
+}
+
 function sizeOf({ layout, samples }: KnownBody): number {
   return layout.sizeBytes + samples * SAMPLE_BYTES;
 }
@@ -235,15 +256,19 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
   }
 }
 
-/**
- * Undefined for requests that never go this way. A header that is sent twice is there twice. No field
- * can hold a NUL.
- */
-function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
-  if (method !== 'POST' && method !== 'PUT') return undefined;
+/** Whether the body is short and needs no decoding. */
+function isShort({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
-  if (length === undefined || Number(length) > MAX_BODY_BYTES) return undefined;
-  if (headers['content-encoding'] !== undefined || headers.expect !== undefined) return undefined;
+  if (length === undefined || Number(length) > MAX_BODY_BYTES) return false;
+  return headers['content-encoding'] === undefined && headers.expect === undefined;
+}
+
+/**
+ * Undefined for requests that are never known again. A header that is sent twice is there twice. No
+ * field can hold a NUL.
+ */
+function keyOf({ method, url, rawHeaders }: IncomingMessage): string | undefined {
+  if (method !== 'POST' && method !== 'PUT') return undefined;
   let key = `${method} ${url}`;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const lower = rawHeaders[i]!.toLowerCase();

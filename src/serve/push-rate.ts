@@ -7,7 +7,7 @@ interface Bucket {
   atMs: number;
 }
 
-/** Bound on tenants that are remembered; a full bucket says nothing that is worth its memory. */
+/** Bound on tenants that are remembered. */
 const MAX_BUCKETS = 20_000;
 
 export class PushRate {
@@ -38,18 +38,18 @@ export class PushRate {
   #bucket(tenant: string, perSecond: number, nowMs: number): Bucket {
     const known = this.#buckets.get(tenant);
     if (known) return known;
-    if (this.#buckets.size >= MAX_BUCKETS) this.#forget(nowMs);
+    if (this.#buckets.size >= MAX_BUCKETS) this.#forget();
     const bucket: Bucket = { tokens: perSecond, atMs: nowMs };
     this.#buckets.set(tenant, bucket);
     return bucket;
   }
 
-  /** Forgets tenants whose buckets are full by now, or else the one that was made first. */
-  #forget(nowMs: number): void {
-    for (const [tenant, { atMs }] of this.#buckets) {
-      if (nowMs - atMs >= 1_000) this.#buckets.delete(tenant);
+  /** Forgets the tenth of the tenants that came first: they may push a second's worth at once again. */
+  #forget(): void {
+    let left = MAX_BUCKETS / 10;
+    for (const tenant of this.#buckets.keys()) {
+      if (left-- <= 0) return;
+      this.#buckets.delete(tenant);
     }
-    const [first] = this.#buckets.keys();
-    if (this.#buckets.size >= MAX_BUCKETS && first !== undefined) this.#buckets.delete(first);
   }
 }

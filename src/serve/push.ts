@@ -25,7 +25,7 @@ export interface PushOptions {
   /** The path before `/metrics`: `/push`, or '' on a port of its own. */
   readonly base: string;
   readonly desk: PushDesk;
-  readonly lane?: Pick<PushLane, 'add'> | undefined;
+  readonly lane?: Pick<PushLane, 'add' | 'recall'> | undefined;
   readonly rate: PushRate;
   readonly room: PushRoom;
   readonly settingsOf: (tenancy: Tenancy) => PushSettings;
@@ -126,9 +126,10 @@ async function accept(
   const key = readKey(req.headers);
   using taken = room.take(tenancy.tenant);
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
-  const { answer, layout } = await desk.take({ intent, key, settings, body, beganMs });
-  if (layout) lane?.add(req, { intent, settings });
-  return answer;
+  const known = lane?.recall(req, intent);
+  const push = await desk.take({ intent, key, settings, body, beganMs, known });
+  if (push.answer.status < 300) lane?.add(req, { intent, settings }, push);
+  return push.answer;
 }
 
 /** Answers a refusal of a request that is no push of a page. */

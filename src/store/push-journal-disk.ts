@@ -5,7 +5,7 @@
  * The thread is asked one thing at a time. If the thread ends, what was asked fails, and the next
  * task starts another thread. If the disk does not answer in time, everything fails until it does.
  *
- * Measured: a commit of 320 records of 4 numbers takes the main thread 40 us.
+ * Measured: a commit of 320 records of 4 numbers takes the main thread 60 us of CPU in all.
  */
 import { Worker } from 'node:worker_threads';
 import { sleep, systemTimers, type Timers } from '../clock.ts';
@@ -15,6 +15,7 @@ import {
   type Stale,
   type StoredTenant,
   type TenantChanges,
+  type TenantUpdate,
 } from '../push/record.ts';
 import { packChanges } from './push-journal-changes.ts';
 import { type Chunk, readChunk, type TenantSoFar } from './push-journal-chunk.ts';
@@ -89,8 +90,11 @@ export class DiskJournal implements Journal {
     return [];
   }
 
-  reload(tenant: string): Promise<StoredTenant | undefined> {
-    return this.#inTurn(async () => (await this.#read(tenant))[0]);
+  async reload(tenant: string): Promise<TenantUpdate | undefined> {
+    const [stored] = await this.#inTurn(() => this.#read(tenant));
+    if (!stored) return undefined;
+    const { records: created, ...rest } = stored;
+    return { ...rest, created, changed: [], removed: [], isWhole: true };
   }
 
   async changedElsewhere(): Promise<readonly string[]> {

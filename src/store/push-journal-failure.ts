@@ -5,7 +5,7 @@
 import { JournalError, type JournalFailure } from '../push/record.ts';
 
 /** Primary result codes, https://www.sqlite.org/rescode.html */
-const SQLITE_FAILURES: Readonly<Record<number, JournalFailure>> = {
+const SQLITE_FAILURES: Readonly<Record<number, DiskFailure>> = {
   3: 'denied', // PERM
   5: 'locked', // BUSY
   6: 'locked', // LOCKED
@@ -21,7 +21,7 @@ const SQLITE_FAILURES: Readonly<Record<number, JournalFailure>> = {
 /** An extended result code: IOERR_SHORT_READ, of a file that is shorter than it says. */
 const SHORT_READ = 522;
 
-const SYSTEM_FAILURES: Readonly<Record<string, JournalFailure>> = {
+const SYSTEM_FAILURES: Readonly<Record<string, DiskFailure>> = {
   EACCES: 'denied',
   EPERM: 'denied',
   EROFS: 'denied',
@@ -31,8 +31,11 @@ const SYSTEM_FAILURES: Readonly<Record<string, JournalFailure>> = {
   EDQUOT: 'full',
 };
 
+/** What can fail on disk. */
+type DiskFailure = Exclude<JournalFailure, 'refused' | 'unreplicated' | 'too_large'>;
+
 /** What the operator can do; `$` is the file. */
-const ADVICE: Readonly<Record<JournalFailure, string>> = {
+const ADVICE: Readonly<Record<DiskFailure, string>> = {
   full: 'the disk of $ is full: free space; until then promgate refuses pushes',
   locked:
     'another process has $ open, perhaps a second promgate: end that process, or give each ' +
@@ -50,7 +53,7 @@ const ADVICE: Readonly<Record<JournalFailure, string>> = {
 };
 
 /** @param cause - a reason for the message, or an error that has the reason */
-export function journalError(failure: JournalFailure, file: string, cause?: unknown): JournalError {
+export function journalError(failure: DiskFailure, file: string, cause?: unknown): JournalError {
   const advice = ADVICE[failure].replaceAll('$', () => file);
   if (cause === undefined) return new JournalError(failure, advice);
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -64,7 +67,7 @@ export function asJournalError(error: unknown, file: string): unknown {
   return failure ? journalError(failure, file, error) : error;
 }
 
-function failureOf(error: Error): JournalFailure | undefined {
+function failureOf(error: Error): DiskFailure | undefined {
   if ('errcode' in error) {
     const code = Number(error.errcode);
     return code === SHORT_READ ? 'damaged' : (SQLITE_FAILURES[code & 0xff] ?? 'unreachable');

@@ -2,9 +2,9 @@
  * A page: the numbers of up to 64 records of a tenant whose ids follow each other, as one row of the
  * file.
  *
- * Records that were created together change together, so a commit writes few pages. Measured with
- * 100,000 records and commits of 320 changed ones, at random in groups of 20: 410 us of CPU per
- * commit with pages of 64 records, 580 us with one row per record.
+ * Records that were created together change together, so few pages change. Measured with 100,000
+ * records and transactions of 320 changed ones, at random in groups of 20: 410 us of CPU with pages of
+ * 64 records, 580 us with one row per record.
  *
  * In bytes: 64 lengths of 32 bits, then the numbers of all records in order. A length is one more
  * than the count of numbers, and 0 where there is no record.

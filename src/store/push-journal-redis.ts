@@ -18,13 +18,7 @@ import { type PackedChanges, packChanges } from './push-redis-bytes.ts';
 import { journalError } from './push-redis-error.ts';
 import { type TenantKeys, tenantKeys } from './push-redis-keys.ts';
 import { type PushServer, readPushServer } from './push-redis-server.ts';
-import {
-  KnownTenant,
-  NO_VERSION,
-  newWriter,
-  printVersion,
-  type Version,
-} from './push-redis-tenant.ts';
+import { KnownTenant, newWriter, printVersion, type Version } from './push-redis-tenant.ts';
 import { TenantList } from './push-redis-tenant-list.ts';
 import { readTenant } from './push-redis-update.ts';
 import type { ChannelTls, RedisCommand } from './redis.ts';
@@ -149,8 +143,9 @@ class SharedJournal implements Journal {
       const tenants = [...new Set([...this.#known.keys(), ...listed])];
       const versions = await this.#list.versions(tenants);
       return tenants.filter((tenant, i) => {
-        const { version = NO_VERSION, pending = version } = this.#known.get(tenant) ?? {};
-        return ![version, pending].some((one) => printVersion(one) === versions[i]);
+        const known = this.#known.get(tenant);
+        if ((known?.text ?? '') === versions[i]) return false;
+        return !known?.pending || printVersion(known.pending) !== versions[i];
       });
     });
   }
@@ -192,7 +187,7 @@ class SharedJournal implements Journal {
         return { tenant };
       }
       known.stales = 0;
-      known.version = version;
+      known.setVersion(version);
       for (const id of commit.createdIds) known.ids.add(id);
       for (const id of commit.removedIds) known.ids.delete(id);
       if (answer.replicas >= (this.#options.replicas ?? 0)) return undefined;
@@ -211,7 +206,7 @@ class SharedJournal implements Journal {
     const { replicas = 0, lockMs = LOCK_MS } = this.#options;
     const keys = this.#keys(tenant).forCommit(packed.buckets);
     const values = [
-      ...[printVersion(known.version), printVersion(next), next.seq, next.writer],
+      ...[known.text, printVersion(next), next.seq, next.writer],
       ...[nextId, JSON.stringify(forced), this.#owner],
       ...[known.stales >= PATIENT_STALES ? lockMs : 0, packed.bytes],
     ];
@@ -252,7 +247,7 @@ class SharedJournal implements Journal {
       if (update.isWhole) known.ids.clear();
       for (const { id } of update.created) known.ids.add(id);
       for (const id of update.removed) known.ids.delete(id);
-      known.version = version;
+      known.setVersion(version);
       known.isListed = true;
       this.#known.set(tenant, known);
       return update;

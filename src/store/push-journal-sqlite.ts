@@ -4,8 +4,9 @@
  *
  * A commit appends its pack to a log, as one row, which is on disk when the commit returns (WAL,
  * synchronous=FULL). Later the log is folded into the tables: jobs push the same records again and
- * again, and only the last numbers of each go there. Measured, with commits of 320 changed records:
- * to write the tables in each commit took 660 us of CPU, the log takes 210 us.
+ * again, and only the last numbers of each go there. Measured, CPU per commit of 320 changed records,
+ * folding included: 120 us where 100 jobs push again and again, 390 us where 5,000 jobs do; 660 us and
+ * 770 us if each commit writes the tables.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '../push/record.ts';

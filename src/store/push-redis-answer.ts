@@ -3,7 +3,7 @@
  */
 import type { Label } from '../push/labels.ts';
 import { JournalError } from '../push/record.ts';
-import { readValues } from './push-redis-bytes.ts';
+import { readKey, readValues } from './push-redis-bytes.ts';
 import { parseVersion, type Version } from './push-redis-tenant.ts';
 
 /**
@@ -56,7 +56,7 @@ export function readAnswer(raw: unknown): TenantAnswer | undefined {
 
 function readBucket(keys: readonly unknown[], values: readonly unknown[]): ReadBucket {
   return {
-    keys: keys.length === 0 ? undefined : fields(keys, (key) => key.toString()),
+    keys: keys.length === 0 ? undefined : fields(keys, readKey),
     values: fields(values, readValues),
   };
 }

@@ -90,7 +90,7 @@ function write(buckets: ReadonlyMap<number, Bucket>): Buffer {
       at += byteLength;
     }
     for (const [slot, key] of keys) {
-      const length = bytes.write(key, at + FIELD_HEAD);
+      const length = writeKey(bytes, key, at + FIELD_HEAD);
       head(slot, length);
       at += length;
     }
@@ -104,7 +104,7 @@ function sizeOf(buckets: ReadonlyMap<number, Bucket>): number {
   for (const { values, keys, removed } of buckets.values()) {
     size += BUCKET_HEAD + removed.size + FIELD_HEAD * (values.size + keys.size);
     for (const { byteLength } of values.values()) size += checked(byteLength);
-    for (const key of keys.values()) size += checked(Buffer.byteLength(key));
+    for (const key of keys.values()) size += checked(keyBytes(key));
   }
   return size;
 }
@@ -123,4 +123,20 @@ export function readValues(bytes: Buffer): Float64Array {
   const values = new Float64Array(bytes.length / 8);
   new Uint8Array(values.buffer).set(bytes);
   return values;
+}
+
+/** The first byte of a key that UTF-8 cannot write, as it has lone surrogates. */
+const UTF16 = 0xff;
+
+function keyBytes(key: string): number {
+  return key.isWellFormed() ? Buffer.byteLength(key) : 1 + Buffer.byteLength(key, 'utf16le');
+}
+
+function writeKey(bytes: Buffer, key: string, at: number): number {
+  if (key.isWellFormed()) return bytes.write(key, at);
+  return 1 + bytes.write(key, bytes.writeUInt8(UTF16, at), 'utf16le');
+}
+
+export function readKey(bytes: Buffer): string {
+  return bytes[0] === UTF16 ? bytes.toString('utf16le', 1) : bytes.toString();
 }

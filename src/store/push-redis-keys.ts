@@ -18,9 +18,7 @@ export function tenantsKey(prefix: string): string {
 }
 
 export function tenantKeys(prefix: string, tenant: string): TenantKeys {
-  // A tag ends at the first brace, and an empty tag counts for nothing.
-  const tag = tenant.replace(/[%{}]/g, encodeURIComponent);
-  const base = `${prefix}:push:{t:${tag}}:`;
+  const base = `${prefix}:push:{t:${tenantTag(tenant)}}:`;
   const key = (name: string): string => base + name;
   const [version, about, changed, named] = ['version', 'about', 'changed', 'named'].map(key);
   const [empty, writers, lock] = ['empty', 'writers', 'lock'].map(key);
@@ -33,4 +31,22 @@ export function tenantKeys(prefix: string, tenant: string): TenantKeys {
       ...buckets.flatMap((bucket) => [`${base}v:${bucket}`, `${base}k:${bucket}`]),
     ],
   };
+}
+
+/**
+ * The tenant as keys and the list of tenants have it. A hash tag ends at the first brace, and UTF-8
+ * has no lone surrogates.
+ */
+export function tenantTag(tenant: string): string {
+  return tenant.replace(
+    /[%{}]|\p{Surrogate}/gu, // with `u` only a lone surrogate matches
+    (char) => `%${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The inverse of `tenantTag`. */
+export function taggedTenant(tag: string): string {
+  return tag.replace(/%([0-9a-f]{4})/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }

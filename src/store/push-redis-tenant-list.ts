@@ -5,7 +5,7 @@
  * a week; its place in the list is removed later, by whoever starts then.
  */
 import { isReply } from './channel-error.ts';
-import { tenantKeys, tenantsKey } from './push-redis-keys.ts';
+import { taggedTenant, tenantKeys, tenantsKey, tenantTag } from './push-redis-keys.ts';
 import { type RedisSession, script } from './redis-session.ts';
 
 /** A tenant that another promgate enlists meanwhile keeps its place. */
@@ -32,11 +32,11 @@ export class TenantList {
 
   async read(): Promise<string[]> {
     const [tenants] = await this.#session.ask([['zrange', tenantsKey(this.#prefix), 0, -1]]);
-    return Array.isArray(tenants) ? tenants.map(String) : [];
+    return Array.isArray(tenants) ? tenants.map((tag) => taggedTenant(String(tag))) : [];
   }
 
   async add(tenant: string): Promise<void> {
-    await this.#session.ask([['zadd', tenantsKey(this.#prefix), Date.now(), tenant]]);
+    await this.#session.ask([['zadd', tenantsKey(this.#prefix), Date.now(), tenantTag(tenant)]]);
   }
 
   /** @returns the versions of these tenants, '' for those that Redis does not have */
@@ -56,11 +56,11 @@ export class TenantList {
     const until = Date.now() - FORGET_AFTER_MS;
     const [old] = await this.#session.ask([['zrangebyscore', key, '-inf', until, 'withscores']]);
     if (!Array.isArray(old)) return;
-    const tenants = old.filter((_, i) => i % 2 === 0).map(String);
-    const versions = await this.versions(tenants);
-    for (const [i, tenant] of tenants.entries()) {
+    const tags = old.filter((_, i) => i % 2 === 0).map(String);
+    const versions = await this.versions(tags.map(taggedTenant));
+    for (const [i, tag] of tags.entries()) {
       if (versions[i] !== '') continue;
-      await this.#session.run(FORGET, { keys: [key], values: [tenant, String(old[2 * i + 1])] });
+      await this.#session.run(FORGET, { keys: [key], values: [tag, String(old[2 * i + 1])] });
     }
   }
 

@@ -74,7 +74,8 @@ export class RecordIds {
 }
 
 export class KnownTenant {
-  version = NO_VERSION;
+  #version = NO_VERSION;
+  #text = '';
   readonly ids = new RecordIds();
   /** The writer of this promgate's commits: another one after each commit of unknown outcome. */
   writer = newWriter();
@@ -85,6 +86,20 @@ export class KnownTenant {
   /** Whether the tenant is in the list of tenants. */
   isListed = false;
   #last: Promise<unknown> = Promise.resolve();
+
+  get version(): Version {
+    return this.#version;
+  }
+
+  /** The version as Redis has it. */
+  get text(): string {
+    return this.#text;
+  }
+
+  setVersion(version: Version): void {
+    this.#version = version;
+    this.#text = printVersion(version);
+  }
 
   /** Runs `task` after all tasks before. */
   inTurn<T>(task: () => Promise<T>): Promise<T> {

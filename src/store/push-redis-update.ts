@@ -86,8 +86,8 @@ function sort(
     for (const [slot, values] of valuesOf) {
       const id = idOf(bucket, slot);
       const key = keys?.get(slot);
-      if (known?.has(id) && !unsure.has(id)) changed.push({ id, values });
-      else if (key !== undefined) created.push({ id, key, values });
+      if (key !== undefined) created.push({ id, key, values });
+      else if (known?.has(id) && !keys) changed.push({ id, values });
     }
     for (const id of known?.of(bucket) ?? []) {
       if (!unsure.has(id) && !valuesOf.has(slotOf(id))) removed.push(id);

@@ -7,7 +7,7 @@ import { retry, sleep } from '../clock.ts';
 import type { RedisAddress } from '../config/redis-url.ts';
 import { type ChannelError, channelError, isReply } from './channel-error.ts';
 import type { ChannelTls, Link, RedisCommand, RedisValue } from './redis.ts';
-import { holdLinks, within } from './redis-links.ts';
+import { holdLinks, SILENT_MS, within } from './redis-links.ts';
 
 export interface RedisSessionOptions {
   readonly address: RedisAddress;
@@ -52,6 +52,8 @@ export class UnansweredError extends Error {
 
 /** Bound on the time from a command to its answer. */
 const ANSWER_MS = 5_000;
+/** More time for large commands: a busy machine takes 0.3 s to keep 1 MiB. */
+const ANSWER_MS_PER_BYTE = 1_000 / 1_048_576;
 /** A command waits for a connection only in the first second after the last one was lost. */
 const PATIENCE_MS = 1_000;
 const FIRST_PAUSE_MS = 50;
@@ -70,6 +72,9 @@ export class RedisSession implements AsyncDisposable {
   /** Resolves when there is a connection, or none any more. */
   #change = Promise.withResolvers<void>();
   #awaySinceMs = performance.now();
+  /** When the commands that are under way must be answered. */
+  readonly #deadlines = new Set<{ readonly atMs: number }>();
+  /** Why there is no connection; undefined while the first attempt is under way. */
   #failure: ChannelError | undefined;
 
   constructor(options: RedisSessionOptions) {
@@ -90,11 +95,22 @@ export class RedisSession implements AsyncDisposable {
   /**
    * Sends commands together, again and again until all are answered.
    *
+   * @param answerMs - how long that may take; by default 5 s, and 1 s per MiB
    * @throws {UnansweredError} if that takes too long
    * @throws {Error} a `ReplyError` if the server refuses one of the commands
    */
-  async ask(commands: readonly RedisCommand[], answerMs: number = ANSWER_MS): Promise<unknown[]> {
-    const deadlineMs = performance.now() + answerMs;
+  async ask(commands: readonly RedisCommand[], answerMs?: number): Promise<unknown[]> {
+    const maxMs = answerMs ?? ANSWER_MS + ANSWER_MS_PER_BYTE * sizeBytes(commands);
+    const deadline = { atMs: performance.now() + maxMs };
+    this.#deadlines.add(deadline);
+    try {
+      return await this.#ask(commands, deadline.atMs);
+    } finally {
+      this.#deadlines.delete(deadline);
+    }
+  }
+
+  async #ask(commands: readonly RedisCommand[], deadlineMs: number): Promise<unknown[]> {
     let wasSent = false;
     let failed: Link | undefined;
     for (;;) {
@@ -143,7 +159,9 @@ export class RedisSession implements AsyncDisposable {
       await holdLinks({
         ...{ address, readTls, maxAnswerBytes, worked, count: 1, signal: this.#stop.signal },
         enter: async ([link]) => void (await link!.ping()), // `count` above
+        silentMs: () => this.#silentMs(),
         onReady: ([link]) => {
+          this.#failure = undefined;
           this.#use(link);
           onReady?.();
         },
@@ -154,6 +172,12 @@ export class RedisSession implements AsyncDisposable {
     }
   }
 
+  /** The server says nothing while it runs a long script. */
+  #silentMs(): number {
+    const deadlines = Array.from(this.#deadlines, ({ atMs }) => atMs - performance.now());
+    return Math.max(SILENT_MS, ...deadlines);
+  }
+
   #use(link: Link | undefined): void {
     this.#link = link;
     this.#change.resolve();
@@ -161,7 +185,8 @@ export class RedisSession implements AsyncDisposable {
   }
 
   #patience(deadlineMs: number): number {
-    return this.#link ? deadlineMs : Math.min(deadlineMs, this.#awaySinceMs + PATIENCE_MS);
+    if (!this.#failure) return deadlineMs;
+    return Math.min(deadlineMs, this.#awaySinceMs + PATIENCE_MS);
   }
 
   /** @returns a connection other than `failed`, or undefined when there is none in time */
@@ -179,4 +204,10 @@ export class RedisSession implements AsyncDisposable {
 /** @returns the error of the server, or `lost` if the connection broke */
 function replyOf(error: unknown): Error | 'lost' {
   return error instanceof Error && isReply(error) ? error : 'lost';
+}
+
+function sizeBytes(commands: readonly RedisCommand[]): number {
+  let bytes = 0;
+  for (const value of commands.flat()) if (Buffer.isBuffer(value)) bytes += value.length;
+  return bytes;
 }

@@ -8,7 +8,7 @@
  */
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { BatchStore, StoredBatch, StoreLevel } from '../push/remote-write-queue.ts';
+import type { BatchStore, StoredBatch, StoreLevel } from '../push/remote-write-store.ts';
 
 /** What a row costs beside its bytes. */
 const OVERHEAD_BYTES = 200;
@@ -47,7 +47,7 @@ function isDamage(error: unknown): boolean {
 }
 
 export class RemoteWriteFile implements BatchStore {
-  readonly isDurable = true;
+  readonly kind = 'file';
   readonly last: BatchStore['last'];
   readonly #database: DatabaseSync;
   #batches: number;
@@ -74,6 +74,8 @@ export class RemoteWriteFile implements BatchStore {
   get level(): StoreLevel {
     return { batches: this.#batches, bytes: this.#bytes, oldestMs: this.#oldestMs };
   }
+
+  async open(): Promise<void> {}
 
   async append(batches: readonly StoredBatch[]): Promise<void> {
     const insert = this.#database.prepare('insert into batch values (?, ?, ?, ?, ?, ?)');

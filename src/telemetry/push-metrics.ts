@@ -36,7 +36,7 @@ const LEVELS = [
   ['promgate_push_tenants', 'Tenants that have pushed.', 'tenants'],
   [
     'promgate_push_conflicting_families',
-    'Families that are on no page of all tenants, since another tenant gives them another type; looked for once a minute.',
+    'Families that tenants give different types, of which a page of all tenants shows one; looked for once a minute.',
     'conflicts',
   ],
   ['promgate_push_body_bytes', 'Memory of bodies that are being read.', 'bodyBytes'],

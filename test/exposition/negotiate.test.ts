@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { formatsOf, negotiate } from '../../src/exposition/negotiate.ts';
+import {
+  acceptsJson,
+  formatsOf,
+  negotiate,
+  negotiatePage,
+} from '../../src/exposition/negotiate.ts';
 
 const PROMETHEUS_2 =
   'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
@@ -118,4 +123,43 @@ describe('formatsOf', () => {
       assert.deepEqual(formatsOf(type), { formats: formats.split(' '), announced });
     });
   }
+});
+
+describe('negotiatePage', () => {
+  const PROTOBUF =
+    'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
+  const PROTOBUF_ANSWER =
+    'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+  const cases: readonly [accept: string | undefined, format: string, contentType: string][] = [
+    [undefined, 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['image/png', 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+    [PROMETHEUS_2, 'openmetrics', 'application/openmetrics-text; version=1.0.0; charset=utf-8'],
+    [`${PROTOBUF},${PROMETHEUS_2}`, 'protobuf', PROTOBUF_ANSWER],
+    [
+      `${PROTOBUF};escaping=allow-utf-8;q=0.7,${PROMETHEUS_3}`,
+      'protobuf',
+      `${PROTOBUF_ANSWER}; escaping=allow-utf-8`,
+    ],
+    [`${PROTOBUF};q=0.2,text/plain;q=0.3`, 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+    [`${PROTOBUF};q=0`, 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['application/vnd.google.protobuf', 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+    [PROTOBUF.replace('delimited', 'text'), 'text', 'text/plain; version=0.0.4; charset=utf-8'],
+  ];
+  for (const [accept, format, contentType] of cases) {
+    it(`answers ${accept} with ${contentType}`, () => {
+      const negotiated = negotiatePage(accept);
+
+      assert.deepEqual([negotiated.format, negotiated.contentType], [format, contentType]);
+    });
+  }
+});
+
+describe('acceptsJson', () => {
+  it('finds JSON among other types, unless it is ruled out', () => {
+    const accepts = ['application/json, text/plain, */*', 'text/html,Application/JSON;q=0.1'];
+    const others = [undefined, '*/*', 'application/json;q=0', 'application/json-seq'];
+
+    assert.deepEqual(accepts.map(acceptsJson), [true, true]);
+    assert.deepEqual(others.map(acceptsJson), [false, false, false, false]);
+  });
 });

@@ -1,7 +1,7 @@
 /** What every store of batches does. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { BatchStore, StoredBatch } from '../../src/push/remote-write-queue.ts';
+import type { BatchStore, StoredBatch } from '../../src/push/remote-write-store.ts';
 
 export function batchStoreContract(open: () => Promise<BatchStore>): void {
   const batch = (id: number, lane = 0, size = 10): StoredBatch => ({

@@ -30,7 +30,7 @@ interface Family extends LedgerFamily {
   readonly byLabels: Map<string, { readonly metric: Metric; readonly block: Block }>;
 }
 
-export const CREATED_MS = 1_700_000_000_125;
+const CREATED_MS = 1_700_000_000_125;
 
 export class PageLedger implements PageSource {
   readonly seenCalls: { readonly tenant: string | undefined; readonly beganMs: number }[] = [];

@@ -203,15 +203,15 @@ const AGGREGATE_ONLY: readonly (readonly [text: string, why: string, shown: read
 
 /** Bodies that both modes refuse: what aggregate mode says. */
 const REFUSED: readonly (readonly [text: string, why: string])[] = [
-  ['a', 'bad_body: line 1: the value is not a number'],
-  ['a ', 'bad_body: line 1: the value is not a number'],
-  ['a1\n', 'bad_body: line 1: the value is not a number'],
-  ['b 1\na 0x10\n', 'bad_body: line 2: what follows the value is no timestamp or exemplar'],
-  ['a 1_000\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
-  ['a 1e999\n', 'bad_body: line 1: the value is not a number'],
-  ['a +nan\n', 'bad_body: line 1: the value is not a number'],
-  ['a 1\r\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
-  ['a 1 5.5\n', 'bad_body: line 1: what follows the value is no timestamp or exemplar'],
+  ['a', 'bad_body: line 1: expected float as value, got ""'],
+  ['a ', 'bad_body: line 1: expected float as value, got ""'],
+  ['a1\n', 'bad_body: line 1: expected float as value, got ""'],
+  ['b 1\na 0x10\n', 'bad_body: line 2: expected float as value, got "0x10"'],
+  ['a 1_000\n', 'bad_body: line 1: expected float as value, got "1_000"'],
+  ['a 1e999\n', 'bad_body: line 1: expected float as value, got "1e999"'],
+  ['a +nan\n', 'bad_body: line 1: expected float as value, got "+nan"'],
+  ['a 1\r\n', 'bad_body: line 1: expected float as value, got "1\r"'],
+  ['a 1 5.5\n', 'bad_body: line 1: expected integer as timestamp, got "5.5"'],
   [
     'a{x="1",x="2"} 1\n',
     'bad_body: line 1: the name or labels are malformed, or a label occurs twice',
@@ -286,6 +286,28 @@ describe('readBody of text', () => {
     const { timestamps } = await read('a 1 2\nb 1\nc 1 3\n', 'aggregate');
 
     assert.equal(timestamps, 2);
+  });
+
+  it('finds a series again whatever the order and the escapes of its labels', async () => {
+    const names = Array.from({ length: 40 }, (_, n) => `label_${n}`);
+    const many = (all: readonly string[]): string => all.map((name) => `${name}="1"`).join(',');
+    const bodies = [
+      'a{x="\\q",y="1"} 1\na{y="1",x="\\\\q"} 2\n',
+      '{"a",x="1"} 1\na{x="1"} 2\n',
+      `a{${many(names)}} 1\na{${many(names.toReversed())}} 2\n`,
+      '# TYPE h histogram\nh_count{x="1",y="\\n"} 1\nh_count{y="\\n",x="1"} 1\n',
+    ];
+    for (const body of bodies) assert.match(await refused(body, 'aggregate'), /^duplicate_series/);
+  });
+
+  it('sorts many labels', async () => {
+    const names = Array.from({ length: 40 }, (_, n) => `label_${(n * 7) % 40}`);
+    const text = `a{${names.map((name) => `${name}="1"`).join(',')}} 1\n`;
+
+    const [family] = (await read(text, 'replace')).families;
+
+    const labels = family?.metrics[0]?.labels.map(([name]) => name);
+    assert.deepEqual(labels, names.toSorted());
   });
 
   it('stops at the bound on series', async () => {

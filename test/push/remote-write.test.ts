@@ -402,12 +402,13 @@ describe('remote write, with a receiver in trouble', () => {
       poison(message.series) ? { status: 400, body: 'label value is too long' } : { status: 204 };
     const observers = seeRemote();
     const source = textSource('t{job="a"} 1\nt{job="bad"} 1\nt{job="b"} 1\nt{job="c"} 1');
-    await using _remote = openRemote({ url: receiver.url, source, observers, version: 1 });
+    const options = { url: receiver.url, source, observers, version: 1, intervalMs: 300 } as const;
+    await using _remote = openRemote(options);
 
     await eventually('a series put aside', () =>
       observers.lines.find((line) => line === 'skipped put_aside'),
     );
-    await receiver.received(receiver.requests.length + 20); // what was under way is done by then
+    await receiver.received(receiver.requests.length + 4); // what was under way is done by then
     const before = receiver.requests.length;
     await receiver.received(before + 3);
     assert.ok(receiver.requests.slice(before).every(({ message }) => !poison(message.series)));
@@ -479,13 +480,14 @@ describe('remote write, at the end', () => {
     );
 
     for (const job of ['a', 'b', 'c', 'd']) {
-      const values = valuesOf(receiver.stored, job).map(Number);
+      // A sample comes twice whose answer did not come in time.
+      const values = [...new Set(valuesOf(receiver.stored, job))].map(Number);
       assert.deepEqual(
         values,
         values.map((_, at) => at + 1),
         job,
       );
-      assertRising(timesOf(receiver.stored, job));
+      assertRising([...new Set(timesOf(receiver.stored, job))]);
     }
     assert.deepEqual(
       observers.lines.filter((line) => !line.startsWith('retry')),

@@ -1,133 +1,13 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import type { Ledger } from '../../src/push/ledger.ts';
-import type { PushRefusal } from '../../src/push/refusal.ts';
-import {
-  counter,
-  linesOf,
-  openLedger,
-  type PushOptions,
-  pushOf,
-  type TestFamily,
-} from '../support/pushes.ts';
+import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';
 import { SharedRecords } from '../support/shared-records.ts';
-
-interface Step {
-  readonly at: number;
-  readonly families: readonly TestFamily[];
-  readonly options: PushOptions;
-}
-
-const label = fc.constantFrom('a', 'b', 'c');
-const counters = fc
-  .record({ name: fc.constantFrom('x', 'y'), kind: label, value: fc.integer({ min: 0, max: 9 }) })
-  .map(({ name, kind, value }) => counter(name, value / 10, { kind }));
-const histograms = fc
-  .record({ count: fc.integer({ min: 0, max: 9 }), bound: fc.constantFrom(1, 2, 3) })
-  .map(
-    ({ count, bound }): TestFamily => ({
-      ...{ name: 'h', type: 'histogram' },
-      metrics: [{ bounds: [bound], run: [count, count / 10, count] }],
-    }),
-  );
-const gauges = fc.integer({ min: 0, max: 9 }).map(
-  (value): TestFamily => ({
-    ...{ name: 'g', type: 'gauge', gaugeMode: 'sum', metrics: [{ run: [value] }] },
-  }),
-);
-const steps: fc.Arbitrary<Step> = fc.record({
-  at: fc.nat({ max: 2 }),
-  families: fc.uniqueArray(fc.oneof(counters, histograms, gauges), {
-    ...{ minLength: 1, maxLength: 3, selector: ({ name }: TestFamily) => name },
-  }),
-  options: fc.record({ source: fc.constantFrom('', 'one', 'two') }),
-});
-
-async function follow(ledgers: readonly Ledger[]): Promise<void> {
-  for (const ledger of ledgers) await ledger.follow();
-}
+import { itMakesOneLedgerOf } from './several-ledgers.contract.ts';
 
 describe('several ledgers on one store', () => {
-  it('have the page of one ledger that got all pushes', () =>
-    fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.array(steps, { maxLength: 4 }), { maxLength: 8 }),
-        async (rounds) => {
-          const store = new SharedRecords();
-          const open = () => openLedger({ journal: store.open() });
-          const ledgers = [await open(), await open(), await open()];
-          const single = await openLedger();
-
-          for (const round of rounds) {
-            // One source pushes in its own order, so it pushes once in a round.
-            const once = round.filter(
-              ({ options: { source } }, i) =>
-                source === '' || round.findIndex((one) => one.options.source === source) === i,
-            );
-            const work = once.map(({ at, families, options }) =>
-              ledgers[at]!.push(pushOf(families, options)),
-            );
-            for (const { families, options } of once) await single.push(pushOf(families, options));
-            await Promise.all(work);
-          }
-
-          await follow(ledgers);
-          const again = await open();
-          for (const ledger of [...ledgers, again])
-            assert.deepEqual(linesOf(ledger), linesOf(single));
-        },
-      ),
-      { numRuns: 150 },
-    ));
-
-  it('have equal pages whatever is replaced, deleted and refused', () => {
-    const replace = fc.record({
-      at: fc.nat({ max: 1 }),
-      job: fc.constantFrom('j', 'k'),
-      type: fc.constantFrom('counter', 'gauge'),
-      name: fc.constantFrom('m', 'n'),
-      what: fc.constantFrom('put', 'post', 'delete', 'add', 'remove'),
-      value: fc.integer({ min: 0, max: 9 }),
-    });
-    return fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.array(replace, { maxLength: 3 }), { maxLength: 8 }),
-        async (rounds) => {
-          const store = new SharedRecords();
-          const ledgers = [
-            await openLedger({ journal: store.open() }),
-            await openLedger({ journal: store.open() }),
-          ];
-          const tenancy = { tenant: '', forced: [] };
-
-          for (const round of rounds) {
-            const work = round.map(async ({ at, job, type, name, what, value }) => {
-              const ledger = ledgers[at]!;
-              const family = { ...counter(name, value), type } as TestFamily;
-              const options: PushOptions = { mode: 'replace', path: { job } };
-              if (what === 'delete') return ledger.deleteGroup(tenancy, [['job', job]]);
-              if (what === 'remove') return ledger.deleteMetrics(tenancy, name, []);
-              if (what === 'add') return ledger.push(pushOf([family]));
-              const replaces = what === 'put' ? 'group' : 'families';
-              return ledger.push(pushOf([family], { ...options, replaces }));
-            });
-            const ended = await Promise.allSettled(work);
-            for (const one of ended) {
-              if (one.status === 'fulfilled') continue;
-              const { code } = one.reason as PushRefusal;
-              assert.ok(['type_conflict', 'series_conflict'].includes(code), String(one.reason));
-            }
-          }
-
-          await follow(ledgers);
-          const again = await openLedger({ journal: store.open() });
-          assert.deepEqual(linesOf(ledgers[0]!), linesOf(again));
-          assert.deepEqual(linesOf(ledgers[1]!), linesOf(again));
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  itMakesOneLedgerOf(() => {
+    const records = new SharedRecords();
+    return { open: () => records.open(), [Symbol.asyncDispose]: async () => undefined };
+  }, 200);
 
   it('refuse a push that cannot be kept, and go on with what the store has', async () => {
     const store = new SharedRecords();
@@ -143,5 +23,19 @@ describe('several ledgers on one store', () => {
     assert.equal(refused.code, 'not_stored');
     assert.equal(still.code, 'not_stored');
     assert.deepEqual(linesOf(ledger), ['c 3']);
+  });
+
+  it('take back what could not be kept, although nobody pushes again', async () => {
+    const store = new SharedRecords();
+    const ledger = await openLedger({ journal: store.open() });
+    await ledger.push(pushOf([counter('c', 1)]));
+    store.isBroken = true;
+    await assert.rejects(ledger.push(pushOf([counter('c', 5)])));
+    await assert.rejects(ledger.follow());
+    store.isBroken = false;
+
+    await ledger.follow();
+
+    assert.deepEqual(linesOf(ledger), ['c 1']);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { Handler } from '../../src/serve/request.ts';
 import { eventually } from '../support/eventually.ts';
 import { readAll } from './frame-server.ts';
@@ -118,6 +119,26 @@ describe('PushLane', () => {
     assert.equal(long.count, 2);
     await send();
     assert.equal(long.count, 2);
+    assert.deepEqual(gate.lines(), ['c{a="b",job="a",x="y"} 4']);
+  });
+
+  it('reads compressed bodies right that differ in values', async () => {
+    await using gate = await servePush({ clock: () => 0 });
+    const zipped = (value: string) =>
+      gate.send('POST', '/a/b', gzipSync(`c_total ${value}\n`), { 'Content-Encoding': 'gzip' });
+
+    const statuses = [
+      await zipped('1'),
+      await zipped('20'),
+      await zipped('x'),
+      await zipped('300'),
+    ];
+
+    assert.deepEqual(
+      statuses.map(({ status }) => status),
+      [202, 202, 400, 202],
+    );
+    assert.deepEqual(gate.lines(), ['c_total{a="b"} 321']);
   });
 
   it('has nothing to check anew for clients without a credential', async () => {

@@ -1,16 +1,19 @@
 /** The push gateway on a real server, with a ledger in memory. */
 import type { Ledger } from '../../src/push/ledger.ts';
 import type { PushMode } from '../../src/push/push.ts';
+import { Admission } from '../../src/serve/admission.ts';
 import { clientAddress } from '../../src/serve/client-address.ts';
 import { PushDesk, type PushEnd } from '../../src/serve/push-desk.ts';
 import { PushLane } from '../../src/serve/push-lane.ts';
 import { isLocal } from '../../src/serve/push-local.ts';
+import { createPushPages } from '../../src/serve/push-page.ts';
 import { PushRate } from '../../src/serve/push-rate.ts';
 import type { PushSettings } from '../../src/serve/push-request.ts';
 import { PushRoom } from '../../src/serve/push-room.ts';
 import { pushMounts } from '../../src/serve/push-site.ts';
 import type { Handler } from '../../src/serve/request.ts';
 import type { RequestRecord } from '../../src/serve/request-log.ts';
+import { readableTenant } from '../../src/serve/tenancy.ts';
 import { linesOf, openLedger, type TestLedgerOptions } from '../support/pushes.ts';
 import { type FrameServer, serveFrame } from './frame-server.ts';
 
@@ -79,6 +82,11 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
       admitsOpenly: (req: Parameters<typeof isLocal>[0]) => isLocal(req, addressOf),
     }),
   };
+  const pages = createPushPages({
+    ...{ source: ledger, maxKeptBytes: 1e6, maxTimeoutMs: 30_000, stallMs: 30_000 },
+    tenantOf: ({ state }) => readableTenant(state.scope),
+    admission: new Admission({ maxRequests: 10 }),
+  });
   const observers = { onEnd: (record: RequestRecord) => records.push(record) };
   const lane = new PushLane({ ...gate, observers, handler: 'push', ...(clock && { now: clock }) });
   const mounts = pushMounts({
@@ -86,12 +94,7 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
     settingsOf: () => ({ ...SETTINGS, jobMode, ...settings }),
     admit: options.admit ?? admitAll,
     onMistake: (error) => mistakes.push(error),
-    page: (ctx) => {
-      ctx.body = ledger.durability;
-    },
-    groups: (ctx) => {
-      ctx.body = ledger.durability;
-    },
+    ...{ page: pages.metrics, groups: pages.groups },
     status: { version: '1', startedMs: 0, flags: {} },
     adminApi: options.adminApi ?? false,
     isReady: () => true,

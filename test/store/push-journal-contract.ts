@@ -15,6 +15,7 @@ import {
   plainTenant,
   plainTenants,
   record,
+  reloaded,
 } from './stored-tenants.ts';
 
 /** A journal's place, empty at first; disposal removes what is there. */
@@ -56,7 +57,7 @@ function itKeepsChanges(place: () => Promise<JournalPlace>): void {
     await using journal = await where.open();
 
     assert.deepEqual(await journal.load(), []);
-    assert.equal(await journal.reload(''), undefined);
+    assert.equal(await journal.reload('', []), undefined);
     assert.deepEqual(await journal.changedElsewhere(), []);
   });
 
@@ -102,7 +103,7 @@ function itKeepsChanges(place: () => Promise<JournalPlace>): void {
 
     const expected = { tenant: 't', forced: [], records: [], nextId: 9_000_000_000 };
     assert.deepEqual(await contentOf(again), [expected]);
-    const { nextId, records } = (await again.reload('t')) ?? {};
+    const { nextId, records } = (await reloaded(again, 't', [1])) ?? {};
     assert.deepEqual([nextId, records], [9_000_000_000, []]);
   });
 
@@ -127,12 +128,12 @@ function itKeepsChanges(place: () => Promise<JournalPlace>): void {
     const creating = journal.commit([changesOf('t', { created: [created], nextId: 2 })]);
     created.values.fill(99);
     await creating;
-    const before = await journal.reload('t');
+    const before = await reloaded(journal, 't', [1]);
     const changing = journal.commit([changesOf('t', { changed: [changed], nextId: 2 })]);
     changed.values.fill(99);
     await changing;
 
-    const after = await journal.reload('t');
+    const after = await reloaded(journal, 't', [1]);
 
     assert.deepEqual([...(before?.records[0]?.values ?? [])], [1]);
     assert.deepEqual([...(after?.records[0]?.values ?? [])], [2]);
@@ -149,7 +150,7 @@ function itKeepsChanges(place: () => Promise<JournalPlace>): void {
 
     const [first, second] = loaded[0]?.records ?? [];
     assert.deepEqual([first?.values[0], second?.values[0]], [99, 2]);
-    assert.equal((await journal.reload('t'))?.records[0]?.values[0], 1);
+    assert.equal((await reloaded(journal, 't', [1, 2]))?.records[0]?.values[0], 1);
   });
 }
 
@@ -166,13 +167,15 @@ function itKeepsTenantsApart(place: () => Promise<JournalPlace>): void {
 
     await using again = await where.open();
     const all = await contentOf(again);
-    const reloaded = await Promise.all(['', 'app:1', 'app:2'].map((name) => again.reload(name)));
+    const found = await Promise.all(
+      ['', 'app:1', 'app:2'].map((name) => reloaded(again, name, [1])),
+    );
 
     const first: StoredTenant = { tenant: '', forced: [], records: [record(1, 'k', 1)], nextId: 2 };
     const second = { tenant: 'app:1', forced: [], records: [record(1, 'k', 3)], nextId: 5 };
     assert.deepEqual(all, plainTenants([first, second])); // forced labels are those of the last commit
     assert.deepEqual(
-      reloaded.map((tenant) => tenant && plainTenant(tenant)),
+      found.map((tenant) => tenant && plainTenant(tenant)),
       [...plainTenants([first, second]), undefined],
     );
   });
@@ -190,9 +193,10 @@ function itKeepsTenantsApart(place: () => Promise<JournalPlace>): void {
 
     const tenants = AWKWARD_TEXTS.map((tenant) => ({ tenant, forced, records: created, nextId }));
     assert.deepEqual(await contentOf(again), plainTenants(tenants));
+    const ids = created.map(({ id }) => id);
     for (const tenant of tenants) {
-      const reloaded = await again.reload(tenant.tenant);
-      assert.deepEqual(reloaded && plainTenant(reloaded), plainTenant(tenant));
+      const found = await reloaded(again, tenant.tenant, ids);
+      assert.deepEqual(found && plainTenant(found), plainTenant(tenant));
     }
   });
 }

@@ -12,7 +12,7 @@ import { SLOW_MS } from '../support/limits.ts';
 import { type DiskPlace, diskPlace } from './journal-place.ts';
 import { lastCommitOf } from './numbered-commits.ts';
 import { itIsAJournal } from './push-journal-contract.ts';
-import { changesOf, contentOf, record } from './stored-tenants.ts';
+import { changesOf, contentOf, record, reloaded } from './stored-tenants.ts';
 
 const WRITER = fileURLToPath(new URL('push-journal-writer.ts', import.meta.url));
 const KILLS = 10;
@@ -167,7 +167,7 @@ describe('DiskJournal', function () {
 
       await rename(`${place.file}.moved`, place.file);
       await journal.commit([change]);
-      assert.deepEqual([...((await journal.reload('t'))?.records[0]?.values ?? [])], [2]);
+      assert.deepEqual([...((await reloaded(journal, 't', []))?.records[0]?.values ?? [])], [2]);
     });
 
     it('takes a backup that replaces it, and nothing of the time that was lost', async () => {
@@ -185,7 +185,7 @@ describe('DiskJournal', function () {
 
       assert.deepEqual(await contentOf(journal), before);
       await journal.commit([change]);
-      const [first] = (await journal.reload('t'))?.records ?? [];
+      const [first] = (await reloaded(journal, 't', []))?.records ?? [];
       assert.deepEqual([first?.id, first?.values[0]], [1, 7]);
     });
   });

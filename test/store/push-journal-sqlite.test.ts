@@ -6,6 +6,7 @@ import {
   JournalError,
   type StoredTenant,
   type TenantChanges,
+  type TenantUpdate,
 } from '../../src/push/record.ts';
 import { packChanges } from '../../src/store/push-journal-changes.ts';
 import { readChunk, type TenantSoFar } from '../../src/store/push-journal-chunk.ts';
@@ -54,8 +55,10 @@ class SlicedJournal implements Journal {
     return this.#read(undefined);
   }
 
-  async reload(tenant: string): Promise<StoredTenant | undefined> {
-    return this.#read(tenant)[0];
+  async reload(tenant: string): Promise<TenantUpdate | undefined> {
+    const [stored] = this.#read(tenant);
+    if (!stored) return undefined;
+    return { ...stored, created: stored.records, changed: [], removed: [], isWhole: true };
   }
 
   async changedElsewhere(): Promise<[]> {

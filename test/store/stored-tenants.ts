@@ -47,6 +47,21 @@ export function plainTenant({ tenant, forced, nextId, records }: StoredTenant): 
   return { tenant, forced: forced.map(([name, value]) => [name, value]), nextId, records: plain };
 }
 
+/**
+ * One tenant as a journal has it.
+ *
+ * @param ids - the numbers of all records that may be there; a journal that tells only what has
+ *   changed then tells of each
+ */
+export async function reloaded(
+  journal: Journal,
+  tenant: string,
+  ids: readonly number[],
+): Promise<StoredTenant | undefined> {
+  const update = await journal.reload(tenant, ids);
+  return update && { ...update, records: update.created };
+}
+
 /** What a journal has, in the order of the tenants' names. */
 export async function contentOf(journal: Journal): Promise<PlainTenant[]> {
   return plainTenants(await journal.load());

@@ -2,12 +2,7 @@
  * Prints pushed pages, for tests of their readers: as text, as OpenMetrics, and as protobuf.
  */
 import { printLabels } from '../../src/push/labels.ts';
-import {
-  isCompound,
-  type PushedFamily,
-  type PushedMetric,
-  type PushedPage,
-} from '../../src/push/pushed-page.ts';
+import type { PushedFamily, PushedMetric, PushedPage } from '../../src/push/pushed-page.ts';
 
 const SUFFIXES = {
   histogram: ['_count', '_sum'],
@@ -154,12 +149,4 @@ export function printProtobuf({ families, values }: PushedPage): Buffer {
     return delimited(Buffer.concat(fields));
   });
   return Buffer.concat(messages);
-}
-
-/** How many numbers the runs of the metrics have. */
-export function totalLength(families: readonly PushedFamily[]): number {
-  const lengths = families.flatMap(({ type, metrics }) =>
-    metrics.map(({ bounds }) => (isCompound(type) ? 2 + bounds.length : 1)),
-  );
-  return lengths.reduce((sum, length) => sum + length, 0);
 }

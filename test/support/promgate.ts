@@ -16,6 +16,8 @@ interface LogLine {
 
 export interface Promgate extends AsyncDisposable {
   readonly url: string;
+  /** With the push gateway's own port; '' if there is none. */
+  readonly pushUrl: string;
   readonly gorouter: Gorouter;
   readonly log: readonly LogLine[];
   readonly drain: () => Promise<void>;
@@ -53,6 +55,7 @@ export async function startPromgate({ apps, values = {} }: PromgateOptions): Pro
   const held = parts.move();
   return {
     url: app.url,
+    pushUrl: app.pushUrl ?? '',
     gorouter,
     log: lines,
     drain: app.drain,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { uncompress } from 'snappyjs';
 
-export interface ReceivedSample {
+interface ReceivedSample {
   readonly value: number;
   /** The eight bytes of the value, as hexadecimal digits from the highest. */
   readonly bits: string;
@@ -22,7 +22,7 @@ export interface ReceivedSeries {
   readonly metadata?: { readonly type: number; readonly help: string; readonly unit: string };
 }
 
-export interface ReceivedMetadata {
+interface ReceivedMetadata {
   readonly type: number;
   readonly name: string;
   readonly help: string;

@@ -6,6 +6,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { eventually } from './eventually.ts';
 import {
@@ -15,7 +16,7 @@ import {
   readSecond,
 } from './remote-message.ts';
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly version: '0.1.0' | '2.0.0';
@@ -55,7 +56,11 @@ export const storesAll: Reply = ({ version, samples }) => ({
 /** A receiver from before protocol 2.0: it takes any message for one of protocol 1.0. */
 export const knowsFirstOnly: Reply = () => ({ status: 204 });
 
-export async function startReceiver(first: Reply = storesAll): Promise<RemoteReceiver> {
+/** @param tls - PEM texts; without them it speaks plain HTTP */
+export async function startReceiver(
+  first: Reply = storesAll,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<RemoteReceiver> {
   const requests: ReceivedRequest[] = [];
   const stored: ReceivedSeries[] = [];
   const sockets = new Set<Socket>();
@@ -74,9 +79,10 @@ export async function startReceiver(first: Reply = storesAll): Promise<RemoteRec
     if (isStored) stored.push(...message.series);
     response.writeHead(answer.status, answer.headers).end(answer.body);
   };
-  const server = createServer((incoming, response) => {
+  const listener = (incoming: IncomingMessage, response: ServerResponse): void => {
     receive(incoming, response).catch((error: unknown) => response.destroy(error as Error));
-  });
+  };
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener);
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -88,7 +94,7 @@ export async function startReceiver(first: Reply = storesAll): Promise<RemoteRec
   };
   const port = await listen(0);
   const receiver: RemoteReceiver = {
-    url: `http://127.0.0.1:${port}/api/v1/write`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}/api/v1/write`,
     requests,
     stored,
     reply: first,

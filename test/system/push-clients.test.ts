@@ -56,12 +56,14 @@ describe('clients of the push gateway', () => {
       runClient(process.execPath, [`${CLIENTS}/batch-job.ts`, url, 'job-2', `${PUSHES}`], onPushed),
       runClient('sh', [`${CLIENTS}/job.sh`, url, 'nightly', `${PUSHES}`], onPushed),
     ]);
+    const failed = clients.then(() => undefined); // the wait below ends when a client fails
     for (let kill = 1; kill <= KILLS; kill++) {
       const until = (kill * 3 * PUSHES) / (KILLS + 2);
       while (pushed < until) {
-        await new Promise<void>((resolve) => {
+        const push = new Promise<void>((resolve) => {
           wake = resolve;
         });
+        await Promise.race([push, failed]);
       }
       promgate.kill('SIGKILL');
       await promgate.exited;

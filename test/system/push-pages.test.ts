@@ -4,9 +4,11 @@ import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import type { PageStyle } from '../../src/push/page-plan.ts';
 import { Admission } from '../../src/serve/admission.ts';
 import { createPushPages } from '../../src/serve/push-page.ts';
+import { changes, ledgerOf } from '../push/arbitrary-ledgers.ts';
 import { PageLedger } from '../push/page-ledger.ts';
 import { newRenderer, pageOf } from '../push/pages.ts';
 import { type FrameServer, serveFrame } from '../serve/frame-server.ts';
@@ -41,7 +43,7 @@ function goldenLedgers(): [name: string, PageLedger][] {
   });
 }
 
-function ledgerOf(metrics: number): PageLedger {
+function counters(metrics: number): PageLedger {
   const ledger = new PageLedger();
   for (let at = 0; at < metrics; at++) {
     const family = ledger.family('', `batch_${at % 20}_total`);
@@ -61,6 +63,35 @@ async function serve(ledger: PageLedger): Promise<FrameServer> {
     routes: [{ name: 'push-page', path: '/push/metrics', handle: pages.metrics }],
   });
 }
+
+function scrapeConfig(server: FrameServer): Record<string, unknown> {
+  return {
+    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    scrape_configs: [
+      {
+        ...{ job_name: 'push', metrics_path: '/push/metrics', honor_labels: true },
+        static_configs: [{ targets: [new URL(server.url).host] }],
+      },
+    ],
+  };
+}
+
+function ledgerOfPage(page: string): PageLedger {
+  const ledger = new PageLedger();
+  ledger.putPage('', page);
+  return ledger;
+}
+
+/** `io.prometheus.client.Histogram`: 3 observations, sum 4.5, schema 0, one bucket of 2 and one of 1. */
+const NATIVE = Buffer.concat([
+  Buffer.from([0x08, 3]), // sample_count
+  Buffer.from([0x11, 0, 0, 0, 0, 0, 0, 0x12, 0x40]), // sample_sum
+  Buffer.from([0x28, 0]), // schema
+  Buffer.from([0x31, 0, 0, 0, 0, 0, 0, 0, 0]), // zero_threshold
+  Buffer.from([0x38, 0]), // zero_count
+  Buffer.from([0x62, 4, 0x08, 0, 0x10, 2]), // positive_span: offset 0, length 2
+  Buffer.from([0x6a, 2, 4, 1]), // positive_delta: 2, -1
+]);
 
 describe('readers of pushed metrics', function () {
   this.timeout(SLOW_MS);
@@ -99,6 +130,48 @@ describe('readers of pushed metrics', function () {
     });
   });
 
+  it('Prometheus takes whatever tenants have pushed, and no series twice', async function () {
+    const program = requireProgram(this, 'prometheus');
+    const ledgers = fc.sample(fc.array(changes, { maxLength: 30 }), 100).map(ledgerOf);
+    const pages = await Promise.all(
+      ledgers.flatMap((ledger) =>
+        STYLES.map(async ([style, contentType]) => ({
+          bytes: await pageOf(newRenderer(ledger), style),
+          contentType,
+        })),
+      ),
+    );
+
+    const judgements = await judgePages(program, pages, Date.now());
+
+    judgements.forEach(({ up, error, samples, series }, at) => {
+      const page = pages[at]!; // a judgement for each page
+      assert.ok(up, `${error}\n${page.bytes}`);
+      assert.equal(samples, series.length, `${page.contentType}\n${page.bytes}`);
+    });
+  });
+
+  it('Prometheus asks for protobuf, and gets native histograms and creation times', async function () {
+    const program = requireProgram(this, 'prometheus');
+    const ledger = ledgerOfPage('# TYPE jobs_total counter\njobs_total 3\n');
+    const family = ledger.family('', 'took_seconds');
+    family.type = 'histogram';
+    ledger.put(family, 'job="a"', { bounds: [], values: [3, 4.5], native: NATIVE });
+    await using server = await serve(ledger);
+    await using prometheus = await startPrometheus({
+      ...{ program, config: scrapeConfig(server), args: ['--enable-feature=native-histograms'] },
+    });
+
+    const count = await eventually('the histogram to be there', async () => {
+      const [found] = await prometheus.query('histogram_count(took_seconds{job="a"})');
+      return found?.value;
+    });
+    const [sum] = await prometheus.query('histogram_sum(took_seconds)');
+    const [jobs] = await prometheus.query('jobs_total');
+
+    assert.deepEqual([count, sum?.value, jobs?.value], ['3', '4.5', '3']);
+  });
+
   it('promtool finds nothing that is not well-formed in text', async function () {
     const program = requireProgram(this, 'promtool');
     for (const [name, ledger] of goldenLedgers()) {
@@ -112,21 +185,9 @@ describe('readers of pushed metrics', function () {
 
   it('Prometheus scrapes thousands of series, compressed', async function () {
     const program = requireProgram(this, 'prometheus');
-    const ledger = ledgerOf(5_000);
+    const ledger = counters(5_000);
     await using server = await serve(ledger);
-    const { host } = new URL(server.url);
-    await using prometheus = await startPrometheus({
-      program,
-      config: {
-        global: { scrape_interval: '1s', scrape_timeout: '1s' },
-        scrape_configs: [
-          {
-            ...{ job_name: 'push', metrics_path: '/push/metrics', honor_labels: true },
-            static_configs: [{ targets: [host] }],
-          },
-        ],
-      },
-    });
+    await using prometheus = await startPrometheus({ program, config: scrapeConfig(server) });
 
     const [target] = await prometheus.scrapedTargets(1);
     const sum = await eventually('the series to be there', async () => {
@@ -141,7 +202,7 @@ describe('readers of pushed metrics', function () {
 
   it('curl reads a compressed page of many pieces', async function () {
     const program = requireProgram(this, 'curl');
-    await using server = await serve(ledgerOf(20_000));
+    await using server = await serve(counters(20_000));
     const ask = async (...more: string[]): Promise<string> => {
       const args = ['-sS', '--fail', ...more, `${server.url}/push/metrics`];
       return (await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 })).stdout;

@@ -5,6 +5,7 @@
  * Arguments: the URL of the push gateway, the name of the source, and how many pieces of work there
  * are. Prints a line for each answered push.
  */
+import { setTimeout } from 'node:timers/promises';
 import { Counter, Histogram, Pushgateway, Registry } from 'prom-client';
 
 const [url = '', source = '', pieces = ''] = process.argv.slice(2);
@@ -15,7 +16,7 @@ const sizes = new Histogram({
 });
 const gateway = new Pushgateway(
   url,
-  { headers: { 'X-Push-Source': source, 'X-Push-Mode': 'aggregate' }, timeout: 5_000 },
+  { headers: { 'X-Push-Source': source, 'X-Push-Mode': 'aggregate' } },
   registry,
 );
 
@@ -23,13 +24,21 @@ for (let piece = 0; piece < Number(pieces); piece++) {
   done.inc();
   sizes.observe(piece % 5);
   while (!(await isPushed())) await new Promise(setImmediate);
+  process.stdout.write(`pushed ${piece}\n`);
 }
+process.exit(); // timers of `late` may be left
 
 async function isPushed(): Promise<boolean> {
   try {
-    await gateway.pushAdd({ jobName: 'batch' });
+    await Promise.race([gateway.pushAdd({ jobName: 'batch' }), late()]);
     return true;
   } catch {
     return false; // promgate is away: push again
   }
+}
+
+/** prom-client waits for ever when the connection breaks in the middle of an answer. */
+async function late(): Promise<never> {
+  await setTimeout(2_000, undefined);
+  throw new Error('no answer');
 }

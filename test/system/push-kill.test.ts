@@ -1,0 +1,161 @@
+/** No push that promgate has answered is lost or counted twice, whenever it is killed. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { SLOW_MS } from '../support/limits.ts';
+import { type PromgateProcess, startPromgateProcess } from '../support/promgate-process.ts';
+
+const PUSHES = 10_000;
+const CONNECTIONS = 16;
+const BATCHES = 50;
+const KILLS = 10;
+
+/** Pushes that are sent until each has an answer, and a promgate that is killed meanwhile. */
+class Siege {
+  readonly #values: Readonly<Record<string, unknown>>;
+  #promgate: Promise<PromgateProcess>;
+  /** Numbers of pushes that have been answered. */
+  readonly answered = new Set<number>();
+  #untilKill: number[];
+  #isOver = false;
+
+  constructor(folder: string, killAfter: readonly number[]) {
+    this.#values = {
+      push: {
+        durability: 'disk',
+        file: path.join(folder, 'push.db'),
+        limits: { pushes_per_second: 1_000_000 },
+      },
+    };
+    this.#untilKill = [...killAfter];
+    this.#promgate = this.#start();
+  }
+
+  async pushAll(): Promise<void> {
+    let next = 0;
+    const connection = async (): Promise<void> => {
+      while (next < PUSHES) await this.#pushUntilAnswered(next++);
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+  }
+
+  /** Sends all pushes once more. @returns how many of the answers say that the push was there */
+  async replayAll(): Promise<number> {
+    const { url } = await this.#promgate;
+    let [next, replays] = [0, 0];
+    const connection = async (): Promise<void> => {
+      while (next < PUSHES) {
+        const answer = await push(url, next++);
+        if (answer.headers.get('Idempotent-Replay') === 'true') replays += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+    return replays;
+  }
+
+  async kill(): Promise<void> {
+    const killed = this.#promgate;
+    this.#promgate = killed.then(async (promgate) => {
+      await promgate[Symbol.asyncDispose](); // by SIGKILL
+      return this.#start();
+    });
+    await this.#promgate;
+  }
+
+  async page(): Promise<string[]> {
+    const text = await (await this.#promgate).text('/push/metrics');
+    return text.split('\n').filter((line) => line.startsWith('pushed_'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    const promgate = await this.#promgate.catch(() => undefined); // the test has failed by it
+    await promgate?.[Symbol.asyncDispose]();
+  }
+
+  #start(): Promise<PromgateProcess> {
+    return startPromgateProcess({ values: this.#values });
+  }
+
+  async #pushUntilAnswered(number: number): Promise<void> {
+    for (;;) {
+      if (this.#isOver) throw new Error('the test is over');
+      const { url } = await this.#promgate;
+      try {
+        const answer = await push(url, number);
+        if (answer.status !== 503) break; // what was kept may still be on its way into memory
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // `fetch` says so of a broken connection
+      }
+    }
+    this.answered.add(number);
+    const killAt = this.#untilKill[0];
+    if (killAt === undefined || this.answered.size < killAt) return;
+    this.#untilKill.shift();
+    await this.kill();
+  }
+}
+
+/** @throws {Error} unless the answer says that the push is kept, or is to be sent again */
+async function push(url: string, number: number): Promise<Response> {
+  const batch = number % BATCHES;
+  const answer = await fetch(`${url}/push/metrics`, {
+    method: 'POST',
+    headers: { 'Idempotency-Key': `push-${number}` },
+    body: [
+      '# TYPE pushed_total counter',
+      `pushed_total{batch="${batch}"} 1`,
+      '# TYPE pushed_numbers summary',
+      `pushed_numbers_sum{batch="${batch}"} ${number}`,
+      `pushed_numbers_count{batch="${batch}"} 1`,
+      '',
+    ].join('\n'),
+  });
+  const text = await answer.text();
+  if (answer.status === 503) return answer;
+  assert.equal(answer.status, 200, text);
+  assert.equal(answer.headers.get('X-Durability'), 'disk');
+  return answer;
+}
+
+/** What the page says when each push was counted once. */
+function expectedLines(): string[] {
+  const lines = Array.from({ length: BATCHES }, (_, batch) => {
+    const count = PUSHES / BATCHES;
+    const sum = count * batch + (BATCHES * count * (count - 1)) / 2;
+    return [
+      `pushed_total{batch="${batch}"} ${count}`,
+      `pushed_numbers_sum{batch="${batch}"} ${sum}`,
+      `pushed_numbers_count{batch="${batch}"} ${count}`,
+    ];
+  });
+  return lines.flat().sort();
+}
+
+describe('pushes while promgate is killed', function () {
+  this.timeout(2 * SLOW_MS); // it starts promgate twelve times
+
+  it('are each counted once, and known again one by one', async () => {
+    await using parts = new AsyncDisposableStack();
+    const folder = await mkdtemp(path.join(tmpdir(), 'promgate-kill-'));
+    parts.defer(() => rm(folder, { recursive: true }));
+    const at = fc.integer({ min: 1, max: PUSHES - CONNECTIONS });
+    const killAfter = fc.sample(at, KILLS).sort((a, b) => a - b);
+    const siege = parts.use(new Siege(folder, killAfter));
+
+    await siege.pushAll();
+    const before = await siege.page();
+    await siege.kill();
+    const after = await siege.page();
+    const replays = await siege.replayAll();
+
+    const hint = `killed after ${killAfter}`;
+    assert.equal(siege.answered.size, PUSHES);
+    assert.deepEqual(before.toSorted(), expectedLines(), hint);
+    assert.deepEqual(after.toSorted(), expectedLines(), hint);
+    assert.equal(replays, PUSHES, hint);
+    assert.deepEqual((await siege.page()).sort(), expectedLines(), hint);
+  });
+});
