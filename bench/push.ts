@@ -57,7 +57,7 @@ export async function measureAllPushes(
   isQuick: boolean,
   print: (text: string) => void,
 ): Promise<PushGroup> {
-  const run = isQuick ? { rounds: 1, countedMs: 500 } : { rounds: 5, countedMs: 1_500 };
+  const run = isQuick ? { rounds: 1, countedMs: 500 } : { rounds: 3, countedMs: 1_500 };
   const scrapeRun = isQuick ? { starts: 1, reads: 3 } : { starts: 3, reads: 10 };
   const pushes: PushResult[] = [];
   for (const of of PUSH_CASES) {
@@ -73,6 +73,8 @@ export async function measureAllPushes(
 
 /** Of each turn, before it counts. */
 const WARM_MS = 250;
+/** Large bodies take long, and a turn must have some of them. */
+const MS_PER_WORKER = 20;
 
 async function measurePushes(of: PushCase, run: PushRun): Promise<PushResult> {
   await using parts = new AsyncDisposableStack();
@@ -82,11 +84,12 @@ async function measurePushes(of: PushCase, run: PushRun): Promise<PushResult> {
     await store(target, { mode: of.mode, series: storedIn(target, of) });
     targets.push(target);
   }
+  const countedMs = Math.max(run.countedMs, of.workers * MS_PER_WORKER);
   const turns: PushFigures[][] = [];
   // The first round is not counted: servers compile their code in it.
   for (let round = -1; round < run.rounds; round++) {
     const figures: PushFigures[] = [];
-    for (const target of targets) figures.push(await turn(target, of, run.countedMs));
+    for (const target of targets) figures.push(await turn(target, of, countedMs));
     if (round >= 0) turns.push(figures);
   }
   const floorAt = targets.findIndex(({ name }) => name === 'floor');
