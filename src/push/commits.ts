@@ -118,6 +118,7 @@ export class Commits {
         if (error) onFailure?.(error);
         await this.#catchUp(tenant, batch.get(tenant) ?? [], error);
       }
+      if (stale.some(({ error }) => error)) return;
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
       onFailure?.(cause);
@@ -135,20 +136,20 @@ export class Commits {
   /**
    * Makes the changes again on what the journal has; they wait for the next commit.
    *
-   * @param error - nobody knows whether the changes of the last commit were kept: these are refused
+   * @param error - nobody knows whether the changes of the last commit were kept: these are refused,
+   *   at once, as the reload may take as long as the commit did
    */
   async #catchUp(name: string, waiting: readonly Waiting[], error: unknown): Promise<void> {
+    const open = error === undefined ? waiting : [];
+    if (error !== undefined) for (const { failed } of waiting) failed(notStored(error));
     try {
       await this.#reload(name);
     } catch (cause) {
-      this.#lose(name, waiting, cause);
+      this.#lose(name, open, cause);
       return;
     }
     const later = this.#waiting.get(name) ?? [];
-    const unknown = error === undefined ? [] : waiting;
-    const why = notStored(error);
-    for (const { failed } of unknown) failed(why);
-    const again = [...(error === undefined ? waiting : []), ...later].filter((one) => {
+    const again = [...open, ...later].filter((one) => {
       try {
         one.again();
         return true;

@@ -91,8 +91,10 @@ export class Ledger implements PushLedger, PageSource {
     const preparing = this.#postings.prepare(() => this.#tenant(push), push);
     if (preparing) await preparing;
     if (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
-    const isReplay = this.#book(push);
-    await this.#commits.kept(push.tenant, () => this.#book(push));
+    let isReplay = this.#book(push);
+    await this.#commits.kept(push.tenant, () => {
+      isReplay = this.#book(push); // another promgate may have it by now
+    });
     return { isReplay };
   }
 

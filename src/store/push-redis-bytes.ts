@@ -12,7 +12,7 @@ const BUCKET_BITS = 7;
 const SLOT_MASK = 2 ** BUCKET_BITS - 1;
 
 /** Bound on the key and on the values of one record: an answer holds a whole bucket. */
-export const MAX_RECORD_BYTES = 512 * 1024;
+const MAX_RECORD_BYTES = 512 * 1024;
 
 export function bucketOf(id: number): number {
   return Math.floor(id / 2 ** BUCKET_BITS);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { JournalError } from '../../src/push/record.ts';
 import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';
 import { SharedRecords } from '../support/shared-records.ts';
 import { itMakesOneLedgerOf } from './several-ledgers.contract.ts';
@@ -37,5 +38,25 @@ describe('several ledgers on one store', () => {
     await ledger.follow();
 
     assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
+  it('refuse a push that may be kept or not before they read the tenant again', async () => {
+    const reload = Promise.withResolvers<undefined>();
+    const error = new JournalError('timeout', 'no answer');
+    const committed: number[] = [];
+    const ledger = await openLedger({
+      journal: {
+        ...new SharedRecords().open(),
+        commit: async () => [{ tenant: '', error }],
+        reload: () => reload.promise,
+      },
+      onCommit: ({ pushes }) => committed.push(pushes),
+    });
+
+    await assert.rejects(ledger.push(pushOf([counter('c', 1)])), { code: 'not_stored' });
+
+    reload.resolve(undefined);
+    await ledger.idle();
+    assert.deepEqual([linesOf(ledger), committed], [[], []]);
   });
 });
