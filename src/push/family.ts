@@ -25,6 +25,10 @@ export interface Share {
   readonly source: string;
 }
 
+/** Of metrics that have been added just now. */
+const NO_SHARES: Share[] = [];
+Object.freeze(NO_SHARES);
+
 /** A group of replace mode. */
 export class Group {
   readonly key: string;
@@ -42,7 +46,8 @@ export class Metric implements LedgerMetric {
   readonly family: Family;
   readonly labels: string;
   readonly group: Group | undefined;
-  readonly shares: Share[] = [];
+  /** Replaced by the first share: an array that grows takes room for 17. */
+  shares: Share[] = NO_SHARES;
   native: Buffer | undefined;
   block!: Block; // set by the family that the metric is added to
   readonly #reader: MetricReader;

@@ -135,7 +135,8 @@ export class Tenant {
     const at = held.at + MetricTimes.length;
     const share: Share = { held, at, size, bounds, layout: bounds.join(), source };
     const before = this.#seriesOf(metric);
-    metric.shares.push(share);
+    if (metric.shares.length === 0) metric.shares = [share];
+    else metric.shares.push(share);
     this.#countSeries(metric, before);
     if (source !== '') this.#countSourceShares(1);
     if (countsLayouts(metric)) {

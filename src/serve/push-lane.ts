@@ -1,34 +1,32 @@
 /**
- * The short way of pushes: a push that is equal to an earlier one, header for header, and whose body
- * differs from the earlier one's in values only, goes to the ledger before koa, the router and the check
- * of its credential. koa and the parsing of the body would take most of the time of a push.
+ * The short way of pushes: a push whose path, and headers that say what it does, are those of an earlier
+ * push goes to the ledger before koa, the router and the check of its credential. If its body differs
+ * from the earlier one's in values only, it is not parsed either. koa and the parsing of the body would
+ * take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same headers less than a second ago: after
+ * That is safe since the earlier push was admitted with the same credential less than a second ago: after
  * that, the next push goes the long way, on which its credential is checked, and only its body is read
- * the short way. Each push takes its turn in the limits of its tenant. The
- * body waits in memory while it arrives, so only short ones go this way.
+ * the short way. Each push takes its turn in the limits of its tenant. The body waits in memory while it
+ * arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { isHarmless } from '../fetch/forward.ts';
-import type { BodyLayout } from '../push/body-layout.ts';
 import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
 import { keepBody } from './push-body.ts';
-import type { PushDesk } from './push-desk.ts';
-import { KEY_HEADER, readKey } from './push-headers.ts';
+import type { KnownBody, PushDesk, TakenPush } from './push-desk.ts';
+import { KEY_HEADER, MODE_HEADERS, readKey } from './push-headers.ts';
+import { PushHeads } from './push-heads.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
-import type { PushRoom } from './push-room.ts';
+import type { PushRoom, Taken } from './push-room.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers } from './request-log.ts';
 
 /** What equal pushes have in common. */
 export interface PushPlace {
   readonly intent: PushIntent;
-  readonly layout: BodyLayout;
-  readonly samples: number;
   readonly settings: PushSettings;
 }
 
@@ -47,31 +45,48 @@ export interface PushLaneOptions {
 
 /** How long a place counts after the check of its credential. */
 const ADMITTED_MS = 1_000;
-/** Bound on the memory of all places. */
-const MAX_BYTES = 33_554_432;
-/** What a place takes beside its key and its layout, about; metrics of the page each take as much again. */
+/** Bound on the memory of all places: room for the bodies of 1,000 clients, or of 100 that push much. */
+const MAX_BYTES = 67_108_864;
+/** What a place takes beside its key and its layout, about; samples of the page each take as much again. */
 const PLACE_BYTES = 2_048;
-const METRIC_BYTES = 256;
+const SAMPLE_BYTES = 192;
 /** Pushes with longer headers, or longer bodies, are not worth their memory. */
 const MAX_KEY_LENGTH = 4_096;
-const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = 262_144;
 
-/** Headers of which pushes may differ, beside those that are harmless for reading. */
-const OWN: ReadonlySet<string> = new Set(['content-length', 'date', KEY_HEADER]);
+/**
+ * All headers that `push.ts` and the check of a credential read, but for the key, which each push has
+ * anew. Behind a router each request has headers of its own beside these.
+ */
+const DECISIVE: ReadonlySet<string> = new Set(['authorization', 'content-type', ...MODE_HEADERS]);
 
-interface KeptPlace extends PushPlace {
-  readonly admittedMs: number;
+interface KeptPlace extends PushPlace, Learnt {
+  /** When the credential must be checked anew; without a credential never. */
+  readonly admittedUntilMs: number;
 }
+
+interface Learnt {
+  /** Of the last body that was worth it. */
+  readonly known: KnownBody | undefined;
+  /** How many bodies since had other lines. */
+  misses: number;
+}
+
+/** Most jobs push only once. */
+const NOTHING: Learnt = { known: undefined, misses: 0 };
+
+/** Layouts that serve no push cost more than they save: after so many, most are not made. */
+const MAX_MISSES = 4;
+const MADE_ONE_OF = 32;
 
 export class PushLane {
   readonly #options: PushLaneOptions;
   readonly #now: () => number;
   readonly #places = new LRUCache<string, KeptPlace>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ layout, samples }, key) =>
-      PLACE_BYTES + key.length + layout.sizeBytes + samples * METRIC_BYTES,
+    sizeCalculation: ({ known }, key) => PLACE_BYTES + key.length + (known ? sizeOf(known) : 0),
   });
-  readonly #heads = new Heads();
+  readonly #heads = new PushHeads();
 
   constructor(options: PushLaneOptions) {
     this.#options = options;
@@ -82,16 +97,22 @@ export class PushLane {
     return this.#places.size;
   }
 
-  /** What is known of an equal push, whether or not it may still go the short way. */
-  recall(req: IncomingMessage): PushPlace | undefined {
+  /** The body that an equal push had, whether or not it may still go the short way. */
+  recall(req: IncomingMessage, intent: PushIntent): KnownBody | undefined {
     const key = keyOf(req);
-    return key === undefined ? undefined : this.#places.get(key);
+    const place = key === undefined ? undefined : this.#places.get(key);
+    return place && isSame(place.intent, intent) ? place.known : undefined;
   }
 
   /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
-  add(req: IncomingMessage, place: PushPlace): void {
+  add(req: IncomingMessage, place: PushPlace, taken: TakenPush): void {
     const key = keyOf(req);
-    if (key !== undefined) this.#places.set(key, { ...place, admittedMs: this.#now() });
+    if (key === undefined) return;
+    const before = this.#places.peek(key);
+    const learnt = before && isSame(before.intent, place.intent) ? learn(before, taken) : NOTHING;
+    const hasCredential = req.headers.authorization !== undefined;
+    const admittedUntilMs = hasCredential ? this.#now() + ADMITTED_MS : Number.POSITIVE_INFINITY;
+    this.#places.set(key, { ...place, ...learnt, admittedUntilMs });
   }
 
   /**
@@ -104,9 +125,9 @@ export class PushLane {
     if (this.#places.size === 0 || !isShort(req)) return false;
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
-    if (place === undefined || this.#now() - place.admittedMs > ADMITTED_MS) return false;
+    if (key === undefined || place === undefined) return false;
     const { admitsOpenly, room } = this.#options;
-    if (admitsOpenly?.(req) === false) return false;
+    if (this.#now() > place.admittedUntilMs || admitsOpenly?.(req) === false) return false;
     const bytes = Number(req.headers['content-length']);
     const taken = room.take(place.intent.tenant);
     try {
@@ -116,40 +137,63 @@ export class PushLane {
       return false; // the long way refuses
     }
     collect(req, bytes, (body) => {
-      taken[Symbol.dispose]();
-      if (body !== undefined) this.#push(req, res, { place, body, otherwise });
+      if (body === undefined) taken[Symbol.dispose]();
+      else this.#take(req, res, { place, key, body, taken, otherwise });
     });
     return true;
   }
 
-  #push(req: IncomingMessage, res: ServerResponse, { place, body, otherwise }: ArrivedPush): void {
-    const { rate } = this.#options;
-    const { intent, layout, settings } = place;
-    const values = layout.read(body);
+  #take(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
+    const { place, body, taken, otherwise } = push;
+    const { intent, settings } = place;
     const id = idOf(req, place, body);
-    if (
-      values === undefined ||
-      id === 'bad' ||
-      !rate.take(intent.tenant, settings.pushesPerSecond)
-    ) {
+    const { observers, handler, rate, desk } = this.#options;
+    if (id === 'bad' || !rate.take(intent.tenant, settings.pushesPerSecond)) {
+      taken[Symbol.dispose]();
       keepBody(req, body);
-      otherwise();
+      otherwise(); // the long way refuses
       return;
     }
-    const { observers, handler, desk } = this.#options;
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
-    const work = {
-      ...{ intent, id, samples: place.samples, bytes: body.length, beganMs: performance.now() },
-      page: { ...layout.page, values },
-    };
-    desk.push(work).then(
+    const beganMs = performance.now();
+    this.#push(push, { id, beganMs }).then(
       (answer) => this.#end(req, res, answer),
       (error: unknown) => {
-        desk.failed(work, error);
+        desk.failed({ intent, samples: 0, bytes: body.length, beganMs }, error);
         res.destroy();
       },
     );
+  }
+
+  #push(push: CollectedPush, facts: FactsOfPush): Promise<PushAnswer> {
+    const { place, body, taken } = push;
+    const { intent, known } = place;
+    const values = known?.layout.read(body);
+    if (!known || values === undefined) return this.#read(push, facts);
+    taken[Symbol.dispose]();
+    place.misses = 0;
+    const { layout, samples } = known;
+    const { id, beganMs } = facts;
+    const page = { ...layout.page, values };
+    return this.#options.desk.push({ intent, id, samples, bytes: body.length, beganMs, page });
+  }
+
+  /** Takes a push whose body has other lines. */
+  async #read(
+    { place, key, body, taken: held }: CollectedPush,
+    { id, beganMs }: FactsOfPush,
+  ): Promise<PushAnswer> {
+    using _ = held;
+    const { intent, settings, admittedUntilMs } = place;
+    const arrived = { intent, key: id?.key, settings, body, beganMs };
+    const push = await this.#options.desk.take(arrived);
+    const { answer } = push;
+    const learnt = learn(place, push);
+    if (this.#places.peek(key) === place) {
+      this.#places.set(key, { intent, settings, admittedUntilMs, ...learnt });
+    }
+    return answer;
   }
 
   #end(req: IncomingMessage, res: ServerResponse, answer: PushAnswer): void {
@@ -166,10 +210,40 @@ export class PushLane {
   }
 }
 
-interface ArrivedPush {
-  readonly place: PushPlace;
+interface CollectedPush {
+  readonly place: KeptPlace;
+  /** Of the place. */
+  readonly key: string;
   readonly body: Buffer;
+  /** The memory of the body. */
+  readonly taken: Taken;
   readonly otherwise: () => void;
+}
+
+interface FactsOfPush {
+  readonly id: { readonly key: string; readonly hash: string } | undefined;
+  readonly beganMs: number;
+}
+
+/** What to know of a body for the next push. */
+function learn(before: Learnt, { layout, samples }: TakenPush): Learnt {
+  const misses = before.misses + 1;
+  const isWorthIt = misses <= MAX_MISSES || misses % MADE_ONE_OF === 0;
+  const made = isWorthIt ? layout?.() : undefined;
+  if (!made) return { known: before.known, misses };
+  const isKnown = made === before.known?.layout;
+  return isKnown
+    ? { known: before.known, misses: 0 }
+    : { known: { layout: made, samples }, misses };
+}
+
+/** Whether the same credential still says the same. */
+function isSame(before: PushIntent, now: PushIntent): boolean {
+  return before.text === now.text && before.forced === now.forced;
+}
+
+function sizeOf({ layout, samples }: KnownBody): number {
+  return layout.sizeBytes + samples * SAMPLE_BYTES;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -189,13 +263,16 @@ function isShort({ headers }: IncomingMessage): boolean {
   return headers['content-encoding'] === undefined && headers.expect === undefined;
 }
 
-/** Undefined for requests that are never known again. No field can hold a NUL. */
+/**
+ * Undefined for requests that are never known again. A header that is sent twice is there twice. No
+ * field can hold a NUL.
+ */
 function keyOf({ method, url, rawHeaders }: IncomingMessage): string | undefined {
   if (method !== 'POST' && method !== 'PUT') return undefined;
   let key = `${method} ${url}`;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const lower = rawHeaders[i]!.toLowerCase();
-    if (!OWN.has(lower) && !isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
+    if (DECISIVE.has(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
   }
   return key.length > MAX_KEY_LENGTH ? undefined : key;
 }
@@ -221,33 +298,3 @@ function collect(
   req.once('error', () => end(undefined));
   req.once('close', () => end(undefined));
 }
-
-/** Answers as they go out: head and body in one buffer, made anew each second for `Date`. */
-class Heads {
-  readonly #bytes = new Map<PushAnswer, Buffer>();
-  #second = 0;
-
-  /** @returns undefined for an answer that is not one of a few */
-  join(answer: PushAnswer, durability: string): Buffer | undefined {
-    const nowMs = Date.now();
-    const second = Math.floor(nowMs / 1_000);
-    if (second !== this.#second) this.#bytes.clear();
-    this.#second = second;
-    const known = this.#bytes.get(answer);
-    if (known) return known;
-    if (this.#bytes.size >= MAX_HEADS || answer.status >= 300) return undefined;
-    const fields = Object.entries({
-      ...answer.headers,
-      'X-Durability': durability,
-      Date: new Date(nowMs).toUTCString(),
-      'Content-Length': String(answer.body.length),
-    });
-    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const status = `HTTP/1.1 ${answer.status} ${answer.status === 200 ? 'OK' : 'Accepted'}\r\n`;
-    const bytes = Buffer.concat([Buffer.from(`${status}${head}\r\n`, 'latin1'), answer.body]);
-    this.#bytes.set(answer, bytes);
-    return bytes;
-  }
-}
-
-const MAX_HEADS = 16;

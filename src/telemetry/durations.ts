@@ -1,35 +1,35 @@
 /**
- * A histogram of seconds that is counted without prom-client, whose own histogram takes microseconds
- * for each value.
+ * A histogram of seconds, for code that runs so often that prom-client's own would be a good part of
+ * it: prom-client checks and hashes the labels of each observation.
  */
 import type { CountedSample } from './registry.ts';
 
+type Labels = Readonly<Record<string, string>>;
+
 export class Durations {
-  readonly #boundsSeconds: readonly number[];
-  readonly #counts: Float64Array;
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
   #sum = 0;
 
-  /** @param boundsSeconds - ascending, without +Inf */
-  constructor(boundsSeconds: readonly number[]) {
-    this.#boundsSeconds = boundsSeconds;
-    this.#counts = new Float64Array(boundsSeconds.length + 1);
+  /** @param bounds - of the buckets, in seconds, ascending */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
   observe(seconds: number): void {
-    const bounds = this.#boundsSeconds;
     let bucket = 0;
-    while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
-    this.#counts[bucket]!++;
+    while (bucket < this.#bounds.length && seconds > this.#bounds[bucket]!) bucket++;
+    this.#counts[bucket]!++; // one more than bounds
     this.#sum += seconds;
   }
 
-  /** @param labels - of all samples */
-  samples(labels: CountedSample['labels'] = {}): CountedSample[] {
+  samples(labels: Labels = {}): CountedSample[] {
     let value = 0;
-    const buckets = Array.from(this.#counts, (count, i) => {
+    const buckets = this.#counts.map((count, i) => {
       value += count;
-      const le = String(this.#boundsSeconds[i] ?? '+Inf');
-      return { suffix: '_bucket', labels: { ...labels, le }, value };
+      const le = String(this.#bounds[i] ?? '+Inf');
+      return { suffix: '_bucket', labels: { le, ...labels }, value };
     });
     return [
       ...buckets,

@@ -13,31 +13,41 @@ export interface RequestEnd {
 
 export type HttpMetrics = ReturnType<typeof httpMetrics>;
 
+/** The ended requests of a route. */
+interface Ended {
+  readonly durations: Durations;
+  /** By status. */
+  readonly counts: Map<number, number>;
+}
+
 export function httpMetrics(registry: MetricRegistry) {
-  const requests = new Map<string, { readonly labels: Record<string, string>; value: number }>();
-  registry.counted('promgate_http_requests_total', 'Requests answered.', 'counter', () => [
-    ...requests.values(),
-  ]);
-  const durations = new Map<string, Durations>();
+  const routes = new Map<string, Ended>();
+  registry.counted('promgate_http_requests_total', 'Requests answered.', 'counter', () =>
+    [...routes].flatMap(([handler, { counts }]) =>
+      [...counts].map(([status, value]) => ({ labels: { handler, code: String(status) }, value })),
+    ),
+  );
   registry.counted(
     'promgate_http_request_duration_seconds',
     'Time from the head of a request to the last byte of the answer.',
     'histogram',
-    () => [...durations].flatMap(([handler, one]) => one.samples({ handler })),
+    () => [...routes].flatMap(([handler, { durations }]) => durations.samples({ handler })),
   );
-  const open = registry.gauge('promgate_http_open_requests', 'Requests being answered.');
+  let open = 0;
+  registry.level('promgate_http_open_requests', 'Requests being answered.', () => open);
   return {
-    requestBegan: () => open.inc(),
+    requestBegan: () => {
+      open += 1;
+    },
     requestEnded: ({ handler, status, seconds }: RequestEnd) => {
-      open.dec();
-      const key = `${handler} ${status}`;
-      const count = requests.get(key);
-      if (count) count.value++;
-      else requests.set(key, { labels: { handler, code: String(status) }, value: 1 });
-      const known = durations.get(handler);
-      const times = known ?? new Durations(BUCKETS_SECONDS);
-      if (!known) durations.set(handler, times);
-      times.observe(seconds);
+      open -= 1;
+      let ended = routes.get(handler);
+      if (!ended) {
+        ended = { durations: new Durations(BUCKETS_SECONDS), counts: new Map() };
+        routes.set(handler, ended);
+      }
+      ended.counts.set(status, (ended.counts.get(status) ?? 0) + 1);
+      ended.durations.observe(seconds);
     },
     refusedRequests: registry.counter(
       'promgate_http_requests_refused_total',

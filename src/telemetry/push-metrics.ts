@@ -12,7 +12,7 @@ export interface PushWords {
 }
 
 /** What is known when a push has ended. */
-interface EndedPush {
+export interface EndedPush {
   readonly of: string;
   readonly result: string;
   readonly seconds: number;
@@ -44,10 +44,38 @@ const LEVELS = [
   ['promgate_push_layouts', 'Layouts of bodies by which equal pushes are read faster.', 'layouts'],
 ] as const;
 
+const TOTALS = [
+  ['promgate_push_bytes_total', 'Bytes of pushed bodies, after decompression.', 'bytes'],
+  ['promgate_push_samples_total', 'Samples that were taken.', 'samples'],
+  [
+    'promgate_push_timestamps_ignored_total',
+    'Timestamps of pushed samples that were ignored.',
+    'timestamps',
+  ],
+] as const;
+
 export type PushMetrics = ReturnType<typeof pushMetrics>;
 
+/** The ended pushes of an interface. */
+interface Ended {
+  readonly durations: Durations;
+  /** By result. */
+  readonly counts: Map<string, number>;
+}
+
 export function pushMetrics(registry: MetricRegistry, words: PushWords, levels: PushLevels) {
-  const counted = countPushes(registry, words);
+  const { interfaces, results } = words;
+  const ended = new Map(
+    interfaces.map((of): [string, Ended] => [
+      of,
+      {
+        durations: new Durations(BUCKETS_SECONDS),
+        counts: new Map(results.map((result) => [result, 0])),
+      },
+    ]),
+  );
+  const totals = { bytes: 0, samples: 0, timestamps: 0 };
+  registerEnded(registry, ended, totals);
   const commitSeconds = registry.histogram(
     'promgate_push_commit_duration_seconds',
     'Time that it took to keep a batch of pushes on disk or in Redis.',
@@ -61,7 +89,14 @@ export function pushMetrics(registry: MetricRegistry, words: PushWords, levels: 
   for (const failure of words.failures) commits.inc({ failure }, 0);
   for (const [name, help, level] of LEVELS) registry.level(name, help, levels[level]);
   return {
-    ended: counted,
+    ended: (push: EndedPush): void => {
+      const { durations, counts } = ended.get(push.of)!; // a closed set
+      counts.set(push.result, (counts.get(push.result) ?? 0) + 1);
+      durations.observe(push.seconds);
+      totals.bytes += push.bytes;
+      totals.timestamps += push.timestamps;
+      if (push.result === 'ok') totals.samples += push.samples;
+    },
     committed: (tookSeconds: number): void => commitSeconds.observe(tookSeconds),
     commitFailed: (failure: string): void => commits.inc({ failure }),
     unreadable: registry.counter(
@@ -71,50 +106,27 @@ export function pushMetrics(registry: MetricRegistry, words: PushWords, levels: 
   };
 }
 
-interface Counted {
-  readonly labels: Readonly<Record<string, string>>;
-  value: number;
-}
-
-/** Counts what comes many thousand times a second. */
-function countPushes(registry: MetricRegistry, { interfaces, results }: PushWords) {
-  const pushes = new Map<string, Map<string, Counted>>();
-  const durations = new Map<string, Durations>();
-  const sums = { bytes: 0, samples: 0, timestamps: 0 };
-  for (const of of interfaces) {
-    const counts = results.map(
-      (result) => [result, { labels: { interface: of, result }, value: 0 }] as const,
-    );
-    pushes.set(of, new Map(counts));
-    durations.set(of, new Durations(BUCKETS_SECONDS));
-  }
+function registerEnded(
+  registry: MetricRegistry,
+  ended: ReadonlyMap<string, Ended>,
+  totals: Readonly<Record<'bytes' | 'samples' | 'timestamps', number>>,
+): void {
   registry.counted(
     'promgate_pushes_total',
     'Pushes, by the interface that the client used and by result: ok, replay, queued, or why it was refused.',
     'counter',
-    () => [...pushes.values()].flatMap((counts) => [...counts.values()]),
+    () =>
+      [...ended].flatMap(([of, { counts }]) =>
+        [...counts].map(([result, value]) => ({ labels: { interface: of, result }, value })),
+      ),
   );
   registry.counted(
     'promgate_push_duration_seconds',
     'Time from the head of a push until it was kept or refused.',
     'histogram',
-    () => [...durations].flatMap(([of, one]) => one.samples({ interface: of })),
+    () => [...ended].flatMap(([of, { durations }]) => durations.samples({ interface: of })),
   );
-  const sum = (name: string, help: string, key: keyof typeof sums): void =>
-    registry.counted(name, help, 'counter', () => [{ labels: {}, value: sums[key] }]);
-  sum('promgate_push_bytes_total', 'Bytes of pushed bodies, after decompression.', 'bytes');
-  sum('promgate_push_samples_total', 'Samples that were taken.', 'samples');
-  sum(
-    'promgate_push_timestamps_ignored_total',
-    'Timestamps of pushed samples that were ignored.',
-    'timestamps',
-  );
-  return ({ of, result, seconds, bytes, samples, timestamps }: EndedPush): void => {
-    const count = pushes.get(of)?.get(result);
-    if (count) count.value++;
-    durations.get(of)?.observe(seconds);
-    sums.bytes += bytes;
-    if (result === 'ok') sums.samples += samples;
-    sums.timestamps += timestamps;
-  };
+  for (const [name, help, total] of TOTALS) {
+    registry.counted(name, help, 'counter', () => [{ labels: {}, value: totals[total] }]);
+  }
 }

@@ -22,6 +22,7 @@ export interface PushServer extends FrameServer {
   readonly ends: readonly PushEnd[];
   readonly records: readonly RequestRecord[];
   readonly lane: PushLane;
+  readonly room: PushRoom;
   /** Sends a request below `/push/metrics`. */
   send(
     method: string,
@@ -105,7 +106,7 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
   });
   return {
     ...server,
-    ...{ mistakes, ledger, ends, records, lane },
+    ...{ mistakes, ledger, ends, records, lane, room: gate.room },
     send: async (method, rest, body, headers) => {
       const answer = await fetch(`${server.url}${base}/metrics${rest}`, {
         ...{ method, ...(body !== undefined && { body }), ...(headers && { headers }) },
