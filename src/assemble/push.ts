@@ -68,6 +68,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const lane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
   const ownLane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
   let conflicts: number | undefined;
+  let mostLayouts: number | undefined;
   const metrics: PushMetrics = pushMetrics(
     ground.registry,
     { interfaces: PUSH_INTERFACES, results: PUSH_RESULTS, failures: JOURNAL_FAILURES },
@@ -75,6 +76,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
       series: () => ledger.current?.seriesCount,
       tenants: () => ledger.current?.tenantCount,
       conflicts: () => conflicts,
+      mostLayouts: () => mostLayouts,
       bodyBytes: () => gate.room.bytes,
       keptPageBytes: () => pages.keptBytes(),
       layouts: () => lane.size + ownLane.size,
@@ -84,7 +86,9 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const remote = await openPushRemoteWrite(config, ledger, ground);
   if (remote) parts.use(remote);
   startLoop(parts, ground, async () => {
-    if (ledger.current) conflicts = await pages.conflicts();
+    if (!ledger.current) return;
+    mostLayouts = ledger.current.mostLayouts;
+    conflicts = await pages.conflicts();
   });
   const site = {
     ...{ ...siteOptions(options, ground, ledger), ...gate },

@@ -268,18 +268,21 @@ export class Ledger implements PushLedger, PageSource {
     }
   }
 
+  /** The most sets of buckets that clients push for one histogram. */
+  get mostLayouts(): number {
+    let most = 0;
+    for (const { families } of this.#tenants.values()) {
+      for (const { layouts } of families.values()) most = Math.max(most, layouts.size);
+    }
+    return most;
+  }
+
   *families(tenant?: string): Generator<LedgerFamily> {
     for (const one of this.#chosen(tenant)) yield* one.families.values();
   }
 
   *groups(name?: string): Generator<LedgerGroup> {
-    for (const tenant of this.#chosen(name)) {
-      for (const { labels, metrics } of tenant.groups.values()) {
-        const byFamily = Map.groupBy(metrics, ({ family }) => family);
-        const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
-        yield { tenant: tenant.name, labels, families };
-      }
-    }
+    for (const tenant of this.#chosen(name)) yield* tenant.listGroups();
   }
 
   #chosen(name: string | undefined): Iterable<Tenant> {

@@ -8,6 +8,7 @@ import type { Cells } from './cells.ts';
 import { Family, type FamilyTraits, Group, Metric, type Share, type Versions } from './family.ts';
 import { type Held, HeldRecords } from './held.ts';
 import { type Label, printLabels } from './labels.ts';
+import type { LedgerGroup } from './page-source.ts';
 import type { Tenancy } from './push.ts';
 import { PushIds } from './push-ids.ts';
 import { isCompound } from './pushed-page.ts';
@@ -114,6 +115,14 @@ export class Tenant {
       this.groups.set(key, group);
     }
     return group;
+  }
+
+  *listGroups(): Generator<LedgerGroup> {
+    for (const { labels, metrics } of this.groups.values()) {
+      const byFamily = Map.groupBy(metrics, ({ family }) => family);
+      const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
+      yield { tenant: this.name, labels, families };
+    }
   }
 
   /** Adds a metric without shares: the caller adds one at once. */

@@ -26,6 +26,7 @@ export interface PushLevels {
   readonly series: () => number | undefined;
   readonly tenants: () => number | undefined;
   readonly conflicts: () => number | undefined;
+  readonly mostLayouts: () => number | undefined;
   readonly bodyBytes: () => number;
   readonly keptPageBytes: () => number;
   readonly layouts: () => number;
@@ -38,6 +39,11 @@ const LEVELS = [
     'promgate_push_conflicting_families',
     'Families that tenants give different types, of which a page of all tenants shows one; looked for once a minute.',
     'conflicts',
+  ],
+  [
+    'promgate_push_histogram_layouts',
+    'The most sets of buckets that clients push for one histogram; looked for once a minute.',
+    'mostLayouts',
   ],
   ['promgate_push_body_bytes', 'Memory of bodies that are being read.', 'bodyBytes'],
   ['promgate_push_page_bytes', 'Memory of parts of pages that are kept.', 'keptPageBytes'],
