@@ -161,18 +161,8 @@ export class Ledger implements PushLedger, PageSource {
 
   async wipe(tenancy?: Tenancy): Promise<void> {
     const all = [...this.#tenants.values()];
-    const tenancies = tenancy
-      ? [tenancy]
-      : all.map(({ name, forced }) => ({ tenant: name, forced }));
-    await Promise.all(
-      tenancies.map((one) =>
-        this.#change(one, (tenant) => {
-          for (const { metrics } of [...tenant.families.values()]) {
-            for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
-          }
-        }),
-      ),
-    );
+    const chosen = tenancy ? [tenancy] : all.map(({ name, forced }) => ({ tenant: name, forced }));
+    await Promise.all(chosen.map((one) => this.#change(one, (tenant) => tenant.clear())));
   }
 
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {

@@ -169,6 +169,13 @@ export class Tenant {
     this.changed();
   }
 
+  /** Removes all metrics. */
+  clear(): void {
+    for (const { metrics } of [...this.families.values()]) {
+      for (const metric of [...metrics.values()]) this.removeMetric(metric);
+    }
+  }
+
   removeMetric(metric: Metric): void {
     const { family, group, shares } = metric;
     const before = this.#seriesOf(metric);
