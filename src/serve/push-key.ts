@@ -14,11 +14,10 @@ const MAX_BODY_BYTES = 262_144;
  */
 const DECISIVE: ReadonlySet<string> = new Set(['authorization', 'content-type', ...MODE_HEADERS]);
 
-/** Whether the body is short and needs no decoding. */
+/** Whether the body is short, and the client does not wait before it sends the body. */
 export function isShort({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
-  if (length === undefined || Number(length) > MAX_BODY_BYTES) return false;
-  return headers['content-encoding'] === undefined && headers.expect === undefined;
+  return length !== undefined && Number(length) <= MAX_BODY_BYTES && headers.expect === undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
-import { keepBody } from './push-body.ts';
+import { decodePushBody, keepBody } from './push-body.ts';
 import type { KnownBody, PushDesk, TakenPush } from './push-desk.ts';
 import { KEY_HEADER, readKey } from './push-headers.ts';
 import { PushHeads } from './push-heads.ts';
@@ -132,20 +132,35 @@ export class PushLane {
     }
     collect(req, bytes, (body) => {
       if (body === undefined) taken[Symbol.dispose]();
-      else this.#take(req, res, { place, key, body, taken, otherwise });
+      else this.#arrived(req, res, { place, key, body, sent: body, taken, otherwise });
     });
     return true;
   }
 
+  #arrived(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
+    if (req.headers['content-encoding'] === undefined) this.#take(req, res, push);
+    else void this.#takeDecoded(req, res, push);
+  }
+
+  async #takeDecoded(
+    req: IncomingMessage,
+    res: ServerResponse,
+    push: CollectedPush,
+  ): Promise<void> {
+    const { place, sent, taken } = push;
+    const options = { ...place.settings, room: taken };
+    const body = await decodePushBody(req, sent, options).catch(() => undefined);
+    if (body) this.#take(req, res, { ...push, body });
+    else goLong(req, push); // the long way refuses
+  }
+
   #take(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
-    const { place, body, taken, otherwise } = push;
+    const { place, body } = push;
     const { intent, settings } = place;
     const id = idOf(req, place, body);
     const { observers, handler, rate, desk } = this.#options;
     if (id === 'bad' || !rate.take(intent.tenant, settings.pushesPerSecond)) {
-      taken[Symbol.dispose]();
-      keepBody(req, body);
-      otherwise(); // the long way refuses
+      goLong(req, push); // the long way refuses
       return;
     }
     const target = splitTarget(req.url ?? '');
@@ -208,7 +223,10 @@ interface CollectedPush {
   readonly place: KeptPlace;
   /** Of the place. */
   readonly key: string;
+  /** Decompressed. */
   readonly body: Buffer;
+  /** The body as it was sent. */
+  readonly sent: Buffer;
   /** The memory of the body. */
   readonly taken: Taken;
   readonly otherwise: () => void;
@@ -217,6 +235,12 @@ interface CollectedPush {
 interface FactsOfPush {
   readonly id: { readonly key: string; readonly hash: string } | undefined;
   readonly beganMs: number;
+}
+
+function goLong(req: IncomingMessage, { sent, taken, otherwise }: CollectedPush): void {
+  taken[Symbol.dispose]();
+  keepBody(req, sent);
+  otherwise();
 }
 
 /** What to know of a body for the next push. */

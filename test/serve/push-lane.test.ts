@@ -123,7 +123,8 @@ describe('PushLane', () => {
   });
 
   it('reads compressed bodies right that differ in values', async () => {
-    await using gate = await servePush({ clock: () => 0 });
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
     const zipped = (value: string) =>
       gate.send('POST', '/a/b', gzipSync(`c_total ${value}\n`), { 'Content-Encoding': 'gzip' });
 
@@ -139,6 +140,36 @@ describe('PushLane', () => {
       [202, 202, 400, 202],
     );
     assert.deepEqual(gate.lines(), ['c_total{a="b"} 321']);
+    assert.deepEqual(
+      gate.ends.map(({ bytes }) => bytes),
+      [10, 11, 10, 12],
+    );
+    assert.equal(long.count, 1);
+    assert.equal(gate.room.bytes, 0);
+  });
+
+  it('leaves bodies that cannot be decompressed to the long way, which refuses these', async () => {
+    const long = counting();
+    await using gate = await servePush({ admit: long.admit, clock: () => 0 });
+    const send = (body: Buffer, encoding: string) =>
+      gate.send('POST', '/a/b', body, { 'Content-Encoding': encoding });
+    await send(gzipSync('c_total 1\n'), 'gzip');
+
+    const answers = [
+      await send(Buffer.from('c_total 1\n'), 'gzip'),
+      await send(gzipSync(Buffer.alloc(1e6, 32)), 'gzip'),
+      await send(Buffer.from('c_total 1\n'), 'br'),
+      await send(Buffer.from('c_total 1\n'), 'identity'),
+    ];
+
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [400, 413, 400, 202],
+    );
+    assert.match(answers[0]?.text ?? '', /^the body is not gzip/);
+    assert.equal(long.count, 4);
+    assert.deepEqual(gate.lines(), ['c_total{a="b"} 2']);
+    assert.equal(gate.room.bytes, 0);
   });
 
   it('has nothing to check anew for clients without a credential', async () => {
