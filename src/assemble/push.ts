@@ -38,6 +38,8 @@ export interface PushPartOptions {
   readonly onMistake: OnMistake;
   readonly observers: RequestObservers;
   readonly onRefused: () => void;
+  /** How many tokens were revoked since the start. */
+  readonly revocations: () => number;
 }
 
 export interface PushPart extends Part {
@@ -59,14 +61,15 @@ const MAX_RULES = 20_000;
 
 export async function startPush(options: PushPartOptions, ground: Ground): Promise<PushPart> {
   await using parts = new AsyncDisposableStack();
-  const { config, observers } = options;
+  const { config, observers, revocations } = options;
   const { push } = config;
   const ledger = new LateLedger(push.durability);
   const rulesOf = knownRules((tenancy) => tenantRules(push, tenancy));
   const pages = openPages(options, ledger);
   const gate = openGate(options, ledger, (end) => tellEnd(end, ground.log, metrics));
-  const lane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
-  const ownLane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
+  const short = { ...gate, observers, handler: PUSH_HANDLER, revocations };
+  const lane = new PushLane(short);
+  const ownLane = new PushLane(short);
   let conflicts: number | undefined;
   let mostLayouts: number | undefined;
   const metrics: PushMetrics = pushMetrics(

@@ -5,7 +5,7 @@ import type { FamilyType } from '../exposition/grammar.ts';
 import type { Held } from './held.ts';
 import type { Label } from './labels.ts';
 import type { LedgerFamily, LedgerMetric, MetricBlock, MetricRun } from './page-source.ts';
-import { type GaugeMode, sampleCount } from './pushed-page.ts';
+import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
 
 /** Metrics of a block: a page is rendered anew block by block. */
 const BLOCK_SIZE = 32;
@@ -70,7 +70,8 @@ export class Metric implements LedgerMetric {
   /** How many series the metric has on a page. */
   get series(): number {
     const { type } = this.family;
-    if (this.shares.length === 1) return sampleCount(type, this.shares[0]!.bounds);
+    if (this.shares.length === 1 || !isCompound(type))
+      return sampleCount(type, this.shares[0]!.bounds); // no metric is without shares
     return sampleCount(type, this.current().bounds);
   }
 }

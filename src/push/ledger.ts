@@ -10,7 +10,7 @@ import { check, checkAdded } from './check.ts';
 import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
-import { foreignTime, noteTimes } from './group-times.ts';
+import { noteTimes, otherGroup } from './group-times.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
@@ -168,9 +168,9 @@ export class Ledger implements PushLedger, PageSource {
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
     await this.#change(tenancy, (tenant) => {
       const { limits } = this.#postings.rulesOf(tenant);
-      if (foreignTime(tenant, path)) return;
       const isNew = !tenant.groups.has(printLabels(path));
       if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
+      if (otherGroup(tenant, path)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
     });
   }
@@ -250,8 +250,10 @@ export class Ledger implements PushLedger, PageSource {
     const nowMs = this.#options.now();
     for (const tenant of [...this.#tenants.values()]) {
       if (signal.aborted) return;
-      if (this.#commits.isLost(tenant.name)) continue;
-      const changed = await this.#expiry.sweep(tenant, nowMs);
+      const isCurrent = (): boolean =>
+        this.#tenants.get(tenant.name) === tenant && !this.#commits.isLost(tenant.name);
+      if (!isCurrent()) continue;
+      const changed = await this.#expiry.sweep(tenant, { nowMs, isCurrent });
       if (changed) await this.#commits.kept(tenant.name, () => undefined);
       const left = this.#tenants.get(tenant.name);
       if (left) this.#dropIfEmpty(left);

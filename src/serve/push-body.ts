@@ -25,10 +25,10 @@ export interface PushBodyOptions {
 }
 
 /** Bodies that the lane has collected, and could not use. */
-const collected = new WeakMap<IncomingMessage, Buffer>();
+const collected = new WeakMap<IncomingMessage, Buffer | Problem>();
 
-/** Hands over a body that was read already. */
-export function keepBody(request: IncomingMessage, body: Buffer): void {
+/** Hands over a body that was read already, or why there was no room for it. */
+export function keepBody(request: IncomingMessage, body: Buffer | Problem): void {
   collected.set(request, body);
 }
 
@@ -43,6 +43,7 @@ export async function readPushBody(
 ): Promise<Buffer> {
   const body = collected.get(request) ?? (await collect(request, options));
   collected.delete(request);
+  if (body instanceof Problem) throw body;
   return decodePushBody(request, body, options);
 }
 

@@ -4,9 +4,9 @@
  * from the earlier one's in values only, it is not parsed either. koa and the parsing of the body would
  * take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same credential less than a second ago: after
- * that, the next push goes the long way, on which its credential is checked, and only its body is read
- * the short way. Each push takes its turn in the limits of its tenant. The body waits in memory while it
+ * That is safe since the earlier push was admitted with the same credential less than a second ago, and no
+ * token was revoked since: else the next push goes the long way, on which its credential is checked, and
+ * only its body is read the short way. Each push takes its turn in the limits of its tenant. The body waits in memory while it
  * arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -38,6 +38,8 @@ export interface PushLaneOptions {
   readonly room: PushRoom;
   /** See `PushOptions`. */
   readonly admitsOpenly?: ((request: IncomingMessage) => boolean) | undefined;
+  /** How many tokens were revoked so far, as far as this promgate knows. */
+  readonly revocations?: (() => number) | undefined;
   /** The name of the route in metrics. */
   readonly handler: string;
   /** A clock in milliseconds that only goes forward. */
@@ -52,9 +54,16 @@ const MAX_BYTES = 67_108_864;
 const PLACE_BYTES = 2_048;
 const SAMPLE_BYTES = 192;
 
+/** When the credential of a push was admitted. */
+export interface Admitted {
+  readonly atMs: number;
+  /** How many tokens were revoked by then. */
+  readonly revocations: number;
+}
+
 interface KeptPlace extends PushPlace, Learnt {
-  /** When the credential must be checked anew; without a credential never. */
-  readonly admittedUntilMs: number;
+  /** Undefined for pushes without a credential: there is nothing to check anew. */
+  readonly admitted: Admitted | undefined;
 }
 
 interface Learnt {
@@ -96,17 +105,31 @@ export class PushLane {
     return place && isSame(place.intent, intent) ? place.known : undefined;
   }
 
-  /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
-  add(req: IncomingMessage, place: PushPlace, taken: TakenPush): void {
+  /** To be called as soon as the credential of a push was admitted; for `add`. */
+  admitted(): Admitted {
+    return { atMs: this.#now(), revocations: this.#options.revocations?.() ?? 0 };
+  }
+
+  #isAdmitted({ admitted }: KeptPlace): boolean {
+    if (!admitted) return true;
+    const { atMs, revocations } = this.admitted();
+    return atMs - admitted.atMs <= ADMITTED_MS && revocations === admitted.revocations;
+  }
+
+  /** Lets later pushes with the headers of `req` go the short way. */
+  add(
+    req: IncomingMessage,
+    place: PushPlace & { readonly admitted: Admitted },
+    taken: TakenPush,
+  ): void {
     const key = keyOf(req);
     if (key === undefined) return;
     const before = this.#places.peek(key);
     const same = before && isSame(before.intent, place.intent) ? before : undefined;
     // The ledger finds what it knows of a push faster by the same intent than by an equal one.
     const learnt = same ? { intent: same.intent, ...learn(same, taken) } : NOTHING;
-    const hasCredential = req.headers.authorization !== undefined;
-    const admittedUntilMs = hasCredential ? this.#now() + ADMITTED_MS : Number.POSITIVE_INFINITY;
-    this.#places.set(key, { ...place, ...learnt, admittedUntilMs });
+    const admitted = req.headers.authorization === undefined ? undefined : place.admitted;
+    this.#places.set(key, { ...place, ...learnt, admitted });
   }
 
   /**
@@ -121,20 +144,27 @@ export class PushLane {
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
     const { admitsOpenly, room } = this.#options;
-    if (this.#now() > place.admittedUntilMs || admitsOpenly?.(req) === false) return false;
-    const bytes = Number(req.headers['content-length']);
+    if (!this.#isAdmitted(place) || admitsOpenly?.(req) === false) return false;
+    const beganMs = performance.now();
     const taken = room.take(place.intent.tenant);
-    try {
-      taken.more(bytes);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      return false; // the long way refuses
-    }
-    collect(req, bytes, (body) => {
-      if (body === undefined) taken[Symbol.dispose]();
-      else this.#arrived(req, res, { place, key, body, sent: body, taken, otherwise });
+    collect(req, taken, (body) => {
+      if (body instanceof Buffer) {
+        this.#arrived(req, res, { place, key, body, sent: body, taken, otherwise, beganMs });
+        return;
+      }
+      taken[Symbol.dispose]();
+      if (body === undefined) this.#left(place, beganMs);
+      else {
+        keepBody(req, body);
+        otherwise(); // the long way refuses
+      }
     });
     return true;
+  }
+
+  #left({ intent }: KeptPlace, beganMs: number): void {
+    const left = new DOMException('the client left before the end of its push', 'AbortError');
+    this.#options.desk.failed({ intent, samples: 0, bytes: 0, beganMs }, left);
   }
 
   #arrived(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
@@ -165,7 +195,7 @@ export class PushLane {
     }
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
-    const beganMs = performance.now();
+    const { beganMs } = push;
     this.#push(push, { id, beganMs }).then(
       (answer) => this.#end(req, res, answer),
       (error: unknown) => {
@@ -194,13 +224,13 @@ export class PushLane {
     { id, beganMs }: FactsOfPush,
   ): Promise<PushAnswer> {
     using _ = held;
-    const { intent, settings, admittedUntilMs } = place;
+    const { intent, settings, admitted } = place;
     const arrived = { intent, key: id?.key, settings, body, beganMs };
     const push = await this.#options.desk.take(arrived);
     const { answer } = push;
     const learnt = learn(place, push);
     if (this.#places.peek(key) === place) {
-      this.#places.set(key, { intent, settings, admittedUntilMs, ...learnt });
+      this.#places.set(key, { intent, settings, admitted, ...learnt });
     }
     return answer;
   }
@@ -230,6 +260,8 @@ interface CollectedPush {
   /** The memory of the body. */
   readonly taken: Taken;
   readonly otherwise: () => void;
+  /** When the head had come. */
+  readonly beganMs: number;
 }
 
 interface FactsOfPush {
@@ -274,23 +306,37 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
   }
 }
 
-/** Calls `arrived` with the whole body, or with undefined if the client has left before. */
+/**
+ * Calls `arrived` with the whole body, with the problem if there is no room for the body, or with
+ * undefined if the client has left before.
+ */
 function collect(
   req: IncomingMessage,
-  sizeBytes: number,
-  arrived: (body: Buffer | undefined) => void,
+  taken: Taken,
+  arrived: (body: Buffer | Problem | undefined) => void,
 ): void {
   const chunks: Buffer[] = [];
+  let problem: Problem | undefined;
   let isOver = false;
-  const end = (body: Buffer | undefined): void => {
+  const end = (body: Buffer | Problem | undefined): void => {
     if (isOver) return;
     isOver = true;
     arrived(body);
   };
-  req.on('data', (chunk: Buffer) => chunks.push(chunk));
+  req.on('data', (chunk: Buffer) => {
+    if (problem) return;
+    try {
+      taken.more(chunk.length); // a client that promises a body, and sends none, takes nothing
+      chunks.push(chunk);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      problem = error;
+      chunks.length = 0;
+    }
+  });
   req.once('end', () => {
     const [first] = chunks;
-    end(first && chunks.length === 1 ? first : Buffer.concat(chunks, sizeBytes));
+    end(problem ?? (first && chunks.length === 1 ? first : Buffer.concat(chunks)));
   });
   req.once('error', () => end(undefined));
   req.once('close', () => end(undefined));

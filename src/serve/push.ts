@@ -12,7 +12,7 @@ import { type PushAnswer, refusalProblem } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
 import type { PushDesk } from './push-desk.ts';
 import { readKey } from './push-headers.ts';
-import type { PushLane } from './push-lane.ts';
+import type { Admitted, PushLane } from './push-lane.ts';
 import { notLocal } from './push-local.ts';
 import { type PushPath, readPushPath } from './push-path.ts';
 import type { PushRate } from './push-rate.ts';
@@ -25,7 +25,7 @@ export interface PushOptions {
   /** The path before `/metrics`: `/push`, or '' on a port of its own. */
   readonly base: string;
   readonly desk: PushDesk;
-  readonly lane?: Pick<PushLane, 'add' | 'recall'> | undefined;
+  readonly lane?: Pick<PushLane, 'add' | 'admitted' | 'recall'> | undefined;
   readonly rate: PushRate;
   readonly room: PushRoom;
   readonly settingsOf: (tenancy: Tenancy) => PushSettings;
@@ -82,6 +82,7 @@ export function push(options: PushOptions): Handler {
   return async (ctx) => {
     ctx.set('X-Durability', desk.ledger.durability);
     const beganMs = performance.now();
+    const admitted = options.lane?.admitted();
     const tenancy = changerOf(ctx, options);
     const { jobMode } = options.settingsOf(tenancy);
     const { method } = ctx;
@@ -91,7 +92,7 @@ export function push(options: PushOptions): Handler {
       const path = readPushPath(restOf(ctx, options));
       of = interfaceOf(path, method, askedMode(ctx) ?? jobMode);
       facts = { ...facts, intent: { ...facts.intent, of } };
-      writeAnswer(ctx, await accept(ctx, options, { path, tenancy, beganMs }));
+      writeAnswer(ctx, await accept(ctx, options, { path, tenancy, beganMs, admitted }));
     } catch (error) {
       if (!(error instanceof PushRefusal)) {
         desk.failed(facts, error);
@@ -112,13 +113,14 @@ interface Arrived {
   readonly path: PushPath;
   readonly tenancy: Tenancy;
   readonly beganMs: number;
+  readonly admitted: Admitted | undefined;
 }
 
 /** @throws {PushRefusal} before the ledger is asked */
 async function accept(
   { req, state }: RequestContext,
   options: PushOptions,
-  { path, tenancy, beganMs }: Arrived,
+  { path, tenancy, beganMs, admitted }: Arrived,
 ): Promise<PushAnswer> {
   const { desk, lane, room, utf8Names, idleMs } = options;
   const settings = takeTurn(tenancy, options);
@@ -128,7 +130,9 @@ async function accept(
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
   const known = lane?.recall(req, intent);
   const push = await desk.take({ intent, key, settings, body, beganMs, known });
-  if (push.answer.status < 300) lane?.add(req, { intent, settings }, push);
+  if (push.answer.status < 300 && lane && admitted) {
+    lane.add(req, { intent, settings, admitted }, push);
+  }
   return push.answer;
 }
 

@@ -65,6 +65,17 @@ describe('expiry', () => {
     assert.deepEqual(linesOf(ledger), ['b 1']);
   });
 
+  it('does not forget what was seen, when a page ends that began earlier', async () => {
+    const { ledger, pass } = await openTimed();
+    await ledger.push(pushOf([counter('c', 1)], { ttlMs: 1_000 }));
+
+    ledger.seen(undefined, 1_000_500);
+    ledger.seen(undefined, 999_000);
+    await pass(1_000);
+
+    assert.deepEqual(linesOf(ledger), []);
+  });
+
   it('begins at 0 again, with a new created time', async () => {
     const { ledger, pass } = await openTimed();
     await ledger.push(pushOf([counter('c', 5)], { ttlMs: 1_000 }));

@@ -122,6 +122,23 @@ describe('PushLane', () => {
     assert.deepEqual(gate.lines(), ['c{a="b",job="a",x="y"} 4']);
   });
 
+  it('checks the credential anew when a token was revoked', async () => {
+    const long = counting();
+    let revocations = 0;
+    await using gate = await servePush({
+      ...{ admit: long.admit, clock: () => 0, revocations: () => revocations },
+    });
+
+    await push(gate, '1');
+    await push(gate, '1');
+    const before = long.count;
+    revocations += 1;
+    await push(gate, '1');
+    await push(gate, '1');
+
+    assert.deepEqual([before, long.count], [1, 2]);
+  });
+
   it('reads compressed bodies right that differ in values', async () => {
     const long = counting();
     await using gate = await servePush({ admit: long.admit, clock: () => 0 });
@@ -265,5 +282,36 @@ describe('PushLane', () => {
 
     assert.deepEqual(gate.lines(), ['m{a="b"} 1']);
     assert.deepEqual(gate.mistakes, []);
+  });
+
+  it('takes no room for bodies that are promised and do not come', async () => {
+    await using gate = await servePush({ clock: () => 0, roomBytes: 65_536 });
+    const head = 'POST /push/metrics/a/b HTTP/1.1\r\nHost: h\r\n';
+    const client = connect(gate.port, '127.0.0.1');
+    client.write(`${head}Content-Length: 4\r\n\r\nm 1\n`);
+    await eventually('the push is known', () => gate.lane.size || undefined);
+
+    client.write(`${head}Content-Length: 60000\r\n\r\nm`);
+    await eventually('the first push has ended', () => gate.ends[0]);
+    const answer = await gate.send('POST', '', `m 1\n${'\n'.repeat(60_000)}`);
+    client.destroy();
+
+    assert.equal(answer.status, 200);
+    await eventually('the client has left', () =>
+      gate.ends.find(({ result }) => result === 'left'),
+    );
+  });
+
+  it('refuses a body for which there is no room', async () => {
+    await using gate = await servePush({ clock: () => 0, roomBytes: 100 });
+    await push(gate, '1');
+
+    const answer = await push(gate, `1${' '.repeat(200)}`);
+
+    assert.match(answer, /^429 .*"code":"busy"/);
+    assert.deepEqual(
+      gate.ends.map(({ result }) => result),
+      ['ok', 'busy'],
+    );
   });
 });

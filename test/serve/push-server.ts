@@ -55,6 +55,8 @@ export interface PushServerOptions extends TestLedgerOptions {
   readonly idleMs?: number;
   /** The clock of the rate limit and of the short way. */
   readonly clock?: () => number;
+  /** How many tokens were revoked. */
+  readonly revocations?: () => number;
 }
 
 const SETTINGS: PushSettings = {
@@ -88,7 +90,10 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
     admission: new Admission({ maxRequests: 10 }),
   });
   const observers = { onEnd: (record: RequestRecord) => records.push(record) };
-  const lane = new PushLane({ ...gate, observers, handler: 'push', ...(clock && { now: clock }) });
+  const lane = new PushLane({
+    ...{ ...gate, observers, handler: 'push', revocations: options.revocations },
+    ...(clock && { now: clock }),
+  });
   const mounts = pushMounts({
     ...{ ...gate, base, lane, utf8Names: options.utf8Names ?? false, idleMs: options.idleMs },
     settingsOf: () => ({ ...SETTINGS, jobMode, ...settings }),

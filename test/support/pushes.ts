@@ -71,7 +71,7 @@ export function pushOf(families: readonly TestFamily[], options: PushOptions = {
   };
 }
 
-const SETTINGS: PushSettings = {
+export const SETTINGS: PushSettings = {
   ...{ temporality: 'cumulative', gaugeMode: 'last', ttlMs: 0, without: [] },
   ...{ jobMode: 'replace', rules: [], tenants: [] },
   limits: {
