@@ -11,14 +11,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
 import { decodePushBody, keepBody } from './push-body.ts';
+import { collect } from './push-collect.ts';
 import type { KnownBody, PushDesk, TakenPush } from './push-desk.ts';
 import { KEY_HEADER, readKey } from './push-headers.ts';
 import { PushHeads } from './push-heads.ts';
 import { isShort, keyOf } from './push-key.ts';
+import { type Learnt, learn, NOTHING, sizeOf } from './push-learnt.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
 import type { PushRoom, Taken } from './push-room.ts';
@@ -52,7 +53,6 @@ const ADMITTED_MS = 1_000;
 const MAX_BYTES = 67_108_864;
 /** What a place takes beside its key and its layout, about; samples of the page each take as much again. */
 const PLACE_BYTES = 2_048;
-const SAMPLE_BYTES = 192;
 
 /** When the credential of a push was admitted. */
 export interface Admitted {
@@ -65,20 +65,6 @@ interface KeptPlace extends PushPlace, Learnt {
   /** Undefined for pushes without a credential: there is nothing to check anew. */
   readonly admitted: Admitted | undefined;
 }
-
-interface Learnt {
-  /** Of the last body that was worth it. */
-  readonly known: KnownBody | undefined;
-  /** How many bodies since had other lines. */
-  misses: number;
-}
-
-/** Most jobs push only once. */
-const NOTHING: Learnt = { known: undefined, misses: 0 };
-
-/** Layouts that serve no push cost more than they save: after so many, most are not made. */
-const MAX_MISSES = 4;
-const MADE_ONE_OF = 32;
 
 export class PushLane {
   readonly #options: PushLaneOptions;
@@ -275,25 +261,9 @@ function goLong(req: IncomingMessage, { sent, taken, otherwise }: CollectedPush)
   otherwise();
 }
 
-/** What to know of a body for the next push. */
-function learn(before: Learnt, { layout, samples }: TakenPush): Learnt {
-  const misses = before.misses + 1;
-  const isWorthIt = misses <= MAX_MISSES || misses % MADE_ONE_OF === 0;
-  const made = isWorthIt ? layout?.() : undefined;
-  if (!made) return { known: before.known, misses };
-  const isKnown = made === before.known?.layout;
-  return isKnown
-    ? { known: before.known, misses: 0 }
-    : { known: { layout: made, samples }, misses };
-}
-
 /** Whether the same credential still says the same. */
 function isSame(before: PushIntent, now: PushIntent): boolean {
   return before.text === now.text && before.forced === now.forced;
-}
-
-function sizeOf({ layout, samples }: KnownBody): number {
-  return layout.sizeBytes + samples * SAMPLE_BYTES;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -304,40 +274,4 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
   } catch {
     return 'bad'; // the long way refuses
   }
-}
-
-/**
- * Calls `arrived` with the whole body, with the problem if there is no room for the body, or with
- * undefined if the client has left before.
- */
-function collect(
-  req: IncomingMessage,
-  taken: Taken,
-  arrived: (body: Buffer | Problem | undefined) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let problem: Problem | undefined;
-  let isOver = false;
-  const end = (body: Buffer | Problem | undefined): void => {
-    if (isOver) return;
-    isOver = true;
-    arrived(body);
-  };
-  req.on('data', (chunk: Buffer) => {
-    if (problem) return;
-    try {
-      taken.more(chunk.length); // a client that promises a body, and sends none, takes nothing
-      chunks.push(chunk);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      problem = error;
-      chunks.length = 0;
-    }
-  });
-  req.once('end', () => {
-    const [first] = chunks;
-    end(problem ?? (first && chunks.length === 1 ? first : Buffer.concat(chunks)));
-  });
-  req.once('error', () => end(undefined));
-  req.once('close', () => end(undefined));
 }

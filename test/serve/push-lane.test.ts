@@ -129,12 +129,14 @@ describe('PushLane', () => {
       ...{ admit: long.admit, clock: () => 0, revocations: () => revocations },
     });
 
-    await push(gate, '1');
-    await push(gate, '1');
+    const send = () => push(gate, '1', { Authorization: 'Bearer mine' });
+
+    await send();
+    await send();
     const before = long.count;
     revocations += 1;
-    await push(gate, '1');
-    await push(gate, '1');
+    await send();
+    await send();
 
     assert.deepEqual([before, long.count], [1, 2]);
   });
