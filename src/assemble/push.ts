@@ -23,13 +23,13 @@ import { type PushSiteOptions, pushMounts } from '../serve/push-site.ts';
 import type { Handler } from '../serve/request.ts';
 import type { RequestObservers } from '../serve/request-log.ts';
 import { readableTenant } from '../serve/tenancy.ts';
-import type { Log } from '../telemetry/log.ts';
 import { type PushMetrics, pushMetrics } from '../telemetry/push-metrics.ts';
 import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 import { LateLedger } from './late-ledger.ts';
 import type { Part } from './part.ts';
 import { openPushLedger, type PushConfig } from './push-ledger.ts';
+import { tellRefusals } from './push-refusals.ts';
 import { openPushRemoteWrite } from './push-remote-write.ts';
 
 export interface PushPartOptions {
@@ -66,7 +66,11 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const ledger = new LateLedger(push.durability);
   const rulesOf = knownRules((tenancy) => tenantRules(push, tenancy));
   const pages = openPages(options, ledger);
-  const gate = openGate(options, ledger, (end) => tellEnd(end, ground.log, metrics));
+  const tellRefusal = tellRefusals(ground);
+  const gate = openGate(options, ledger, (end) => {
+    metrics.ended(end);
+    tellRefusal(end);
+  });
   const short = { ...gate, observers, handler: PUSH_HANDLER, revocations };
   const lane = new PushLane(short);
   const ownLane = new PushLane(short);
@@ -214,13 +218,4 @@ function knownRules(make: (tenancy: Tenancy) => TenantRules): (tenancy: Tenancy)
     known.set(tenant, { forced, rules });
     return rules;
   };
-}
-
-function tellEnd(end: PushEnd, log: Log, metrics: PushMetrics): void {
-  metrics.ended(end);
-  const { of, result, tenant, why } = end;
-  if (result === 'internal') {
-    log.error('a push failed because of a fault in promgate', { interface: of, tenant, why });
-  } else if (why !== undefined)
-    log.debug('a push was refused', { interface: of, result, tenant, why });
 }

@@ -90,7 +90,7 @@ function checkType({ name, type }: PostedFamily, known: Family | undefined): voi
   if (!known || known.type === type) return;
   throw new PushRefusal(
     'type_conflict',
-    `metric ${name} is a ${known.type} here, and this push says ${type}: delete it first, or rename it`,
+    `metric ${name} has the type ${known.type} here, and this push says ${type}: delete it first, or rename it`,
     { types: { family: name, known: known.type, pushed: type } },
   );
 }

@@ -90,9 +90,9 @@ export class Expiry {
       for (const block of [...family.blocks]) {
         for (const metric of [...block.metrics]) {
           if (metric.shares.length > 1) yield;
-          if (family.metrics.get(metric.labels) !== metric) continue; // gone since the last turn
-          removeLeft(tenant, metric);
-          this.#sweepMetric(tenant, metric, times);
+          const isThere = (): boolean => family.metrics.get(metric.labels) === metric;
+          if (isThere()) removeLeft(tenant, metric); // it may have gone since the last turn
+          if (isThere()) this.#sweepMetric(tenant, metric, times);
         }
         yield;
       }

@@ -11,6 +11,7 @@ import { Commits, type CommitsOptions } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
 import { noteTimes, otherGroup } from './group-times.ts';
+import { makeRoomForKey } from './key-room.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
@@ -43,8 +44,6 @@ export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFail
 }
 
 const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
-/** Bound on the idempotency keys of all tenants. */
-const MAX_KEYS = 1_000_000;
 
 export class Ledger implements PushLedger, PageSource {
   readonly #options: LedgerOptions;
@@ -111,9 +110,9 @@ export class Ledger implements PushLedger, PageSource {
       }
       checkAdded(tenant, posting, push.page.values);
       const nowMs = now();
-      const maxKeys = push.id && this.#maxKeys(tenant);
+      if (push.id) this.#makeRoomForKey();
       book(tenant, posting, push.page.values, nowMs);
-      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: maxKeys ?? 0 });
+      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: bounds.keys });
       return false;
     } finally {
       this.#dropIfEmpty(tenant);
@@ -133,13 +132,12 @@ export class Ledger implements PushLedger, PageSource {
     return this.seriesCount + 2 > this.#options.bounds.totalSeries;
   }
 
-  /** A tenant whose keys fill the ledger loses its oldest. @throws {PushRefusal} `key_limit` */
-  #maxKeys({ ids }: Tenant): number {
+  #makeRoomForKey(): void {
     const { total } = this.#ground;
-    if (total.keys < MAX_KEYS) return this.#options.bounds.keys;
-    if (ids.size > 0) return ids.size;
-    const details = { limit: MAX_KEYS, current: total.keys, would_add: 1 };
-    throw new PushRefusal('key_limit', 'promgate holds as many keys as it may', { details });
+    const { totalSeries } = this.#options.bounds;
+    const tenants = this.#tenants.values().filter(({ name }) => !this.#commits.isLost(name));
+    const loser = makeRoomForKey({ tenants, keys: total.keys, totalSeries });
+    if (loser) this.#commits.kept(loser.name, () => undefined).catch(() => undefined); // it stays noted
   }
 
   async deleteGroup(tenancy: Tenancy, path: readonly Label[]): Promise<void> {

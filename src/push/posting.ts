@@ -127,6 +127,7 @@ function* postFamily(
       yield;
     }
     const labels = metricLabels(push, metric, rules);
+    if (push.rules.mode === 'replace') refuseReserved(name, labels);
     const text = printLabels(labels);
     const layout = metric.bounds.join();
     const same = entries.get(text);
@@ -182,6 +183,14 @@ function entryOf(
     metric: undefined,
     share: undefined,
   };
+}
+
+/** Pushgateway keeps no labels that begin so. @throws {PushRefusal} `series_conflict` */
+function refuseReserved(family: string, labels: readonly Label[]): void {
+  const reserved = labels.find(([name]) => name.startsWith('__'));
+  if (!reserved) return;
+  const what = `metric ${family} has the label ${reserved[0]}, and names that begin with __ are reserved`;
+  throw new PushRefusal('series_conflict', what);
 }
 
 function longestOf(labels: readonly Label[]): Entry['longest'] {

@@ -102,6 +102,17 @@ describe('expiry', () => {
     assert.deepEqual(linesOf(ledger), ['c 6', 'g 3']);
   });
 
+  it('counts a gauge once that goes with its source and whose time is over', async () => {
+    const { ledger, pass } = await openTimed();
+    await ledger.push(pushOf([gauge('g', 1)], { source: 'a', gaugeMode: 'sum', ttlMs: 1_000 }));
+    ledger.seen(undefined, 1_000_001);
+
+    await pass(3_600_000);
+
+    assert.deepEqual(linesOf(ledger), []);
+    assert.equal(ledger.seriesCount, 0);
+  });
+
   it('counts a source that was forgotten from 0 again', async () => {
     const { ledger, pass } = await openTimed();
     await ledger.push(pushOf([counter('c', 3)], { source: 'a' }));

@@ -83,6 +83,23 @@ describe('growth', () => {
     assert.deepEqual(linesOf(ledger), ['g 17']);
   });
 
+  it('lets the tenant with the most keys lose some when there are too many', async () => {
+    const ledger = await openLedger({ bounds: { totalSeries: 40 } });
+    const push = (tenant: string, key: string) =>
+      ledger.push(pushOf([counter('c', 1)], { tenant, id: { key, hash: 'h' } }));
+    await push('app:1', 'mine');
+
+    for (let at = 0; at < 50; at++) await push('app:2', `${at}`);
+    const mine = await push('app:1', 'mine');
+    const oldest = await push('app:2', '0');
+    const last = await push('app:2', '49');
+
+    assert.deepEqual(
+      [mine, oldest, last].map(({ isReplay }) => isReplay),
+      [true, false, true],
+    );
+  });
+
   it('forgets what a source has pushed for metrics that have gone', async () => {
     const ledger = await openLedger({ limits: { series: 2 } });
     const codes = new Set<string>();

@@ -295,6 +295,14 @@ describe('Ledger', () => {
       assert.equal(code, 'type_conflict');
     });
 
+    it('refuses labels that Pushgateway refuses', async () => {
+      const ledger = await openLedger();
+
+      const code = await refusal(ledger.push(pushOf([gauge('a', 1, { __a: 'b' })], replace)));
+
+      assert.equal(code, 'series_conflict');
+    });
+
     it('forces labels of the credential on the times of a group, too', async () => {
       const ledger = await openLedger();
       const forced = [['app_id', 'mine']] as const;
