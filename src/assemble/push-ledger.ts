@@ -36,7 +36,7 @@ const FIRST_WAIT_MS = 5_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 const EXPIRE_MS = 10_000;
-/** How often a promgate looks for what others have pushed. */
+/** How often a promgate looks for what others have pushed, and what could not be kept. */
 const FOLLOW_MS = 500;
 
 /** Waits until the first attempt to open the journal has ended, or for `FIRST_WAIT_MS`. */
@@ -155,7 +155,7 @@ function runLoops(ledger: Ledger, { keeping, signal }: Loops): Promise<void>[] {
   const loops = [
     every(EXPIRE_MS, () => ledger.expire(signal), { ...loop, firstAfterMs: EXPIRE_MS }),
   ];
-  if (ledger.durability === 'shared') {
+  if (ledger.durability !== 'memory') {
     loops.push(every(FOLLOW_MS, () => ledger.follow(), { ...loop, firstAfterMs: FOLLOW_MS }));
   }
   return loops;

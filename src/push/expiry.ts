@@ -5,6 +5,7 @@
  * A metric goes only after a reader has seen its last value, or a day after its last push: a job
  * that ends shortly before a scrape must not lose its last values.
  */
+import type { Pace } from '../clock.ts';
 import type { Metric, Share } from './family.ts';
 import { isCompound } from './pushed-page.ts';
 import { MetricTimes } from './record.ts';
@@ -19,8 +20,11 @@ export interface ExpiryBounds {
 
 /** A metric whose TTL is over waits for a reader no longer than this. */
 const UNSEEN_MS = 86_400_000;
-/** Metrics that are looked at in one go. */
-const SLICE = 4_096;
+
+export interface Sweep {
+  readonly pace: Pace;
+  readonly goesOn: () => boolean;
+}
 
 export class Expiry {
   readonly #bounds: ExpiryBounds;
@@ -40,32 +44,36 @@ export class Expiry {
     } else this.#seenMs.set(tenant, nowMs);
   }
 
-  /** @returns whether anything has gone */
-  async sweep(tenant: Tenant, nowMs: number): Promise<boolean> {
-    const before = tenant.epoch;
-    const keys = tenant.ids.size;
-    tenant.ids.expire(nowMs - this.#bounds.keyTtlMs);
-    for (const source of [...tenant.sources.all()]) {
-      if (tenant.sources.heardMs(source) + this.#bounds.sourceIdleMs > nowMs) continue;
-      forget(tenant, source);
-    }
-    await this.#sweepMetrics(tenant, nowMs);
-    return before !== tenant.epoch || keys !== tenant.ids.size;
-  }
-
-  async #sweepMetrics(tenant: Tenant, nowMs: number): Promise<void> {
+  /**
+   * Removes what has lived its time, in turns with other work.
+   *
+   * @param goesOn - asked after each pause: a tenant that is being loaded anew must stay as it is
+   */
+  async sweep(tenant: Tenant, nowMs: number, { pace, goesOn }: Sweep): Promise<void> {
+    const { sources, ids } = tenant;
+    ids.expire(nowMs - this.#bounds.keyTtlMs);
+    // Asked again for each share, as a source may be heard during a pause.
+    const isSilent = (source: Source | undefined): boolean =>
+      source !== undefined && sources.heardMs(source) + this.#bounds.sourceIdleMs <= nowMs;
+    const silent = [...sources.all()].filter(isSilent);
     const seenMs = Math.max(this.#allSeenMs, this.#seenMs.get(tenant.name) ?? 0);
-    let looked = 0;
     for (const family of [...tenant.families.values()]) {
       for (const block of [...family.blocks]) {
-        for (const metric of [...block.metrics])
+        await pace();
+        if (!goesOn()) return;
+        for (const metric of [...block.metrics]) {
+          if (silent.length > 0)
+            forgetShares(tenant, metric, (name) => isSilent(sources.get(name)));
+          if (family.metrics.get(metric.labels) !== metric) continue; // its last share has gone
           this.#sweepMetric(tenant, metric, { nowMs, seenMs });
-        looked += block.metrics.length;
-        if (looked < SLICE) continue;
-        looked = 0;
-        await new Promise(setImmediate);
+        }
       }
     }
+    for (const { name } of silent) {
+      const source = sources.get(name);
+      if (source && isSilent(source)) sources.remove(source);
+    }
+    if (silent.length > 0) tenant.changed();
   }
 
   #sweepMetric(tenant: Tenant, metric: Metric, times: Times): void {
@@ -97,19 +105,12 @@ function isAside({ family }: Metric, { source }: Share): boolean {
   return family.type === 'summary' && source !== '';
 }
 
-/** A source goes: its share of counters stays, its share of gauges goes. */
-function forget(tenant: Tenant, source: Source): void {
-  for (const family of [...tenant.families.values()]) {
-    if (family.type !== 'gauge' && family.type !== 'summary') continue;
-    for (const metric of [...family.metrics.values()]) {
-      const share = metric.shares.find((one) => one.source === source.name);
-      if (!share) continue;
-      if (family.type === 'summary') {
-        tenant.addShare(metric, { bounds: [], size: 2, source: SEVERAL });
-      }
-      tenant.removeShare(metric, share);
-    }
+/** Shares of silent sources stay in counters, and leave gauges and summaries. */
+function forgetShares(tenant: Tenant, metric: Metric, isSilent: (source: string) => boolean): void {
+  const { type } = metric.family;
+  if (type !== 'gauge' && type !== 'summary') return;
+  for (const share of metric.shares.filter(({ source }) => source !== '' && isSilent(source))) {
+    if (type === 'summary') tenant.addShare(metric, { bounds: [], size: 2, source: SEVERAL });
+    tenant.removeShare(metric, share);
   }
-  tenant.sources.remove(source);
-  tenant.changed();
 }

@@ -146,8 +146,11 @@ export class HeldRecords {
     this.#removed = [];
     this.#taken = [];
     this.#follows = true;
-    follow();
-    this.#follows = false;
+    try {
+      follow();
+    } finally {
+      this.#follows = false;
+    }
     this.#nextId = nextId;
   }
 }

@@ -4,47 +4,29 @@
  * A push is checked as a whole, then booked in one step without a pause, so that it changes all or
  * nothing and a page never shows half of it. It is answered when the journal has kept it.
  */
+import { everyTurn } from '../clock.ts';
 import { book } from './book.ts';
 import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
-import { Commits, type CommitsOptions } from './commits.ts';
+import { Commits } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
+import { forEach } from './for-each.ts';
 import { foreignTime, noteTimes } from './group-times.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
+import type { LedgerOptions } from './ledger-options.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
 import type { Journal } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
-import type { TenantRules } from './rules.ts';
-import { Tenant, type TenantGround } from './tenant.ts';
-
-export interface LedgerBounds {
-  readonly tenants: number;
-  /** Series of all tenants. */
-  readonly totalSeries: number;
-  /** Idempotency keys of a tenant. */
-  readonly keys: number;
-  readonly keyTtlMs: number;
-  /** A source that has not pushed for this long goes, and its share of gauges with it. */
-  readonly sourceIdleMs: number;
-}
-
-export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFailure'> {
-  readonly journal: Journal;
-  readonly bounds: LedgerBounds;
-  readonly rulesOf: (tenancy: Tenancy) => TenantRules;
-  /** Unix time in ms. */
-  readonly now: () => number;
-  /** Called with records of the journal that nothing can be made of. */
-  readonly onUnreadable?: (tenant: string, records: number) => void;
-}
+import { Tenant, type TenantGround, type Totals } from './tenant.ts';
 
 const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
 /** Bound on the idempotency keys of all tenants. */
 const MAX_KEYS = 1_000_000;
+const TURN_MS = 3;
 
 export class Ledger implements PushLedger, PageSource {
   readonly #options: LedgerOptions;
@@ -87,12 +69,21 @@ export class Ledger implements PushLedger, PageSource {
     return this.#ground.total.series;
   }
 
+  /** What all tenants have together. */
+  get totals(): Readonly<Totals> {
+    return { ...this.#ground.total };
+  }
+
   async push(push: Push): Promise<Accepted> {
     const preparing = this.#postings.prepare(() => this.#tenant(push), push);
     if (preparing) await preparing;
-    if (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
-    const isReplay = this.#book(push);
-    await this.#commits.kept(push.tenant, () => this.#book(push));
+    while (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
+    let isReplay = false;
+    const run = (): void => {
+      isReplay = this.#book(push); // another promgate may have booked it before
+    };
+    run();
+    await this.#commits.kept(push.tenant, run);
     return { isReplay };
   }
 
@@ -186,7 +177,7 @@ export class Ledger implements PushLedger, PageSource {
   /** Makes a change, and waits until it is kept. */
   async #change(tenancy: Tenancy, make: (tenant: Tenant) => void): Promise<void> {
     const { tenant: name } = tenancy;
-    if (this.#commits.isLost(name)) await this.#commits.ready(name);
+    while (this.#commits.isLost(name)) await this.#commits.ready(name);
     const run = (): void => {
       const tenant = this.#tenant(tenancy);
       make(tenant);
@@ -214,9 +205,10 @@ export class Ledger implements PushLedger, PageSource {
     return tenant;
   }
 
-  /** A tenant whose removals are not kept yet stays until they are. */
+  /** A tenant whose removals are not kept yet, or that is being loaded anew, stays until then. */
   #dropIfEmpty(tenant: Tenant): void {
-    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    const { name, isEmpty, records } = tenant;
+    if (!isEmpty || !records.isKept || this.#commits.isLost(name)) return;
     tenant.leave();
     this.#tenants.delete(tenant.name);
   }
@@ -244,26 +236,30 @@ export class Ledger implements PushLedger, PageSource {
   /**
    * Takes over what other promgates have committed, and takes back what could not be kept.
    *
-   * @throws {JournalError}
+   * @throws {JournalError} the first failure; the other tenants are followed nevertheless
    */
   async follow(): Promise<void> {
     const changed = await this.#options.journal.changedElsewhere();
-    for (const name of new Set([...changed, ...this.#commits.lost])) {
-      await this.#commits.refresh(name);
-    }
+    await forEach(new Set([...changed, ...this.#commits.lost]), (name) =>
+      this.#commits.refresh(name),
+    );
   }
 
-  /** Removes what has lived its time. */
+  /** Removes what has lived its time. @throws {PushRefusal} `not_stored`, after all tenants */
   async expire(signal: AbortSignal): Promise<void> {
-    const nowMs = this.#options.now();
-    for (const tenant of [...this.#tenants.values()]) {
-      if (signal.aborted) return;
-      if (this.#commits.isLost(tenant.name)) continue;
-      const changed = await this.#expiry.sweep(tenant, nowMs);
-      if (changed) await this.#commits.kept(tenant.name, () => undefined);
-      const left = this.#tenants.get(tenant.name);
+    const { now, pace = everyTurn(TURN_MS) } = this.#options;
+    const nowMs = now();
+    await forEach([...this.#tenants.values()], async (tenant) => {
+      const { name, records } = tenant;
+      const goesOn = (): boolean =>
+        !signal.aborted && this.#tenants.get(name) === tenant && !this.#commits.isLost(name);
+      await pace();
+      if (!goesOn()) return;
+      await this.#expiry.sweep(tenant, nowMs, { pace, goesOn });
+      if (goesOn() && records.hasChanges) await this.#commits.kept(name, () => undefined);
+      const left = this.#tenants.get(name);
       if (left) this.#dropIfEmpty(left);
-    }
+    });
   }
 
   *families(tenant?: string): Generator<LedgerFamily> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Journal, JournalError } from '../../src/push/record.ts';
 import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';
 import { SharedRecords } from '../support/shared-records.ts';
 import { itMakesOneLedgerOf } from './several-ledgers.contract.ts';
@@ -37,5 +38,35 @@ describe('several ledgers on one store', () => {
     await ledger.follow();
 
     assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
+  it('follow the other tenants although one cannot be read', async () => {
+    const store = new SharedRecords();
+    const reader = store.open();
+    const isBad = (tenant: string): boolean => tenant === 'bad';
+    const reload: Journal['reload'] = async (tenant, unsure) => {
+      if (isBad(tenant)) throw new JournalError('damaged', 'the tenant cannot be read');
+      return reader.reload(tenant, unsure);
+    };
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: { ...reader, reload } });
+    for (const tenant of ['bad', 'good']) await one.push(pushOf([counter('c', 1)], { tenant }));
+
+    await assert.rejects(two.follow(), { failure: 'damaged' });
+
+    assert.deepEqual(linesOf(two, 'good'), ['c 1']);
+  });
+
+  it('say of a push that another ledger has taken before that it is a repeat', async () => {
+    const store = new SharedRecords();
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: store.open() });
+    const push = pushOf([counter('c', 1)], { id: { key: 'k', hash: 'h' } });
+    await one.push(push);
+
+    const { isReplay } = await two.push(push);
+
+    assert.equal(isReplay, true);
+    assert.deepEqual(linesOf(two), ['c 1']);
   });
 });
