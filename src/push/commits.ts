@@ -3,7 +3,7 @@
  * the commit that holds it has ended.
  */
 
-import type { Journal, TenantChanges } from './record.ts';
+import { type Journal, JournalError, type TenantChanges } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -19,6 +19,7 @@ export interface CommitsOptions {
   readonly journal: Journal;
   /** The tenant as it is now; undefined if it is gone. */
   readonly tenantOf: (name: string) => Tenant | undefined;
+  readonly tenantNames: () => Iterable<string>;
   /** Forgets a tenant's changes and takes what the journal has. May reject. */
   readonly reload: (name: string) => Promise<void>;
   readonly onCommit?: (commit: { readonly pushes: number; readonly seconds: number }) => void;
@@ -122,6 +123,7 @@ export class Commits {
     } catch (cause) {
       onFailure?.(cause);
       for (const [name, waiting] of batch) this.#lose(name, waiting, cause);
+      this.#loseOthers(cause);
     }
   }
 
@@ -170,6 +172,14 @@ export class Commits {
     for (const { failed } of [...waiting, ...later]) failed(why);
   }
 
+  /** A journal that was removed may come back as it was earlier: no tenant is sure to be in it. */
+  #loseOthers(cause: unknown): void {
+    if (!(cause instanceof JournalError && cause.failure === 'missing')) return;
+    for (const name of this.#options.tenantNames()) {
+      if (!this.#lost.has(name)) this.#lose(name, [], cause);
+    }
+  }
+
   /** Loads a tenant that is lost or changed elsewhere, unless changes of it wait for a commit. */
   async refresh(name: string): Promise<void> {
     if (this.#waiting.has(name) || this.#committing.has(name)) return; // the commit will tell
@@ -183,6 +193,7 @@ export class Commits {
       },
       (error: unknown) => {
         this.#lost.set(name, undefined); // the next push tries again
+        this.#loseOthers(error);
         throw error;
       },
     );

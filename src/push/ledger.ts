@@ -45,6 +45,7 @@ export class Ledger implements PushLedger, PageSource {
     this.#commits = new Commits({
       ...options,
       tenantOf: (name) => this.#tenants.get(name),
+      tenantNames: () => this.#tenants.keys(),
       reload: (name) => this.#reload(name),
     });
     this.#expiry = new Expiry(bounds);
