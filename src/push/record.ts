@@ -22,7 +22,7 @@ export type RecordKey =
       group: string | null,
       family: string,
       labels: string,
-      bounds: readonly number[],
+      bounds: readonly KeptBound[],
       share: string,
       /** Base64 of a native histogram; '' for none. */
       native: string,
@@ -33,6 +33,14 @@ export type RecordKey =
   | readonly ['o', source: string]
   /** An idempotency key with the hash of its body: `[time of the push in ms]`. */
   | readonly ['i', key: string, hash: string];
+
+/** A bound of a layout; JSON has no infinities, so these are texts. */
+export type KeptBound = number | 'Infinity' | '-Infinity';
+
+export function keptBound(bound: number): KeptBound {
+  if (Number.isFinite(bound)) return bound;
+  return bound > 0 ? 'Infinity' : '-Infinity'; // no bound is NaN
+}
 
 /** The numbers before the run of a record `m`, in ms; 0 for never. */
 export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;

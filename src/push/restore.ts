@@ -6,7 +6,13 @@ import type { Family, FamilyTraits } from './family.ts';
 import type { Held } from './held.ts';
 import { parseLabels } from './labels.ts';
 import type { GaugeMode } from './pushed-page.ts';
-import { MetricTimes, type RecordKey, type StoredRecord, type StoredTenant } from './record.ts';
+import {
+  type KeptBound,
+  MetricTimes,
+  type RecordKey,
+  type StoredRecord,
+  type StoredTenant,
+} from './record.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
 /** The order in which records need each other. */
@@ -106,7 +112,9 @@ function putShare(
   key: Extract<RecordKey, readonly ['m', ...unknown[]]>,
   { id, values }: StoredRecord,
 ): boolean {
-  const [, groupKey, , labels, bounds, source, native] = key;
+  const [, groupKey, , labels, kept, source, native] = key;
+  const isFinite = (bound: KeptBound): bound is number => typeof bound === 'number';
+  const bounds = kept.every(isFinite) ? kept : kept.map(Number); // most share the key's array
   const size = values.length - MetricTimes.length - 1;
   if (size < 1) return false;
   const group = groupKey === null ? undefined : tenant.group(parseLabels(groupKey));
