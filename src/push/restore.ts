@@ -113,8 +113,8 @@ function putShare(
   { id, values }: StoredRecord,
 ): boolean {
   const [, groupKey, , labels, kept, source, native] = key;
-  const isFinite = (bound: KeptBound): bound is number => typeof bound === 'number';
-  const bounds = kept.every(isFinite) ? kept : kept.map(Number); // most share the key's array
+  const isNumber = (bound: KeptBound): bound is number => typeof bound === 'number';
+  const bounds = kept.every(isNumber) ? kept : kept.map(Number); // most share the key's array
   const size = values.length - MetricTimes.length - 1;
   if (size < 1) return false;
   const group = groupKey === null ? undefined : tenant.group(parseLabels(groupKey));
