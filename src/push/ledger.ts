@@ -4,7 +4,7 @@
  * A push is checked as a whole, then booked in one step without a pause, so that it changes all or
  * nothing and a page never shows half of it. It is answered when the journal has kept it.
  */
-import { everyTurn } from '../clock.ts';
+import { everyTurn, type Pace } from '../clock.ts';
 import { book } from './book.ts';
 import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
@@ -54,7 +54,7 @@ export class Ledger implements PushLedger, PageSource {
   /** Loads what the journal has kept. @throws {JournalError} */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const ledger = new Ledger(options);
-    for (const stored of await options.journal.load()) ledger.#restore(stored);
+    for (const stored of await options.journal.load()) await ledger.#restore(stored);
     return ledger;
   }
 
@@ -214,10 +214,16 @@ export class Ledger implements PushLedger, PageSource {
     this.#tenants.delete(tenant.name);
   }
 
-  #restore(stored: Parameters<typeof restore>[0]): void {
-    const { tenant, unreadable } = restore(stored, this.#ground);
-    if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
-    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
+  async #restore(stored: Parameters<typeof restore>[0]): Promise<void> {
+    const { tenant, unreadable } = await restore(stored, this.#ground, this.#pace());
+    const { name } = tenant;
+    if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
+    if (tenant.isEmpty) this.#tenants.delete(name);
+    else this.#tenants.set(name, tenant);
+  }
+
+  #pace(): Pace {
+    return this.#options.pace ?? everyTurn(TURN_MS);
   }
 
   /** Makes a tenant what the journal has of it. @throws {JournalError} */
@@ -229,9 +235,9 @@ export class Ledger implements PushLedger, PageSource {
       if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
       return;
     }
-    known?.leave();
-    this.#tenants.delete(name);
-    if (update) this.#restore({ ...update, records: update.created });
+    known?.leave(); // pages show it until the new one is complete
+    if (update) await this.#restore({ ...update, records: update.created });
+    else this.#tenants.delete(name);
   }
 
   /**
@@ -248,8 +254,8 @@ export class Ledger implements PushLedger, PageSource {
 
   /** Removes what has lived its time. @throws {PushRefusal} `not_stored`, after all tenants */
   async expire(signal: AbortSignal): Promise<void> {
-    const { now, pace = everyTurn(TURN_MS) } = this.#options;
-    const nowMs = now();
+    const pace = this.#pace();
+    const nowMs = this.#options.now();
     await forEach([...this.#tenants.values()], async (tenant) => {
       const { name, records } = tenant;
       const goesOn = (): boolean =>

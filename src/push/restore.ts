@@ -1,6 +1,7 @@
 /**
  * Makes a tenant of the records that a journal has kept of it.
  */
+import type { Pace } from '../clock.ts';
 import type { FamilyType } from '../exposition/grammar.ts';
 import type { Family, FamilyTraits } from './family.ts';
 import type { Held } from './held.ts';
@@ -25,14 +26,16 @@ export interface ReadRecord {
 }
 
 /** @returns the tenant, and how many records nothing could be made of */
-export function restore(
+export async function restore(
   stored: StoredTenant,
   ground: TenantGround,
-): { readonly tenant: Tenant; readonly unreadable: number } {
+  pace: Pace,
+): Promise<{ readonly tenant: Tenant; readonly unreadable: number }> {
   const tenant = new Tenant(stored, ground);
   const byKind = new Map<string, ReadRecord[]>(ORDER.map((kind) => [kind, []]));
   let unreadable = 0;
   for (const record of stored.records) {
+    await pace();
     const read = readRecord(record);
     const list = read && byKind.get(read.key[0]);
     if (list) list.push(read);
@@ -40,7 +43,10 @@ export function restore(
   }
   for (const kind of ORDER) {
     const records = byKind.get(kind)!.sort((a, b) => a.stored.id - b.stored.id); // set above
-    for (const record of records) if (!put(tenant, record)) unreadable += 1;
+    for (const record of records) {
+      await pace();
+      if (!put(tenant, record)) unreadable += 1;
+    }
   }
   tenant.records.catchUp(stored.nextId, () => undefined);
   return { tenant, unreadable };
