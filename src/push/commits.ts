@@ -103,8 +103,8 @@ export class Commits {
   async #commit(batch: Map<string, Waiting[]>): Promise<void> {
     const { journal, onCommit, onFailure } = this.#options;
     const startedMs = performance.now();
-    const changes = [...batch.keys()].map((name) => this.#changesOf(name));
     try {
+      const changes = [...batch.keys()].map((name) => this.#changesOf(name));
       const made = changes.filter((one) => one !== undefined);
       const stale = made.length === 0 ? [] : await journal.commit(made);
       const names = new Set(stale.map(({ tenant }) => tenant));

@@ -122,7 +122,7 @@ export class HeldRecords {
       this.#taken.push(id);
     }
     const removed = this.#removed;
-    this.#taken.push(...removed);
+    for (const id of removed) this.#taken.push(id); // too many for the arguments of one call
     this.#changed = [];
     this.#removed = [];
     return { created, changed, removed };
