@@ -124,6 +124,7 @@ export class Commits {
       onFailure?.(cause);
       for (const [name, waiting] of batch) this.#lose(name, waiting, cause);
       this.#loseOthers(cause);
+      for (const name of batch.keys()) this.#reloadSoon(name);
     }
   }
 
@@ -170,6 +171,12 @@ export class Commits {
     if (!this.#lost.has(name)) this.#lost.set(name, undefined);
     const why = notStored(cause);
     for (const { failed } of [...waiting, ...later]) failed(why);
+  }
+
+  /** Pages must not show for long what was refused: a counter that falls looks like a new one. */
+  #reloadSoon(name: string): void {
+    if (this.#lost.get(name)) return; // under way
+    this.#reload(name).catch(() => undefined); // the next push tries again, and tells
   }
 
   /** A journal that was removed may come back as it was earlier: no tenant is sure to be in it. */

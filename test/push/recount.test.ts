@@ -189,7 +189,10 @@ describe('the counts of a ledger', () => {
           }
           scene.store.fates.length = 0;
 
-          for (const ledger of scene.ledgers) await ledger.follow();
+          for (const ledger of scene.ledgers) {
+            await ledger.follow(); // may only wait for a reload that began earlier
+            await ledger.follow();
+          }
           const fresh = await scene.open();
           for (const ledger of scene.ledgers) {
             assert.deepEqual(linesOf(ledger), linesOf(fresh));

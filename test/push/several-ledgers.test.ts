@@ -40,6 +40,28 @@ describe('several ledgers on one store', () => {
     assert.deepEqual(linesOf(ledger), ['c 1']);
   });
 
+  it('take back at once what the store has no room for', async () => {
+    const store = new SharedRecords();
+    const journal = store.open();
+    let isFull = false;
+    const commit: Journal['commit'] = async (changes) => {
+      if (isFull) throw new JournalError('full', 'the disk is full');
+      return journal.commit(changes);
+    };
+    const reloaded = Promise.withResolvers<void>();
+    const reload: Journal['reload'] = (tenant, unsure) =>
+      journal.reload(tenant, unsure).finally(reloaded.resolve);
+    const ledger = await openLedger({ journal: { ...journal, commit, reload } });
+    await ledger.push(pushOf([counter('c', 1)]));
+    isFull = true;
+    await assert.rejects(ledger.push(pushOf([counter('c', 5)])), { code: 'not_stored' });
+
+    await reloaded.promise;
+    await new Promise(setImmediate);
+
+    assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
   it('follow the other tenants although one cannot be read', async () => {
     const store = new SharedRecords();
     const reader = store.open();
