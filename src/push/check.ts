@@ -35,7 +35,6 @@ export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): vo
     added.families += known ? 0 : 1;
   }
   checkTenant(tenant, posting, { ...added, freed: seriesOf(leaving, posting) }, bounds);
-  posting.epoch = tenant.epoch;
 }
 
 /** The metrics of a group that a push replaces: those it does not name again go. */

@@ -19,6 +19,7 @@ import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
 import type { Journal } from './record.ts';
+import { isReplay } from './push-ids.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
 import { Tenant, type TenantGround, type Totals } from './tenant.ts';
@@ -35,6 +36,9 @@ export class Ledger implements PushLedger, PageSource {
   readonly #commits: Commits;
   readonly #expiry: Expiry;
   readonly #postings: Postings;
+
+  /** All that was committed before then is in memory. */
+  #followedMs = 0;
 
   private constructor(options: LedgerOptions) {
     const { journal, bounds } = options;
@@ -79,20 +83,20 @@ export class Ledger implements PushLedger, PageSource {
     const preparing = this.#postings.prepare(() => this.#tenant(push), push);
     if (preparing) await preparing;
     while (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
-    let isReplay = false;
+    const accepted = { isReplay: false };
     const run = (): void => {
-      isReplay = this.#book(push); // another promgate may have booked it before
+      accepted.isReplay = this.#book(push); // another promgate may have booked it before
     };
     run();
     await this.#commits.kept(push.tenant, run);
-    return { isReplay };
+    return accepted;
   }
 
   /** @returns whether the push was booked before */
   #book(push: Push): boolean {
     const { now, bounds } = this.#options;
     const tenant = this.#tenant(push);
-    if (this.#isReplay(tenant, push)) return true;
+    if (isReplay(tenant.ids, push)) return true;
     try {
       const posting = this.#postings.of(tenant, push);
       const { limits } = this.#postings.rulesOf(tenant);
@@ -108,15 +112,6 @@ export class Ledger implements PushLedger, PageSource {
     } finally {
       this.#dropIfEmpty(tenant);
     }
-  }
-
-  /** @throws {PushRefusal} `key_reused` */
-  #isReplay({ ids }: Tenant, { id }: Push): boolean {
-    const known = id && ids.get(id.key);
-    if (!id || !known) return false;
-    if (known.hash === id.hash) return true;
-    const what = 'another push was made with this Idempotency-Key: take a new key for each push';
-    throw new PushRefusal('key_reused', what);
   }
 
   get #isFull(): boolean {
@@ -154,15 +149,15 @@ export class Ledger implements PushLedger, PageSource {
     const tenancies = tenancy
       ? [tenancy]
       : all.map(({ name, forced }) => ({ tenant: name, forced }));
-    await Promise.all(
-      tenancies.map((one) =>
-        this.#change(one, (tenant) => {
-          for (const { metrics } of [...tenant.families.values()]) {
-            for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
-          }
-        }),
-      ),
-    );
+    const pace = this.#pace();
+    await forEach(tenancies, async (one) => {
+      await pace();
+      await this.#change(one, (tenant) => {
+        for (const { metrics } of [...tenant.families.values()]) {
+          for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
+        }
+      });
+    });
   }
 
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
@@ -246,10 +241,12 @@ export class Ledger implements PushLedger, PageSource {
    * @throws {JournalError} the first failure; the other tenants are followed nevertheless
    */
   async follow(): Promise<void> {
+    const beganMs = this.#options.now();
     const changed = await this.#options.journal.changedElsewhere();
     await forEach(new Set([...changed, ...this.#commits.lost]), (name) =>
       this.#commits.refresh(name),
     );
+    this.#followedMs = beganMs;
   }
 
   /** Removes what has lived its time. @throws {PushRefusal} `not_stored`, after all tenants */
@@ -290,7 +287,9 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   seen(tenant?: string, beganMs = this.#options.now()): void {
-    this.#expiry.seen(tenant, beganMs);
+    // What others have committed since is not on this promgate's pages.
+    const isShared = this.durability === 'shared';
+    this.#expiry.seen(tenant, isShared ? Math.min(beganMs, this.#followedMs) : beganMs);
   }
 
   /** Resolves when everything that was pushed is kept. */

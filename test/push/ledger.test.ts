@@ -134,6 +134,19 @@ describe('Ledger', () => {
       assert.deepEqual(linesOf(ledger), ['a_total 4', 'b 2']);
     });
 
+    it('looks anew for what a refused push has named, when it is sent with other values', async () => {
+      const ledger = await openLedger();
+      await ledger.push(pushOf([counter('c', 1)])); // the tenant stays
+      const family: TestFamily = { ...gauge('g', 1), gaugeMode: 'sum' };
+      const refused = pushOf([{ ...family, metrics: [{ run: [Number.NaN] }] }]);
+      await assert.rejects(ledger.push(refused), { code: 'bad_value' });
+      await ledger.push(pushOf([family]));
+
+      await ledger.push({ ...refused, page: { ...refused.page, values: Float64Array.of(2) } });
+
+      assert.deepEqual(linesOf(ledger), ['c 1', 'g 3']);
+    });
+
     it('changes nothing when it refuses a part of a push', async () => {
       const ledger = await openLedger();
       await ledger.push(pushOf([counter('a', 1), gauge('m', 1)]));

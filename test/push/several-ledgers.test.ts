@@ -4,6 +4,8 @@ import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';
 import { SharedRecords } from '../support/shared-records.ts';
 import { itMakesOneLedgerOf } from './several-ledgers.contract.ts';
 
+const NEVER = new AbortController().signal;
+
 describe('several ledgers on one store', () => {
   itMakesOneLedgerOf(() => {
     const records = new SharedRecords();
@@ -60,6 +62,26 @@ describe('several ledgers on one store', () => {
     await new Promise(setImmediate);
 
     assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
+  it('let a reader of one ledger see only what that ledger had taken over', async () => {
+    const store = new SharedRecords();
+    let nowMs = 1_000;
+    const open = () => openLedger({ journal: store.open(), now: () => nowMs });
+    const [one, two] = [await open(), await open()];
+    await one.push(pushOf([counter('c', 1)], { ttlMs: 1_000 }));
+
+    nowMs += 100;
+    two.seen(); // its page does not have the counter
+    nowMs += 2_000;
+    await two.follow();
+    await two.expire(NEVER);
+    const unseen = linesOf(two);
+    two.seen();
+    await two.expire(NEVER);
+
+    assert.deepEqual(unseen, ['c 1']);
+    assert.deepEqual(linesOf(two), []);
   });
 
   it('follow the other tenants although one cannot be read', async () => {
