@@ -6,6 +6,7 @@ import { foreignTime } from './group-times.ts';
 import { type CheckBounds, checkFamily, checkLabels, checkTenant } from './limits.ts';
 import { type Entry, operationOf, type PostedFamily, type Posting, PUSH_TIME } from './posting.ts';
 import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
+import { checkRecords } from './record-size.ts';
 import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -29,6 +30,7 @@ export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): vo
     checkType(family, known);
     if (!known) checkSuffixes(tenant, family);
     checkLabels(family, bounds.limits);
+    checkRecords(family, posting.group);
     const more = checkEntries(posting, family, known, group);
     checkFamily(family, known, more, bounds.limits);
     added.series += more;

@@ -45,6 +45,9 @@ export function keptBound(bound: number): KeptBound {
 /** The numbers before the run of a record `m`, in ms; 0 for never. */
 export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;
 
+/** Bound on the key of a record, and on its values: an answer of a store may hold many records. */
+export const MAX_RECORD_BYTES = 512 * 1024;
+
 export interface StoredRecord {
   readonly id: number;
   /** A `RecordKey` as JSON. */
