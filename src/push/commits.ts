@@ -15,6 +15,14 @@ interface Waiting {
   readonly failed: (why: unknown) => void;
 }
 
+/** Changes of a tenant that were not kept, or that nobody knows of. */
+interface StaleChanges {
+  readonly waiting: readonly Waiting[];
+  /** Changes that were made after these. */
+  readonly later: readonly Waiting[];
+  readonly error: unknown;
+}
+
 export interface CommitsOptions {
   readonly journal: Journal;
   /** The tenant as it is now; undefined if it is gone. */
@@ -35,6 +43,7 @@ export class Commits {
   /** Tenants with changes in the commit that is under way. */
   #committing: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
+  readonly #catchingUp = new Set<Promise<void>>();
   /** Tenants that are being loaded anew, or must be before anything is done with them. */
   readonly #lost = new Map<string, Promise<void> | undefined>();
 
@@ -83,9 +92,11 @@ export class Commits {
     return promise;
   }
 
-  /** Resolves when no commit is under way. */
+  /** Resolves when no commit is under way, and none is to be made again. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#running || this.#catchingUp.size > 0) {
+      await Promise.all([this.#running, ...this.#catchingUp]);
+    }
   }
 
   async #run(): Promise<void> {
@@ -117,7 +128,7 @@ export class Commits {
       }
       for (const { tenant, error } of stale) {
         if (error) onFailure?.(error);
-        await this.#catchUp(tenant, batch.get(tenant) ?? [], error);
+        this.#catchUpSoon(tenant, batch.get(tenant) ?? [], error);
       }
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
@@ -135,23 +146,31 @@ export class Commits {
     return { tenant: name, forced, ...records.takeChanges(), nextId: records.nextId };
   }
 
+  /** Other tenants do not wait for a tenant that must be read anew. */
+  #catchUpSoon(name: string, waiting: readonly Waiting[], error: unknown): void {
+    const later = this.#waiting.get(name) ?? []; // booked while the commit was under way
+    this.#waiting.delete(name);
+    const catchingUp = this.#catchUp(name, { waiting, later, error }).finally(() =>
+      this.#catchingUp.delete(catchingUp),
+    );
+    this.#catchingUp.add(catchingUp);
+  }
+
   /**
    * Makes the changes again on what the journal has; they wait for the next commit.
    *
-   * @param error - nobody knows whether the changes of the last commit were kept: these are refused
+   * @param stale - with an error, nobody knows whether `waiting` was kept: these changes are refused
    */
-  async #catchUp(name: string, waiting: readonly Waiting[], error: unknown): Promise<void> {
+  async #catchUp(name: string, { waiting, later, error }: StaleChanges): Promise<void> {
     try {
       await this.#reload(name);
     } catch (cause) {
-      this.#lose(name, waiting, cause);
+      this.#lose(name, [...waiting, ...later], cause);
       return;
     }
-    const later = this.#waiting.get(name) ?? [];
-    const unknown = error === undefined ? [] : waiting;
-    const why = notStored(error);
-    for (const { failed } of unknown) failed(why);
-    const again = [...(error === undefined ? waiting : []), ...later].filter((one) => {
+    const isUnknown = error !== undefined;
+    if (isUnknown) for (const { failed } of waiting) failed(notStored(error));
+    const again = [...(isUnknown ? [] : waiting), ...later].filter((one) => {
       try {
         one.again();
         return true;
@@ -160,8 +179,9 @@ export class Commits {
         return false;
       }
     });
-    if (again.length > 0) this.#waiting.set(name, again);
-    else this.#waiting.delete(name);
+    if (again.length === 0) return;
+    this.#waiting.set(name, [...again, ...(this.#waiting.get(name) ?? [])]);
+    this.#running ??= this.#run();
   }
 
   /** Nothing is known of the tenant's last changes: they are refused, and the tenant is loaded anew. */

@@ -84,6 +84,30 @@ describe('several ledgers on one store', () => {
     assert.deepEqual(linesOf(two), []);
   });
 
+  it('keep pushes of a tenant while another one is still being read', async () => {
+    const store = new SharedRecords();
+    const journal = store.open();
+    const read = Promise.withResolvers<void>();
+    const reload: Journal['reload'] = async (tenant, unsure) => {
+      await read.promise;
+      return journal.reload(tenant, unsure);
+    };
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: { ...journal, reload } });
+    const push = pushOf([counter('c', 1)], { tenant: 'slow' });
+    await one.push(push);
+
+    const slow = two.push(push); // comes too late
+    await two.push(pushOf([counter('c', 1)], { tenant: 'fast' }));
+    await two.push(pushOf([counter('c', 1)], { tenant: 'fast' }));
+    read.resolve();
+    await slow;
+    await two.idle();
+
+    assert.deepEqual(linesOf(two, 'fast'), ['c 2']);
+    assert.deepEqual(linesOf(two, 'slow'), ['c 2']);
+  });
+
   it('follow the other tenants although one cannot be read', async () => {
     const store = new SharedRecords();
     const reader = store.open();
