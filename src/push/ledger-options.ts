@@ -5,7 +5,7 @@ import type { Tenancy } from './push.ts';
 import type { Journal } from './record.ts';
 import type { TenantRules } from './rules.ts';
 
-export interface LedgerBounds {
+interface LedgerBounds {
   readonly tenants: number;
   /** Series of all tenants. */
   readonly totalSeries: number;
