@@ -35,8 +35,10 @@ export interface OpenLedger extends AsyncDisposable {
 const FIRST_WAIT_MS = { memory: 5_000, disk: 5_000, shared: 1_000 } as const;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
+/** How long the end of the program waits for a journal that does not answer. */
+const STOP_MS = 1_000;
 const EXPIRE_MS = 10_000;
-/** How often a promgate looks for what others have pushed. */
+/** How often a promgate looks for what others have pushed, and what could not be kept. */
 const FOLLOW_MS = 500;
 
 /** Waits until the first attempt to open the journal has ended, or as long as `FIRST_WAIT_MS` says. */
@@ -67,9 +69,15 @@ export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLe
     state: () => (ledger.current && !keeping.isFailing ? 'ready' : 'away'),
     [Symbol.asyncDispose]: async () => {
       stop.abort();
-      await Promise.all(await opening);
-      await ledger.current?.idle();
-      await parts.disposeAsync();
+      const ended = opening.then(async (loops) => {
+        await Promise.all(loops);
+        await ledger.current?.idle();
+      });
+      const inTime = new AbortController();
+      await Promise.race([ended, sleep(STOP_MS, inTime.signal)]);
+      inTime.abort();
+      await parts.disposeAsync(); // fails whatever the journal has not answered
+      await ended;
     },
   };
 }

@@ -130,7 +130,7 @@ export class HeldRecords {
       this.#taken.push(id);
     }
     const removed = this.#removed;
-    this.#taken.push(...removed);
+    for (const id of removed) this.#taken.push(id); // too many for the arguments of one call
     this.#changed = [];
     this.#removed = [];
     return { created, changed, removed };
@@ -154,8 +154,11 @@ export class HeldRecords {
     this.#removed = [];
     this.#taken = [];
     this.#follows = true;
-    follow();
-    this.#follows = false;
+    try {
+      follow();
+    } finally {
+      this.#follows = false;
+    }
     this.#nextId = nextId;
   }
 }

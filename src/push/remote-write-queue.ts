@@ -193,7 +193,7 @@ export class BatchQueue {
     this.#fresh = [];
     for (const [at, one] of fresh.entries()) {
       if (await this.#store(one)) continue;
-      this.#fresh.unshift(...fresh.slice(at)); // until the store is back
+      this.#fresh = [...fresh.slice(at), ...this.#fresh]; // until the store is back
       break;
     }
     this.#dropFresh();

@@ -12,7 +12,7 @@ import type { LedgerGroup } from './page-source.ts';
 import type { Tenancy } from './push.ts';
 import { PushIds } from './push-ids.ts';
 import { isCompound } from './pushed-page.ts';
-import { MetricTimes } from './record.ts';
+import { keptBound, MetricTimes } from './record.ts';
 import { Shares } from './shares.ts';
 import { Sources } from './sources.ts';
 
@@ -138,8 +138,8 @@ export class Tenant {
   addShare(metric: Metric, { bounds, source, size }: SharePlace, restored?: Held): Share {
     const { family, group, labels } = metric;
     const native = metric.native?.toString('base64') ?? '';
-    const keyOf = () =>
-      ['m', group?.key ?? null, family.name, labels, bounds, source, native] as const;
+    const place = [group?.key ?? null, family.name, labels] as const;
+    const keyOf = () => ['m', ...place, bounds.map(keptBound), source, native] as const;
     const held = restored ?? this.records.create(MetricTimes.length + size + 1, keyOf);
     const at = held.at + MetricTimes.length;
     const share: Share = { held, at, size, bounds, layout: bounds.join(), source };

@@ -535,6 +535,32 @@ describe('remote write, at the end', () => {
     );
   });
 
+  it('gives up a store that does not answer', async () => {
+    await using receiver = await startReceiver();
+    const closed = Promise.withResolvers<void>();
+    const store = {
+      ...{ kind: 'shared' as const, level: { batches: 0, bytes: 0, oldestMs: 0 } },
+      last: { id: 0, atMs: 0, lanes: 1 },
+      open: () => closed.promise,
+      append: () => closed.promise,
+      first: async () => undefined,
+      remove: async () => undefined,
+      dropOldest: async () => undefined,
+      clear: async () => 0,
+      [Symbol.asyncDispose]: async () => closed.reject(new Error('the store is closed')),
+    };
+    const remote = openRemote({
+      url: receiver.url,
+      source: textSource(),
+      store,
+      clock: shortPauses,
+    });
+
+    await remote[Symbol.asyncDispose]();
+
+    assert.deepEqual(receiver.requests, []);
+  });
+
   it('counts what a receiver that is away did not take', async () => {
     await using receiver = await startReceiver(() => ({ status: 503 }));
     const observers = seeRemote();
