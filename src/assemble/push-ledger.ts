@@ -31,15 +31,17 @@ export interface OpenLedger extends AsyncDisposable {
   state(): 'ready' | 'away';
 }
 
-/** The longest time that a journal which does not answer delays the start. */
-const FIRST_WAIT_MS = 5_000;
+/** The longest time that reading the journal, or a journal that does not answer, delays the start. */
+const FIRST_WAIT_MS = { memory: 5_000, disk: 5_000, shared: 1_000 } as const;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
+/** How long the end of the program waits for a journal that does not answer. */
+const STOP_MS = 1_000;
 const EXPIRE_MS = 10_000;
-/** How often a promgate looks for what others have pushed. */
+/** How often a promgate looks for what others have pushed, and what could not be kept. */
 const FOLLOW_MS = 500;
 
-/** Waits until the first attempt to open the journal has ended, or for `FIRST_WAIT_MS`. */
+/** Waits until the first attempt to open the journal has ended, or as long as `FIRST_WAIT_MS` says. */
 export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLedger> {
   const { ledger } = options;
   const keeping = new Keeping(options);
@@ -58,14 +60,24 @@ export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLe
     ledger.opened(opened);
     return runLoops(opened, { keeping, signal: stop.signal });
   });
-  await Promise.race([opening, first.promise, sleep(FIRST_WAIT_MS, stop.signal)]);
+  await Promise.race([
+    opening,
+    first.promise,
+    sleep(FIRST_WAIT_MS[ledger.durability], stop.signal),
+  ]);
   return {
     state: () => (ledger.current && !keeping.isFailing ? 'ready' : 'away'),
     [Symbol.asyncDispose]: async () => {
       stop.abort();
-      await Promise.all(await opening);
-      await ledger.current?.idle();
-      await parts.disposeAsync();
+      const ended = opening.then(async (loops) => {
+        await Promise.all(loops);
+        await ledger.current?.idle();
+      });
+      const inTime = new AbortController();
+      await Promise.race([ended, sleep(STOP_MS, inTime.signal)]);
+      inTime.abort();
+      await parts.disposeAsync(); // fails whatever the journal has not answered
+      await ended;
     },
   };
 }
@@ -114,6 +126,7 @@ async function openJournal(
     address: redis.address,
     readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
     prefix: redis.channel,
+    replicas: push.redisReplicas,
     observer: {
       onFailure: (error) => keeping.failed(error),
       onReady: () => keeping.worked(),
@@ -155,7 +168,7 @@ function runLoops(ledger: Ledger, { keeping, signal }: Loops): Promise<void>[] {
   const loops = [
     every(EXPIRE_MS, () => ledger.expire(signal), { ...loop, firstAfterMs: EXPIRE_MS }),
   ];
-  if (ledger.durability === 'shared') {
+  if (ledger.durability !== 'memory') {
     loops.push(every(FOLLOW_MS, () => ledger.follow(), { ...loop, firstAfterMs: FOLLOW_MS }));
   }
   return loops;

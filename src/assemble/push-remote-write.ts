@@ -14,38 +14,27 @@ import { openRemoteWrites, type QueuePlace } from './remote-write.ts';
 export async function openPushRemoteWrite(
   { push, redis }: PushLedgerOptions['config'],
   pages: Pick<PageSource, 'families' | 'seen'>,
-  ground: Pick<Ground, 'log' | 'registry' | 'authorities'>,
+  ground: Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>,
 ): Promise<AsyncDisposable | undefined> {
   if (push.remoteWrite.length === 0) return undefined;
   await using parts = new AsyncDisposableStack();
   const shared = push.durability === 'shared' ? redis : undefined;
   const lease = shared && (await openRedisLease(shared, parts, ground));
-  parts.use(
-    await openRemoteWrites(
-      push.remoteWrite,
-      {
-        ...{ source: ledgerSeries(pages), lease },
-        queue: queueOf(push, shared, ground),
-      },
-      ground,
-    ),
-  );
+  const queue = queuePlace(push, shared, ground);
+  const options = { source: ledgerSeries(pages), lease, queue };
+  parts.use(await openRemoteWrites(push.remoteWrite, options, ground));
   return parts.move();
 }
 
-/** Batches wait where pushes are kept. */
-function queueOf(
+/** Samples wait where pushes are kept. */
+function queuePlace(
   { durability, file }: PushLedgerOptions['config']['push'],
-  shared: RedisConfig | undefined,
+  redis: RedisConfig | undefined,
   ground: Pick<Ground, 'authorities'>,
 ): QueuePlace | undefined {
-  if (durability === 'disk') return { file };
-  return shared && { redis: { ...connectTo(shared, ground), prefix: `${shared.channel}:push` } };
-}
-
-function connectTo(redis: RedisConfig, ground: Pick<Ground, 'authorities'>) {
+  if (!redis) return durability === 'disk' ? { file } : undefined;
   const readTls = usesTls(redis) ? () => readRedisTls(redis, ground) : undefined;
-  return { address: redis.address, readTls };
+  return { redis: { address: redis.address, readTls, prefix: redis.channel } };
 }
 
 async function openRedisLease(
@@ -58,7 +47,12 @@ async function openRedisLease(
     import('../store/redis-lease.ts'),
   ]);
   const { log } = ground;
-  const session = parts.use(new RedisSession(connectTo(redis, ground)));
+  const session = parts.use(
+    new RedisSession({
+      address: redis.address,
+      readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
+    }),
+  );
   return parts.use(
     openLease({
       ...{ session, key: `${redis.channel}:push:remote-write` },

@@ -14,7 +14,7 @@ import { PUSH_HANDLER } from '../serve/push.ts';
 import { PUSH_INTERFACES } from '../serve/push-answers.ts';
 import { PUSH_RESULTS, PushDesk, type PushEnd } from '../serve/push-desk.ts';
 import { PushLane } from '../serve/push-lane.ts';
-import { isLocal } from '../serve/push-local.ts';
+import { localClients } from '../serve/push-local.ts';
 import { createPushPages, type PushPages } from '../serve/push-page.ts';
 import { PushRate } from '../serve/push-rate.ts';
 import type { PushSettings } from '../serve/push-request.ts';
@@ -75,6 +75,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const lane = new PushLane(short);
   const ownLane = new PushLane(short);
   let conflicts: number | undefined;
+  let mostLayouts: number | undefined;
   const metrics: PushMetrics = pushMetrics(
     ground.registry,
     { interfaces: PUSH_INTERFACES, results: PUSH_RESULTS, failures: JOURNAL_FAILURES },
@@ -82,6 +83,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
       series: () => ledger.current?.seriesCount,
       tenants: () => ledger.current?.tenantCount,
       conflicts: () => conflicts,
+      mostLayouts: () => mostLayouts,
       bodyBytes: () => gate.room.bytes,
       keptPageBytes: () => pages.keptBytes(),
       layouts: () => lane.size + ownLane.size,
@@ -91,7 +93,9 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const remote = await openPushRemoteWrite(config, ledger, ground);
   if (remote) parts.use(remote);
   startLoop(parts, ground, async () => {
-    if (ledger.current) conflicts = await pages.conflicts();
+    if (!ledger.current) return;
+    mostLayouts = ledger.current.mostLayouts;
+    conflicts = await pages.conflicts();
   });
   const site = {
     ...{ ...siteOptions(options, ground, ledger), ...gate },
@@ -158,15 +162,12 @@ function openGate(
   ledger: LateLedger,
   onEnd: (end: PushEnd) => void,
 ) {
-  const addressOf = clientAddress(auth.trustedProxies);
   const asksNobody = auth.mode === 'open' && !push.open;
   return {
     desk: new PushDesk({ ledger, checks: push.consistencyCheck, onEnd }),
     rate: new PushRate(),
     room: openRoom(push),
-    admitsOpenly: asksNobody
-      ? (request: Parameters<typeof isLocal>[0]) => isLocal(request, addressOf)
-      : undefined,
+    admitsOpenly: asksNobody ? localClients(clientAddress(auth.trustedProxies)) : undefined,
   };
 }
 

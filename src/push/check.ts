@@ -12,6 +12,7 @@ import {
   type Posting,
 } from './posting.ts';
 import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
+import { checkRecords } from './record-size.ts';
 import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -33,6 +34,7 @@ export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): vo
     checkType(family, known);
     if (!known) checkSuffixes(tenant, family);
     checkLabels(family, bounds.limits);
+    checkRecords(family, posting.group);
     added.set(family, checkEntries(posting, family, known, group));
   }
   const freed = new Freed(leaving, posting);
@@ -41,7 +43,6 @@ export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): vo
     checkFamily(family, known, more - freed.seriesOf(known), bounds.limits);
   }
   checkTenant(tenant, posting, more(tenant, added, freed), bounds);
-  posting.epoch = tenant.epoch;
 }
 
 function more(tenant: Tenant, added: ReadonlyMap<PostedFamily, number>, freed: Freed): Added {

@@ -3,7 +3,7 @@
  * the commit that holds it has ended.
  */
 
-import type { Journal, TenantChanges } from './record.ts';
+import { type Journal, JournalError, type TenantChanges } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -15,10 +15,19 @@ interface Waiting {
   readonly failed: (why: unknown) => void;
 }
 
+/** Changes of a tenant that were not kept, or that nobody knows of. */
+interface StaleChanges {
+  readonly waiting: readonly Waiting[];
+  /** Changes that were made after these. */
+  readonly later: readonly Waiting[];
+  readonly error: unknown;
+}
+
 export interface CommitsOptions {
   readonly journal: Journal;
   /** The tenant as it is now; undefined if it is gone. */
   readonly tenantOf: (name: string) => Tenant | undefined;
+  readonly tenantNames: () => Iterable<string>;
   /** Forgets a tenant's changes and takes what the journal has. May reject. */
   readonly reload: (name: string) => Promise<void>;
   readonly onCommit?: (commit: { readonly pushes: number; readonly seconds: number }) => void;
@@ -34,6 +43,7 @@ export class Commits {
   /** Tenants with changes in the commit that is under way. */
   #committing: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
+  readonly #catchingUp = new Set<Promise<void>>();
   /** Tenants that are being loaded anew, or must be before anything is done with them. */
   readonly #lost = new Map<string, Promise<void> | undefined>();
 
@@ -82,9 +92,11 @@ export class Commits {
     return promise;
   }
 
-  /** Resolves when no commit is under way. */
+  /** Resolves when no commit is under way, and none is to be made again. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+    while (this.#running || this.#catchingUp.size > 0) {
+      await Promise.all([this.#running, ...this.#catchingUp]);
+    }
   }
 
   async #run(): Promise<void> {
@@ -102,8 +114,8 @@ export class Commits {
   async #commit(batch: Map<string, Waiting[]>): Promise<void> {
     const { journal, onCommit, onFailure } = this.#options;
     const startedMs = performance.now();
-    const changes = [...batch.keys()].map((name) => this.#changesOf(name));
     try {
+      const changes = [...batch.keys()].map((name) => this.#changesOf(name));
       const made = changes.filter((one) => one !== undefined);
       const stale = made.length === 0 ? [] : await journal.commit(made);
       const names = new Set(stale.map(({ tenant }) => tenant));
@@ -116,12 +128,15 @@ export class Commits {
       }
       for (const { tenant, error } of stale) {
         if (error) onFailure?.(error);
-        await this.#catchUp(tenant, batch.get(tenant) ?? [], error);
+        this.#catchUpSoon(tenant, batch.get(tenant) ?? [], error);
       }
+      if (stale.some(({ error }) => error)) return;
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
       onFailure?.(cause);
       for (const [name, waiting] of batch) this.#lose(name, waiting, cause);
+      this.#loseOthers(cause);
+      for (const name of batch.keys()) this.#reloadSoon(name);
     }
   }
 
@@ -132,23 +147,32 @@ export class Commits {
     return { tenant: name, forced, ...records.takeChanges(), nextId: records.nextId };
   }
 
+  /** Other tenants do not wait for a tenant that must be read anew. */
+  #catchUpSoon(name: string, waiting: readonly Waiting[], error: unknown): void {
+    const later = this.#waiting.get(name) ?? []; // booked while the commit was under way
+    this.#waiting.delete(name);
+    const catchingUp = this.#catchUp(name, { waiting, later, error }).finally(() =>
+      this.#catchingUp.delete(catchingUp),
+    );
+    this.#catchingUp.add(catchingUp);
+  }
+
   /**
    * Makes the changes again on what the journal has; they wait for the next commit.
    *
-   * @param error - nobody knows whether the changes of the last commit were kept: these are refused
+   * @param stale - with an error, nobody knows whether `waiting` was kept: these changes are refused at
+   *   once, as the reload may take as long as the commit did
    */
-  async #catchUp(name: string, waiting: readonly Waiting[], error: unknown): Promise<void> {
+  async #catchUp(name: string, { waiting, later, error }: StaleChanges): Promise<void> {
+    const open = error === undefined ? waiting : [];
+    if (error !== undefined) for (const { failed } of waiting) failed(notStored(error));
     try {
       await this.#reload(name);
     } catch (cause) {
-      this.#lose(name, waiting, cause);
+      this.#lose(name, [...open, ...later], cause);
       return;
     }
-    const later = this.#waiting.get(name) ?? [];
-    const unknown = error === undefined ? [] : waiting;
-    const why = notStored(error);
-    for (const { failed } of unknown) failed(why);
-    const again = [...(error === undefined ? waiting : []), ...later].filter((one) => {
+    const again = [...open, ...later].filter((one) => {
       try {
         one.again();
         return true;
@@ -157,8 +181,9 @@ export class Commits {
         return false;
       }
     });
-    if (again.length > 0) this.#waiting.set(name, again);
-    else this.#waiting.delete(name);
+    if (again.length === 0) return;
+    this.#waiting.set(name, [...again, ...(this.#waiting.get(name) ?? [])]);
+    this.#running ??= this.#run();
   }
 
   /** Nothing is known of the tenant's last changes: they are refused, and the tenant is loaded anew. */
@@ -168,6 +193,20 @@ export class Commits {
     if (!this.#lost.has(name)) this.#lost.set(name, undefined);
     const why = notStored(cause);
     for (const { failed } of [...waiting, ...later]) failed(why);
+  }
+
+  /** Pages must not show for long what was refused: a counter that falls looks like a new one. */
+  #reloadSoon(name: string): void {
+    if (this.#lost.get(name)) return; // under way
+    this.#reload(name).catch(() => undefined); // the next push tries again, and tells
+  }
+
+  /** A journal that was removed may come back as it was earlier: no tenant is sure to be in it. */
+  #loseOthers(cause: unknown): void {
+    if (!(cause instanceof JournalError && cause.failure === 'missing')) return;
+    for (const name of this.#options.tenantNames()) {
+      if (!this.#lost.has(name)) this.#lose(name, [], cause);
+    }
   }
 
   /** Loads a tenant that is lost or changed elsewhere, unless changes of it wait for a commit. */
@@ -183,6 +222,7 @@ export class Commits {
       },
       (error: unknown) => {
         this.#lost.set(name, undefined); // the next push tries again
+        this.#loseOthers(error);
         throw error;
       },
     );

@@ -145,15 +145,13 @@ function isNamed(source: string): boolean {
 function* removeOldLasts({ sources, families }: Tenant): Generator<void, void, void> {
   let looked = 0;
   for (const source of [...sources.all()]) {
-    for (const { held, of } of [...source.lasts.values()]) {
+    for (const [name, { held, of }] of sources.lastsOf(source)) {
       looked += 1;
       if (looked % SLICE === 0) yield;
       if (sources.get(source.name) !== source) break; // gone since the last turn
-      const [, , family, labels] = held.keyOf();
-      if (typeof family !== 'string' || typeof labels !== 'string') continue; // it is a record `s`
-      const shares = families.get(family)?.metrics.get(labels)?.shares ?? [];
+      const shares = families.get(name.family)?.metrics.get(name.labels)?.shares ?? [];
       if (shares.some((share) => share.held.id === of)) continue;
-      sources.removeLast(source, { family, labels }, held);
+      sources.removeLast(source, name, held);
     }
   }
 }

@@ -20,12 +20,12 @@ const LEGACY_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
  * @param labels - sorted by name
  */
 export function printLabels(labels: readonly Label[]): string {
-  let text = '';
+  const parts: string[] = [];
   for (const [name, value] of labels) {
     const printed = LEGACY_NAME.test(name) ? name : `"${escapeText(name)}"`;
-    text += `${text === '' ? '' : ','}${printed}="${escapeText(value)}"`;
+    parts.push(`${printed}="${escapeText(value)}"`);
   }
-  return text;
+  return parts.join(); // one flat text; texts that are added up keep all of their parts
 }
 
 /** The labels of a text that `printLabels` made. */

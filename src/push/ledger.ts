@@ -4,46 +4,29 @@
  * A push is checked as a whole, then booked in one step without a pause, so that it changes all or
  * nothing and a page never shows half of it. It is answered when the journal has kept it.
  */
+import { everyTurn, type Pace } from '../clock.ts';
 import { book } from './book.ts';
 import { catchUp } from './catch-up.ts';
 import { check, checkAdded } from './check.ts';
-import { Commits, type CommitsOptions } from './commits.ts';
+import { Commits } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
+import { forEach } from './for-each.ts';
 import { noteTimes, otherGroup } from './group-times.ts';
 import { makeRoomForKey } from './key-room.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
+import type { LedgerOptions } from './ledger-options.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
 import { Postings } from './postings.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from './push.ts';
+import { isReplay } from './push-ids.ts';
 import type { Journal } from './record.ts';
 import { PushRefusal } from './refusal.ts';
 import { restore } from './restore.ts';
-import type { TenantRules } from './rules.ts';
-import { Tenant, type TenantGround } from './tenant.ts';
-
-export interface LedgerBounds {
-  readonly tenants: number;
-  /** Series of all tenants. */
-  readonly totalSeries: number;
-  /** Idempotency keys of a tenant. */
-  readonly keys: number;
-  readonly keyTtlMs: number;
-  /** A source that has not pushed for this long goes, and its share of gauges with it. */
-  readonly sourceIdleMs: number;
-}
-
-export interface LedgerOptions extends Pick<CommitsOptions, 'onCommit' | 'onFailure'> {
-  readonly journal: Journal;
-  readonly bounds: LedgerBounds;
-  readonly rulesOf: (tenancy: Tenancy) => TenantRules;
-  /** Unix time in ms. */
-  readonly now: () => number;
-  /** Called with records of the journal that nothing can be made of. */
-  readonly onUnreadable?: (tenant: string, records: number) => void;
-}
+import { Tenant, type TenantGround, type Totals } from './tenant.ts';
 
 const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
+const TURN_MS = 3;
 
 export class Ledger implements PushLedger, PageSource {
   readonly #options: LedgerOptions;
@@ -52,6 +35,9 @@ export class Ledger implements PushLedger, PageSource {
   readonly #commits: Commits;
   readonly #expiry: Expiry;
   readonly #postings: Postings;
+
+  /** All that was committed before then is in memory. */
+  #followedMs = 0;
 
   private constructor(options: LedgerOptions) {
     const { journal, bounds } = options;
@@ -62,6 +48,7 @@ export class Ledger implements PushLedger, PageSource {
     this.#commits = new Commits({
       ...options,
       tenantOf: (name) => this.#tenants.get(name),
+      tenantNames: () => this.#tenants.keys(),
       reload: (name) => this.#reload(name),
     });
     this.#expiry = new Expiry(bounds);
@@ -70,7 +57,7 @@ export class Ledger implements PushLedger, PageSource {
   /** Loads what the journal has kept. @throws {JournalError} */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const ledger = new Ledger(options);
-    for (const stored of await options.journal.load()) ledger.#restore(stored);
+    for (const stored of await options.journal.load()) await ledger.#restore(stored);
     return ledger;
   }
 
@@ -86,20 +73,29 @@ export class Ledger implements PushLedger, PageSource {
     return this.#ground.total.series;
   }
 
+  /** What all tenants have together. */
+  get totals(): Readonly<Totals> {
+    return { ...this.#ground.total };
+  }
+
   async push(push: Push): Promise<Accepted> {
     const preparing = this.#postings.prepare(() => this.#tenant(push), push);
     if (preparing) await preparing;
-    if (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
-    const isReplay = this.#book(push);
-    await this.#commits.kept(push.tenant, () => this.#book(push));
-    return { isReplay };
+    while (this.#commits.isLost(push.tenant)) await this.#commits.ready(push.tenant);
+    const accepted = { isReplay: false };
+    const run = (): void => {
+      accepted.isReplay = this.#book(push); // another promgate may have booked it before
+    };
+    run();
+    await this.#commits.kept(push.tenant, run);
+    return accepted;
   }
 
   /** @returns whether the push was booked before */
   #book(push: Push): boolean {
     const { now, bounds } = this.#options;
     const tenant = this.#tenant(push);
-    if (this.#isReplay(tenant, push)) return true;
+    if (isReplay(tenant.ids, push)) return true;
     try {
       const posting = this.#postings.of(tenant, push);
       const { limits } = this.#postings.rulesOf(tenant);
@@ -115,15 +111,6 @@ export class Ledger implements PushLedger, PageSource {
     } finally {
       this.#dropIfEmpty(tenant);
     }
-  }
-
-  /** @throws {PushRefusal} `key_reused` */
-  #isReplay({ ids }: Tenant, { id }: Push): boolean {
-    const known = id && ids.get(id.key);
-    if (!id || !known) return false;
-    if (known.hash === id.hash) return true;
-    const what = 'another push was made with this Idempotency-Key: take a new key for each push';
-    throw new PushRefusal('key_reused', what);
   }
 
   get #isFull(): boolean {
@@ -157,18 +144,12 @@ export class Ledger implements PushLedger, PageSource {
 
   async wipe(tenancy?: Tenancy): Promise<void> {
     const all = [...this.#tenants.values()];
-    const tenancies = tenancy
-      ? [tenancy]
-      : all.map(({ name, forced }) => ({ tenant: name, forced }));
-    await Promise.all(
-      tenancies.map((one) =>
-        this.#change(one, (tenant) => {
-          for (const { metrics } of [...tenant.families.values()]) {
-            for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
-          }
-        }),
-      ),
-    );
+    const chosen = tenancy ? [tenancy] : all.map(({ name, forced }) => ({ tenant: name, forced }));
+    const pace = this.#pace();
+    await forEach(chosen, async (one) => {
+      await pace();
+      await this.#change(one, (tenant) => tenant.clear());
+    });
   }
 
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
@@ -184,7 +165,7 @@ export class Ledger implements PushLedger, PageSource {
   /** Makes a change, and waits until it is kept. */
   async #change(tenancy: Tenancy, make: (tenant: Tenant) => void): Promise<void> {
     const { tenant: name } = tenancy;
-    if (this.#commits.isLost(name)) await this.#commits.ready(name);
+    while (this.#commits.isLost(name)) await this.#commits.ready(name);
     const run = (): void => {
       const tenant = this.#tenant(tenancy);
       make(tenant);
@@ -212,17 +193,24 @@ export class Ledger implements PushLedger, PageSource {
     return tenant;
   }
 
-  /** A tenant whose removals are not kept yet stays until they are. */
+  /** A tenant whose removals are not kept yet, or that is being loaded anew, stays until then. */
   #dropIfEmpty(tenant: Tenant): void {
-    if (!tenant.isEmpty || !tenant.records.isKept) return;
+    const { name, isEmpty, records } = tenant;
+    if (!isEmpty || !records.isKept || this.#commits.isLost(name)) return;
     tenant.leave();
     this.#tenants.delete(tenant.name);
   }
 
-  #restore(stored: Parameters<typeof restore>[0]): void {
-    const { tenant, unreadable } = restore(stored, this.#ground);
-    if (unreadable > 0) this.#options.onUnreadable?.(tenant.name, unreadable);
-    if (!tenant.isEmpty) this.#tenants.set(tenant.name, tenant);
+  async #restore(stored: Parameters<typeof restore>[0]): Promise<void> {
+    const { tenant, unreadable } = await restore(stored, this.#ground, this.#pace());
+    const { name } = tenant;
+    if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
+    if (tenant.isEmpty) this.#tenants.delete(name);
+    else this.#tenants.set(name, tenant);
+  }
+
+  #pace(): Pace {
+    return this.#options.pace ?? everyTurn(TURN_MS);
   }
 
   /** Makes a tenant what the journal has of it. @throws {JournalError} */
@@ -234,36 +222,49 @@ export class Ledger implements PushLedger, PageSource {
       if (unreadable > 0) this.#options.onUnreadable?.(name, unreadable);
       return;
     }
-    known?.leave();
-    this.#tenants.delete(name);
-    if (update) this.#restore({ ...update, records: update.created });
+    known?.leave(); // pages show it until the new one is complete
+    if (update) await this.#restore({ ...update, records: update.created });
+    else this.#tenants.delete(name);
   }
 
   /**
    * Takes over what other promgates have committed, and takes back what could not be kept.
    *
-   * @throws {JournalError}
+   * @throws {JournalError} the first failure; the other tenants are followed nevertheless
    */
   async follow(): Promise<void> {
+    const beganMs = this.#options.now();
     const changed = await this.#options.journal.changedElsewhere();
-    for (const name of new Set([...changed, ...this.#commits.lost])) {
-      await this.#commits.refresh(name);
-    }
+    await forEach(new Set([...changed, ...this.#commits.lost]), (name) =>
+      this.#commits.refresh(name),
+    );
+    this.#followedMs = beganMs;
   }
 
-  /** Removes what has lived its time. */
+  /** Removes what has lived its time. @throws {PushRefusal} `not_stored`, after all tenants */
   async expire(signal: AbortSignal): Promise<void> {
+    const pace = this.#pace();
     const nowMs = this.#options.now();
-    for (const tenant of [...this.#tenants.values()]) {
-      if (signal.aborted) return;
+    await forEach([...this.#tenants.values()], async (tenant) => {
+      const { name, records } = tenant;
       const isCurrent = (): boolean =>
-        this.#tenants.get(tenant.name) === tenant && !this.#commits.isLost(tenant.name);
-      if (!isCurrent()) continue;
-      const changed = await this.#expiry.sweep(tenant, { nowMs, isCurrent });
-      if (changed) await this.#commits.kept(tenant.name, () => undefined);
-      const left = this.#tenants.get(tenant.name);
+        !signal.aborted && this.#tenants.get(name) === tenant && !this.#commits.isLost(name);
+      await pace();
+      if (!isCurrent()) return;
+      await this.#expiry.sweep(tenant, { nowMs, isCurrent });
+      if (isCurrent() && records.hasChanges) await this.#commits.kept(name, () => undefined);
+      const left = this.#tenants.get(name);
       if (left) this.#dropIfEmpty(left);
+    });
+  }
+
+  /** The most sets of buckets that clients push for one histogram. */
+  get mostLayouts(): number {
+    let most = 0;
+    for (const { families } of this.#tenants.values()) {
+      for (const { layouts } of families.values()) most = Math.max(most, layouts.size);
     }
+    return most;
   }
 
   *families(tenant?: string): Generator<LedgerFamily> {
@@ -271,13 +272,7 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   *groups(name?: string): Generator<LedgerGroup> {
-    for (const tenant of this.#chosen(name)) {
-      for (const { labels, metrics } of tenant.groups.values()) {
-        const byFamily = Map.groupBy(metrics, ({ family }) => family);
-        const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
-        yield { tenant: tenant.name, labels, families };
-      }
-    }
+    for (const tenant of this.#chosen(name)) yield* tenant.listGroups();
   }
 
   #chosen(name: string | undefined): Iterable<Tenant> {
@@ -287,7 +282,9 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   seen(tenant?: string, beganMs = this.#options.now()): void {
-    this.#expiry.seen(tenant, beganMs);
+    // What others have committed since is not on this promgate's pages.
+    const isShared = this.durability === 'shared';
+    this.#expiry.seen(tenant, isShared ? Math.min(beganMs, this.#followedMs) : beganMs);
   }
 
   /** Resolves when everything that was pushed is kept. */

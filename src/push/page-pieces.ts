@@ -87,7 +87,9 @@ export class PageRenderer {
   /** The metrics that a page leaves out, since they are on the page already. */
   async leftOutOf(plan: PagePlan, request: PageRequest, pace: Pace): Promise<LeftOut> {
     const all: (readonly [PagePart, ReadonlySet<string>])[] = [];
-    for (const family of plan.families) all.push(...(await this.#leftOut(family, request, pace)));
+    for (const family of plan.families) {
+      for (const one of await this.#leftOut(family, request, pace)) all.push(one);
+    }
     return new Map(all);
   }
 

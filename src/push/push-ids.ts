@@ -4,6 +4,8 @@
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 import type { Held, HeldRecords } from './held.ts';
+import type { Push } from './push.ts';
+import { PushRefusal } from './refusal.ts';
 
 export interface PushId {
   readonly hash: string;
@@ -78,4 +80,13 @@ export class PushIds {
       this.#forget(key);
     }
   }
+}
+
+/** @throws {PushRefusal} `key_reused` */
+export function isReplay(ids: Pick<PushIds, 'get'>, { id }: Pick<Push, 'id'>): boolean {
+  const known = id && ids.get(id.key);
+  if (!id || !known) return false;
+  if (known.hash === id.hash) return true;
+  const what = 'another push was made with this Idempotency-Key: take a new key for each push';
+  throw new PushRefusal('key_reused', what);
 }

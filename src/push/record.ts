@@ -22,7 +22,7 @@ export type RecordKey =
       group: string | null,
       family: string,
       labels: string,
-      bounds: readonly number[],
+      bounds: readonly KeptBound[],
       share: string,
       /** Base64 of a native histogram; '' for none. */
       native: string,
@@ -34,8 +34,19 @@ export type RecordKey =
   /** An idempotency key with the hash of its body: `[time of the push in ms]`. */
   | readonly ['i', key: string, hash: string];
 
+/** A bound of a layout; JSON has no infinities, so these are texts. */
+export type KeptBound = number | 'Infinity' | '-Infinity';
+
+export function keptBound(bound: number): KeptBound {
+  if (Number.isFinite(bound)) return bound;
+  return bound > 0 ? 'Infinity' : '-Infinity'; // no bound is NaN
+}
+
 /** The numbers before the run of a record `m`, in ms; 0 for never. */
 export const MetricTimes = { created: 0, touched: 1, ttl: 2, length: 3 } as const;
+
+/** Bound on the key of a record, and on its values: an answer of a store may hold many records. */
+export const MAX_RECORD_BYTES = 512 * 1024;
 
 export interface StoredRecord {
   readonly id: number;

@@ -7,6 +7,7 @@
  * into a store, which has a bound: the oldest batches make room for new ones.
  */
 import { everyTurn } from '../clock.ts';
+import { Bell } from './bell.ts';
 import type { Batch } from './remote-write-batch.ts';
 import type { BatchStore, StoredBatch } from './remote-write-store.ts';
 import { packBatch, unpackBatch } from './remote-write-stored.ts';
@@ -50,15 +51,15 @@ interface Taken extends FreshBatch {
   isStored: boolean;
 }
 
-/** What a sample without labels costs at most while it waits as an object. */
-const SAMPLE_BYTES = 48;
+/** What a sample costs while it waits as an object; most share their labels with others. */
+const SAMPLE_BYTES = 128;
 const TURN_MS = 3;
 
 export class BatchQueue {
   readonly #options: QueueOptions;
   #fresh: FreshBatch[] = [];
   readonly #taken = new Map<number, Taken>();
-  readonly #waiting = new Set<() => void>();
+  readonly #bell = new Bell();
   #lastId = 0;
   #lanes = 1;
   /** Packing, during which nothing is taken, so that the order of batches stays. */
@@ -89,8 +90,11 @@ export class BatchQueue {
   }
 
   get bytes(): number {
-    const samples = this.#fresh.reduce((sum, { batch }) => sum + batch.samples.length, 0);
-    return this.#options.store.level.bytes + samples * SAMPLE_BYTES;
+    return this.#options.store.level.bytes + this.#freshBytes;
+  }
+
+  get #freshBytes(): number {
+    return this.#fresh.reduce((sum, { batch }) => sum + batch.samples.length * SAMPLE_BYTES, 0);
   }
 
   /** The time of the oldest batch that waits or is under way, in ms; undefined for none. */
@@ -115,22 +119,12 @@ export class BatchQueue {
   }
 
   wake(): void {
-    for (const call of this.#waiting) call();
-    this.#waiting.clear();
+    this.#bell.ring();
   }
 
   /** Resolves at the next `push`, `wake` or settled batch, or when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        this.#waiting.delete(done);
-        resolve();
-      };
-      signal.addEventListener('abort', done);
-      this.#waiting.add(done);
-    });
+    return this.#bell.rung(signal);
   }
 
   /** The oldest batch of a lane; the lane must have settled what it took before. */
@@ -192,14 +186,17 @@ export class BatchQueue {
 
   async #pack(): Promise<void> {
     const { store, maxBytes, onDropped } = this.#options;
-    if (this.#mustStoreTaken)
-      for (const taken of this.#taken.values()) await this.#storeTaken(taken);
+    if (this.#mustStoreTaken) {
+      for (const taken of this.#taken.values()) if (!(await this.#storeTaken(taken))) break;
+    }
     const fresh = this.#fresh.toSorted((a, b) => a.id - b.id);
     this.#fresh = [];
-    for (const one of fresh) {
-      const isKept = await this.#store(one);
-      if (!isKept) onDropped(one.batch.samples.length, 'queue_error');
+    for (const [at, one] of fresh.entries()) {
+      if (await this.#store(one)) continue;
+      this.#fresh = [...fresh.slice(at), ...this.#fresh]; // until the store is back
+      break;
     }
+    this.#dropFresh();
     while (store.level.bytes > maxBytes) {
       const dropped = await this.#guard(() => store.dropOldest([...this.#taken.keys()]));
       if (dropped === undefined) break;
@@ -210,23 +207,33 @@ export class BatchQueue {
     }
   }
 
+  /** Bounds what waits as objects while the store fails. */
+  #dropFresh(): void {
+    const { maxBytes, onDropped } = this.#options;
+    while (this.#fresh.length > 1 && this.#freshBytes > maxBytes) {
+      onDropped(this.#fresh.shift()?.batch.samples.length ?? 0, 'queue_error');
+    }
+  }
+
   /** Stores a batch that a lane has in its hands, in case that this process ends. */
-  async #storeTaken(taken: Taken): Promise<void> {
-    if (taken.isStored) return;
+  async #storeTaken(taken: Taken): Promise<boolean> {
+    if (taken.isStored) return true;
     taken.isStored = true; // so that the lane removes the batch at the end
-    taken.isStored = (await this.#store(taken)) ?? false;
+    taken.isStored = await this.#store(taken);
     if (!this.#taken.has(taken.id)) await this.#remove(taken.id);
+    return taken.isStored;
   }
 
   /** @returns whether the store has the batch */
-  async #store({ id, lane, batch }: FreshBatch): Promise<boolean | undefined> {
+  async #store({ id, lane, batch }: FreshBatch): Promise<boolean> {
     const { atMs, samples } = batch;
     const bytes = await packBatch(batch, everyTurn(TURN_MS));
     const packed = { id, lane, lanes: this.#lanes, atMs, samples: samples.length, bytes };
-    return this.#guard(async () => {
+    const isKept = await this.#guard(async () => {
       await this.#options.store.append([packed]);
       return true;
     });
+    return isKept ?? false;
   }
 
   #remove(id: number): Promise<unknown> {

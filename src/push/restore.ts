@@ -1,12 +1,19 @@
 /**
  * Makes a tenant of the records that a journal has kept of it.
  */
+import type { Pace } from '../clock.ts';
 import type { FamilyType } from '../exposition/grammar.ts';
 import type { Family, FamilyTraits } from './family.ts';
 import type { Held } from './held.ts';
 import { parseLabels } from './labels.ts';
 import type { GaugeMode } from './pushed-page.ts';
-import { MetricTimes, type RecordKey, type StoredRecord, type StoredTenant } from './record.ts';
+import {
+  type KeptBound,
+  MetricTimes,
+  type RecordKey,
+  type StoredRecord,
+  type StoredTenant,
+} from './record.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
 /** The order in which records need each other. */
@@ -19,14 +26,16 @@ export interface ReadRecord {
 }
 
 /** @returns the tenant, and how many records nothing could be made of */
-export function restore(
+export async function restore(
   stored: StoredTenant,
   ground: TenantGround,
-): { readonly tenant: Tenant; readonly unreadable: number } {
+  pace: Pace,
+): Promise<{ readonly tenant: Tenant; readonly unreadable: number }> {
   const tenant = new Tenant(stored, ground);
   const byKind = new Map<string, ReadRecord[]>(ORDER.map((kind) => [kind, []]));
   let unreadable = 0;
   for (const record of stored.records) {
+    await pace();
     const read = readRecord(record);
     const list = read && byKind.get(read.key[0]);
     if (list) list.push(read);
@@ -34,7 +43,10 @@ export function restore(
   }
   for (const kind of ORDER) {
     const records = byKind.get(kind)!.sort((a, b) => a.stored.id - b.stored.id); // set above
-    for (const record of records) if (!put(tenant, record)) unreadable += 1;
+    for (const record of records) {
+      await pace();
+      if (!put(tenant, record)) unreadable += 1;
+    }
   }
   tenant.records.catchUp(stored.nextId, () => undefined);
   return { tenant, unreadable };
@@ -106,7 +118,9 @@ function putShare(
   key: Extract<RecordKey, readonly ['m', ...unknown[]]>,
   { id, values }: StoredRecord,
 ): boolean {
-  const [, groupKey, , labels, bounds, source, native] = key;
+  const [, groupKey, , labels, kept, source, native] = key;
+  const isNumber = (bound: KeptBound): bound is number => typeof bound === 'number';
+  const bounds = kept.every(isNumber) ? kept : kept.map(Number); // most share the key's array
   const size = values.length - MetricTimes.length - 1;
   if (size < 1) return false;
   const group = groupKey === null ? undefined : tenant.group(parseLabels(groupKey));

@@ -17,7 +17,10 @@ const PATHS: readonly (readonly [path: string, answer: string])[] = [
   ['/routes', "The route table, in gorouter's JSON."],
   ['/metrics', "promgate's own metrics: for operators."],
   ['/metrics?endpoint=<URL>', 'The page of another exporter, kept warm: for operators.'],
-  ['/push/metrics', 'What was pushed; POST adds the metrics of a task or batch job.'],
+  [
+    '/push/metrics',
+    'What tasks and batch jobs have pushed, where there is a push gateway; POST adds.',
+  ],
   ['/push/metrics/job/<job>', 'PUT, POST and DELETE replace a group, as in Pushgateway.'],
   ['/push/metrics/<name>?<label>=<value>', 'PATCH adds 1 to a counter.'],
   ['/broker/v2/catalog', 'The service broker, where there is one: for the platform.'],

@@ -44,9 +44,17 @@ export async function readPushBody(
   const body = collected.get(request) ?? (await collect(request, options));
   collected.delete(request);
   if (body instanceof Problem) throw body;
-  const encoding = request.headers['content-encoding'] ?? '';
+  return decodePushBody(request, body, options);
+}
+
+/** @throws {PushRefusal} and {Problem} as `readPushBody` does, but for the time of the request */
+export async function decodePushBody(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  body: Buffer,
+  { maxDecompressedBytes: maxBytes, room }: Pick<PushBodyOptions, 'maxDecompressedBytes' | 'room'>,
+): Promise<Buffer> {
+  const encoding = headers['content-encoding'] ?? '';
   if (encoding === '') return body;
-  const { maxDecompressedBytes: maxBytes, room } = options;
   const mostBytes = Math.min(maxBytes, Math.max(LEAST_MOST_BYTES, body.length * MAX_RATIO));
   room.more(mostBytes);
   const decoded = await decodeBody(body, encoding, { maxBytes, maxRatio: MAX_RATIO });

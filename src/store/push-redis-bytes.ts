@@ -6,13 +6,10 @@
  * Values are doubles in the byte order of all processors that Node 24 runs on, little-endian.
  */
 import type { TenantChanges } from '../push/record.ts';
-import { JournalError } from '../push/record.ts';
+import { JournalError, MAX_RECORD_BYTES } from '../push/record.ts';
 
 const BUCKET_BITS = 7;
 const SLOT_MASK = 2 ** BUCKET_BITS - 1;
-
-/** Bound on the key and on the values of one record: an answer holds a whole bucket. */
-export const MAX_RECORD_BYTES = 512 * 1024;
 
 export function bucketOf(id: number): number {
   return Math.floor(id / 2 ** BUCKET_BITS);

@@ -46,7 +46,7 @@ const GIVE_BACK = script(`
   return 0
 `);
 /** Bound on each of the two times that the end waits for Redis. */
-const GIVE_BACK_MS = 1_000;
+const GIVE_BACK_MS = 400;
 
 /** Asks for the lease at once, and again and again until it is disposed. */
 export function openLease(options: LeaseOptions): Lease {

@@ -21,5 +21,7 @@ describe('docs/bindings.md', function () {
     assert.match(printed, /the new key: 200$/m);
     assert.match(printed, /^ {2}-H "X-Push-Source: \$CF_INSTANCE_GUID" \\$/m);
     assert.match(printed, /^a page of an app: 403$/m);
+    assert.match(printed, /^\w+\{[^}]*organization_name="demo",[^}]*space_name="prod"[^}]*\} /m);
+    assert.match(printed, /^pushed metrics: 403$/m);
   });
 });

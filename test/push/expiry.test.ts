@@ -113,6 +113,26 @@ describe('expiry', () => {
     assert.equal(ledger.seriesCount, 0);
   });
 
+  it('keeps the source that is heard while silent ones are removed', async () => {
+    let nowMs = 1_000_000;
+    let isRunning = false;
+    const push = (source: string) =>
+      ledger.push(pushOf([gauge('g', 3)], { source, gaugeMode: 'sum' }));
+    const pace = async (): Promise<void> => {
+      if (!isRunning) return;
+      isRunning = false;
+      await push('b');
+    };
+    const ledger = await openLedger({ now: () => nowMs, pace });
+    for (const source of ['a', 'b']) await push(source);
+    nowMs += 3_600_000;
+
+    isRunning = true;
+    await ledger.expire(NEVER);
+
+    assert.deepEqual(linesOf(ledger), ['g 3']);
+  });
+
   it('counts a source that was forgotten from 0 again', async () => {
     const { ledger, pass } = await openTimed();
     await ledger.push(pushOf([counter('c', 3)], { source: 'a' }));

@@ -134,6 +134,37 @@ describe('Ledger', () => {
       assert.deepEqual(linesOf(ledger), ['a_total 4', 'b 2']);
     });
 
+    it('looks anew for what a refused push has named, when it is sent with other values', async () => {
+      const ledger = await openLedger();
+      await ledger.push(pushOf([counter('c', 1)])); // the tenant stays
+      const family: TestFamily = { ...gauge('g', 1), gaugeMode: 'sum' };
+      const refused = pushOf([{ ...family, metrics: [{ run: [Number.NaN] }] }]);
+      await assert.rejects(ledger.push(refused), { code: 'bad_value' });
+      await ledger.push(pushOf([family]));
+
+      await ledger.push({ ...refused, page: { ...refused.page, values: Float64Array.of(2) } });
+
+      assert.deepEqual(linesOf(ledger), ['c 1', 'g 3']);
+    });
+
+    it('refuses a metric that no journal keeps', async () => {
+      const ledger = await openLedger({ limits: { seriesPerFamily: 1e6, series: 1e6 } });
+      const bounds = Array.from({ length: 20_000 }, (_, i) => i);
+      const run = [...[0, 0], ...bounds.map(() => 0)];
+      const labels = Object.fromEntries(
+        bounds.slice(0, 60).map((i) => [`l${i}`, '\0'.repeat(2_000)]),
+      );
+
+      const codes = await Promise.all([
+        refusal(ledger.push(pushOf([histogram(bounds.slice(0, 10_000), run.slice(0, 10_002))]))),
+        refusal(ledger.push(pushOf([histogram(bounds, run)]))),
+        refusal(ledger.push(pushOf([{ ...counter('c', 1), help: 'h'.repeat(100_000) }]))),
+        refusal(ledger.push(pushOf([counter('c', 1, labels)]))),
+      ]);
+
+      assert.deepEqual(codes, ['none', 'too_large', 'too_large', 'too_large']);
+    });
+
     it('changes nothing when it refuses a part of a push', async () => {
       const ledger = await openLedger();
       await ledger.push(pushOf([counter('a', 1), gauge('m', 1)]));

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { type Journal, JournalError } from '../../src/push/record.ts';
 import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';
 import { SharedRecords } from '../support/shared-records.ts';
 import { itMakesOneLedgerOf } from './several-ledgers.contract.ts';
+
+const NEVER = new AbortController().signal;
 
 describe('several ledgers on one store', () => {
   itMakesOneLedgerOf(() => {
@@ -37,5 +40,121 @@ describe('several ledgers on one store', () => {
     await ledger.follow();
 
     assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
+  it('refuse a push that may be kept or not before they read the tenant again', async () => {
+    const reload = Promise.withResolvers<undefined>();
+    const error = new JournalError('timeout', 'no answer');
+    const committed: number[] = [];
+    const ledger = await openLedger({
+      journal: {
+        ...new SharedRecords().open(),
+        commit: async () => [{ tenant: '', error }],
+        reload: () => reload.promise,
+      },
+      onCommit: ({ pushes }) => committed.push(pushes),
+    });
+
+    await assert.rejects(ledger.push(pushOf([counter('c', 1)])), { code: 'not_stored' });
+
+    reload.resolve(undefined);
+    await ledger.idle();
+    assert.deepEqual([linesOf(ledger), committed], [[], []]);
+  });
+
+  it('take back at once what the store has no room for', async () => {
+    const store = new SharedRecords();
+    const journal = store.open();
+    let isFull = false;
+    const commit: Journal['commit'] = async (changes) => {
+      if (isFull) throw new JournalError('full', 'the disk is full');
+      return journal.commit(changes);
+    };
+    const reloaded = Promise.withResolvers<void>();
+    const reload: Journal['reload'] = (tenant, unsure) =>
+      journal.reload(tenant, unsure).finally(reloaded.resolve);
+    const ledger = await openLedger({ journal: { ...journal, commit, reload } });
+    await ledger.push(pushOf([counter('c', 1)]));
+    isFull = true;
+    await assert.rejects(ledger.push(pushOf([counter('c', 5)])), { code: 'not_stored' });
+
+    await reloaded.promise;
+    await new Promise(setImmediate);
+
+    assert.deepEqual(linesOf(ledger), ['c 1']);
+  });
+
+  it('let a reader of one ledger see only what that ledger had taken over', async () => {
+    const store = new SharedRecords();
+    let nowMs = 1_000;
+    const open = () => openLedger({ journal: store.open(), now: () => nowMs });
+    const [one, two] = [await open(), await open()];
+    await one.push(pushOf([counter('c', 1)], { ttlMs: 1_000 }));
+
+    nowMs += 100;
+    two.seen(); // its page does not have the counter
+    nowMs += 2_000;
+    await two.follow();
+    await two.expire(NEVER);
+    const unseen = linesOf(two);
+    two.seen();
+    await two.expire(NEVER);
+
+    assert.deepEqual(unseen, ['c 1']);
+    assert.deepEqual(linesOf(two), []);
+  });
+
+  it('keep pushes of a tenant while another one is still being read', async () => {
+    const store = new SharedRecords();
+    const journal = store.open();
+    const read = Promise.withResolvers<void>();
+    const reload: Journal['reload'] = async (tenant, unsure) => {
+      await read.promise;
+      return journal.reload(tenant, unsure);
+    };
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: { ...journal, reload } });
+    const push = pushOf([counter('c', 1)], { tenant: 'slow' });
+    await one.push(push);
+
+    const slow = two.push(push); // comes too late
+    await two.push(pushOf([counter('c', 1)], { tenant: 'fast' }));
+    await two.push(pushOf([counter('c', 1)], { tenant: 'fast' }));
+    read.resolve();
+    await slow;
+    await two.idle();
+
+    assert.deepEqual(linesOf(two, 'fast'), ['c 2']);
+    assert.deepEqual(linesOf(two, 'slow'), ['c 2']);
+  });
+
+  it('follow the other tenants although one cannot be read', async () => {
+    const store = new SharedRecords();
+    const reader = store.open();
+    const isBad = (tenant: string): boolean => tenant === 'bad';
+    const reload: Journal['reload'] = async (tenant, unsure) => {
+      if (isBad(tenant)) throw new JournalError('damaged', 'the tenant cannot be read');
+      return reader.reload(tenant, unsure);
+    };
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: { ...reader, reload } });
+    for (const tenant of ['bad', 'good']) await one.push(pushOf([counter('c', 1)], { tenant }));
+
+    await assert.rejects(two.follow(), { failure: 'damaged' });
+
+    assert.deepEqual(linesOf(two, 'good'), ['c 1']);
+  });
+
+  it('say of a push that another ledger has taken before that it is a repeat', async () => {
+    const store = new SharedRecords();
+    const one = await openLedger({ journal: store.open() });
+    const two = await openLedger({ journal: store.open() });
+    const push = pushOf([counter('c', 1)], { id: { key: 'k', hash: 'h' } });
+    await one.push(push);
+
+    const { isReplay } = await two.push(push);
+
+    assert.equal(isReplay, true);
+    assert.deepEqual(linesOf(two), ['c 1']);
   });
 });

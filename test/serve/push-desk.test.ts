@@ -1,36 +1,115 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.ts';
-import { servePush } from './push-server.ts';
+import type { Accepted, Push, PushLedger } from '../../src/push/push.ts';
+import { PushRefusal } from '../../src/push/refusal.ts';
+import { PushDesk, type PushEnd, type PushWork } from '../../src/serve/push-desk.ts';
 
-/** So large that it is put together in turns with other work. */
-const LARGE = Array.from({ length: 1_900 }, (_, at) => `m{at="${at}"} 1\n`).join('');
-const GATE = { checks: false, settings: { maxBodyBytes: 1_000_000 } };
+const WORK: PushWork = {
+  intent: {
+    ...{ tenant: 't', forced: [], replaces: 'group', path: [['job', 'a']], of: 'group' },
+    ...{ contentType: '', text: '' },
+    rules: {
+      mode: 'replace',
+      temporality: undefined,
+      source: '',
+      gaugeMode: undefined,
+      ttlMs: undefined,
+    },
+  },
+  page: { families: [], values: new Float64Array(), timestamps: 0 },
+  ...{ id: undefined, samples: 3, bytes: 40, beganMs: 0 },
+};
 
-describe('pushes that are answered before their check', () => {
-  it('leave a group as its last push says, although a larger one came before', async () => {
-    await using gate = await servePush(GATE);
+/** A push of another group: pushes of one group wait for each other. */
+function workOf(group: number): PushWork {
+  return { ...WORK, intent: { ...WORK.intent, path: [['job', `${group}`]] } };
+}
 
-    const answers = [
-      await gate.send('PUT', '/job/a', LARGE),
-      await gate.send('PUT', '/job/a', 'last 1\n'),
-    ];
-    await eventually('both have ended', () => gate.ends[1]);
+/** A ledger whose pushes end when the test says so. */
+class SlowLedger implements PushLedger {
+  readonly durability = 'disk';
+  readonly pushes: PromiseWithResolvers<Accepted>[] = [];
+  readonly noted: string[] = [];
 
-    assert.deepEqual(
-      answers.map(({ status }) => status),
-      [202, 202],
-    );
-    assert.deepEqual(gate.lines()[0], 'last{instance="",job="a"} 1');
-    assert.equal(gate.lines().length, 3);
+  push(_push: Push): Promise<Accepted> {
+    const push = Promise.withResolvers<Accepted>();
+    this.pushes.push(push);
+    return push.promise;
+  }
+
+  async noteFailure({ tenant }: { readonly tenant: string }): Promise<void> {
+    this.noted.push(tenant);
+  }
+
+  async deleteGroup(): Promise<void> {}
+  async deleteMetrics(): Promise<void> {}
+  async wipe(): Promise<void> {}
+}
+
+function open(checks: boolean) {
+  const ledger = new SlowLedger();
+  const ends: PushEnd[] = [];
+  return { ledger, ends, desk: new PushDesk({ ledger, checks, onEnd: (end) => ends.push(end) }) };
+}
+
+describe('PushDesk', () => {
+  it('answers when the ledger has kept the push', async () => {
+    const { ledger, ends, desk } = open(true);
+
+    const answer = desk.push(WORK);
+    assert.equal(ends.length, 0);
+    ledger.pushes[0]?.resolve({ isReplay: false });
+
+    assert.equal((await answer).status, 200);
+    assert.equal(ends[0]?.result, 'ok');
   });
 
-  it('leave nothing of a group that is deleted after them', async () => {
-    await using gate = await servePush(GATE);
+  it('answers before, if pushes are not checked, until a thousand wait', async () => {
+    const { ledger, ends, desk } = open(false);
 
-    await gate.send('PUT', '/job/a', LARGE);
-    await gate.send('DELETE', '/job/a');
+    for (let i = 0; i < 1_000; i++) assert.equal((await desk.push(workOf(i))).status, 202);
+    const last = desk.push(workOf(1_000));
+    await new Promise(setImmediate);
+    ledger.pushes[1_000]?.resolve({ isReplay: false });
+    assert.equal((await last).status, 200);
+    assert.equal(ends.length, 1);
 
-    assert.equal(gate.ends.length, 1);
-    assert.deepEqual(gate.lines(), []);
+    ledger.pushes[0]?.reject(new PushRefusal('type_conflict', 'no'));
+    ledger.pushes[1]?.reject(new Error('a bug'));
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      ends.map(({ result, why }) => [result, why]),
+      [
+        ['ok', undefined],
+        ['type_conflict', 'no'],
+        ['internal', 'Error: a bug'],
+      ],
+    );
+    assert.equal((await desk.push(WORK)).status, 202);
+  });
+
+  it('waits when the pushes that wait are large', async () => {
+    const { ledger, desk } = open(false);
+    const large = (group: number) => ({ ...workOf(group), bytes: 30_000_000 });
+
+    assert.equal((await desk.push(large(1))).status, 202);
+    const second = desk.push(large(2));
+    await new Promise(setImmediate);
+    ledger.pushes[1]?.resolve({ isReplay: false });
+
+    assert.equal((await second).status, 200);
+  });
+
+  it('notes in the group that a push of it was refused by a conflict, and no other refusal', async () => {
+    const { ledger, desk } = open(true);
+    const refuse = async (code: 'type_conflict' | 'series_limit' | 'not_stored') => {
+      const answer = desk.push(WORK);
+      ledger.pushes.at(-1)?.reject(new PushRefusal(code, 'no'));
+      return (await answer).status;
+    };
+
+    assert.deepEqual([await refuse('series_limit'), await refuse('not_stored')], [422, 503]);
+    assert.deepEqual(ledger.noted, []);
+    assert.equal(await refuse('type_conflict'), 400);
+    assert.deepEqual(ledger.noted, ['t']);
   });
 });

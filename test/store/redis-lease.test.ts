@@ -16,7 +16,11 @@ const TTL_MS = 600_000;
 
 function asker(url: string) {
   const clock = fakeClock();
-  const session = new RedisSession({ address: parseRedisUrl(url), readTls: undefined });
+  let failures = 0;
+  const session = new RedisSession({
+    ...{ address: parseRedisUrl(url), readTls: undefined },
+    onFailure: () => failures++,
+  });
   const told: boolean[] = [];
   const errors: unknown[] = [];
   let answers = 0;
@@ -35,7 +39,7 @@ function asker(url: string) {
   const asked = (times: number) =>
     eventually('an answer', () => (answers >= times && clock.sleeping.length > 0) || undefined);
   return {
-    ...{ clock, lease, told, errors, asked },
+    ...{ clock, lease, told, errors, asked, failures: () => failures },
     async [Symbol.asyncDispose]() {
       await lease[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();
@@ -82,6 +86,7 @@ describe('openLease', function () {
     assert.equal(one.lease.heldForMs(), 0.9 * TTL_MS);
 
     await server.goDown();
+    await eventually('a failed attempt', () => one.failures() > 1 || undefined);
     await one.clock.advance(0.9 * TTL_MS);
     assert.equal(one.lease.isHeld(), false);
     await eventually('to be told', () => one.told.length === 2 || undefined);

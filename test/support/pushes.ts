@@ -1,14 +1,15 @@
 /** Pushes for tests of the ledger, and its page as text. */
 import type { FamilyType } from '../../src/exposition/grammar.ts';
 import { type Label, sortLabels } from '../../src/push/labels.ts';
-import { Ledger, type LedgerOptions } from '../../src/push/ledger.ts';
+import { Ledger } from '../../src/push/ledger.ts';
+import type { LedgerOptions } from '../../src/push/ledger-options.ts';
 import type { PageSource } from '../../src/push/page-source.ts';
 import type { Push, PushRules } from '../../src/push/push.ts';
 import { type GaugeMode, isCompound, type PushedFamily } from '../../src/push/pushed-page.ts';
 import type { Journal } from '../../src/push/record.ts';
 import { type PushSettings, type TenantLimits, tenantRules } from '../../src/push/rules.ts';
 
-export interface TestMetric {
+interface TestMetric {
   readonly labels?: Readonly<Record<string, string>>;
   /** Bounds without +Inf, and the run. */
   readonly bounds?: readonly number[];
@@ -82,7 +83,7 @@ export const SETTINGS: PushSettings = {
 };
 
 /** A journal that keeps nothing. */
-export const NO_JOURNAL: Journal = {
+const NO_JOURNAL: Journal = {
   durability: 'memory',
   load: async () => [],
   commit: async () => [],

@@ -15,10 +15,15 @@ interface Row extends StoredRecord {
   readonly seq: number;
 }
 
+/** What becomes of a commit. `unknown` and `lost`: the journal cannot tell, and it is kept or not. */
+export type Fate = 'fine' | 'unknown' | 'lost';
+
 interface Tenant {
   readonly forced: readonly Label[];
   readonly rows: Map<number, Row>;
   readonly removed: Map<number, number>;
+  /** The numbers of all commits of the tenant, which no other commit has. */
+  readonly commits: Set<number>;
   nextId: number;
   seq: number;
 }
@@ -27,6 +32,22 @@ export class SharedRecords {
   readonly #tenants = new Map<string, Tenant>();
   /** While true, no journal can keep anything. */
   isBroken = false;
+  /** What becomes of the next commits, one after the other; by default they are kept or stale. */
+  readonly fates: Fate[] = [];
+  #commits = 0;
+  #copy: Map<string, Tenant> | undefined;
+
+  /** Remembers all tenants as they are, as a backup does. */
+  copy(): void {
+    this.#copy = new Map([...this.#tenants].map(([name, one]) => [name, copyOf(one)]));
+  }
+
+  /** Puts the copy back, if there is one. */
+  putBack(): void {
+    if (!this.#copy) return;
+    this.#tenants.clear();
+    for (const [name, one] of this.#copy) this.#tenants.set(name, copyOf(one));
+  }
 
   /** A journal of its own, as another promgate has it. */
   open(): Journal {
@@ -41,35 +62,53 @@ export class SharedRecords {
       commit: async (changes) => {
         await new Promise(setImmediate); // others may commit meanwhile
         if (this.isBroken) throw new JournalError('unreachable', 'the store is away');
-        return changes
-          .filter((one) => !this.#keep(one, known))
-          .map(({ tenant }): Stale => ({ tenant }));
+        return changes.flatMap((one) => this.#commit(one, known));
       },
       reload: async (name, unsure) => {
         await new Promise(setImmediate);
         if (this.isBroken) throw new JournalError('unreachable', 'the store is away');
         const tenant = this.#tenants.get(name);
-        if (!tenant) return undefined;
+        if (!tenant) {
+          known.delete(name);
+          return undefined;
+        }
         const since = known.get(name) ?? 0;
         known.set(name, tenant.seq);
+        if (!tenant.commits.has(since)) {
+          const { records: created, ...rest } = stored(name, tenant);
+          return { ...rest, created, changed: [], removed: [], isWhole: true };
+        }
         return update(name, tenant, since, new Set(unsure));
       },
       changedElsewhere: async () =>
-        [...this.#tenants]
-          .filter(([name, { seq }]) => known.get(name) !== seq)
-          .map(([name]) => name),
+        [...new Set([...this.#tenants.keys(), ...known.keys()])].filter(
+          (name) => known.get(name) !== this.#tenants.get(name)?.seq,
+        ),
       [Symbol.asyncDispose]: async () => undefined,
     };
+  }
+
+  #commit(change: TenantChanges, known: Map<string, number>): Stale[] {
+    const { tenant } = change;
+    const fate = this.fates.shift() ?? 'fine';
+    const before = known.get(tenant);
+    const isKept = fate !== 'lost' && this.#keep(change, known);
+    if (fate === 'fine') return isKept ? [] : [{ tenant }];
+    if (before === undefined) known.delete(tenant);
+    else known.set(tenant, before);
+    return [{ tenant, error: new JournalError('timeout', 'nobody knows') }];
   }
 
   #keep(change: TenantChanges, known: Map<string, number>): boolean {
     const { tenant: name, forced, created, changed, removed, nextId } = change;
     const tenant = this.#tenants.get(name) ?? {
-      ...{ forced, rows: new Map(), removed: new Map(), nextId, seq: 0 },
+      ...{ forced, rows: new Map(), removed: new Map(), commits: new Set(), nextId, seq: 0 },
     };
     if (tenant.seq !== (known.get(name) ?? 0)) return false;
     this.#tenants.set(name, tenant);
-    tenant.seq += 1;
+    this.#commits += 1;
+    tenant.seq = this.#commits;
+    tenant.commits.add(tenant.seq);
     tenant.nextId = nextId;
     known.set(name, tenant.seq);
     for (const one of created) tenant.rows.set(one.id, { ...one, seq: tenant.seq });
@@ -82,6 +121,11 @@ export class SharedRecords {
     }
     return true;
   }
+}
+
+function copyOf({ rows, removed, commits, ...rest }: Tenant): Tenant {
+  const copies = { rows: new Map(rows), removed: new Map(removed), commits: new Set(commits) };
+  return { ...rest, ...copies };
 }
 
 function stored(tenant: string, { forced, rows, nextId }: Tenant): StoredTenant {
