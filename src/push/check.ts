@@ -17,7 +17,7 @@ import { PushRefusal } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
 /** More layouts of buckets in one family are a mistake of its clients. */
-export const MAX_LAYOUTS = 8;
+const MAX_LAYOUTS = 8;
 /**
  * Finds what the entries of a posting are booked on, and checks that all of it can be booked.
  *
@@ -186,7 +186,7 @@ export function gaugeModeOf(family: PostedFamily, known: Family | undefined): Ga
 }
 
 /** The share that an entry is booked on; undefined if it must be made. */
-export function shareOf(metric: Metric, { layout }: Entry, operation: string): Share | undefined {
+function shareOf(metric: Metric, { layout }: Entry, operation: string): Share | undefined {
   const { shares } = metric;
   if (operation === 'set') return shares[0];
   return shares.find(
