@@ -5,7 +5,7 @@ import type { FamilyType } from '../exposition/grammar.ts';
 import type { Held } from './held.ts';
 import type { Label } from './labels.ts';
 import type { LedgerFamily, LedgerMetric, MetricBlock, MetricRun } from './page-source.ts';
-import { type GaugeMode, sampleCount } from './pushed-page.ts';
+import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
 
 /** Metrics of a block: a page is rendered anew block by block. */
 const BLOCK_SIZE = 128;
@@ -65,6 +65,7 @@ export class Metric implements LedgerMetric {
   /** How many series the metric has on a page. */
   get series(): number {
     const { type } = this.family;
+    if (!isCompound(type)) return 1; // a gauge may have a share for each of a thousand sources
     if (this.shares.length === 1) return sampleCount(type, this.shares[0]!.bounds);
     return sampleCount(type, this.current().bounds);
   }
