@@ -108,6 +108,32 @@ describe('several ledgers on one store', () => {
     assert.deepEqual(linesOf(two, 'slow'), ['c 2']);
   });
 
+  it('leave out records that a later promgate has written, and count these', async () => {
+    const store = new SharedRecords();
+    let unreadable = 0;
+    const onUnreadable = (_: string, records: number): void => {
+      unreadable += records;
+    };
+    const ledger = await openLedger({ journal: store.open(), onUnreadable });
+    await ledger.push(pushOf([counter('c', 1)]));
+    const keys = [
+      ...['["m",null,"c","kind=\\"a\\"",{},"",""]', '["f","d","curve","","","last"]', '["z"]'],
+      ...['["m",null,"c"]', '"m"', '{', '["toString"]', '["i","k",5]'],
+    ];
+    const later = store.open();
+    const [tenant] = await later.load();
+    const created = keys.map((key, i) => ({ id: 100 + i, key, values: new Float64Array(5) }));
+    await later.commit([{ ...tenant!, created, changed: [], removed: [], nextId: 200 }]);
+    const other = await openLedger({ journal: store.open() });
+    await other.push(pushOf([counter('c', 1)]));
+
+    await ledger.follow();
+
+    assert.equal(unreadable, keys.length);
+    assert.deepEqual(linesOf(ledger), ['c 2']);
+    assert.deepEqual(linesOf(other), ['c 2']);
+  });
+
   it('follow the other tenants although one cannot be read', async () => {
     const store = new SharedRecords();
     const reader = store.open();
