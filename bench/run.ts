@@ -16,6 +16,7 @@ import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts'
 import { measureNeighbours } from './neighbours.ts';
 import { measurePair, type PairCase, type PairResult } from './pair.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
+import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
 import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
 import { measureScrapes } from './scrapes.ts';
@@ -144,19 +145,11 @@ if (wanted('proxy')) {
   proxy.push(...(await measureProxy({ cases: CACHED, ...turns })));
   print(proxyTable(proxy));
 }
+const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
 if (flags.json !== undefined) {
   const figures = {
-    machine,
-    quick: flags.quick,
-    merges,
-    kernels,
-    scrapes,
-    pairs,
-    hits,
-    neighbours,
-    bindings,
-    start,
-    proxy,
+    ...{ machine, quick: flags.quick, merges, kernels, scrapes, pairs, hits, neighbours },
+    ...{ bindings, start, proxy, push },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

@@ -70,6 +70,9 @@ export class KnownBindings {
     this.#options = options;
   }
 
+  /** How many bindings have gone, or were replaced: their tokens may open nothing now. */
+  removals = 0;
+
   /** The number of known bindings. */
   get size(): number {
     return this.#byId.size;
@@ -106,6 +109,7 @@ export class KnownBindings {
   #remove(id: string): void {
     const binding = this.#byId.get(id);
     if (binding === undefined) return;
+    this.removals += 1;
     this.#byId.delete(id);
     this.#byToken.delete(binding.tokenHash);
     if (binding.appId === undefined) return;

@@ -35,6 +35,8 @@ const LONGEST_PAUSE_MS = 10_000;
 
 export interface BindingsPart extends Part {
   readonly tokens: Tokens;
+  /** How many tokens were revoked since the start. */
+  revocations(): number;
   /** @returns undefined for an app without bindings, and until the database has been opened */
   settingsOf(app: AppIdentity): BoundApp | undefined;
   /** Polls the database at once: another replica has changed a binding, or may have. */
@@ -80,6 +82,7 @@ export async function startBindings(
     mentions: { database: () => opened?.state ?? 'away' },
     settingsOf: (app) => opened?.settingsOf(app),
     look: () => opened?.follower.hint(),
+    revocations: () => opened?.known.removals ?? 0,
     tokens: { scopeOf: async (token) => (opened ? opened.tokens.scopeOf(token) : 'unsure') },
     [Symbol.asyncDispose]: async () => {
       stop.abort();

@@ -31,8 +31,8 @@ export interface OpenLedger extends AsyncDisposable {
   state(): 'ready' | 'away';
 }
 
-/** The longest time that a journal which does not answer delays the start. */
-const FIRST_WAIT_MS = 5_000;
+/** The longest time that reading the journal, or a journal that does not answer, delays the start. */
+const FIRST_WAIT_MS = { memory: 5_000, disk: 5_000, shared: 1_000 } as const;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 /** How long the end of the program waits for a journal that does not answer. */
@@ -41,7 +41,7 @@ const EXPIRE_MS = 10_000;
 /** How often a promgate looks for what others have pushed, and what could not be kept. */
 const FOLLOW_MS = 500;
 
-/** Waits until the first attempt to open the journal has ended, or for `FIRST_WAIT_MS`. */
+/** Waits until the first attempt to open the journal has ended, or as long as `FIRST_WAIT_MS` says. */
 export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLedger> {
   const { ledger } = options;
   const keeping = new Keeping(options);
@@ -60,7 +60,11 @@ export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLe
     ledger.opened(opened);
     return runLoops(opened, { keeping, signal: stop.signal });
   });
-  await Promise.race([opening, first.promise, sleep(FIRST_WAIT_MS, stop.signal)]);
+  await Promise.race([
+    opening,
+    first.promise,
+    sleep(FIRST_WAIT_MS[ledger.durability], stop.signal),
+  ]);
   return {
     state: () => (ledger.current && !keeping.isFailing ? 'ready' : 'away'),
     [Symbol.asyncDispose]: async () => {
@@ -123,6 +127,7 @@ async function openJournal(
     address: redis.address,
     readTls: usesTls(redis) ? () => readRedisTls(redis, ground) : undefined,
     prefix: redis.channel,
+    replicas: push.redisReplicas,
     observer: {
       onFailure: (error) => keeping.failed(error),
       onReady: () => keeping.worked(),

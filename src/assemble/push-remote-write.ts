@@ -14,7 +14,7 @@ import { openRemoteWrites, type QueuePlace } from './remote-write.ts';
 export async function openPushRemoteWrite(
   { push, redis }: PushLedgerOptions['config'],
   pages: Pick<PageSource, 'families' | 'seen'>,
-  ground: Pick<Ground, 'log' | 'registry' | 'authorities'>,
+  ground: Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>,
 ): Promise<AsyncDisposable | undefined> {
   if (push.remoteWrite.length === 0) return undefined;
   await using parts = new AsyncDisposableStack();

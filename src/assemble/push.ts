@@ -14,7 +14,7 @@ import { PUSH_HANDLER } from '../serve/push.ts';
 import { PUSH_INTERFACES } from '../serve/push-answers.ts';
 import { PUSH_RESULTS, PushDesk, type PushEnd } from '../serve/push-desk.ts';
 import { PushLane } from '../serve/push-lane.ts';
-import { isLocal } from '../serve/push-local.ts';
+import { localClients } from '../serve/push-local.ts';
 import { createPushPages, type PushPages } from '../serve/push-page.ts';
 import { PushRate } from '../serve/push-rate.ts';
 import type { PushSettings } from '../serve/push-request.ts';
@@ -23,13 +23,13 @@ import { type PushSiteOptions, pushMounts } from '../serve/push-site.ts';
 import type { Handler } from '../serve/request.ts';
 import type { RequestObservers } from '../serve/request-log.ts';
 import { readableTenant } from '../serve/tenancy.ts';
-import type { Log } from '../telemetry/log.ts';
 import { type PushMetrics, pushMetrics } from '../telemetry/push-metrics.ts';
 import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 import { LateLedger } from './late-ledger.ts';
 import type { Part } from './part.ts';
 import { openPushLedger, type PushConfig } from './push-ledger.ts';
+import { tellRefusals } from './push-refusals.ts';
 import { openPushRemoteWrite } from './push-remote-write.ts';
 
 export interface PushPartOptions {
@@ -38,6 +38,8 @@ export interface PushPartOptions {
   readonly onMistake: OnMistake;
   readonly observers: RequestObservers;
   readonly onRefused: () => void;
+  /** How many tokens were revoked since the start. */
+  readonly revocations: () => number;
 }
 
 export interface PushPart extends Part {
@@ -59,15 +61,21 @@ const MAX_RULES = 20_000;
 
 export async function startPush(options: PushPartOptions, ground: Ground): Promise<PushPart> {
   await using parts = new AsyncDisposableStack();
-  const { config, observers } = options;
+  const { config, observers, revocations } = options;
   const { push } = config;
   const ledger = new LateLedger(push.durability);
   const rulesOf = knownRules((tenancy) => tenantRules(push, tenancy));
   const pages = openPages(options, ledger);
-  const gate = openGate(options, ledger, (end) => tellEnd(end, ground.log, metrics));
-  const lane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
-  const ownLane = new PushLane({ ...gate, observers, handler: PUSH_HANDLER });
+  const tellRefusal = tellRefusals(ground);
+  const gate = openGate(options, ledger, (end) => {
+    metrics.ended(end);
+    tellRefusal(end);
+  });
+  const short = { ...gate, observers, handler: PUSH_HANDLER, revocations };
+  const lane = new PushLane(short);
+  const ownLane = new PushLane(short);
   let conflicts: number | undefined;
+  let mostLayouts: number | undefined;
   const metrics: PushMetrics = pushMetrics(
     ground.registry,
     { interfaces: PUSH_INTERFACES, results: PUSH_RESULTS, failures: JOURNAL_FAILURES },
@@ -75,6 +83,7 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
       series: () => ledger.current?.seriesCount,
       tenants: () => ledger.current?.tenantCount,
       conflicts: () => conflicts,
+      mostLayouts: () => mostLayouts,
       bodyBytes: () => gate.room.bytes,
       keptPageBytes: () => pages.keptBytes(),
       layouts: () => lane.size + ownLane.size,
@@ -84,7 +93,9 @@ export async function startPush(options: PushPartOptions, ground: Ground): Promi
   const remote = await openPushRemoteWrite(config, ledger, ground);
   if (remote) parts.use(remote);
   startLoop(parts, ground, async () => {
-    if (ledger.current) conflicts = await pages.conflicts();
+    if (!ledger.current) return;
+    mostLayouts = ledger.current.mostLayouts;
+    conflicts = await pages.conflicts();
   });
   const site = {
     ...{ ...siteOptions(options, ground, ledger), ...gate },
@@ -151,15 +162,12 @@ function openGate(
   ledger: LateLedger,
   onEnd: (end: PushEnd) => void,
 ) {
-  const addressOf = clientAddress(auth.trustedProxies);
   const asksNobody = auth.mode === 'open' && !push.open;
   return {
     desk: new PushDesk({ ledger, checks: push.consistencyCheck, onEnd }),
     rate: new PushRate(),
     room: openRoom(push),
-    admitsOpenly: asksNobody
-      ? (request: Parameters<typeof isLocal>[0]) => isLocal(request, addressOf)
-      : undefined,
+    admitsOpenly: asksNobody ? localClients(clientAddress(auth.trustedProxies)) : undefined,
   };
 }
 
@@ -210,10 +218,4 @@ function knownRules(make: (tenancy: Tenancy) => TenantRules): (tenancy: Tenancy)
     known.set(tenant, { forced, rules });
     return rules;
   };
-}
-
-function tellEnd(end: PushEnd, log: Log, metrics: PushMetrics): void {
-  metrics.ended(end);
-  const { of, result, tenant, why } = end;
-  if (why !== undefined) log.debug('a push was refused', { interface: of, result, tenant, why });
 }

@@ -35,9 +35,9 @@ export interface RemoteWritesOptions {
 }
 
 /** What `openRemoteWrites` needs of the ground. */
-type RemoteGround = Pick<Ground, 'log' | 'registry' | 'authorities'>;
+type RemoteGround = Pick<Ground, 'log' | 'registry' | 'authorities' | 'cut'>;
 
-/** Starts the remote writes. Disposal sends what there is for at most 5 s. */
+/** Starts the remote writes. Disposal sends what there is for at most 3 s. */
 export async function openRemoteWrites(
   configs: readonly RemoteWriteConfig[],
   options: RemoteWritesOptions,
@@ -62,6 +62,7 @@ export async function openRemoteWrites(
     const remote = new RemoteWrite({
       ...config,
       ...{ source: options.source, lease: options.lease, post: poster.post, observers },
+      stopping: ground.cut.signal,
       userAgent: `promgate/${VERSION}`,
       relabel: compileRelabel(config.relabel),
       store: await openStore(options.queue, name, observers),

@@ -77,7 +77,10 @@ export async function startStages(
   const onEvent = config.kafka && events.record;
   const endpoints = await openEndpoints(config, { ground, lane, metrics, onEvent });
   if (endpoints) parts.use(endpoints);
-  const push = await openPush(config, { ground, admit, onMistake, observers, metrics });
+  const revocations = () => bindings?.revocations() ?? 0;
+  const push = await openPush(config, {
+    ...{ ground, admit, onMistake, observers, metrics, revocations },
+  });
   if (push) parts.use(push);
   const operate = parts.use(
     openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
@@ -105,6 +108,7 @@ interface PushParts {
   readonly onMistake: (err: unknown, path: string) => void;
   readonly observers: RequestObservers;
   readonly metrics: HttpMetrics;
+  readonly revocations: () => number;
 }
 
 /** @returns undefined without a section `push` */

@@ -142,6 +142,11 @@ function pushWarnings({ auth, listen, push }: Config): string[] {
     const lost = 'on Cloud Foundry pushes are lost with the container';
     warnings.push(`push.durability is disk: ${lost}; bind a Redis service, and set it to shared`);
   }
+  for (const { name, url, auth: credentials } of push.remoteWrite) {
+    if (credentials.kind === 'none' || !/^http:/i.test(url)) continue;
+    if (isLoopback(new URL(url).hostname)) continue;
+    warnings.push(`push.remote_write, ${name}: its auth is sent without TLS; use https`);
+  }
   return warnings;
 }
 

@@ -38,6 +38,7 @@ export function toPush(values: z.output<typeof push> | undefined, around: Surrou
     adminApi: values.admin_api,
     consistencyCheck: values.consistency_check,
     sourceIdleMs: values.source_idle,
+    redisReplicas: values.redis_replicas,
     keyTtlMs: values.key_ttl,
     maxKeys: values.max_keys,
     rules: values.rules.map(toRule),

@@ -145,6 +145,13 @@ export const push = section(
       }),
       '1h',
     ),
+    redis_replicas: withDefault(
+      wholeNumber(
+        'With push.durability shared: how many replicas of Redis must have a push before its answer.',
+        { min: 0, max: 16 },
+      ),
+      0,
+    ),
     key_ttl: withDefault(
       duration('How long promgate remembers an Idempotency-Key.', {
         minMs: 1_000,

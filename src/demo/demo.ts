@@ -5,6 +5,7 @@
 import { type App, startApp } from '../assemble/app.ts';
 import { sleep } from '../clock.ts';
 import { type ConfigSources, readConfig } from '../config/config.ts';
+import { startBatchJob } from './batch-job.ts';
 import { type Foundation, startFoundation } from './foundation.ts';
 
 /** The longest wait for the routes, and the pause between two checks. */
@@ -35,6 +36,8 @@ export async function startDemo(options: DemoOptions): Promise<App> {
   const config = await readConfig({ values: valuesFor(foundation), flags, memoryBytes });
   const app = parts.use(await startApp(config));
   await untilReady(app.url);
+  const isOpen = config.auth.mode === 'open'; // else the job has no token
+  if (isOpen) parts.use(await startBatchJob({ url: `${app.url}/push`, now, chance }));
   print(guide(app.url, foundation));
   const stop = parts.move();
   return { ...app, [Symbol.asyncDispose]: () => stop.disposeAsync() };
@@ -50,6 +53,7 @@ function valuesFor({ routesUrl, username, password }: Foundation) {
   return {
     listen: { host: '127.0.0.1' },
     routes: { gorouter: [{ url: routesUrl, username, password, interval: '5s' }] },
+    push: { durability: 'memory' },
     drain: { wait: '0s' },
     log: { level: 'warn' },
     endpoints: { allow: ['127.0.0.1'], allow_private: ['127.0.0.1'] },
@@ -68,6 +72,8 @@ open in a browser
       the last instance fails: compare promgate_instance_up and promfetcher_scrape_error
   ${url}/sd/apps
       the targets for Prometheus
+  ${url}/push/metrics
+      what a batch job has pushed, every 5 s anew: its sums grow, its last run replaces the run before
   ${url}/metrics
       promgate's own metrics
   ${url}/metrics?endpoint=${exporter}
@@ -78,6 +84,8 @@ or use curl
   curl -s '${url}/v1/apps/metrics?route_url=${apps[0]?.route}'
   curl -s ${url}/v1/apps/${apps[1]?.guid}/only-app-metrics | grep up
   curl -s ${url}/routes
+  curl -s -X PATCH '${url}/push/metrics/backups_total?host=db1'
+      adds 1 to a counter that a script pushes
 
 Ctrl-C ends it.
 `;

@@ -43,8 +43,12 @@ function escapeChar(char: string, escaping: 'dots' | 'values'): string {
 export function unquote(text: string): string {
   if (!text.includes('\\')) return text;
   // Splitting at escaped backslashes leaves no ambiguity, and makes no string per escape.
-  const parts = text.split('\\\\');
-  return parts.map((part) => part.replaceAll('\\n', '\n').replaceAll('\\"', '"')).join('\\');
+  return text.split('\\\\').map(unquotePart).join('\\');
+}
+
+function unquotePart(part: string): string {
+  if (!part.includes('\\')) return part; // a text may have hundreds of parts
+  return part.replaceAll('\\n', '\n').replaceAll('\\"', '"');
 }
 
 function quote(text: string): string {

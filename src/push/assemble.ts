@@ -14,6 +14,7 @@ import {
   type PushedFamily,
   type PushedMetric,
   type PushedPage,
+  weightOf,
 } from './pushed-page.ts';
 import { PushRefusal } from './refusal.ts';
 
@@ -52,7 +53,7 @@ export function* assemble(lines: BodyLines, mode: PushMode): Generator<void, Ass
     for (; next < order.length && metrics.familyOf(order[next]!) === family.number; next++) {
       const metric = assembler.metric(family, order[next]!);
       own.push(metric);
-      labels += 2 + metric.labels.length;
+      labels += 2 + weightOf(metric);
       if (labels < SLICE_LABELS) continue;
       labels = 0;
       yield;

@@ -8,12 +8,11 @@ import type { Family, Group, Metric, Share } from './family.ts';
 import { noteTimes } from './group-times.ts';
 import {
   type Entry,
-  FAILURE_TIME,
+  isGroupTime,
   type Operation,
   operationOf,
   type PostedFamily,
   type Posting,
-  PUSH_TIME,
 } from './posting.ts';
 import { isCompound } from './pushed-page.ts';
 import { GaugeShare, lostOf, SEVERAL, SLOT, UNNAMED } from './shares.ts';
@@ -66,9 +65,7 @@ class Booking {
       }
     }
     for (const metric of leaving) {
-      if (metric.family.name !== PUSH_TIME && metric.family.name !== FAILURE_TIME) {
-        this.#tenant.removeMetric(metric);
-      }
+      if (!isGroupTime(metric.family.name)) this.#tenant.removeMetric(metric);
     }
   }
 
@@ -191,7 +188,14 @@ class Booking {
     const cells = this.#cells;
     if (!known || this.#source) clearGauge(cells, share);
     for (const at of entry.ats) addToGauge(cells, share, this.#values[at]!);
+    if (!known && !this.#source) this.#dropOldSlots(metric);
     return share;
+  }
+
+  /** The pushes of older slots than these are older than the time that the metric lives. */
+  #dropOldSlots(metric: Metric): void {
+    const slots = metric.shares.filter(({ source }) => source.startsWith(SLOT));
+    for (const old of slots.slice(0, -(SLOTS + 1))) this.#tenant.removeShare(metric, old);
   }
 
   #addSummary(metric: Metric, posted: PostedFamily, entry: Entry): Share {

@@ -40,14 +40,14 @@ function putAll(tenant: Tenant, records: readonly ReadRecord[], kind: string): n
 /** Whether the record is there with the same key. */
 function isSame(tenant: Tenant, { id, key, values }: StoredRecord): boolean {
   const held = tenant.records.get(id);
-  return held?.length === values.length && JSON.stringify(held.keyOf()) === key;
+  return held?.length === values.length && JSON.stringify(held.key()) === key;
 }
 
 function setValues(tenant: Tenant, id: number, values: Float64Array): void {
   const held = tenant.records.get(id);
   if (held?.length !== values.length) return;
   tenant.records.cells.values.set(values, held.at);
-  const key = held.keyOf();
+  const key = held.key();
   const family = key[0] === 'm' ? tenant.families.get(key[2]) : undefined;
   const metric = key[0] === 'm' ? family?.metrics.get(key[3]) : undefined;
   if (family && metric) family.touch(metric);
@@ -57,7 +57,7 @@ function setValues(tenant: Tenant, id: number, values: Float64Array): void {
 function drop(tenant: Tenant, id: number): void {
   const held = tenant.records.get(id);
   if (!held) return;
-  const key = held.keyOf();
+  const key = held.key();
   switch (key[0]) {
     case 'm': {
       const metric = tenant.families.get(key[2])?.metrics.get(key[3]);

@@ -2,9 +2,15 @@
  * Decides whether a push can be booked. Changes nothing, so that a refused push changes nothing.
  */
 import type { Family, Group, Metric, Share } from './family.ts';
-import { foreignTime } from './group-times.ts';
-import { type CheckBounds, checkFamily, checkLabels, checkTenant } from './limits.ts';
-import { type Entry, operationOf, type PostedFamily, type Posting, PUSH_TIME } from './posting.ts';
+import { otherGroup } from './group-times.ts';
+import { type Added, type CheckBounds, checkFamily, checkLabels, checkTenant } from './limits.ts';
+import {
+  type Entry,
+  isGroupTime,
+  operationOf,
+  type PostedFamily,
+  type Posting,
+} from './posting.ts';
 import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
 import { checkRecords } from './record-size.ts';
 import { PushRefusal } from './refusal.ts';
@@ -19,11 +25,9 @@ export const MAX_LAYOUTS = 8;
  */
 export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): void {
   const group = posting.group === undefined ? undefined : tenant.groups.get(posting.group);
-  const foreignMetric =
-    posting.group === undefined ? undefined : foreignTime(tenant, posting.push.path);
-  if (foreignMetric) throw foreign(PUSH_TIME, foreignMetric);
+  checkTimes(tenant, posting);
   const leaving = group ? leavingWith(posting, group) : new Set<Metric>();
-  const added = { series: 0, families: 0 };
+  const added = new Map<PostedFamily, number>();
   for (const family of posting.families) {
     const before = tenant.families.get(family.name);
     const known = before && onlyHas(before, leaving, family) ? undefined : before;
@@ -31,12 +35,38 @@ export function check(tenant: Tenant, posting: Posting, bounds: CheckBounds): vo
     if (!known) checkSuffixes(tenant, family);
     checkLabels(family, bounds.limits);
     checkRecords(family, posting.group);
-    const more = checkEntries(posting, family, known, group);
-    checkFamily(family, known, more, bounds.limits);
-    added.series += more;
-    added.families += known ? 0 : 1;
+    added.set(family, checkEntries(posting, family, known, group));
   }
-  checkTenant(tenant, posting, { ...added, freed: seriesOf(leaving, posting) }, bounds);
+  const freed = new Freed(leaving, posting);
+  for (const [family, more] of added) {
+    const known = tenant.families.get(family.name);
+    checkFamily(family, known, more - freed.seriesOf(known), bounds.limits);
+  }
+  checkTenant(tenant, posting, more(tenant, added, freed), bounds);
+}
+
+function more(tenant: Tenant, added: ReadonlyMap<PostedFamily, number>, freed: Freed): Added {
+  let [series, families, characters] = [-freed.series, -freed.families, -freed.characters];
+  for (const [{ name, entries }, ofFamily] of added) {
+    series += ofFamily;
+    if (!tenant.families.has(name)) families += 1;
+    for (const { metric, labels } of entries) if (!metric) characters += labels.length;
+  }
+  return { series, families, characters };
+}
+
+/** The names of a group's own metrics, and their series, belong to one group. */
+function checkTimes(tenant: Tenant, { push, families, group }: Posting): void {
+  if (group === undefined) {
+    const own = families.find(({ name }) => isGroupTime(name));
+    if (!own) return;
+    const what = `${own.name} is a metric that each group has of its own: rename it`;
+    throw new PushRefusal('series_conflict', what);
+  }
+  const other = otherGroup(tenant, push.path);
+  if (!other) return;
+  const what = `the series of this group would be those of the group {${other.key}}`;
+  throw new PushRefusal('series_conflict', what);
 }
 
 /** The metrics of a group that a push replaces: those it does not name again go. */
@@ -61,7 +91,7 @@ function checkType({ name, type }: PostedFamily, known: Family | undefined): voi
   if (!known || known.type === type) return;
   throw new PushRefusal(
     'type_conflict',
-    `metric ${name} is a ${known.type} here, and this push says ${type}: delete it first, or rename it`,
+    `metric ${name} has the type ${known.type} here, and this push says ${type}: delete it first, or rename it`,
     { types: { family: name, known: known.type, pushed: type } },
   );
 }
@@ -103,6 +133,7 @@ function checkEntries(
     const keeps = entry.share && (operation === 'summary' || entry.share.layout === entry.layout);
     if (!keeps) {
       more += sampleCount(family.type, entry.bounds);
+      if (metric && operation === 'set') more -= metric.series;
       if (posting.group === undefined && !known?.layouts.has(entry.layout))
         layouts.add(entry.layout);
     }
@@ -171,10 +202,31 @@ function foreign(family: string, { labels, group }: Metric): PushRefusal {
   );
 }
 
-function seriesOf(leaving: ReadonlySet<Metric>, { families }: Posting): number {
-  if (leaving.size === 0) return 0;
-  const again = new Set(families.flatMap(({ entries }) => entries.map(({ metric }) => metric)));
-  let series = 0;
-  for (const metric of leaving) if (!again.has(metric)) series += metric.series;
-  return series;
+/** What a tenant has no more when a push replaces metrics and does not name them again. */
+class Freed {
+  series = 0;
+  characters = 0;
+  /** Families that go. One that the push names again stays. */
+  families = 0;
+  readonly #series = new Map<Family, number>();
+
+  constructor(leaving: ReadonlySet<Metric>, { families }: Posting) {
+    if (leaving.size === 0) return;
+    const again = new Set(families.flatMap(({ entries }) => entries.map(({ metric }) => metric)));
+    const names = new Set(families.map(({ name }) => name));
+    const left = new Map<Family, number>();
+    for (const metric of leaving) {
+      const { family, labels, series } = metric;
+      if (again.has(metric) || isGroupTime(family.name)) continue;
+      this.series += series;
+      this.characters += labels.length;
+      this.#series.set(family, this.seriesOf(family) + series);
+      left.set(family, (left.get(family) ?? family.size) - 1);
+    }
+    for (const [{ name }, size] of left) if (size === 0 && !names.has(name)) this.families += 1;
+  }
+
+  seriesOf(family: Family | undefined): number {
+    return (family && this.#series.get(family)) ?? 0;
+  }
 }

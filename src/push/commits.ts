@@ -130,6 +130,7 @@ export class Commits {
         if (error) onFailure?.(error);
         this.#catchUpSoon(tenant, batch.get(tenant) ?? [], error);
       }
+      if (stale.some(({ error }) => error)) return;
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
       onFailure?.(cause);
@@ -159,18 +160,19 @@ export class Commits {
   /**
    * Makes the changes again on what the journal has; they wait for the next commit.
    *
-   * @param stale - with an error, nobody knows whether `waiting` was kept: these changes are refused
+   * @param stale - with an error, nobody knows whether `waiting` was kept: these changes are refused at
+   *   once, as the reload may take as long as the commit did
    */
   async #catchUp(name: string, { waiting, later, error }: StaleChanges): Promise<void> {
+    const open = error === undefined ? waiting : [];
+    if (error !== undefined) for (const { failed } of waiting) failed(notStored(error));
     try {
       await this.#reload(name);
     } catch (cause) {
-      this.#lose(name, [...waiting, ...later], cause);
+      this.#lose(name, [...open, ...later], cause);
       return;
     }
-    const isUnknown = error !== undefined;
-    if (isUnknown) for (const { failed } of waiting) failed(notStored(error));
-    const again = [...(isUnknown ? [] : waiting), ...later].filter((one) => {
+    const again = [...open, ...later].filter((one) => {
       try {
         one.again();
         return true;

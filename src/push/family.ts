@@ -8,7 +8,7 @@ import type { LedgerFamily, LedgerMetric, MetricBlock, MetricRun } from './page-
 import { type GaugeMode, isCompound, sampleCount } from './pushed-page.ts';
 
 /** Metrics of a block: a page is rendered anew block by block. */
-const BLOCK_SIZE = 128;
+const BLOCK_SIZE = 32;
 
 /** What a metric has gathered in one layout, or of one source: a record `m`. */
 export interface Share {
@@ -24,6 +24,10 @@ export interface Share {
   /** '' for what belongs to no source; see `shares.ts` for texts that begin with a line feed. */
   readonly source: string;
 }
+
+/** Of metrics that have been added just now. */
+const NO_SHARES: Share[] = [];
+Object.freeze(NO_SHARES);
 
 /** A group of replace mode. */
 export class Group {
@@ -42,7 +46,8 @@ export class Metric implements LedgerMetric {
   readonly family: Family;
   readonly labels: string;
   readonly group: Group | undefined;
-  readonly shares: Share[] = [];
+  /** Replaced by the first share: an array that grows takes room for 17. */
+  shares: Share[] = NO_SHARES;
   native: Buffer | undefined;
   block!: Block; // set by the family that the metric is added to
   readonly #reader: MetricReader;
@@ -65,8 +70,8 @@ export class Metric implements LedgerMetric {
   /** How many series the metric has on a page. */
   get series(): number {
     const { type } = this.family;
-    if (!isCompound(type)) return 1; // a gauge may have a share for each of a thousand sources
-    if (this.shares.length === 1) return sampleCount(type, this.shares[0]!.bounds);
+    if (this.shares.length === 1 || !isCompound(type))
+      return sampleCount(type, this.shares[0]!.bounds); // no metric is without shares
     return sampleCount(type, this.current().bounds);
   }
 }

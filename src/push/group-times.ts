@@ -1,9 +1,9 @@
 /**
  * The two metrics that each group of replace mode has of its own.
  */
-import type { Group, Metric } from './family.ts';
-import { type Label, printLabels, sortLabels } from './labels.ts';
-import { FAILURE_TIME, PUSH_TIME } from './posting.ts';
+import type { Group } from './family.ts';
+import { type Label, printLabels } from './labels.ts';
+import { FAILURE_TIME, groupLabels, PUSH_TIME } from './posting.ts';
 import type { Tenant } from './tenant.ts';
 
 const TIMES = [
@@ -17,6 +17,20 @@ const TIMES = [
   },
 ] as const;
 
+/** The text of the labels of a group's own metrics. */
+export function timeLabels({ forced }: Pick<Tenant, 'forced'>, path: readonly Label[]): string {
+  return printLabels(groupLabels({ forced, path }));
+}
+
+/**
+ * The group that has the series of a group's own metrics already: for promgate an instance without
+ * a name is none, as for Prometheus.
+ */
+export function otherGroup(tenant: Tenant, path: readonly Label[]): Group | undefined {
+  const metric = tenant.families.get(PUSH_TIME)?.metrics.get(timeLabels(tenant, path));
+  return metric?.group?.key === printLabels(path) ? undefined : metric?.group;
+}
+
 /** Notes in the group's own metrics when a push of it succeeded or failed. */
 export function noteTimes(
   tenant: Tenant,
@@ -25,7 +39,7 @@ export function noteTimes(
 ): void {
   const nowMs = pushedMs ?? failedMs ?? 0;
   const times = [pushedMs, failedMs];
-  const labels = timesLabels(tenant, group.labels);
+  const labels = timeLabels(tenant, group.labels);
   for (const [i, { name, help }] of TIMES.entries()) {
     const traits = { name, help, type: 'gauge', unit: '', gaugeMode: 'last' } as const;
     const family = tenant.families.get(name) ?? tenant.addFamily(traits);
@@ -35,23 +49,4 @@ export function noteTimes(
     if (timeMs !== undefined) tenant.records.cells.values[share.at] = timeMs / 1000;
     tenant.touch(metric, share, nowMs, 0);
   }
-}
-
-/**
- * The metric that a group would have to share with another group, since their labels differ only in an
- * empty `instance`; undefined if there is none.
- *
- * @param path - the labels of the group
- */
-export function foreignTime(tenant: Tenant, path: readonly Label[]): Metric | undefined {
-  const known = tenant.families.get(PUSH_TIME)?.metrics.get(timesLabels(tenant, path));
-  return known?.group === tenant.groups.get(printLabels(path)) ? undefined : known;
-}
-
-/** The labels of the group's own metrics, as text. */
-function timesLabels({ forced }: Pick<Tenant, 'forced'>, group: readonly Label[]): string {
-  const hasInstance = group.some(([name]) => name === 'instance');
-  const own = hasInstance ? group : [...group, ['instance', ''] as const];
-  const others = forced.filter(([name]) => !own.some(([other]) => other === name));
-  return printLabels(sortLabels([...others, ...own]));
 }

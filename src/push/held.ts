@@ -14,17 +14,24 @@ export class Held {
   readonly at: number;
   readonly length: number;
   state: HeldState = 'kept';
-  readonly keyOf: () => RecordKey;
+  /** Undefined without a journal: the closures would take a fifth of the memory of a metric. */
+  readonly #keyOf: (() => RecordKey) | undefined;
 
   constructor(
     id: number,
     place: { readonly at: number; readonly length: number },
-    keyOf: () => RecordKey,
+    keyOf: (() => RecordKey) | undefined,
   ) {
     this.id = id;
     this.at = place.at;
     this.length = place.length;
-    this.keyOf = keyOf;
+    this.#keyOf = keyOf;
+  }
+
+  /** For records of a journal only. */
+  key(): RecordKey {
+    if (!this.#keyOf) throw new Error('the record belongs to no journal');
+    return this.#keyOf();
   }
 }
 
@@ -88,7 +95,8 @@ export class HeldRecords {
   }
 
   #hold(id: number, length: number, keyOf: () => RecordKey): Held {
-    const held = new Held(id, { at: this.cells.take(length), length }, keyOf);
+    const place = { at: this.cells.take(length), length };
+    const held = new Held(id, place, this.#notes ? keyOf : undefined);
     if (this.#notes) this.#held.set(id, held);
     return held;
   }
@@ -116,7 +124,7 @@ export class HeldRecords {
       const { id, at, length, state } = held;
       if (state === 'removed' || state === 'kept') continue;
       const values = this.cells.values.slice(at, at + length);
-      if (state === 'created') created.push({ id, key: JSON.stringify(held.keyOf()), values });
+      if (state === 'created') created.push({ id, key: JSON.stringify(held.key()), values });
       else changed.push({ id, values });
       held.state = 'kept';
       this.#taken.push(id);

@@ -4,6 +4,14 @@
 
 export type Label = readonly [name: string, value: string];
 
+/**
+ * What credentials say of a place. Platforms do not name all of these in each binding: those that a
+ * credential does not have are no label of anybody's body either, who could take another app's name.
+ */
+const PLACE: ReadonlySet<string> = new Set(
+  ['organization', 'space', 'app'].flatMap((kind) => [`${kind}_id`, `${kind}_name`]),
+);
+
 const LEGACY_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /**
@@ -12,12 +20,12 @@ const LEGACY_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
  * @param labels - sorted by name
  */
 export function printLabels(labels: readonly Label[]): string {
-  let text = '';
+  const parts: string[] = [];
   for (const [name, value] of labels) {
     const printed = LEGACY_NAME.test(name) ? name : `"${escapeText(name)}"`;
-    text += `${text === '' ? '' : ','}${printed}="${escapeText(value)}"`;
+    parts.push(`${printed}="${escapeText(value)}"`);
   }
-  return text;
+  return parts.join(); // one flat text; texts that are added up keep all of their parts
 }
 
 /** The labels of a text that `printLabels` made. */
@@ -49,8 +57,8 @@ export interface LabelSources {
 
 /**
  * The label set of a pushed metric, sorted. Labels of the path replace labels of the body. A label of
- * path or body that the client's credential forces otherwise is called `exported_<name>`, as
- * Prometheus renames labels of a scraped page.
+ * path or body that the client's credential forces otherwise, or could force, is called
+ * `exported_<name>`, as Prometheus renames labels of a scraped page.
  */
 export function joinLabels(sources: LabelSources): Label[] {
   const { forced, path, body, without, keepsEmpty } = sources;
@@ -66,7 +74,7 @@ export function joinLabels(sources: LabelSources): Label[] {
 function force(joined: Label[], forced: readonly Label[]): void {
   const taken = new Set([...forced, ...joined].map(([name]) => name));
   for (const [at, [name, value]] of joined.entries()) {
-    if (hasName(forced, name)) joined[at] = [exportedName(name, taken), value];
+    if (PLACE.has(name) || hasName(forced, name)) joined[at] = [exportedName(name, taken), value];
   }
   joined.push(...forced);
 }

@@ -12,7 +12,8 @@ import { Commits } from './commits.ts';
 import { Expiry } from './expiry.ts';
 import { Versions } from './family.ts';
 import { forEach } from './for-each.ts';
-import { foreignTime, noteTimes } from './group-times.ts';
+import { noteTimes, otherGroup } from './group-times.ts';
+import { makeRoomForKey } from './key-room.ts';
 import { hasLabels, type Label, printLabels } from './labels.ts';
 import type { LedgerOptions } from './ledger-options.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from './page-source.ts';
@@ -25,8 +26,6 @@ import { restore } from './restore.ts';
 import { Tenant, type TenantGround, type Totals } from './tenant.ts';
 
 const NOTHING = { series: 0, characters: 0, keys: 0, sourceValues: 0 };
-/** Bound on the idempotency keys of all tenants. */
-const MAX_KEYS = 1_000_000;
 const TURN_MS = 3;
 
 export class Ledger implements PushLedger, PageSource {
@@ -105,9 +104,9 @@ export class Ledger implements PushLedger, PageSource {
       }
       checkAdded(tenant, posting, push.page.values);
       const nowMs = now();
-      const maxKeys = push.id && this.#maxKeys(tenant);
+      if (push.id) this.#makeRoomForKey();
       book(tenant, posting, push.page.values, nowMs);
-      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: maxKeys ?? 0 });
+      if (push.id) tenant.ids.add(push.id.key, push.id.hash, { nowMs, max: bounds.keys });
       return false;
     } finally {
       this.#dropIfEmpty(tenant);
@@ -118,13 +117,12 @@ export class Ledger implements PushLedger, PageSource {
     return this.seriesCount + 2 > this.#options.bounds.totalSeries;
   }
 
-  /** A tenant whose keys fill the ledger loses its oldest. @throws {PushRefusal} `key_limit` */
-  #maxKeys({ ids }: Tenant): number {
+  #makeRoomForKey(): void {
     const { total } = this.#ground;
-    if (total.keys < MAX_KEYS) return this.#options.bounds.keys;
-    if (ids.size > 0) return ids.size;
-    const details = { limit: MAX_KEYS, current: total.keys, would_add: 1 };
-    throw new PushRefusal('key_limit', 'promgate holds as many keys as it may', { details });
+    const { totalSeries } = this.#options.bounds;
+    const tenants = this.#tenants.values().filter(({ name }) => !this.#commits.isLost(name));
+    const loser = makeRoomForKey({ tenants, keys: total.keys, totalSeries });
+    if (loser) this.#commits.kept(loser.name, () => undefined).catch(() => undefined); // it stays noted
   }
 
   async deleteGroup(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
@@ -146,26 +144,20 @@ export class Ledger implements PushLedger, PageSource {
 
   async wipe(tenancy?: Tenancy): Promise<void> {
     const all = [...this.#tenants.values()];
-    const tenancies = tenancy
-      ? [tenancy]
-      : all.map(({ name, forced }) => ({ tenant: name, forced }));
+    const chosen = tenancy ? [tenancy] : all.map(({ name, forced }) => ({ tenant: name, forced }));
     const pace = this.#pace();
-    await forEach(tenancies, async (one) => {
+    await forEach(chosen, async (one) => {
       await pace();
-      await this.#change(one, (tenant) => {
-        for (const { metrics } of [...tenant.families.values()]) {
-          for (const metric of [...metrics.values()]) tenant.removeMetric(metric);
-        }
-      });
+      await this.#change(one, (tenant) => tenant.clear());
     });
   }
 
   async noteFailure(tenancy: Tenancy, path: readonly Label[]): Promise<void> {
     await this.#change(tenancy, (tenant) => {
       const { limits } = this.#postings.rulesOf(tenant);
-      if (foreignTime(tenant, path)) return;
       const isNew = !tenant.groups.has(printLabels(path));
       if (isNew && (tenant.groups.size >= limits.groups || this.#isFull)) return;
+      if (otherGroup(tenant, path)) return;
       noteTimes(tenant, tenant.group(path), { failedMs: this.#options.now() });
     });
   }
@@ -255,15 +247,24 @@ export class Ledger implements PushLedger, PageSource {
     const nowMs = this.#options.now();
     await forEach([...this.#tenants.values()], async (tenant) => {
       const { name, records } = tenant;
-      const goesOn = (): boolean =>
+      const isCurrent = (): boolean =>
         !signal.aborted && this.#tenants.get(name) === tenant && !this.#commits.isLost(name);
       await pace();
-      if (!goesOn()) return;
-      await this.#expiry.sweep(tenant, nowMs, { pace, goesOn });
-      if (goesOn() && records.hasChanges) await this.#commits.kept(name, () => undefined);
+      if (!isCurrent()) return;
+      await this.#expiry.sweep(tenant, { nowMs, isCurrent });
+      if (isCurrent() && records.hasChanges) await this.#commits.kept(name, () => undefined);
       const left = this.#tenants.get(name);
       if (left) this.#dropIfEmpty(left);
     });
+  }
+
+  /** The most sets of buckets that clients push for one histogram. */
+  get mostLayouts(): number {
+    let most = 0;
+    for (const { families } of this.#tenants.values()) {
+      for (const { layouts } of families.values()) most = Math.max(most, layouts.size);
+    }
+    return most;
   }
 
   *families(tenant?: string): Generator<LedgerFamily> {
@@ -271,13 +272,7 @@ export class Ledger implements PushLedger, PageSource {
   }
 
   *groups(name?: string): Generator<LedgerGroup> {
-    for (const tenant of this.#chosen(name)) {
-      for (const { labels, metrics } of tenant.groups.values()) {
-        const byFamily = Map.groupBy(metrics, ({ family }) => family);
-        const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
-        yield { tenant: tenant.name, labels, families };
-      }
-    }
+    for (const tenant of this.#chosen(name)) yield* tenant.listGroups();
   }
 
   #chosen(name: string | undefined): Iterable<Tenant> {

@@ -27,13 +27,13 @@ export interface CheckBounds {
 
 /** @throws {PushRefusal} `label_limit`, `label_length` */
 export function checkLabels({ name, entries }: PostedFamily, limits: TenantLimits): void {
-  for (const { labelCount, labels } of entries) {
+  for (const { labelCount, labels, longest } of entries) {
     if (labelCount > limits.labels) {
       throw new PushRefusal('label_limit', `metric ${name} has ${labelCount} labels`, {
         details: { limit: limits.labels, current: labelCount, family: name },
       });
     }
-    if (labels.length > limits.labelNameLength || labels.length > limits.labelValueLength) {
+    if (longest.name > limits.labelNameLength || longest.value > limits.labelValueLength) {
       checkLengths(name, labels, limits);
     }
   }
@@ -60,7 +60,7 @@ export function checkFamily(
   { seriesPerFamily: limit }: TenantLimits,
 ): void {
   const current = known?.series ?? 0;
-  if (more === 0 || current + more <= limit) return;
+  if (more <= 0 || current + more <= limit) return;
   const details = { limit, current, would_add: more, family: name, ...widest(known) };
   throw new PushRefusal(
     'family_series_limit',
@@ -69,11 +69,12 @@ export function checkFamily(
   );
 }
 
-/** How much more a tenant would have. */
+/** How much more a tenant would have; negative if the push replaces more than it brings. */
 export interface Added {
   readonly series: number;
   readonly families: number;
-  readonly freed: number;
+  /** Characters of label sets. */
+  readonly characters: number;
 }
 
 /** @throws {PushRefusal} `series_limit`, `family_limit`, `group_limit`, `source_limit`, `characters_limit` */
@@ -85,7 +86,7 @@ export function checkTenant(
 ): void {
   const { series, families, groups, sources } = limits;
   const room = totalSeries - total.series;
-  const more = added.series - added.freed;
+  const more = added.series;
   if (more > 0 && tenant.series + more > series) {
     const sizes = { limit: series, current: tenant.series, would_add: more };
     const details = { ...sizes, ...largestOf(posting, tenant) };
@@ -114,15 +115,7 @@ export function checkTenant(
     CHARACTERS * series,
     characters + CHARACTERS * totalSeries - total.characters,
   );
-  atMost('characters_limit', 'characters in labels', most, characters, newCharacters(posting));
-}
-
-function newCharacters({ families }: Posting): number {
-  let characters = 0;
-  for (const { entries } of families) {
-    for (const { metric, labels } of entries) if (!metric) characters += labels.length;
-  }
-  return characters;
+  atMost('characters_limit', 'characters in labels', most, characters, added.characters);
 }
 
 /** How many values of its source the push would add. */
@@ -149,7 +142,7 @@ function atMost(
   current: number,
   more: number,
 ): void {
-  if (more === 0 || current + more <= limit) return;
+  if (more <= 0 || current + more <= limit) return;
   throw new PushRefusal(code, `there would be too many ${what}`, {
     details: { limit, current, would_add: more },
   });

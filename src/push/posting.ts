@@ -8,7 +8,13 @@ import type { Metric, Share } from './family.ts';
 
 import { joinLabels, type Label, printLabels, sortLabels } from './labels.ts';
 import type { Push } from './push.ts';
-import { type GaugeMode, type PushedFamily, type PushedMetric, runLength } from './pushed-page.ts';
+import {
+  type GaugeMode,
+  type PushedFamily,
+  type PushedMetric,
+  runLength,
+  weightOf,
+} from './pushed-page.ts';
 import { PushRefusal } from './refusal.ts';
 import { type FamilyRules, familyRules, type TenantRules } from './rules.ts';
 
@@ -19,6 +25,8 @@ export type Operation = 'set' | 'add' | 'grow' | 'summary' | 'gauge';
 export interface Entry {
   readonly labels: string;
   readonly labelCount: number;
+  /** The longest name and value of a label, in characters. */
+  readonly longest: { readonly name: number; readonly value: number };
   readonly bounds: readonly number[];
   /** The text of `bounds`. */
   readonly layout: string;
@@ -56,6 +64,10 @@ export interface Posting {
 export const PUSH_TIME = 'push_time_seconds';
 export const FAILURE_TIME = 'push_failure_time_seconds';
 
+export function isGroupTime(family: string): boolean {
+  return family === PUSH_TIME || family === FAILURE_TIME;
+}
+
 /**
  * Makes the posting of a push, in steps.
  *
@@ -64,9 +76,10 @@ export const FAILURE_TIME = 'push_failure_time_seconds';
 export function* post(push: Push, rules: TenantRules): Generator<void, Posting, void> {
   const replaces = push.rules.mode === 'replace';
   const families: PostedFamily[] = [];
+  const work: Work = { since: 0 };
   for (const family of push.page.families) {
-    if (replaces && (family.name === PUSH_TIME || family.name === FAILURE_TIME)) continue;
-    families.push(yield* postFamily(push, family, rulesFor(push, family, rules)));
+    if (replaces && isGroupTime(family.name)) continue;
+    families.push(yield* postFamily(push, family, rulesFor(push, family, rules), work));
   }
   return { push, families, group: replaces ? printLabels(push.path) : undefined, epoch: -1 };
 }
@@ -80,25 +93,48 @@ function rulesFor({ rules: said }: Push, { name }: PushedFamily, rules: TenantRu
 const INSTANCE: Label = ['instance', ''];
 const NONE: ReadonlySet<string> = new Set();
 
-/** Metrics of a step. */
-const STEP = 128;
+/** The work of a step, in short labels; a metric takes as long as a few of these. */
+const STEP = 1_024;
+const METRIC_WEIGHT = 8;
+
+/** What was done since the last step, over all families. */
+interface Work {
+  since: number;
+}
+
+/** Whether the posting of a page takes so few steps that these need no turns with other work. */
+export function isFew(families: readonly PushedFamily[]): boolean {
+  let weight = 0;
+  for (const { metrics } of families) {
+    for (const metric of metrics) weight += METRIC_WEIGHT + weightOf(metric);
+    if (weight > 8 * STEP) return false;
+  }
+  return true;
+}
 
 function* postFamily(
   push: Push,
   family: PushedFamily,
   rules: FamilyRules,
+  work: Work,
 ): Generator<void, PostedFamily, void> {
   const { name, type, help, unit, gaugeMode } = family;
   const entries = new Map<string, Entry & { readonly ats: number[] }>();
-  for (const [i, metric] of family.metrics.entries()) {
-    if (i % STEP === STEP - 1) yield;
+  for (const metric of family.metrics) {
+    work.since += METRIC_WEIGHT + weightOf(metric);
+    if (work.since > STEP) {
+      work.since = 0;
+      yield;
+    }
     const labels = metricLabels(push, metric, rules);
+    if (push.rules.mode === 'replace') refuseReserved(name, labels);
     const text = printLabels(labels);
     const layout = metric.bounds.join();
     const same = entries.get(text);
     if (same === undefined) entries.set(text, entryOf(type, metric, { labels, text, layout }));
-    else if (rules.without.size === 0 || same.layout !== layout) throw duplicate(name, text);
-    else same.ats.push(metric.at);
+    else if (rules.without.size === 0) throw duplicate(name, text);
+    else if (same.layout !== layout && type !== 'summary') throw differing(name, text);
+    else same.ats.push(metric.at); // quantiles of several are not kept
   }
   return {
     ...{ name, type, help, unit, rules },
@@ -115,7 +151,15 @@ function metricLabels(
   if (rules.mode === 'aggregate') {
     return joinLabels({ forced, path, body: labels, without: family.without, keepsEmpty: false });
   }
-  const joined = joinLabels({ forced, path, body: labels, without: NONE, keepsEmpty: true });
+  return groupLabels({ forced, path }, labels);
+}
+
+/** The labels of a metric of a group; without labels of a body those of the group's own metrics. */
+export function groupLabels(
+  { forced, path }: Pick<Push, 'forced' | 'path'>,
+  body: readonly Label[] = [],
+): Label[] {
+  const joined = joinLabels({ forced, path, body, without: NONE, keepsEmpty: true });
   const named = joined.some(([name]) => name === 'instance');
   return named ? joined : sortLabels([...joined, INSTANCE]);
 }
@@ -126,17 +170,49 @@ function entryOf(
   { labels, text, layout }: { labels: readonly Label[]; text: string; layout: string },
 ): Entry & { readonly ats: number[] } {
   return {
-    ...{ labels: text, labelCount: labels.length, bounds, layout, ats: [at], native },
+    ...{
+      labels: text,
+      labelCount: labels.length,
+      longest: longestOf(labels),
+      bounds,
+      layout,
+      ats: [at],
+      native,
+    },
     size: runLength(type, bounds),
     metric: undefined,
     share: undefined,
   };
 }
 
+/** Pushgateway keeps no labels that begin so. @throws {PushRefusal} `series_conflict` */
+function refuseReserved(family: string, labels: readonly Label[]): void {
+  const reserved = labels.find(([name]) => name.startsWith('__'));
+  if (!reserved) return;
+  const what = `metric ${family} has the label ${reserved[0]}, and names that begin with __ are reserved`;
+  throw new PushRefusal('series_conflict', what);
+}
+
+function longestOf(labels: readonly Label[]): Entry['longest'] {
+  const longest = { name: 0, value: 0 };
+  for (const [name, value] of labels) {
+    if (name.length > longest.name) longest.name = name.length;
+    if (value.length > longest.value) longest.value = value.length;
+  }
+  return longest;
+}
+
 function duplicate(family: string, labels: string): PushRefusal {
   return new PushRefusal(
     'duplicate_series',
     `the series ${family}{${labels}} occurs twice in this push, once the labels of the path are set`,
+  );
+}
+
+function differing(family: string, labels: string): PushRefusal {
+  return new PushRefusal(
+    'duplicate_series',
+    `the series ${family}{${labels}} has different buckets in this push, once labels are left out: push these one by one`,
   );
 }
 

@@ -2,14 +2,12 @@
  * Keeps the postings of pushes, so that pushes whose bodies differ only in values share one.
  */
 import { everyTurn } from '../clock.ts';
-import { isSame, type Posting, post } from './posting.ts';
+import { isFew, isSame, type Posting, post } from './posting.ts';
 import type { Push, Tenancy } from './push.ts';
 import type { PushedFamily } from './pushed-page.ts';
 import type { TenantRules } from './rules.ts';
 import type { Tenant } from './tenant.ts';
 
-/** Pushes of more metrics are put together in turns with other work. */
-const FEW_METRICS = 1_024;
 const TURN_MS = 3;
 
 export class Postings {
@@ -48,9 +46,7 @@ export class Postings {
    * @throws {PushRefusal} `duplicate_series`
    */
   prepare(tenant: () => Tenant, push: Push): Promise<void> | undefined {
-    let metrics = 0;
-    for (const family of push.page.families) metrics += family.metrics.length;
-    if (metrics <= FEW_METRICS || this.#known(push)) return undefined;
+    if (this.#known(push) || isFew(push.page.families)) return undefined;
     return this.#make(post(push, this.rulesOf(tenant())));
   }
 

@@ -44,6 +44,15 @@ export class PushIds {
     }
   }
 
+  /** Removes the oldest keys. */
+  drop(count: number): void {
+    let left = count;
+    for (const oldest of this.#ids.keys()) {
+      if (left-- <= 0) break;
+      this.#forget(oldest);
+    }
+  }
+
   restore(key: string, hash: string, held: Held): void {
     if (this.#ids.has(key)) this.#forget(key);
     this.#ids.set(key, { hash, held });

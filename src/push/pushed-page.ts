@@ -69,3 +69,10 @@ export function sampleCount(type: FamilyType, bounds: readonly number[]): number
   if (!isCompound(type)) return 1;
   return bounds.length + (type === 'summary' ? 2 : 3); // a histogram has the bucket +Inf beside
 }
+
+/** How many short labels take as long to read and to print as those of a metric. */
+export function weightOf({ labels }: Pick<PushedMetric, 'labels'>): number {
+  let weight = labels.length;
+  for (const [, value] of labels) weight += value.length >> 5;
+  return weight;
+}

@@ -23,7 +23,6 @@ export const PUSH_REFUSALS = [
   'group_limit',
   'layout_limit',
   'source_limit',
-  'key_limit',
   'tenant_limit',
   'label_limit',
   'label_length',

@@ -72,6 +72,10 @@ const JITTER = 0.1;
 /** Bounds on the search for the bad samples of one batch. */
 const MAX_REQUESTS = 256;
 const MAX_REFUSED_IN_A_ROW = 64;
+/** The bound after a batch of which nothing was taken: a receiver that refuses all is not besieged. */
+const FRUITLESS_REFUSED_IN_A_ROW = 4;
+/** After so many batches of which nothing was taken, one is searched as if there were none. */
+const FRUITLESS_BATCHES = 16;
 const TURN_MS = 3;
 
 const HEADERS: Readonly<Record<ProtocolVersion, Readonly<Record<string, string>>>> = {
@@ -100,6 +104,8 @@ export class Sender {
   #isSure = false;
   /** The largest batch that the receiver takes, as far as it has said so. */
   #fits = Number.POSITIVE_INFINITY;
+  /** How many batches in a row were refused as a whole. */
+  #fruitless = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -121,6 +127,8 @@ export class Sender {
     onBad: (sample: BatchSample) => void,
   ): Promise<Batch | undefined> {
     const pieces = [batch];
+    const maxRefused =
+      this.#fruitless % FRUITLESS_BATCHES === 0 ? MAX_REFUSED_IN_A_ROW : FRUITLESS_REFUSED_IN_A_ROW;
     let requests = 0;
     let refusedInARow = 0;
     let isUseful = false;
@@ -144,13 +152,15 @@ export class Sender {
       const { refusal } = verdict;
       refusedInARow += refusal === 'refused' ? 1 : 0;
       if (refusal === 'too_large') this.#fits = Math.max(1, length >> 1);
-      const givesUp = requests >= MAX_REQUESTS || refusedInARow >= MAX_REFUSED_IN_A_ROW;
+      const givesUp = requests >= MAX_REQUESTS || refusedInARow >= maxRefused;
       if (length === 1) bad.push(piece.samples[0]!);
       if (length > 1 && !givesUp) pieces.push(...halve(piece));
       else this.#options.onLost(length, refusal, complaint);
       if (givesUp) this.#abandon(pieces, refusal, complaint);
     }
     if (isUseful) for (const sample of bad) onBad(sample);
+    if (isUseful) this.#fruitless = 0;
+    else if (refusedInARow > 0) this.#fruitless += 1;
     return undefined;
   }
 

@@ -46,6 +46,8 @@ export interface RemoteWriteOptions {
   readonly maxQueueBytes: number;
   /** Without it this process is always the one that writes. */
   readonly lease?: Lease | undefined;
+  /** Aborts when promgate has to end soon. */
+  readonly stopping?: AbortSignal | undefined;
   readonly observers: RemoteWriteObservers;
   readonly clock?: Clock | undefined;
   /** The wall clock in ms. */
@@ -62,7 +64,9 @@ const METADATA_EVERY_MS = 60_000;
 /** How many families one request describes. */
 const METADATA_FAMILIES = 1000;
 /** How long the last samples may take when promgate ends. */
-const FLUSH_MS = 5000;
+const FLUSH_MS = 3000;
+/** The same where open answers have taken most of the time that promgate has to end. */
+const LEAST_FLUSH_MS = 500;
 /** How long a store may take after that. */
 const LAST_MS = 300;
 
@@ -135,14 +139,15 @@ export class RemoteWrite implements AsyncDisposable {
   }
 
   /**
-   * Sends what there is for at most 5 s; what is left then waits in the store, if that lasts. A store
+   * Sends what there is for at most 3 s; what is left then waits in the store, if that lasts. A store
    * that does not answer is given up soon after.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { store } = this.#options;
+    const { store, stopping } = this.#options;
     this.#ending.abort();
     const flush = new AbortController();
-    const late = this.#clock.sleep(FLUSH_MS, flush.signal).then(() => this.#cut.abort());
+    const flushMs = stopping?.aborted ? LEAST_FLUSH_MS : FLUSH_MS;
+    const late = this.#clock.sleep(flushMs, flush.signal).then(() => this.#cut.abort());
     const flushed = this.#flush().finally(() => flush.abort());
     const givenUp = late.then(() => this.#clock.sleep(LAST_MS, flush.signal));
     await Promise.race([flushed, givenUp]);

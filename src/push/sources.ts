@@ -116,6 +116,14 @@ export class Sources {
     this.#total.sourceValues += more;
   }
 
+  /** The last values of a source, with the metrics that these are of. */
+  lastsOf({ lasts }: Source): [MetricName, Last][] {
+    return [...lasts].map(([key, last]) => {
+      const at = key.lastIndexOf('\n'); // texts of labels have none
+      return [{ family: key.slice(0, at), labels: key.slice(at + 1) }, last];
+    });
+  }
+
   last({ lasts }: Source, metric: MetricName): Last | undefined {
     return lasts.get(keyOf(metric));
   }

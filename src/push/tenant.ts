@@ -8,6 +8,7 @@ import type { Cells } from './cells.ts';
 import { Family, type FamilyTraits, Group, Metric, type Share, type Versions } from './family.ts';
 import { type Held, HeldRecords } from './held.ts';
 import { type Label, printLabels } from './labels.ts';
+import type { LedgerGroup } from './page-source.ts';
 import type { Tenancy } from './push.ts';
 import { PushIds } from './push-ids.ts';
 import { isCompound } from './pushed-page.ts';
@@ -116,6 +117,14 @@ export class Tenant {
     return group;
   }
 
+  *listGroups(): Generator<LedgerGroup> {
+    for (const { labels, metrics } of this.groups.values()) {
+      const byFamily = Map.groupBy(metrics, ({ family }) => family);
+      const families = [...byFamily].map(([family, list]) => ({ family, metrics: list }));
+      yield { tenant: this.name, labels, families };
+    }
+  }
+
   /** Adds a metric without shares: the caller adds one at once. */
   addMetric(family: Family, labels: string, group: Group | undefined): Metric {
     const metric = new Metric(family, labels, group, this.shares);
@@ -135,7 +144,8 @@ export class Tenant {
     const at = held.at + MetricTimes.length;
     const share: Share = { held, at, size, bounds, layout: bounds.join(), source };
     const before = this.#seriesOf(metric);
-    metric.shares.push(share);
+    if (metric.shares.length === 0) metric.shares = [share];
+    else metric.shares.push(share);
     this.#countSeries(metric, before);
     if (source !== '') this.#countSourceShares(1);
     if (countsLayouts(metric)) {
@@ -157,6 +167,13 @@ export class Tenant {
     this.#countSeries(metric, before);
     metric.family.touch(metric);
     this.changed();
+  }
+
+  /** Removes all metrics. */
+  clear(): void {
+    for (const { metrics } of [...this.families.values()]) {
+      for (const metric of [...metrics.values()]) this.removeMetric(metric);
+    }
   }
 
   removeMetric(metric: Metric): void {

@@ -25,10 +25,10 @@ export interface PushBodyOptions {
 }
 
 /** Bodies that the lane has collected, and could not use. */
-const collected = new WeakMap<IncomingMessage, Buffer>();
+const collected = new WeakMap<IncomingMessage, Buffer | Problem>();
 
-/** Hands over a body that was read already. */
-export function keepBody(request: IncomingMessage, body: Buffer): void {
+/** Hands over a body that was read already, or why there was no room for it. */
+export function keepBody(request: IncomingMessage, body: Buffer | Problem): void {
   collected.set(request, body);
 }
 
@@ -43,9 +43,18 @@ export async function readPushBody(
 ): Promise<Buffer> {
   const body = collected.get(request) ?? (await collect(request, options));
   collected.delete(request);
-  const encoding = request.headers['content-encoding'] ?? '';
+  if (body instanceof Problem) throw body;
+  return decodePushBody(request, body, options);
+}
+
+/** @throws {PushRefusal} and {Problem} as `readPushBody` does, but for the time of the request */
+export async function decodePushBody(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  body: Buffer,
+  { maxDecompressedBytes: maxBytes, room }: Pick<PushBodyOptions, 'maxDecompressedBytes' | 'room'>,
+): Promise<Buffer> {
+  const encoding = headers['content-encoding'] ?? '';
   if (encoding === '') return body;
-  const { maxDecompressedBytes: maxBytes, room } = options;
   const mostBytes = Math.min(maxBytes, Math.max(LEAST_MOST_BYTES, body.length * MAX_RATIO));
   room.more(mostBytes);
   const decoded = await decodeBody(body, encoding, { maxBytes, maxRatio: MAX_RATIO });

@@ -1,8 +1,10 @@
 /**
  * Hands pushes to the ledger, and makes answers of what comes back.
  */
+import type { BodyLayout } from '../push/body-layout.ts';
 import type { Push, PushLedger } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
+import { type PushedBody, readBody } from '../push/read-body.ts';
 import { PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import {
@@ -13,7 +15,8 @@ import {
   QUEUED,
   refusalAnswer,
 } from './push-answers.ts';
-import type { PushIntent } from './push-request.ts';
+import { duplicateLabel } from './push-path.ts';
+import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
 
 /** How a push ended: a closed set. */
 export const PUSH_RESULTS = [
@@ -46,8 +49,9 @@ export interface PushDeskOptions {
   readonly onEnd: (end: PushEnd) => void;
 }
 
-/** Bound on pushes that are answered before their check; then the next one waits. */
+/** Bounds on pushes that are answered before their check; beyond, the next one waits. */
 const MAX_QUEUED = 1_000;
+const MAX_QUEUED_BYTES = 33_554_432;
 
 /** What is known of a push, also before its body is read. */
 export interface PushFacts {
@@ -64,9 +68,37 @@ export interface PushWork extends PushFacts {
   readonly id: Push['id'];
 }
 
+/** A push whose body is there, but not read yet. */
+export interface ArrivedPush {
+  readonly intent: PushIntent;
+  /** From `Idempotency-Key`. */
+  readonly key: string | undefined;
+  readonly settings: PushSettings;
+  /** Decompressed. */
+  readonly body: Buffer;
+  readonly beganMs: number;
+  /** Of an equal push before it. */
+  readonly known?: KnownBody | undefined;
+}
+
+/** A body by which bodies are read that differ from it in values only. */
+export interface KnownBody {
+  readonly layout: BodyLayout;
+  readonly samples: number;
+}
+
+/** The answer to a push, and what later pushes that differ in values only have in common with it. */
+export interface TakenPush {
+  readonly answer: PushAnswer;
+  /** Makes the layout of the body: at once or never. Undefined for pushes that were refused. */
+  readonly layout: (() => BodyLayout | undefined) | undefined;
+  readonly samples: number;
+}
+
 export class PushDesk {
   readonly #options: PushDeskOptions;
   #queued = 0;
+  #queuedBytes = 0;
 
   constructor(options: PushDeskOptions) {
     this.#options = options;
@@ -76,15 +108,33 @@ export class PushDesk {
     return this.#options.ledger;
   }
 
+  /** Reads the body of a push, and hands the push over. @throws as `push` does */
+  async take({ intent, key, settings, body, beganMs, known }: ArrivedPush): Promise<TakenPush> {
+    const facts = { intent, samples: 0, bytes: body.length, beganMs };
+    try {
+      const read = readKnown(body, known) ?? (await readWhole(body, intent, settings));
+      const { page, samples, layout } = read;
+      const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
+      const answer = await this.push({ ...facts, page, id, samples });
+      return { answer, layout: answer.status < 300 ? layout : undefined, samples };
+    } catch (error) {
+      if (!(error instanceof PushRefusal)) throw error;
+      return { answer: await this.refused(facts, error), layout: undefined, samples: 0 };
+    }
+  }
+
   /** @throws whatever is no refusal: a bug of promgate */
   async push(work: PushWork): Promise<PushAnswer> {
-    const { intent } = work;
-    if (intent.of === 'group' && !this.#options.checks && this.#queued < MAX_QUEUED) {
+    const { intent, bytes } = work;
+    const hasRoom = this.#queued < MAX_QUEUED && this.#queuedBytes + bytes <= MAX_QUEUED_BYTES;
+    if (intent.of === 'group' && !this.#options.checks && hasRoom) {
       this.#queued += 1;
+      this.#queuedBytes += bytes;
       void this.#push(work)
         .catch((error: unknown) => this.failed(work, error))
         .finally(() => {
           this.#queued -= 1;
+          this.#queuedBytes -= bytes;
         });
       return QUEUED;
     }
@@ -146,8 +196,43 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
+interface ReadPage extends PushedBody {
+  readonly samples: number;
+}
+
+function readKnown(body: Buffer, known: KnownBody | undefined): ReadPage | undefined {
+  const values = known?.layout.read(body);
+  if (!known || !values) return undefined;
+  const { layout, samples } = known;
+  return { page: { ...layout.page, values }, layout: () => layout, samples };
+}
+
+/** @throws {PushRefusal} */
+async function readWhole(
+  body: Buffer,
+  intent: PushIntent,
+  { series }: PushSettings,
+): Promise<ReadPage> {
+  const { contentType, rules } = intent;
+  const read = await readBody(body, { contentType, mode: rules.mode, maxSeries: series });
+  if (intent.of === 'aggregation') checkLabels(intent, read.page);
+  return { ...read, samples: samplesOf(read.page) };
+}
+
+/** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */
+function checkLabels({ path }: PushIntent, { families }: Pick<PushedPage, 'families'>): void {
+  if (path.length === 0) return;
+  const names = new Set(path.map(([name]) => name));
+  for (const { metrics } of families) {
+    for (const { labels } of metrics) {
+      const double = labels.find(([name]) => names.has(name));
+      if (double) throw duplicateLabel(double[0]);
+    }
+  }
+}
+
 /** How many samples a page has. */
-export function samplesOf({ families }: Pick<PushedPage, 'families'>): number {
+function samplesOf({ families }: Pick<PushedPage, 'families'>): number {
   let samples = 0;
   for (const { type, metrics } of families) {
     for (const { bounds } of metrics) samples += sampleCount(type, bounds);

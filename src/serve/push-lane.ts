@@ -1,34 +1,34 @@
 /**
- * The short way of pushes: a push that is equal to an earlier one, header for header, and whose body
- * differs from the earlier one's in values only, goes to the ledger before koa, the router and the check
- * of its credential. koa and the parsing of the body would take most of the time of a push.
+ * The short way of pushes: a push whose path, and headers that say what it does, are those of an earlier
+ * push goes to the ledger before koa, the router and the check of its credential. If its body differs
+ * from the earlier one's in values only, it is not parsed either. koa and the parsing of the body would
+ * take most of the time of a push.
  *
- * That is safe since the earlier push was admitted with the same headers less than a second ago: after
- * that, the next push goes the long way, on which its credential is checked, and only its body is read
- * the short way. Each push takes its turn in the limits of its tenant. The
- * body waits in memory while it arrives, so only short ones go this way.
+ * That is safe since the earlier push was admitted with the same credential less than a second ago, and no
+ * token was revoked since: else the next push goes the long way, on which its credential is checked, and
+ * only its body is read the short way. Each push takes its turn in the limits of its tenant. The body waits in memory while it
+ * arrives, so only short ones go this way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { isHarmless } from '../fetch/forward.ts';
-import type { BodyLayout } from '../push/body-layout.ts';
-import { Problem } from './errors.ts';
 import { endPrepared } from './prepared.ts';
 import type { PushAnswer } from './push-answers.ts';
-import { keepBody } from './push-body.ts';
-import type { PushDesk } from './push-desk.ts';
+import { decodePushBody, keepBody } from './push-body.ts';
+import { collect } from './push-collect.ts';
+import type { KnownBody, PushDesk, TakenPush } from './push-desk.ts';
 import { KEY_HEADER, readKey } from './push-headers.ts';
+import { PushHeads } from './push-heads.ts';
+import { isShort, keyOf } from './push-key.ts';
+import { type Learnt, learn, NOTHING, sizeOf } from './push-learnt.ts';
 import type { PushRate } from './push-rate.ts';
 import { type PushIntent, type PushSettings, pushHash } from './push-request.ts';
-import type { PushRoom } from './push-room.ts';
+import type { PushRoom, Taken } from './push-room.ts';
 import { splitTarget } from './request.ts';
 import { observeRequest, type RequestObservers } from './request-log.ts';
 
 /** What equal pushes have in common. */
 export interface PushPlace {
   readonly intent: PushIntent;
-  readonly layout: BodyLayout;
-  readonly samples: number;
   readonly settings: PushSettings;
 }
 
@@ -39,6 +39,8 @@ export interface PushLaneOptions {
   readonly room: PushRoom;
   /** See `PushOptions`. */
   readonly admitsOpenly?: ((request: IncomingMessage) => boolean) | undefined;
+  /** How many tokens were revoked so far, as far as this promgate knows. */
+  readonly revocations?: (() => number) | undefined;
   /** The name of the route in metrics. */
   readonly handler: string;
   /** A clock in milliseconds that only goes forward. */
@@ -47,20 +49,21 @@ export interface PushLaneOptions {
 
 /** How long a place counts after the check of its credential. */
 const ADMITTED_MS = 1_000;
-/** Bound on the memory of all places. */
-const MAX_BYTES = 33_554_432;
-/** What a place takes beside its key and its layout, about; metrics of the page each take as much again. */
+/** Bound on the memory of all places: room for the bodies of 1,000 clients, or of 100 that push much. */
+const MAX_BYTES = 67_108_864;
+/** What a place takes beside its key and its layout, about; samples of the page each take as much again. */
 const PLACE_BYTES = 2_048;
-const METRIC_BYTES = 256;
-/** Pushes with longer headers, or longer bodies, are not worth their memory. */
-const MAX_KEY_LENGTH = 4_096;
-const MAX_BODY_BYTES = 65_536;
 
-/** Headers of which pushes may differ, beside those that are harmless for reading. */
-const OWN: ReadonlySet<string> = new Set(['content-length', 'date', KEY_HEADER]);
+/** When the credential of a push was admitted. */
+export interface Admitted {
+  readonly atMs: number;
+  /** How many tokens were revoked by then. */
+  readonly revocations: number;
+}
 
-interface KeptPlace extends PushPlace {
-  readonly admittedMs: number;
+interface KeptPlace extends PushPlace, Learnt {
+  /** Undefined for pushes without a credential: there is nothing to check anew. */
+  readonly admitted: Admitted | undefined;
 }
 
 export class PushLane {
@@ -68,10 +71,9 @@ export class PushLane {
   readonly #now: () => number;
   readonly #places = new LRUCache<string, KeptPlace>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ layout, samples }, key) =>
-      PLACE_BYTES + key.length + layout.sizeBytes + samples * METRIC_BYTES,
+    sizeCalculation: ({ known }, key) => PLACE_BYTES + key.length + (known ? sizeOf(known) : 0),
   });
-  readonly #heads = new Heads();
+  readonly #heads = new PushHeads();
 
   constructor(options: PushLaneOptions) {
     this.#options = options;
@@ -82,16 +84,38 @@ export class PushLane {
     return this.#places.size;
   }
 
-  /** What is known of an equal push, whether or not it may still go the short way. */
-  recall(req: IncomingMessage): PushPlace | undefined {
+  /** The body that an equal push had, whether or not it may still go the short way. */
+  recall(req: IncomingMessage, intent: PushIntent): KnownBody | undefined {
     const key = keyOf(req);
-    return key === undefined ? undefined : this.#places.get(key);
+    const place = key === undefined ? undefined : this.#places.get(key);
+    return place && isSame(place.intent, intent) ? place.known : undefined;
   }
 
-  /** Lets later pushes with the headers of `req`, which was admitted now, go the short way. */
-  add(req: IncomingMessage, place: PushPlace): void {
+  /** To be called as soon as the credential of a push was admitted; for `add`. */
+  admitted(): Admitted {
+    return { atMs: this.#now(), revocations: this.#options.revocations?.() ?? 0 };
+  }
+
+  #isAdmitted({ admitted }: KeptPlace): boolean {
+    if (!admitted) return true;
+    const { atMs, revocations } = this.admitted();
+    return atMs - admitted.atMs <= ADMITTED_MS && revocations === admitted.revocations;
+  }
+
+  /** Lets later pushes with the headers of `req` go the short way. */
+  add(
+    req: IncomingMessage,
+    place: PushPlace & { readonly admitted: Admitted },
+    taken: TakenPush,
+  ): void {
     const key = keyOf(req);
-    if (key !== undefined) this.#places.set(key, { ...place, admittedMs: this.#now() });
+    if (key === undefined) return;
+    const before = this.#places.peek(key);
+    const same = before && isSame(before.intent, place.intent) ? before : undefined;
+    // The ledger finds what it knows of a push faster by the same intent than by an equal one.
+    const learnt = same ? { intent: same.intent, ...learn(same, taken) } : NOTHING;
+    const admitted = req.headers.authorization === undefined ? undefined : place.admitted;
+    this.#places.set(key, { ...place, ...learnt, admitted });
   }
 
   /**
@@ -104,52 +128,97 @@ export class PushLane {
     if (this.#places.size === 0 || !isShort(req)) return false;
     const key = keyOf(req);
     const place = key === undefined ? undefined : this.#places.get(key);
-    if (place === undefined || this.#now() - place.admittedMs > ADMITTED_MS) return false;
+    if (key === undefined || place === undefined) return false;
     const { admitsOpenly, room } = this.#options;
-    if (admitsOpenly?.(req) === false) return false;
-    const bytes = Number(req.headers['content-length']);
+    if (!this.#isAdmitted(place) || admitsOpenly?.(req) === false) return false;
+    const beganMs = performance.now();
     const taken = room.take(place.intent.tenant);
-    try {
-      taken.more(bytes);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      return false; // the long way refuses
-    }
-    collect(req, bytes, (body) => {
+    collect(req, taken, (body) => {
+      if (body instanceof Buffer) {
+        this.#arrived(req, res, { place, key, body, sent: body, taken, otherwise, beganMs });
+        return;
+      }
       taken[Symbol.dispose]();
-      if (body !== undefined) this.#push(req, res, { place, body, otherwise });
+      if (body === undefined) this.#left(place, beganMs);
+      else {
+        keepBody(req, body);
+        otherwise(); // the long way refuses
+      }
     });
     return true;
   }
 
-  #push(req: IncomingMessage, res: ServerResponse, { place, body, otherwise }: ArrivedPush): void {
-    const { rate } = this.#options;
-    const { intent, layout, settings } = place;
-    const values = layout.read(body);
+  #left({ intent }: KeptPlace, beganMs: number): void {
+    const left = new DOMException('the client left before the end of its push', 'AbortError');
+    this.#options.desk.failed({ intent, samples: 0, bytes: 0, beganMs }, left);
+  }
+
+  #arrived(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
+    if (req.headers['content-encoding'] === undefined) this.#take(req, res, push);
+    else void this.#takeDecoded(req, res, push);
+  }
+
+  async #takeDecoded(
+    req: IncomingMessage,
+    res: ServerResponse,
+    push: CollectedPush,
+  ): Promise<void> {
+    const { place, sent, taken } = push;
+    const options = { ...place.settings, room: taken };
+    const body = await decodePushBody(req, sent, options).catch(() => undefined);
+    if (body) this.#take(req, res, { ...push, body });
+    else goLong(req, push); // the long way refuses
+  }
+
+  #take(req: IncomingMessage, res: ServerResponse, push: CollectedPush): void {
+    const { place, body } = push;
+    const { intent, settings } = place;
     const id = idOf(req, place, body);
-    if (
-      values === undefined ||
-      id === 'bad' ||
-      !rate.take(intent.tenant, settings.pushesPerSecond)
-    ) {
-      keepBody(req, body);
-      otherwise();
+    const { observers, handler, rate, desk } = this.#options;
+    if (id === 'bad' || !rate.take(intent.tenant, settings.pushesPerSecond)) {
+      goLong(req, push); // the long way refuses
       return;
     }
-    const { observers, handler, desk } = this.#options;
     const target = splitTarget(req.url ?? '');
     observeRequest(req, res, observers, () => ({ ...target, handler, instances: undefined }));
-    const work = {
-      ...{ intent, id, samples: place.samples, bytes: body.length, beganMs: performance.now() },
-      page: { ...layout.page, values },
-    };
-    desk.push(work).then(
+    const { beganMs } = push;
+    this.#push(push, { id, beganMs }).then(
       (answer) => this.#end(req, res, answer),
       (error: unknown) => {
-        desk.failed(work, error);
+        desk.failed({ intent, samples: 0, bytes: body.length, beganMs }, error);
         res.destroy();
       },
     );
+  }
+
+  #push(push: CollectedPush, facts: FactsOfPush): Promise<PushAnswer> {
+    const { place, body, taken } = push;
+    const { intent, known } = place;
+    const values = known?.layout.read(body);
+    if (!known || values === undefined) return this.#read(push, facts);
+    taken[Symbol.dispose]();
+    place.misses = 0;
+    const { layout, samples } = known;
+    const { id, beganMs } = facts;
+    const page = { ...layout.page, values };
+    return this.#options.desk.push({ intent, id, samples, bytes: body.length, beganMs, page });
+  }
+
+  /** Takes a push whose body has other lines. */
+  async #read(
+    { place, key, body, taken: held }: CollectedPush,
+    { id, beganMs }: FactsOfPush,
+  ): Promise<PushAnswer> {
+    using _ = held;
+    const { intent, settings, admitted } = place;
+    const arrived = { intent, key: id?.key, settings, body, beganMs };
+    const push = await this.#options.desk.take(arrived);
+    const { answer } = push;
+    const learnt = learn(place, push);
+    if (this.#places.peek(key) === place) {
+      this.#places.set(key, { intent, settings, admitted, ...learnt });
+    }
+    return answer;
   }
 
   #end(req: IncomingMessage, res: ServerResponse, answer: PushAnswer): void {
@@ -166,10 +235,35 @@ export class PushLane {
   }
 }
 
-interface ArrivedPush {
-  readonly place: PushPlace;
+interface CollectedPush {
+  readonly place: KeptPlace;
+  /** Of the place. */
+  readonly key: string;
+  /** Decompressed. */
   readonly body: Buffer;
+  /** The body as it was sent. */
+  readonly sent: Buffer;
+  /** The memory of the body. */
+  readonly taken: Taken;
   readonly otherwise: () => void;
+  /** When the head had come. */
+  readonly beganMs: number;
+}
+
+interface FactsOfPush {
+  readonly id: { readonly key: string; readonly hash: string } | undefined;
+  readonly beganMs: number;
+}
+
+function goLong(req: IncomingMessage, { sent, taken, otherwise }: CollectedPush): void {
+  taken[Symbol.dispose]();
+  keepBody(req, sent);
+  otherwise();
+}
+
+/** Whether the same credential still says the same. */
+function isSame(before: PushIntent, now: PushIntent): boolean {
+  return before.text === now.text && before.forced === now.forced;
 }
 
 function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
@@ -181,73 +275,3 @@ function idOf(req: IncomingMessage, { intent }: PushPlace, body: Buffer) {
     return 'bad'; // the long way refuses
   }
 }
-
-/** Whether the body is short and needs no decoding. */
-function isShort({ headers }: IncomingMessage): boolean {
-  const length = headers['content-length'];
-  if (length === undefined || Number(length) > MAX_BODY_BYTES) return false;
-  return headers['content-encoding'] === undefined && headers.expect === undefined;
-}
-
-/** Undefined for requests that are never known again. No field can hold a NUL. */
-function keyOf({ method, url, rawHeaders }: IncomingMessage): string | undefined {
-  if (method !== 'POST' && method !== 'PUT') return undefined;
-  let key = `${method} ${url}`;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const lower = rawHeaders[i]!.toLowerCase();
-    if (!OWN.has(lower) && !isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
-  }
-  return key.length > MAX_KEY_LENGTH ? undefined : key;
-}
-
-/** Calls `arrived` with the whole body, or with undefined if the client has left before. */
-function collect(
-  req: IncomingMessage,
-  sizeBytes: number,
-  arrived: (body: Buffer | undefined) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let isOver = false;
-  const end = (body: Buffer | undefined): void => {
-    if (isOver) return;
-    isOver = true;
-    arrived(body);
-  };
-  req.on('data', (chunk: Buffer) => chunks.push(chunk));
-  req.once('end', () => {
-    const [first] = chunks;
-    end(first && chunks.length === 1 ? first : Buffer.concat(chunks, sizeBytes));
-  });
-  req.once('error', () => end(undefined));
-  req.once('close', () => end(undefined));
-}
-
-/** Answers as they go out: head and body in one buffer, made anew each second for `Date`. */
-class Heads {
-  readonly #bytes = new Map<PushAnswer, Buffer>();
-  #second = 0;
-
-  /** @returns undefined for an answer that is not one of a few */
-  join(answer: PushAnswer, durability: string): Buffer | undefined {
-    const nowMs = Date.now();
-    const second = Math.floor(nowMs / 1_000);
-    if (second !== this.#second) this.#bytes.clear();
-    this.#second = second;
-    const known = this.#bytes.get(answer);
-    if (known) return known;
-    if (this.#bytes.size >= MAX_HEADS || answer.status >= 300) return undefined;
-    const fields = Object.entries({
-      ...answer.headers,
-      'X-Durability': durability,
-      Date: new Date(nowMs).toUTCString(),
-      'Content-Length': String(answer.body.length),
-    });
-    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const status = `HTTP/1.1 ${answer.status} ${answer.status === 200 ? 'OK' : 'Accepted'}\r\n`;
-    const bytes = Buffer.concat([Buffer.from(`${status}${head}\r\n`, 'latin1'), answer.body]);
-    this.#bytes.set(answer, bytes);
-    return bytes;
-  }
-}
-
-const MAX_HEADS = 16;

@@ -24,7 +24,6 @@ export const PUSH_PROBLEMS = {
   group_limit: { status: 422, title: TOO_MUCH },
   layout_limit: { status: 422, title: TOO_MUCH },
   source_limit: { status: 422, title: TOO_MUCH },
-  key_limit: { status: 422, title: TOO_MUCH },
   tenant_limit: { status: 503, title: 'promgate has no room for another tenant' },
   label_limit: { status: 422, title: TOO_MUCH },
   label_length: { status: 422, title: TOO_MUCH },

@@ -39,7 +39,10 @@ export function pushMounts(options: PushSiteOptions): Mount[] {
   const answer = answerProblem(onMistake);
   const errors: Mount['errors'] = (ctx, error) => answer(ctx, asProblem(error));
   const router = routes(options);
-  const admit = pushersOnly(options.admit);
+  const withCredential = pushersOnly(options.admit);
+  // Browsers ask by OPTIONS without a credential.
+  const admit: Handler = (ctx, next) =>
+    (ctx.method === 'OPTIONS' ? admitAll : withCredential)(ctx, next);
   const open = ['/-', ...(base === '' ? ['/healthy', '/ready'] : [])];
   return [
     { prefix: base, admit, errors, router },

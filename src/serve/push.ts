@@ -7,23 +7,16 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Tenancy } from '../push/push.ts';
-import { type PushedBody, readBody } from '../push/read-body.ts';
 import { PushRefusal } from '../push/refusal.ts';
 import { type PushAnswer, refusalProblem } from './push-answers.ts';
 import { readPushBody } from './push-body.ts';
-import { type PushDesk, samplesOf } from './push-desk.ts';
+import type { PushDesk } from './push-desk.ts';
 import { readKey } from './push-headers.ts';
-import type { PushLane } from './push-lane.ts';
+import type { Admitted, PushLane } from './push-lane.ts';
 import { notLocal } from './push-local.ts';
-import { duplicateLabel, type PushPath, readPushPath } from './push-path.ts';
+import { type PushPath, readPushPath } from './push-path.ts';
 import type { PushRate } from './push-rate.ts';
-import {
-  interfaceOf,
-  type PushIntent,
-  type PushSettings,
-  pushHash,
-  readIntent,
-} from './push-request.ts';
+import { interfaceOf, type PushSettings, readIntent } from './push-request.ts';
 import type { PushRoom } from './push-room.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { tenancyOf } from './tenancy.ts';
@@ -32,7 +25,7 @@ export interface PushOptions {
   /** The path before `/metrics`: `/push`, or '' on a port of its own. */
   readonly base: string;
   readonly desk: PushDesk;
-  readonly lane?: Pick<PushLane, 'add' | 'recall'> | undefined;
+  readonly lane?: Pick<PushLane, 'add' | 'admitted' | 'recall'> | undefined;
   readonly rate: PushRate;
   readonly room: PushRoom;
   readonly settingsOf: (tenancy: Tenancy) => PushSettings;
@@ -89,6 +82,7 @@ export function push(options: PushOptions): Handler {
   return async (ctx) => {
     ctx.set('X-Durability', desk.ledger.durability);
     const beganMs = performance.now();
+    const admitted = options.lane?.admitted();
     const tenancy = changerOf(ctx, options);
     const { jobMode } = options.settingsOf(tenancy);
     const { method } = ctx;
@@ -98,7 +92,7 @@ export function push(options: PushOptions): Handler {
       const path = readPushPath(restOf(ctx, options));
       of = interfaceOf(path, method, askedMode(ctx) ?? jobMode);
       facts = { ...facts, intent: { ...facts.intent, of } };
-      writeAnswer(ctx, await accept(ctx, options, { path, tenancy, beganMs }));
+      writeAnswer(ctx, await accept(ctx, options, { path, tenancy, beganMs, admitted }));
     } catch (error) {
       if (!(error instanceof PushRefusal)) {
         desk.failed(facts, error);
@@ -119,13 +113,14 @@ interface Arrived {
   readonly path: PushPath;
   readonly tenancy: Tenancy;
   readonly beganMs: number;
+  readonly admitted: Admitted | undefined;
 }
 
 /** @throws {PushRefusal} before the ledger is asked */
 async function accept(
   { req, state }: RequestContext,
   options: PushOptions,
-  { path, tenancy, beganMs }: Arrived,
+  { path, tenancy, beganMs, admitted }: Arrived,
 ): Promise<PushAnswer> {
   const { desk, lane, room, utf8Names, idleMs } = options;
   const settings = takeTurn(tenancy, options);
@@ -133,67 +128,12 @@ async function accept(
   const key = readKey(req.headers);
   using taken = room.take(tenancy.tenant);
   const body = await readPushBody(req, { ...settings, idleMs, room: taken, signal: state.signal });
-  const facts = { intent, samples: 0, bytes: body.length, beganMs };
-  try {
-    const known = recall(req, intent, { lane, body });
-    const read = known ?? (await readWhole(body, intent, settings));
-    const { page, samples } = read;
-    const id = key === undefined ? undefined : { key, hash: pushHash(intent, body) };
-    const answer = await desk.push({ ...facts, page, id, samples });
-    const layout = lane && answer.status < 300 ? read.layout() : undefined;
-    if (layout) lane?.add(req, { intent, layout, samples, settings });
-    return answer;
-  } catch (error) {
-    if (error instanceof PushRefusal) return desk.refused(facts, error);
-    throw error;
+  const known = lane?.recall(req, intent);
+  const push = await desk.take({ intent, key, settings, body, beganMs, known });
+  if (push.answer.status < 300 && lane && admitted) {
+    lane.add(req, { intent, settings, admitted }, push);
   }
-}
-
-interface ReadPage extends PushedBody {
-  readonly samples: number;
-}
-
-/** @throws {PushRefusal} */
-async function readWhole(
-  body: Buffer,
-  intent: PushIntent,
-  { series }: PushSettings,
-): Promise<ReadPage> {
-  const { contentType, rules } = intent;
-  const read = await readBody(body, { contentType, mode: rules.mode, maxSeries: series });
-  if (intent.of === 'aggregation') checkLabels(intent, read.page);
-  return { ...read, samples: samplesOf(read.page) };
-}
-
-interface Recalling {
-  readonly lane: PushOptions['lane'];
-  readonly body: Buffer;
-}
-
-/** Reads a body by the layout of an equal push before it; undefined if the body differs. */
-function recall(
-  req: IncomingMessage,
-  intent: PushIntent,
-  { lane, body }: Recalling,
-): ReadPage | undefined {
-  const place = lane?.recall(req);
-  if (place?.intent.text !== intent.text || place.intent.forced !== intent.forced) return undefined;
-  const values = place.layout.read(body);
-  if (!values) return undefined;
-  const { layout, samples } = place;
-  return { page: { ...layout.page, values }, layout: () => layout, samples };
-}
-
-/** prom-aggregation-gateway refuses a body that has a label of the path. @throws {PushRefusal} */
-function checkLabels({ path }: PushIntent, { families }: Parameters<typeof samplesOf>[0]): void {
-  if (path.length === 0) return;
-  const names = new Set(path.map(([name]) => name));
-  for (const { metrics } of families) {
-    for (const { labels } of metrics) {
-      const double = labels.find(([name]) => names.has(name));
-      if (double) throw duplicateLabel(double[0]);
-    }
-  }
+  return push.answer;
 }
 
 /** Answers a refusal of a request that is no push of a page. */

@@ -39,7 +39,7 @@ export interface SharedJournalOptions {
 }
 
 /** No method may throw. */
-export interface SharedJournalObserver {
+interface SharedJournalObserver {
   /** There is a connection. */
   onReady?(): void;
   /** An attempt to connect failed, or the connection was lost. */

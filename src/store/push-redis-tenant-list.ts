@@ -17,6 +17,8 @@ const FORGET = script(`
 const FORGET_AFTER_MS = 24 * 3600 * 1000;
 /** Keys of one command: Redis does nothing else while it looks them up. */
 const KEYS_AT_ONCE = 1000;
+/** Commands that are sent in one go: each costs this process 6 us. */
+const GETS_AT_ONCE = 250;
 
 export class TenantList {
   readonly #session: RedisSession;
@@ -74,7 +76,12 @@ export class TenantList {
         this.#isCluster = true;
       }
     }
-    return this.#session.ask(keys.map((key) => ['get', key]));
+    const values: unknown[] = [];
+    for (let i = 0; i < keys.length; i += GETS_AT_ONCE) {
+      const gets = keys.slice(i, i + GETS_AT_ONCE).map((key) => ['get', key] as const);
+      values.push(...(await this.#session.ask(gets)));
+    }
+    return values;
   }
 
   #versionKey(tenant: string): string {

@@ -16,7 +16,7 @@ export interface Version {
 }
 
 /** The version of a tenant that Redis does not have. */
-export const NO_VERSION: Version = { seq: 0, writer: '' };
+const NO_VERSION: Version = { seq: 0, writer: '' };
 
 export function printVersion({ seq, writer }: Version): string {
   return seq === 0 ? '' : `${seq}:${writer}`;

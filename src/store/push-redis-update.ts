@@ -8,7 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { everyTurn } from '../clock.ts';
-import type { StoredRecord, TenantUpdate } from '../push/record.ts';
+import { JournalError, type StoredRecord, type TenantUpdate } from '../push/record.ts';
 import { type History, type ReadBucket, readAnswer } from './push-redis-answer.ts';
 import { bucketOf, idOf, slotOf } from './push-redis-bytes.ts';
 import type { TenantKeys } from './push-redis-keys.ts';
@@ -21,6 +21,9 @@ const READ = script(readFileSync(new URL('push-redis-read.lua', import.meta.url)
 const ANSWER_BYTES = 1024 * 1024;
 const MAX_ANSWER_BYTES = 16 * ANSWER_BYTES;
 const ANSWERS_OF_ONE_SIZE = 64;
+/** A server that leaves something for ever would fill the memory. */
+const MAX_ANSWERS = 1_000;
+const ENDLESS = `Redis has not given a whole tenant in ${MAX_ANSWERS} answers`;
 const TURN_MS = 3;
 
 export interface TenantRead {
@@ -59,6 +62,7 @@ export async function readTenant(
     }
     since = answer.version;
     left = answer.left;
+    if (answers >= MAX_ANSWERS) throw new JournalError('damaged', ENDLESS);
     if (left !== '') continue;
     const isWhole = history !== 'known';
     const records = sort(buckets, isWhole ? undefined : known.ids, unsure);

@@ -57,7 +57,7 @@ const ANSWER_MS_PER_BYTE = 1_000 / 1_048_576;
 /** A command waits for a connection only in the first second after the last one was lost. */
 const PATIENCE_MS = 1_000;
 const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 250;
 /** The server can answer soon: it loads its data, runs a script, or looks for a new primary. */
 const SOON = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS)\b/;
 const SOON_MS = 50;
@@ -118,8 +118,7 @@ export class RedisSession implements AsyncDisposable {
       const leftMs = deadlineMs - performance.now();
       if (!link || leftMs <= 0) throw new UnansweredError(wasSent, { cause: this.#failure });
       wasSent = true;
-      const sent = Promise.all(commands.map((command) => link.call(command)));
-      const answers = await within(leftMs, sent.catch(replyOf), undefined);
+      const answers = await within(leftMs, link.call(commands).catch(replyOf), undefined);
       if (answers === undefined) throw new UnansweredError(true, { cause: this.#failure });
       if (Array.isArray(answers)) return answers;
       if (answers !== 'lost' && !MOVED_ON.test(answers.message)) {

@@ -22,11 +22,11 @@ export interface Link {
   publish(channel: string, text: string): Promise<unknown>;
   ping(): Promise<string>;
   /**
-   * Sends any command.
+   * Sends any commands in one go.
    *
-   * @returns the answer, in which texts are buffers
+   * @returns the answers, in which texts are buffers
    */
-  call(command: RedisCommand): Promise<unknown>;
+  call(commands: readonly RedisCommand[]): Promise<unknown[]>;
   close(): void;
 }
 
@@ -80,12 +80,11 @@ export function openLink(options: LinkOptions): Link {
       answered();
       return answer;
     },
-    call: async ([name, ...values]) => {
-      try {
-        return await client.callBuffer(name, ...values);
-      } finally {
-        answered();
-      }
+    call: async (commands) => {
+      client.stream.cork();
+      const sent = commands.map(([name, ...values]) => client.callBuffer(name, ...values));
+      client.stream.uncork();
+      return Promise.all(sent.map((answer) => answer.finally(answered)));
     },
     close: () => {
       client.disconnect();

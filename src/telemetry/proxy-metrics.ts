@@ -2,7 +2,8 @@
  * Metrics of the caching proxy. The first three have the names of the original caching-proxy, so that
  * its dashboards and alerts keep working.
  */
-import type { CountedSample, MetricRegistry } from './registry.ts';
+import { Durations } from './durations.ts';
+import type { MetricRegistry } from './registry.ts';
 
 const BUCKETS_SECONDS = [
   ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
@@ -31,32 +32,6 @@ interface RequestCount {
   value: number;
 }
 
-/** A histogram of seconds. */
-class Durations {
-  readonly #counts = new Array<number>(BUCKETS_SECONDS.length + 1).fill(0);
-  #sum = 0;
-
-  observe(seconds: number): void {
-    const bucket = BUCKETS_SECONDS.findIndex((bound) => seconds <= bound);
-    this.#counts[bucket < 0 ? BUCKETS_SECONDS.length : bucket]!++;
-    this.#sum += seconds;
-  }
-
-  samples(): CountedSample[] {
-    let value = 0;
-    const buckets = this.#counts.map((count, i) => {
-      value += count;
-      const le = String(BUCKETS_SECONDS[i] ?? '+Inf');
-      return { suffix: '_bucket', labels: { le }, value };
-    });
-    return [
-      ...buckets,
-      { suffix: '_sum', labels: {}, value: this.#sum },
-      { suffix: '_count', labels: {}, value },
-    ];
-  }
-}
-
 export type ProxyMetrics = ReturnType<typeof proxyMetrics>;
 
 export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
@@ -64,7 +39,7 @@ export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
   registry.counted('proxy_requests_total', 'Requests answered.', 'counter', () => [
     ...requests.values(),
   ]);
-  const durations = new Durations();
+  const durations = new Durations(BUCKETS_SECONDS);
   registry.counted(
     'proxy_request_duration',
     'Seconds from the head of a request to the last byte of its answer.',

@@ -24,7 +24,7 @@ async function open(remotes: readonly object[], options: Partial<RemoteWritesOpt
   const { log, lines } = recordLog();
   const registry = new MetricRegistry();
   const source = textSource('jobs_total{job="a"} 5');
-  const ground = { log, registry, authorities: async () => [] };
+  const ground = { log, registry, authorities: async () => [], cut: new AbortController() };
   const part = await openRemoteWrites(push.remoteWrite, { source, ...options }, ground);
   const metric = async (series: string): Promise<number | undefined> => {
     const line = (await registry.print()).split('\n').find((one) => one.startsWith(`${series} `));
@@ -141,7 +141,7 @@ describe('remote write of the program', function () {
     const remotes = [{ url: receiver.url, name: 'r', interval: '1s' }];
     await using part = await open(remotes, { queue: { redis } });
     const asked = await openLinkTo(server.url);
-    const kept = () => asked.call(['hlen', 'promgate:remote-write:{r}:index']);
+    const kept = async () => (await asked.call([['hlen', 'promgate:remote-write:{r}:index']]))[0];
 
     await eventually('a batch in Redis', async () => (Number(await kept()) > 0 ? true : undefined));
     receiver.reply = storesAll;

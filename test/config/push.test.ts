@@ -66,6 +66,7 @@ describe('the section push', () => {
       adminApi: false,
       consistencyCheck: true,
       sourceIdleMs: 3_600_000,
+      redisReplicas: 0,
       keyTtlMs: 86_400_000,
       maxKeys: 100_000,
       rules: [],

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { ConfigError, describeConfig, readConfig } from '../../src/config/config.ts';
+import {
+  ConfigError,
+  configWarnings,
+  describeConfig,
+  readConfig,
+} from '../../src/config/config.ts';
 
 const URL = 'http://prometheus:9090/api/v1/write';
 
@@ -133,6 +138,22 @@ describe('the list push.remote_write', () => {
   it('needs nothing but a regular expression to drop labels', async () => {
     assert.deepEqual(await ruleFaults({ action: 'labeldrop', regex: 'pod.*' }), []);
     assert.deepEqual(await ruleFaults({ action: 'labelmap', regex: 'x_(.*)' }), []);
+  });
+
+  it('warns of credentials that are sent without TLS', async () => {
+    const auth = { token: 'secret' };
+    const remotes = [
+      { url: URL, auth },
+      { url: URL },
+      { url: 'https://mimir.example.com/', auth },
+      { url: 'http://127.0.0.1:9090/', auth },
+    ];
+    const warnings = configWarnings(await read({ push: { remote_write: remotes } }));
+
+    assert.deepEqual(
+      warnings.filter((warning) => warning.startsWith('push')),
+      ['push.remote_write, prometheus:9090: its auth is sent without TLS; use https'],
+    );
   });
 
   it('is printed without secrets', async () => {

@@ -33,6 +33,7 @@ describe('docs/push.md', function () {
       { interfaces: PUSH_INTERFACES, results: PUSH_RESULTS, failures: JOURNAL_FAILURES },
       {
         ...{ series: () => 0, tenants: () => 0, conflicts: () => 0, bodyBytes: () => 0 },
+        mostLayouts: () => 0,
         ...{ keptPageBytes: () => 0, layouts: () => 0 },
       },
     );

@@ -65,6 +65,17 @@ describe('expiry', () => {
     assert.deepEqual(linesOf(ledger), ['b 1']);
   });
 
+  it('does not forget what was seen, when a page ends that began earlier', async () => {
+    const { ledger, pass } = await openTimed();
+    await ledger.push(pushOf([counter('c', 1)], { ttlMs: 1_000 }));
+
+    ledger.seen(undefined, 1_000_500);
+    ledger.seen(undefined, 999_000);
+    await pass(1_000);
+
+    assert.deepEqual(linesOf(ledger), []);
+  });
+
   it('begins at 0 again, with a new created time', async () => {
     const { ledger, pass } = await openTimed();
     await ledger.push(pushOf([counter('c', 5)], { ttlMs: 1_000 }));
@@ -89,6 +100,17 @@ describe('expiry', () => {
     await pass(1_000_000);
 
     assert.deepEqual(linesOf(ledger), ['c 6', 'g 3']);
+  });
+
+  it('counts a gauge once that goes with its source and whose time is over', async () => {
+    const { ledger, pass } = await openTimed();
+    await ledger.push(pushOf([gauge('g', 1)], { source: 'a', gaugeMode: 'sum', ttlMs: 1_000 }));
+    ledger.seen(undefined, 1_000_001);
+
+    await pass(3_600_000);
+
+    assert.deepEqual(linesOf(ledger), []);
+    assert.equal(ledger.seriesCount, 0);
   });
 
   it('keeps the source that is heard while silent ones are removed', async () => {

@@ -197,6 +197,33 @@ describe('Ledger', () => {
       assert.deepEqual(linesOf(ledger), ['m{app_id="1",exported_app_id="spoofed"} 1']);
     });
 
+    it('renames labels of places that the credential does not name', async () => {
+      const ledger = await openLedger();
+      const forced = [['app_id', 'mine']] as const;
+
+      await ledger.push(pushOf([counter('c', 1, { app_name: 'theirs' })], { forced }));
+      await ledger.push(pushOf([counter('c', 1)], { forced, path: { space_name: 'theirs' } }));
+      await ledger.push(pushOf([counter('c', 1, { app_name: 'any' })]));
+
+      assert.deepEqual(linesOf(ledger), [
+        'c{app_id="mine",exported_app_name="theirs"} 1',
+        'c{app_id="mine",exported_space_name="theirs"} 1',
+        'c{app_name="any"} 1',
+      ]);
+    });
+
+    it('adds summaries that are told apart by labels which are left out', async () => {
+      const ledger = await openLedger({ settings: { without: ['instance'] } });
+      const metrics = [
+        { labels: { instance: 'a' }, bounds: [0.5], run: [1, 2, 7] },
+        { labels: { instance: 'b' }, run: [3, 4] },
+      ];
+
+      await ledger.push(pushOf([{ name: 's', type: 'summary', metrics }]));
+
+      assert.deepEqual(linesOf(ledger), ['s_count 4', 's_sum 6']);
+    });
+
     it('answers a repeated key without adding, and refuses another body under the key', async () => {
       const ledger = await openLedger();
       const push = pushOf([counter('c', 1)], { id: { key: 'k', hash: 'h' } });
@@ -297,6 +324,42 @@ describe('Ledger', () => {
       );
 
       assert.equal(code, 'type_conflict');
+    });
+
+    it('refuses labels that Pushgateway refuses', async () => {
+      const ledger = await openLedger();
+
+      const code = await refusal(ledger.push(pushOf([gauge('a', 1, { __a: 'b' })], replace)));
+
+      assert.equal(code, 'series_conflict');
+    });
+
+    it('forces labels of the credential on the times of a group, too', async () => {
+      const ledger = await openLedger();
+      const forced = [['app_id', 'mine']] as const;
+      const path = { job: 'j', app_id: 'theirs' };
+
+      await ledger.push(pushOf([gauge('a', 1)], { ...replace, path, forced, tenant: 'app:mine' }));
+
+      const labels = 'app_id="mine",exported_app_id="theirs",instance="",job="j"';
+      assert.deepEqual(linesOf(ledger), [
+        `a{${labels}} 1`,
+        `push_failure_time_seconds{${labels}} 0`,
+        `push_time_seconds{${labels}} 1`,
+      ]);
+    });
+
+    it('keeps the times of groups apart from what is added up', async () => {
+      const ledger = await openLedger();
+      const own = { name: 'push_time_seconds', metrics: [{ run: [1, 1, 1], bounds: [1] }] };
+
+      const codes = [
+        await refusal(ledger.push(pushOf([gauge('push_time_seconds', 1)]))),
+        await refusal(ledger.push(pushOf([counter('push_failure_time_seconds', 1)]))),
+        await refusal(ledger.push(pushOf([{ ...own, type: 'histogram' }]))),
+      ];
+
+      assert.deepEqual(codes, ['series_conflict', 'series_conflict', 'series_conflict']);
     });
   });
 });

@@ -97,7 +97,13 @@ describe('messages of remote write', () => {
         const read = await unpackBatch(some, everyTurn(3)).catch((error: unknown) => error);
         assert.ok(read instanceof Error || (read as Batch).samples.length < 200);
       }),
+      { numRuns: 2000 },
     );
+  });
+
+  it('are refused when a literal has a negative length', async () => {
+    const damaged = Buffer.from([10, 0xfc, 0xf0, 0xff, 0xff, 0xff, 0, 0]);
+    await assert.rejects(unpackBatch(damaged, everyTurn(3)));
   });
 
   it('describe families in protocol 1.0', () => {

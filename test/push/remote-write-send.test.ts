@@ -348,6 +348,22 @@ describe('sender of remote write, with bad samples in a batch', () => {
     assert.deepEqual(all.bad, []);
   });
 
+  it('does not besiege a receiver that refuses all, and searches anew once it takes something', async () => {
+    let isBad = true;
+    const all = scene(
+      ({ jobs }) => (isBad || jobs.includes('7') ? { status: 400 } : { status: 204 }),
+      { version: 1 },
+    );
+    for (let i = 0; i < 16; i++) await all.send(2000);
+    assert.ok(all.requests.length <= 64 + 15 * 4, `${all.requests.length} requests`);
+
+    isBad = false;
+    await all.send(2000); // searched as if nothing had been refused
+    assert.equal(all.sent, 1999);
+    await all.send(2000);
+    assert.equal(all.sent, 2 * 1999);
+  });
+
   it('bounds the search where many samples are bad', async () => {
     const every3rd = new Set(Array.from({ length: 667 }, (_, at) => `${at * 3}`));
     const all = scene(refuses(every3rd), { version: 1 });

@@ -202,6 +202,24 @@ describe('remote write', () => {
     assert.equal(new Set(receiver.stored.map(({ labels }) => labels['job'])).size, 250);
   });
 
+  it('lets other work run in a round of many series', async () => {
+    await using receiver = await startReceiver();
+    const source = textSource();
+    for (let job = 0; job < 20_000; job++) source.set(`jobs_total{job="${job}"} ${job}`);
+    let turns = 0;
+    const ended = new AbortController();
+    const count = (): void => {
+      turns += 1;
+      if (!ended.signal.aborted) setImmediate(count);
+    };
+    const counted = { read: () => source.read(), seen: () => ended.abort() };
+    setImmediate(count);
+    await using _remote = openRemote({ url: receiver.url, source: counted, intervalMs: 60_000 });
+    await eventually('the end of a round', () => (ended.signal.aborted ? true : undefined));
+
+    assert.ok(turns > 5, `${turns} turns`);
+  });
+
   it('bounds the bytes of a request', async () => {
     await using receiver = await startReceiver();
     const source = textSource();
@@ -492,6 +510,28 @@ describe('remote write, at the end', () => {
     assert.deepEqual(
       observers.lines.filter((line) => !line.startsWith('retry')),
       [],
+    );
+  });
+
+  it('takes less time when promgate has to end soon', async () => {
+    await using receiver = await startReceiver(() => ({ status: 503 }));
+    const source = textSource('jobs_total{job="a"} 5');
+    const waitedMs: number[] = [];
+    const clock = {
+      nowMs: () => performance.now(),
+      sleep: (ms: number, signal: AbortSignal) => {
+        waitedMs.push(ms);
+        return shortPauses.sleep(ms, signal);
+      },
+    };
+    for (const stopping of [AbortSignal.abort(), new AbortController().signal]) {
+      const options = { url: receiver.url, source, clock, stopping, intervalMs: 60_000 };
+      await using _remote = openRemote(options);
+    }
+
+    assert.deepEqual(
+      waitedMs.filter((ms) => ms === 500 || ms === 3000),
+      [500, 3000],
     );
   });
 

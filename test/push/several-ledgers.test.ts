@@ -42,6 +42,26 @@ describe('several ledgers on one store', () => {
     assert.deepEqual(linesOf(ledger), ['c 1']);
   });
 
+  it('refuse a push that may be kept or not before they read the tenant again', async () => {
+    const reload = Promise.withResolvers<undefined>();
+    const error = new JournalError('timeout', 'no answer');
+    const committed: number[] = [];
+    const ledger = await openLedger({
+      journal: {
+        ...new SharedRecords().open(),
+        commit: async () => [{ tenant: '', error }],
+        reload: () => reload.promise,
+      },
+      onCommit: ({ pushes }) => committed.push(pushes),
+    });
+
+    await assert.rejects(ledger.push(pushOf([counter('c', 1)])), { code: 'not_stored' });
+
+    reload.resolve(undefined);
+    await ledger.idle();
+    assert.deepEqual([linesOf(ledger), committed], [[], []]);
+  });
+
   it('take back at once what the store has no room for', async () => {
     const store = new SharedRecords();
     const journal = store.open();

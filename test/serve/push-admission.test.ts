@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Problem } from '../../src/serve/errors.ts';
 import type { Scope } from '../../src/serve/scope.ts';
 import { type PushServerOptions, servePush } from './push-server.ts';
 
@@ -78,6 +79,20 @@ describe('admission of pushes', () => {
     assert.equal((await wipe(tenant.url)).status, 403);
     assert.equal((await wipe(on.url)).status, 202);
     assert.deepEqual(on.lines(), []);
+  });
+
+  it('tells a browser without a credential that it may ask', async () => {
+    const admit: PushServerOptions['admit'] = () => {
+      throw new Problem('unauthorized', 'send a token');
+    };
+    await using gate = await servePush({ admit });
+    const ask = (method: string) => fetch(`${gate.url}/push/api/v1/status`, { method });
+
+    const [options, get] = [await ask('OPTIONS'), await ask('GET')];
+
+    assert.deepEqual([options.status, get.status], [200, 401]);
+    assert.equal(options.headers.get('Access-Control-Allow-Origin'), '*');
+    assert.equal((await gate.send('OPTIONS', '/job/a')).status, 405);
   });
 
   it('takes pushes without a token from this machine only', async () => {

@@ -5,7 +5,7 @@ import { Admission } from '../../src/serve/admission.ts';
 import { clientAddress } from '../../src/serve/client-address.ts';
 import { PushDesk, type PushEnd } from '../../src/serve/push-desk.ts';
 import { PushLane } from '../../src/serve/push-lane.ts';
-import { isLocal } from '../../src/serve/push-local.ts';
+import { localClients } from '../../src/serve/push-local.ts';
 import { createPushPages } from '../../src/serve/push-page.ts';
 import { PushRate } from '../../src/serve/push-rate.ts';
 import type { PushSettings } from '../../src/serve/push-request.ts';
@@ -22,6 +22,7 @@ export interface PushServer extends FrameServer {
   readonly ends: readonly PushEnd[];
   readonly records: readonly RequestRecord[];
   readonly lane: PushLane;
+  readonly room: PushRoom;
   /** Sends a request below `/push/metrics`. */
   send(
     method: string,
@@ -54,6 +55,8 @@ export interface PushServerOptions extends TestLedgerOptions {
   readonly idleMs?: number;
   /** The clock of the rate limit and of the short way. */
   readonly clock?: () => number;
+  /** How many tokens were revoked. */
+  readonly revocations?: () => number;
 }
 
 const SETTINGS: PushSettings = {
@@ -78,7 +81,7 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
     ...{ desk, rate: new PushRate(clock) },
     room: new PushRoom({ maxBytes: options.roomBytes ?? 4e6, largestBytes: 262_144 }),
     ...(isOpen && {
-      admitsOpenly: (req: Parameters<typeof isLocal>[0]) => isLocal(req, addressOf),
+      admitsOpenly: localClients(addressOf),
     }),
   };
   const pages = createPushPages({
@@ -87,7 +90,10 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
     admission: new Admission({ maxRequests: 10 }),
   });
   const observers = { onEnd: (record: RequestRecord) => records.push(record) };
-  const lane = new PushLane({ ...gate, observers, handler: 'push', ...(clock && { now: clock }) });
+  const lane = new PushLane({
+    ...{ ...gate, observers, handler: 'push', revocations: options.revocations },
+    ...(clock && { now: clock }),
+  });
   const mounts = pushMounts({
     ...{ ...gate, base, lane, utf8Names: options.utf8Names ?? false, idleMs: options.idleMs },
     settingsOf: () => ({ ...SETTINGS, jobMode, ...settings }),
@@ -105,7 +111,7 @@ export async function servePush(options: PushServerOptions = {}): Promise<PushSe
   });
   return {
     ...server,
-    ...{ mistakes, ledger, ends, records, lane },
+    ...{ mistakes, ledger, ends, records, lane, room: gate.room },
     send: async (method, rest, body, headers) => {
       const answer = await fetch(`${server.url}${base}/metrics${rest}`, {
         ...{ method, ...(body !== undefined && { body }), ...(headers && { headers }) },

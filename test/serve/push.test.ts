@@ -341,7 +341,10 @@ describe('push', () => {
     const counter = await gate.send('POST', '', gauge);
 
     assert.equal(group.status, 400);
-    assert.match(group.text, new RegExp(`^${INCONSISTENT}metric m is a counter here, .*\n$`));
+    assert.match(
+      group.text,
+      new RegExp(`^${INCONSISTENT}metric m has the type counter here, .*\n$`),
+    );
     assert.equal(aggregation.status, 400);
     assert.equal(aggregation.text, "cannot merge metric 'm': type COUNTER != GAUGE\n");
     assert.equal(counter.status, 400);

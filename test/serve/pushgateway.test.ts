@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { SLOW_MS } from '../support/limits.ts';
+import { bytesField, delimited, doubleField, varintField } from '../support/metric-families.ts';
 import { startPushgateway } from '../support/pushgateway.ts';
 import { servePush } from './push-server.ts';
 
@@ -12,6 +13,22 @@ const HISTOGRAM =
 const SUMMARY = '# TYPE s summary\ns{quantile="0.5"} 1\ns{quantile="0.9"} 2\ns_sum 4\ns_count 3\n';
 const GAUGES =
   '# TYPE g gauge\ng{instance="own",job="own",x="a\\"b\\\\c\\nd"} 1e+06\ng NaN\nu -Inf\n';
+
+/** A counter `p_total` of 2, in delimited protobuf. */
+const PROTOBUF = delimited(
+  Buffer.concat([
+    ...[bytesField(1, 'p_total'), bytesField(2, 'Help.'), varintField(3, 0)],
+    bytesField(
+      4,
+      Buffer.concat([
+        bytesField(1, Buffer.concat([bytesField(1, 'kind'), bytesField(2, 'a b')])),
+        bytesField(3, doubleField(1, 2)),
+      ]),
+    ),
+  ]),
+);
+const PROTOBUF_TYPE =
+  'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 
 interface Request {
   readonly method: string;
@@ -44,6 +61,8 @@ const REQUESTS: readonly Request[] = [
   put('/job/touched', COUNTERS),
   post('/job/touched', ''),
   put('/job/zip', gzipSync(SUMMARY), { 'Content-Encoding': 'gzip' }),
+  put('/job/protobuf', PROTOBUF, { 'Content-Type': PROTOBUF_TYPE }),
+  post('/job/protobuf', PROTOBUF.subarray(0, 9), { 'Content-Type': PROTOBUF_TYPE }),
   put('/job/timed', 'm 1 1700000000000\n'),
   put('/job/a', 'm 1 1700000000000\n'),
   put('/job/conflict', '# TYPE c_total gauge\nc_total 1\n'),
@@ -85,6 +104,7 @@ async function ask({ url }: Gateway, { path, method, ...init }: Request): Promis
 /** The reason of a conflict, and what is wrong in a line, is told in words of its own. */
 function sameWords(text: string): string {
   return text
+    .replace(/^(?:unexpected EOF|the body is malformed: .*)$/m, 'no protobuf')
     .replace(/(inconsistent with existing metrics: )(?!pushed).*/s, '$1…\n')
     .replace(/(text format parsing error in line \d+).*/s, '$1…\n');
 }

@@ -176,6 +176,8 @@ describe('requestLevel', () => {
     assert.equal(requestLevel({ ...RECORD, handler: 'readyz', status: 503 }), 'debug');
     assert.equal(requestLevel({ ...RECORD, handler: 'broker', status: 401 }), 'debug');
     assert.equal(requestLevel({ ...RECORD, handler: 'broker', status: 201 }), 'info');
+    assert.equal(requestLevel({ ...RECORD, handler: 'push', status: 202 }), 'debug');
+    assert.equal(requestLevel({ ...RECORD, handler: 'push', status: 400 }), 'info');
     assert.equal(requestLevel(RECORD), 'info');
     assert.equal(requestLevel({ ...RECORD, status: 500 }), 'warn');
   });

@@ -9,7 +9,7 @@ import { type GaugeMode, isCompound, type PushedFamily } from '../../src/push/pu
 import type { Journal } from '../../src/push/record.ts';
 import { type PushSettings, type TenantLimits, tenantRules } from '../../src/push/rules.ts';
 
-export interface TestMetric {
+interface TestMetric {
   readonly labels?: Readonly<Record<string, string>>;
   /** Bounds without +Inf, and the run. */
   readonly bounds?: readonly number[];
@@ -72,7 +72,7 @@ export function pushOf(families: readonly TestFamily[], options: PushOptions = {
   };
 }
 
-const SETTINGS: PushSettings = {
+export const SETTINGS: PushSettings = {
   ...{ temporality: 'cumulative', gaugeMode: 'last', ttlMs: 0, without: [] },
   ...{ jobMode: 'replace', rules: [], tenants: [] },
   limits: {
@@ -83,7 +83,7 @@ const SETTINGS: PushSettings = {
 };
 
 /** A journal that keeps nothing. */
-export const NO_JOURNAL: Journal = {
+const NO_JOURNAL: Journal = {
   durability: 'memory',
   load: async () => [],
   commit: async () => [],

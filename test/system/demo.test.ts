@@ -19,8 +19,10 @@ describe('npm run demo', function () {
     const guide = demo.lines.join('\n');
 
     const pages = new Map<string, string>();
-    for (const [url] of guide.matchAll(/http:\/\/[^\s']+/g)) {
-      const answer = await fetch(url);
+    for (const [, method = 'GET', url = ''] of guide.matchAll(
+      /(?:-X (\w+) ')?(http:\/\/[^\s']+)/g,
+    )) {
+      const answer = await fetch(url, { method });
       const { pathname, searchParams } = new URL(url);
       const isOfEndpoint = searchParams.has('endpoint');
       pages.set(isOfEndpoint ? 'endpoint' : pathname, await answer.text());
@@ -43,6 +45,10 @@ describe('npm run demo', function () {
     assert.equal(Object.keys(JSON.parse(page('/routes'))).length, 2);
     assert.match(page('/metrics'), /^promgate_apps 2$/m);
     assert.ok(samplesOf(page('endpoint'), 'http_requests_total').length >= 1);
-    assert.equal(pages.size, 8);
+    const pushed = page('/push/metrics');
+    assert.ok(Number(samplesOf(pushed, 'letters_total')[0]?.value) >= 1, pushed);
+    assert.equal(samplesOf(pushed, 'last_run_timestamp_seconds')[0]?.labels['job'], 'letters');
+    assert.equal(page('/push/metrics/backups_total'), 'ok');
+    assert.equal(pages.size, 10);
   });
 });

@@ -3,14 +3,23 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
+import { every } from '../../src/clock.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { type PromgateProcess, startPromgateProcess } from '../support/promgate-process.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 
 const PUSHES = 10_000;
 const CONNECTIONS = 16;
 const BATCHES = 50;
 const KILLS = 10;
+
+/** What is configured. */
+interface SiegeValues {
+  readonly push: { readonly durability: 'disk' | 'shared'; readonly file?: string };
+  readonly redis?: { readonly url: string };
+}
 
 /** Pushes that are sent until each has an answer, and a promgate that is killed meanwhile. */
 class Siege {
@@ -21,14 +30,8 @@ class Siege {
   #untilKill: number[];
   #isOver = false;
 
-  constructor(folder: string, killAfter: readonly number[]) {
-    this.#values = {
-      push: {
-        durability: 'disk',
-        file: path.join(folder, 'push.db'),
-        limits: { pushes_per_second: 1_000_000 },
-      },
-    };
+  constructor({ push, ...values }: SiegeValues, killAfter: readonly number[]) {
+    this.#values = { ...values, push: { ...push, limits: { pushes_per_second: 1_000_000 } } };
     this.#untilKill = [...killAfter];
     this.#promgate = this.#start();
   }
@@ -116,7 +119,7 @@ async function push(url: string, number: number): Promise<Response> {
   const text = await answer.text();
   if (answer.status === 503) return answer;
   assert.equal(answer.status, 200, text);
-  assert.equal(answer.headers.get('X-Durability'), 'disk');
+  assert.match(answer.headers.get('X-Durability') ?? '', /^(?:disk|shared)$/);
   return answer;
 }
 
@@ -141,21 +144,61 @@ describe('pushes while promgate is killed', function () {
     await using parts = new AsyncDisposableStack();
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-kill-'));
     parts.defer(() => rm(folder, { recursive: true }));
-    const at = fc.integer({ min: 1, max: PUSHES - CONNECTIONS });
-    const killAfter = fc.sample(at, KILLS).sort((a, b) => a - b);
-    const siege = parts.use(new Siege(folder, killAfter));
+    const values: SiegeValues = {
+      push: { durability: 'disk', file: path.join(folder, 'push.db') },
+    };
 
-    await siege.pushAll();
-    const before = await siege.page();
-    await siege.kill();
-    const after = await siege.page();
-    const replays = await siege.replayAll();
+    await assertCountedOnce(values);
+  });
 
-    const hint = `killed after ${killAfter}`;
-    assert.equal(siege.answered.size, PUSHES);
-    assert.deepEqual(before.toSorted(), expectedLines(), hint);
-    assert.deepEqual(after.toSorted(), expectedLines(), hint);
-    assert.equal(replays, PUSHES, hint);
-    assert.deepEqual((await siege.page()).sort(), expectedLines(), hint);
+  it('are each counted once in Redis, which is frozen and killed meanwhile, too', async function () {
+    const args = ['--appendonly', 'yes', '--appendfsync', 'always'];
+    await using redis = await startRedisServer(this, { args });
+    const values: SiegeValues = { push: { durability: 'shared' }, redis: { url: redis.url } };
+    const over = new AbortController();
+    const failing = every(2_000, () => failOnce(redis), {
+      ...{ signal: over.signal, firstAfterMs: 2_000 },
+      onError: (error) => {
+        throw error;
+      },
+    });
+
+    await assertCountedOnce(values, async () => {
+      over.abort();
+      await failing;
+    });
   });
 });
+
+/** Freezes the server for a moment, then kills it and starts it anew with what it has kept. */
+async function failOnce(redis: RedisServer): Promise<void> {
+  await redis.hang();
+  await delay(100);
+  redis.goOn();
+  await redis.goDown();
+  await redis.comeBack();
+}
+
+/** @param onPushed - called when all pushes have been answered */
+async function assertCountedOnce(
+  values: SiegeValues,
+  onPushed: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const at = fc.integer({ min: 1, max: PUSHES - CONNECTIONS });
+  const killAfter = fc.sample(at, KILLS).sort((a, b) => a - b);
+  await using siege = new Siege(values, killAfter);
+
+  await siege.pushAll();
+  await onPushed();
+  const before = await siege.page();
+  await siege.kill();
+  const after = await siege.page();
+  const replays = await siege.replayAll();
+
+  const hint = `killed after ${killAfter}`;
+  assert.equal(siege.answered.size, PUSHES);
+  assert.deepEqual(before.toSorted(), expectedLines(), hint);
+  assert.deepEqual(after.toSorted(), expectedLines(), hint);
+  assert.equal(replays, PUSHES, hint);
+  assert.deepEqual((await siege.page()).sort(), expectedLines(), hint);
+}

@@ -80,6 +80,33 @@ describe('remote write of a promgate', function () {
     );
   });
 
+  it('ends in time with a receiver that hangs, and sends the last values after the start', async () => {
+    await using receiver = await startReceiver(() => undefined); // never answers
+    const folder = await mkdtemp(path.join(tmpdir(), 'promgate-remote-write-'));
+    await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+    const file = path.join(folder, 'push.db');
+    const values = { push: { durability: 'disk', file, remote_write: remoteWrite(receiver) } };
+    {
+      await using promgate = await startPromgateProcess({ values });
+      await push(promgate, 1);
+      await receiver.received(1);
+      await push(promgate, 2);
+      promgate.kill('SIGTERM');
+      assert.equal((await promgate.exited).code, 0);
+    }
+    receiver.reply = storesAll;
+    await using _promgate = await startPromgateProcess({ values });
+    await untilStored(receiver, 3);
+
+    const times = timesOf(receiver);
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
+    const [first] = receiver.requests;
+    assert.equal(times[0], first?.message.series[0]?.samples[0]?.atMs);
+  });
+
   it('is done by one of two at a time, and goes on with the other one', async function () {
     await using redis = await startRedisServer(this);
     await using receiver = await startReceiver();

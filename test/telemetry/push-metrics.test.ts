@@ -6,6 +6,7 @@ const LEVELS = {
   series: () => 7,
   tenants: () => undefined,
   conflicts: () => 0,
+  mostLayouts: () => 0,
   bodyBytes: () => 100,
   keptPageBytes: () => 200,
   layouts: () => 3,
