@@ -106,7 +106,7 @@ export interface Stale {
 /**
  * Keeps the records of a ledger. One contract suite tests all journals.
  *
- * The ledger calls `commit` one call at a time.
+ * The ledger calls `commit` and `reload` one call at a time for each tenant.
  */
 export interface Journal extends AsyncDisposable {
   readonly durability: 'memory' | 'disk' | 'shared';
