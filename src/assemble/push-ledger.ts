@@ -76,8 +76,9 @@ export async function openPushLedger(options: PushLedgerOptions): Promise<OpenLe
       const inTime = new AbortController();
       await Promise.race([ended, sleep(STOP_MS, inTime.signal)]);
       inTime.abort();
-      await parts.disposeAsync(); // fails whatever the journal has not answered
+      if (ledger.current) await parts.disposeAsync(); // fails what the journal has not answered
       await ended;
+      await parts.disposeAsync();
     },
   };
 }

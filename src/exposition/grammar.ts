@@ -45,7 +45,7 @@ export const TEXT: Grammar = { format: 'text', classes: classesOf(' \t'), strict
 export const OPENMETRICS: Grammar = { format: 'openmetrics', classes: classesOf(''), strict: true };
 
 /** The types of metric families in OpenMetrics' words; text says `untyped` for `unknown`. */
-const TYPES = [
+export const TYPES = [
   'unknown',
   'counter',
   'gauge',

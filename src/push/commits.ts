@@ -44,6 +44,8 @@ export class Commits {
   #committing: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
   readonly #catchingUp = new Set<Promise<void>>();
+  /** Tenants whose last commit the journal did not keep. */
+  readonly #failed = new Set<string>();
   /** Tenants that are being loaded anew, or must be before anything is done with them. */
   readonly #lost = new Map<string, Promise<void> | undefined>();
 
@@ -127,14 +129,20 @@ export class Commits {
         for (const { kept } of waiting) kept();
       }
       for (const { tenant, error } of stale) {
-        if (error) onFailure?.(error);
+        if (error) {
+          onFailure?.(error);
+          this.#failed.add(tenant);
+        }
         this.#catchUpSoon(tenant, batch.get(tenant) ?? [], error);
       }
       if (stale.some(({ error }) => error)) return;
       onCommit?.({ pushes, seconds: (performance.now() - startedMs) / 1000 });
     } catch (cause) {
       onFailure?.(cause);
-      for (const [name, waiting] of batch) this.#lose(name, waiting, cause);
+      for (const [name, waiting] of batch) {
+        this.#failed.add(name);
+        this.#lose(name, waiting, cause);
+      }
       this.#loseOthers(cause);
       for (const name of batch.keys()) this.#reloadSoon(name);
     }
@@ -215,8 +223,26 @@ export class Commits {
     await (this.#lost.get(name) ?? this.#reload(name));
   }
 
+  /**
+   * After a commit that failed, a commit without changes comes before all others: as long as the
+   * journal keeps nothing, pages then never show what is refused.
+   */
+  async #loadAndTry(name: string): Promise<void> {
+    const { journal, reload, tenantOf } = this.#options;
+    await reload(name);
+    const tenant = tenantOf(name);
+    if (!tenant) this.#failed.delete(name);
+    if (!tenant || !this.#failed.has(name)) return;
+    const { forced, records } = tenant;
+    const nothing = { created: [], changed: [], removed: [], nextId: records.nextId };
+    const [stale] = await journal.commit([{ tenant: name, forced, ...nothing }]);
+    if (stale?.error) throw stale.error;
+    this.#failed.delete(name);
+    if (stale) await reload(name);
+  }
+
   #reload(name: string): Promise<void> {
-    const loading = this.#options.reload(name).then(
+    const loading = this.#loadAndTry(name).then(
       () => {
         this.#lost.delete(name);
       },

@@ -5,12 +5,14 @@
  *
  * Each tenant's records are numbered from 1; a number is not used again.
  */
+import type { FamilyType } from '../exposition/grammar.ts';
 import type { Label } from './labels.ts';
+import type { GaugeMode } from './pushed-page.ts';
 
 /** What the numbers of a record are. The record's key is this list as JSON. */
 export type RecordKey =
   /** A family of a tenant; no numbers. */
-  | readonly ['f', name: string, type: string, help: string, unit: string, gaugeMode: string]
+  | readonly ['f', name: string, type: FamilyType, help: string, unit: string, gaugeMode: GaugeMode]
   /**
    * What a metric has gathered: `MetricTimes`, a run of values in one layout, and what the sum lost by
    * rounding (`exact-sum.ts`). `group` is the
@@ -104,7 +106,7 @@ export interface Stale {
 /**
  * Keeps the records of a ledger. One contract suite tests all journals.
  *
- * The ledger calls `commit` one call at a time.
+ * The ledger calls `commit` and `reload` one call at a time for each tenant.
  */
 export interface Journal extends AsyncDisposable {
   readonly durability: 'memory' | 'disk' | 'shared';

@@ -2,11 +2,9 @@
  * Makes a tenant of the records that a journal has kept of it.
  */
 import type { Pace } from '../clock.ts';
-import type { FamilyType } from '../exposition/grammar.ts';
 import type { Family, FamilyTraits } from './family.ts';
 import type { Held } from './held.ts';
 import { parseLabels } from './labels.ts';
-import type { GaugeMode } from './pushed-page.ts';
 import {
   type KeptBound,
   MetricTimes,
@@ -14,6 +12,7 @@ import {
   type StoredRecord,
   type StoredTenant,
 } from './record.ts';
+import { readKey } from './record-key.ts';
 import { Tenant, type TenantGround } from './tenant.ts';
 
 /** The order in which records need each other. */
@@ -54,12 +53,8 @@ export async function restore(
 
 /** @returns undefined if promgate did not write the key */
 export function readRecord(stored: StoredRecord): ReadRecord | undefined {
-  try {
-    const key: unknown = JSON.parse(stored.key);
-    return Array.isArray(key) ? { key: key as unknown as RecordKey, stored } : undefined; // see `put`
-  } catch {
-    return undefined; // the caller counts it
-  }
+  const key = readKey(stored.key);
+  return key && { key, stored };
 }
 
 /** @returns whether the record has a place */
@@ -69,13 +64,7 @@ export function put(tenant: Tenant, { key, stored }: ReadRecord): boolean {
   switch (key[0]) {
     case 'f': {
       const [, name, type, help, unit, gaugeMode] = key;
-      const traits = {
-        name,
-        help,
-        unit,
-        type: type as FamilyType,
-        gaugeMode: gaugeMode as GaugeMode,
-      };
+      const traits = { name, help, unit, type, gaugeMode };
       putFamily(tenant, traits, hold());
       return true;
     }

@@ -5,7 +5,8 @@
  * has committed since the version that this promgate knows. Otherwise the ledger reads what others
  * have changed (`push-redis-read.lua`) and applies its pushes anew, so that only the ledger knows how metrics
  * are put together. A commit without an answer is sent again, and the script finds out whether it was
- * kept. A promgate that was slower three times in a row gets the tenant for itself for 200 ms.
+ * kept. A promgate that was slower three times in a row gets the tenant for itself for up to 1 s, which
+ * is time to read and to commit on a server that is 300 ms away.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +33,7 @@ export interface SharedJournalOptions {
   readonly prefix: string;
   /** How many replicas of the server must have a commit before it counts as kept; default 0. */
   readonly replicas?: number | undefined;
-  /** How long a promgate that was often too slow has a tenant for itself; default 200 ms. */
+  /** How long a promgate that was often too slow has a tenant for itself; default 1 s. */
   readonly lockMs?: number | undefined;
   readonly observer?: SharedJournalObserver;
 }
@@ -57,9 +58,9 @@ const COMMIT = script(readFileSync(new URL('push-redis-commit.lua', import.meta.
 const MAX_ANSWER_BYTES = 160 * 1024 * 1024;
 /** So many commits in a row that others were faster than, and the next attempt takes the lock. */
 const PATIENT_STALES = 3;
-const LOCK_MS = 200;
+const LOCK_MS = 1_000;
 /** Bound on the time that a commit waits for the lock of another promgate. */
-const BUSY_MS = 400;
+const BUSY_MS = 1_500;
 const BUSY_PAUSE_MS = 10;
 /** Tenants that are read at a time. */
 const READS = 8;

@@ -84,6 +84,31 @@ describe('several ledgers on one store', () => {
     assert.deepEqual(linesOf(ledger), ['c 1']);
   });
 
+  it('show nothing of pushes that a full store refuses, but for the first of these', async () => {
+    const store = new SharedRecords();
+    const journal = store.open();
+    let isFull = false;
+    const shown: string[] = [];
+    const commit: Journal['commit'] = async (changes) => {
+      shown.push(...linesOf(ledger));
+      if (isFull) throw new JournalError('full', 'the disk is full');
+      return journal.commit(changes);
+    };
+    const ledger = await openLedger({ journal: { ...journal, commit } });
+    const push = () => ledger.push(pushOf([counter('c', 1)]));
+    await push();
+    isFull = true;
+    for (let i = 0; i < 3; i++) await assert.rejects(push(), { code: 'not_stored' });
+    isFull = false;
+    await push();
+
+    assert.deepEqual(
+      shown.filter((line) => line !== 'c 1'),
+      ['c 2', 'c 2'],
+    );
+    assert.deepEqual(linesOf(ledger), ['c 2']);
+  });
+
   it('let a reader of one ledger see only what that ledger had taken over', async () => {
     const store = new SharedRecords();
     let nowMs = 1_000;
@@ -126,6 +151,32 @@ describe('several ledgers on one store', () => {
 
     assert.deepEqual(linesOf(two, 'fast'), ['c 2']);
     assert.deepEqual(linesOf(two, 'slow'), ['c 2']);
+  });
+
+  it('leave out records that a later promgate has written, and count these', async () => {
+    const store = new SharedRecords();
+    let unreadable = 0;
+    const onUnreadable = (_: string, records: number): void => {
+      unreadable += records;
+    };
+    const ledger = await openLedger({ journal: store.open(), onUnreadable });
+    await ledger.push(pushOf([counter('c', 1)]));
+    const keys = [
+      ...['["m",null,"c","kind=\\"a\\"",{},"",""]', '["f","d","curve","","","last"]', '["z"]'],
+      ...['["m",null,"c"]', '"m"', '{', '["toString"]', '["i","k",5]'],
+    ];
+    const later = store.open();
+    const [tenant] = await later.load();
+    const created = keys.map((key, i) => ({ id: 100 + i, key, values: new Float64Array(5) }));
+    await later.commit([{ ...tenant!, created, changed: [], removed: [], nextId: 200 }]);
+    const other = await openLedger({ journal: store.open() });
+    await other.push(pushOf([counter('c', 1)]));
+
+    await ledger.follow();
+
+    assert.equal(unreadable, keys.length);
+    assert.deepEqual(linesOf(ledger), ['c 2']);
+    assert.deepEqual(linesOf(other), ['c 2']);
   });
 
   it('follow the other tenants although one cannot be read', async () => {
