@@ -2,8 +2,9 @@
  * The ledger of pushes from the start of the program on: until the journal has been opened and read,
  * pushes and pages are refused, and promgate tries again.
  */
+
+import type { Ledger } from '../push/book/ledger.ts';
 import type { Label } from '../push/labels.ts';
-import type { Ledger } from '../push/ledger.ts';
 import type { LedgerFamily, LedgerGroup, PageSource } from '../push/page-source.ts';
 import type { Accepted, Push, PushLedger, Tenancy } from '../push/push.ts';
 import { PushRefusal } from '../push/refusal.ts';

@@ -4,8 +4,8 @@
  */
 import { every, retry, sleep } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { Ledger } from '../push/ledger.ts';
-import { MemoryJournal } from '../push/memory-journal.ts';
+import { Ledger } from '../push/book/ledger.ts';
+import { MemoryJournal } from '../push/book/memory-journal.ts';
 import type { Tenancy } from '../push/push.ts';
 import { type Journal, JournalError } from '../push/record.ts';
 import type { TenantRules } from '../push/rules.ts';

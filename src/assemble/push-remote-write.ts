@@ -3,8 +3,8 @@
  * lease does.
  */
 import type { PageSource } from '../push/page-source.ts';
-import type { Lease } from '../push/series.ts';
-import { ledgerSeries } from '../push/series-samples.ts';
+import type { Lease } from '../push/send/series.ts';
+import { ledgerSeries } from '../push/send/series-samples.ts';
 import type { Ground } from './ground.ts';
 import type { PushLedgerOptions } from './push-ledger.ts';
 import { type RedisConfig, readRedisTls, usesTls } from './redis-tls.ts';

@@ -3,16 +3,16 @@
  * configuration.
  */
 import type { Config } from '../config/config.ts';
-import { openPost } from '../push/got.ts';
-import { compileRelabel } from '../push/relabel.ts';
-import { RemoteWrite, type RemoteWriteObservers } from '../push/remote-write.ts';
-import { REFUSALS, RETRY_CAUSES, type Refusal } from '../push/remote-write-answer.ts';
-import { MemoryBatches } from '../push/remote-write-memory.ts';
-import { DROP_CAUSES, type DropCause } from '../push/remote-write-queue.ts';
-import type { Complaint } from '../push/remote-write-send.ts';
-import { SKIP_CAUSES } from '../push/remote-write-series.ts';
-import type { BatchStore } from '../push/remote-write-store.ts';
-import type { Lease, SeriesSource } from '../push/series.ts';
+import { openPost } from '../push/send/got.ts';
+import { compileRelabel } from '../push/send/relabel.ts';
+import { RemoteWrite, type RemoteWriteObservers } from '../push/send/remote-write.ts';
+import { REFUSALS, RETRY_CAUSES, type Refusal } from '../push/send/remote-write-answer.ts';
+import { MemoryBatches } from '../push/send/remote-write-memory.ts';
+import { DROP_CAUSES, type DropCause } from '../push/send/remote-write-queue.ts';
+import type { Complaint } from '../push/send/remote-write-send.ts';
+import { SKIP_CAUSES } from '../push/send/remote-write-series.ts';
+import type { BatchStore } from '../push/send/remote-write-store.ts';
+import type { Lease, SeriesSource } from '../push/send/series.ts';
 import type { RedisBatchesOptions } from '../store/redis-remote-write.ts';
 import type { Log } from '../telemetry/log.ts';
 import { remoteWriteMetrics } from '../telemetry/remote-write-metrics.ts';

@@ -2,7 +2,7 @@
  * Collects the body of a push, within its bounds, and decompresses it.
  */
 import type { IncomingMessage } from 'node:http';
-import { decodeBody } from '../push/decode.ts';
+import { decodeBody } from '../push/read/decode.ts';
 import { PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import type { Taken } from './push-room.ts';

@@ -1,11 +1,12 @@
 /**
  * Hands pushes to the ledger, and makes answers of what comes back.
  */
-import type { BodyLayout } from '../push/body-layout.ts';
+
 import { type Label, printLabels } from '../push/labels.ts';
 import type { Push, PushLedger, Tenancy } from '../push/push.ts';
 import { type PushedPage, sampleCount } from '../push/pushed-page.ts';
-import { type PushedBody, readBody } from '../push/read-body.ts';
+import type { BodyLayout } from '../push/read/body-layout.ts';
+import { type PushedBody, readBody } from '../push/read/read-body.ts';
 import { type LimitDetails, PUSH_REFUSALS, PushRefusal } from '../push/refusal.ts';
 import { Problem } from './errors.ts';
 import {

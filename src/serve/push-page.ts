@@ -7,10 +7,10 @@
  */
 import { everyTurn, type Pace } from '../clock.ts';
 import { acceptsJson, negotiatePage } from '../exposition/negotiate.ts';
-import { gzipFile, type Zippable, zipPiece } from '../push/gzip.ts';
-import { PageRenderer, type PageRequest } from '../push/page-pieces.ts';
+import { PageRenderer, type PageRequest } from '../push/page/page-pieces.ts';
+import { writeGroups, writeJsonPage } from '../push/page/write-json.ts';
 import type { PageSource } from '../push/page-source.ts';
-import { writeGroups, writeJsonPage } from '../push/write-json.ts';
+import { gzipFile, type Zippable, zipPiece } from '../push/read/gzip.ts';
 import type { Admission } from './admission.ts';
 import type { Handler, RequestContext } from './request.ts';
 import { type SendLimits, sendChunks } from './send-chunks.ts';

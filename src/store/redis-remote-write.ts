@@ -5,8 +5,8 @@
  * Only the holder of the lease uses the batches, so an index in its memory is right for as long as it
  * holds the lease; `open` reads the index anew.
  */
-import { BatchIndex } from '../push/remote-write-index.ts';
-import type { BatchStore, StoredBatch, StoreLevel } from '../push/remote-write-store.ts';
+import { BatchIndex } from '../push/send/remote-write-index.ts';
+import type { BatchStore, StoredBatch, StoreLevel } from '../push/send/remote-write-store.ts';
 import { RedisSession, type RedisSessionOptions } from './redis-session.ts';
 
 export interface RedisBatchesOptions extends Omit<RedisSessionOptions, 'maxAnswerBytes'> {

@@ -8,7 +8,7 @@
  */
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { BatchStore, StoredBatch, StoreLevel } from '../push/remote-write-store.ts';
+import type { BatchStore, StoredBatch, StoreLevel } from '../push/send/remote-write-store.ts';
 
 /** What a row costs beside its bytes. */
 const OVERHEAD_BYTES = 200;

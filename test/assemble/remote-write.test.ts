@@ -8,7 +8,7 @@ import { readConfig } from '../../src/config/config.ts';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { type Link, openLink } from '../../src/store/redis.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
-import { textSource } from '../push/remote.ts';
+import { textSource } from '../push/send/remote.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';

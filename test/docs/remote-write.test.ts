@@ -1,8 +1,8 @@
 /** The commands of the documentation, run as they are written; and its lists of words and metrics. */
 import assert from 'node:assert/strict';
-import { REFUSALS, RETRY_CAUSES } from '../../src/push/remote-write-answer.ts';
-import { DROP_CAUSES } from '../../src/push/remote-write-queue.ts';
-import { SKIP_CAUSES } from '../../src/push/remote-write-series.ts';
+import { REFUSALS, RETRY_CAUSES } from '../../src/push/send/remote-write-answer.ts';
+import { DROP_CAUSES } from '../../src/push/send/remote-write-queue.ts';
+import { SKIP_CAUSES } from '../../src/push/send/remote-write-series.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
 import { remoteWriteMetrics } from '../../src/telemetry/remote-write-metrics.ts';
 import { runBlocks } from '../support/doc-commands.ts';

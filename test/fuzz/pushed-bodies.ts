@@ -4,12 +4,12 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { decodeBody } from '../../src/push/decode.ts';
 import type { PushMode } from '../../src/push/push.ts';
 import { type PushedPage, runLength } from '../../src/push/pushed-page.ts';
-import { type PushedBody, readBody } from '../../src/push/read-body.ts';
+import { decodeBody } from '../../src/push/read/decode.ts';
+import { type PushedBody, readBody } from '../../src/push/read/read-body.ts';
+import { maskedChecksum } from '../../src/push/read/snappy-frames.ts';
 import { PushRefusal } from '../../src/push/refusal.ts';
-import { maskedChecksum } from '../../src/push/snappy-frames.ts';
 import {
   bytesField,
   delimited,

@@ -1,5 +1,5 @@
 /** The push gateway on a real server, with a ledger in memory. */
-import type { Ledger } from '../../src/push/ledger.ts';
+import type { Ledger } from '../../src/push/book/ledger.ts';
 import type { PushMode } from '../../src/push/push.ts';
 import { Admission } from '../../src/serve/admission.ts';
 import { clientAddress } from '../../src/serve/client-address.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { maskedChecksum } from '../../src/push/snappy-frames.ts';
+import { maskedChecksum } from '../../src/push/read/snappy-frames.ts';
 import { type PushServerOptions, type Sent, servePush } from './push-server.ts';
 
 const METRICS = 'm 1\n';

@@ -1,7 +1,7 @@
 /** The ledger on the disk's journal. */
 import assert from 'node:assert/strict';
 import { copyFile, rename } from 'node:fs/promises';
-import type { Ledger } from '../../src/push/ledger.ts';
+import type { Ledger } from '../../src/push/book/ledger.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { counter, linesOf, openLedger, pushOf, type TestFamily } from '../support/pushes.ts';
 import { diskPlace } from './journal-place.ts';

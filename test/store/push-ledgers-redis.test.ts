@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { openSharedJournal } from '../../src/store/push-journal-redis.ts';
-import { itMakesOneLedgerOf, type SharedStore } from '../push/several-ledgers.contract.ts';
+import { itMakesOneLedgerOf, type SharedStore } from '../push/book/several-ledgers.contract.ts';
 import { type Forwarder, startForwarder } from '../support/forwarder.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { counter, linesOf, openLedger, pushOf } from '../support/pushes.ts';

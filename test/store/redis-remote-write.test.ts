@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
-import type { BatchStore } from '../../src/push/remote-write-store.ts';
+import type { BatchStore } from '../../src/push/send/remote-write-store.ts';
 import { RedisBatches } from '../../src/store/redis-remote-write.ts';
-import { batchStoreContract } from '../push/batch-store.contract.ts';
-import { openRemote, seeRemote, shortPauses, textSource } from '../push/remote.ts';
+import { batchStoreContract } from '../push/send/batch-store.contract.ts';
+import { openRemote, seeRemote, shortPauses, textSource } from '../push/send/remote.ts';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';

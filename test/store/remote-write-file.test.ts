@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { BatchStore } from '../../src/push/remote-write-store.ts';
+import type { BatchStore } from '../../src/push/send/remote-write-store.ts';
 import { openRemoteWriteFile } from '../../src/store/remote-write-file.ts';
-import { batchStoreContract } from '../push/batch-store.contract.ts';
+import { batchStoreContract } from '../push/send/batch-store.contract.ts';
 
 const unexpected = (error: unknown): void => {
   throw error;

@@ -1,8 +1,8 @@
 /** Pushes for tests of the ledger, and its page as text. */
 import type { FamilyType } from '../../src/exposition/grammar.ts';
+import { Ledger } from '../../src/push/book/ledger.ts';
+import type { LedgerOptions } from '../../src/push/book/ledger-options.ts';
 import { type Label, sortLabels } from '../../src/push/labels.ts';
-import { Ledger } from '../../src/push/ledger.ts';
-import type { LedgerOptions } from '../../src/push/ledger-options.ts';
 import type { PageSource } from '../../src/push/page-source.ts';
 import type { Push, PushRules } from '../../src/push/push.ts';
 import { type GaugeMode, isCompound, type PushedFamily } from '../../src/push/pushed-page.ts';
