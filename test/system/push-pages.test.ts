@@ -20,7 +20,7 @@ import { startPrometheus } from '../support/prometheus.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { printSeries } from '../support/verdicts.ts';
 
-const golden = new URL('../push/golden/', import.meta.url);
+const golden = new URL('../push/page/golden/', import.meta.url);
 const PROTOBUF_TYPE =
   'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 /** Debian's Prometheus takes no UTF-8 names in text. */
