@@ -72,7 +72,7 @@ export async function measureAllPushes(
 }
 
 /** Of each turn, before it counts. */
-const WARM_MS = 250;
+const WARM_MS = 1_500;
 /** Large bodies take long, and a turn must have some of them. */
 const MS_PER_WORKER = 20;
 
