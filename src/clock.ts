@@ -110,6 +110,16 @@ export function everyTurn(turnMs: number): Pace {
   };
 }
 
+/** Takes all steps of a task, and waits between two wherever the pace says so. @returns its result */
+export async function takeSteps<T>(steps: Generator<void, T, void>, pace: Pace): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    const turn = pace();
+    if (turn !== undefined) await turn;
+  }
+}
+
 /** Bound on the tasks that run without waiting in one turn of the event loop. */
 const AT_ONCE = 8;
 /** How long waiting tasks may run in one slice. */

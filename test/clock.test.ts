@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { every, everyTurn, type Loop, retry, sleep, Turns } from '../src/clock.ts';
+import { every, everyTurn, type Loop, retry, sleep, Turns, takeSteps } from '../src/clock.ts';
 import { type FakeClock, fakeClock } from './support/fake-clock.ts';
 
 /** A loop of a test: its clock, its stop and what it reported. */
@@ -287,5 +287,28 @@ describe('Turns', () => {
     await turnsUntil(() => turns.waiting === 0);
 
     assert.ok(!ran.includes('late'));
+  });
+});
+
+describe('takeSteps', () => {
+  it('takes every step, waits where the pace says so, and gives the result', async () => {
+    const seen: string[] = [];
+    function* steps(): Generator<void, string, void> {
+      for (const step of ['one', 'two', 'three']) {
+        seen.push(step);
+        yield;
+      }
+      return 'end';
+    }
+    let steady = 0;
+    const pace = () => {
+      steady += 1;
+      return steady === 2 ? Promise.resolve().then(() => void seen.push('pause')) : undefined;
+    };
+
+    const result = await takeSteps(steps(), pace);
+
+    assert.equal(result, 'end');
+    assert.deepEqual(seen, ['one', 'two', 'pause', 'three']);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Keeps the postings of pushes, so that pushes whose bodies differ only in values share one.
  */
-import { everyTurn } from '../../clock.ts';
+import { everyTurn, takeSteps } from '../../clock.ts';
 import type { Push, Tenancy } from '../push.ts';
 import type { PushedFamily } from '../pushed-page.ts';
 import type { TenantRules } from '../rules.ts';
@@ -51,15 +51,7 @@ export class Postings {
   }
 
   async #make(steps: Generator<void, Posting, void>): Promise<void> {
-    const pace = everyTurn(TURN_MS);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) {
-        this.#keep(step.value);
-        return;
-      }
-      await pace();
-    }
+    this.#keep(await takeSteps(steps, everyTurn(TURN_MS)));
   }
 
   #known(push: Push): Posting | undefined {

@@ -3,7 +3,7 @@
  */
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync } from 'node:zlib';
-import { everyTurn } from '../../clock.ts';
+import { everyTurn, takeSteps } from '../../clock.ts';
 import { PushRefusal } from '../refusal.ts';
 import { decodeFrames, SnappyError } from './snappy-frames.ts';
 
@@ -70,15 +70,8 @@ async function decodeGzip(bytes: Buffer, bound: number): Promise<Buffer> {
 }
 
 async function decodeSnappy(bytes: Buffer, bound: number): Promise<Buffer> {
-  const pace = everyTurn(TURN_MS);
-  const steps = decodeFrames(bytes, bound);
   try {
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      const turn = pace();
-      if (turn !== undefined) await turn;
-    }
+    return await takeSteps(decodeFrames(bytes, bound), everyTurn(TURN_MS));
   } catch (cause) {
     if (!(cause instanceof SnappyError)) throw cause;
     if (cause.kind === 'too-large') throw tooLarge('the decompressed body', bound, cause);

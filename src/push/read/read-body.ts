@@ -1,7 +1,7 @@
 /**
  * Reads the body of a push, whatever its format.
  */
-import { everyTurn } from '../../clock.ts';
+import { everyTurn, takeSteps } from '../../clock.ts';
 import { ExpositionError } from '../../exposition/error.ts';
 import { OPENMETRICS, TEXT } from '../../exposition/grammar.ts';
 import { formatsOf } from '../../exposition/negotiate.ts';
@@ -42,15 +42,8 @@ export interface PushedBody {
  * @throws {PushRefusal} if the body is refused
  */
 export async function readBody(bytes: Buffer, options: BodyOptions): Promise<PushedBody> {
-  const pace = everyTurn(TURN_MS);
-  const steps = read(bytes, options);
   try {
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      const turn = pace();
-      if (turn !== undefined) await turn;
-    }
+    return await takeSteps(read(bytes, options), everyTurn(TURN_MS));
   } catch (error) {
     throw refusalOf(error, options.mode);
   }
