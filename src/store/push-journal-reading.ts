@@ -45,6 +45,7 @@ export function* readChunks(source: Source, name: Buffer | undefined): Generator
 function findTenants({ statements, pending }: Source, name: Buffer | undefined): Iterable<Found> {
   const rows = name ? statements.tenantByName.all(name) : statements.tenants.all();
   const found = new Map<string, Found>();
+  // The columns of the statements in `push-journal-statements.ts`; SQLite's are not typed.
   for (const row of rows as unknown as TenantRow[]) {
     found.set(textOf(row.name), { ...row, logged: [] }); // the columns are these
   }
@@ -88,7 +89,7 @@ function* readPage(
   if (number !== undefined) {
     page = pageOf(statements, { tenant: number, at }, failed) ?? page;
     const rows = statements.recordsBetween.all(number, first, first + PAGE_RECORDS - 1);
-    for (const { id, key } of rows as unknown as RecordRow[]) keys.set(id - first, key);
+    for (const { id, key } of rows as unknown as RecordRow[]) keys.set(id - first, key); // its columns
   }
   for (const tenant of logged) {
     for (const { slot, key, values } of tenant.pages.get(at)?.records() ?? []) {

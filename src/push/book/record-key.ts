@@ -37,5 +37,6 @@ export function readKey(json: string): RecordKey | undefined {
   const [kind, ...parts] = key as unknown[];
   const tests = Object.hasOwn(PARTS, String(kind)) ? PARTS[kind as RecordKey[0]] : [];
   if (tests.length === 0 || tests.length !== parts.length) return undefined;
-  return tests.every((test, at) => test(parts[at])) ? (key as unknown as RecordKey) : undefined;
+  const fits = tests.every((test, at) => test(parts[at]));
+  return fits ? (key as unknown as RecordKey) : undefined; // each part was tested
 }

@@ -1,4 +1,7 @@
-/** Arrays of numbers that grow while a body is read; a number takes as many bytes as its type. */
+/**
+ * Arrays of numbers that grow while a body is read. The two classes are alike but for their array: one
+ * class for both kinds would make each access to a number one of two kinds.
+ */
 
 /** Room for the body of a small push. */
 const FIRST = 256;
