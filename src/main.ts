@@ -6,11 +6,11 @@
  */
 import { writeSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
-import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { App } from './assemble/app.ts';
 import type { ConfigSources } from './config/config.ts';
+import { memoryBytes } from './memory-limit.ts';
 import type { CommandTools, ProxyProgram } from './proxy-command.ts';
 import { redactFields } from './telemetry/redact.ts';
 
@@ -71,7 +71,7 @@ async function main(args: readonly string[], environment: Environment): Promise<
     file: line.config ?? environment['PROMGATE_CONFIG'],
     environment,
     flags: line.flags,
-    memoryBytes: memoryBytes(),
+    memoryBytes: memoryBytes(environment['MEMORY_LIMIT']),
   };
   switch (line.command) {
     case 'serve':
@@ -79,7 +79,7 @@ async function main(args: readonly string[], environment: Environment): Promise<
     case 'check':
       return await check(sources);
     case 'demo':
-      return await demo(line.flags);
+      return await demo(sources);
     default: {
       const fault =
         line.command === '' ? 'a command is missing' : `there is no such command: ${line.command}`;
@@ -154,12 +154,12 @@ async function check(sources: ConfigSources): Promise<number> {
   }
 }
 
-async function demo(flags: CommandLine['flags']): Promise<number> {
+async function demo({ flags, memoryBytes }: ConfigSources): Promise<number> {
   const stop = stopSignals();
   const { ConfigError } = await import('./config/config.ts');
   const { startDemo } = await import('./demo/demo.ts');
   try {
-    const start = () => startDemo({ flags, memoryBytes: memoryBytes(), print });
+    const start = () => startDemo({ flags, memoryBytes, print });
     return await runUntil(stop, start, 0);
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.faults);
@@ -175,7 +175,8 @@ async function proxy(
   const { proxyCommand } = await import('./proxy-command.ts');
   const runUntilStopped: CommandTools['runUntilStopped'] = (start) =>
     runUntil(stopSignals(), start, 0);
-  const tools = { print, refuse, fail, runUntilStopped, environment, memoryBytes: memoryBytes() };
+  const bytes = memoryBytes(environment['MEMORY_LIMIT']);
+  const tools = { print, refuse, fail, runUntilStopped, environment, memoryBytes: bytes };
   return await proxyCommand(program, args, tools);
 }
 
@@ -227,11 +228,6 @@ function say(level: string, msg: string): void {
   } catch {
     // The reader of the log is gone.
   }
-}
-
-function memoryBytes(): number {
-  const limit = process.constrainedMemory(); // the cgroup's; 0 or huge without one
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
 function print(text: string): number {

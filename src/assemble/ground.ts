@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { Readiness } from '../serve/health.ts';
 import { type CacheMetrics, cacheMetrics } from '../telemetry/cache-metrics.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
+import { ownLabels } from '../telemetry/own-labels.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricRegistry } from '../telemetry/registry.ts';
 import { VERSION } from '../version.ts';
@@ -45,12 +46,13 @@ export function openGround(
     listen,
     scrape,
     endpoints,
+    ownApp,
     log: { level },
-  }: Pick<Config, 'listen' | 'scrape' | 'log'> & Partial<Pick<Config, 'endpoints'>>,
+  }: Pick<Config, 'listen' | 'scrape' | 'log'> & Partial<Pick<Config, 'endpoints' | 'ownApp'>>,
   { log, platformAuthorities }: GroundOptions,
   parts: AsyncDisposableStack,
 ): Ground {
-  const registry = new MetricRegistry();
+  const registry = new MetricRegistry(ownLabels(ownApp));
   const { droppedLogLines } = processMetrics(registry, { version: VERSION });
   const demand = { concurrency: scrape.concurrency, maxConnections: listen.maxConnections };
   const limit = descriptorLimit();

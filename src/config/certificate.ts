@@ -6,9 +6,9 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { keyName } from './fault.ts';
-import { reason } from './file.ts';
 import { type Layer, type Path, placeOf, valueAt } from './layer.ts';
 import { isMapping, settingOf } from './setting.ts';
+import { reason } from './text-file.ts';
 
 interface PemFile {
   readonly path: Path;

@@ -16,8 +16,9 @@ import { toConfig } from './names.ts';
 import { printSize } from './quantity.ts';
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
 import { schema, type Values } from './schema.ts';
-import { readApplicationId, readServices } from './vcap.ts';
-import { readBoundServices } from './vcap-bound.ts';
+import { readBoundServices } from './service-bindings.ts';
+import { readOwnApp, readServices } from './vcap.ts';
+import { readBoundUrls } from './vcap-bound.ts';
 
 export { ConfigError } from './fault.ts';
 
@@ -165,13 +166,15 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
   ];
+  const bound = await readBoundServices(environment);
   const stronger: readonly SourceReading[] = [
-    readServices(schema, environment['VCAP_SERVICES']),
+    { layers: [], faults: bound.faults },
+    readServices(schema, bound.services),
     readEnvironment(schema, environment),
     readFlags(schema, flags),
   ];
-  const bound = readBoundServices(weaker, stronger, environment['VCAP_SERVICES']);
-  const readings = [...weaker, ...bound, ...stronger];
+  const urls = readBoundUrls(weaker, stronger, bound.services);
+  const readings = [...weaker, ...urls, ...stronger];
   const layers = readings.flatMap((reading) => reading.layers);
   const given = join(
     schema,
@@ -193,7 +196,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
   }
   const machine = {
     memoryBytes,
-    appId: readApplicationId(environment['VCAP_APPLICATION']),
+    ownApp: readOwnApp(environment['VCAP_APPLICATION'], environment['CF_INSTANCE_INDEX']),
     losesFiles: environment['VCAP_APPLICATION'] !== undefined,
     namesDatabase: valueAt(given, ['database', 'url']) !== undefined,
   };

@@ -8,10 +8,12 @@ import { toKafka } from './kafka.ts';
 import { toPush } from './push-names.ts';
 import { toRedis } from './redis.ts';
 import type { Values } from './schema.ts';
+import type { OwnApp } from './vcap.ts';
 
 export interface Machine {
   readonly memoryBytes: number;
-  readonly appId: string | undefined;
+  /** What promgate is on Cloud Foundry. */
+  readonly ownApp: OwnApp | undefined;
   /** Whether files are lost with the container, as on Cloud Foundry. */
   readonly losesFiles: boolean;
   /** Whether a source of the configuration sets `database.url`. */
@@ -19,7 +21,7 @@ export interface Machine {
 }
 
 export function toConfig(values: Values, machine: Machine) {
-  const { memoryBytes, appId } = machine;
+  const { memoryBytes, ownApp } = machine;
   const { listen, routes, scrape, auth } = values;
   return {
     listen: {
@@ -66,7 +68,7 @@ export function toConfig(values: Values, machine: Machine) {
       labelConflict: scrape.label_conflict,
       exportJob: scrape.export_job,
       plainCredentials: scrape.plain_credentials,
-      loopId: scrape.loop_id ?? appId ?? 'promgate',
+      loopId: scrape.loop_id ?? ownApp?.appId ?? 'promgate',
       tls: tlsFiles(scrape.tls),
     },
     externalExporters: values.external_exporters.map((exporter) => ({
@@ -89,6 +91,7 @@ export function toConfig(values: Values, machine: Machine) {
       encryptionKey: values.database.encryption_key,
       oldEncryptionKeys: values.database.old_encryption_keys,
     },
+    ownApp,
     log: { level: values.log.level },
     drain: { waitMs: values.drain.wait },
     sd: { address: values.sd.address, scheme: values.sd.scheme },

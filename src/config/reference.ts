@@ -16,8 +16,10 @@ sources that has the key:
 1. the command line: \`--set scrape.timeout=10s\`, \`--port 8080\`
 2. the environment: the variable beside the key; \`PORT\` is \`listen.port\`. Lists are JSON, lists of
    texts may also be separated by commas
-3. \`VCAP_SERVICES\`: the credentials of user-provided services that are named or tagged \`promgate\`,
-   nested as in the file; a bound database is \`database.url\`, a bound Redis is \`redis.url\`
+3. the services that Cloud Foundry binds, whether it passes them in \`VCAP_SERVICES\`,
+   \`VCAP_SERVICES_FILE_PATH\` or \`SERVICE_BINDING_ROOT\`: the credentials of user-provided services that
+   are named or tagged \`promgate\`, nested as in the file; a bound database is \`database.url\`, a bound
+   Redis is \`redis.url\`
 4. the YAML file that \`--config\` or \`PROMGATE_CONFIG\` names
 
 promgate refuses unknown keys and ill-formed values, and reports all of them at once.

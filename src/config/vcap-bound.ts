@@ -6,10 +6,11 @@
  *
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html#VCAP-SERVICES
  */
+
+import { type BoundService, type ServiceSource, serviceName } from './bound-service.ts';
 import { hasAccounts } from './broker.ts';
 import type { Layer, SourceReading } from './layer.ts';
 import { isMapping } from './setting.ts';
-import { parse } from './vcap.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
 
@@ -27,6 +28,8 @@ interface BoundKind {
   readonly urlOf: (credentials: Mapping, scheme: string) => string | undefined;
   /** What the credentials must hold, for messages. */
   readonly needs: string;
+  /** More for messages, where files with attributes of the binding hide credentials. */
+  readonly hidden?: string;
 }
 
 const DATABASE: BoundKind = {
@@ -36,6 +39,8 @@ const DATABASE: BoundKind = {
   chosen: 'promgate-database',
   urlOf: databaseUrl,
   needs: 'no uri, and no host and name',
+  hidden:
+    '; the file name holds the name of the binding, so the database must be in uri, database or dbname',
 };
 
 const REDIS: BoundKind = {
@@ -51,13 +56,11 @@ const REDIS: BoundKind = {
 /**
  * Reads the URLs of bound services, as far as no stronger source sets them. Only a broker needs a
  * database.
- *
- * @param text - the text of VCAP_SERVICES, which may be malformed
  */
-export function readBoundServices(
+export function readBoundUrls(
   weaker: readonly SourceReading[],
   stronger: readonly SourceReading[],
-  text: string | undefined,
+  services: readonly BoundService[],
 ): SourceReading[] {
   const sections = (readings: readonly SourceReading[], key: string): unknown[] =>
     readings
@@ -67,33 +70,34 @@ export function readBoundServices(
     sections(stronger, key).some((one) => isMapping(one) && one['url'] !== undefined);
   const hasBroker = sections([...weaker, ...stronger], 'broker').some(hasAccounts);
   return [
-    ...(hasBroker && !isSet('database') ? [readBoundService(text, DATABASE)] : []),
-    ...(isSet('redis') ? [] : [readBoundService(text, REDIS)]),
+    ...(hasBroker && !isSet('database') ? [readBoundUrl(services, DATABASE)] : []),
+    ...(isSet('redis') ? [] : [readBoundUrl(services, REDIS)]),
   ];
 }
 
 const NOTHING: SourceReading = { layers: [], faults: [] };
 
-function readBoundService(text: string | undefined, kind: BoundKind): SourceReading {
-  const services = parse(text ?? '');
-  if (!isMapping(services)) return NOTHING;
-  const fitting = Object.values(services)
-    .flat()
-    .filter(isMapping)
-    .filter((service) => schemeOf(service, kind) !== undefined);
+function readBoundUrl(services: readonly BoundService[], kind: BoundKind): SourceReading {
+  const fitting = services.filter((service) => schemeOf(service, kind) !== undefined);
   const chosen = fitting.filter((service) => isChosen(service, kind));
   const [service, ...others] = chosen.length > 0 ? chosen : fitting;
   if (service === undefined) return NOTHING;
+  const { credentials, source } = service;
   if (others.length > 0) {
-    const names = [service, ...others].map(nameOf).join(', ');
-    return fault(`several ${kind.plural} are bound (${names}): tag one of them ${kind.chosen}`);
+    const names = [service, ...others].map(serviceName).join(', ');
+    return fault(
+      source,
+      `several ${kind.plural} are bound (${names}): tag one of them ${kind.chosen}`,
+    );
   }
-  const { credentials } = service;
   const scheme = schemeOf(service, kind) ?? '';
   const url = isMapping(credentials) ? kind.urlOf(credentials, scheme) : undefined;
-  if (url === undefined)
-    return fault(`service ${nameOf(service)}: its credentials hold ${kind.needs}`);
-  const place = `VCAP_SERVICES, service ${nameOf(service)}`;
+  if (url === undefined) {
+    const hidden = source === 'SERVICE_BINDING_ROOT' ? (kind.hidden ?? '') : '';
+    const lack = `its credentials hold ${kind.needs}${hidden}`;
+    return fault(source, `service ${serviceName(service)}: ${lack}`);
+  }
+  const place = `${source}, service ${serviceName(service)}`;
   const layer: Layer = {
     values: { [kind.section]: { url } },
     origin: () => place,
@@ -103,28 +107,23 @@ function readBoundService(text: string | undefined, kind: BoundKind): SourceRead
   return { layers: [layer], faults: [] };
 }
 
-function fault(text: string): SourceReading {
-  return { layers: [], faults: [`VCAP_SERVICES: ${text}`] };
+function fault(source: ServiceSource, text: string): SourceReading {
+  return { layers: [], faults: [`${source}: ${text}`] };
 }
 
-function tagsOf({ tags }: Mapping): readonly unknown[] {
-  return Array.isArray(tags) ? tags : [];
+function isChosen({ name, tags }: BoundService, { chosen }: BoundKind): boolean {
+  return name === chosen || tags.includes(chosen);
 }
 
-function isChosen(service: Mapping, { chosen }: BoundKind): boolean {
-  return service['name'] === chosen || tagsOf(service).includes(chosen);
-}
-
-function schemeOf(service: Mapping, { tags, chosen, namedScheme }: BoundKind): string | undefined {
-  for (const tag of tagsOf(service)) {
-    const name = String(tag).toLowerCase();
-    if (Object.hasOwn(tags, name)) return tags[name];
+function schemeOf(
+  { name, tags }: BoundService,
+  { tags: known, chosen, namedScheme }: BoundKind,
+): string | undefined {
+  for (const tag of tags) {
+    const word = tag.toLowerCase();
+    if (Object.hasOwn(known, word)) return known[word];
   }
-  return service['name'] === chosen ? namedScheme : undefined;
-}
-
-function nameOf({ name }: Mapping): string {
-  return JSON.stringify(name ?? '').slice(0, 80);
+  return name === chosen ? namedScheme : undefined;
 }
 
 function uriOf(credentials: Mapping): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Reads what Cloud Foundry passes to promgate: user-provided services, and the app's own id.
+ * Reads what Cloud Foundry passes to promgate: user-provided services, and what promgate is there.
  * `vcap-bound.ts` reads the bound database and Redis.
  *
  * The credentials of every service that is named or tagged `promgate` are configuration, nested as
@@ -8,46 +8,67 @@
  * @see https://docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
  */
 import type { z } from 'zod';
+import { type BoundService, parseJson, serviceName } from './bound-service.ts';
 import type { Layer, SourceReading } from './layer.ts';
 import { isMapping } from './setting.ts';
 import { readTexts } from './text.ts';
 
 const NAME = 'promgate';
 
-/** @param text - the text of VCAP_SERVICES, which may be malformed */
-export function readServices(schema: z.ZodType, text: string | undefined): SourceReading {
-  if (text === undefined || text.trim() === '') return { layers: [], faults: [] };
-  const services = parse(text);
-  if (!isMapping(services)) return { layers: [], faults: ['VCAP_SERVICES: is not a JSON object'] };
+/** Reads the configuration that bound services hold. */
+export function readServices(schema: z.ZodType, services: readonly BoundService[]): SourceReading {
   const layers: Layer[] = [];
   const faults: string[] = [];
-  for (const service of Object.values(services).flat().filter(isOurs)) {
-    const place = `VCAP_SERVICES, service ${JSON.stringify(service['name'] ?? NAME).slice(0, 80)}`;
-    const values = readTexts(schema, service['credentials']);
+  for (const service of services.filter(isOurs)) {
+    const place = `${service.source}, service ${serviceName(service)}`;
+    const values = readTexts(schema, service.credentials);
     if (isMapping(values)) layers.push({ values, origin: () => place, json: true, single: false });
     else faults.push(`${place}: its credentials are not a mapping`);
   }
   return { layers, faults };
 }
 
-/** The id of the app as which promgate runs; all its instances have the same. */
-export function readApplicationId(text: string | undefined): string | undefined {
-  const application = text === undefined ? undefined : parse(text);
-  const id = isMapping(application) ? application['application_id'] : undefined;
-  return typeof id === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(id) ? id : undefined;
+function isOurs({ name, tags }: BoundService): boolean {
+  return name === NAME || tags.includes(NAME);
 }
 
-function isOurs(service: unknown): service is Readonly<Record<string, unknown>> {
-  if (!isMapping(service)) return false;
-  const tags = service['tags'];
-  return service['name'] === NAME || (Array.isArray(tags) && tags.includes(NAME));
+/** What promgate is on Cloud Foundry. A part is undefined if the platform does not say it. */
+export interface OwnApp {
+  /** All instances have the same. */
+  readonly appId: string | undefined;
+  readonly appName: string | undefined;
+  readonly spaceName: string | undefined;
+  readonly organizationName: string | undefined;
+  /** Which instance this is. */
+  readonly index: string | undefined;
 }
 
-/** @returns undefined if the text is not JSON */
-export function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // not cited in an error, since the text may hold secrets
-  }
+/** Longer names are no names of the platform, and would stand on every line of the metrics. */
+const MAX_NAME = 255;
+
+/**
+ * @param application - the text of VCAP_APPLICATION, which may be malformed
+ * @param index - CF_INSTANCE_INDEX
+ * @returns undefined outside Cloud Foundry
+ */
+export function readOwnApp(
+  application: string | undefined,
+  index: string | undefined,
+): OwnApp | undefined {
+  if (application === undefined) return undefined;
+  const parsed = parseJson(application);
+  const text = (key: string): string | undefined => {
+    const value = isMapping(parsed) ? parsed[key] : undefined;
+    return typeof value === 'string' && value !== '' && value.length <= MAX_NAME
+      ? value
+      : undefined;
+  };
+  const id = text('application_id') ?? '';
+  return {
+    appId: /^[A-Za-z0-9._-]{1,64}$/.test(id) ? id : undefined,
+    appName: text('application_name'),
+    spaceName: text('space_name'),
+    organizationName: text('organization_name'),
+    index: /^\d{1,6}$/.test(index ?? '') ? index : undefined,
+  };
 }

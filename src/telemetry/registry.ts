@@ -32,6 +32,11 @@ export class MetricRegistry {
   readonly #registry = new Registry();
   readonly #registers = [this.#registry];
 
+  /** @param labels - of every series, unless its metric has a label of the same name */
+  constructor(labels: Readonly<Record<string, string>> = {}) {
+    this.#registry.setDefaultLabels(labels);
+  }
+
   counter<L extends string = never>(
     name: string,
     help: string,

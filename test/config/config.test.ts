@@ -253,6 +253,29 @@ sd: { address: "promgate.example.com:443", scheme: https }
     assert.equal(await loopId({ VCAP_APPLICATION: 'not JSON' }), 'promgate');
   });
 
+  it('knows what promgate is on Cloud Foundry, as far as the platform says it', async () => {
+    const ownApp = async (environment: Record<string, string>) =>
+      (await readConfig({ ...MEMORY, environment })).ownApp;
+    const application = {
+      ...{ application_id: '4f-2', application_name: 'promgate' },
+      ...{ organization_name: 'platform', space_name: 'x'.repeat(300), space_id: 7 },
+    };
+    const unknown = { appName: undefined, spaceName: undefined, organizationName: undefined };
+
+    assert.equal(await ownApp({ CF_INSTANCE_INDEX: '1' }), undefined);
+    assert.deepEqual(
+      await ownApp({ VCAP_APPLICATION: JSON.stringify(application), CF_INSTANCE_INDEX: '1' }),
+      {
+        ...{ appId: '4f-2', appName: 'promgate', organizationName: 'platform', index: '1' },
+        spaceName: undefined,
+      },
+    );
+    assert.deepEqual(await ownApp({ VCAP_APPLICATION: '[', CF_INSTANCE_INDEX: 'x' }), {
+      ...unknown,
+      ...{ appId: undefined, index: undefined },
+    });
+  });
+
   it('leaves variables alone that Kubernetes and the tests set', async () => {
     const environment = {
       PROMGATE_CONFIG: 'x',

@@ -111,7 +111,7 @@ function run(
 /** Settings of whoever runs the tests are none of the program's. */
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const others = Object.entries(environment).filter(
-    ([name]) => !/^(?:PROMGATE_|VCAP_|PORT$)/.test(name),
+    ([name]) => !/^(?:PROMGATE_|VCAP_|SERVICE_BINDING_ROOT$|MEMORY_LIMIT$|PORT$)/.test(name),
   );
   return Object.fromEntries(others);
 }

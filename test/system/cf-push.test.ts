@@ -226,6 +226,24 @@ describe('cf push', function () {
         assert.deepEqual(await started.program.exited, { code: 0, signal: null });
       });
 
+      it('runs in place of the shell, and says on its own metrics whose they are', async () => {
+        await using started = await start(staged);
+
+        const { body } = await read(`${started.url}/metrics`, {
+          headers: { Authorization: `Bearer ${OPERATOR.password}` },
+        });
+
+        const text = body.toString();
+        const labels = {
+          promgate_organization: 'platform',
+          promgate_space: 'monitoring',
+          promgate_app: manifest.name,
+          promgate_index: '1',
+        };
+        assert.equal(samplesOf(text, 'promgate_build_info', labels).length, 1);
+        assert.equal(started.program.program(), 'node', 'the shell has become Node');
+      });
+
       it('answers an open scrape whole when the shell is told to stop, and ends with 0', async () => {
         late = gate(page('late 1\n'));
         await using started = await start(staged);
