@@ -1,63 +1,16 @@
 /** Bound services mean the same, whichever way the platform passes them. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { passServices, type Service } from '../support/bound-services.ts';
 
 const MEMORY = { memoryBytes: 2 ** 30 };
 
-interface Service {
-  readonly name: string;
-  readonly label?: string;
-  readonly tags?: readonly string[];
-  readonly credentials: Readonly<Record<string, unknown>>;
-}
-
 type Environment = Readonly<Record<string, string>>;
-
-/** The three ways, with the folder in which their files are. Disposal removes it. */
-async function passed(services: readonly Service[]) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bound-'));
-  const text = JSON.stringify({ 'user-provided': services });
-  const file = path.join(folder, 'vcap_services');
-  const root = path.join(folder, 'bindings');
-  await writeFile(file, text);
-  await mkdir(root);
-  for (const service of services) await writeBinding(path.join(root, service.name), service);
-  const ways: Readonly<Record<string, Environment>> = {
-    VCAP_SERVICES: { VCAP_SERVICES: text },
-    VCAP_SERVICES_FILE_PATH: { VCAP_SERVICES_FILE_PATH: file },
-    SERVICE_BINDING_ROOT: { SERVICE_BINDING_ROOT: root },
-  };
-  return {
-    ...{ ways, file, root },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
-  };
-}
-
-/** As the platform writes a binding: texts as they are, lists and objects as JSON, no empty ones. */
-async function writeBinding(
-  folder: string,
-  { name, label = 'user-provided', tags, credentials }: Service,
-) {
-  const entries = Object.entries({
-    ...credentials,
-    ...{ name, label, tags, type: label, provider: 'the platform', plan: 'small' },
-    ...{ 'binding-guid': 'b', 'binding-name': name, 'instance-guid': 'i', 'instance-name': name },
-  });
-  await mkdir(folder);
-  for (const [key, value] of entries) {
-    const isEmpty =
-      value === null || value === undefined || (Array.isArray(value) && value.length === 0);
-    if (isEmpty) continue;
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    await writeFile(path.join(folder, key), text);
-  }
-}
 
 async function faultsOf(environment: Environment): Promise<readonly string[]> {
   try {
@@ -99,7 +52,7 @@ const REDIS: Service = {
 
 describe('bound services', () => {
   it('give one configuration, whichever way they are passed', async () => {
-    await using bound = await passed([CONFIGURATION, DATABASE, REDIS]);
+    await using bound = await passServices([CONFIGURATION, DATABASE, REDIS]);
 
     const configs = await Promise.all(
       Object.values(bound.ways).map((environment) => readConfig({ ...MEMORY, environment })),
@@ -121,7 +74,7 @@ describe('bound services', () => {
           auth: { mode: 'basic', operators: [{ username, password }] },
           routes: { nats: { servers: ['nats://n:4222'], password, username, greet } },
         };
-        await using bound = await passed([{ name: 'promgate', credentials }]);
+        await using bound = await passServices([{ name: 'promgate', credentials }]);
 
         const results = await Promise.all(
           Object.entries(bound.ways).map(async ([source, environment]) => {
@@ -141,7 +94,7 @@ describe('bound services', () => {
   });
 
   it('are read through the links that Kubernetes makes of files', async () => {
-    await using bound = await passed([]);
+    await using bound = await passServices([]);
     const folder = path.join(bound.root, 'promgate');
     await mkdir(path.join(folder, '..2026_01'), { recursive: true });
     await writeFile(path.join(folder, '..2026_01', 'log'), '{"level":"error"}');
@@ -150,14 +103,14 @@ describe('bound services', () => {
 
     const { log } = await readConfig({
       ...MEMORY,
-      environment: bound.ways['SERVICE_BINDING_ROOT']!,
+      environment: bound.ways.SERVICE_BINDING_ROOT,
     });
 
     assert.equal(log.level, 'error');
   });
 
   it('are none where the platform has made no folder, and beside the file of all services', async () => {
-    await using bound = await passed([]);
+    await using bound = await passServices([]);
     await writeFile(path.join(bound.root, 'vcap_services'), '{"not":"ours"}');
 
     assert.deepEqual(await faultsOf({ SERVICE_BINDING_ROOT: `${bound.root}/none` }), []);
@@ -169,7 +122,7 @@ describe('bound services', () => {
   });
 
   it('count once where two variables pass a service of one name', async () => {
-    await using bound = await passed([CONFIGURATION, DATABASE]);
+    await using bound = await passServices([CONFIGURATION, DATABASE]);
     const environment = Object.assign({}, ...Object.values(bound.ways));
 
     assert.deepEqual(await faultsOf(environment), []);
@@ -178,10 +131,10 @@ describe('bound services', () => {
   it('hold a database whose name the binding hides only if the name is elsewhere, too', async () => {
     const { database: _, ...named } = DATABASE.credentials;
     const hidden = { ...DATABASE, credentials: { ...named, name: 'n' } };
-    await using bound = await passed([CONFIGURATION, hidden]);
+    await using bound = await passServices([CONFIGURATION, hidden]);
 
-    assert.deepEqual(await faultsOf(bound.ways['VCAP_SERVICES']!), []);
-    assert.deepEqual(await faultsOf(bound.ways['SERVICE_BINDING_ROOT']!), [
+    assert.deepEqual(await faultsOf(bound.ways.VCAP_SERVICES), []);
+    assert.deepEqual(await faultsOf(bound.ways.SERVICE_BINDING_ROOT), [
       'SERVICE_BINDING_ROOT: service "db": its credentials hold no uri, and no host and name; the file name holds the name of the binding, so the database must be in uri, database or dbname',
     ]);
   });
@@ -195,7 +148,7 @@ describe('a file of bound services', () => {
     [' '.repeat(1_048_577), 'cannot be read: the file is larger than 1MiB'],
   ] as const) {
     it(`is refused: it ${why} (${content.length} bytes)`, async () => {
-      await using bound = await passed([]);
+      await using bound = await passServices([]);
       await writeFile(bound.file, content);
 
       assert.deepEqual(await faultsOf({ VCAP_SERVICES_FILE_PATH: bound.file }), [
@@ -214,11 +167,11 @@ describe('a file of bound services', () => {
 describe('a folder of bound services', () => {
   /** What is wrong with the file `key` of the binding `promgate`. */
   async function faultOfFile(key: string, write: (file: string) => Promise<unknown>) {
-    await using bound = await passed([CONFIGURATION]);
+    await using bound = await passServices([CONFIGURATION]);
     const file = path.join(bound.root, 'promgate', key);
     await rm(file, { force: true });
     await write(file);
-    const faults = await faultsOf(bound.ways['SERVICE_BINDING_ROOT']!);
+    const faults = await faultsOf(bound.ways.SERVICE_BINDING_ROOT);
     return faults.map((fault) => fault.replace(bound.root, 'ROOT'));
   }
 
@@ -254,7 +207,7 @@ describe('a folder of bound services', () => {
   });
 
   it('is refused where a file stands in its place', async () => {
-    await using bound = await passed([]);
+    await using bound = await passServices([]);
 
     const [fault] = await faultsOf({ SERVICE_BINDING_ROOT: bound.file });
 

@@ -3,13 +3,18 @@
  * its buildpack offers and under the one that promgate is developed with.
  */
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import packageJson from '../../package.json' with { type: 'json' };
 import { page } from '../support/answers.ts';
+import { passServices, type Service, type Way } from '../support/bound-services.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { expositionPage } from '../support/exposition-pages.ts';
 import { routesJson } from '../support/foundation.ts';
 import { type Gorouter, startGorouter } from '../support/gorouter.ts';
+import { lastingPort } from '../support/lasting-port.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { readManifest } from '../support/manifest.ts';
 import { makeMemoryGroup } from '../support/memory-group.ts';
@@ -21,7 +26,6 @@ import { read } from '../support/reader.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { type RunningApp, startApp } from '../support/running-app.ts';
 import { samplesOf } from '../support/samples.ts';
-import { freePort } from '../support/server-process.ts';
 import type { Answer } from '../support/simulated-server.ts';
 
 const ROOT = new URL('../../node_modules/', import.meta.url);
@@ -84,7 +88,7 @@ describe('cf push', function () {
   const lateInstance = () => slow.instances[1]!; // it has two
 
   /** The bound services, by the names of `vars.yml`. */
-  async function services(): Promise<Record<string, unknown>> {
+  async function services(): Promise<readonly Service[]> {
     const { config_service, database_service, redis_service } = variables;
     const configuration = {
       routes: { gorouter: [gorouterValues(gorouter)] },
@@ -95,38 +99,33 @@ describe('cf push', function () {
     const { hostname, port, username, password, pathname } = new URL(
       await database.freshDatabase(),
     );
-    return {
-      'user-provided': [
-        { name: config_service, label: 'user-provided', tags: [], credentials: configuration },
-      ],
-      postgres: [
-        {
-          name: database_service,
-          label: 'postgres',
-          tags: ['postgresql', 'relational'],
-          credentials: {
-            ...{ hostname, port: Number(port), name: pathname.slice(1) },
-            username: decodeURIComponent(username),
-            password: decodeURIComponent(password),
-          },
+    return [
+      { name: config_service!, credentials: configuration },
+      {
+        name: database_service!,
+        label: 'postgres',
+        tags: ['postgresql', 'relational'],
+        credentials: {
+          ...{ hostname, port: Number(port), database: pathname.slice(1) },
+          username: decodeURIComponent(username),
+          password: decodeURIComponent(password),
         },
-      ],
-      redis: [
-        {
-          name: redis_service,
-          label: 'redis',
-          tags: ['redis'],
-          credentials: { host: '127.0.0.1', port: redis.port, password: 'redis-password' },
-        },
-      ],
-    };
+      },
+      {
+        name: redis_service!,
+        label: 'redis',
+        tags: ['redis'],
+        credentials: { host: '127.0.0.1', port: redis.port, password: 'redis-password' },
+      },
+    ];
   }
 
-  async function start(staged: StagedApp) {
+  async function start(staged: StagedApp, way: Way = 'VCAP_SERVICES') {
     await using parts = new AsyncDisposableStack();
     const group = await makeMemoryGroup(CONTAINER_BYTES);
     if (group) parts.use(group);
-    const port = await freePort();
+    const bound = parts.use(await passServices(await services()));
+    const port = await lastingPort();
     const url = `http://127.0.0.1:${port}`;
     const environment = {
       ...manifest.env,
@@ -139,7 +138,7 @@ describe('cf push', function () {
         organization_name: 'platform',
         space_name: 'monitoring',
       }),
-      VCAP_SERVICES: JSON.stringify(await services()),
+      ...bound.ways[way],
     };
     const startedMs = performance.now();
     const program = parts.use(
@@ -194,10 +193,22 @@ describe('cf push', function () {
         ]);
       });
 
+      it('brings no package for development, and none that would have to be built', async () => {
+        const modules = await readdir(path.join(staged.folder, 'node_modules'));
+        for (const name of Object.keys(packageJson.devDependencies)) {
+          assert.ok(!modules.includes(name.split('/', 1)[0]!) || name.startsWith('@types/'), name);
+        }
+        const files = await readdir(path.join(staged.folder, 'node_modules/'), { recursive: true });
+        assert.deepEqual(
+          files.filter((file) => /\.node$|binding\.gyp$/.test(file)),
+          [],
+        );
+      });
+
       it('is alive and ready within 5 s', async () => {
         const tries: number[] = [];
         while (tries.length < STARTS && !tries.some((startMs) => startMs < START_MS)) {
-          await using started = await start(staged);
+          await using started = await start(staged, 'VCAP_SERVICES_FILE_PATH');
           tries.push(started.startMs);
         }
 
@@ -227,7 +238,7 @@ describe('cf push', function () {
       });
 
       it('runs in place of the shell, and says on its own metrics whose they are', async () => {
-        await using started = await start(staged);
+        await using started = await start(staged, 'SERVICE_BINDING_ROOT');
 
         const { body } = await read(`${started.url}/metrics`, {
           headers: { Authorization: `Bearer ${OPERATOR.password}` },
