@@ -168,12 +168,11 @@ describe('replicas with Redis', function () {
     const platform = new Platform({ url: scene.promgate.url });
     const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
     await platform.createService('i1', spaceId);
-    const received = (await other.metric(RECEIVED)) ?? 0;
 
     await platform.bind('i1', 'b1', { appId: scene.apps.shop.guid, spaceId });
 
-    await eventually('the message', async () =>
-      (await other.metric(RECEIVED)) === received + 1 ? true : undefined,
+    await eventually('the messages of the service and of the binding', async () =>
+      (await other.metric(RECEIVED)) === 2 ? true : undefined,
     );
     await eventually('the binding', async () =>
       (await other.metric('promgate_bindings')) === 1 ? true : undefined,
