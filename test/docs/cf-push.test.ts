@@ -1,14 +1,17 @@
 /** What docs/cf-push.md tells to write, is read as it says. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { ConfigError, describeConfig } from '../../src/config/config.ts';
 import { page } from '../support/answers.ts';
 import { readManifest } from '../support/manifest.ts';
 import { startPromgate } from '../support/promgate.ts';
+import { requireProgram } from '../support/require-program.ts';
 import { samplesOf } from '../support/samples.ts';
 import { startServer } from '../support/simulated-server.ts';
 
@@ -96,6 +99,17 @@ describe('docs/cf-push.md', () => {
     const [failure] = samplesOf(merged, 'promfetcher_scrape_error', { index: '1' });
     assert.equal(failure?.labels['error'], 'unreachable');
     assert.match(text, /has the failure `unreachable`/);
+  });
+
+  it('has a configuration that Prometheus takes', async function () {
+    const promtool = requireProgram(this, 'promtool');
+    await using parts = new AsyncDisposableStack();
+    const folder = await mkdtemp(path.join(tmpdir(), 'promgate-docs-'));
+    parts.defer(() => rm(folder, { recursive: true }));
+    const file = path.join(folder, 'prometheus.yml');
+    await writeFile(file, blocks('yaml')[1] ?? '');
+
+    await promisify(execFile)(promtool, ['check', 'config', file]); // rejects with what is wrong
   });
 
   it('leads only to pages that are there', () => {

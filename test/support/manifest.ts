@@ -17,7 +17,7 @@ export interface Manifest {
 }
 
 /** What the tests read of an app; the check of the keys reads all. */
-export interface ManifestApp extends Readonly<Record<string, unknown>> {
+interface ManifestApp extends Readonly<Record<string, unknown>> {
   readonly name: string;
   readonly command: string;
   readonly memory: string;

@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import packageJson from '../../package.json' with { type: 'json' };
-import { page } from '../support/answers.ts';
+import { page, response, TEXT_TYPE } from '../support/answers.ts';
 import { passServices, type Service, type Way } from '../support/bound-services.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -43,6 +44,11 @@ const PAGE_BYTES = 50_000;
 const READERS = 4;
 const SCRAPES = 40;
 
+/** So many instances serve so many lines each, 15 MB, to so many readers at once. */
+const HUGE_INSTANCES = 60;
+const HUGE_LINES = 1_400_000;
+const HUGE_READERS = 2;
+
 const OPERATOR = { username: 'prometheus', password: 'open-sesame' };
 
 /** Answers when the test says so. */
@@ -57,6 +63,14 @@ function gate(answer: Answer): { readonly answer: Answer; readonly open: () => v
   };
 }
 
+/** Reads an answer that is larger than a string may be. @returns its size */
+async function readAway(url: string, headers: Record<string, string>): Promise<number> {
+  const { body } = await fetch(url, { headers });
+  let sizeBytes = 0;
+  for await (const chunk of body ?? []) sizeBytes += chunk.length;
+  return sizeBytes;
+}
+
 describe('cf push', function () {
   this.timeout(SLOW_MS);
 
@@ -65,6 +79,7 @@ describe('cf push', function () {
   let redis: RedisServer;
   let shop: RunningApp;
   let slow: RunningApp;
+  let huge: RunningApp;
   let gorouter: Gorouter;
   let late = gate(page('late 1\n'));
 
@@ -79,10 +94,18 @@ describe('cf push', function () {
       page('early 1\n'),
       (exchange) => late.answer(exchange),
     ]);
-    gorouter = await startGorouter(routesJson([shop, slow]));
+    const zipped = gzipSync('a{b="c"} 1\n'.repeat(HUGE_LINES));
+    const fields = { 'Content-Type': TEXT_TYPE, 'Content-Encoding': 'gzip' };
+    const whole = response(200, fields, zipped);
+    huge = await startApp(
+      { name: 'huge' },
+      new Array<Answer>(HUGE_INSTANCES).fill(({ socket }) => void socket.write(whole)),
+    );
+    gorouter = await startGorouter(routesJson([shop, slow, huge]));
   });
   after(async () => {
-    for (const part of [gorouter, shop, slow, redis, database]) await part?.[Symbol.asyncDispose]();
+    for (const part of [gorouter, huge, shop, slow, redis, database])
+      await part?.[Symbol.asyncDispose]();
   });
 
   const lateInstance = () => slow.instances[1]!; // it has two
@@ -237,6 +260,20 @@ describe('cf push', function () {
         assert.deepEqual(await started.program.exited, { code: 0, signal: null });
       });
 
+      it('lives on in its container when an app serves many times what the container holds', async () => {
+        await using started = await start(staged);
+        const headers = await headersFor(huge, started.url);
+
+        const sizes = await Promise.all(
+          Array.from({ length: HUGE_READERS }, () => readAway(started.url + huge.path, headers)),
+        );
+
+        for (const sizeBytes of sizes) assert.ok(sizeBytes > CONTAINER_BYTES, `${sizeBytes} bytes`);
+        assert.equal((await read(`${started.url}/healthz`)).status, 200);
+        started.program.terminate();
+        assert.deepEqual(await started.program.exited, { code: 0, signal: null });
+      });
+
       it('runs in place of the shell, and says on its own metrics whose they are', async () => {
         await using started = await start(staged, 'SERVICE_BINDING_ROOT');
 
@@ -268,10 +305,12 @@ describe('cf push', function () {
 
         started.program.terminate();
         const stoppedMs = performance.now();
-        await eventually('readiness to fall', async () => {
-          const { status } = await read(`${started.url}/readyz`);
-          return status === 503 || undefined;
-        });
+        await eventually(
+          'promgate to stop',
+          () =>
+            started.program.lines.some((line) => line.includes('"msg":"promgate stops"')) ||
+            undefined,
+        );
         late.open();
         const { status, body } = await open;
         const exit = await started.program.exited;
