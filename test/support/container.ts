@@ -21,8 +21,20 @@ export interface ContainerOptions {
   /** In place of the image's; default: the image's. */
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Folders in memory, besides the volumes. */
+  readonly tmpfs?: readonly string[];
+  /** A network that it shares with others; default: one of its own. */
+  readonly network?: Network;
   /** Whether the image's volumes are folders that its user may write to; default: yes. */
   readonly hasVolumes?: boolean;
+}
+
+/** A network on this machine that has nothing but loopback. */
+export interface Network {
+  /** The file that stands for the network. */
+  readonly file: string;
+  /** A file in the form of `/etc/hosts`. */
+  readonly hosts: string;
 }
 
 export interface Container extends AsyncDisposable {
@@ -122,7 +134,7 @@ async function execute(program: string, args: readonly string[]): Promise<Execut
 
 /** @see https://github.com/opencontainers/runtime-spec/blob/main/config.md */
 async function specFor(options: ContainerOptions, folder: string): Promise<object> {
-  const { image, command, environment = {}, hasVolumes = true } = options;
+  const { image, command, environment = {}, hasVolumes = true, tmpfs = [], network } = options;
   const { User, Env, Entrypoint, Cmd, WorkingDir, Volumes } = image.config;
   const [uid = 0, gid = 0] = User.split(':').map(Number);
   const mounts: object[] = [
@@ -135,6 +147,16 @@ async function specFor(options: ContainerOptions, folder: string): Promise<objec
     await chown(source, uid, gid);
     mounts.push({ destination, type: 'bind', source, options: ['bind', 'rw'] });
   }
+  for (const destination of tmpfs) {
+    const how = ['nosuid', 'nodev', 'mode=1777'];
+    mounts.push({ destination, type: 'tmpfs', source: 'tmpfs', options: how });
+  }
+  if (network !== undefined) {
+    const options = ['bind', 'ro'];
+    mounts.push({ destination: '/etc/hosts', type: 'bind', source: network.hosts, options });
+  }
+  const own = ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type }));
+  const shared = network === undefined ? {} : { path: network.file };
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return {
     ociVersion: '1.0.0',
@@ -147,8 +169,6 @@ async function specFor(options: ContainerOptions, folder: string): Promise<objec
     },
     root: { path: image.files, readonly: true },
     mounts,
-    linux: {
-      namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
-    },
+    linux: { namespaces: [...own, { type: 'network', ...shared }] },
   };
 }
