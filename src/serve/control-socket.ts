@@ -26,7 +26,7 @@ export function controlFolder(runtimeFolder: string | undefined): string {
 
 /** A container may run under a user id that no list of users has, so nothing but the kernel is asked. */
 function ownUser(): number {
-  return process.getuid?.() ?? -1; // Windows has no such ids, and reports files as those of user 0
+  return process.getuid?.() ?? -1; // a platform without user ids has no folder of one's own
 }
 
 export interface ControlOptions {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
 /** A service that runs an image of promgate, or another's. */
-export interface ComposeService {
+interface ComposeService {
   readonly image: string;
   readonly build?: { readonly context: string };
   readonly command?: readonly string[];

@@ -72,7 +72,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   const exited = once(child, 'exit').then(([code]): number | null => code);
   const output = outputOf(child);
   parts.defer(async () => {
-    if (child.exitCode === null) await run(runc, [...global, 'kill', id, 'KILL']);
+    await run(runc, [...global, 'delete', '--force', id]); // force also allows that it has ended
     await exited;
   });
   const ended = exited.then((code) => {

@@ -17,7 +17,7 @@ const BASE = 'localhost/promgate-test-base';
 const IMAGE = 'localhost/promgate-test';
 
 /** What the image says of the containers to be made of it. */
-export interface ImageConfig {
+interface ImageConfig {
   readonly User: string;
   readonly Env: readonly string[];
   readonly Entrypoint: readonly string[];

@@ -33,13 +33,15 @@ export async function startNetwork(names: readonly string[]): Promise<NamedNetwo
 
   const links = addresses.map((address) => `ip address add ${address}/32 dev lo`);
   const setUp = ['set -e', 'ip link set lo up', ...links, 'echo ready', 'exec sleep infinity'];
-  const holder = spawn('unshare', ['--net', 'bash', '-c', setUp.join('\n')], { stdio: PIPES });
+  const holder = spawn('unshare', ['--net', 'bash', '--norc', '-c', setUp.join('\n')], {
+    stdio: PIPES,
+  });
   parts.defer(() => kill(holder));
   await untilReady(holder);
   const file = `/proc/${holder.pid}/ns/net`;
   const bind = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2';
   const start = (program: string, args: readonly string[]): ChildProcess => {
-    const inside = ['unshare', '--mount', 'bash', '-c', `${bind} && exec "$@"`, 'bash'];
+    const inside = ['unshare', '--mount', 'bash', '--norc', '-c', `${bind} && exec "$@"`, 'bash'];
     const command = [...inside, hosts, resolver, program, ...args];
     return spawn('nsenter', [`--net=${file}`, ...command], { stdio: PIPES });
   };
@@ -53,7 +55,7 @@ export async function startNetwork(names: readonly string[]): Promise<NamedNetwo
     hosts,
     spawn: start,
     script: async (text) => {
-      const child = start('bash', ['-euo', 'pipefail', '-c', text]);
+      const child = start('bash', ['--norc', '-euo', 'pipefail', '-c', text]);
       const [output, errors] = [child.stdout!, child.stderr!].map((stream) => stream.toArray());
       const [code] = await once(child, 'close');
       if (code !== 0) throw new Error(`${text}: ${code} ${Buffer.concat(await errors!)}`);
@@ -63,7 +65,8 @@ export async function startNetwork(names: readonly string[]): Promise<NamedNetwo
   };
 }
 
-const PIPES: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+/** Standard input is open and empty. */
+const PIPES: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe'];
 
 /** @throws {Error} with what it wrote to standard error, if it ends first */
 async function untilReady(child: ChildProcess): Promise<void> {

@@ -11,11 +11,13 @@ import { type ComposeFile, readCompose } from '../support/compose.ts';
 import { type Container, startContainer } from '../support/container.ts';
 import { eventually } from '../support/eventually.ts';
 import { buildImage } from '../support/image.ts';
+import { addressOf, MOCK_ARGUMENTS } from '../support/kafka-broker.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { kill, type NamedNetwork, startNetwork } from '../support/network.ts';
 import { requireProgram, requireRoot } from '../support/require-program.ts';
 
 const run = promisify(execFile);
+const KAFKA = 'broker:29092';
 const PROMETHEUS_CONFIG = 'docs/container/prometheus.yml';
 
 describe('compose.yaml', () => {
@@ -48,7 +50,8 @@ describe('compose.yaml', () => {
     const kafka = compose.services['broker']?.environment ?? {};
     const brokers = compose.services['caching-proxy']?.environment?.['PROMGATE_KAFKA_BROKERS'];
 
-    assert.ok(kafka['KAFKA_ADVERTISED_LISTENERS']?.split(',').includes(`INSIDE://${brokers}`));
+    assert.equal(brokers, KAFKA);
+    assert.ok(kafka['KAFKA_ADVERTISED_LISTENERS']?.split(',').includes(`INSIDE://${KAFKA}`));
   });
 
   it('gives Prometheus a configuration in which promtool finds no fault', async function () {
@@ -74,6 +77,7 @@ describe('the services of compose.yaml', function () {
     );
     const { services } = readCompose();
     network = parts.use(await startNetwork(Object.keys(services)));
+    parts.use(await startKafkaIn(network, requireProgram(this, 'kcat')));
     const image = parts.use(await buildImage(buildah));
     for (const name of inOrder(services)) {
       const container = parts.use(
@@ -93,7 +97,8 @@ describe('the services of compose.yaml', function () {
       'all targets to be up',
       async () => {
         const jobs = await ask(network, query);
-        return jobs.length === 4 ? jobs : undefined;
+        const up = jobs.reduce((sum, { value }) => sum + Number(value[1]), 0);
+        return up >= 5 ? jobs : undefined;
       },
       { timeoutMs: 60_000, pauseMs: 500 },
     );
@@ -128,6 +133,22 @@ describe('the services of compose.yaml', function () {
     assert.match(cached, /^promgate_apps 2$/m);
     assert.match(proxied, /^x-cache: HIT\r?$/im);
     assert.match(proxied, /^proxy_requests_total\{method="GET",code="200",cache="hit"\} [1-9]/m);
+  });
+
+  it('send an event of each request of the caching proxy to Kafka', async () => {
+    const events = await eventually('the events of two requests', async () => {
+      const text = await network.script(`kcat -C -b ${KAFKA} -t log-topic -o beginning -e -q`);
+      const all = text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      return all.length >= 2 ? all : undefined;
+    });
+
+    assert.deepEqual(
+      events.map(({ path: asked, cache }) => `${asked} ${cache}`),
+      ['/sd/apps MISS', '/sd/apps HIT'],
+    );
   });
 
   it('end in order at SIGTERM', async () => {
@@ -177,6 +198,23 @@ async function startPrometheusIn(network: NamedNetwork, program: string): Promis
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A mock of Kafka at the address of the service `broker`; it tells clients of an address of its own, too. */
+async function startKafkaIn(network: NamedNetwork, kcat: string): Promise<AsyncDisposable> {
+  await using owned = new AsyncDisposableStack();
+  const broker = network.spawn(kcat, MOCK_ARGUMENTS);
+  owned.defer(() => kill(broker));
+  const [host = '', port = ''] = (await addressOf(broker)).split(':');
+  const forward = `require('node:net').createServer((one) => {
+  const other = require('node:net').connect(${port}, '${host}');
+  for (const socket of [one, other]) socket.on('error', () => socket.destroy());
+  one.pipe(other).pipe(one);
+}).listen(${KAFKA.split(':')[1]});`;
+  const forwarder = network.spawn(process.execPath, ['--eval', forward]);
+  owned.defer(() => kill(forwarder));
+  const parts = owned.move();
+  return { [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 interface QueryResult {
