@@ -1,9 +1,9 @@
 /**
  * A root file system of files that this machine's Debian packages have installed, with Node and npm: the base of a
- * container image that needs no registry of images.
+ * container image that needs no registry of images. Its npm looks first at the folder `/npm-cache`.
  */
 import { execFile } from 'node:child_process';
-import { cp, lstat, mkdir, readlink, realpath, symlink } from 'node:fs/promises';
+import { cp, lstat, mkdir, readlink, realpath, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -39,7 +39,9 @@ export async function makeDebianRoot({ folder, node }: DebianRootOptions): Promi
   await symlink('dash', path.join(folder, 'usr/bin/sh')).catch(() => undefined); // dash may own it
   await cp(await realpath(node), path.join(folder, 'usr/local/bin/node'));
   const npm = await npmPackage();
-  await cp(npm, path.join(folder, 'usr/local/lib/npm'), { recursive: true });
+  const place = path.join(folder, 'usr/local/lib/npm');
+  await cp(npm, place, { recursive: true });
+  await writeFile(path.join(place, 'npmrc'), 'cache=/npm-cache\nprefer-offline=true\n');
   await symlink('../lib/npm/bin/npm-cli.js', path.join(folder, 'usr/local/bin/npm'));
 }
 

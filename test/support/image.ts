@@ -4,7 +4,7 @@
  * Storage by plain copies and builds by chroot work in a sandbox, too, where overlays and nested containers do not.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,20 @@ import { makeDebianRoot } from './debian-root.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BASE = 'localhost/promgate-test-base';
-const IMAGE = 'localhost/promgate-test';
+
+/**
+ * In front of the commands of the docs: a folder for all that buildah keeps, and builds that work in a sandbox and
+ * take the packages that `npm ci` has fetched for the tests from npm's cache.
+ */
+const FRAME = `buildah() {
+  local command=$1
+  shift
+  if [ "$command" = build ]; then
+    set -- --isolation chroot --pull-never --layers=false --volume "$CACHE:/npm-cache" "$@"
+  fi
+  "$BUILDAH" --storage-driver vfs --root "$STORE/images" --runroot "$STORE/run" "$command" "$@"
+}
+`;
 
 /** What the image says of the containers to be made of it. */
 interface ImageConfig {
@@ -35,44 +47,38 @@ export interface Image extends AsyncDisposable {
   readonly files: string;
 }
 
-/** @param buildah - the program's path, from `requireProgram(this, 'buildah')` */
+/**
+ * Builds it by the commands that the page on containers has for a machine without a registry of images.
+ *
+ * @param buildah - the program's path, from `requireProgram(this, 'buildah')`
+ */
 export async function buildImage(buildah: string): Promise<Image> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-image-'));
   parts.defer(() => rm(folder, { recursive: true, force: true }));
-  const store = ['--storage-driver', 'vfs', '--root', `${folder}/store`];
-  const ask = async (...args: readonly string[]): Promise<string> => {
-    const all = [...store, '--runroot', `${folder}/run`, ...args];
-    const { stdout } = await run(buildah, all, { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 });
-    return stdout.trim();
-  };
-  await makeBase(ask, `${folder}/base`);
   const cache = (await run('npm', ['config', 'get', 'cache'])).stdout.trim();
   await mkdir(cache, { recursive: true });
-  await ask(
-    ...['build', '--isolation', 'chroot', '--pull-never', '--format', 'docker', '--layers=false'],
-    ...['--build-arg', `BASE=${BASE}`, '--volume', `${cache}:/npm-cache`, '--tag', IMAGE, ROOT],
-  );
-  const container = await ask('from', '--pull-never', IMAGE);
-  const files = await ask('mount', container);
-  parts.defer(async () => void (await ask('umount', container)));
-  const { Docker } = JSON.parse(await ask('inspect', container));
+  const env = { ...process.env, BUILDAH: buildah, STORE: folder, CACHE: cache };
+  const bash = async (script: string): Promise<string> => {
+    const args = ['-euo', 'pipefail', '-c', FRAME + script];
+    const { stdout } = await run('bash', args, { cwd: ROOT, env, maxBuffer: 64 * 1024 * 1024 });
+    return stdout.trim();
+  };
+  const base = path.join(folder, 'base');
+  await makeDebianRoot({ folder: base, node: process.execPath });
+  await bash((await documentedBuild()).replace('FOLDER', base));
+  await rm(base, { recursive: true });
+  const container = await bash('buildah from --pull-never promgate');
+  const files = await bash(`buildah mount ${container}`);
+  parts.defer(async () => void (await bash(`buildah umount ${container}`)));
+  const { Docker } = JSON.parse(await bash(`buildah inspect ${container}`));
   const owned = parts.move();
   return { config: Docker.config, files, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The packages that `npm ci` has fetched for the tests are in its cache: the image's build takes them from there. */
-async function makeBase(
-  ask: (...args: readonly string[]) => Promise<string>,
-  folder: string,
-): Promise<void> {
-  await makeDebianRoot({ folder, node: process.execPath });
-  const container = await ask('from', 'scratch');
-  await ask('copy', container, folder, '/');
-  await rm(folder, { recursive: true });
-  await ask(
-    ...['config', '--env', 'PATH=/usr/local/bin:/usr/bin', '--env', 'npm_config_cache=/npm-cache'],
-    ...['--env', 'npm_config_prefer_offline=true', container],
-  );
-  await ask('commit', '--format', 'docker', '--rm', container, BASE);
+async function documentedBuild(): Promise<string> {
+  const page = await readFile(path.join(ROOT, 'docs/container.md'), 'utf8');
+  const block = /^```\n(container=\$\(buildah .*?)^```$/ms.exec(page)?.[1];
+  if (block === undefined) throw new Error('docs/container.md has no commands of buildah');
+  return block;
 }

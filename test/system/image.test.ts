@@ -42,6 +42,20 @@ describe('the container image', function () {
     }
   });
 
+  it('says of itself what docs/container.md says', () => {
+    const page = readFileSync('docs/container.md', 'utf8');
+    const { User, Volumes, ExposedPorts, WorkingDir } = image.config;
+    const [volume = ''] = Object.keys(Volumes);
+
+    assert.deepEqual(Object.keys(Volumes), [WorkingDir]);
+    assert.ok(page.includes(`| user | \`${User}\`.`));
+    assert.ok(page.includes(`| \`${volume}\` | the working folder, and a volume`));
+    assert.ok(page.includes(`--volume promgate:${volume} `));
+    assert.deepEqual(Object.keys(ExposedPorts), ['8085/tcp']);
+    const [, base = ''] = /^ARG BASE=(\S+)$/m.exec(readFileSync('Dockerfile', 'utf8')) ?? [];
+    assert.ok(page.includes(`| base | \`${base}\`,`));
+  });
+
   it('holds the program, owned by root, and no packages of the tests', () => {
     const inside = (place: string) => path.join(image.files, 'promgate', place);
     const isOfRoot = (place: string) => statSync(inside(place)).uid === 0;
