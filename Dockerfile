@@ -29,7 +29,7 @@ WORKDIR /var/lib/promgate
 RUN ["node", "--disable-sigusr1", "--max-semi-space-size=16", "--eval", "Promise.all(['main', 'config/config', 'assemble/app'].map((file) => import('/promgate/src/' + file + '.ts')))"]
 VOLUME ["/var/lib/promgate"]
 EXPOSE 8085
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "--eval", "fetch('http://127.0.0.1:' + process.env.PORT + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "--eval", "fetch('http://127.0.0.1:' + (process.env.PROMGATE_LISTEN_PORT ?? process.env.PORT) + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # node is the container's first process, so that SIGTERM reaches it.
 ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=16", "/promgate/src/main.ts"]
 CMD ["serve"]

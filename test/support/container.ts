@@ -21,6 +21,8 @@ export interface ContainerOptions {
   /** In place of the image's; default: the image's. */
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Ids of user and group, `10001:10001`, in place of the image's. */
+  readonly user?: string;
   /** Folders in memory, besides the volumes. */
   readonly tmpfs?: readonly string[];
   /** A network that it shares with others; default: one of its own. */
@@ -136,7 +138,7 @@ async function execute(program: string, args: readonly string[]): Promise<Execut
 async function specFor(options: ContainerOptions, folder: string): Promise<object> {
   const { image, command, environment = {}, hasVolumes = true, tmpfs = [], network } = options;
   const { User, Env, Entrypoint, Cmd, WorkingDir, Volumes } = image.config;
-  const [uid = 0, gid = 0] = User.split(':').map(Number);
+  const [uid = 0, gid = 0] = (options.user ?? User).split(':').map(Number);
   const mounts: object[] = [
     { destination: '/proc', type: 'proc', source: 'proc' },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },

@@ -120,12 +120,22 @@ console.log(answer.status);`;
     assert.equal(await container.health({ PORT: '1' }), 1);
   });
 
-  it('listens and looks at another port when PORT names one', async () => {
-    const environment = { PORT: '9221' };
-    await using container = await startContainer({ runc, image, environment });
+  for (const variable of ['PORT', 'PROMGATE_LISTEN_PORT']) {
+    it(`listens and looks at another port when ${variable} names one`, async () => {
+      const environment = { [variable]: '9221' };
+      await using container = await startContainer({ runc, image, environment });
+      await container.untilHealthy();
+
+      assert.match(await container.get('http://127.0.0.1:9221/metrics'), /^promgate_/m);
+      await assert.rejects(container.get(`${URL_INSIDE}/healthz`));
+    });
+  }
+
+  it('runs under any user', async () => {
+    await using container = await startContainer({ runc, image, user: '1000790000:0' });
     await container.untilHealthy();
 
-    assert.match(await container.get('http://127.0.0.1:9221/metrics'), /^promgate_/m);
-    await assert.rejects(container.get(`${URL_INSIDE}/healthz`));
+    assert.equal((await container.exec(['id', '-u'])).output, '1000790000\n');
+    assert.equal(await container.stop(), 0, container.output);
   });
 });
