@@ -7,7 +7,7 @@
  */
 import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const SOCKET = /^proxy-(\d{1,5})-(\d+)\.sock$/;
@@ -21,7 +21,12 @@ export function controlFolder(runtimeFolder: string | undefined): string {
   if (runtimeFolder !== undefined && path.isAbsolute(runtimeFolder)) {
     return path.join(runtimeFolder, 'promgate');
   }
-  return path.join(tmpdir(), `promgate-${userInfo().uid}`);
+  return path.join(tmpdir(), `promgate-${ownUser()}`);
+}
+
+/** A container may run under a user id that no list of users has, so nothing but the kernel is asked. */
+function ownUser(): number {
+  return process.getuid?.() ?? -1; // a platform without user ids has no folder of one's own
 }
 
 export interface ControlOptions {
@@ -69,7 +74,7 @@ export async function openControlSocket(options: ControlOptions): Promise<AsyncD
 /** A folder that others may write to could hold their sockets in place of ours. */
 async function checkOwner(folder: string): Promise<void> {
   const stat = await lstat(folder); // a link is not followed
-  const isOurs = stat.isDirectory() && stat.uid === userInfo().uid;
+  const isOurs = stat.isDirectory() && stat.uid === ownUser();
   if (isOurs && (stat.mode & OTHERS) === 0) return;
   throw new Error(
     `${folder} must be a folder of this user alone (mode 0700): remove it, or mend it`,

@@ -27,22 +27,17 @@ export interface KafkaBroker extends AsyncDisposable {
   goOn(): void;
 }
 
+/** They make kcat a broker, for as long as its standard input is open. */
+export const MOCK_ARGUMENTS = [
+  ...['-P', '-b', 'mock:1', '-t', 'unused'],
+  ...['-X', 'test.mock.num.brokers=1', '-d', 'mock'],
+];
+
 /** @param context - `this` of the test that needs it: skipped when the program is missing */
 export async function startKafkaBroker(context: Skippable): Promise<KafkaBroker> {
   const kcat = requireProgram(context, 'kcat');
   // The broker lives as long as this producer, which reads standard input and never gets any.
-  const args = [
-    '-P',
-    '-b',
-    'mock:1',
-    '-t',
-    'unused',
-    '-X',
-    'test.mock.num.brokers=1',
-    '-d',
-    'mock',
-  ];
-  const broker = spawn(kcat, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const broker = spawn(kcat, MOCK_ARGUMENTS, { stdio: ['pipe', 'ignore', 'pipe'] });
   const address = await addressOf(broker);
   return {
     address,
@@ -66,7 +61,7 @@ export async function startKafkaBroker(context: Skippable): Promise<KafkaBroker>
 }
 
 /** The address that it logs; its log goes on, and has to be read on. */
-async function addressOf(broker: ChildProcess): Promise<string> {
+export async function addressOf(broker: ChildProcess): Promise<string> {
   const log = createInterface({ input: broker.stderr! }); // 'pipe' above
   const found = Promise.withResolvers<string>();
   log.on('line', (line) => {

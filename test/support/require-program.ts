@@ -34,6 +34,14 @@ export function requireFile(context: Mocha.Context, file: string): string {
   return context.skip();
 }
 
+/** The same for the right to make containers and networks of one's own. */
+export function requireRoot(context: Skippable): void {
+  if (process.getuid?.() === 0) return;
+  if (process.env['PROMGATE_REQUIRE_SERVICES'] === '1')
+    throw new Error('the tests do not run as root');
+  context.skip();
+}
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
