@@ -5,7 +5,13 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readDoc } from '../support/doc-words.ts';
 import { requireProgram } from '../support/require-program.ts';
-import { type Dashboard, dashboardTexts, type Panel, queried, readDashboards } from './dashboards.ts';
+import {
+  type Dashboard,
+  dashboardTexts,
+  type Panel,
+  queried,
+  readDashboards,
+} from './dashboards.ts';
 
 const dashboards = readDashboards();
 const TYPES = ['row', 'stat', 'table', 'timeseries'];
