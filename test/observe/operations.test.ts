@@ -189,6 +189,7 @@ describe('bosh/operations/monitoring.yml', function () {
       });
     assert.deepEqual(await ask('up{job="promgate"} == 1'), [
       {
+        __name__: 'up',
         job: 'promgate',
         instance: `127.0.0.1:${port}`,
         deployment: 'cf-1a2b',
