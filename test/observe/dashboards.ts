@@ -27,7 +27,7 @@ export interface Panel {
   readonly fieldConfig?: { readonly defaults: { readonly unit: string } };
 }
 
-export interface Variable {
+interface Variable {
   readonly name: string;
   readonly type: string;
   readonly query: string | { readonly query: string };

@@ -73,11 +73,15 @@ function applied(variables: Readonly<Record<string, string>>) {
   return {
     manifest,
     jobs: [prometheus, grafana].map((group) => group!.jobs.map(({ name }) => name)),
-    prometheus: prometheus!.jobs[0]!.properties.prometheus as {
-      rule_files: string[];
-      scrape_configs: ScrapeConfig[];
-    },
+    prometheus: (prometheus!.jobs[0]!.properties as object as PrometheusProperties).prometheus,
     grafana: (grafana!.jobs[0]!.properties as object as GrafanaProperties).grafana.prometheus,
+  };
+}
+
+interface PrometheusProperties {
+  readonly prometheus: {
+    readonly rule_files: readonly string[];
+    readonly scrape_configs: readonly ScrapeConfig[];
   };
 }
 
