@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { sendRaw } from '../serve/frame-server.ts';
+import { CertificateFolder } from '../serve/openssl.ts';
 import { hangUp, page, pageOf, status } from '../support/answers.ts';
 import { routesJson, type SimulatedApp } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
@@ -44,6 +45,7 @@ export async function startObserved(context: Skippable): Promise<Observed> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-observed-'));
   parts.defer(() => rm(folder, { recursive: true, force: true }));
+  const { cert, key } = parts.use(new CertificateFolder()).selfSigned('backends');
   const redis = parts.use(await startRedisServer(context));
   const kafka = parts.use(await startKafkaBroker(context));
   const receiver = parts.use(await startReceiver());
@@ -61,6 +63,7 @@ export async function startObserved(context: Skippable): Promise<Observed> {
     await startPromgateProcess({
       values: {
         routes: { gorouter: [gorouterValues(gorouter), gorouterValues(second)] },
+        scrape: { tls: { ca: cert, cert, key } },
         cache: { mode: 'background', ttl: '1s', refresh: '1s' },
         endpoints: { allow: ['localhost'], allow_private: ['127.0.0.0/8', '::1'] },
         broker: BROKER,
