@@ -8,6 +8,7 @@ import { healthSite } from '../serve/health.ts';
 import { listenError } from '../serve/listen-error.ts';
 import { type Server, startServer } from '../serve/server.ts';
 import { VERSION } from '../version.ts';
+import { openCertificateExpiry } from './certificate-expiry.ts';
 import { type Ground, type GroundOptions, openGround } from './ground.ts';
 import { type Stages, startStages } from './stages.ts';
 
@@ -34,6 +35,7 @@ export type AppOptions = GroundOptions;
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   await using parts = new AsyncDisposableStack();
   const ground = openGround(config, options, parts);
+  await openCertificateExpiry(config, ground, parts);
   const stages = await startStages(config, ground, parts);
   const server = parts.use(await listen(config, ground, stages));
   const compat = await listenAsPromCache(config, ground, stages);

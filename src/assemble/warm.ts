@@ -47,6 +47,7 @@ export function openWarm<V>(
   );
   metrics.watch(system, () => ({
     bytes: cache.bytes,
+    maxBytes: config.maxBytes,
     size: cache.size,
     jobs: refresher.jobs,
   }));

@@ -95,10 +95,13 @@ export interface HttpStoreOptions {
 export class HttpStore {
   readonly #variants = new Map<string, StoredResponse[]>();
   readonly #recent: LRUCache<StoredResponse, StoredResponse>;
+  /** The bound on `bytes`. */
+  readonly maxBytes: number;
   /** Bodies of more bytes are not stored. */
   readonly maxBodyBytes: number;
 
   constructor({ maxBytes, onEvicted }: HttpStoreOptions) {
+    this.maxBytes = maxBytes;
     this.maxBodyBytes = Math.floor(maxBytes / 4);
     this.#recent = new LRUCache({
       maxSize: Math.max(1, maxBytes),

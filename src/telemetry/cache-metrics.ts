@@ -6,6 +6,8 @@ export type CachingSystem = 'apps' | 'endpoints';
 
 export interface CacheLevels {
   readonly bytes: number;
+  /** The bound on `bytes`. */
+  readonly maxBytes: number;
   readonly size: number;
   readonly jobs: number;
 }
@@ -26,6 +28,12 @@ export function cacheMetrics(registry: MetricRegistry) {
     each(({ bytes }) => bytes),
   );
   registry.levels(
+    'promgate_cache_bytes_limit',
+    'Bytes of answers that may be kept.',
+    'system',
+    each(({ maxBytes }) => maxBytes),
+  );
+  registry.levels(
     'promgate_cache_entries',
     'Kept answers.',
     'system',
@@ -37,17 +45,18 @@ export function cacheMetrics(registry: MetricRegistry) {
     'system',
     each(({ jobs }) => jobs),
   );
+  const evictions = registry.counter(
+    'promgate_cache_evictions_total',
+    'Answers that were dropped for want of room.',
+    ['system'],
+  );
   return {
     requests: registry.counter(
       'promgate_cache_requests_total',
       'Answers by where they came from: hit and stale from the cache, miss by a load, shared and late by the load of another request.',
       ['system', 'result'],
     ),
-    evictions: registry.counter(
-      'promgate_cache_evictions_total',
-      'Answers that were dropped for want of room.',
-      ['system'],
-    ),
+    evictions,
     refreshSeconds: registry.histogram(
       'promgate_cache_refresh_duration_seconds',
       'Time that a refresh in the background took.',
@@ -60,7 +69,10 @@ export function cacheMetrics(registry: MetricRegistry) {
       LAG_SECONDS,
       ['system'],
     ),
-    /** Shows what a system keeps. */
-    watch: (system: CachingSystem, read: () => CacheLevels): void => void levels.set(system, read),
+    /** Shows what a system keeps. Its evictions count from 0: `rate` sees the first one. */
+    watch: (system: CachingSystem, read: () => CacheLevels): void => {
+      levels.set(system, read);
+      evictions.inc({ system }, 0);
+    },
   };
 }

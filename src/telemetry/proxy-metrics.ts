@@ -24,6 +24,8 @@ export interface ProxiedRequest {
 /** The store's levels, read for every print. */
 export interface StoreLevels {
   readonly bytes: number;
+  /** The bound on `bytes`. */
+  readonly maxBytes: number;
   readonly entries: number;
 }
 
@@ -54,6 +56,11 @@ export function proxyMetrics(registry: MetricRegistry, store: StoreLevels) {
     () => (lookups === 0 ? 0 : hits / lookups),
   );
   registry.level('promgate_proxy_cache_bytes', 'Bytes of stored responses.', () => store.bytes);
+  registry.level(
+    'promgate_proxy_cache_bytes_limit',
+    'Bytes of responses that may be stored.',
+    () => store.maxBytes,
+  );
   registry.level('promgate_proxy_cache_entries', 'Stored responses.', () => store.entries);
   return {
     evictions: registry.counter(
