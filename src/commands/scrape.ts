@@ -59,7 +59,7 @@ export async function scrape({ line, sources, console }: ScrapeOptions): Promise
     console.err(`${answer.says}\n`);
     return CODES[answer.kind];
   }
-  return printPage(answer.pieces, console);
+  return await printPage(answer.pieces, console); // before the page is freed
 }
 
 async function printPage(

@@ -29,7 +29,7 @@ const VERSION_QUERIES = {
 export async function inspectDatabase(options: DatabaseOptions): Promise<DatabaseFacts> {
   await using engine = await openEngine(options);
   const db = new Kysely<Tables>({ dialect: engine.dialect });
-  return attempt(engine, async () => {
+  return await attempt(engine, async () => {
     const { rows } = await VERSION_QUERIES[options.address.engine].execute(db);
     const version = rows[0]?.version ?? 'unknown';
     const columns = await engine.columnsOf(db, 'promgate_migrations');

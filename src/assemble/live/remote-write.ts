@@ -20,7 +20,7 @@ export function remoteWriteTries(
     name: `remote write ${remote.name}`,
     run: async (signal) => {
       using poster = openPost({ ...remote, authorities: ground.authorities });
-      return ask(poster.post, remote.version, signal);
+      return await ask(poster.post, remote.version, signal);
     },
   }));
 }
