@@ -166,7 +166,7 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** The exit codes of all commands, in the words of the usage. */
-export const EXITS =
+const EXITS =
   'exit codes: 0 success; 1 failure; 2 wrong command line or configuration; 3 to 5 as check and scrape say';
 
 export function usage(): string {

@@ -74,7 +74,7 @@ function withoutControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '?').trim();
 }
 
-export const FAILURE_WORDS: Readonly<Record<Failure, string>> = {
+const FAILURE_WORDS: Readonly<Record<Failure, string>> = {
   ambiguous: 'several instances claim the address: configure TLS between gorouter and instances',
   moved: 'the address was given to another instance: the next scrape asks the new one',
   refused: 'nothing listens at the address: check that the app runs',

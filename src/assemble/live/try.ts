@@ -4,7 +4,7 @@
 import { MASK } from '../../config/secret.ts';
 
 /** `warn`: it answered, but promgate will not work as well as it could. */
-export type TryState = 'ok' | 'warn' | 'failed';
+type TryState = 'ok' | 'warn' | 'failed';
 
 export interface TryResult {
   readonly state: TryState;
