@@ -1,9 +1,10 @@
 /** `promgate check --live` against real servers: what answers, what fails, and how fast. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { hang, page, status } from '../support/answers.ts';
@@ -17,9 +18,10 @@ import { startMariadbServer } from '../support/mariadb-server.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
+import { runPromgate } from '../support/program.ts';
 import { startPromgateProcess } from '../support/promgate-process.ts';
 import { startRedisServer } from '../support/redis-server.ts';
-import { startRemoteReceiver } from '../support/remote-receiver.ts';
+import { startReceiver } from '../support/remote-receiver.ts';
 import { requireProgram } from '../support/require-program.ts';
 
 const APP = { organization: 'my-org', space: 'dev', name: 'shop' };
@@ -32,12 +34,19 @@ function live(
 }
 
 /** A server that accepts connections and says nothing. */
-async function startSilence(): Promise<{ readonly port: number } & AsyncDisposable> {
+async function startSilence(): Promise<
+  { readonly port: number; readonly asked: Promise<void> } & AsyncDisposable
+> {
+  const asked = Promise.withResolvers<void>();
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    asked.resolve();
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port, // it listens on a port
+    asked: asked.promise,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -142,6 +151,58 @@ describe('promgate check --live', function () {
     assert.match(silent.output, /connected without TLS, but no route message came within 5 s/);
   });
 
+  it('tells when the first route message of NATS came', async function () {
+    await using nats = await startNatsServer(this);
+    const [host, port] = nats.address.split(':');
+    const emitter = connect(Number(port), host);
+    await using _ = { [Symbol.asyncDispose]: async () => void emitter.destroy() };
+    emitter.on('error', () => undefined);
+    emitter.write('CONNECT {"verbose":false}\r\n');
+    const announcing = setInterval(() => emitter.write('PUB router.register 2\r\n{}\r\n'), 50);
+
+    const { code, output } = await live({ 'routes.nats.servers': [`nats://${nats.address}`] });
+    clearInterval(announcing);
+
+    assert.equal(code, 0, output);
+    assert.match(output, /^ok .* connected without TLS; first route message after \d+ ms$/m);
+  });
+
+  it('says whom to trust, and refuses half a certificate with 2', async function () {
+    requireProgram(this, 'openssl');
+    using certificates = new CertificateFolder();
+    const files = certificates.selfSigned('redis');
+    const other = certificates.selfSigned('other');
+    const [cert, key] = [files.cert, files.key].map((file) => readFileSync(file, 'utf8'));
+    await using redis = await startRedisServer(this, { tls: { cert: cert!, key: key! } });
+    const half = certificates.path('half.crt');
+    await writeFile(half, cert!.slice(0, cert!.length / 2));
+
+    const stranger = await live({ 'redis.url': redis.url });
+    const known = await live({ 'redis.url': redis.url, 'redis.tls.ca': files.cert });
+    const halved = await live({ 'redis.url': redis.url, 'redis.tls.ca': half });
+    const mixed = await live({ 'listen.tls.cert': files.cert, 'listen.tls.key': other.key });
+
+    assert.equal(stranger.code, 3);
+    assert.match(stranger.output, /what to do: set redis\.tls\.ca to the authority of the server/);
+    assert.equal(known.code, 0, known.output);
+    assert.equal(halved.code, 2);
+    assert.match(halved.errors, /redis\.tls\.ca .* the file holds no readable one/);
+    assert.equal(mixed.code, 2);
+    assert.match(mixed.errors, /must be the key of the certificate in listen\.tls\.cert/);
+  });
+
+  it('ends at once with Ctrl-C while it waits', async () => {
+    await using silence = await startSilence();
+    const keys = settings({ 'redis.url': `redis://127.0.0.1:${silence.port}` });
+    await using program = runPromgate(['check', '--live', '--timeout', '1h', ...keys]);
+    await silence.asked;
+
+    program.kill('SIGINT');
+    const { code, signal } = await program.exited;
+
+    assert.deepEqual([code, signal], [null, 'SIGINT']);
+  });
+
   it('tells the version of Redis, and what loses pushes there', async function () {
     await using redis = await startRedisServer(this, {
       password: 'redis-password',
@@ -176,10 +237,10 @@ describe('promgate check --live', function () {
   });
 
   it('reaches receivers of remote write without a sample', async () => {
-    await using second = await startRemoteReceiver();
-    await using first = await startRemoteReceiver();
+    await using second = await startReceiver();
+    await using first = await startReceiver();
     first.reply = ({ version }) => ({ status: version === '2.0.0' ? 415 : 204 });
-    await using closed = await startRemoteReceiver();
+    await using closed = await startReceiver();
     closed.reply = () => ({ status: 401, body: 'who are you' });
     const remote = (name: string, url: string) => ({ name, url });
 

@@ -19,7 +19,8 @@ const OPERATOR = { username: 'ops', password: 'operator-password' };
 /** Three apps in a routes file: one whole, one with failing instances, one that is down. */
 async function startSite() {
   await using parts = new AsyncDisposableStack();
-  const long = page('# TYPE a counter\n' + 'a{b="c"} 1\n'.replace('c', 'x'.repeat(1_000)));
+  const long = page(`a{b="${'x'.repeat(1_000)}"} 1
+`);
   const many = page(Array.from({ length: 60_000 }, (_, at) => `m{at="${at}"} ${at}\n`).join(''));
   const answers = [long, page('a 2\n'), page('a 3\n'), status(503), hang, many];
   const apps = parts.use(await startAppInstances([...answers, 'refuse']));
@@ -109,7 +110,7 @@ describe('promgate scrape', function () {
       [['a/b/c', '--timeout', 'soon'], /^--timeout takes a time/],
       [['a/b/c', '--url', 'ftp://x'], /^--url takes an http: or https: URL/],
       [['a/b/c', '--url', 'http://u:p@x'], /^--url takes no credentials/],
-      [['a/b/c', '--path', 'http://x/', '--set', 'routes.file=x'], /path/],
+      [['a/b/c', '--path', '/a\nb', '--set', 'routes.file=x'], /path/],
       [['a/b/c', '--live'], /^promgate scrape takes no --live/],
       [['a/b/c', '--config', '/'], /^\/: /],
     ];
@@ -123,7 +124,7 @@ describe('promgate scrape', function () {
 
   it('ends quietly when its reader leaves', async () => {
     const args = ['scrape', 'my-org/dev/big', ...site.here, '--timeout', '30s'];
-    const line = '"$0" "$@" | head -n 1; exit ${PIPESTATUS[0]}';
+    const line = `"$0" "$@" | head -n 1; exit \${PIPESTATUS[0]}`;
     const ran = Promise.withResolvers<{ out: string; err: string; error: unknown }>();
     const bash = ['-c', line, process.execPath, MAIN, ...args];
     execFile('bash', bash, (error, out, err) => ran.resolve({ out, err, error }));
