@@ -1,10 +1,10 @@
 /**
  * `promgate check`: prints the effective configuration; with `--live` it tries what that names.
  */
-import { parseDurationMs } from '../../broker/duration.ts';
 import { ConfigError, type ConfigSources, describeConfig, readConfig } from '../config/config.ts';
 import type { CommandLine } from './command-line.ts';
 import type { Console } from './console.ts';
+import { readTimeoutMs } from './timeout.ts';
 
 export interface CheckOptions {
   readonly line: CommandLine;
@@ -74,10 +74,4 @@ async function checkLive({ line, sources, console }: CheckOptions): Promise<numb
   if (failures === 0) return DONE;
   console.err(`${failures} of ${tries.length} tries failed\n`);
   return UNANSWERED;
-}
-
-/** From 100 ms to 1 h. */
-export function readTimeoutMs(text: unknown): number | undefined {
-  const ms = typeof text === 'string' ? parseDurationMs(text) : undefined;
-  return ms !== undefined && ms >= 100 && ms <= 3_600_000 ? ms : undefined;
 }

@@ -165,7 +165,7 @@ export const COMMANDS: readonly Command[] = [
   },
 ];
 
-/** The exit codes of all commands, in the words of the usage. */
+/** What the codes of all commands have in common. */
 const EXITS =
   'exit codes: 0 success; 1 failure; 2 wrong command line or configuration; 3 to 5 as check and scrape say';
 

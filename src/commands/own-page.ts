@@ -6,7 +6,7 @@ import { selectorOf } from '../assemble/live/app.ts';
 import { secretsOf, TryError, withoutSecretsOf } from '../assemble/live/try.ts';
 import type { Config } from '../config/config.ts';
 import { MetricPathError, parseMetricPath } from '../fetch/metric-path.ts';
-import type { AskedApp, PageAnswer } from './scrape.ts';
+import type { AskedApp, PageAnswer } from './asked-app.ts';
 
 export interface OwnPageOptions {
   readonly asked: AskedApp;

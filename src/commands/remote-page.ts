@@ -3,7 +3,7 @@
  *
  * The token comes from the environment: other users of the machine can read a command line.
  */
-import type { AskedApp, PageAnswer } from './scrape.ts';
+import type { AskedApp, PageAnswer } from './asked-app.ts';
 
 export interface Remote {
   readonly url: string;

@@ -2,36 +2,19 @@
  * `promgate scrape APP`: the merged page of an app on standard output, and a table of its instances
  * on standard error.
  */
-import { ConfigError, type ConfigSources, readConfig } from '../config/config.ts';
-import { readTimeoutMs } from './check.ts';
+import type { ConfigSources } from '../config/config.ts';
+import type { AskedApp, PageAnswer } from './asked-app.ts';
 import type { CommandLine } from './command-line.ts';
 import type { Console } from './console.ts';
 import { InstanceTable, printTable } from './instance-table.ts';
 import { openRemotePage } from './remote-page.ts';
+import { readTimeoutMs } from './timeout.ts';
 
 export interface ScrapeOptions {
   readonly line: CommandLine;
   readonly sources: ConfigSources;
   readonly console: Console;
 }
-
-/** What is asked for, as the command line says it. */
-export interface AskedApp {
-  readonly app: string;
-  readonly path: string | undefined;
-  readonly instance: string | undefined;
-  readonly process: string | undefined;
-  readonly accept: string;
-  readonly timeoutMs: number | undefined;
-}
-
-/** A page that comes in pieces, or why there is none. */
-export type PageAnswer =
-  | {
-      readonly kind: 'page';
-      readonly pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
-    }
-  | { readonly kind: 'unknown' | 'unavailable' | 'wrong' | 'down'; readonly says: string };
 
 const CODES = { unavailable: 1, wrong: 2, down: 4, unknown: 5 } as const;
 const DONE = 0;
@@ -114,6 +97,7 @@ async function scrapeHere(
   sources: ConfigSources,
   parts: AsyncDisposableStack,
 ): Promise<PageAnswer> {
+  const { ConfigError, readConfig } = await import('../config/config.ts');
   try {
     const config = await readConfig(sources);
     const { openOwnPage } = await import('./own-page.ts');
