@@ -69,10 +69,7 @@ function pageUrl(asked: AskedApp, base: string): URL | PageAnswer {
 
 async function refused(answer: Response, { token }: Remote): Promise<PageAnswer> {
   const { status } = answer;
-  const text = (await answer.text())
-    .slice(0, MAX_SAID_BYTES)
-    .replaceAll(/[\p{Cc}]+/gu, ' ')
-    .trim();
+  const text = await beginOf(answer);
   const says = `promgate answered ${status}: ${text}`;
   if (status === 404) return { kind: 'unknown', says };
   if (status === 400) return { kind: 'wrong', says };
@@ -86,4 +83,17 @@ async function refused(answer: Response, { token }: Remote): Promise<PageAnswer>
   // These tell of the instances, not of promgate.
   if (status === 406 || status === 502 || status === 504) return { kind: 'down', says };
   return { kind: 'unavailable', says };
+}
+
+/** The beginning of a body that may have no end, on one line. */
+async function beginOf({ body }: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of body ?? []) {
+    parts.push(part);
+    sizeBytes += part.length;
+    if (sizeBytes >= MAX_SAID_BYTES) break; // which cancels the rest
+  }
+  const text = Buffer.concat(parts).toString().slice(0, MAX_SAID_BYTES);
+  return text.replaceAll(/\p{Cc}+/gu, ' ').trim();
 }

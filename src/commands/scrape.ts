@@ -37,7 +37,7 @@ export async function scrape({ line, sources, console }: ScrapeOptions): Promise
   const answer =
     typeof url === 'string'
       ? await openRemotePage(asked, { url, token: sources.environment?.['PROMGATE_TOKEN'] })
-      : await scrapeHere(asked, sources, parts);
+      : await scrapeHere(asked, { sources, console }, parts);
   if (answer.kind !== 'page') {
     console.err(`${answer.says}\n`);
     return CODES[answer.kind];
@@ -94,12 +94,14 @@ function readAsked({ operands, options }: CommandLine): AskedApp | Wrong {
 
 async function scrapeHere(
   asked: AskedApp,
-  sources: ConfigSources,
+  { sources, console }: Pick<ScrapeOptions, 'sources' | 'console'>,
   parts: AsyncDisposableStack,
 ): Promise<PageAnswer> {
   const { ConfigError, readConfig } = await import('../config/config.ts');
   try {
     const config = await readConfig(sources);
+    const waitMs = config.routes.nats?.registerIntervalMs;
+    if (waitMs !== undefined) console.err(`waiting ${waitMs / 1000} s for the routes on NATS\n`);
     const { openOwnPage } = await import('./own-page.ts');
     const platformAuthorities = sources.environment?.['CF_SYSTEM_CERT_PATH'];
     return await openOwnPage(config, { asked, platformAuthorities }, parts);

@@ -2,15 +2,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { InstanceTable, printTable } from '../../src/commands/instance-table.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { hang, page, status } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
-import { runCommand } from '../support/command.ts';
-import { routesJson } from '../support/foundation.ts';
+import { runCommand, settings } from '../support/command.ts';
+import { endpointsOf, routesJson } from '../support/foundation.ts';
 import { SLOW_MS } from '../support/limits.ts';
+import { startNatsServer } from '../support/nats-server.ts';
 import { startPromgateProcess } from '../support/promgate-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -134,6 +136,34 @@ describe('promgate scrape', function () {
     assert.equal(error, null);
     assert.equal(out.trim().split('\n').length, 1);
     assert.match(err, /^instance .*\n0 \S+ +up +\d+ ms +60000\n$/);
+  });
+
+  it('waits until NATS has told the routes', async function () {
+    await using nats = await startNatsServer(this);
+    await using apps = await startAppInstances([page('a 1\n')]);
+    const app = { organization: 'my-org', space: 'dev', name: 'shop', addresses: apps.addresses };
+    const [endpoint] = endpointsOf(app);
+    const [host, port] = apps.addresses[0]!.split(':');
+    const uris = ['shop.apps.example.com'];
+    const text = JSON.stringify({ host, port: Number(port), uris, tags: endpoint!.tags });
+    const emitter = connect(Number(nats.address.split(':')[1]), '127.0.0.1');
+    emitter.write('CONNECT {"verbose":false}\r\n');
+    const announce = () => emitter.write(`PUB router.register ${text.length}\r\n${text}\r\n`);
+    const announcing = setInterval(announce, 20);
+    const keys = settings({
+      'routes.nats.servers': [`nats://${nats.address}`],
+      'routes.nats.register_interval': '500ms',
+    });
+
+    const scraped = await runCommand(['scrape', 'my-org/dev/shop', ...keys]);
+    const tried = await runCommand(['check', '--live', '--app', 'my-org/dev/shop', ...keys]);
+    clearInterval(announcing);
+    emitter.destroy();
+
+    assert.equal(scraped.code, 0, scraped.errors);
+    assert.match(scraped.errors, /^waiting 0\.5 s for the routes on NATS\ninstance .*\n0 \S+ +up/);
+    assert.equal(tried.code, 0, tried.output);
+    assert.match(tried.output, /^ok {6}app my-org\/dev\/shop: instance 0 /m);
   });
 
   describe('--url', () => {

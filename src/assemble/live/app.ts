@@ -41,7 +41,8 @@ export function appTry(
         return tell(scraped.page.outcomes, wordsOf);
     }
   };
-  return { name: `app ${app}`, run };
+  // NATS has told all routes only after such an interval.
+  return { name: `app ${app}`, run, extraMs: config.routes.nats?.registerIntervalMs };
 }
 
 /** The scrape must end before the bound of the try does. */

@@ -17,6 +17,8 @@ export interface TryResult {
 export interface Try {
   /** What is tried, without credentials. */
   readonly name: string;
+  /** Time beyond the bound of a try, which its own protocol needs. */
+  readonly extraMs?: number | undefined;
   /** @throws {TryError} */
   readonly run: (signal: AbortSignal) => Promise<TryResult>;
 }
@@ -37,17 +39,18 @@ export class TryError extends Error {
  *
  * @returns the result; a try that hangs is a failure, and its end is not awaited
  */
-export async function attemptTry({ run }: Try, timeoutMs: number): Promise<TryResult> {
+export async function attemptTry({ run, extraMs = 0 }: Try, timeoutMs: number): Promise<TryResult> {
+  const boundMs = timeoutMs + extraMs;
   const stop = new AbortController();
   const late = Promise.withResolvers<TryResult>();
   const timer = setTimeout(() => {
     late.resolve({
       state: 'failed',
-      said: `no whole answer within ${timeoutMs / 1000} s`,
+      said: `no whole answer within ${boundMs / 1000} s`,
       advice: 'look whether it hangs or a firewall drops the connection; --timeout sets the bound',
     });
     stop.abort();
-  }, timeoutMs);
+  }, boundMs);
   const running = run(stop.signal).catch(failedTry);
   try {
     return await Promise.race([late.promise, running]);
