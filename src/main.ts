@@ -7,35 +7,13 @@
 import { writeSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { App } from './assemble/app.ts';
+import { type CommandLine, readCommandLine } from './commands/command-line.ts';
+import { COMMANDS, helpOf, usage } from './commands/commands.ts';
 import type { ConfigSources } from './config/config.ts';
 import { memoryBytes } from './memory-limit.ts';
 import type { CommandTools, ProxyProgram } from './proxy-command.ts';
 import { redactFields } from './telemetry/redact.ts';
-
-const USAGE = `promgate: one door for Prometheus metrics on Cloud Foundry
-
-usage:
-  promgate serve [--config FILE] [--port N] [--set KEY=VALUE]...
-  promgate check [--config FILE] [--port N] [--set KEY=VALUE]...
-  promgate demo  [--port N]
-  promgate proxy --origin URL [--port N] | --clear-cache | --help
-  promgate --help | --version
-
-commands:
-  serve   answers requests until SIGTERM or SIGINT
-  check   prints the effective configuration, with secrets masked
-  demo    serves a simulated foundation on loopback
-  proxy   caches the answers of one origin
-
-options:
-  --config FILE     a YAML file; default: the environment's PROMGATE_CONFIG
-  --port N          the same as --set listen.port=N
-  --set KEY=VALUE   a key of the configuration, such as scrape.timeout=10s
-
-exit codes: 0 success; 1 failure; 2 wrong command line or configuration
-`;
 
 const DONE = 0;
 const FAILED = 1;
@@ -62,13 +40,15 @@ async function main(args: readonly string[], environment: Environment): Promise<
   try {
     line = readCommandLine(args);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`); // parseArgs throws TypeErrors
+    process.stderr.write(`${(error as Error).message}\n\n${usage()}`); // parseArgs throws TypeErrors
     return WRONG;
   }
-  if (line.help) return print(USAGE);
-  if (line.version) return print(`${(await import('./version.ts')).VERSION}\n`);
+  const known = COMMANDS.find(({ name }) => name === line.command);
+  if (line.help) return await write(known ? helpOf(known) : usage());
+  if (line.version) return await write(`${(await import('./version.ts')).VERSION}\n`);
+  const config = line.options['config'];
   const sources: ConfigSources = {
-    file: line.config ?? environment['PROMGATE_CONFIG'],
+    file: typeof config === 'string' ? config : environment['PROMGATE_CONFIG'],
     environment,
     flags: line.flags,
     memoryBytes: memoryBytes(environment['MEMORY_LIMIT']),
@@ -77,52 +57,22 @@ async function main(args: readonly string[], environment: Environment): Promise<
     case 'serve':
       return await serve(sources);
     case 'check':
-      return await check(sources);
+    case 'scrape':
+      return await ask(line, sources);
+    case 'completion':
+      return await complete(line);
     case 'demo':
       return await demo(sources);
     default: {
-      const fault =
-        line.command === '' ? 'a command is missing' : `there is no such command: ${line.command}`;
-      process.stderr.write(`${fault}\n\n${USAGE}`);
+      const fault = {
+        '': 'a command is missing',
+        proxy: 'write promgate proxy before its options',
+      }[line.command];
+      const unknown = `there is no such command: ${line.command}`;
+      process.stderr.write(`${fault ?? unknown}\n\n${usage()}`);
       return WRONG;
     }
   }
-}
-
-interface CommandLine {
-  readonly command: string;
-  readonly help: boolean;
-  readonly version: boolean;
-  readonly config: string | undefined;
-  readonly flags: NonNullable<ConfigSources['flags']>;
-}
-
-/** @throws {TypeError} for unknown options, missing values and more than one command */
-function readCommandLine(args: readonly string[]): CommandLine {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      config: { type: 'string' },
-      port: { type: 'string' },
-      set: { type: 'string', multiple: true },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean', short: 'v' },
-    },
-  });
-  const [command = '', ...rest] = positionals;
-  if (rest.length > 0) throw new TypeError(`give one command only: remove ${rest.join(' ')}`);
-  const flags = (values.set ?? []).map((text) => {
-    const equals = text.indexOf('=');
-    if (equals < 1) throw new TypeError(`--set takes KEY=VALUE, not ${JSON.stringify(text)}`);
-    const key = text.slice(0, equals);
-    return { key, text: text.slice(equals + 1), name: `--set ${key}` };
-  });
-  if (values.port !== undefined) {
-    flags.push({ key: 'listen.port', text: values.port, name: '--port' });
-  }
-  const { config, help = false, version = false } = values;
-  return { command, help, version, config, flags };
 }
 
 async function serve(sources: ConfigSources): Promise<number> {
@@ -142,16 +92,26 @@ async function serve(sources: ConfigSources): Promise<number> {
   }
 }
 
-async function check(sources: ConfigSources): Promise<number> {
-  const { ConfigError, describeConfig } = await import('./config/config.ts');
-  try {
-    const { yaml, warnings } = await describeConfig(sources);
-    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-    return print(yaml);
-  } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.faults);
-    throw error;
-  }
+async function ask(line: CommandLine, sources: ConfigSources): Promise<number> {
+  const { openConsole } = await import('./commands/console.ts');
+  const options = { line, sources, console: openConsole(process) };
+  if (line.command === 'check') return (await import('./commands/check.ts')).check(options);
+  return (await import('./commands/scrape.ts')).scrape(options);
+}
+
+async function complete({ operands: [shell] }: CommandLine): Promise<number> {
+  const { completion } = await import('./commands/completion.ts');
+  const script = shell === undefined ? undefined : completion(shell);
+  if (script !== undefined) return await write(script);
+  const fault = shell === undefined ? 'a shell is missing' : `there is no completion for ${shell}`;
+  return refuse([`${fault}: promgate completion bash|zsh|fish`]);
+}
+
+/** Resolves when all is written, or when the reader has left. */
+async function write(text: string): Promise<number> {
+  const { openConsole } = await import('./commands/console.ts');
+  await openConsole(process).out(text);
+  return DONE;
 }
 
 async function demo({ flags, memoryBytes }: ConfigSources): Promise<number> {

@@ -8,7 +8,8 @@ import { posix as path } from 'node:path';
  * `broker/` may be imported where these are named with a `type:`.
  */
 const BORDERS: Readonly<Record<string, readonly string[]>> = {
-  '': ['assemble', 'config', 'demo', 'serve', 'telemetry'],
+  '': ['assemble', 'commands', 'config', 'demo', 'serve', 'telemetry'],
+  commands: ['assemble', 'config', 'discover', 'fetch', 'type:broker'],
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],

@@ -174,7 +174,7 @@ async function openScraper({
   return scraper;
 }
 
-function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
+export function openTrust(tls: Config['scrape']['tls'], log: Log): Promise<Trust> {
   const files = {
     ...(tls?.caFile !== undefined && { ca: tls.caFile }),
     ...(tls?.certFile !== undefined && { cert: tls.certFile }),

@@ -75,7 +75,7 @@ export async function openBindings(options: OpenBindingsOptions): Promise<OpenBi
   const store = parts.use(
     await openBindingStore({
       address: database.address,
-      tls: await readTls(options),
+      tls: await readDatabaseTls(options),
       onError: (err) => log.warn('the database of bindings reports an error', { err }),
       onRefused: (err) => {
         metrics.databaseFailures.inc();
@@ -231,7 +231,13 @@ function openOperations(
 }
 
 /** The TLS options for the database: `database.tls.ca` adds to the common authorities. */
-async function readTls({ config, ground }: OpenBindingsOptions) {
+export async function readDatabaseTls({
+  config,
+  ground,
+}: {
+  readonly config: Pick<Config, 'database'>;
+  readonly ground: Pick<Ground, 'authorities'>;
+}) {
   const { tls } = config.database;
   if (tls === undefined) return undefined;
   const authorities = await ground.authorities();

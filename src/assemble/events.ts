@@ -65,7 +65,7 @@ async function openSender(
     },
     onFailure: (err) => {
       metrics.failed(err.failure);
-      const advice = ADVICE[err.failure](kafka);
+      const advice = KAFKA_ADVICE[err.failure](kafka);
       if (err.failure === 'refused') {
         if (wasRefused) log.debug('Kafka refused more events of requests', { err });
         else log.warn(REFUSED, { failure: err.failure, advice, err });
@@ -88,7 +88,7 @@ const REFUSED =
   'Kafka refuses events of requests: promgate drops these, and says so once; the metric ' +
   'promgate_request_events_dropped_total{cause="refused"} counts them';
 
-const ADVICE: Readonly<Record<SendFailure, (kafka: KafkaConfig) => string>> = {
+export const KAFKA_ADVICE: Readonly<Record<SendFailure, (kafka: KafkaConfig) => string>> = {
   unreachable: ({ tls }) =>
     `look at kafka.brokers, at the addresses that the brokers advertise, and whether they want ${tls ? 'no TLS' : 'TLS: then set kafka.tls'}`,
   tls: () =>

@@ -125,7 +125,7 @@ function observe(
     onSent: metrics.sent,
     onLost: (samples, reason, complaint) => {
       metrics.lost(samples, reason);
-      warn(LOST, { reason, samples, ...said(complaint), advice: ADVICE[reason] });
+      warn(LOST, { reason, samples, ...said(complaint), advice: REFUSAL_ADVICE[reason] });
     },
     onRetry: (samples, reason, complaint) => {
       metrics.retried(samples, reason);
@@ -138,7 +138,7 @@ function observe(
     onSkipped: metrics.skipped,
     onDropped: (samples, reason) => {
       metrics.lost(samples, reason);
-      warn(LOST, { reason, samples, advice: ADVICE[reason] });
+      warn(LOST, { reason, samples, advice: REFUSAL_ADVICE[reason] });
     },
     onError: (err) =>
       warn('a round or the queue of remote write failed: promgate goes on', { err }),
@@ -155,7 +155,7 @@ const LOST =
 
 const RETRIED = 'a receiver of remote write does not take samples now: promgate sends them again';
 
-const ADVICE: Readonly<Record<Refusal | DropCause, string>> = {
+export const REFUSAL_ADVICE: Readonly<Record<Refusal | DropCause, string>> = {
   refused: 'the answer says which sample: often another program writes the same series',
   unauthorized: 'look at auth and headers of this receiver in push.remote_write',
   not_found: 'look at the path of url, and whether the receiver has remote write switched on',
@@ -170,7 +170,7 @@ const ADVICE: Readonly<Record<Refusal | DropCause, string>> = {
   stopped: 'nothing, if the receiver was away: without a database file nothing waits for long',
 };
 
-const RETRY_ADVICE: Readonly<Record<(typeof RETRY_CAUSES)[number], string>> = {
+export const RETRY_ADVICE: Readonly<Record<(typeof RETRY_CAUSES)[number], string>> = {
   unreachable: 'look at url, and whether the receiver runs',
   tls: 'look at tls of this receiver: its authority, and who may read the files',
   timeout: 'look whether the receiver hangs; raise timeout if it is only slow',

@@ -120,7 +120,7 @@ async function openChannel(
     onFailure: (err) => {
       metrics.connectionFailed(err.failure);
       if (isAway) log.debug('Redis is still away', { err });
-      else log.warn(AWAY, { failure: err.failure, advice: ADVICE[err.failure](redis), err });
+      else log.warn(AWAY, { failure: err.failure, advice: REDIS_ADVICE[err.failure](redis), err });
       isAway = true;
     },
   });
@@ -139,7 +139,7 @@ const UNSENT_ADVICE: Readonly<Record<PublishFailure, string>> = {
   full: 'purge by app, by tag or all in place of thousands of keys; the other replicas now purge all',
 };
 
-const ADVICE: Readonly<Record<ChannelFailure, (redis: RedisConfig) => string>> = {
+export const REDIS_ADVICE: Readonly<Record<ChannelFailure, (redis: RedisConfig) => string>> = {
   unreachable: () => 'look at host and port in redis.url, and whether the server runs',
   tls: (redis) =>
     usesTls(redis)

@@ -51,7 +51,11 @@ export async function openBindingStore(options: DatabaseOptions): Promise<SqlBin
 }
 
 /** Loads the driver of the configured engine only. */
-async function openEngine({ address, tls, onError = () => {} }: DatabaseOptions): Promise<Engine> {
+export async function openEngine({
+  address,
+  tls,
+  onError = () => {},
+}: DatabaseOptions): Promise<Engine> {
   if (address.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite.ts');
     return openSqlite(address);
