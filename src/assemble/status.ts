@@ -29,7 +29,7 @@ export interface StatusPartOptions {
   readonly settingsOf: SettingsOf;
   readonly history: ScrapeHistory;
   readonly apps: {
-    readonly table: RouteTable;
+    readonly table: Pick<RouteTable, 'apps' | 'byApp' | 'version'>;
     readonly sources: readonly RouteSource[];
     readonly askNow: Handler;
   };
@@ -42,7 +42,7 @@ const MAX_RING_BYTES = 16_777_216;
 /** A page asks about once in two seconds; readers behind one address may have several open. */
 const API = { maxRequests: 32, perSecond: 30 };
 /** Scrapes that readers ask for by hand. */
-const SCRAPES = { maxRequests: 16, perSecond: 2 };
+const SCRAPES = { maxRequests: 16, perSecond: 5 };
 
 /** The history gets a share of the memory for pages where that is small. */
 export function openHistory({ maxBytes }: Pick<Config['scrape'], 'maxBytes'>): ScrapeHistory {
@@ -52,7 +52,10 @@ export function openHistory({ maxBytes }: Pick<Config['scrape'], 'maxBytes'>): S
   });
 }
 
-export function openStatus(options: StatusPartOptions, ground: Ground): Part {
+export function openStatus(
+  options: StatusPartOptions,
+  ground: Pick<Ground, 'registry' | 'readiness'>,
+): Part {
   const { admit, onMistake, apps, history, settingsOf, auth, onRefused } = options;
   const { registry, readiness } = ground;
   const rows = {

@@ -101,7 +101,7 @@ export class Rings {
     return Array.from({ length: SLOTS }, (_, index) => {
       const wanted = slot - SLOTS + 1 + index;
       const place = at * SLOTS + (wanted % SLOTS);
-      const code = slab.codes[place]!;
+      const code = slab.codes[place] ?? NOTHING; // slots before 1970 have no place
       if (wanted > newest || wanted <= newest - SLOTS || code === NOTHING) return undefined;
       return { durationSeconds: slab.durations[place]!, samples: slab.samples[place]!, code };
     });

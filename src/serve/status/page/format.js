@@ -21,6 +21,7 @@ export function bytes(value) {
 
 /** @param {number} value */
 export function seconds(value) {
+  if (value === 0) return '0 s';
   if (value < 0.0995) return `${(value * 1000).toFixed(value < 0.00995 ? 1 : 0)} ms`;
   if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} s`;

@@ -48,6 +48,7 @@ export async function scrapeNow(place, guid, leaving) {
     put(
       place,
       h('p', { class: 'facts', role: 'status' }, facts.join(' · ')),
+      h('p', { class: 'muted small' }, 'The labels of organization, space and app are left out below.'),
       page.dropped > 0 && h('p', { class: 'warning' }, `The page is too large to show whole: ${plural(page.dropped, 'sample')} at its end can only be counted.`),
       familyList([...page.families.values()]),
     );
@@ -95,9 +96,7 @@ function familyDetails({ name, type, help, samples, lines }) {
         if (help !== '') body.append(h('p', { class: 'muted' }, help));
         const text = h('pre', { tabindex: '0', 'aria-label': `Samples of ${name}` });
         body.append(text);
-        more(text, lines, LINES_AT_ONCE, (line) =>
-          line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…\n` : `${line}\n`,
-        );
+        more(text, lines, LINES_AT_ONCE, shortened);
       },
     },
     h(
@@ -109,6 +108,15 @@ function familyDetails({ name, type, help, samples, lines }) {
     ),
     body,
   );
+}
+
+/** The labels that all samples of an app share; promgate puts them first. */
+const APP_LABELS = /\{(?:(?:organization|space|app)_(?:id|name)="(?:[^"\\]|\\.)*",?)+/;
+
+/** @param {string} line @returns the line without the labels that all samples of the app share */
+function shortened(line) {
+  const text = line.slice(0, MAX_LINE_LENGTH).replace(APP_LABELS, '{');
+  return line.length > MAX_LINE_LENGTH ? `${text}…\n` : `${text}\n`;
 }
 
 /**
