@@ -20,8 +20,8 @@ import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '.
 import { clientAddress } from '../serve/client-address.ts';
 import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
-import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Outcome } from '../serve/outcome.ts';
+import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import { routes } from '../serve/routes.ts';
 import { pushes } from '../serve/scope.ts';

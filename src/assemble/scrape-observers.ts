@@ -17,7 +17,9 @@ interface ScrapeObservation {
   readonly table: RouteTable;
   readonly sources: readonly RouteSource[];
   /** Called with the outcomes of an app of the route table. Must not throw. */
-  readonly onApp?: ((outcomes: readonly Outcome[], running: readonly Instance[]) => void) | undefined;
+  readonly onApp?:
+    | ((outcomes: readonly Outcome[], running: readonly Instance[]) => void)
+    | undefined;
 }
 
 export function observeScrapes({

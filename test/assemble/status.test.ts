@@ -57,7 +57,16 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
       history,
       apps: {
         table,
-        sources: [{ name: 'gorouter http://10.9.9.9/routes', ready: true, ageMs: 0, works: true, lapse: async () => {}, [Symbol.asyncDispose]: async () => {} }],
+        sources: [
+          {
+            name: 'gorouter http://10.9.9.9/routes',
+            ready: true,
+            ageMs: 0,
+            works: true,
+            lapse: async () => {},
+            [Symbol.asyncDispose]: async () => {},
+          },
+        ],
         askNow: NEVER,
       },
       onRefused: () => {
@@ -66,7 +75,12 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
     },
     { registry, readiness },
   );
-  const root = { prefix: '', admit, errors: answerProblem(() => {}), router: part.mounts[2]!.router };
+  const root = {
+    prefix: '',
+    admit,
+    errors: answerProblem(() => {}),
+    router: part.mounts[2]!.router,
+  };
   const server = await serveFrame({ mounts: part.mounts, root });
   const get = async (path: string, headers: Record<string, string> = {}) => {
     const answer = await fetch(server.url + path, { headers });

@@ -7,13 +7,13 @@ export interface OpenBrowser extends AsyncDisposable {
   page(options?: PageOptions): Promise<WatchedPage>;
 }
 
-export interface PageOptions {
+interface PageOptions {
   readonly width?: number;
   readonly height?: number;
   readonly colorScheme?: 'light' | 'dark';
 }
 
-export interface WatchedPage {
+interface WatchedPage {
   readonly page: Page;
   /** Errors and warnings of the console, and uncaught errors; but not that a request was refused. */
   readonly troubles: readonly string[];

@@ -51,7 +51,7 @@ const MAX_TEXT_LENGTH = 200;
 const NONE: Readings = [];
 
 /** Names an instance within its app. */
-export function instanceKey({ processInstanceId, endpoint }: Instance): string {
+function instanceKey({ processInstanceId, endpoint }: Instance): string {
   return processInstanceId || endpoint.address;
 }
 

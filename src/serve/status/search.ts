@@ -9,7 +9,7 @@ import type { ListedApp } from './directory.ts';
 /** `failing`: an instance failed when last asked; `unasked`: none was asked yet. */
 const STATES = ['failing', 'up', 'unasked'] as const;
 
-export type AppState = (typeof STATES)[number];
+type AppState = (typeof STATES)[number];
 
 export interface Search {
   /** In lower case; an app must hold all of them. */
@@ -20,7 +20,7 @@ export interface Search {
 }
 
 /** How many apps match the terms, by state. */
-export type Counts = Readonly<Record<AppState | 'all', number>>;
+type Counts = Readonly<Record<AppState | 'all', number>>;
 
 export interface Found {
   readonly counts: Counts;

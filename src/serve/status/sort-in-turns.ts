@@ -44,8 +44,7 @@ function* mergeTwo<T>(
   let l = 0;
   let r = 0;
   while (l < left.length || r < right.length) {
-    const takesLeft =
-      r >= right.length || (l < left.length && compare(left[l]!, right[r]!) <= 0); // both are within
+    const takesLeft = r >= right.length || (l < left.length && compare(left[l]!, right[r]!) <= 0); // both are within
     out.push(takesLeft ? left[l++]! : right[r++]!);
     if (out.length % STEP === 0) yield;
   }

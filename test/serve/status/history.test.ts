@@ -8,7 +8,10 @@ import { guidOf, instance } from '../instances.ts';
 
 const ROOMY = { maxResultBytes: 1_000_000, maxRingBytes: 1_000_000 };
 const SHOP = guidOf('shop');
-const [FIRST, SECOND] = [instance('shop', '0', '10.0.0.1:80'), instance('shop', '1', '10.0.0.2:80')];
+const [FIRST, SECOND] = [
+  instance('shop', '0', '10.0.0.1:80'),
+  instance('shop', '1', '10.0.0.2:80'),
+];
 
 function outcome(of: Instance, failure?: Failure, more: Partial<Outcome> = {}): Outcome {
   return {

@@ -7,7 +7,12 @@ import { instance } from '../instances.ts';
 
 const word = fc.constantFrom('a', 'b', 'ab', 'ba', 'A', 'c-1');
 const identity = fc
-  .record({ organizationName: word, spaceName: word, appName: word, space: fc.constantFrom('s', 't') })
+  .record({
+    organizationName: word,
+    spaceName: word,
+    appName: word,
+    space: fc.constantFrom('s', 't'),
+  })
   .map(({ space, ...names }) => ({ ...names, organizationId: '', spaceId: space }));
 
 function listed(names: readonly Omit<ListedApp, 'appId' | 'text'>[]): ListedApp[] {
@@ -32,7 +37,8 @@ describe('the search for apps', () => {
         const scope = isTenant ? { appId: undefined, spaceId: 's' } : 'all';
         const downOf = (appId: string): number | undefined =>
           [undefined, 0, 2][Number(appId.slice(4)) % 3];
-        const stateOf = (appId: string): string => ['unasked', 'up', 'failing'][Number(appId.slice(4)) % 3]!; // of three
+        const stateOf = (appId: string): string =>
+          ['unasked', 'up', 'failing'][Number(appId.slice(4)) % 3]!; // of three
         const q = encodeURIComponent(terms.join(' '));
         const matching = apps
           .filter(({ spaceId }) => !isTenant || spaceId === 's')
@@ -56,7 +62,14 @@ describe('the search for apps', () => {
   });
 
   it('refuses what it cannot bound', () => {
-    for (const query of [`q=${'x'.repeat(201)}`, 'q=a+b+c+d+e+f+g+h+i', 'limit=101', 'offset=-1', 'limit=x', 'state=odd']) {
+    for (const query of [
+      `q=${'x'.repeat(201)}`,
+      'q=a+b+c+d+e+f+g+h+i',
+      'limit=101',
+      'offset=-1',
+      'limit=x',
+      'state=odd',
+    ]) {
       assert.throws(() => parseSearch(query), { code: 'bad-request' }, query);
     }
   });
@@ -70,7 +83,8 @@ describe('sorting in turns', () => {
     });
     await fc.assert(
       fc.asyncProperty(items, async (given) => {
-        const compare = ([a]: readonly [number, number], [b]: readonly [number, number]): number => a - b;
+        const compare = ([a]: readonly [number, number], [b]: readonly [number, number]): number =>
+          a - b;
 
         assert.deepEqual(await sortInTurns(given, compare, 1), [...given].sort(compare));
       }),
@@ -92,7 +106,8 @@ describe('the directory of apps', () => {
       },
     };
     const directory = new AppDirectory({ table, now: () => nowMs });
-    const names = async (): Promise<string[]> => (await directory.apps()).map(({ appName }) => appName);
+    const names = async (): Promise<string[]> =>
+      (await directory.apps()).map(({ appName }) => appName);
 
     assert.deepEqual(await names(), ['shop']);
     apps.unshift([instance('mail', '0', '10.0.0.2:80')]);

@@ -12,7 +12,9 @@ const HEIGHT = 132;
 
 /** @param {number} place @returns the colour of an instance's line */
 export function lineColour(place) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--line-${place + 1}`).trim();
+  return getComputedStyle(document.documentElement)
+    .getPropertyValue(`--line-${place + 1}`)
+    .trim();
 }
 
 /**
@@ -24,17 +26,30 @@ export function lineColour(place) {
 export function chart(app, what, width) {
   const shown = app.items.slice(0, LINES);
   const { slots, slotSeconds, endsAtSeconds } = app;
-  const times = Array.from({ length: slots }, (_, at) => endsAtSeconds - (slots - at) * slotSeconds);
-  const data = shown.map(({ history }) => Array.from({ length: slots }, (_, at) => history[what][at] ?? null));
+  const times = Array.from(
+    { length: slots },
+    (_, at) => endsAtSeconds - (slots - at) * slotSeconds,
+  );
+  const data = shown.map(({ history }) =>
+    Array.from({ length: slots }, (_, at) => history[what][at] ?? null),
+  );
   const name = what === 'durations' ? 'Duration of the scrape' : 'Samples';
   const print = what === 'durations' ? seconds : count;
   const values = data.flat().filter((one) => one !== null);
-  const place = h('div', { class: 'plot', role: 'img', 'aria-label': summary(name, values, print) });
+  const place = h('div', {
+    class: 'plot',
+    role: 'img',
+    'aria-label': summary(name, values, print),
+  });
   const now = h('span', { class: 'muted' }, rangeText(values, print));
   const figure = h('figure', { class: 'chart' }, h('figcaption', {}, name, ' ', now), place);
   const style = getComputedStyle(document.documentElement);
   const [muted, line] = ['--muted', '--line'].map((one) => style.getPropertyValue(one).trim());
-  const axis = { stroke: muted ?? '', grid: { stroke: line ?? '', width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: muted ?? '',
+    grid: { stroke: line ?? '', width: 1 },
+    ticks: { show: false },
+  };
   const font = '11px system-ui, sans-serif';
   const plot = new uPlot(
     {
@@ -46,7 +61,13 @@ export function chart(app, what, width) {
       },
       axes: [
         { ...axis, font, size: 24, space: 72, values: (_, ticks) => ticks.map(clockTime) },
-        { ...axis, font, size: 56, space: 36, values: (_, ticks) => ticks.map((one) => print(one)) },
+        {
+          ...axis,
+          font,
+          size: 56,
+          space: 36,
+          values: (_, ticks) => ticks.map((one) => print(one)),
+        },
       ],
       series: [
         {},

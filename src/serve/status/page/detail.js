@@ -66,13 +66,19 @@ export function showApp(main, guid, leaving) {
     document.title = `${app.app} · promgate`;
     put(head, ...headOf(app));
     for (const one of charts) one.destroy();
-    charts = app.items.length === 0 ? [] : [chart(app, 'durations', width()), chart(app, 'samples', width())];
+    charts =
+      app.items.length === 0
+        ? []
+        : [chart(app, 'durations', width()), chart(app, 'samples', width())];
     put(plots, ...charts.map(({ figure }) => figure));
     put(instances, ...app.items.map((item, at) => instanceRow(item, at)));
-    put(pager, ...pagesOf(app, (to) => {
-      offset = to;
-      void refresh(leaving).catch(() => undefined); // the next turn tells
-    }));
+    put(
+      pager,
+      ...pagesOf(app, (to) => {
+        offset = to;
+        void refresh(leaving).catch(() => undefined); // the next turn tells
+      }),
+    );
   };
   return { refresh };
 }
@@ -133,7 +139,12 @@ function instanceRow(one, at) {
         { class: 'reason' },
         h('p', {}, one.what ?? '', one.status ? ` (status ${one.status})` : ''),
         h('p', { class: 'remedy' }, one.remedy ?? ''),
-        h('p', { class: 'muted small' }, h('code', {}, one.path ?? ''), one.detail ? ` ${one.detail}` : ''),
+        h(
+          'p',
+          { class: 'muted small' },
+          h('code', {}, one.path ?? ''),
+          one.detail ? ` ${one.detail}` : '',
+        ),
       ),
   );
 }
@@ -144,8 +155,16 @@ function instanceRow(one, at) {
  */
 function pagesOf({ instances, offset, limit }, go) {
   if (instances <= limit) return [];
-  const button = (/** @type {string} */ label, /** @type {number} */ to, /** @type {boolean} */ there) =>
-    h('button', { type: 'button', 'data-key': label, disabled: !there, click: () => go(to) }, label);
+  const button = (
+    /** @type {string} */ label,
+    /** @type {number} */ to,
+    /** @type {boolean} */ there,
+  ) =>
+    h(
+      'button',
+      { type: 'button', 'data-key': label, disabled: !there, click: () => go(to) },
+      label,
+    );
   const last = Math.min(instances, offset + limit);
   return [
     button('Previous', Math.max(0, offset - limit), offset > 0),

@@ -71,7 +71,13 @@ export function showList(main, query) {
   put(
     main,
     h('h1', { class: 'sr' }, 'Apps'),
-    h('div', { class: 'tools' }, h('label', { class: 'sr', for: 'search' }, 'Search apps'), box, tabs),
+    h(
+      'div',
+      { class: 'tools' },
+      h('label', { class: 'sr', for: 'search' }, 'Search apps'),
+      box,
+      tabs,
+    ),
     ...[busy, said, rows, pager],
   );
   /** @param {AppList} list */
@@ -87,7 +93,12 @@ export function showList(main, query) {
   return {
     refresh: async (signal) => {
       const { q, state, offset } = current;
-      const params = new URLSearchParams({ q, state, offset: String(offset), limit: String(LIMIT) });
+      const params = new URLSearchParams({
+        q,
+        state,
+        offset: String(offset),
+        limit: String(LIMIT),
+      });
       try {
         show(await ask(`/status/apps?${params}`, signal));
       } finally {
@@ -161,7 +172,9 @@ function emptyText({ known }, { q, state }) {
   if (!known) return 'No route source has answered yet: the apps are not known.';
   if (q !== '') return 'No app matches the search.';
   if (state === 'failing') return 'No app has a failing instance.';
-  return state === 'all' ? 'There is no app that this credential shows.' : 'No app is in this state.';
+  return state === 'all'
+    ? 'There is no app that this credential shows.'
+    : 'No app is in this state.';
 }
 
 /**
@@ -172,13 +185,21 @@ function emptyText({ known }, { q, state }) {
 function pages(total, { offset, limit }, query) {
   if (total <= limit && offset === 0) return [];
   const last = Math.min(offset + limit, total);
-  const link = (/** @type {string} */ label, /** @type {number} */ to, /** @type {boolean} */ there) =>
+  const link = (
+    /** @type {string} */ label,
+    /** @type {number} */ to,
+    /** @type {boolean} */ there,
+  ) =>
     there
       ? h('a', { href: hashOf({ ...query, offset: to }), 'data-key': label }, label)
       : h('span', { class: 'muted', 'aria-hidden': 'true' }, label);
   return [
     link('Previous', Math.max(0, offset - limit), offset > 0),
-    h('span', { class: 'muted' }, `${count(Math.min(offset + 1, total))}–${count(last)} of ${count(total)}`),
+    h(
+      'span',
+      { class: 'muted' },
+      `${count(Math.min(offset + 1, total))}–${count(last)} of ${count(total)}`,
+    ),
     link('Next', offset + limit, last < total),
   ];
 }

@@ -68,7 +68,8 @@ function showState({ state, version, sources, reader, needsCredential }) {
   health.title = `promgate ${version}`;
   byId('reader').textContent = credential() === null ? '' : READERS[reader.sees];
   session.hidden = false;
-  session.textContent = credential() === null ? 'Use a token' : needsCredential ? 'Sign out' : 'Drop the token';
+  session.textContent =
+    credential() === null ? 'Use a token' : needsCredential ? 'Sign out' : 'Drop the token';
 }
 
 /** @param {import('./types.d.ts').Refusal} refusal */
@@ -79,7 +80,12 @@ function showRefusal({ status, title, detail, challenge }) {
     put(
       main,
       h('a', { class: 'back', href: '#/' }, '← All apps'),
-      h('div', { class: 'card empty', role: 'alert' }, h('h1', {}, isForbidden ? 'Not for this credential' : 'No such app'), h('p', { class: 'muted' }, detail)),
+      h(
+        'div',
+        { class: 'card empty', role: 'alert' },
+        h('h1', {}, isForbidden ? 'Not for this credential' : 'No such app'),
+        h('p', { class: 'muted' }, detail),
+      ),
     );
     view = { name: 'nothing', refresh: async () => undefined };
     if (isForbidden) {

@@ -45,12 +45,15 @@ function sourcesOf({ sources }) {
         : `failing for ${seconds(ageSeconds ?? 0)}`,
     state !== 'ready',
   ]);
-  return { name: 'Route sources', facts: facts.length > 0 ? facts : [/** @type {Fact} */ (['none', 'not configured', true])] };
+  return {
+    name: 'Route sources',
+    facts: facts.length > 0 ? facts : [/** @type {Fact} */ (['none', 'not configured', true])],
+  };
 }
 
-/** @param {Overview} overview */
-function systemsOf({ figures, mentions = {} }) {
-  if (!figures) return [];
+/** @param {Overview} overview @returns ways to read the figures; undefined if the reader sees none */
+function factsOf({ figures, mentions = {} }) {
+  if (!figures) return undefined;
   /** @type {(name: string, keep?: (labels: Readonly<Record<string, string>>) => boolean) => number | undefined} */
   const sum = (name, keep = () => true) => {
     const samples = figures[`promgate_${name}`]?.filter(({ labels }) => keep(labels));
@@ -65,7 +68,22 @@ function systemsOf({ figures, mentions = {} }) {
     const state = mentions[name];
     return state === undefined ? [] : [[label, state, state !== 'ready']];
   };
-  const some = (/** @type {number} */ value) => value > 0;
+  return { sum, fact, mention };
+}
+
+/** @param {number} value */
+const some = (value) => value > 0;
+
+/** @param {Overview} overview */
+function systemsOf(overview) {
+  const facts = factsOf(overview);
+  return facts ? [...readSystems(facts), ...otherSystems(facts)] : [];
+}
+
+/** @typedef {NonNullable<ReturnType<typeof factsOf>>} Facts */
+
+/** @param {Facts} facts */
+function readSystems({ sum, fact, mention }) {
   const answers = sum('cache_requests_total');
   const hits = sum('cache_requests_total', ({ result }) => result === 'hit' || result === 'stale');
   return [
@@ -81,7 +99,11 @@ function systemsOf({ figures, mentions = {} }) {
     {
       name: 'Scrapes',
       facts: [
-        ...fact('Running', sum('scrape_slots_used'), (value) => `${count(value)} of ${count(sum('scrape_slots') ?? 0)}`),
+        ...fact(
+          'Running',
+          sum('scrape_slots_used'),
+          (value) => `${count(value)} of ${count(sum('scrape_slots') ?? 0)}`,
+        ),
         ...fact('Waiting', sum('scrape_waiting')),
         ...fact('Memory of pages', sum('scrape_bytes_in_flight'), bytes),
       ],
@@ -92,20 +114,39 @@ function systemsOf({ figures, mentions = {} }) {
         ...fact('Pages kept', sum('cache_entries')),
         ...fact('Memory', sum('cache_bytes'), bytes),
         ...fact('Refreshed pages', sum('cache_refresh_jobs')),
-        ...fact('Answered from it', answers ? (hits ?? 0) / answers : undefined, (value) => `${Math.round(value * 100)} %`),
+        ...fact(
+          'Answered from it',
+          answers ? (hits ?? 0) / answers : undefined,
+          (value) => `${Math.round(value * 100)} %`,
+        ),
       ],
     },
     {
       name: 'Bindings',
-      facts: [...fact('Known', sum('bindings')), ...fact('Age', sum('bindings_age_seconds'), seconds), ...mention('Database', 'database')],
+      facts: [
+        ...fact('Known', sum('bindings')),
+        ...fact('Age', sum('bindings_age_seconds'), seconds),
+        ...mention('Database', 'database'),
+      ],
     },
+  ];
+}
+
+/** @param {Facts} facts */
+function otherSystems({ sum, fact, mention }) {
+  return [
     {
       name: 'Pushes',
       facts: [
         ...fact('Series', sum('push_series')),
         ...fact('Tenants', sum('push_tenants')),
         ...fact('Pushes', sum('pushes_total')),
-        ...fact('Refused', sum('pushes_total', ({ result = '' }) => !['ok', 'replay', 'queued'].includes(result)), count, some),
+        ...fact(
+          'Refused',
+          sum('pushes_total', ({ result = '' }) => !['ok', 'replay', 'queued'].includes(result)),
+          count,
+          some,
+        ),
         ...mention('Journal', 'push'),
       ],
     },
@@ -122,12 +163,20 @@ function systemsOf({ figures, mentions = {} }) {
       name: 'Endpoints',
       facts: [
         ...fact('Fetches', sum('endpoint_fetches_total')),
-        ...fact('Failed', sum('endpoint_fetches_total', ({ result }) => result !== 'ok'), count, some),
+        ...fact(
+          'Failed',
+          sum('endpoint_fetches_total', ({ result }) => result !== 'ok'),
+          count,
+          some,
+        ),
       ],
     },
     {
       name: 'Replicas',
-      facts: [...mention('Redis', 'redis'), ...fact('Messages', sum('replica_messages_received_total'))],
+      facts: [
+        ...mention('Redis', 'redis'),
+        ...fact('Messages', sum('replica_messages_received_total')),
+      ],
     },
   ];
 }

@@ -75,7 +75,8 @@ function keeper(page) {
     }
     page.samples += 1;
     const name = /^[^{\s]+/.exec(line)?.[0] ?? line.slice(0, 100);
-    if (name !== current?.name && name.replace(SUFFIX, '') !== current?.name) current = family(name);
+    if (name !== current?.name && name.replace(SUFFIX, '') !== current?.name)
+      current = family(name);
     if (current) current.samples += 1;
     if (!current || kept + line.length > MAX_KEPT_CHARACTERS) {
       page.dropped += 1;

@@ -31,10 +31,7 @@ export async function scrapeNow(place, guid, leaving) {
     if (said.dataset['told'] === undefined) said.textContent = `Asking all instances… ${took()}`;
   }, 500);
   try {
-    const answer = await open(
-      `/status/apps/${guid}/page`,
-      AbortSignal.any([stop.signal, leaving]),
-    );
+    const answer = await open(`/status/apps/${guid}/page`, AbortSignal.any([stop.signal, leaving]));
     if (!answer.body) throw new TypeError('the answer has no body');
     const page = await readPage(answer.body, ({ bytes: read, samples }) => {
       said.dataset['told'] = 'yes';
@@ -48,8 +45,17 @@ export async function scrapeNow(place, guid, leaving) {
     put(
       place,
       h('p', { class: 'facts', role: 'status' }, facts.join(' · ')),
-      h('p', { class: 'muted small' }, 'The labels of organization, space and app are left out below.'),
-      page.dropped > 0 && h('p', { class: 'warning' }, `The page is too large to show whole: ${plural(page.dropped, 'sample')} at its end can only be counted.`),
+      h(
+        'p',
+        { class: 'muted small' },
+        'The labels of organization, space and app are left out below.',
+      ),
+      page.dropped > 0 &&
+        h(
+          'p',
+          { class: 'warning' },
+          `The page is too large to show whole: ${plural(page.dropped, 'sample')} at its end can only be counted.`,
+        ),
       familyList([...page.families.values()]),
     );
   } catch (error) {
