@@ -123,7 +123,7 @@ function tab(state, label, { counts }, query) {
   return h(
     'a',
     {
-      class: `tab ${state}`,
+      class: `tab ${state === 'failing' && counts.failing > 0 ? 'some' : ''}`,
       href: hashOf({ ...query, state, offset: 0 }),
       'data-key': `tab ${state}`,
       'aria-current': isCurrent && 'true',
@@ -142,7 +142,7 @@ function row(app) {
     instances === 0
       ? 'no instances to ask'
       : asked === 0
-        ? `${plural(instances, 'instance')}, not asked`
+        ? plural(instances, 'instance')
         : `${count(up)} of ${count(instances)} up`;
   return h(
     'li',
@@ -159,7 +159,11 @@ function row(app) {
       ),
       h('span', { class: 'failures' }, ...failures.slice(0, 3).map((word) => h('code', {}, word))),
       h('span', { class: 'ups' }, said),
-      h('span', { class: 'muted asked' }, asked === 0 ? '' : ago(app.askedSecondsAgo)),
+      h(
+        'span',
+        { class: 'muted asked' },
+        instances === 0 ? '' : asked === 0 ? 'not asked' : ago(app.askedSecondsAgo),
+      ),
     ),
   );
 }

@@ -4,7 +4,7 @@ import { bytes, count, seconds } from './format.js';
 
 /**
  * @typedef {import('./types.d.ts').Overview} Overview
- * @typedef {readonly [label: string, value: string, isBad?: boolean]} Fact
+ * @typedef {readonly [label: string, value: string, isBad?: boolean, address?: string]} Fact
  */
 
 /**
@@ -26,8 +26,14 @@ function group({ name, facts }) {
     h(
       'dl',
       {},
-      ...facts.map(([label, value, isBad]) =>
-        h('div', {}, h('dt', {}, label), h('dd', { class: isBad === true && 'bad' }, value)),
+      ...facts.map(([label, value, isBad, address = '']) =>
+        h(
+          'div',
+          {},
+          h('dt', {}, label),
+          h('dd', { class: isBad === true && 'bad' }, value),
+          address !== '' && h('dd', { class: 'address muted' }, address),
+        ),
       ),
     ),
   );
@@ -37,13 +43,14 @@ function group({ name, facts }) {
 function sourcesOf({ sources }) {
   /** @type {Fact[]} */
   const facts = sources.map(({ name, kind, state, ageSeconds }) => [
-    name ?? kind,
+    kind,
     state === 'ready'
       ? 'up to date'
       : state === 'waiting'
         ? 'no listing yet'
         : `failing for ${seconds(ageSeconds ?? 0)}`,
     state !== 'ready',
+    name?.slice(kind.length).trim() ?? '',
   ]);
   return {
     name: 'Route sources',

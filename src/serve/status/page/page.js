@@ -109,7 +109,7 @@ function familyDetails({ name, type, help, samples, lines }) {
       'summary',
       {},
       h('code', {}, name.slice(0, 300)),
-      h('span', { class: 'muted' }, type.slice(0, 30)),
+      h('span', { class: 'muted type' }, type.slice(0, 30)),
       h('span', { class: 'muted number' }, count(samples)),
     ),
     body,
