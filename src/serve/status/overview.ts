@@ -25,6 +25,7 @@ export interface OverviewOptions {
 
 /** The metrics that the page shows; what is not configured has none. */
 const FIGURES = [
+  'promgate_route_source_last_success_timestamp_seconds',
   'promgate_apps',
   'promgate_routes',
   'promgate_route_endpoints',
@@ -64,6 +65,7 @@ export function overview(options: OverviewOptions): Handler {
     const seesAll = scope === 'all';
     answerJson(ctx, {
       ...{ version, needsCredential, state: state(), reader: readerOf(scope) },
+      atSeconds: Date.now() / 1000,
       sources: sources.map((source) => ({
         ...(seesAll && { name: source.name }),
         ...stateOf(source),

@@ -1,6 +1,8 @@
 /** The rail: route sources and their age, and the figures of each system. */
 import { h, put } from './dom.js';
-import { bytes, count, seconds } from './format.js';
+import { ago, bytes, count, seconds } from './format.js';
+
+const LAST_READ = 'promgate_route_source_last_success_timestamp_seconds';
 
 /**
  * @typedef {import('./types.d.ts').Overview} Overview
@@ -40,12 +42,17 @@ function group({ name, facts }) {
 }
 
 /** @param {Overview} overview */
-function sourcesOf({ sources }) {
+function sourcesOf({ sources, figures, atSeconds }) {
+  /** @param {string | undefined} name */
+  const readAgo = (name) => {
+    const found = figures?.[LAST_READ]?.find(({ labels }) => labels['source'] === name);
+    return found ? `read ${ago(Math.max(0, atSeconds - found.value))}` : 'up to date';
+  };
   /** @type {Fact[]} */
   const facts = sources.map(({ name, kind, state, ageSeconds }) => [
     kind,
     state === 'ready'
-      ? 'up to date'
+      ? readAgo(name)
       : state === 'waiting'
         ? 'no listing yet'
         : `failing for ${seconds(ageSeconds ?? 0)}`,

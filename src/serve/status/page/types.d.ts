@@ -69,6 +69,8 @@ export interface Sample {
 export interface Overview {
   readonly version: string;
   readonly needsCredential: boolean;
+  /** The time of the answer, in seconds since 1970. */
+  readonly atSeconds: number;
   readonly state: 'starting' | 'ready' | 'draining';
   readonly reader: { readonly sees: 'all' | 'space' | 'app' | 'none' };
   readonly sources: readonly {
