@@ -70,7 +70,8 @@ const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(
  * programs are made of them: `stages.ts` and `proxy.ts`.
  */
 const SYSTEMS: readonly (readonly string[])[] = [
-  ['apps.ts', 'sources.ts', 'scrape-observers.ts'],
+  ['apps.ts', 'app-answers.ts', 'sources.ts', 'scrape-observers.ts'],
+  ['status.ts'],
   ['late-bindings.ts', 'bindings.ts'],
   ['endpoints.ts'],
   ['operate.ts'],

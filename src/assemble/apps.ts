@@ -6,36 +6,38 @@ import { Router } from '@koa/router';
 import type { Config } from '../config/config.ts';
 import type { Instance } from '../discover/instance.ts';
 import { RouteTable } from '../discover/route-table.ts';
+import type { RouteSource } from '../discover/source.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, parseExporter } from '../fetch/exporter.ts';
 import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
-import { LIVE } from '../refresh/life.ts';
 import { purge } from '../refresh/purge.ts';
 import { Admission, bounded } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
-import { AppPages, type AppPagesOptions } from '../serve/app-pages.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
 import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
 import { clientAddress } from '../serve/client-address.ts';
 import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
+import type { Outcome } from '../serve/outcome.ts';
 import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import { routes } from '../serve/routes.ts';
 import { pushes } from '../serve/scope.ts';
 import { serviceDiscovery } from '../serve/service-discovery.ts';
 import type { SharedPage } from '../serve/shared-page.ts';
+import type { ScrapeHistory } from '../serve/status/history.ts';
 import type { Log } from '../telemetry/log.ts';
 import { routeMetrics, sourceLevels, tableLevels } from '../telemetry/route-metrics.ts';
 import { poolLevels, type ScrapeMetrics, scrapeMetrics } from '../telemetry/scrape-metrics.ts';
+import { openLivePages, openPages } from './app-answers.ts';
 import type { Ground } from './ground.ts';
 import { watchMemory } from './idle-memory.ts';
 import type { Part } from './part.ts';
 import { observeScrapes, tellLenient, tellNoDescriptors } from './scrape-observers.ts';
 import { startSources } from './sources.ts';
-import { openWarm, type Warm } from './warm.ts';
+import { openWarm } from './warm.ts';
 
 export interface AppsPartOptions {
   readonly config: Pick<
@@ -49,9 +51,15 @@ export interface AppsPartOptions {
   readonly onRefused: () => void;
   /** The settings of the bindings of an app. */
   readonly settingsOf: SettingsOf;
+  /** Keeps what scrapes found. */
+  readonly history: ScrapeHistory;
 }
 
 export interface AppsPart extends Part {
+  readonly table: RouteTable;
+  readonly sources: readonly RouteSource[];
+  /** Answers `APPS_PATH` with a page that is asked for now, whatever the cache holds. */
+  readonly askNow: Handler;
   /** The guid of the space in which an app runs; undefined if the route table does not name it. */
   spaceOfApp(appId: string): string | undefined;
 }
@@ -61,7 +69,7 @@ const MAX_REFRESHES_OF_APP = 100;
 
 export async function startApps(options: AppsPartOptions, ground: Ground): Promise<AppsPart> {
   await using parts = new AsyncDisposableStack();
-  const { config } = options;
+  const { config, history } = options;
   const { log, registry, readiness, authorities } = ground;
   const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES });
   const trust = await openTrust(config.scrape.tls, log);
@@ -81,8 +89,11 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
     },
     parts,
   );
-  const forgetPages = (appId: string): void => void warm.cache.purge(`app:${appId}`);
-  const table = openTable(config, { log, metrics, scraper, choice, forgetPages });
+  const forgetApp = (appId: string): void => {
+    warm.cache.purge(`app:${appId}`);
+    history.forget(appId);
+  };
+  const table = openTable(config, { log, metrics, scraper, choice, forgetApp });
   watchIdleMemory(table, log, parts);
   tableLevels(registry, () => ({ ...table.sizes(), ambiguous: table.ambiguousAddresses }));
   const sources = await startSources(
@@ -95,15 +106,21 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   );
   sourceLevels(registry, sources);
   readiness.expect(sources);
-  const observers = observeScrapes({ metrics, log, table, sources });
+  const onApp = (outcomes: readonly Outcome[], running: readonly Instance[]): void =>
+    history.record(running[0]!.app.appId, outcomes, running, Date.now() / 1000); // there is one
+  const observers = observeScrapes({ metrics, log, table, sources, onApp });
   const tableKnown = () => readiness.tableKnown;
   const exporters = readExporters(config);
   const kept = { warm, tableVersion: () => table.version };
-  const pages = openPages(options, { scraper, choice, observers, exporters, ground, ...kept });
-  const mounts = mountApps(options, { pages, exporters, table, tableKnown });
+  const asking = { scraper, choice, observers, exporters, ground, ...kept };
+  const stages = { pages: openPages(options, asking), exporters, table, tableKnown };
+  const bound = boundPages(options);
+  const live = { ...stages, pages: openLivePages(options, asking) };
   const held = parts.move();
   return {
-    mounts,
+    mounts: mountApps(options, stages, bound),
+    ...{ table, sources },
+    askNow: bound(apps({ ...appsOptions(options, live), lane: undefined })),
     purge: (what) => purge(warm.cache, what),
     spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -115,12 +132,12 @@ interface TableParts {
   readonly metrics: ScrapeMetrics<Failure>;
   readonly scraper: Scraper;
   readonly choice: EndpointChoice;
-  readonly forgetPages: (appId: string) => void;
+  readonly forgetApp: (appId: string) => void;
 }
 
 function openTable(
   { routes: { requireTls } }: AppsPartOptions['config'],
-  { log, metrics, scraper, choice, forgetPages }: TableParts,
+  { log, metrics, scraper, choice, forgetApp }: TableParts,
 ): RouteTable {
   return new RouteTable({
     requireTls,
@@ -130,7 +147,7 @@ function openTable(
     },
     onAppGone: (appId) => {
       metrics.forgetApp(appId);
-      forgetPages(appId);
+      forgetApp(appId);
     },
     onAmbiguous: (addresses) =>
       log.warn('several instances claim the same address: promgate asks none of them', {
@@ -216,37 +233,18 @@ function readExporters({ externalExporters }: AppsPartOptions['config']): Extern
   );
 }
 
-interface PagesParts
-  extends Pick<AppPagesOptions, 'scraper' | 'choice' | 'observers' | 'exporters' | 'tableVersion'> {
-  readonly warm: Warm<SharedPage>;
-  readonly ground: Ground;
-}
-
-function openPages(
-  { config: { scrape, cache }, settingsOf }: AppsPartOptions,
-  { warm, ground, ...parts }: PagesParts,
-): AppPages {
-  const { requests } = ground.cacheMetrics;
-  return new AppPages({
-    ...{ ...parts, settingsOf, cache: warm.cache },
-    labelConflict: scrape.labelConflict,
-    exportJob: scrape.exportJob,
-    life: cache.mode === 'live' ? LIVE : cache.life,
-    refresher: cache.mode === 'background' ? warm.refresher : undefined,
-    withCredentials: cache.withCredentials,
-    onAnswer: (result) => requests.inc({ system: 'apps', result }),
-  });
-}
-
 interface Stages extends Pick<AppsOptions, 'pages' | 'exporters' | 'tableKnown'> {
   readonly table: RouteTable;
 }
 
-function mountApps(options: AppsPartOptions, stages: Stages): Mount[] {
+function mountApps(
+  options: AppsPartOptions,
+  stages: Stages,
+  bound: (handle: Handler) => Handler,
+): Mount[] {
   const { admit, onMistake, settingsOf, config } = options;
   const { table, tableKnown } = stages;
   const asked = appsOptions(options, stages);
-  const bound = boundPages(options);
   const router = new Router<RequestState>({ strict: true, sensitive: true })
     .get('instance', INSTANCE_PATH, bound(oneInstance(asked)))
     .get('apps', APPS_PATH, bound(apps(asked)))

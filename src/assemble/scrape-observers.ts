@@ -1,6 +1,7 @@
 /**
  * Reports scrapes to the log, the metrics and the route sources.
  */
+import type { Instance } from '../discover/instance.ts';
 import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource } from '../discover/source.ts';
 import type { LenientAnswer } from '../fetch/connections.ts';
@@ -15,6 +16,10 @@ interface ScrapeObservation {
   readonly log: Log;
   readonly table: RouteTable;
   readonly sources: readonly RouteSource[];
+  /** Called with the outcomes of an app of the route table. Must not throw. */
+  readonly onApp?:
+    | ((outcomes: readonly Outcome[], running: readonly Instance[]) => void)
+    | undefined;
 }
 
 export function observeScrapes({
@@ -22,6 +27,7 @@ export function observeScrapes({
   log,
   table,
   sources,
+  onApp,
 }: ScrapeObservation): AppPageObservers {
   return {
     onTypeConflicts: (count) => metrics.typeConflicts.inc(count),
@@ -35,20 +41,18 @@ export function observeScrapes({
         tellFailure(outcome, log, sources);
       }
       for (const outcomesOfApp of Map.groupBy(outcomes, ({ app }) => app.appId).values()) {
-        countApp(metrics, table, outcomesOfApp);
+        const running = table.byApp(outcomesOfApp[0]!.app.appId); // groups are not empty
+        if (running.length === 0) continue;
+        countApp(metrics, outcomesOfApp);
+        onApp?.(outcomesOfApp, running);
       }
     },
   };
 }
 
 /** Counts the outcomes of an app in the route table; other apps get no series. */
-function countApp(
-  metrics: ScrapeMetrics<Failure>,
-  table: RouteTable,
-  outcomes: readonly Outcome[],
-): void {
+function countApp(metrics: ScrapeMetrics<Failure>, outcomes: readonly Outcome[]): void {
   const { app } = outcomes[0]!; // groups are not empty
-  if (table.byApp(app.appId).length === 0) return;
   const instances = outcomes.flatMap(({ instance, failure }) =>
     instance ? [{ index: instance.index, failure }] : [],
   );

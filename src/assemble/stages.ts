@@ -30,6 +30,7 @@ import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
 import type { PushPart } from './push.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
+import { openHistory, openStatus } from './status.ts';
 
 export interface Stages {
   readonly listener: RequestListener;
@@ -54,11 +55,12 @@ export async function startStages(
   const serving = { admit: readersOnly(admit), onMistake };
   const observers = observe(log, metrics);
   const lane = new Lane({ observers, maxTimeoutMs: config.scrape.maxTimeoutMs });
+  const onRefused = (): void => metrics.refusedRequests.inc();
+  const history = openHistory(config.scrape);
   const apps = parts.use(
     await startApps(
       {
-        ...{ ...serving, config, lane },
-        onRefused: () => metrics.refusedRequests.inc(),
+        ...{ ...serving, config, lane, history, onRefused },
         settingsOf: (app) => bindings?.settingsOf(app) ?? UNBOUND,
       },
       ground,
@@ -82,12 +84,19 @@ export async function startStages(
     ...{ ground, admit, onMistake, observers, metrics, revocations },
   });
   if (push) parts.use(push);
+  const status = openStatus(
+    {
+      ...{ ...serving, auth: config.auth, history, apps, onRefused },
+      settingsOf: (app) => bindings?.settingsOf(app) ?? UNBOUND,
+    },
+    ground,
+  );
   const operate = parts.use(
     openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
   );
 
   const optional = [bindings, endpoints, push].filter((part) => part !== undefined);
-  const all: readonly Part[] = [apps, ...optional, replicas, events, operate];
+  const all: readonly Part[] = [apps, ...optional, replicas, events, status, operate];
   replicas.onPurge(purgeHere);
   replicas.onMissed(() => purgeHere({ kind: 'all' }));
   for (const { mentions = {} } of all) {

@@ -7,6 +7,7 @@ import { sleep } from '../clock.ts';
 import { type ConfigSources, readConfig } from '../config/config.ts';
 import { startBatchJob } from './batch-job.ts';
 import { type Foundation, startFoundation } from './foundation.ts';
+import { startReader } from './reader.ts';
 
 /** The longest wait for the routes, and the pause between two checks. */
 const READY_MS = 10_000;
@@ -36,7 +37,8 @@ export async function startDemo(options: DemoOptions): Promise<App> {
   const config = await readConfig({ values: valuesFor(foundation), flags, memoryBytes });
   const app = parts.use(await startApp(config));
   await untilReady(app.url);
-  const isOpen = config.auth.mode === 'open'; // else the job has no token
+  const isOpen = config.auth.mode === 'open'; // else the job and the reader have no token
+  if (isOpen) parts.use(startReader(app.url));
   if (isOpen) parts.use(await startBatchJob({ url: `${app.url}/push`, now, chance }));
   print(guide(app.url, foundation));
   const stop = parts.move();
@@ -63,9 +65,11 @@ function valuesFor({ routesUrl, username, password }: Foundation) {
 function guide(url: string, { apps, exporter }: Foundation): string {
   const names = apps.map(({ org, space, name }) => `${org}/${space}/${name}`);
   const [first = '', second = ''] = names;
-  return `promgate runs in front of a simulated foundation: ${names.join(' and ')}, three instances each.
+  return `open ${url}/ in a browser
 
-open in a browser
+promgate runs in front of a simulated foundation: ${names.length} apps of three instances each, some of which fail.
+
+also of use
   ${url}/v1/apps/${first}/metrics
       all instances of one app as one page
   ${url}/v1/apps/${second}/metrics

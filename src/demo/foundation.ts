@@ -2,6 +2,7 @@
  * A simulated Cloud Foundry on loopback: apps whose instances serve metrics, and a gorouter that
  * lists their addresses.
  */
+import { createHash } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createPage } from './page.ts';
@@ -32,24 +33,33 @@ export interface FoundationOptions {
 }
 
 const APPS: readonly SimulatedApp[] = [
-  {
-    guid: '1fa0b1f3-6d3c-4c58-9d4f-2c1a7be1c0de',
-    org: 'demo',
-    space: 'prod',
-    name: 'shop',
-    route: 'shop.apps.example.com',
-  },
-  {
-    guid: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
-    org: 'demo',
-    space: 'prod',
-    name: 'mailer',
-    route: 'mailer.apps.example.com',
-  },
+  app('1fa0b1f3-6d3c-4c58-9d4f-2c1a7be1c0de', 'demo/prod/shop'),
+  app('7c9e6679-7425-40de-944b-e07fc1f90ae7', 'demo/prod/mailer'),
+  app('0b9f1f7e-7a3c-4a55-8a0e-3b1d1f0c5a11', 'demo/staging/shop', 'shop-staging'),
+  app('5d2c8a40-19be-4f3b-b1c7-6f0a9e2d7b22', 'payments/prod/ledger'),
+  app('e81a3b6c-52d4-4c0e-9f7d-1c4b8a6e9d33', 'payments/prod/invoices'),
+  app('a4f60d92-8c1b-4e7a-86d3-7b5e0c2f1a44', 'research/lab/forecaster'),
+  app('c3b7e5d1-0f6a-4b9c-a2e8-9d4f6b8c0e55', 'research/lab/notebook'),
 ];
 const INSTANCES = 3;
-/** One instance fails, to show that promgate still returns the others. */
-const FAILING = { app: 'mailer', index: 2 };
+
+type Fault = 'failing' | 'login' | 'broken';
+
+/** Some instances fail, each in its own way, to show that promgate still returns the others. */
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'mailer.apps.example.com 2': 'failing',
+  'forecaster.apps.example.com 0': 'broken',
+  'notebook.apps.example.com 0': 'login',
+  'notebook.apps.example.com 1': 'login',
+  'notebook.apps.example.com 2': 'login',
+};
+
+/** Where a page should be; the second is no exposition. */
+const BAD_PAGES: Readonly<Record<Fault, string>> = {
+  failing: 'no metrics here\n',
+  broken: 'forecasts_total{model="a} 1\n',
+  login: '<!doctype html><title>Sign in</title><form><input name="password"></form>\n',
+};
 
 const USERNAME = 'router-status';
 const PASSWORD = 'demo';
@@ -61,13 +71,15 @@ export async function startFoundation({ now, chance }: FoundationOptions): Promi
   for (const app of APPS) {
     table[app.route] = [];
     for (let index = 0; index < INSTANCES; index += 1) {
-      const fails = app.name === FAILING.app && index === FAILING.index;
+      const fault = FAULTS[`${app.route} ${index}`];
       const page = createPage(app.name, Math.floor(now()), chance);
       const server = await listen((request, response) => {
         const found = request.url === '/metrics';
-        response.statusCode = fails ? 500 : found ? 200 : 404;
-        response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
-        response.end(response.statusCode === 200 ? page.print(now()) : 'no metrics here\n');
+        response.statusCode = fault === 'failing' ? 500 : found ? 200 : 404;
+        const type = fault === 'login' ? 'text/html' : 'text/plain; version=0.0.4; charset=utf-8';
+        response.setHeader('Content-Type', type);
+        const isPage = found && fault === undefined;
+        response.end(isPage ? page.print(now()) : BAD_PAGES[fault ?? 'failing']);
       });
       servers.use(server);
       addresses.push(server.address);
@@ -107,16 +119,36 @@ function endpoint(app: SimulatedApp, index: number, address: string): object {
       app_name: app.name,
       component: 'route-emitter',
       instance_id: String(index),
-      organization_id: '3c8b7a4e-0d2f-4f5e-8a57-9a8f1c6d2b10',
+      organization_id: guidOf(app.org),
       organization_name: app.org,
       process_id: app.guid,
-      process_instance_id: `${app.guid.slice(0, 23)}-${app.name}-${index}`,
+      process_instance_id: `${app.guid.slice(0, 23)}-${app.route.split('.')[0]}-${index}`,
       process_type: 'web',
       source_id: app.guid,
-      space_id: '9d3f6f0e-54a1-4c9c-b0a4-5f6b7f1f2a77',
+      space_id: guidOf(`${app.org}/${app.space}`),
       space_name: app.space,
     },
   };
+}
+
+/** @param path - organization, space and name */
+function app(guid: string, path: string, host?: string): SimulatedApp {
+  const [org = '', space = '', name = ''] = path.split('/');
+  return { guid, org, space, name, route: `${host ?? name}.apps.example.com` };
+}
+
+/** The guids that the documentation names. */
+const GUIDS: Readonly<Record<string, string>> = {
+  demo: '3c8b7a4e-0d2f-4f5e-8a57-9a8f1c6d2b10',
+  'demo/prod': '9d3f6f0e-54a1-4c9c-b0a4-5f6b7f1f2a77',
+};
+
+/** The same name has the same guid in every run. */
+function guidOf(name: string): string {
+  const known = GUIDS[name];
+  if (known !== undefined) return known;
+  const hex = createHash('sha256').update(name).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 interface Listening extends AsyncDisposable {

@@ -82,13 +82,18 @@ export class Readiness {
     return this.tableKnown ? 'ready' : 'starting';
   }
 
+  /** The states that `mention` added, by name. */
+  mentioned(): Record<string, string> {
+    const states = Object.entries(this.#beside).map(([name, state]) => [name, state()] as const);
+    return Object.fromEntries(states);
+  }
+
   report(): ReadyReport {
     const states = this.#sources?.map((source) => [source.name, stateOf(source)]);
-    const beside = Object.entries(this.#beside).map(([name, state]) => [name, state()]);
     return {
       status: this.state,
       sources: Object.fromEntries(states ?? []),
-      ...Object.fromEntries(beside),
+      ...this.mentioned(),
     };
   }
 }

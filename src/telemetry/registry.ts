@@ -123,6 +123,15 @@ export class MetricRegistry {
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
   }
 
+  /** The samples of one metric; none if there is no such metric. */
+  async read(name: string): Promise<readonly CountedSample[]> {
+    const found = await this.#registry.getSingleMetric(name)?.get();
+    return (found?.values ?? []).map(({ labels, value }) => ({
+      labels: Object.fromEntries(Object.entries(labels).map(([key, own]) => [key, String(own)])),
+      value,
+    }));
+  }
+
   /** @returns all metrics as a page in text format 0.0.4 */
   print(): Promise<string> {
     return this.#registry.metrics();

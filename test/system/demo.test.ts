@@ -41,14 +41,19 @@ describe('npm run demo', function () {
     const ups = samplesOf(mailer, 'promgate_instance_up').map(({ value }) => value);
     assert.deepEqual(ups, ['1', '1', '0']);
     assert.equal(samplesOf(mailer, 'promfetcher_scrape_error').length, 1);
-    assert.equal(JSON.parse(page('/sd/apps')).length, 2);
-    assert.equal(Object.keys(JSON.parse(page('/routes'))).length, 2);
-    assert.match(page('/metrics'), /^promgate_apps 2$/m);
+    assert.equal(JSON.parse(page('/sd/apps')).length, 7);
+    assert.equal(Object.keys(JSON.parse(page('/routes'))).length, 7);
+    assert.match(page('/metrics'), /^promgate_apps 7$/m);
     assert.ok(samplesOf(page('endpoint'), 'http_requests_total').length >= 1);
     const pushed = page('/push/metrics');
     assert.ok(Number(samplesOf(pushed, 'letters_total')[0]?.value) >= 1, pushed);
     assert.equal(samplesOf(pushed, 'last_run_timestamp_seconds')[0]?.labels['job'], 'letters');
     assert.equal(page('/push/metrics/backups_total'), 'ok');
-    assert.equal(pages.size, 10);
+    assert.match(page('/'), /<title>promgate<\/title>/);
+    assert.match(
+      demo.lines.find((line) => line.includes('http://')) ?? '',
+      /^open http:\/\/\S+\/ /,
+    );
+    assert.equal(pages.size, 11);
   });
 });
