@@ -83,7 +83,13 @@ export async function startStages(
   });
   if (push) parts.use(push);
   const operate = parts.use(
-    openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
+    openOperate(
+      {
+        ...{ ...serving, purge, endpoint: endpoints?.answer },
+        documentation: { url: config.broker?.url, ...config.sd },
+      },
+      ground,
+    ),
   );
 
   const optional = [bindings, endpoints, push].filter((part) => part !== undefined);
