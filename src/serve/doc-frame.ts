@@ -44,8 +44,9 @@ pre code { padding: 0; background: none; }
 table { border-collapse: collapse; font-size: .94rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border: 1px solid var(--line); min-width: 6rem; }
 th { background: var(--soft); }
-td { overflow-wrap: anywhere; }
-img { max-width: 100%; height: auto; }
+td code { overflow-wrap: anywhere; }
+.picture { display: block; }
+img { display: block; width: 100%; min-width: 36rem; height: auto; }
 @media (min-width: 62rem) { .columns { grid-template-columns: 14rem minmax(0, 1fr); }
   nav.pages { grid-column: 1; grid-row: 1; } main { grid-column: 2; } header .to-pages { display: none; } }
 @media print { nav, .skip, header .to-pages, .contents { display: none; } }

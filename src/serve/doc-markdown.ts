@@ -51,6 +51,11 @@ function createParser(): MarkdownIt {
   });
   const { rules } = parser.renderer;
   rules['table_open'] = (tokens, index) => `${scroller('Table', tokens[index]!)}<table>\n`; // its own index
+  rules['image'] = (tokens, index) => {
+    const token = tokens[index]!; // its own index
+    const [text, source] = [token.content, token.attrGet('src') ?? ''].map(escapeHtml);
+    return `<span class="wide picture" role="region" aria-label="Picture: ${text}" tabindex="0"><img src="${source}" alt="${text}"></span>`;
+  };
   rules['table_close'] = () => '</table></div>\n';
   rules['fence'] = (tokens, index) => {
     const token = tokens[index]!; // its own index

@@ -1,0 +1,105 @@
+/** The blocks of YAML in the documentation: Prometheus, or promgate, takes each of them. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { schema } from '../../src/config/schema.ts';
+import { SLOW_MS } from '../support/limits.ts';
+import { startPrometheus } from '../support/prometheus.ts';
+import { startPromgate } from '../support/promgate.ts';
+import { requireProgram } from '../support/require-program.ts';
+import { startApp } from '../support/running-app.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })];
+
+interface Block {
+  readonly page: string;
+  readonly text: string;
+  readonly keys: readonly string[];
+}
+
+const blocks: readonly Block[] = PAGES.flatMap((page) =>
+  [...readFileSync(path.join(ROOT, page), 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(
+    ([, text = '']) => ({ page, text, keys: Object.keys(parse(text) ?? {}) }),
+  ),
+);
+const ofPrometheus = blocks.filter(({ keys }) => keys.includes('scrape_configs'));
+const SECTIONS = new Set(Object.keys(schema.shape));
+const ofPromgate = blocks.filter(({ keys }) => keys.some((key) => SECTIONS.has(key)));
+
+/** A fault of a block because it names files or sections that only its reader has. */
+const OF_READER = /cannot be read|no such file|ENOENT|must be given|needs (?:broker|redis)/;
+
+describe('the configurations of Prometheus in the documentation', function () {
+  this.timeout(SLOW_MS);
+
+  it('are such that promtool takes them', function () {
+    const promtool = requireProgram(this, 'promtool');
+    const folder = mkdtempSync(path.join(tmpdir(), 'promgate-snippets-'));
+    try {
+      assert.ok(ofPrometheus.length >= 6);
+      for (const { page, text } of ofPrometheus) {
+        const file = path.join(folder, 'prometheus.yml');
+        writeFileSync(file, text);
+        execFileSync(promtool, ['check', 'config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+        assert.ok(page);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('of the operator guide lead Prometheus to the apps, by http_sd and by a static job', async function () {
+    const program = requireProgram(this, 'prometheus');
+    const shop = { name: 'shop', organization: 'demo', space: 'prod' };
+    await using app = await startApp(shop, [
+      { body: 'orders_total 1\n' },
+      { body: 'orders_total 2\n' },
+    ]);
+    await using promgate = await startPromgate({ apps: [app] });
+    const { host } = new URL(promgate.url);
+
+    for (const [index, jobs] of [
+      [0, ['cf-apps']],
+      [1, ['cf-shop', 'promgate']],
+    ] as const) {
+      const { text } = blocks.filter(({ page }) => page === 'docs/operators.md')[index]!; // two of them
+      const config = text
+        .replaceAll('promgate.example.com:8085', host)
+        .replaceAll(/^( +)scrape_interval: .*$/gm, '')
+        .replaceAll(/^( +)scrape_timeout: .*$/gm, '');
+      const global = 'global: { scrape_interval: 1s, scrape_timeout: 1s }\n';
+      await using prometheus = await startPrometheus({ program, config: global + config });
+      const targets = await prometheus.scrapedTargets(jobs.length);
+
+      assert.deepEqual(targets.map(({ labels }) => labels['job']).sort(), [...jobs]);
+      assert.deepEqual(
+        targets.map(({ health, lastError }) => [health, lastError]),
+        targets.map(() => ['up', '']),
+      );
+      const orders = await prometheus.query('orders_total{app_name="shop"}');
+      assert.deepEqual(orders.map(({ value }) => value).sort(), ['1', '2']);
+    }
+  });
+});
+
+describe('the configurations of promgate in the documentation', () => {
+  for (const [index, { page, text }] of ofPromgate.entries()) {
+    it(`have keys and values that promgate takes: ${page}, ${index}`, async () => {
+      try {
+        const values = parse(text) as Record<string, unknown>;
+        await readConfig({ memoryBytes: 2 ** 30, values });
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+        for (const line of error.message.split('\n').slice(1)) assert.match(line, OF_READER);
+      }
+    });
+  }
+
+  it('are found', () => assert.ok(ofPromgate.length > 8));
+});
