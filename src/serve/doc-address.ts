@@ -41,7 +41,7 @@ export function docAddress(
 
 /** What stands for promgate's address in a page; the scheme alone is that of a Prometheus job. */
 const PLACES =
-  /(https?:\/\/promgate\.example\.com)|(?<![\w.-])(promgate\.example\.com)|(?<=scheme: )(https)\b/;
+  /(https?:\/\/promgate\.example\.com(?::8085)?)|(?<![\w.-])(promgate\.example\.com(?::8085)?)|(?<=scheme: )(https)\b/;
 
 /** A page that is cut where it names promgate's address. */
 export class AddressedPage {

@@ -1,11 +1,44 @@
 /** The commands of the guides, run as they are written; and the figures of the operator guide. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { runBlocks } from '../support/doc-commands.ts';
 import { readDoc } from '../support/doc-words.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { freePort } from '../support/server-process.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+describe('README.md', function () {
+  this.timeout(SLOW_MS);
+
+  it('has a configuration that its command checks, with the password masked', async () => {
+    const text = readFileSync(new URL('README.md', ROOT), 'utf8');
+    const [, yaml = ''] = /^```yaml\n# promgate\.yml\n(.*?)^```$/ms.exec(text) ?? [];
+    const [command = ''] = /^npx node src\/main\.ts check .*$/m.exec(text) ?? [];
+    const folder = mkdtempSync(path.join(tmpdir(), 'promgate-readme-'));
+    try {
+      writeFileSync(path.join(folder, 'promgate.yml'), yaml);
+      const moved = command
+        .replace('src/main.ts', fileURLToPath(new URL('src/main.ts', ROOT)))
+        .replace('npx node', process.execPath);
+
+      const { stdout } = await promisify(execFile)('bash', ['-c', moved], { cwd: folder });
+
+      const { routes } = parse(stdout);
+      assert.deepEqual(routes.gorouter[0].url, 'http://127.0.0.1:8082/routes');
+      assert.ok(!stdout.includes('password: "…"') && !stdout.includes('password: …'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('docs/quick-start.md', function () {
   this.timeout(SLOW_MS);
@@ -54,7 +87,7 @@ describe('docs/operating.md', function () {
 
 describe('docs/operators.md', () => {
   it('names the figures that the benchmarks have, and groups that print them', () => {
-    const bench = readFileSync(new URL('../../bench/README.md', import.meta.url), 'utf8');
+    const bench = readFileSync(new URL('bench/README.md', ROOT), 'utf8');
     const sizing = readDoc('operators.md').split('## Sizing\n')[1] ?? '';
     const rows = [...sizing.matchAll(/^\| (.*) \| (.*\d.*) \| `--only (\w+)` \|$/gm)];
 

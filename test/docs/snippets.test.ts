@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { schema } from '../../src/config/schema.ts';
+import { page } from '../support/answers.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { startPromgate } from '../support/promgate.ts';
@@ -18,14 +19,15 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })];
 
 interface Block {
-  readonly page: string;
+  /** The file that has it. */
+  readonly place: string;
   readonly text: string;
   readonly keys: readonly string[];
 }
 
-const blocks: readonly Block[] = PAGES.flatMap((page) =>
-  [...readFileSync(path.join(ROOT, page), 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(
-    ([, text = '']) => ({ page, text, keys: Object.keys(parse(text) ?? {}) }),
+const blocks: readonly Block[] = PAGES.flatMap((place) =>
+  [...readFileSync(path.join(ROOT, place), 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(
+    ([, text = '']) => ({ place, text, keys: Object.keys(parse(text) ?? {}) }),
   ),
 );
 const ofPrometheus = blocks.filter(({ keys }) => keys.includes('scrape_configs'));
@@ -43,11 +45,10 @@ describe('the configurations of Prometheus in the documentation', function () {
     const folder = mkdtempSync(path.join(tmpdir(), 'promgate-snippets-'));
     try {
       assert.ok(ofPrometheus.length >= 6);
-      for (const { page, text } of ofPrometheus) {
+      for (const { text } of ofPrometheus) {
         const file = path.join(folder, 'prometheus.yml');
         writeFileSync(file, text);
         execFileSync(promtool, ['check', 'config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-        assert.ok(page);
       }
     } finally {
       rmSync(folder, { recursive: true });
@@ -57,10 +58,7 @@ describe('the configurations of Prometheus in the documentation', function () {
   it('of the operator guide lead Prometheus to the apps, by http_sd and by a static job', async function () {
     const program = requireProgram(this, 'prometheus');
     const shop = { name: 'shop', organization: 'demo', space: 'prod' };
-    await using app = await startApp(shop, [
-      { body: 'orders_total 1\n' },
-      { body: 'orders_total 2\n' },
-    ]);
+    await using app = await startApp(shop, [page('orders_total 1\n'), page('orders_total 2\n')]);
     await using promgate = await startPromgate({ apps: [app] });
     const { host } = new URL(promgate.url);
 
@@ -68,7 +66,7 @@ describe('the configurations of Prometheus in the documentation', function () {
       [0, ['cf-apps']],
       [1, ['cf-shop', 'promgate']],
     ] as const) {
-      const { text } = blocks.filter(({ page }) => page === 'docs/operators.md')[index]!; // two of them
+      const { text } = blocks.filter(({ place }) => place === 'docs/operators.md')[index]!; // two of them
       const config = text
         .replaceAll('promgate.example.com:8085', host)
         .replaceAll(/^( +)scrape_interval: .*$/gm, '')
@@ -89,8 +87,8 @@ describe('the configurations of Prometheus in the documentation', function () {
 });
 
 describe('the configurations of promgate in the documentation', () => {
-  for (const [index, { page, text }] of ofPromgate.entries()) {
-    it(`have keys and values that promgate takes: ${page}, ${index}`, async () => {
+  for (const [index, { place, text }] of ofPromgate.entries()) {
+    it(`have keys and values that promgate takes: ${place}, ${index}`, async () => {
       try {
         const values = parse(text) as Record<string, unknown>;
         await readConfig({ memoryBytes: 2 ** 30, values });

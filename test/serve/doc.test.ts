@@ -76,6 +76,17 @@ describe('/doc', () => {
     assert.ok(!other.includes('metrics.cf.test'));
   });
 
+  it('shows host and port once, wherever a page names promgate with its port', async () => {
+    await using promgate = await start();
+    const { host } = new URL(promgate.url);
+
+    const html = await promgate.text('/doc/operators');
+
+    assert.ok(html.includes(`url: ${promgate.url}/sd/apps`));
+    assert.ok(html.includes(`[&#34;${host}&#34;]`));
+    assert.doesNotMatch(html, /:\d+:\d+/);
+  });
+
   it('shows the configured URL whatever the request names, and lets caches keep the page', async () => {
     const broker = { username: 'cf', password: 'cf', url: 'https://metrics.sys.test/' };
     await using promgate = await start({ broker, database: { url: 'sqlite::memory:' } });
@@ -90,7 +101,14 @@ describe('/doc', () => {
     assert.ok(!html.includes('evil.test'));
   });
 
-  for (const host of [`"><script>alert(1)</script>`, '`id`', '$(id)', "a';id;'", 'a b', 'a/b']) {
+  for (const host of [
+    `"><script>alert(1)</script>`,
+    '`id`',
+    '$(id)',
+    "a';id;'",
+    'evil host.test',
+    'a/evil',
+  ]) {
     it(`takes no address from a request that names ${host}`, async () => {
       await using promgate = await start();
 
