@@ -13,7 +13,7 @@ import { escapeHtml } from './html.ts';
 
 type Token = ReturnType<MarkdownIt['parse']>[number];
 
-export interface Heading {
+interface Heading {
   readonly id: string;
   readonly text: string;
   readonly level: number;

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { schema } from '../../src/config/schema.ts';
+import { namedKeys } from '../../src/config/text.ts';
 import { page } from '../support/answers.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { startPrometheus } from '../support/prometheus.ts';
@@ -98,6 +99,29 @@ describe('the configurations of promgate in the documentation', () => {
       }
     });
   }
+
+  // Pages about BOSH speak of properties of a job, which have names of their own.
+  it('are spoken of by names that keys have', () => {
+    const names = new Set(namedKeys(schema).map(({ path: key }) => key.join('.')));
+    const known = (name: string): boolean =>
+      [...names].some(
+        (key) => key === name || key.startsWith(`${name}.`) || name.startsWith(`${key}.`),
+      );
+    const unknown = PAGES.filter((place) => !/^docs\/(?:configuration|bosh)/.test(place)).flatMap(
+      (place) => {
+        const text = readFileSync(path.join(ROOT, place), 'utf8');
+        const spoken = text.matchAll(/`([a-z]+)\.([a-z_]+(?:(?:\[\])?\.[a-z_]+)*)(?:: [^`]*)?`/g);
+        return Array.from(spoken, ([, first, rest]) => ({ first: first!, rest: rest! })) // groups of the match
+          .filter(({ first, rest }) => SECTIONS.has(first) && !/\b(?:ts|json|yml|md)$/.test(rest))
+          .map(({ first, rest }) => `${first}.${rest.replaceAll('[]', '')}`)
+          .filter((name) => !known(name))
+          .map((name) => `${place}: ${name}`);
+      },
+    );
+
+    assert.ok(names.size > 100);
+    assert.deepEqual(unknown, []);
+  });
 
   it('are found', () => assert.ok(ofPromgate.length > 8));
 });

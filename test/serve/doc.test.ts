@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { doc } from '../../src/serve/doc.ts';
 import { DOC_POLICY } from '../../src/serve/doc-frame.ts';
 import { Anchors, renderDoc } from '../../src/serve/doc-markdown.ts';
 import { startPromgate } from '../support/promgate.ts';
+import { serveFrame } from './frame-server.ts';
 
 const operators = [{ username: 'op', password: 'secret' }];
 const PAGES = readdirSync(new URL('../../docs/', import.meta.url)).filter((file) =>
@@ -142,6 +144,20 @@ describe('/doc', () => {
         path,
       );
     }
+  });
+});
+
+describe('doc', () => {
+  it('says what to ship where the folder docs is not there', async () => {
+    const folder = new URL('./no-such-folder/', import.meta.url);
+    const routes = [{ name: 'doc', path: '/doc', handle: doc({ folder }) }];
+    await using site = await serveFrame({ routes });
+
+    const answer = await fetch(`${site.url}/doc`);
+
+    assert.equal(answer.status, 404);
+    assert.match(await answer.text(), /ship the folder docs beside the folder src/);
+    assert.deepEqual(site.mistakes, []);
   });
 });
 
