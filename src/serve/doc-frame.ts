@@ -42,7 +42,8 @@ code { background: var(--soft); border-radius: .2rem; padding: .08em .25em; }
 pre { margin: 0; padding: .8rem; background: var(--soft); width: max-content; min-width: 100%; }
 pre code { padding: 0; background: none; }
 table { border-collapse: collapse; font-size: .94rem; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border: 1px solid var(--line); min-width: 6rem; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border: 1px solid var(--line); min-width: 8rem; }
+td:first-child { min-width: 10rem; }
 th { background: var(--soft); }
 td code { overflow-wrap: anywhere; }
 .picture { display: block; }
