@@ -107,6 +107,32 @@ describe('docs/http.md', () => {
     );
   });
 
+  it('has every status that the program answers with, and no others', () => {
+    const root = new URL('../../', import.meta.url);
+    const broker = globSync('broker/*.ts', { cwd: root });
+    const answers = globSync('src/serve/*.ts', { cwd: root });
+    const text = [...broker, ...answers]
+      .filter((file) => !/\/proxy/.test(file))
+      .map((file) => readFileSync(new URL(file, root), 'utf8'))
+      .join('\n');
+    const written = text.matchAll(/\bstatus(?:: | = |\?: |<')?[^\n<>]{0,40}?\b([2-5]\d\d)\b/g);
+    const refused = text.matchAll(/\bTextRefusal\((\d{3})/g);
+    const chosen = text.matchAll(/\? ([2-5]\d\d) : ([2-5]\d\d)\b/g);
+    const known = new Set(
+      [...written, ...refused, ...chosen].flatMap(([, ...statuses]) => statuses.map(Number)),
+    );
+    for (const code of PROBLEM_CODES) known.add(new Problem(code, '').status);
+
+    const documentedStatuses = new Set(
+      [...section('Statuses').matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(
+        ([, cell]) => cell!.split(', ').map(Number), // its group
+      ),
+    );
+    assert.ok(known.size > 20);
+    assert.deepEqual([...known].filter((status) => !documentedStatuses.has(status)).sort(), []);
+    assert.deepEqual([...documentedStatuses].filter((status) => !known.has(status)).sort(), []);
+  });
+
   it('has every header of its own that promgate reads or sends', () => {
     const root = new URL('../../', import.meta.url);
     const files = globSync('{src/serve,src/refresh,broker}/**/*.ts', { cwd: root });
