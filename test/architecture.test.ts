@@ -45,6 +45,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,
   'ajv-draft-04': /^broker\//,
+  'markdown-it': /^serve\/doc-markdown\.ts$/,
   'lru-cache': /^(?:refresh|serve)\//,
   kysely: /^store\//,
   pg: /^store\/postgres/,

@@ -6,7 +6,7 @@ import { Router } from '@koa/router';
 import type { Purge } from '../refresh/purge.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import { admitAll, operatorsOnly } from '../serve/auth.ts';
-import { doc } from '../serve/doc.ts';
+import { type DocOptions, doc } from '../serve/doc.ts';
 import { namesEndpoint } from '../serve/endpoint-query.ts';
 import { Problem } from '../serve/errors.ts';
 import { healthz, readyz } from '../serve/health.ts';
@@ -23,6 +23,8 @@ export interface OperateOptions {
   readonly purge: (what: Purge) => Purged;
   /** Answers `/metrics?endpoint=URL`; undefined while `endpoints.allow` is empty. */
   readonly endpoint?: Handler | undefined;
+  /** What the documentation says of promgate's address. */
+  readonly documentation?: DocOptions;
 }
 
 /** Paths that need no credential. */
@@ -30,13 +32,13 @@ const PUBLIC = ['/healthz', '/readyz', '/doc'];
 
 /** Its last mount takes every path that no other mount has. */
 export function openOperate(
-  { admit, onMistake, purge, endpoint = noEndpoints }: OperateOptions,
+  { admit, onMistake, purge, endpoint = noEndpoints, documentation }: OperateOptions,
   { readiness, registry }: Pick<Ground, 'readiness' | 'registry'>,
 ): Part {
   const router = new Router<RequestState>({ strict: true, sensitive: true })
     .get('healthz', '/healthz', healthz)
     .get('readyz', '/readyz', readyz(readiness))
-    .get('doc', '/doc', doc)
+    .get('doc', /^\/doc(?:\/[\w.-]*)?$/, doc(documentation))
     .get('metrics', '/metrics', operatorsOnly, metrics(endpoint, ownMetrics(registry)))
     .post('purge', '/-/purge', operatorsOnly, purgeAnswers(purge));
   const errors = answerProblem(onMistake);

@@ -92,7 +92,13 @@ export async function startStages(
     ground,
   );
   const operate = parts.use(
-    openOperate({ ...serving, purge, endpoint: endpoints?.answer }, ground),
+    openOperate(
+      {
+        ...{ ...serving, purge, endpoint: endpoints?.answer },
+        documentation: { url: config.broker?.url, ...config.sd },
+      },
+      ground,
+    ),
   );
 
   const optional = [bindings, endpoints, push].filter((part) => part !== undefined);

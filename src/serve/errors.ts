@@ -55,6 +55,9 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/** All codes; the documentation has an entry for each. */
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+
 /** The problem codes for the failure of an instance that was asked alone. */
 const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   ambiguous: 'instance-failed',
