@@ -143,6 +143,62 @@ describe('the BOSH job promgate', function () {
     });
   }
 
+  it('keeps pushes and bindings on the persistent disk, and asks for one', function () {
+    const properties = {
+      ...{ nats: NATS, promfetcher: base() },
+      promgate: { push: { durability: 'disk' } },
+    };
+    const render = (persistentDisk: number, given: unknown = properties) =>
+      renderJob(this, { job: 'promgate', properties: given, persistentDisk });
+
+    const { push, database } = parse(render(1024).files['config/promgate.yml']!);
+    assert.deepEqual(push, {
+      file: '/var/vcap/store/promgate/promgate-push.db',
+      durability: 'disk',
+    });
+    assert.equal(database.url, 'sqlite:/var/vcap/store/promgate/promgate.db');
+    assert.match(render(0).error ?? '', /the broker needs a database: set promfetcher\.database/);
+    const plain = { ...properties, promfetcher: { ...base(), broker: { enable: false } } };
+    assert.match(render(0, plain).error ?? '', /give the instance group a persistent disk/);
+    const enabled = { ...plain, promgate: { push: { enable: true } } };
+    const { push: defaults, broker } = parse(render(0, enabled).files['config/promgate.yml']!);
+    assert.deepEqual([defaults, broker], [{}, undefined]);
+  });
+
+  it('polls gorouters without NATS, where a property names them', function () {
+    const gorouter = [{ url: 'https://gorouter.service.cf.internal:8443/routes' }];
+    const { files, error } = renderJob(this, {
+      job: 'promgate',
+      properties: {
+        promgate: { routes: { gorouter } },
+        promfetcher: { ...base(), broker: { enable: false } },
+      },
+    });
+
+    assert.equal(error, null);
+    const { routes } = parse(files['config/promgate.yml']!);
+    assert.deepEqual(routes, { max_age: '120s', gorouter });
+  });
+
+  it('lets prom_scraper read its metrics as an operator, and only if asked', function () {
+    const promgate = {
+      prom_scraper: { enable: true },
+      auth: { operators: [{ username: 'prometheus', password: 'secret' }] },
+    };
+    const render = (given: unknown) =>
+      renderJob(this, {
+        job: 'promgate',
+        properties: { nats: NATS, promfetcher: { ...base(), database: DATABASE }, promgate: given },
+      }).files['config/prom_scraper_config.yml']!;
+
+    assert.deepEqual(parse(render(promgate)), {
+      ...{ port: 443, source_id: 'promgate', instance_id: 'instance-guid', scheme: 'http' },
+      ...{ server_name: 'promgate', path: '/metrics' },
+      headers: { Authorization: `Basic ${btoa('prometheus:secret')}` },
+    });
+    assert.equal(parse(render({})), null);
+  });
+
   it('has a bpm.yml of keys that bpm knows', function () {
     const { files } = renderJob(this, { job: 'promgate', ...variants['SQLite']!() });
     const { processes } = parse(files['config/bpm.yml']!);

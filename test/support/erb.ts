@@ -5,7 +5,7 @@ import { requireProgram, type Skippable } from './require-program.ts';
 
 export const BOSH = fileURLToPath(new URL('../../bosh/', import.meta.url));
 
-export interface BoshLink {
+interface BoshLink {
   readonly instances: readonly Readonly<Record<string, unknown>>[];
   readonly properties?: unknown;
 }
