@@ -4,9 +4,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { Authority } from '../fetch/certificates.ts';
+import { Authority, type Certificate } from '../fetch/certificates.ts';
 import { renderJob } from '../support/erb.ts';
 import { SLOW_MS } from '../support/limits.ts';
+import { startNatsServer } from '../support/nats-server.ts';
 import { runPromgate } from '../support/program.ts';
 import { startPromgateProcess } from '../support/promgate-process.ts';
 import { requireProgram } from '../support/require-program.ts';
@@ -20,7 +21,7 @@ const LINK_PROPERTIES = { nats: { port: 4224, user: 'nats', password: 'pw' } };
 describe('the BOSH job promgate', function () {
   this.timeout(SLOW_MS);
   let authority: Authority;
-  let pem: { cert: string; key: string };
+  let pem: Certificate;
   let folder: string;
 
   before(async () => {
@@ -115,6 +116,31 @@ describe('the BOSH job promgate', function () {
     });
 
     assert.equal((await promgate.get('/healthz')).status, 200);
+  });
+
+  it('gets its routes from a NATS of the link nats-tls that demands a client certificate', async function () {
+    const files = `cert_file: "${pem.certFile}", key_file: "${pem.keyFile}", ca_file: "${authority.caFile}"`;
+    await using server = await startNatsServer(this, `tls { ${files}, verify: true }`);
+    const port = Number(server.address.split(':')[1]);
+    const nats = { port, external: { tls: { ca: authority.ca } } };
+    const rendered = renderJob(this, {
+      job: 'promgate',
+      links: { 'nats-tls': { instances: [{ address: '127.0.0.1' }], properties: { nats } } },
+      properties: {
+        nats: { cert_chain: pem.cert, private_key: pem.key },
+        promfetcher: {
+          ...{ ...base(), broker: { enable: false } },
+          start_response_delay_interval: '100ms',
+        },
+      },
+    });
+    assert.equal(rendered.error, null);
+    const values = parse(rendered.files['config/promgate.yml']!);
+    const listen = { host: '127.0.0.1', port: 0 };
+
+    await using promgate = await startPromgateProcess({ values: { ...values, listen } });
+
+    assert.equal((await promgate.get('/readyz')).status, 200);
   });
 
   const wrong: Readonly<Record<string, unknown>> = {
