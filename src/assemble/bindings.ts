@@ -2,7 +2,6 @@
  * Opens the database of bindings, and connects it to the broker, which writes, and to the memory
  * that scrapes and readers use.
  */
-import { readFile } from 'node:fs/promises';
 import type { Binding, BindingStore } from '../../broker/binding-store.ts';
 import { NO_INSTANCE } from '../../broker/bindings.ts';
 import { freshKey, readKey } from '../../broker/key.ts';
@@ -18,6 +17,7 @@ import { openParameters, sealSecrets } from '../../broker/secrets.ts';
 import type { Config } from '../config/config.ts';
 import type { AppIdentity } from '../discover/instance.ts';
 import { parseMetricPath } from '../fetch/metric-path.ts';
+import { readPem } from '../pem.ts';
 import type { Adopt } from '../store/app-endpoints.ts';
 import { openBindingStore } from '../store/database.ts';
 import { Follower } from '../store/follower.ts';
@@ -241,8 +241,7 @@ export async function readDatabaseTls({
   const { tls } = config.database;
   if (tls === undefined) return undefined;
   const authorities = await ground.authorities();
-  const read = (file: string | undefined) =>
-    file === undefined ? undefined : readFile(file, 'utf8');
+  const read = (file: string | undefined) => (file === undefined ? undefined : readPem(file));
   const [ca, cert, key] = await Promise.all([
     read(tls.caFile),
     read(tls.certFile),

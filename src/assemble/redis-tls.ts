@@ -1,8 +1,8 @@
 /**
  * TLS to Redis, for all that promgate keeps or tells there.
  */
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
+import { readPem } from '../pem.ts';
 import type { ChannelTls } from '../store/redis.ts';
 import type { Ground } from './ground.ts';
 
@@ -17,8 +17,7 @@ export async function readRedisTls(
   { tls }: RedisConfig,
   { authorities }: Pick<Ground, 'authorities'>,
 ): Promise<ChannelTls> {
-  const read = (file: string | undefined) =>
-    file === undefined ? undefined : readFile(file, 'utf8');
+  const read = (file: string | undefined) => (file === undefined ? undefined : readPem(file));
   const [common, ca, cert, key] = await Promise.all([
     authorities(),
     read(tls?.caFile),

@@ -1,13 +1,13 @@
 /**
- * Checks that the PEM files of the configuration exist and hold certificates or keys.
+ * Checks that the PEM of the configuration, in files or as text, holds certificates or keys.
  *
  * The check keeps no content: the parts that use the files read them again, also after a change.
  */
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
+import { isPemText, readPem } from '../pem.ts';
 import { keyName } from './fault.ts';
 import { type Layer, type Path, placeOf, valueAt } from './layer.ts';
-import { isMapping, settingOf } from './setting.ts';
+import { isMapping, pemWords, settingOf } from './setting.ts';
 import { reason } from './text-file.ts';
 
 interface PemFile {
@@ -27,13 +27,14 @@ export async function certificateFaults(
   const { createPrivateKey, X509Certificate } = await import('node:crypto');
   const faults: string[] = [];
   const blame = ({ path, name }: PemFile, why: string): void => {
-    faults.push(`${placeOf(layers, path)}${keyName(path)} is ${JSON.stringify(name)}, but ${why}`);
+    const given = isPemText(name) ? 'a PEM text' : JSON.stringify(name);
+    faults.push(`${placeOf(layers, path)}${keyName(path)} is ${given}, but ${why}`);
   };
   const texts = new Map<string, string>();
   for (const file of files) {
-    const must = `must be the path of a PEM file with a ${file.holds}`;
+    const must = `must be ${pemWords(file.holds)}`;
     try {
-      texts.set(keyName(file.path), await readFile(file.name, 'utf8'));
+      texts.set(keyName(file.path), await readPem(file.name));
     } catch (error) {
       blame(file, `${must}: ${reason(error)}`);
       continue;
@@ -44,7 +45,8 @@ export async function certificateFaults(
       else new X509Certificate(text);
     } catch {
       texts.delete(keyName(file.path));
-      blame(file, `${must}: the file holds no readable one`); // OpenSSL's message says no more
+      const what = isPemText(file.name) ? 'it' : 'the file';
+      blame(file, `${must}: ${what} holds no readable one`); // OpenSSL's message says no more
     }
   }
   for (const file of files) {

@@ -3,6 +3,7 @@
  */
 import type { z } from 'zod';
 
+import { isPemText } from '../pem.ts';
 import { isSecretName, MASK, withoutSecrets } from './secret.ts';
 import { isMapping, settingOf } from './setting.ts';
 
@@ -16,6 +17,7 @@ export function effectiveValues(schema: z.ZodType, values: unknown): unknown {
   switch (setting.kind) {
     case 'value':
       if (setting.secret) return MASK;
+      if (setting.pem && typeof values === 'string' && isPemText(values)) return '(PEM text)';
       return typeof values === 'string' ? withoutSecrets(values) : values;
     case 'list':
       return Array.isArray(values)

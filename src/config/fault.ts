@@ -4,6 +4,7 @@
  * No line holds a secret.
  */
 import type { z } from 'zod';
+import { isPemText } from '../pem.ts';
 import { WRONG_TAG } from './exporter.ts';
 import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
 import { nearest } from './nearest.ts';
@@ -93,6 +94,7 @@ function shown(value: unknown, setting: Setting | undefined): string {
   if (typeof value !== 'string') return String(value);
   // A text in place of a list or mapping, or in a mapping with free keys, may hold a secret.
   if (setting?.kind !== 'value') return withActions(value);
+  if (isPemText(value)) return 'a PEM text';
   const text = withoutSecrets(value);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }

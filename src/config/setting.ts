@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs, printDuration } from '../../broker/duration.ts';
+import { isPemText } from '../pem.ts';
 import { parseSizeBytes, printSize } from './quantity.ts';
 
 /** A value in the form of the file. */
@@ -28,7 +29,7 @@ interface ValueSetting extends Described {
   /** The type that a text of the environment or the command line is read as. */
   readonly readAs: 'text' | 'number' | 'flag';
   readonly secret: boolean;
-  /** Set if the value is the path of a PEM file, which must exist and hold this. */
+  /** Set if the value is PEM that holds this, or the path of a PEM file, which must exist. */
   readonly pem?: 'certificate' | 'key';
 }
 
@@ -191,13 +192,28 @@ export function network(description: string): Leaf<string> {
   });
 }
 
-/** The path of a file; with `pem` the file must exist and hold a certificate or key. */
+/** What a PEM setting may be. */
+export function pemWords(holds: 'certificate' | 'key'): string {
+  return `the path of a PEM file with a ${holds}, or the PEM text itself`;
+}
+
+/** Room for a bundle of authorities. */
+const MAX_PEM_CHARACTERS = 524_288;
+
+/**
+ * The path of a file. With `pem` the file must exist and hold a certificate or key, and its text may
+ * stand in place of the path.
+ */
 export function file(description: string, pem?: 'certificate' | 'key'): Leaf<string> {
   return leaf(description, {
-    allowed: pem ? `the path of a PEM file with a ${pem}` : 'the path of a file',
+    allowed: pem ? pemWords(pem) : 'the path of a file',
     ...(pem && { pem }),
-    read: (value) =>
-      typeof value === 'string' && /^[^\0\r\n]{1,4096}$/.test(value) ? value : undefined,
+    read: (value) => {
+      if (typeof value !== 'string') return undefined;
+      const isText = pem !== undefined && isPemText(value);
+      if (isText) return value.length <= MAX_PEM_CHARACTERS ? value : undefined;
+      return /^[^\0\r\n]{1,4096}$/.test(value) ? value : undefined;
+    },
   });
 }
 

@@ -1,13 +1,13 @@
 /**
  * The authorities that a source trusts, and the certificate that it presents.
  */
-import { readFile } from 'node:fs/promises';
+import { pemName, readPem } from '../pem.ts';
 import { SourceError } from './source-error.ts';
 
 export interface ClientTls {
   /** Authorities in PEM, trusted in addition to the authorities in `caFile`. */
   readonly ca?: readonly string[] | undefined;
-  /** Paths of PEM files. Every connection reads the files again, since operators rotate them. */
+  /** Paths of PEM files, or PEM. Every connection reads files again, since operators rotate them. */
   readonly caFile?: string | undefined;
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -53,8 +53,8 @@ export function isUntrusted(error: unknown): boolean {
 async function read(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await readFile(path, 'utf8');
+    return await readPem(path);
   } catch (cause) {
-    throw new SourceError('internal', `cannot read ${path}`, { cause });
+    throw new SourceError('internal', `cannot read ${pemName(path)}`, { cause });
   }
 }

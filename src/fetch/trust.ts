@@ -5,8 +5,9 @@
  * For external exporters: the certificates that the composition root collects.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import tls from 'node:tls';
+import { isPemText, pemName, readPem } from '../pem.ts';
 
 /** Gives the TLS settings for a new connection. */
 export interface Trust {
@@ -39,7 +40,7 @@ export function fixedTrust(texts: TrustTexts): Trust {
   };
 }
 
-/** Paths of PEM files. */
+/** Paths of PEM files, or PEM. */
 export interface TrustFiles {
   /** Without it no certificate is trusted: no public authority would sign an instance's name. */
   readonly ca?: string;
@@ -102,7 +103,7 @@ export async function openFileTrust(
 
 async function readContext({ ca, cert, key }: TrustFiles): Promise<tls.SecureContext> {
   const [caText, certText, keyText] = await Promise.all(
-    [ca, cert, key].map((path) => (path === undefined ? undefined : readFile(path, 'utf8'))),
+    [ca, cert, key].map((path) => (path === undefined ? undefined : readPem(path))),
   );
   if (ca !== undefined && caText !== undefined) checkAuthorities(ca, caText);
   return secureContext({
@@ -119,22 +120,23 @@ const CERTIFICATE =
  * Refuses a file without authorities, or with a broken or cut-off certificate: OpenSSL skips such
  * certificates, so that a half-written file would trust too few authorities.
  *
+ * @param source - the path of a file, or `pem` itself
  * @throws {Error} naming the file
  */
-export function checkAuthorities(path: string, pem: string): void {
+export function checkAuthorities(source: string, pem: string): void {
   const blocks = pem.match(CERTIFICATE) ?? [];
-  if (blocks.length === 0) throw new Error(`${path} holds no certificate`);
+  if (blocks.length === 0) throw new Error(`${pemName(source)} holds no certificate`);
   try {
     for (const block of blocks) new X509Certificate(block);
   } catch (cause) {
-    throw new Error(`${path} holds a certificate that cannot be read`, { cause });
+    throw new Error(`${pemName(source)} holds a certificate that cannot be read`, { cause });
   }
 }
 
 /** A text that changes when a file changes; a missing file counts as a state too. */
 async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
   const stamps = [ca, cert, key].map(async (path) => {
-    if (path === undefined) return '';
+    if (path === undefined || isPemText(path)) return '';
     try {
       const { mtimeMs, size, ino } = await stat(path);
       return `${mtimeMs},${size},${ino}`;

@@ -4,10 +4,10 @@
  * Files are compared by content, so that promgate also sees a rotation that replaces links or
  * directories.
  */
-import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Clock, every } from '../clock.ts';
 import { checkAuthorities } from '../fetch/trust.ts';
+import { readPem } from '../pem.ts';
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -31,12 +31,12 @@ const LOOK_EVERY_MS = 10_000;
 export async function readCertificates(files: TlsFiles): Promise<SecureContextOptions> {
   const { certFile, keyFile, clientCaFile } = files;
   const [cert, key, ca] = await Promise.all([
-    readFile(certFile),
-    readFile(keyFile),
-    clientCaFile === undefined ? undefined : readFile(clientCaFile),
+    readPem(certFile),
+    readPem(keyFile),
+    clientCaFile === undefined ? undefined : readPem(clientCaFile),
   ]);
-  if (clientCaFile !== undefined && ca) checkAuthorities(clientCaFile, ca.toString('latin1'));
-  const context = { cert, key, ...(ca && { ca }), minVersion: 'TLSv1.2' } as const;
+  if (clientCaFile !== undefined && ca !== undefined) checkAuthorities(clientCaFile, ca);
+  const context = { cert, key, ...(ca !== undefined && { ca }), minVersion: 'TLSv1.2' } as const;
   createSecureContext(context); // throws if the files cannot be used together
   return context;
 }

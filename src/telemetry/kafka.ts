@@ -4,7 +4,6 @@
  *
  * TLS files are read for every client, since operators rotate them.
  */
-import { readFile } from 'node:fs/promises';
 import { isIP, connect as openSocket } from 'node:net';
 import { type ConnectionOptions, connect as openTls } from 'node:tls';
 import {
@@ -15,6 +14,7 @@ import {
   Partitioners,
   type SASLOptions,
 } from 'kafkajs';
+import { readPem } from '../pem.ts';
 import type { PrintedEvent } from './request-event.ts';
 import { SendError, type SendFailure } from './send-error.ts';
 
@@ -126,8 +126,7 @@ function boundedSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs) {
 }
 
 async function readTls({ ca, caFile, certFile, keyFile }: KafkaTls): Promise<ConnectionOptions> {
-  const read = (file: string | undefined) =>
-    file === undefined ? undefined : readFile(file, 'utf8');
+  const read = (file: string | undefined) => (file === undefined ? undefined : readPem(file));
   try {
     const [caText, cert, key] = await Promise.all([read(caFile), read(certFile), read(keyFile)]);
     return {

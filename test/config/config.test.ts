@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -333,11 +334,11 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
   ],
   [
     'listen: { tls: { cert: /no/such, key: /no/such } }',
-    'yml:1: listen.tls.cert is "/no/such", but must be the path of a PEM file with a certificate: there is no such file',
+    'yml:1: listen.tls.cert is "/no/such", but must be the path of a PEM file with a certificate, or the PEM text itself: there is no such file',
   ],
   [
     'listen: { tls: { client_ca: /etc/hostname } }',
-    'yml:1: listen.tls.cert is missing; it must be the path of a PEM file with a certificate',
+    'yml:1: listen.tls.cert is missing; it must be the path of a PEM file with a certificate, or the PEM text itself',
   ],
   ['routes: { gorouter: "http://x" }', 'yml:1: routes.gorouter is a text, but must be a list'],
   [
@@ -752,9 +753,34 @@ describe('PEM files of the configuration', () => {
       `listen.tls.key is "${other.key}", but must be the key of the certificate in listen.tls.cert`,
     ]);
     assert.deepEqual(await faults(one.key, one.cert), [
-      `listen.tls.cert is "${one.key}", but must be the path of a PEM file with a certificate: the file holds no readable one`,
-      `listen.tls.key is "${one.cert}", but must be the path of a PEM file with a key: the file holds no readable one`,
+      `listen.tls.cert is "${one.key}", but must be the path of a PEM file with a certificate, or the PEM text itself: the file holds no readable one`,
+      `listen.tls.key is "${one.cert}", but must be the path of a PEM file with a key, or the PEM text itself: the file holds no readable one`,
     ]);
+  });
+
+  it('may stand in the configuration as text, which no message and no output holds', async () => {
+    using certificates = new CertificateFolder();
+    const [one, other] = ['one', 'other'].map((name) => certificates.selfSigned(name));
+    const [cert, key, foreignKey] = [one!.cert, one!.key, other!.key].map((file) =>
+      readFileSync(file, 'utf8'),
+    );
+    const faults = (values: unknown) => faultsOf({ values: { listen: { tls: values } } });
+
+    assert.deepEqual(await faults({ cert, key: one!.key }), []);
+    assert.deepEqual(await faults({ cert, key: foreignKey }), [
+      'listen.tls.key is a PEM text, but must be the key of the certificate in listen.tls.cert',
+    ]);
+    assert.deepEqual(await faults({ cert: key, key }), [
+      'listen.tls.cert is a PEM text, but must be the path of a PEM file with a certificate, or the PEM text itself: it holds no readable one',
+    ]);
+    assert.deepEqual(await faultsOf({ values: { log: { level: key } } }), [
+      'log.level is a PEM text, but must be one of debug, info, warn, error',
+    ]);
+    const { yaml } = await describeConfig({
+      values: { listen: { tls: { cert, key } } },
+      memoryBytes: 2 ** 30,
+    });
+    assert.match(yaml, /tls:\n +cert: \(PEM text\)\n +key: \(PEM text\)\n/);
   });
 });
 

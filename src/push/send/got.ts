@@ -5,11 +5,11 @@
  * redirects (credentials stay with the configured host), and not decompress answers, of which no
  * more is read than the log shows.
  */
-import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
 import type { Request, StreamOptions } from 'got';
+import { readPem } from '../../pem.ts';
 import type { Answer, RetryCause } from './remote-write-answer.ts';
 import { type Post, PostError } from './remote-write-send.ts';
 
@@ -91,7 +91,7 @@ class Agents implements Disposable {
   async #renew(): Promise<void> {
     const { tls: files = {}, authorities } = this.#options;
     const read = async (path: string | undefined) =>
-      path === undefined ? undefined : readFile(path, 'utf8');
+      path === undefined ? undefined : readPem(path);
     const [ca, cert, key] = await Promise.all(
       [files.caFile, files.certFile, files.keyFile].map(read),
     );
