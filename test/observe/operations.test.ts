@@ -14,11 +14,11 @@ import { eventually } from '../support/eventually.ts';
 import { routesJson } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
 import { SLOW_MS } from '../support/limits.ts';
+import { applyOperations } from '../support/operations.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { requireProgram } from '../support/require-program.ts';
 import { startApp } from '../support/running-app.ts';
-import { applyOperations } from './operations.ts';
 
 const BOSH = new URL('../../bosh/', import.meta.url);
 const TARGETS = '/var/vcap/store/bosh_exporter/bosh_target_groups.json';
@@ -67,8 +67,8 @@ function applied(variables: Readonly<Record<string, string>>) {
           assert.ok(variables[name] !== undefined, `${name} is one of the documented variables`);
           return variables[name];
         });
-  const manifest = manifestOfPrometheus();
-  applyOperations(manifest, JSON.parse(JSON.stringify(parse(text), filled)));
+  const operations = JSON.parse(JSON.stringify(parse(text), filled));
+  const manifest = applyOperations(manifestOfPrometheus(), operations);
   const [prometheus, grafana] = manifest.instance_groups;
   return {
     manifest,

@@ -9,7 +9,7 @@ interface Operation {
 type Place = Record<string, unknown> | unknown[];
 
 /** @throws {Error} naming the path of an operation that does not apply */
-export function applyOperations(manifest: unknown, operations: readonly Operation[]): unknown {
+export function applyOperations<T>(manifest: T, operations: readonly Operation[]): T {
   const copy = structuredClone(manifest);
   for (const { type, path, value } of operations) {
     apply(copy as Place, { type, path, value: structuredClone(value) });
@@ -55,6 +55,6 @@ function set(place: Place, key: string | number, name: string, value: unknown): 
   else if (typeof key === 'number') place[key] = value;
   else {
     const [field = '', wanted] = name.split('=');
-    place.push({ [field]: wanted, ...(value as object) });
+    place.push(Object.assign(value as object, { [field]: wanted })); // what comes after is put into it
   }
 }

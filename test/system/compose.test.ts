@@ -98,14 +98,14 @@ describe('the services of compose.yaml', function () {
       async () => {
         const jobs = await ask(network, query);
         const up = jobs.reduce((sum, { value }) => sum + Number(value[1]), 0);
-        return up >= 5 ? jobs : undefined;
+        return up >= 10 ? jobs : undefined;
       },
       { timeoutMs: 60_000, pauseMs: 500 },
     );
 
     assert.deepEqual(found.map(({ metric, value }) => `${metric['job']} ${value[1]}`).sort(), [
       'caching-proxy-server 1',
-      'cf-apps 2',
+      'cf-apps 7',
       'prom-cache 1',
       'promgate 1',
     ]);
@@ -119,7 +119,7 @@ describe('the services of compose.yaml', function () {
     const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
     await eventually('an app to be scraped', async () => {
       const ups = await ask(network, 'promgate_instance_up');
-      return ups.length === 6 ? true : undefined;
+      return ups.length === 21 ? true : undefined;
     });
 
     const [demo = '', cached = '', proxied = ''] = await Promise.all(
@@ -130,7 +130,7 @@ describe('the services of compose.yaml', function () {
     assert.match(demo, /^promgate_instance_up\{.*app_name="shop".*\} 1$/m);
     assert.match(demo, /"targets":\s*\[\s*"promgate:8085"|"targets":\s*\["127\.0\.0\.1:8085"/);
     assert.match(demo, /"app_name":"mailer"\},"value":\[[\d.]+,"2"\]/);
-    assert.match(cached, /^promgate_apps 2$/m);
+    assert.match(cached, /^promgate_apps 7$/m);
     assert.match(proxied, /^x-cache: HIT\r?$/im);
     assert.match(proxied, /^proxy_requests_total\{method="GET",code="200",cache="hit"\} [1-9]/m);
   });
