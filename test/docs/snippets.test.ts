@@ -1,7 +1,7 @@
 /** The blocks of YAML in the documentation: Prometheus, or promgate, takes each of them. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,8 @@ describe('the configurations of Prometheus in the documentation', function () {
   it('are such that promtool takes them', function () {
     const promtool = requireProgram(this, 'promtool');
     const folder = mkdtempSync(path.join(tmpdir(), 'promgate-snippets-'));
+    const alerts = 'bosh/jobs/promgate-alerts/templates/promgate.alerts.yml';
+    copyFileSync(path.join(ROOT, alerts), path.join(folder, path.basename(alerts)));
     try {
       assert.ok(ofPrometheus.length >= 6);
       for (const { text } of ofPrometheus) {
@@ -64,7 +66,7 @@ describe('the configurations of Prometheus in the documentation', function () {
     const { host } = new URL(promgate.url);
 
     for (const [index, jobs] of [
-      [0, ['cf-apps']],
+      [0, ['promgate-apps']],
       [1, ['cf-shop', 'promgate']],
     ] as const) {
       const { text } = blocks.filter(({ place }) => place === 'docs/operators.md')[index]!; // two of them

@@ -105,7 +105,7 @@ describe('the services of compose.yaml', function () {
 
     assert.deepEqual(found.map(({ metric, value }) => `${metric['job']} ${value[1]}`).sort(), [
       'caching-proxy-server 1',
-      'cf-apps 7',
+      'promgate-apps 7',
       'prom-cache 1',
       'promgate 1',
     ]);
