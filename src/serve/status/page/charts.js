@@ -54,7 +54,7 @@ export function chart(app, what, width) {
   const plot = new uPlot(
     {
       ...{ width, height: HEIGHT, legend: { show: false }, cursor: { show: false } },
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: {
         x: { time: true, range: [times[0] ?? 0, endsAtSeconds] },
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] },
