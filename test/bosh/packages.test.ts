@@ -175,6 +175,14 @@ describe('docs/bosh-packages.md', () => {
     for (const version of page.match(/v24\.\d+\.\d+/g)!) assert.equal(version, process.version);
   });
 
+  it('is where docs/bosh.md sends whoever makes the release, since a checkout has no blobs', async () => {
+    const guide = await readFile(path.join(ROOT, 'docs/bosh.md'), 'utf8');
+
+    const [deploy = ''] = /^## Deploy$.*?(?=^## )/ms.exec(guide) ?? [];
+    assert.match(deploy, /\]\(bosh-packages\.md#making-a-release\)/);
+    assert.doesNotMatch(deploy, /create-release --force/);
+  });
+
   it('says that no blob is listed, and none is', async () => {
     assert.deepEqual(parse(await readFile(path.join(ROOT, 'bosh/config/blobs.yml'), 'utf8')), {});
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { BOSH, renderJob } from '../support/erb.ts';
 import { jobKeys, jobProperties } from '../support/job-properties.ts';
 
@@ -55,6 +55,20 @@ describe('the properties of the BOSH job promgate', () => {
       const isKnown = spec.includes(`\n  ${name}:\n`) !== guide.includes(`| \`${name}\` |`);
       assert.ok(isKnown, name);
     }
+  });
+});
+
+describe('docs/bosh.md', () => {
+  it('names every job of the release', () => {
+    const guide = readFileSync(new URL('../../docs/bosh.md', import.meta.url), 'utf8');
+    const [jobs = ''] = /^Its jobs:$.*?(?=^## )/ms.exec(guide) ?? [];
+    const firstCells = [...jobs.matchAll(/^\| (`.*?`) \|/gm)].map(([, cell]) => cell!);
+    const named = firstCells.flatMap((cell) => cell.replaceAll('`', '').split(', '));
+
+    assert.deepEqual(
+      named.sort(),
+      readdirSync(new URL('../../bosh/jobs/', import.meta.url)).sort(),
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 /** The commands of the guides, run as they are written; and the figures of the operator guide. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,6 +86,25 @@ describe('docs/operating.md', function () {
 });
 
 describe('docs/operators.md', () => {
+  it('names the files that promgate needs on a machine', async () => {
+    const [, sentence = ''] = /On every machine: (.*?)\.\s/ms.exec(readDoc('operators.md')) ?? [];
+    const folder = mkdtempSync(path.join(tmpdir(), 'promgate-machine-'));
+    try {
+      for (const [, name] of sentence.matchAll(/`(.*?)`/g)) {
+        const target = path.join(folder, name!);
+        if (name === 'node_modules') symlinkSync(new URL(name, ROOT), target);
+        else cpSync(new URL(name!, ROOT), target, { recursive: true });
+      }
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        path.join(folder, 'src/main.ts'),
+        '--version',
+      ]);
+      assert.match(stdout, /\d+\.\d+\.\d+/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('names the figures that the benchmarks have, and groups that print them', () => {
     const bench = readFileSync(new URL('bench/README.md', ROOT), 'utf8');
     const sizing = readDoc('operators.md').split('## Sizing\n')[1] ?? '';
