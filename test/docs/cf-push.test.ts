@@ -48,6 +48,13 @@ describe('docs/cf-push.md', () => {
     assert.deepEqual(parse(blocks('yaml')[0] ?? ''), variables);
   });
 
+  it("has an operator's password that is a bearer token, as its commands send it", () => {
+    const [{ password }] = JSON.parse(configuration).auth.operators;
+
+    assert.match(password, /^[A-Za-z0-9._~+/-]+=*$/);
+    assert.match(text, /-H "Authorization: Bearer <the operator's password>"/);
+  });
+
   it('has a configuration with which the pushed app starts, with a warning only of what it says', async () => {
     const { yaml, warnings } = await described(JSON.parse(configuration));
 
