@@ -124,8 +124,9 @@ export const COMMANDS: readonly Command[] = [
       [5, 'the app, or its instance, is not known'],
     ],
     notes: [
-      'With --url the token is read from the environment: PROMGATE_TOKEN. Without --url promgate reads',
-      'the route sources of its configuration and asks the instances itself; bindings are not read.',
+      'With --url the variable PROMGATE_TOKEN holds a token, or NAME:PASSWORD of an operator. Without',
+      '--url promgate reads the route sources of its configuration and asks the instances itself;',
+      'bindings are not read.',
     ],
   },
   {

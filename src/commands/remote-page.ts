@@ -20,7 +20,7 @@ export async function openRemotePage(asked: AskedApp, remote: Remote): Promise<P
   const url = pageUrl(asked, remote.url);
   if (!(url instanceof URL)) return url;
   const { token } = remote;
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+  if (token !== undefined && !isNamed(token) && !/^[\x21-\x7e]+$/.test(token)) {
     return { kind: 'wrong', says: 'PROMGATE_TOKEN holds a character that no header may hold' };
   }
   const { timeoutMs = TIMEOUT_MS } = asked;
@@ -32,7 +32,7 @@ export async function openRemotePage(asked: AskedApp, remote: Remote): Promise<P
         Accept: asked.accept,
         'User-Agent': 'promgate scrape',
         'X-Prometheus-Scrape-Timeout-Seconds': String(timeoutMs / 1000),
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { Authorization: authorization(token) }),
       },
     });
     if (answer.status === 200 && answer.body) return { kind: 'page', pieces: answer.body };
@@ -67,6 +67,15 @@ function pageUrl(asked: AskedApp, base: string): URL | PageAnswer {
   return url;
 }
 
+/** Whether it is an operator's `NAME:PASSWORD`: no token has a colon. */
+function isNamed(token: string): boolean {
+  return token.includes(':');
+}
+
+function authorization(token: string): string {
+  return isNamed(token) ? `Basic ${Buffer.from(token).toString('base64')}` : `Bearer ${token}`;
+}
+
 async function refused(answer: Response, { token }: Remote): Promise<PageAnswer> {
   const { status } = answer;
   const text = await beginOf(answer);
@@ -77,7 +86,7 @@ async function refused(answer: Response, { token }: Remote): Promise<PageAnswer>
     const how = token === undefined ? 'set PROMGATE_TOKEN' : 'PROMGATE_TOKEN is not accepted';
     return {
       kind: 'unavailable',
-      says: `${says}\n${how}: a token of a binding opens its own apps`,
+      says: `${says}\n${how}: a token of a binding opens its own apps, NAME:PASSWORD of an operator all`,
     };
   }
   // These tell of the instances, not of promgate.

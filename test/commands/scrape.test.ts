@@ -184,6 +184,11 @@ describe('promgate scrape', function () {
         PROMGATE_TOKEN: 'wrong-one',
       });
 
+      const named = await runCommand([...app, '--url', closed.url], {
+        PROMGATE_TOKEN: `${OPERATOR.username}:${OPERATOR.password}`,
+      });
+
+      assert.equal(named.code, 0, named.errors);
       assert.equal(right.code, 0, right.errors);
       assert.match(right.output, /^a\{.*\} 2$/m);
       assert.match(right.errors, /^1 127\.1\.0\.2:\d+ +up /m);
