@@ -2,6 +2,7 @@
  * The endpoint cache behind `/metrics?endpoint=URL`: promgate asks endpoints that readers name, and
  * keeps their pages warm.
  */
+import { systemTimers } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { ENDPOINT_FAILURES, FETCH_FAILURES } from '../fetch/endpoint-failure.ts';
 import { EndpointGuard, EndpointRules } from '../fetch/endpoint-guard.ts';
@@ -61,6 +62,7 @@ export async function startEndpoints(
   );
   const cache = new EndpointCache({
     ...warm,
+    timers: systemTimers,
     pages: new EndpointPages({ guard, scraper, lookup, stopping: cut.signal }),
     life: config.cache.life,
     withCredentials: config.cache.withCredentials,

@@ -36,6 +36,7 @@ export function renderDoc(markdown: string, serves: (file: string) => boolean): 
   const headings = addAnchors(tokens);
   const links = rewriteLinks(tokens, serves);
   labelScrolling(tokens);
+  emptyHeaders(tokens);
   const html = parser.renderer.render(tokens, parser.options, {});
   const [first, ...others] = headings;
   return { title: first?.text ?? 'promgate', headings: others, links, html };
@@ -157,5 +158,15 @@ function labelScrolling(tokens: readonly Token[]): void {
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
     token.meta = { label: count === 1 ? label : `${label}, ${count}` };
+  }
+}
+
+/** Makes plain cells of headers without a text: they name no column. */
+function emptyHeaders(tokens: readonly Token[]): void {
+  for (const [at, token] of tokens.entries()) {
+    const [text, end] = [tokens[at + 1], tokens[at + 2]];
+    if (token.type !== 'th_open' || text?.content !== '' || end === undefined) continue;
+    token.tag = 'td';
+    end.tag = 'td';
   }
 }

@@ -4,6 +4,7 @@
  * Two requests share a page only if all that may change it is equal: the URL, the formats that the
  * reader accepts, and every header of the reader that the endpoint gets.
  */
+import type { Timers } from '../clock.ts';
 import { hasEnd, isMetrics } from '../exposition/sniff.ts';
 import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import { EndpointRefusedError } from '../fetch/endpoint-failure.ts';
@@ -39,6 +40,8 @@ export interface EndpointCacheOptions {
   readonly pages: Pick<EndpointPages, 'fetch'>;
   readonly cache: WarmCache<EndpointResult>;
   readonly refresher: Pick<Refresher, 'read' | 'forget'>;
+  /** The time of the cache and of the refresher. */
+  readonly timers: Pick<Timers, 'nowMs'>;
   readonly life: Life;
   /** `cache.with_credentials` */
   readonly withCredentials: boolean;
@@ -121,7 +124,7 @@ export class EndpointCache {
 
   /** @returns whether the page is to be refreshed again */
   async #refresh(key: string, asked: AskedEndpoint, signal: AbortSignal): Promise<boolean> {
-    const waiter = { deadlineMs: performance.now() + asked.timeoutMs, signal };
+    const waiter = { deadlineMs: this.#options.timers.nowMs() + asked.timeoutMs, signal };
     const ask = this.#ask(asked, waiter, asked.headers.untraced);
     try {
       return this.#isWorthRefreshing(key, await this.#options.cache.refresh(key, ask));

@@ -144,7 +144,8 @@ describe('EndpointCache', () => {
             ...{ maxJobs: MAX_JOBS, concurrency: 2 },
           });
           const pages = new EndpointCache({
-            ...{ cache, refresher, pages: endpoint, withCredentials, obeyCacheControl: true },
+            ...{ cache, refresher, timers, pages: endpoint, withCredentials },
+            obeyCacheControl: true,
             life: { ttlMs: 5_000, staleWhileRevalidateMs: 5_000, staleIfErrorMs: 20_000 },
           });
           const readers: AbortController[] = [];

@@ -125,7 +125,7 @@ export async function startSite({ answer, ...options }: SiteOptions): Promise<Si
   );
   const lane = new Lane({ observers: { onEnd: () => undefined }, maxTimeoutMs: 60_000 });
   const kept = new EndpointCache({
-    ...{ cache, refresher },
+    ...{ cache, refresher, timers: systemTimers },
     pages: new EndpointPages({ guard, scraper, lookup: options.lookup ?? lookupIn(options) }),
     life: { ttlMs: 60_000, staleWhileRevalidateMs: 0, staleIfErrorMs: 60_000, ...options.life },
     withCredentials: options.withCredentials ?? false,

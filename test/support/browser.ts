@@ -1,4 +1,6 @@
 /** Debian's Chromium, driven by playwright-core. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { requireProgram, type Skippable } from './require-program.ts';
 
@@ -38,4 +40,23 @@ export async function startBrowser(context: Skippable): Promise<OpenBrowser> {
     },
     [Symbol.asyncDispose]: () => browser.close(),
   };
+}
+
+/** axe-core finds nothing in the page. */
+export async function assertAccessible(page: Page): Promise<void> {
+  const path = new URL('../../node_modules/axe-core/axe.min.js', import.meta.url);
+  await page.evaluate(await readFile(path, 'utf8')); // a script element is not allowed in the page
+  const found = await page.evaluate<readonly { id: string; nodes: readonly { html: string }[] }[]>(
+    'axe.run(document).then(({ violations }) => violations)',
+  );
+  const told = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  assert.deepEqual(told, []);
+}
+
+/** The page is no wider than its screen. */
+export async function assertFits(page: Page): Promise<void> {
+  const [scroll, width] = await page.evaluate<[number, number]>(
+    '[document.documentElement.scrollWidth, innerWidth]',
+  );
+  assert.ok(scroll <= width, `${scroll} px on a screen of ${width} px`);
 }

@@ -105,9 +105,9 @@ describe('the services of compose.yaml', function () {
 
     assert.deepEqual(found.map(({ metric, value }) => `${metric['job']} ${value[1]}`).sort(), [
       'caching-proxy-server 1',
-      'promgate-apps 7',
       'prom-cache 1',
       'promgate 1',
+      'promgate-apps 7',
     ]);
     assert.deepEqual(await ask(network, 'up == 0 unless up{organization_id!=""}'), []);
     const [apps] = await ask(network, 'promgate_apps{job="prom-cache"}');

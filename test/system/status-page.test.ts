@@ -3,10 +3,13 @@
  * app team see, and what they must not see.
  */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
 import { page as answerPage, status } from '../support/answers.ts';
-import { type OpenBrowser, startBrowser } from '../support/browser.ts';
+import {
+  assertAccessible,
+  assertFits,
+  type OpenBrowser,
+  startBrowser,
+} from '../support/browser.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { type Scene, startScene } from '../support/scene.ts';
@@ -43,23 +46,6 @@ async function tokenOf({ promgate, gorouter, apps }: Scene<keyof typeof APPS>): 
   const { body } = await platform.bind('service-1', 'bind-1', { appId: apps.shop.guid, spaceId });
   assert.equal(typeof body.credentials.token, 'string', JSON.stringify(body));
   return body.credentials.token;
-}
-
-async function assertAccessible(page: Page): Promise<void> {
-  const path = new URL('../../node_modules/axe-core/axe.min.js', import.meta.url);
-  await page.evaluate(await readFile(path, 'utf8')); // a script element is not allowed in the page
-  const found = await page.evaluate<readonly { id: string; nodes: readonly { html: string }[] }[]>(
-    'axe.run(document).then(({ violations }) => violations)',
-  );
-  const told = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  assert.deepEqual(told, []);
-}
-
-async function assertFits(page: Page): Promise<void> {
-  const [scroll, width] = await page.evaluate<[number, number]>(
-    '[document.documentElement.scrollWidth, innerWidth]',
-  );
-  assert.ok(scroll <= width, `${scroll} px on a screen of ${width} px`);
 }
 
 const ROW = '#apps .row';
