@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,7 @@ describe('a file of the status page that could not be read', () => {
       return Reflect.apply(site, undefined, [ctx, next]);
     });
     const server = app.listen(0, '127.0.0.1');
+    await once(server, 'listening');
     try {
       const address = server.address();
       assert(address !== null && typeof address === 'object');
