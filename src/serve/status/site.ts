@@ -52,15 +52,16 @@ interface Asset {
 }
 
 /** Answers `/` and `/status/assets/<name>`. */
-export function statusSite(): Handler {
+export function statusSite(files: ReadonlyMap<string, URL> = FILES): Handler {
   const assets = new Map<string, Promise<Asset>>();
   return async (ctx) => {
     const { path } = ctx.state.target;
     const name = path === '/' ? 'index.html' : path.slice('/status/assets/'.length);
-    const file = FILES.get(name);
+    const file = files.get(name);
     if (!file) throw new Problem('not-found', 'the status page has no such file');
     const known = assets.get(name) ?? readAsset(name, file);
     assets.set(name, known);
+    known.catch(() => assets.delete(name)); // the next reader tries again
     const { body, zipped, etag, type } = await known;
     ctx.set({
       'Content-Type': type,
