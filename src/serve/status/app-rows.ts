@@ -135,7 +135,7 @@ function countOf(
 ) {
   const results = instances.flatMap((instance) => history.resultOf(appId, instance) ?? []);
   const failures = results.flatMap(({ failure }) => failure ?? []);
-  const last = Math.max(...results.map(({ atSeconds }) => atSeconds));
+  const last = results.reduce((latest, { atSeconds }) => Math.max(latest, atSeconds), 0);
   return {
     instances: instances.length,
     up: results.length - failures.length,

@@ -84,7 +84,8 @@ function* searching(
   let step = 0;
   for (const app of apps) {
     if (++step % STEP === 0) yield;
-    if (!terms.every((term) => app.text.includes(term)) || !sees(scope, app)) continue;
+    // The scope first: the time of a search must not tell of names that the reader may not see.
+    if (!sees(scope, app) || !terms.every((term) => app.text.includes(term))) continue;
     const own = stateOf(downOf(app.appId));
     counts.all += 1;
     counts[own] += 1;
