@@ -4,7 +4,7 @@
 import type { Config } from '../../config/config.ts';
 import { openPost } from '../../push/send/got.ts';
 import { type Answer, judge } from '../../push/send/remote-write-answer.ts';
-import { type Post, PostError } from '../../push/send/remote-write-send.ts';
+import { type Post, PostError, REMOTE_WRITE_HEADERS } from '../../push/send/remote-write-send.ts';
 import { VERSION } from '../../version.ts';
 import type { Ground } from '../ground.ts';
 import { REFUSAL_ADVICE, RETRY_ADVICE } from '../remote-write.ts';
@@ -31,20 +31,11 @@ const EMPTY: Readonly<Record<ProtocolVersion, Buffer>> = {
   2: Buffer.from([2, 4, 0x22, 0]),
 };
 
-const HEADERS: Readonly<Record<ProtocolVersion, Readonly<Record<string, string>>>> = {
-  1: {
-    'content-type': 'application/x-protobuf',
-    'x-prometheus-remote-write-version': '0.1.0',
-  },
-  2: {
-    'content-type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request',
-    'x-prometheus-remote-write-version': '2.0.0',
-  },
-};
-
 async function ask(post: Post, version: ProtocolVersion, signal: AbortSignal): Promise<TryResult> {
   const own = { 'content-encoding': 'snappy', 'user-agent': `promgate/${VERSION}` };
-  const answer = await posted(() => post(EMPTY[version], { ...HEADERS[version], ...own }, signal));
+  const answer = await posted(() =>
+    post(EMPTY[version], { ...REMOTE_WRITE_HEADERS[version], ...own }, signal),
+  );
   const verdict = judge(answer, version, 0, Date.now());
   const told = `answered ${answer.status} in protocol ${version}.0: ${answer.text}`;
   switch (verdict.kind) {

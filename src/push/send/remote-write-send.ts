@@ -78,7 +78,10 @@ const FRUITLESS_REFUSED_IN_A_ROW = 4;
 const FRUITLESS_BATCHES = 16;
 const TURN_MS = 3;
 
-const HEADERS: Readonly<Record<ProtocolVersion, Readonly<Record<string, string>>>> = {
+/** The headers of each protocol version: remote write 1.0 and 2.0, "Protocol". */
+export const REMOTE_WRITE_HEADERS: Readonly<
+  Record<ProtocolVersion, Readonly<Record<string, string>>>
+> = {
   1: {
     'content-type': 'application/x-protobuf',
     'x-prometheus-remote-write-version': '0.1.0',
@@ -271,7 +274,7 @@ export class Sender {
   ): Promise<Answer> {
     const { post, userAgent } = this.#options;
     const headers = {
-      ...HEADERS[version],
+      ...REMOTE_WRITE_HEADERS[version],
       'content-encoding': 'snappy',
       'user-agent': userAgent,
       ...(attempt > 0 && { 'retry-attempt': String(attempt) }),
