@@ -66,7 +66,7 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
     const merge =
       way === 'strings'
         ? naiveMerge(pages, pairs)
-        : indexedMerge(pages, pairs, { learn: way === 'memo' });
+        : indexedMerge(pages, pairs, { scan: way === 'memo' });
     assertPrints(merge, expected);
     return { inputBytes: pages.reduce((sum, { length }) => sum + length, 0), expected, merge };
   });
@@ -96,7 +96,7 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
 }
 
 /** How an indexed merge goes about its pages. */
-interface IndexedMergeOptions extends Pick<IndexerOptions, 'learn' | 'walk'> {
+interface IndexedMergeOptions extends Pick<IndexerOptions, 'scan'> {
   readonly suits?: typeof suitsKernel;
 }
 

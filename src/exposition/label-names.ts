@@ -9,10 +9,12 @@ const LAST_BIT = 30;
  * A bitmap over length and first letter rules most other names out without making a string.
  */
 export class LabelNames {
+  readonly names: readonly string[];
   readonly #bits: ReadonlyMap<string, number>;
   readonly #bitmap = new Int32Array(64);
 
   constructor(names: readonly string[]) {
+    this.names = names;
     this.#bits = new Map(names.map((name, at) => [name, 1 << Math.min(at, LAST_BIT)]));
     for (const name of names) this.#bitmap[name.length & 63]! |= 1 << (name.charCodeAt(0) & 31);
   }

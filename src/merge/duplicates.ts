@@ -8,7 +8,7 @@
 import { splitSuffix } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
-import { type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
+import { EDIT, editFrom, type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
 import { PageSeries } from './page-series.ts';
 import type { SpliceSource } from './plan.ts';
 
@@ -158,7 +158,7 @@ function* sharedLines(
 
 /** @param dropped - the numbers of the sample lines to drop, ascending */
 function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageIndex> {
-  const { body, spans, inserts, honored } = page;
+  const { body, spans, inserts, honored, edits } = page;
   const writer = new PageIndexWriter();
   let next = 0;
   for (let span = 0; span < spans.length; span += SPAN) {
@@ -167,15 +167,25 @@ function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageI
     for (let line = spans[span + 3]!; line < lastLine; line++) {
       if (line % SLICE === SLICE - 1) yield;
       const insert = inserts[line]!;
+      const to = body.bytes.indexOf(LINE_FEED, insert >> 2) + 1;
       if (line === dropped[next]) {
         writer.breakAt(from);
         next++;
-      } else writer.line(spans[span]!, from, insert, honored?.[line] ?? 0);
-      from = body.bytes.indexOf(LINE_FEED, insert >> 2) + 1;
+      } else {
+        writer.line(spans[span]!, from, insert, honored?.[line] ?? 0);
+        if (edits !== undefined) copyEdits(edits, writer, from, to);
+      }
+      from = to;
     }
     writer.breakAt(spans[span + 2]!);
   }
   return { ...page, ...writer.take() };
+}
+
+function copyEdits(edits: Int32Array, writer: PageIndexWriter, from: number, to: number): void {
+  for (let at = editFrom(edits, from); at < edits.length && edits[at]! < to; at += EDIT) {
+    writer.edit(edits[at]!, edits[at + 1]!);
+  }
 }
 
 /** The series found so far, by their hashes. Open addressing, with at least half the slots free. */

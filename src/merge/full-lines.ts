@@ -1,20 +1,21 @@
 /**
- * Parses the lines of a page that differ from the layout's lines.
+ * Parses the lines of a page that the kernel does not know, and teaches the vocabulary what is plain in
+ * them.
  */
 import type { Body } from '../exposition/body.ts';
 import { ExpositionError } from '../exposition/error.ts';
-import type { Grammar } from '../exposition/grammar.ts';
+import { type Grammar, splitSuffix } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
-import { BARE, SeriesScanner } from '../exposition/series.ts';
+import { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
-import type { LayoutWriter } from './layout.ts';
-import type { LayoutLines } from './layout-lines.ts';
-import type { PageIndexWriter } from './page-index.ts';
+import type { LineScan } from './line-scan.ts';
+import { type PageIndexWriter, RENAME } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import { CLASHES, DROPPED, FILTERED, HONORED, type PageNotes, QUOTED } from './page-notes.ts';
 import { type FamilyResolver, UNWANTED } from './resolver.ts';
+import { vocabulary } from './vocabulary.ts';
 
 const LINE_FEED = 10;
 const SPACE = 32;
@@ -34,7 +35,9 @@ export interface FullLinesOptions {
   readonly resolver: FamilyResolver;
   readonly metadata: PageMetadata;
   readonly notes: PageNotes;
-  readonly layoutLines: LayoutLines;
+  /** Whether a label with a reserved name is renamed by an edit, where that is all it takes. */
+  readonly renames: boolean;
+  readonly lineScan: LineScan;
 }
 
 export class FullLines {
@@ -49,9 +52,10 @@ export class FullLines {
   readonly #resolver: FamilyResolver;
   readonly #metadata: PageMetadata;
   readonly #notes: PageNotes;
-  readonly #layoutLines: LayoutLines;
-  /** Learns the page's layout; undefined if the page teaches none. */
-  #learning: LayoutWriter | undefined;
+  readonly #reserved: LabelNames;
+  readonly #renames: boolean;
+  readonly #lineScan: LineScan;
+  readonly #vocabulary = vocabulary();
 
   constructor(options: FullLinesOptions) {
     this.#families = options.families;
@@ -63,20 +67,14 @@ export class FullLines {
     this.#resolver = options.resolver;
     this.#metadata = options.metadata;
     this.#notes = options.notes;
-    this.#layoutLines = options.layoutLines;
+    this.#reserved = options.reserved;
+    this.#renames = options.renames;
+    this.#lineScan = options.lineScan;
   }
 
-  /** Begins another page. @param learning - undefined if the page shall teach no layout */
-  begin(learning: LayoutWriter | undefined): void {
+  /** Begins another page. */
+  begin(): void {
     this.ended = false;
-    this.#learning = learning;
-  }
-
-  /** Hands over the learnt layout; undefined if other pages could not use the layout. */
-  takeLearning(): LayoutWriter | undefined {
-    const learning = this.#learning;
-    this.#learning = undefined;
-    return learning;
   }
 
   /** Parses a line. Returns the offset of the next line. */
@@ -115,7 +113,7 @@ export class FullLines {
     if (next < 0 && this.#strict && exemplarTooLong()) throw tooLong(bytes, from);
     if (next < 0) throw malformed(bytes, from, badBack(this.#strict));
     if (families.full) throw tooManyFamilies(bytes, from);
-    this.#metadata.own(); // tells the resolver the declared types
+    this.#metadata.tell();
     const insert = scanner.insertAt * 4 + scanner.insertKind;
     const family = this.#resolver.familyOf(scanner);
     if (this.#resolver.filterSteps > MAX_STEPS) {
@@ -127,22 +125,46 @@ export class FullLines {
       );
     }
     const honored = scanner.clashes & this.#honored;
-    const flags = this.#flagsOf(scanner, honored, family);
-    this.#notes.add(flags);
+    const renamed = family >= 0 && honored === 0 && this.#renames && isRenamed(bytes, scanner);
+    this.#notes.add(this.#flagsOf(scanner, honored, family, renamed));
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
+    if (renamed) this.#rename(bytes, scanner);
     if (this.#writer.overfull) throw tooManyFamilies(bytes, from);
-    // Of `a-1` the layout would hold `a`, and take another page's `a1 5` for a sample of `a`.
-    if (scanner.insertKind === BARE && p === scanner.insertAt) this.#learning = undefined;
-    this.#learning?.sample(from, p, { insert, honored, family, flags });
+    if (this.#lineScan.wantsName && !scanner.quoted) this.#teachName(bytes, scanner);
     return next;
   }
 
-  #flagsOf({ clashes, quoted }: SeriesScanner, honored: number, family: number): number {
+  #rename(bytes: Buffer, { labels, labelsEnd }: SeriesScanner): void {
+    for (let i = 0; i < labelsEnd; i += 4) {
+      const isReserved = this.#reserved.bitOf(bytes, labels[i]!, labels[i + 1]!) !== 0;
+      if (isReserved) this.#writer.edit(labels[i]!, 0);
+    }
+  }
+
+  #teachName(bytes: Buffer, { nameFrom, nameTo }: SeriesScanner): void {
+    const name = bytes.toString('latin1', nameFrom, nameTo);
+    this.#vocabulary.addName(name);
+    this.#declareAgain(name);
+    this.#declareAgain(splitSuffix(name)[0]);
+  }
+
+  /** Tells the kernel what the page has declared of a name that the kernel may just have learnt. */
+  #declareAgain(name: string, named = false): void {
+    const type = this.#resolver.declaredType(name);
+    if (named || type !== undefined) this.#vocabulary.declare(name, type, this.#lineScan.page);
+  }
+
+  #flagsOf(
+    { clashes, quoted }: SeriesScanner,
+    honored: number,
+    family: number,
+    renamed: boolean,
+  ): number {
     const kept = family >= 0 ? 0 : family === UNWANTED ? FILTERED : DROPPED;
     return (
       kept |
-      (clashes === honored ? 0 : CLASHES) |
+      (clashes === honored || renamed || family < 0 ? 0 : CLASHES) |
       (quoted ? QUOTED : 0) |
       (honored !== 0 && kept === 0 ? HONORED : 0)
     );
@@ -151,39 +173,42 @@ export class FullLines {
   /** Parses a comment or blank line. Returns the offset of the next line, or -1 at `# EOF`. */
   #noSample(bytes: Buffer, from: number): number {
     const p = skipLineBlanks(bytes, from, this.#grammar);
-    if (bytes[p] === LINE_FEED && !this.#strict) {
-      this.#learning?.comment(from, p + 1 - from, { isMetadata: false, flags: 0 });
-      return p + 1;
-    }
+    if (bytes[p] === LINE_FEED && !this.#strict) return p + 1;
     if (bytes[p] !== HASH) throw malformed(bytes, from, 'the line is empty or begins with a blank');
     const end = bytes.indexOf(LINE_FEED, p);
     const comment = readComment(bytes, p, end, this.#grammar);
     if (comment.says === 'eof') return -1;
-    if (comment.says === 'nothing') {
-      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags: 0 });
-    } else this.#metadataLine(bytes, from, end, comment);
+    if (comment.says !== 'nothing') this.#metadataLine(bytes, from, comment);
+    if (this.#lineScan.wantsComment && !comment.quoted)
+      this.#teachComment(bytes, from, end, comment);
     return end + 1;
   }
 
-  #metadataLine(bytes: Buffer, from: number, end: number, comment: CommentLine): void {
+  #metadataLine(bytes: Buffer, from: number, comment: CommentLine): void {
     const { says, type, textFrom, textTo, quoted } = comment;
     if (says === 'eof' || says === 'nothing') return;
     const family = this.#resolver.named(comment.nameFrom, comment.nameTo);
-    const metadata = this.#metadata.own();
+    this.#metadata.tell();
     if (this.#families.full) throw tooManyFamilies(bytes, from);
-    const flags = quoted ? QUOTED : 0;
-    this.#notes.add(flags);
-    if (this.#families.isOwn(family)) {
-      this.#learning?.comment(from, end + 1 - from, { isMetadata: false, flags });
-      return;
-    }
-    this.#learning?.comment(from, end + 1 - from, { isMetadata: true, flags });
-    this.#learning?.resumeAt(family);
-    metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
+    this.#notes.add(quoted ? QUOTED : 0);
+    if (this.#families.isOwn(family)) return;
+    this.#metadata.push({ says, family, type, bytes, from: textFrom, to: textTo });
     if (this.#metadata.overfull) throw tooManyFamilies(bytes, from);
-    if (says === 'type') this.#resolver.declare(family, type);
+    const declared = says === 'type' ? type : undefined;
+    if (declared !== undefined) this.#resolver.declare(family, declared);
+    this.#vocabulary.declare(this.#families.nameOf(family), declared, this.#lineScan.page);
     this.#resolver.declaredAt(family, comment.nameFrom, comment.nameTo);
-    this.#layoutLines.resumeBehind(family);
+  }
+
+  #teachComment(bytes: Buffer, from: number, end: number, comment: CommentLine): void {
+    const { says, type, nameFrom, nameTo, textFrom, textTo } = comment;
+    if (says === 'eof') return;
+    this.#vocabulary.addComment(bytes.subarray(from, end + 1), this.#grammar.format, {
+      ...{ says, type, name: bytes.toString('latin1', nameFrom, nameTo) },
+      ...{ nameFrom: nameFrom - from, nameTo: nameTo - from },
+      ...{ textFrom: textFrom - from, textTo: textTo - from },
+    });
+    if (says !== 'nothing') this.#declareAgain(bytes.toString('latin1', nameFrom, nameTo), true);
   }
 
   /** Ends the page at `# EOF`, which nothing may follow. */
@@ -196,6 +221,20 @@ export class FullLines {
 
 export function tooManyFamilies(bytes: Buffer, offset: number): ExpositionError {
   return new ExpositionError('too-large', bytes, offset, 'the page has too many metric families');
+}
+
+/**
+ * Whether the prefix is all that a line with reserved labels needs: no name is in quotes, no label is
+ * empty, and none may have the name that another one gets.
+ */
+function isRenamed(bytes: Buffer, { quoted, clashes, labels, labelsEnd }: SeriesScanner): boolean {
+  if (quoted || clashes === 0) return false;
+  for (let i = 0; i < labelsEnd; i += 4) {
+    if (labels[i + 3]! - labels[i + 2]! === 2) return false;
+    if (bytes.toString('latin1', labels[i], labels[i]! + RENAME.length) === RENAME.toString())
+      return false;
+  }
+  return true;
 }
 
 function badBack(strict: boolean): string {

@@ -1,79 +1,68 @@
 /**
- * The merge's kernel in WebAssembly (`kernel.wat`), which compares and copies sixteen bytes at once.
+ * The merge's kernel in WebAssembly, which looks at sixteen bytes at once: it scans the lines of
+ * pages (`line-scan.ts`) and copies them with labels inserted (`label-insertion.ts`). Its source is the
+ * AssemblyScript in `assembly/`; `npm run build:kernel` compiles it, and a test holds that
+ * kernel.wasm is what stands there.
  *
- * `npm run bench -- --only kernel` measures the merge beside the same merge in plain JavaScript. Where
- * all pages have the same lines, the kernel saves about 1 ms of 100 pages of 50 KB, a fifth or more of
- * the merge; where each line is a family of its own, a tenth; where families are shuffled or every
- * line differs, nothing.
+ * `npm run bench -- --only kernel` measures the merge beside the same merge in plain JavaScript.
  *
- * What it works on is copied into its memory: pages come and go, and that memory never shrinks. It is
- * 1.5 MB, and holds nothing from one call to the next but what its callers say.
+ * What it works on is copied into its memory, 4 MB that never shrink. From one call to the next these
+ * hold nothing but the names and comments of `vocabulary.ts`, and what a page has declared.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { SPAN } from './page-index.ts';
 
-/** What a call returns stands first, then labels, a window on a layout, and one on a page. */
-export const LABELS_AT = 1_024;
-export const LABELS_BYTES = 8_192;
-export const LAYOUT_AT = 16_384;
-export const LAYOUT_BYTES = 1 << 20;
-export const PAGE_AT = LAYOUT_AT + LAYOUT_BYTES;
-export const PAGE_BYTES = 65_536;
-/** Bytes behind what a call works on that it may read or overwrite: they decide nothing. */
-const SLACK = 64;
-/** The places of labels in the lines of the window on the page. */
-export const INSERTS_AT = PAGE_AT + PAGE_BYTES + SLACK;
-/** The shortest sample line has four bytes: `a 1`. */
-export const MAX_LINES = PAGE_BYTES / 4;
-/** What a call writes: the spans of so many lines at most, or bytes with labels inserted. */
-export const WRITTEN_AT = INSERTS_AT + MAX_LINES * Int32Array.BYTES_PER_ELEMENT;
-export const WRITTEN_BYTES = MAX_LINES * SPAN * Int32Array.BYTES_PER_ELEMENT;
-
-/** What `walk` returns, by places among the integers; `kernel.wat` has the parameters. */
-export const WALKED = {
+/** What `scan` and `insert` return: places among the integers. */
+export const SCANNED = {
   at: 0,
-  layoutLines: 1,
-  lines: 2,
-  spansEnd: 3,
-  family: 4,
-  from: 5,
-  first: 6,
+  lines: 1,
+  spansEnd: 2,
+  code: 3,
+  from: 4,
+  first: 5,
+  commentsEnd: 6,
+  editsEnd: 7,
+  why: 8,
 } as const;
-/** What `insert` returns, likewise. */
-export const INSERTED = { outEnd: 0, from: 1, insertsEnd: 2 } as const;
+export const INSERTED = { outEnd: 0, from: 1, insertsEnd: 2, editsEnd: 3 } as const;
 
-interface Exports {
-  readonly memory: WebAssembly.Memory;
-  readonly walk: (
-    record: number,
-    recordsEnd: number,
-    at: number,
+/** Why a scan ended: `SCANNED.why`. */
+export const UNKNOWN_NAME = 1;
+export const UNKNOWN_COMMENT = 2;
+
+/** The functions; `assembly/` has their parameters. */
+interface Functions {
+  readonly scan: (
+    start: number,
     end: number,
     base: number,
-    insertAt: number,
-    spanAt: number,
-    lines: number,
-    family: number,
-    from: number,
-    first: number,
+    strict: boolean,
+    renames: boolean,
+    byName: boolean,
+    page: number,
+    linesBefore: number,
   ) => void;
   readonly insert: (
-    from: number,
+    start: number,
     end: number,
     base: number,
     inserts: number,
     insertsEnd: number,
+    edits: number,
+    editsEnd: number,
     labels: number,
     labelsLength: number,
     out: number,
     outEnd: number,
   ) => void;
+  readonly addName: (place: number) => boolean;
+  readonly addComment: (place: number, format: number) => boolean;
+  readonly forget: () => void;
+  readonly memory: WebAssembly.Memory;
+  readonly setSeed: (high: number, low: number) => void;
 }
 
-export interface Kernel extends Omit<Exports, 'memory'> {
-  readonly bytes: Buffer;
-  readonly integers: Int32Array<ArrayBuffer>;
-}
+export type Kernel = ReturnType<typeof load>;
 
 let loaded: Kernel | undefined;
 
@@ -83,10 +72,48 @@ export function kernel(): Kernel {
   return loaded;
 }
 
-function load(): Kernel {
+function load() {
   const source = readFileSync(new URL('kernel.wasm', import.meta.url));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(source));
-  const { memory, walk, insert } = exports as Exports;
+  const { memory, setSeed, scan, insert, addName, addComment, forget } =
+    exports as unknown as Functions;
+  const seed = randomBytes(8);
+  setSeed(seed.readInt32LE(0), seed.readInt32LE(4));
   const { buffer } = memory;
-  return { bytes: Buffer.from(buffer), integers: new Int32Array(buffer), walk, insert };
+  /** A constant of `assembly/memory.ts`. */
+  const valueOf = (name: string): number =>
+    (exports as Record<string, { readonly value: number }>)[name]!.value;
+  // One literal: the runtime makes a slow object of names that are put together.
+  return {
+    bytes: Buffer.from(buffer),
+    integers: new Int32Array(buffer),
+    scan,
+    insert,
+    addName,
+    addComment,
+    forget,
+    LABELS_AT: valueOf('LABELS_AT'),
+    LABELS_BYTES: valueOf('LABELS_BYTES'),
+    RESERVED_AT: valueOf('RESERVED_AT'),
+    MAX_RESERVED: valueOf('MAX_RESERVED'),
+    RESERVED_TEXT_AT: valueOf('RESERVED_TEXT_AT'),
+    RESERVED_TEXT_BYTES: valueOf('RESERVED_TEXT_BYTES'),
+    NAMES_AT: valueOf('NAMES_AT'),
+    MAX_NAMES: valueOf('MAX_NAMES'),
+    NAME_BYTES: valueOf('NAME_BYTES'),
+    COMMENTS_AT: valueOf('COMMENTS_AT'),
+    MAX_COMMENTS: valueOf('MAX_COMMENTS'),
+    COMMENT_BYTES: valueOf('COMMENT_BYTES'),
+    TEXT_AT: valueOf('TEXT_AT'),
+    TEXT_BYTES: valueOf('TEXT_BYTES'),
+    PAGE_AT: valueOf('PAGE_AT'),
+    PAGE_BYTES: valueOf('PAGE_BYTES'),
+    MAX_LINES: valueOf('MAX_LINES'),
+    INSERTS_AT: valueOf('INSERTS_AT'),
+    COMMENTED_AT: valueOf('COMMENTED_AT'),
+    EDITS_AT: valueOf('EDITS_AT'),
+    EDITS_BYTES: valueOf('EDITS_BYTES'),
+    WRITTEN_AT: valueOf('WRITTEN_AT'),
+    WRITTEN_BYTES: valueOf('WRITTEN_BYTES'),
+  };
 }

@@ -77,7 +77,7 @@ export class Merge {
   readonly #excess: TakenOut[] = [];
   readonly #preparation: Preparation;
   readonly #pages: (Indexed | undefined)[] = [];
-  /** Lists of metadata that `heldBytes` has counted: pages of one layout share a list. */
+  /** Lists of metadata that `heldBytes` has counted: pages with the same lines share a list. */
   readonly #lists = new WeakSet<readonly unknown[]>();
   /** Whether an instance may have several pages. */
   #grouped = false;
@@ -208,7 +208,7 @@ export class Merge {
         this.#excess.push({ place, error: new ExpositionError('too-large', bytes, 0, what) });
       }
       if (!places.includes(newest)) return;
-      this.#preparation.forgetLayouts();
+      this.#preparation.forgetFamilies();
       this.#families.truncate(known); // no other page has these families
     } catch (error) {
       this.remove(newest);
@@ -217,7 +217,7 @@ export class Merge {
   }
 
   #heldBytes(page: PageIndex, first: PageIndex, hasOthers: boolean): number {
-    const copyBytes = page.body === first.body ? 0 : page.body.length + first.layoutBytes;
+    const copyBytes = page.body === first.body ? 0 : page.body.length;
     const seriesBytes = hasOthers ? page.inserts.length * SERIES_BYTES : 0;
     const shares = this.#lists.has(page.metadata);
     this.#lists.add(page.metadata);

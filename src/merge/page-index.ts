@@ -11,12 +11,29 @@ import { ALONE, BARE } from '../exposition/series.ts';
 /** Integers per span: family, first byte, end byte, first line, end line. */
 export const SPAN = 5;
 
+/** Integers per edit: an offset, and how many bytes to cut there; 0 inserts RENAME. */
+export const EDIT = 2;
+/** What renames the label behind it. */
+export const RENAME = Buffer.from('exported_');
+
 const LINE_FEED = 10;
 
 /** Bound on the runs of a page; pages of client libraries have far fewer. */
 const MAX_SPANS = 250_000;
 /** A writer keeps buffers of at most this many integers for the next page. */
 const KEPT_INTEGERS = 1 << 17;
+
+/** The place of the first edit that is not before `offset`. */
+export function editFrom(edits: Int32Array, offset: number): number {
+  let low = 0;
+  let high = edits.length / EDIT;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (edits[middle * EDIT]! < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low * EDIT;
+}
 
 /** A HELP, TYPE or UNIT line. */
 export interface Metadata {
@@ -39,7 +56,9 @@ export interface PageIndex {
   readonly honored: Uint8Array | undefined;
   /** SPAN integers for each run of lines of one family. */
   readonly spans: Int32Array;
-  /** The number of bytes of all lines. */
+  /** EDIT integers for each edit of a line, ascending; undefined without edits. */
+  readonly edits: Int32Array | undefined;
+  /** The number of bytes of all lines, with their edits. */
   readonly sampleBytes: number;
   /** The bytes that braces and commas add when labels are inserted into all lines. */
   readonly aroundBytes: number;
@@ -52,8 +71,6 @@ export interface PageIndex {
   readonly clashes: boolean;
   /** Whether a name is in quotes. */
   readonly quoted: boolean;
-  /** Memory of the notes on this page's layout, or of an earlier page's layout; mostly 0. */
-  readonly layoutBytes: number;
 }
 
 /** The sample lines of a page: `from` their first byte `to` after their line feed. */
@@ -79,9 +96,9 @@ const METADATA_BYTES = 80;
 const RUN_BYTES = 8;
 
 /** The memory of an index in bytes, without the page and its metadata. */
-export function indexBytes({ inserts, honored, spans, layoutBytes }: PageIndex): number {
-  const lines = inserts.byteLength + (honored?.byteLength ?? 0);
-  return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES + layoutBytes;
+export function indexBytes({ inserts, honored, spans, edits }: PageIndex): number {
+  const lines = inserts.byteLength + (honored?.byteLength ?? 0) + (edits?.byteLength ?? 0);
+  return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES;
 }
 
 /** The memory of a page's list of metadata in bytes. */
@@ -89,13 +106,19 @@ export function metadataBytes({ metadata }: PageIndex): number {
   return metadata.length * METADATA_BYTES;
 }
 
-/** Lines and spans to append to a writer's, and the run that continues after them. */
-export interface WalkedLines {
+/** Lines, spans and edits to append to a writer's, and the run that continues after them. */
+export interface ScannedLines {
   readonly inserts: Int32Array;
+  /** Families below 0 are not kept. */
   readonly spans: Int32Array;
+  readonly edits: Int32Array;
+  /** The family of the run that continues, or below 0. */
   readonly family: number;
   readonly from: number;
   readonly first: number;
+  /** Where the lines begin and end. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Collects the lines and spans of one page after the other. */
@@ -104,6 +127,8 @@ export class PageIndexWriter {
   #honored: Uint8Array<ArrayBuffer> | undefined;
   #spans = new Int32Array(SPAN * 64);
   #spansEnd = 0;
+  #edits: Int32Array<ArrayBuffer> | undefined;
+  #editsEnd = 0;
   /** The number of lines so far. */
   lines = 0;
   /** The family of the run that continues; -1 without a run. */
@@ -121,16 +146,29 @@ export class PageIndexWriter {
     this.#inserts[this.lines++] = insert;
   }
 
-  /** Appends the lines and spans of a walk that began at this writer's state. */
-  append({ inserts, spans, family, from, first }: WalkedLines): void {
-    const lines = this.lines + inserts.length;
-    if (lines > this.#inserts.length) this.#inserts = grown(this.#inserts, lines);
-    this.#inserts.set(inserts, this.lines);
-    this.lines = lines;
-    const spansEnd = this.#spansEnd + spans.length;
-    if (spansEnd > this.#spans.length) this.#spans = grown(this.#spans, spansEnd);
-    this.#spans.set(spans, this.#spansEnd);
-    this.#spansEnd = spansEnd;
+  /** Appends lines that were scanned; the first one is line `this.lines`. */
+  append(scanned: ScannedLines): void {
+    const { start, end, spans, inserts, edits } = scanned;
+    if (start === end) return;
+    let { family, from, first } = scanned;
+    const begins = spans.length > 0 ? spans[1] : family < 0 ? end : from;
+    const goesOn = (spans.length > 0 ? spans[0] : family) === this.family && begins === start;
+    if (!goesOn) this.breakAt(start);
+    else if (spans.length > 0) {
+      spans[1] = this.from;
+      spans[3] = this.first;
+    } else {
+      from = this.from;
+      first = this.first;
+    }
+    this.#inserts = appended(this.#inserts, this.lines, inserts);
+    this.lines += inserts.length;
+    this.#spans = appended(this.#spans, this.#spansEnd, spans);
+    this.#spansEnd += spans.length;
+    if (edits.length > 0) {
+      this.#edits = appended(this.#edits ?? new Int32Array(EDIT * 256), this.#editsEnd, edits);
+      this.#editsEnd += edits.length;
+    }
     this.family = family;
     this.from = from;
     this.first = first;
@@ -172,15 +210,26 @@ export class PageIndexWriter {
     return this.#spansEnd / SPAN + (this.family < 0 ? 0 : 1) > MAX_SPANS;
   }
 
+  /** Adds an edit behind those before it. */
+  edit(offset: number, cutBytes: number): void {
+    const pair = Int32Array.of(offset, cutBytes);
+    this.#edits = appended(this.#edits ?? new Int32Array(EDIT * 256), this.#editsEnd, pair);
+    this.#editsEnd += EDIT;
+  }
+
   /** Returns the lines and spans of the page, and empties the writer. */
-  take(): Pick<PageIndex, 'inserts' | 'honored' | 'spans' | 'sampleBytes' | 'aroundBytes'> {
+  take(): Pick<
+    PageIndex,
+    'inserts' | 'honored' | 'spans' | 'edits' | 'sampleBytes' | 'aroundBytes'
+  > {
     const inserts = this.#inserts.slice(0, this.lines);
     const spans = this.#spans.slice(0, this.#spansEnd);
     const honored = this.#honored && resized(this.#honored, this.lines);
+    const edits = this.#edits?.slice(0, this.#editsEnd);
     this.clear();
     return {
-      ...{ inserts, honored, spans },
-      sampleBytes: bytesOf(spans),
+      ...{ inserts, honored, spans, edits },
+      sampleBytes: bytesOf(spans) + addedBytes(edits),
       aroundBytes: aroundBytes(inserts),
     };
   }
@@ -191,6 +240,8 @@ export class PageIndexWriter {
     this.#spansEnd = 0;
     this.family = -1;
     this.#honored = undefined;
+    this.#edits = undefined;
+    this.#editsEnd = 0;
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
     if (this.#spans.length > KEPT_INTEGERS) this.#spans = new Int32Array(SPAN * 64);
   }
@@ -203,6 +254,15 @@ function bytesOf(spans: Int32Array): number {
   return bytes;
 }
 
+/** The bytes that edits add to lines. */
+function addedBytes(edits: Int32Array | undefined): number {
+  let bytes = 0;
+  for (let at = 0; edits !== undefined && at < edits.length; at += EDIT) {
+    bytes += edits[at + 1] === 0 ? RENAME.length : -edits[at + 1]!;
+  }
+  return bytes;
+}
+
 /** BARE adds two braces and drops the last comma; ALONE drops the last comma. */
 function aroundBytes(inserts: Int32Array): number {
   let bytes = 0;
@@ -212,6 +272,18 @@ function aroundBytes(inserts: Int32Array): number {
     else if (kind === ALONE) bytes -= 1;
   }
   return bytes;
+}
+
+/** Puts `more` behind the first `length` integers; in a larger array if there is no room. */
+function appended(
+  array: Int32Array<ArrayBuffer>,
+  length: number,
+  more: Int32Array,
+): Int32Array<ArrayBuffer> {
+  const end = length + more.length;
+  const roomy = end > array.length ? grown(array, end) : array;
+  roomy.set(more, length);
+  return roomy;
 }
 
 function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {

@@ -33,10 +33,10 @@ export class PageNotes {
     this.filtered = 0;
   }
 
-  /** @param flags - the flags of one line */
-  add(flags: number): void {
+  /** @param flags - the flags of each of the lines */
+  add(flags: number, lines = 1): void {
     this.#flags |= flags;
-    if ((flags & DROPPED) !== 0) this.dropped += 1;
-    if ((flags & FILTERED) !== 0) this.filtered += 1;
+    if ((flags & DROPPED) !== 0) this.dropped += lines;
+    if ((flags & FILTERED) !== 0) this.filtered += lines;
   }
 }

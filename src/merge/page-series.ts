@@ -11,7 +11,7 @@ import { unquote } from '../exposition/escape.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import { SeriesScanner } from '../exposition/series.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
-import type { PageIndex } from './page-index.ts';
+import { editFrom, type PageIndex, RENAME } from './page-index.ts';
 import type { SpliceSource } from './plan.ts';
 import { HONORABLE } from './relabel.ts';
 
@@ -48,7 +48,8 @@ export class PageSeries {
     let sum = this.#extrasHash;
     for (let i = 0; i < labelsEnd; i += 4) {
       if (!this.#counts(i)) continue;
-      const name = hashBytes(bytes, labels[i]!, labels[i + 1]!, SEED);
+      const seed = this.#isRenamed(i) ? RENAMED_SEED : SEED;
+      const name = hashBytes(bytes, labels[i]!, labels[i + 1]!, seed);
       sum =
         (sum + mixed(hashBytes(bytes, labels[i + 2]! + 1, labels[i + 3]! - 1, mixed(name)))) | 0;
     }
@@ -63,6 +64,7 @@ export class PageSeries {
   /** Whether the bytes of both lines are equal, up to the blank after the series. */
   #hasBytes(from: number, other: PageSeries, otherFrom: number): boolean {
     if (this.#extras.length > 0 || other.#extras.length > 0) return false;
+    if (this.page.edits !== undefined || other.page.edits !== undefined) return false;
     this.#scan(from);
     const length = this.#seriesTo + 1 - from;
     const { body } = other.page;
@@ -101,9 +103,18 @@ export class PageSeries {
     return labels[at + 3]! - labels[at + 2]! > 2;
   }
 
+  /** The name that the merged page gives to a label. */
   #nameOf(at: number): string {
     const { labels } = this.#scanner;
-    return unquote(this.page.body.bytes.toString('utf8', labels[at], labels[at + 1]));
+    const name = unquote(this.page.body.bytes.toString('utf8', labels[at], labels[at + 1]));
+    return this.#isRenamed(at) ? RENAME + name : name;
+  }
+
+  #isRenamed(at: number): boolean {
+    const { edits } = this.page;
+    if (edits === undefined) return false;
+    const nameFrom = this.#scanner.labels[at]!;
+    return edits[editFrom(edits, nameFrom)] === nameFrom;
   }
 
   #valueOf(at: number): string {
@@ -111,6 +122,8 @@ export class PageSeries {
     return unquote(this.page.body.bytes.toString('utf8', labels[at + 2]! + 1, labels[at + 3]! - 1));
   }
 }
+
+const RENAMED_SEED = hashRaw(RENAME, 0, RENAME.length, SEED);
 
 function hashPair(name: string, value: string): number {
   const bytes = Buffer.from(name + value);

@@ -34,7 +34,7 @@ export interface SpliceSource {
 /** What a splice needs of a page: a plan may be kept for long, and must not hold more. */
 export type PrintedPage = Pick<
   PageIndex,
-  'body' | 'inserts' | 'honored' | 'sampleBytes' | 'aroundBytes'
+  'body' | 'inserts' | 'honored' | 'edits' | 'sampleBytes' | 'aroundBytes'
 >;
 
 interface PrintedSource {
@@ -115,8 +115,8 @@ export function* planSplice(
 }
 
 function printedSource({ page, labels }: SpliceSource): PrintedSource {
-  const { body, inserts, honored, sampleBytes, aroundBytes } = page;
-  return { page: { body, inserts, honored, sampleBytes, aroundBytes }, labels };
+  const { body, inserts, honored, edits, sampleBytes, aroundBytes } = page;
+  return { page: { body, inserts, honored, edits, sampleBytes, aroundBytes }, labels };
 }
 
 /** The heads of families in one buffer: thousands of small ones would cost more memory and time. */
@@ -156,7 +156,7 @@ class Slice {
   }
 }
 
-/** One page for each list of metadata: pages of one layout share a list. */
+/** One page for each list of metadata: pages with the same lines share a list. */
 function* distinctMetadata(sources: readonly SpliceSource[]): Iterable<PageIndex> {
   const seen = new Set<unknown>();
   for (const { page } of sources) {

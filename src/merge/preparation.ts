@@ -10,7 +10,7 @@ import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
 import type { FamilyTable } from './families.ts';
 import { Indexer } from './indexer.ts';
-import type { PageIndex } from './page-index.ts';
+import { type PageIndex, RENAME } from './page-index.ts';
 import type { PageRules } from './page-rules.ts';
 import { APP_LABELS, HONORABLE, INSTANCE_LABELS, type LabelConflict } from './relabel.ts';
 import { rewritePage } from './rewrite.ts';
@@ -25,7 +25,7 @@ export interface PreparationOptions {
   /** Whether the reader prefers OpenMetrics; it gets text unless all pages are OpenMetrics. */
   readonly preferOpenMetrics: boolean;
   /** Default: true. See `IndexerOptions`. */
-  readonly learn?: boolean;
+  readonly scan?: boolean;
 }
 
 /** The source of a page: an app instance, or an external exporter. */
@@ -60,8 +60,8 @@ export class Preparation {
     this.#honored = options.labelConflict === 'honor' ? HONORABLE : [];
   }
 
-  /** Forgets all layouts. Call it when the families of a page were removed from the table. */
-  forgetLayouts(): void {
+  /** Forgets the families of pages so far. Call it when families were removed from the table. */
+  forgetFamilies(): void {
     this.#indexers.clear();
   }
 
@@ -112,11 +112,18 @@ export class Preparation {
     return [...inserted.filter((name) => !this.#honored.includes(name)), ...job, ...constants];
   }
 
+  /** Whether `exported_` is what a clash needs, and no inserted label begins with it. */
+  #renames(kind: PageKind): boolean {
+    const { labelConflict } = this.#options;
+    const isPrefixed = (name: string): boolean => name.startsWith(RENAME.toString());
+    return labelConflict === 'exported' && !this.#clashing(kind).some(isPrefixed);
+  }
+
   #honoredIn({ of }: PageKind): readonly string[] {
     return of === 'instance' ? this.#honored : [];
   }
 
-  /** The indexer for pages alike. Rewritten pages have other layouts, and are filtered already. */
+  /** The indexer for pages alike. Rewritten pages are filtered already. */
   #indexer(kind: PageKind, format: FormatName, rewritten: boolean): Indexer {
     const { of, rules } = kind;
     let indexers = this.#indexers.get(rules);
@@ -134,7 +141,8 @@ export class Preparation {
         reserved: new LabelNames([...honored, ...this.#clashing(kind)]),
         honored: (1 << honored.length) - 1,
         filter: rewritten ? undefined : rules?.filter,
-        learn: this.#options.learn ?? true,
+        renames: this.#renames(kind),
+        scan: this.#options.scan ?? true,
       });
       indexers.set(key, indexer);
     }

@@ -19,7 +19,7 @@ import type { FamilyTable } from './families.ts';
 import { MAX_NAME, type NameFilter } from './name-filter.ts';
 
 /** The result for a sample that has the name of one of promgate's own families. */
-const DROPPED = -2;
+export const DROPPED_FAMILY = -2;
 /** The next sample's family must be looked up. */
 const UNKNOWN = -3;
 /** The result for a sample that the name filter drops. */
@@ -97,10 +97,31 @@ export class FamilyResolver {
     return this.#last;
   }
 
+  /**
+   * The family of a sample name without quotes.
+   *
+   * @param owned - whether the page declares the name without its suffix as a family that has it
+   */
+  familyFor(name: string, owned: boolean): number {
+    const family = this.#families.idOf(owned ? splitSuffix(name)[0] : name);
+    if (this.#families.isOwn(family)) return DROPPED_FAMILY;
+    const filter = this.#filter;
+    return filter === undefined || this.#passesNamed(name, filter) ? family : UNWANTED;
+  }
+
+  /** The type that the page has declared for a family, if any. */
+  declaredType(name: string): FamilyType | undefined {
+    const family = this.#families.find(name);
+    return family === undefined ? undefined : this.#types.get(family);
+  }
+
   #passes(family: number, from: number, to: number): boolean {
     const filter = this.#filter;
     if (filter === undefined || family < 0) return true;
-    const name = unquote(this.#bytes.toString('utf8', from, to));
+    return this.#passesNamed(unquote(this.#bytes.toString('utf8', from, to)), filter);
+  }
+
+  #passesNamed(name: string, filter: NameFilter): boolean {
     const known = this.#verdicts.get(name);
     if (known !== undefined) return known;
     const { passes, steps } = filter.judge(name);
@@ -137,6 +158,6 @@ export class FamilyResolver {
     const type = owner === undefined ? undefined : this.#types.get(owner);
     const owned = type !== undefined && suffixesOf(type, this.#format).includes(suffix);
     const family = owner !== undefined && owned ? owner : this.#families.idOf(name);
-    return this.#families.isOwn(family) ? DROPPED : family;
+    return this.#families.isOwn(family) ? DROPPED_FAMILY : family;
   }
 }

@@ -7,7 +7,9 @@
 import type { Body } from '../exposition/body.ts';
 import { BARE, BEFORE, BEHIND } from '../exposition/series.ts';
 import { LabelInsertion, suitsKernel } from './label-insertion.ts';
-import { FAMILY, type SplicePlan } from './plan.ts';
+import type { InsertedLabels } from './labels.ts';
+import { EDIT, editFrom, RENAME } from './page-index.ts';
+import { FAMILY, type PrintedPage, type SplicePlan } from './plan.ts';
 
 /** Room behind a chunk's end for copying sixteen bytes at a time. */
 const SLACK = 16;
@@ -32,6 +34,17 @@ export function createChunk(capacity: number): Chunk {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), capacity };
 }
 
+/** Lines of one family, some of them with edits. */
+interface EditedRun {
+  readonly page: PrintedPage;
+  readonly labels: InsertedLabels;
+  /** The number after that of the last line. */
+  readonly lastLine: number;
+  /** The offset after the last line. */
+  readonly end: number;
+  readonly edits: Int32Array;
+}
+
 /** Prints a plan, as much at a time as fits into a chunk. */
 export class Splicer {
   readonly #plan: SplicePlan;
@@ -43,6 +56,8 @@ export class Splicer {
   /** Within the run: the next line, or -1 before the first. */
   #line = -1;
   #from = 0;
+  /** The place of the next edit of the run's page. */
+  #edit = 0;
   readonly #insertion = new LabelInsertion();
   #ended = false;
 
@@ -82,7 +97,7 @@ export class Splicer {
     const source = runs[this.#run * 2]!;
     const span = runs[this.#run * 2 + 1]!;
     const { page, labels } = sources[source]!;
-    const { body, inserts, honored } = page;
+    const { body, inserts, honored, edits } = page;
     let inserted = labels.bytes;
     const spansOf = spans[source]!;
     const { bytes: out, capacity } = chunk;
@@ -91,15 +106,23 @@ export class Splicer {
     let from = this.#line < 0 ? spansOf[span + 1]! : this.#from;
     let line = this.#line < 0 ? spansOf[span + 3]! : this.#line;
     let at = start;
+    if (this.#line < 0) this.#edit = edits === undefined ? 0 : editFrom(edits, from);
     if (this.#suitsKernel(lastLine - line, page, inserted)) {
       const insertion = this.#insertion;
       insertion.line = line;
       insertion.from = from;
       insertion.at = at;
+      insertion.edit = this.#edit;
       insertion.copy({ page, labels: inserted, lastLine, end }, out, capacity);
       line = insertion.line;
       from = insertion.from;
       at = insertion.at;
+      this.#edit = insertion.edit;
+    }
+    if (edits !== undefined) {
+      this.#line = line;
+      this.#from = from;
+      return this.#copyEdited(chunk, at, { page, labels, lastLine, end, edits });
     }
     for (; line < lastLine; line++) {
       const insert = inserts[line]!;
@@ -124,6 +147,38 @@ export class Splicer {
     if (at + end - from <= capacity) return copyPiece(chunk, at, body, from, end);
     this.#pending.push(body.bytes.subarray(from, end));
     return at;
+  }
+
+  /** Copies lines with edits piece by piece, from `#line` on; what has no room becomes pending. */
+  #copyEdited(chunk: Chunk, start: number, run: EditedRun): number {
+    const { page, labels, lastLine, end } = run;
+    let at = start;
+    while (this.#line < lastLine && this.#pending.length === 0) {
+      const line = this.#line++;
+      const insert = page.inserts[line]!;
+      const inserted = labels.without(page.honored?.[line] ?? 0);
+      this.#editUpTo(insert >> 2, run);
+      this.#pending.push(around(insert & 3, inserted));
+      at = this.#drain(chunk, at);
+    }
+    if (this.#line < lastLine) return at;
+    this.#line = -1;
+    this.#editUpTo(end, run);
+    return this.#drain(chunk, at);
+  }
+
+  /** Makes the pieces before `to` pending. */
+  #editUpTo(to: number, { page, edits }: EditedRun): void {
+    const { bytes } = page.body;
+    for (; this.#edit < edits.length && edits[this.#edit]! < to; this.#edit += EDIT) {
+      const offset = edits[this.#edit]!;
+      const cut = edits[this.#edit + 1]!;
+      this.#pending.push(bytes.subarray(this.#from, offset));
+      if (cut === 0) this.#pending.push(RENAME);
+      this.#from = offset + cut;
+    }
+    this.#pending.push(bytes.subarray(this.#from, to));
+    this.#from = to;
   }
 
   /** Copies what is pending, as far as there is room. */

@@ -193,7 +193,6 @@ function newMerging(
     isVoid: false,
     merge: new Merge({
       ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
-      learn: asked.length > 1,
       pages: asked.length,
       givesUp: () =>
         signal.aborted || merging.isVoid || performance.now() > request.deadlineMs + MERGE_GRACE_MS,

@@ -42,7 +42,7 @@ async function costOf({ format, text }: GivenPage): Promise<Cost> {
   const bytes = Buffer.from(text);
   let turns = 0;
   const merge = new Merge({
-    ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: false, learn: true },
+    ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: false, scan: true },
     escaping: { text: 'underscores', openmetrics: 'underscores' },
     pause: async () => {
       turns += 1;

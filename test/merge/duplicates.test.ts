@@ -102,10 +102,10 @@ describe('series of several pages of an instance', () => {
       '# TYPE h gauge\nh 2\n# TYPE h_sum summary\nh_sum 2\nh_sum_count 2\n',
     ]);
 
-    for (const learn of [true, false]) {
+    for (const scan of [true, false]) {
       const merged = await mergePages(
         pages.map((page) => ({ ...page, instance: 0, labels: [] })),
-        { learn },
+        { scan },
       );
 
       assert.deepEqual(samplesOf(merged.page), ['h_sum_count{} 1', 'h_sum{} 1', 'h{} 2']);

@@ -25,7 +25,7 @@ describe('the families of a merge', () => {
 
         const merged = await mergePages(inputs, options);
         const other = await mergePages(inputs, options, { order });
-        const walked = await mergePages(inputs, { ...options, learn: false }, { order });
+        const walked = await mergePages(inputs, { ...options, scan: false }, { order });
 
         assert.deepEqual(merged.refused, tooLarge(pages));
         assert.deepEqual(other.refused, merged.refused);

@@ -32,7 +32,7 @@ describe('Merge', () => {
     await fc.assert(
       fc.asyncProperty(orders, mixedOptions, async ({ pages, order }, options) => {
         const learnt = await mergePages(pages, options);
-        const walked = await mergePages(pages, { ...options, learn: false });
+        const walked = await mergePages(pages, { ...options, scan: false });
         const asTheyCome = await mergePages(pages, options, { order });
 
         assert.deepEqual(summaryOf(walked), summaryOf(learnt));
@@ -55,7 +55,7 @@ describe('Merge', () => {
     await fc.assert(
       fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
         const learnt = await mergePages(texts(pages), { labelConflict });
-        const walked = await mergePages(texts(pages), { labelConflict, learn: false });
+        const walked = await mergePages(texts(pages), { labelConflict, scan: false });
 
         assert.equal(learnt.page.toString(), walked.page.toString());
         assert.equal(learnt.conflicts, walked.conflicts);
@@ -197,16 +197,17 @@ describe('Merge', () => {
   });
 
   it('lets others have their turn, whatever a page is full of', async () => {
-    const lines = 60_000;
+    const lines = 240_000;
     const conflict = '# TYPE a gauge\n# TYPE a counter\n';
     const full: readonly [page: string, format: InputPage['format'], leastPauses: number][] = [
-      ['#\n'.repeat(lines), 'text', 7],
-      ['a 1\nb 1\n'.repeat(lines / 2), 'text', 7],
-      [`${'# TYPE a gauge\n'.repeat(lines)}a{job="x"} 1\n`, 'text', 20],
-      [`${'# TYPE a gauge\n'.repeat(lines)}# EOF\n`, 'openmetrics', 20],
-      ['a{job="x"} 1\n'.repeat(lines), 'text', 30],
+      ['#\n'.repeat(lines), 'text', 1],
+      ['a 1\nb 1\n'.repeat(lines / 2), 'text', 3],
+      [`${'# TYPE a gauge\n'.repeat(lines)}a{job="x"} 1\n`, 'text', 13],
+      [`${'# TYPE a gauge\n'.repeat(lines)}# EOF\n`, 'openmetrics', 13],
+      ['a{job="x"} 1\n'.repeat(lines), 'text', 9],
+      ['a{job="x",exported_job=""} 1\n'.repeat(lines / 4), 'text', 30],
       [`a{job="x",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 15],
-      [`${conflict}${'a 1\n'.repeat(lines)}`, 'text', 11],
+      [`${conflict}${'a 1\n'.repeat(lines / 4)}`, 'text', 11],
     ];
     for (const [text, format, leastPauses] of full) {
       let pauses = 0;
@@ -310,33 +311,12 @@ describe('Merge', () => {
     };
 
     const plain = await held(lines.replaceAll('job', 'bob'));
-    const rewritten = await held(lines);
+    const renamed = await held(lines);
+    const rewritten = await held(lines.replaceAll('{', '{exported_job="",'));
 
     assert.ok(plain >= 4 * 1000, `${plain} bytes`);
+    assert.ok(renamed >= plain + 8 * 1000, `${renamed} bytes`);
     assert.ok(rewritten >= plain + lines.length, `${rewritten} bytes`);
-  });
-
-  it('tells of the layout with the page that is first compared with it', async () => {
-    const merge = new Merge({
-      ...{ labelConflict: 'exported', exportJob: true, preferOpenMetrics: false },
-      escaping: { text: 'underscores', openmetrics: 'underscores' },
-    });
-    const text = 'a{bob="mine"} 1\n'.repeat(1000);
-    const held: number[] = [];
-    const labels = new InsertedLabels([]);
-    const add = async (place: number, page: string): Promise<void> => {
-      const bytes = Buffer.from(page);
-      const added = merge.add({ place, of: 'instance', bytes, format: 'text', labels });
-      held.push((await added).heldBytes);
-    };
-    await add(0, text);
-    await assert.rejects(add(1, 'not a page\n'));
-    await add(2, text);
-    await add(3, text);
-
-    const [learnt = 0, compared = 0, later = 0] = held;
-    assert.ok(learnt > later, `${held} bytes`); // its lines are noted
-    assert.ok(learnt + compared >= 2 * later + 2 * text.length, `${held} bytes`);
   });
 
   it('refuses a page with more families than any program has', async () => {

@@ -35,7 +35,7 @@ describe('the rules of pages', () => {
     await fc.assert(
       fc.asyncProperty(merges, async ({ pages, order, ...options }) => {
         const learnt = await mergePages(pages, options);
-        const walked = await mergePages(pages, { ...options, learn: false });
+        const walked = await mergePages(pages, { ...options, scan: false });
         const asTheyCome = await mergePages(pages, options, { order });
 
         assert.deepEqual(summaryOf(walked), summaryOf(learnt));

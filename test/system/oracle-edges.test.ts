@@ -139,7 +139,7 @@ describe('a character at any place of a page', function () {
           const sound = { bytes: page, format };
           const pages = [sound, sound, { bytes, format }];
           const [alone, beside] = await Promise.all(
-            [false, true].map((learn) => mergePages(pages, { learn }, SPLICED)),
+            [false, true].map((scan) => mergePages(pages, { scan }, SPLICED)),
           );
           assert.deepEqual(beside, alone, where);
         }

@@ -1,0 +1,6 @@
+/** The merge's kernel, as `kernel.ts` in the folder above loads it. */
+
+export { insert } from './insert';
+export { addComment, addName, forget, setSeed } from './known';
+export * from './memory';
+export { scan } from './scan';
