@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGzip } from 'node:zlib';
-import { Client, type Dispatcher } from 'undici';
+import { Agent, request } from 'undici';
 
 export interface FloorOptions {
   /** A file with these options, which may be too long for an argument. */
@@ -42,55 +42,25 @@ const given = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
 const { apps, gzipLevel = 2 } = given.file === undefined ? given : read(given.file);
 const texts = apps.map(({ answerFile }) => answerFile && readFileSync(answerFile));
 
-/** Connections without a request, by address. */
-const idle = new Map<string, Client[]>();
-
-/** One GET: keeps the body, as it arrives, in pieces. */
-class Fetch implements Dispatcher.DispatchHandler {
-  readonly #address: string;
-  readonly #client: Client;
-  readonly #body: Buffer[] = [];
-  readonly #onEnd: (body: readonly Buffer[]) => void;
-
-  constructor(address: string, path: string, onEnd: (body: readonly Buffer[]) => void) {
-    this.#address = address;
-    this.#client = idle.get(address)?.pop() ?? new Client(`http://${address}`);
-    this.#onEnd = onEnd;
-    this.#client.dispatch({ method: 'GET', path }, this);
-  }
-
-  onRequestStart(): void {}
-
-  onResponseStart(): void {}
-
-  onResponseData(_controller: Dispatcher.DispatchController, part: Buffer): void {
-    this.#body.push(part);
-  }
-
-  onResponseEnd(): void {
-    const others = idle.get(this.#address);
-    if (others) others.push(this.#client);
-    else idle.set(this.#address, [this.#client]);
-    this.#onEnd(this.#body);
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    throw error; // no figure counts if an instance fails
-  }
+const dispatcher = new Agent({ pipelining: 1 });
+async function fetchBody(url: string): Promise<Buffer> {
+  const { body } = await request(url, { dispatcher });
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(part as Buffer);
+  return Buffer.concat(parts);
 }
-
-const server = createServer((request, response) => {
-  const at = Number(request.url?.slice(1));
+const server = createServer((asked, response) => {
+  const at = Number(asked.url?.slice(1));
   const { addresses, answerBytes, paths = ['/metrics'] } = apps[at]!;
   const bodies: (readonly Buffer[])[] = [];
   const wanted = addresses.length * paths.length;
   const onBody = (body: readonly Buffer[]): void => {
     if (bodies.push(body) < wanted) return;
     const text = texts[at];
-    if (text && request.headers['accept-encoding'] === 'gzip') writeZipped(response, text);
+    if (text && asked.headers['accept-encoding'] === 'gzip') writeZipped(response, text);
     else writeBytes(response, answerBytes);
   };
-  for (const address of addresses) for (const path of paths) new Fetch(address, path, onBody);
+  for (const address of addresses) for (const path of paths) void fetchBody(`http://${address}${path}`).then((b) => onBody([b]));
 });
 server.keepAliveTimeout = 0; // readers rest between their turns
 server.listen(0, '127.0.0.1', () => {

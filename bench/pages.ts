@@ -70,7 +70,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 /** How many pages an instance has: values and order change from scrape to scrape. */
-const SCRAPES = 1;
+const SCRAPES = 2;
 
 /** Measures one case from a fresh start of all processes. */
 export async function measurePages(of: PagesCase, pace: Pace): Promise<PagesResult> {

@@ -127,7 +127,7 @@ if (wanted('scrape')) {
 const pages: PagesResult[] = [];
 if (wanted('pages')) {
   const pace = flags.quick
-    ? { rounds: 4, turnMs: 300, warmUpMs: 3000 }
+    ? { rounds: 5, turnMs: 300, warmUpMs: 1_500 }
     : { rounds: 9, turnMs: 1_500, warmUpMs: 3_000 };
   for (const of of casesNamed(flags.case)) {
     pages.push(await measurePages(of, pace));
