@@ -60,7 +60,8 @@ const server = createServer((asked, response) => {
     if (text && asked.headers['accept-encoding'] === 'gzip') writeZipped(response, text);
     else writeBytes(response, answerBytes);
   };
-  for (const address of addresses) for (const path of paths) void fetchBody(`http://${address}${path}`).then((b) => onBody([b]));
+  for (const address of addresses)
+    for (const path of paths) void fetchBody(`http://${address}${path}`).then((b) => onBody([b]));
 });
 server.keepAliveTimeout = 0; // readers rest between their turns
 server.listen(0, '127.0.0.1', () => {

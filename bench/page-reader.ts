@@ -62,7 +62,7 @@ class AnswerEnd {
         continue;
       }
       const end = data.indexOf(10, at);
-      this.#size += data.latin1Slice(at, end < 0 ? data.length : end);
+      this.#size += data.toString('latin1', at, end < 0 ? data.length : end);
       if (end < 0) return false;
       at = end + 1;
       const sizeBytes = Number.parseInt(this.#size, 16);
@@ -77,7 +77,7 @@ class AnswerEnd {
   /** @returns where the body begins, once the head is whole */
   #takeHead(data: Buffer): number {
     const before = this.#head.length;
-    this.#head += data.latin1Slice();
+    this.#head += data.toString('latin1');
     const end = this.#head.indexOf('\r\n\r\n');
     if (end < 0) return 0;
     const head = this.#head.slice(0, end);

@@ -6,6 +6,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SimulatedApp } from '../test/support/foundation.ts';
 import { appGuid, endpointsOf, routesJson } from '../test/support/foundation.ts';
 import { BROKER, Platform } from '../test/support/platform.ts';
@@ -221,6 +222,14 @@ async function textOf({ port, paths }: Subject): Promise<string> {
 
 /** Throws if the answer lacks pages, since its figures would be worthless. */
 async function assertComplete(url: string, pages: number): Promise<void> {
+  const deadlineMs = performance.now() + 10_000; // a binding takes effect a moment later
+  for (let up = await pagesUp(url); up !== pages; up = await pagesUp(url)) {
+    if (performance.now() < deadlineMs) await delay(20);
+    else throw new Error(`${url}: ${up} of ${pages} pages are there`);
+  }
+}
+
+async function pagesUp(url: string): Promise<number> {
   const { body } = await fetch(url);
   let up = 0;
   let rest = '';
@@ -229,7 +238,7 @@ async function assertComplete(url: string, pages: number): Promise<void> {
     rest = lines.pop() ?? '';
     up += lines.filter((line) => /^promgate_instance_up\{.*\} 1$/.test(line)).length;
   }
-  if (up !== pages) throw new Error(`${url}: ${up} of ${pages} pages are there`);
+  return up;
 }
 
 export function pagesTable(results: readonly PagesResult[]): string {

@@ -56,7 +56,8 @@ export function expositionPage({ sizeBytes, seed, scrape = 0, traits = {} }: Pag
   for (const { head, series } of isRandom ? shuffled(families, random) : families) {
     if (series.length === 0) continue;
     parts.push(head);
-    for (const one of isRandom ? shuffled(series, random) : series) printSeries(one, printer, parts);
+    for (const one of isRandom ? shuffled(series, random) : series)
+      printSeries(one, printer, parts);
   }
   if (isOpenMetrics) parts.push('# EOF\n');
   return Buffer.from(parts.join(''), 'latin1'); // ASCII only
