@@ -20,6 +20,8 @@ export interface Child extends AsyncDisposable {
   peakRssBytes(): number;
   /** Sends SIGTERM and waits for the end of the process. Disposal sends SIGKILL instead. */
   stop(): Promise<void>;
+  /** Writes a line to the standard input of the process. */
+  send(line: string): void;
   /** Closes the standard input of the process. */
   closeInput(): void;
   /** The next line of standard output; undefined at the end of the output. */
@@ -61,6 +63,7 @@ export function startProgram(
     rssBytes: () => statusBytes(pid, 'VmRSS'),
     peakRssBytes: () => statusBytes(pid, 'VmHWM'),
     stop: () => end(child, 'SIGTERM'),
+    send: (line) => void child.stdin.write(`${line}\n`),
     closeInput: () => child.stdin.end(),
     line: async () => (await lines.next()).value,
     discard: () => {

@@ -3,15 +3,22 @@
  * promgate, but merges nothing.
  *
  * `node floor.ts '{"apps":[{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}]}'` prints the
- * server's address and serves the first app at `/0`. A server that collects bodies with undici and
- * streams an answer of the same length through reused chunks can hardly cost less.
+ * server's address and serves the first app at `/0`. With `Accept-Encoding: gzip` it compresses the
+ * text of `answerFile`. A server that collects bodies with undici's cheapest call, checks nothing
+ * and sends bytes that lie ready can hardly cost less.
  */
+import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createGzip } from 'node:zlib';
 import { Agent, request } from 'undici';
 
 export interface FloorOptions {
+  /** A file with these options, which may be too long for an argument. */
+  readonly file?: string;
   readonly apps: readonly FloorApp[];
+  /** Of compressed answers. */
+  readonly gzipLevel?: number;
 }
 
 export interface FloorApp {
@@ -19,44 +26,74 @@ export interface FloorApp {
   readonly addresses: readonly string[];
   /** The length of the answer. */
   readonly answerBytes: number;
+  /** The paths to fetch from each instance; default: `/metrics`. */
+  readonly paths?: readonly string[];
+  /** A file with the answer, to compress. */
+  readonly answerFile?: string;
 }
 
 const CHUNK_BYTES = 65_536;
-const RING_SIZE = 4;
+/** How many bytes wait in a socket before more of an answer is written. */
+const RING_BYTES = 4 * CHUNK_BYTES;
+const CHUNK = Buffer.alloc(CHUNK_BYTES, 'x');
+const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-const { apps } = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
-const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+const given = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
+const { apps, gzipLevel = 2 } = given.file === undefined ? given : read(given.file);
+const texts = apps.map(({ answerFile }) => answerFile && readFileSync(answerFile));
 
-const server = createServer(async ({ url = '' }, response) => {
-  const { addresses, answerBytes } = apps[Number(url.slice(1))]!;
-  const bodies = await Promise.all(addresses.map(fetchBody));
-  response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
-  await writeBytes(response, bodies.length === 0 ? 0 : answerBytes);
-  response.end();
+const dispatcher = new Agent({ pipelining: 1 });
+async function fetchBody(url: string): Promise<Buffer> {
+  const { body } = await request(url, { dispatcher });
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+const server = createServer((asked, response) => {
+  const at = Number(asked.url?.slice(1));
+  const { addresses, answerBytes, paths = ['/metrics'] } = apps[at]!;
+  const bodies: (readonly Buffer[])[] = [];
+  const wanted = addresses.length * paths.length;
+  const onBody = (body: readonly Buffer[]): void => {
+    if (bodies.push(body) < wanted) return;
+    const text = texts[at];
+    if (text && asked.headers['accept-encoding'] === 'gzip') writeZipped(response, text);
+    else writeBytes(response, answerBytes);
+  };
+  for (const address of addresses)
+    for (const path of paths) void fetchBody(`http://${address}${path}`).then((b) => onBody([b]));
 });
+server.keepAliveTimeout = 0; // readers rest between their turns
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo; // not a pipe, so the address is an object
   process.stdout.write(`127.0.0.1:${port}\n`);
 });
 process.stdin.resume().once('end', () => process.exit());
 
-async function fetchBody(address: string): Promise<Buffer> {
-  const { body } = await request(`http://${address}/metrics`, { dispatcher });
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(part as Buffer);
-  return Buffer.concat(parts);
+function read(file: string): FloorOptions {
+  return JSON.parse(readFileSync(file, 'utf8')) as FloorOptions;
 }
 
-/** Writes from a ring of chunks; each chunk is reused after the callback of its last write. */
-async function writeBytes(response: ServerResponse, sizeBytes: number): Promise<void> {
-  const ring = Array.from({ length: RING_SIZE }, () => ({
-    chunk: Buffer.alloc(CHUNK_BYTES, 'x'),
-    written: Promise.resolve(),
-  }));
-  for (let at = 0, turn = 0; at < sizeBytes; at += CHUNK_BYTES, turn++) {
-    const slot = ring[turn % RING_SIZE]!; // the remainder is below RING_SIZE
-    await slot.written;
-    const piece = slot.chunk.subarray(0, sizeBytes - at);
-    slot.written = new Promise((resolve) => response.write(piece, () => resolve()));
-  }
+/** Writes the same chunk again and again, as fast as the reader takes it. */
+function writeBytes(response: ServerResponse, sizeBytes: number): void {
+  response.writeHead(200, { 'Content-Type': TYPE, 'Content-Length': sizeBytes });
+  let at = 0;
+  const writeOn = (): void => {
+    while (sizeBytes - at > CHUNK_BYTES) {
+      at += CHUNK_BYTES;
+      response.write(CHUNK);
+      if (response.writableLength < RING_BYTES) continue;
+      response.once('drain', writeOn);
+      return;
+    }
+    response.end(CHUNK.subarray(0, sizeBytes - at));
+  };
+  writeOn();
+}
+
+function writeZipped(response: ServerResponse, text: Buffer): void {
+  response.writeHead(200, { 'Content-Type': TYPE, 'Content-Encoding': 'gzip' });
+  const zipped = createGzip({ level: gzipLevel, chunkSize: CHUNK_BYTES });
+  zipped.pipe(response);
+  zipped.end(text);
 }

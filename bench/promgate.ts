@@ -25,6 +25,13 @@ export interface Promgate extends AsyncDisposable {
   readonly readyMs: number;
 }
 
+/** How the process is started, beyond `npm start`. */
+export interface PromgateOptions {
+  /** Arguments for Node, before those of `npm start`. */
+  readonly nodeArgs?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts `promgate serve` with `routes` in a route file; resolves when promgate is ready.
  *
@@ -33,6 +40,7 @@ export interface Promgate extends AsyncDisposable {
 export async function startPromgate(
   routes: RoutesJson,
   more: (folder: string) => object = () => ({}),
+  { nodeArgs = [], environment = {} }: PromgateOptions = {},
 ): Promise<Promgate> {
   await using parts = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bench-'));
@@ -46,7 +54,8 @@ export async function startPromgate(
   await writeFile(configFile, JSON.stringify(config)); // JSON is YAML
 
   const startedMs = performance.now();
-  const child = parts.use(startNode([...START, '--config', configFile], ROOT, ENVIRONMENT));
+  const args = [...nodeArgs, ...START, '--config', configFile];
+  const child = parts.use(startNode(args, ROOT, { ...ENVIRONMENT, ...environment }));
   parts.defer(() => child.stop()); // an orderly end writes Node's compile cache for later starts
   child.discard();
   const url = `http://127.0.0.1:${port}`;

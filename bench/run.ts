@@ -14,6 +14,8 @@ import type { KernelCase, KernelFigures } from './kernel.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
 import { measureNeighbours } from './neighbours.ts';
+import { measurePages, type PagesResult, pagesTable } from './pages.ts';
+import { casesNamed } from './pages-cases.ts';
 import { measurePair, type PairCase, type PairResult } from './pair.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
@@ -27,6 +29,7 @@ const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    case: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -121,6 +124,17 @@ if (wanted('scrape')) {
   for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
   print(scrapeTable(scrapes));
 }
+const pages: PagesResult[] = [];
+if (wanted('pages')) {
+  const pace = flags.quick
+    ? { rounds: 5, turnMs: 300, warmUpMs: 1_500 }
+    : { rounds: 9, turnMs: 1_500, warmUpMs: 3_000 };
+  for (const of of casesNamed(flags.case)) {
+    pages.push(await measurePages(of, pace));
+    if (flags.quick) print(pagesTable(pages.slice(-1)));
+  }
+  print(pagesTable(pages));
+}
 const pairs: PairResult[] = [];
 if (wanted('pair')) {
   for (const pairCase of PAIRS) pairs.push(await measurePair(pairCase));
@@ -148,7 +162,7 @@ if (wanted('proxy')) {
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
 if (flags.json !== undefined) {
   const figures = {
-    ...{ machine, quick: flags.quick, merges, kernels, scrapes, pairs, hits, neighbours },
+    ...{ machine, quick: flags.quick, merges, kernels, scrapes, pages, pairs, hits, neighbours },
     ...{ bindings, start, proxy, push },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
