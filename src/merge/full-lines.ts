@@ -7,13 +7,22 @@ import { ExpositionError } from '../exposition/error.ts';
 import { type Grammar, splitSuffix } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { type CommentLine, readComment, skipLineBlanks } from '../exposition/metadata.ts';
+import { skipValue } from '../exposition/number.ts';
 import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../exposition/sample.ts';
 import { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import type { LineScan } from './line-scan.ts';
 import { type PageIndexWriter, RENAME } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
-import { CLASHES, DROPPED, FILTERED, HONORED, type PageNotes, QUOTED } from './page-notes.ts';
+import {
+  CLASHES,
+  DROPPED,
+  FILTERED,
+  HONORED,
+  type PageNotes,
+  QUOTED,
+  TIMESTAMPED,
+} from './page-notes.ts';
 import { type FamilyResolver, UNWANTED } from './resolver.ts';
 import { vocabulary } from './vocabulary.ts';
 
@@ -37,6 +46,8 @@ export interface FullLinesOptions {
   readonly notes: PageNotes;
   /** Whether a label with a reserved name is renamed by an edit, where that is all it takes. */
   readonly renames: boolean;
+  /** Whether pages are OpenMetrics, and their lines become those of text. */
+  readonly asText: boolean;
   readonly lineScan: LineScan;
 }
 
@@ -54,6 +65,7 @@ export class FullLines {
   readonly #notes: PageNotes;
   readonly #reserved: LabelNames;
   readonly #renames: boolean;
+  readonly #asText: boolean;
   readonly #lineScan: LineScan;
   readonly #vocabulary = vocabulary();
 
@@ -69,6 +81,7 @@ export class FullLines {
     this.#notes = options.notes;
     this.#reserved = options.reserved;
     this.#renames = options.renames;
+    this.#asText = options.asText;
     this.#lineScan = options.lineScan;
   }
 
@@ -130,6 +143,7 @@ export class FullLines {
     if (family < 0) this.#writer.breakAt(from);
     else this.#writer.line(family, from, insert, honored);
     if (renamed) this.#rename(bytes, scanner);
+    if (this.#asText && family >= 0) this.#cutBack(bytes, p, next);
     if (this.#writer.overfull) throw tooManyFamilies(bytes, from);
     if (this.#lineScan.wantsName && !scanner.quoted) this.#teachName(bytes, scanner);
     return next;
@@ -140,6 +154,14 @@ export class FullLines {
       const isReserved = this.#reserved.bitOf(bytes, labels[i]!, labels[i + 1]!) !== 0;
       if (isReserved) this.#writer.edit(labels[i]!, 0);
     }
+  }
+
+  /** Cuts the exemplar of a line that becomes one of text. @param from - the offset of its value */
+  #cutBack(bytes: Buffer, from: number, next: number): void {
+    const valueTo = skipValue(bytes, from);
+    if (bytes[valueTo] === LINE_FEED) return;
+    if (bytes[valueTo + 1] === HASH) this.#writer.edit(valueTo, next - 1 - valueTo);
+    else this.#notes.add(TIMESTAMPED);
   }
 
   #teachName(bytes: Buffer, { nameFrom, nameTo }: SeriesScanner): void {

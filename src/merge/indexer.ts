@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Body } from '../exposition/body.ts';
 import { checkLineLengths } from '../exposition/bounds.ts';
-import type { Grammar } from '../exposition/grammar.ts';
+import { type Grammar, TEXT } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import { CodedFamilies } from './coded-families.ts';
 import type { FamilyTable } from './families.ts';
@@ -21,6 +21,7 @@ import { type Metadata, type PageIndex, PageIndexWriter } from './page-index.ts'
 import { PageMetadata } from './page-metadata.ts';
 import { PageNotes } from './page-notes.ts';
 import { FamilyResolver } from './resolver.ts';
+import { TextMetadata } from './text-metadata.ts';
 
 /** Bounds on a slice, in bytes, parsed lines and filter steps: a few milliseconds of work. */
 const SLICE_BYTES = 262_144;
@@ -38,6 +39,10 @@ export interface IndexerOptions {
   readonly filter?: NameFilter | undefined;
   /** Whether edits rename labels with reserved names where that is all it takes. Default: false. */
   readonly renames?: boolean;
+  /**
+   * Whether pages are OpenMetrics, and their lines become those of text 0.0.4 by edits. Default: false.
+   */
+  readonly asText?: boolean;
   /** Whether the kernel scans lines; if false, every line is parsed. Default: true. */
   readonly scan?: boolean;
 }
@@ -51,8 +56,10 @@ export class Indexer {
   readonly #filter: NameFilter | undefined;
   /** List of metadata -> its filtered list. Pages with the same lines share a list. */
   readonly #kept = new WeakMap<readonly Metadata[], readonly Metadata[]>();
+  #textMetadata: TextMetadata | undefined;
   readonly #writer = new PageIndexWriter();
   readonly #coded: CodedFamilies;
+  readonly #asText: boolean;
   readonly #scans: boolean;
 
   // The state of the page that is being indexed.
@@ -64,13 +71,14 @@ export class Indexer {
 
   constructor(options: IndexerOptions) {
     const { families, grammar, reserved, honored = 0, filter } = options;
-    const { renames = false, scan = true } = options;
+    const { renames = false, asText = false, scan = true } = options;
     this.#filter = filter;
     this.#families = families;
     this.#grammar = grammar;
     this.#strict = grammar.strict;
     this.#scans = scan;
-    this.#resolver = new FamilyResolver(families, grammar.format, filter);
+    this.#asText = asText;
+    this.#resolver = new FamilyResolver(families, asText ? 'text' : grammar.format, filter);
     this.#metadata = new PageMetadata(this.#resolver, families);
     this.#coded = new CodedFamilies(this.#resolver);
     const page = { writer: this.#writer, metadata: this.#metadata, notes: this.#notes };
@@ -78,9 +86,10 @@ export class Indexer {
       ...{ grammar, reserved, renames, ...page },
       families: this.#coded,
       byName: filter !== undefined,
+      asText,
     });
     this.#fullLines = new FullLines({
-      ...{ families, grammar, reserved, honored, renames, ...page },
+      ...{ families, grammar, reserved, honored, renames, asText, ...page },
       resolver: this.#resolver,
       lineScan: this.#lineScan,
     });
@@ -90,6 +99,7 @@ export class Indexer {
   forgetFamilies(): void {
     this.#coded.clear();
     this.#metadata.clear();
+    this.#textMetadata = undefined;
   }
 
   /**
@@ -117,7 +127,8 @@ export class Indexer {
       this.forgetFamilies();
       throw error;
     }
-    return this.#filter === undefined ? page : yield* this.#withKept(page, this.#filter);
+    if (this.#filter !== undefined) page = yield* this.#withKept(page, this.#filter);
+    return this.#asText ? yield* this.#withTextMetadata(page) : page;
   }
 
   #begin(body: Body): void {
@@ -132,13 +143,14 @@ export class Indexer {
   *#finish(body: Body): Generator<void, PageIndex, void> {
     const page: PageIndex = {
       body,
-      grammar: this.#grammar,
+      grammar: this.#asText ? TEXT : this.#grammar,
       ...this.#writer.take(),
       metadata: this.#metadata.all(),
       dropped: this.#notes.dropped,
       filtered: this.#notes.filtered,
       clashes: this.#notes.clashes,
       quoted: this.#notes.quoted,
+      timestamped: this.#notes.timestamped,
     };
     const families = this.#families;
     if (families.isTooMany(families.size)) {
@@ -158,6 +170,12 @@ export class Indexer {
       this.#kept.set(metadata, kept);
     }
     return { ...page, metadata: kept };
+  }
+
+  /** Puts the metadata of text in place of those of OpenMetrics. */
+  *#withTextMetadata(page: PageIndex): Generator<void, PageIndex, void> {
+    this.#textMetadata ??= new TextMetadata(this.#families);
+    return { ...page, metadata: yield* this.#textMetadata.of(page) };
   }
 
   /** Walks the lines that begin before `limit`, or fewer if many of them must be parsed. */

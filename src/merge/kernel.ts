@@ -26,6 +26,9 @@ export const SCANNED = {
 } as const;
 export const INSERTED = { outEnd: 0, from: 1, insertsEnd: 2, editsEnd: 3 } as const;
 
+/** What a scan is told, as `assembly/scan.ts` explains. */
+export const TOLD = { strict: 1, renames: 2, byName: 4, asText: 8 } as const;
+
 /** Why a scan ended: `SCANNED.why`. */
 export const UNKNOWN_NAME = 1;
 export const UNKNOWN_COMMENT = 2;
@@ -36,9 +39,7 @@ interface Functions {
     start: number,
     end: number,
     base: number,
-    strict: boolean,
-    renames: boolean,
-    byName: boolean,
+    told: number,
     page: number,
     linesBefore: number,
   ) => void;

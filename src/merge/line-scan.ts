@@ -6,7 +6,7 @@ import type { Body } from '../exposition/body.ts';
 import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import type { CodedFamilies } from './coded-families.ts';
-import { kernel, SCANNED, UNKNOWN_COMMENT, UNKNOWN_NAME } from './kernel.ts';
+import { kernel, SCANNED, TOLD, UNKNOWN_COMMENT, UNKNOWN_NAME } from './kernel.ts';
 import type { PageIndexWriter } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import type { PageNotes } from './page-notes.ts';
@@ -30,15 +30,15 @@ interface LineScanOptions {
   readonly families: CodedFamilies;
   /** Whether a family's samples are kept by their names. */
   readonly byName: boolean;
+  /** Whether the page is OpenMetrics, and its lines become those of text. */
+  readonly asText: boolean;
 }
 
 export class LineScan {
   readonly #kernel = kernel();
   readonly #vocabulary = vocabulary();
-  readonly #strict: boolean;
+  readonly #told: number;
   readonly #reserved: LabelNames;
-  readonly #renames: boolean;
-  readonly #byName: boolean;
   readonly #usable: boolean;
   readonly #writer: PageIndexWriter;
   readonly #metadata: PageMetadata;
@@ -53,11 +53,14 @@ export class LineScan {
   #why = 0;
 
   constructor(options: LineScanOptions) {
-    const { grammar, reserved, renames, writer, metadata, notes, families } = options;
-    this.#strict = grammar.strict;
+    const { grammar, reserved, renames, byName, asText } = options;
+    const { writer, metadata, notes, families } = options;
+    this.#told =
+      (grammar.strict ? TOLD.strict : 0) |
+      (renames ? TOLD.renames : 0) |
+      (byName ? TOLD.byName : 0) |
+      (asText ? TOLD.asText : 0);
     this.#reserved = reserved;
-    this.#renames = renames;
-    this.#byName = options.byName;
     this.#usable = isShown(reserved);
     this.#writer = writer;
     this.#metadata = metadata;
@@ -139,9 +142,7 @@ export class LineScan {
       base + from,
       base + this.#to,
       base,
-      this.#strict,
-      this.#renames,
-      this.#byName,
+      this.#told,
       this.#page,
       this.#writer.lines,
     );

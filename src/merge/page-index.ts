@@ -71,6 +71,8 @@ export interface PageIndex {
   readonly clashes: boolean;
   /** Whether a name is in quotes. */
   readonly quoted: boolean;
+  /** Whether a line that becomes one of text has a timestamp, which is still that of OpenMetrics. */
+  readonly timestamped: boolean;
 }
 
 /** The sample lines of a page: `from` their first byte `to` after their line feed. */

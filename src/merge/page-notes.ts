@@ -11,6 +11,9 @@ export const DROPPED = 8;
 /** Flag of a line: the name filter drops the sample. */
 export const FILTERED = 16;
 
+/** Flag of a line that becomes one of text: it has a timestamp. */
+export const TIMESTAMPED = 32;
+
 export class PageNotes {
   #flags = 0;
   /** The number of lines with DROPPED. */
@@ -24,6 +27,10 @@ export class PageNotes {
 
   get quoted(): boolean {
     return (this.#flags & QUOTED) !== 0;
+  }
+
+  get timestamped(): boolean {
+    return (this.#flags & TIMESTAMPED) !== 0;
   }
 
   /** Begins another page. */

@@ -38,6 +38,9 @@ export interface PageKind {
   readonly rules?: PageRules | undefined;
 }
 
+/** `as-text`: OpenMetrics whose lines become those of text by edits. */
+type Way = 'as-is' | 'as-text' | 'rewritten';
+
 interface Prepared {
   readonly page: PageIndex;
   /** The index of the page as it came; the same as `page` unless the page was rewritten. */
@@ -72,8 +75,13 @@ export class Preparation {
    * @throws {ExpositionError} when the page is refused
    */
   *prepare(bytes: Buffer, format: FormatName, kind: PageKind): Steps<Prepared> {
-    const first = yield* this.#indexer(kind, format, false).index(toBody(bytes));
+    const body = toBody(bytes);
     const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
+    if (text) {
+      const page = yield* this.#indexer(kind, format, 'as-text').index(body);
+      if (!page.timestamped && !this.#wantsRewrite(page)) return { page, first: page };
+    }
+    const first = yield* this.#indexer(kind, format, 'as-is').index(body);
     const page = text ? yield* this.asText(first, kind) : yield* this.#withoutClashes(first, kind);
     return { page, first };
   }
@@ -86,21 +94,25 @@ export class Preparation {
   *asText(page: PageIndex, kind: PageKind): Steps<PageIndex> {
     const { body, undated } = yield* toText(page, this.#families);
     this.undated += undated;
-    const text = yield* this.#indexer(kind, 'text', true).index(body);
+    const text = yield* this.#indexer(kind, 'text', 'rewritten').index(body);
     return yield* this.#withoutClashes(text, kind);
   }
 
   /** Rewrites the page if labels clash, or if it has names that the reader does not accept. */
   *#withoutClashes(page: PageIndex, kind: PageKind): Steps<PageIndex> {
+    if (!this.#wantsRewrite(page)) return page;
     const { labelConflict } = this.#options;
     const escaping = this.#options.escaping[page.grammar.format];
-    if (!page.clashes && (!page.quoted || escaping === 'allow-utf-8')) return page;
     const clashing = new Set(this.#clashing(kind));
     const body = yield* rewritePage(page, {
       ...{ families: this.#families, escaping, clashing, labelConflict },
       honored: this.#honoredIn(kind),
     });
-    return yield* this.#indexer(kind, page.grammar.format, true).index(body);
+    return yield* this.#indexer(kind, page.grammar.format, 'rewritten').index(body);
+  }
+
+  #wantsRewrite({ clashes, quoted, grammar }: PageIndex): boolean {
+    return clashes || (quoted && this.#options.escaping[grammar.format] !== 'allow-utf-8');
   }
 
   /** The names of labels that a rewrite renames or drops. */
@@ -124,14 +136,14 @@ export class Preparation {
   }
 
   /** The indexer for pages alike. Rewritten pages are filtered already. */
-  #indexer(kind: PageKind, format: FormatName, rewritten: boolean): Indexer {
+  #indexer(kind: PageKind, format: FormatName, how: Way): Indexer {
     const { of, rules } = kind;
     let indexers = this.#indexers.get(rules);
     if (indexers === undefined) {
       indexers = new Map();
       this.#indexers.set(rules, indexers);
     }
-    const key = `${of} ${format} ${rewritten}`;
+    const key = `${of} ${format} ${how}`;
     let indexer = indexers.get(key);
     if (indexer === undefined) {
       const honored = this.#honoredIn(kind);
@@ -140,8 +152,9 @@ export class Preparation {
         grammar: format === 'text' ? TEXT : OPENMETRICS,
         reserved: new LabelNames([...honored, ...this.#clashing(kind)]),
         honored: (1 << honored.length) - 1,
-        filter: rewritten ? undefined : rules?.filter,
+        filter: how === 'rewritten' ? undefined : rules?.filter,
         renames: this.#renames(kind),
+        asText: how === 'as-text',
         scan: this.#options.scan ?? true,
       });
       indexers.set(key, indexer);

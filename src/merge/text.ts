@@ -95,10 +95,11 @@ function* headLines(
   for (const { says, family, type } of metadata) if (says === 'type') types.set(family, type);
   for (const { says, family, type, bytes, from, to } of metadata) {
     const name = families.nameOf(family);
-    for (const [printed, word] of textFamilies(name, types.get(family) ?? 'unknown')) {
+    for (const [textName, as] of textFamilies(name, types.get(family) ?? 'unknown')) {
+      const printed = printedName(textName);
       if (says === 'help')
         yield `# HELP ${printed} ${textHelp(bytes.toString('utf8', from, to))}\n`;
-      if (says === 'type') yield `# TYPE ${printed} ${word}\n`;
+      if (says === 'type') yield `# TYPE ${printed} ${wordOf(as, 'text')}\n`;
     }
     const hasCreated = says === 'type' && suffixesOf(type, 'openmetrics').includes('_created');
     if (hasCreated && created.has(`${name}_created`)) {
@@ -108,11 +109,8 @@ function* headLines(
 }
 
 /** The families of text, by name and type, for the samples of a family of OpenMetrics. */
-function textFamilies(name: string, type: FamilyType): [name: string, type: string][] {
-  const one = (suffix: string, as: FamilyType): [string, string] => [
-    printedName(name + suffix),
-    wordOf(as, 'text'),
-  ];
+export function textFamilies(name: string, type: FamilyType): [name: string, type: FamilyType][] {
+  const one = (suffix: string, as: FamilyType): [string, FamilyType] => [name + suffix, as];
   switch (type) {
     case 'counter':
       return [one('_total', 'counter')];
@@ -128,7 +126,7 @@ function textFamilies(name: string, type: FamilyType): [name: string, type: stri
 }
 
 /** Removes the escapes of quotes in HELP, which OpenMetrics has and text has not. */
-function textHelp(help: string): string {
+export function textHelp(help: string): string {
   if (!help.includes('\\"')) return help;
   const parts = help.split('\\\\'); // an escaped backslash escapes no quote
   return parts.map((part) => part.replaceAll('\\"', '"')).join('\\\\');

@@ -13,6 +13,8 @@ const FORMATS: readonly FormatName[] = ['text', 'openmetrics'];
 /** Longer names and lines are not remembered. */
 const MAX_NAME_BYTES = 256;
 const MAX_COMMENT_BYTES = 1_024;
+/** The names of samples that may have exemplars. */
+const EXEMPLARY = /(?:_total|_bucket)$/;
 /** In place of a type, for a comment that declares none. */
 const NO_TYPE = 8;
 /** Bytes that may be read behind a text. */
@@ -119,10 +121,8 @@ export class Vocabulary {
     integers[at + 1] = textAt;
     integers[at + 2] = name.length;
     integers[at + 3] = owner;
-    integers[at + 4] = FORMATS.reduce(
-      (all, format, n) => all | (typesWith(suffix, format) << (n * 8)),
-      0,
-    );
+    const types = FORMATS.map((format, n) => typesWith(suffix, format) << (n * 8));
+    integers[at + 4] = types[0]! | types[1]! | (EXEMPLARY.test(name) ? 1 << 16 : 0);
     integers[at + 5] = 0;
     integers[at + 7] = 0;
     if (!this.#kernel.addName(place)) return undefined;

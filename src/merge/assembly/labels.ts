@@ -20,8 +20,16 @@ export let editsEnd: i32 = 0;
 /** Whether a label of the line has no value, or is called `exported_…`. */
 let odd: bool = false;
 
-export function beginEdits(at: i32): void {
+/** Takes back the edits from an address on. */
+export function returnEdits(at: i32): void {
   editsEnd = at;
+}
+
+/** Notes that so many bytes go. */
+export function cut(offset: i32, bytes: i32): void {
+  store<i32>(editsEnd, offset);
+  store<i32>(editsEnd + 4, bytes);
+  editsEnd += 8;
 }
 
 /**

@@ -30,7 +30,7 @@ export const NAMES_AT: i32 = NAME_TABLE_AT + NAME_TABLE_SIZE * 4;
 export const MAX_NAMES: i32 = 8_192;
 /**
  * Integers of a name: hash, address, length, the place of the name without its suffix or -1, a byte of
- * types that have the suffix for each format, the page that last declared the name's type, that type,
+ * types that have the suffix for each format and one for whether exemplars may follow, the page that last declared the name's type, that type,
  * and the page that last named it in a comment.
  */
 export const NAME_BYTES: i32 = 32;

@@ -4,7 +4,7 @@
  */
 import { block, equal, metricNameEnd, same } from './bytes';
 import { findComment, findName } from './known';
-import { beginEdits, clashes, editsEnd, labelsEnd } from './labels';
+import { clashes, cut, editsEnd, labelsEnd, returnEdits } from './labels';
 import {
   COMMENT_BYTES,
   COMMENTED_AT,
@@ -16,7 +16,7 @@ import {
   RESULT_AT,
   WRITTEN_AT,
 } from './memory';
-import { lineEnd } from './value';
+import { beginBack, hasExemplar, hasTimestamp, lineEnd, valueTo } from './value';
 
 const HASH: i32 = 35;
 const OPEN: i32 = 123;
@@ -36,6 +36,12 @@ const UNKNOWN_COMMENT: i32 = 2;
 
 const NO_TYPE: i32 = 8;
 
+/** What a scan is told, as `kernel.ts` names it. */
+const STRICT: i32 = 1;
+const RENAMES: i32 = 2;
+const BY_NAME: i32 = 4;
+const AS_TEXT: i32 = 8;
+
 // The run of lines that goes on: its code, first byte, first line.
 let code: i32 = -1;
 let from: i32 = 0;
@@ -47,9 +53,9 @@ let spansEnd: i32 = 0;
  * @param start - the address of the page's next line
  * @param end - no byte of the page is known from here on; it is overwritten
  * @param base - where the page's first byte would be
- * @param strict - whether the page is OpenMetrics
- * @param renames - whether a line may have a reserved label: an edit then says where
- * @param byName - whether runs are of one name rather than of one family
+ * @param told - STRICT: the page is OpenMetrics; RENAMES: a line may have a reserved label, and an
+ *   edit says where; BY_NAME: runs are of one name rather than of one family; AS_TEXT: families are
+ *   those of text, and edits cut exemplars
  * @param page - the number of the page, for what it has declared
  * @param linesBefore - sample lines so far
  */
@@ -57,14 +63,14 @@ export function scan(
   start: i32,
   end: i32,
   base: i32,
-  strict: bool,
-  renames: bool,
-  byName: bool,
+  told: i32,
   page: i32,
   linesBefore: i32,
 ): void {
   store<u8>(end, LINE_FEED);
-  beginEdits(EDITS_AT);
+  const strict = (told & STRICT) != 0;
+  const asText = (told & AS_TEXT) != 0;
+  returnEdits(EDITS_AT);
   code = -1;
   lines = linesBefore;
   spansEnd = WRITTEN_AT;
@@ -124,13 +130,17 @@ export function scan(
       kind = load<u8>(p) == CLOSE ? ALONE : BEFORE;
       p = labelsEnd(p, strict, base);
       if (p == 0) break;
-      if (clashes && !renames) break;
+      if (clashes && (told & RENAMES) == 0) break;
     }
     if (load<u8>(p) != SPACE) break;
-    const next = lineEnd(p + 1);
+    beginBack();
+    const next = lineEnd(p + 1, strict, base);
     if (next == 0 || next > end) break;
-    const owner = codeOf(name, strict, byName, page);
+    if (hasExemplar && !mayHaveExemplar(name)) break;
+    if (asText && hasTimestamp) break;
+    const owner = codeOf(name, told, page);
     if (owner < 0) break;
+    if (asText && hasExemplar) cut(valueTo - base, next - 1 - valueTo);
     if (owner != code) {
       endRun(at - base);
       code = owner;
@@ -201,18 +211,24 @@ function declare(says: i32, page: i32): void {
 }
 
 /**
- * Whose sample a name is: twice the place of the family's name; or with `byName` twice that of the
+ * Whose sample a name is: twice the place of the family's name; or with BY_NAME twice that of the
  * name, plus 1 if another name is the family's. That is so where the page has declared it as of a type
  * that has the suffix. -1 if a comment of the page names the sample's name, too.
  */
-function codeOf(name: i32, strict: bool, byName: bool, page: i32): i32 {
+function codeOf(name: i32, told: i32, page: i32): i32 {
   const entry = NAMES_AT + name * NAME_BYTES;
   const owner = load<i32>(entry + 12);
   if (owner < 0) return name << 1;
   const family = NAMES_AT + owner * NAME_BYTES;
   if (load<i32>(family + 20) != page) return name << 1;
-  const types = <i32>load<u8>(entry + 16 + (strict ? 1 : 0));
+  const format = (told & (STRICT | AS_TEXT)) == STRICT ? 1 : 0;
+  const types = <i32>load<u8>(entry + 16 + format);
   if (((types >>> load<i32>(family + 24)) & 1) == 0) return name << 1;
   if (load<i32>(entry + 28) == page) return -1;
-  return byName ? (name << 1) | 1 : owner << 1;
+  return (told & BY_NAME) != 0 ? (name << 1) | 1 : owner << 1;
+}
+
+/** Whether the name ends in `_total` or `_bucket`. */
+function mayHaveExemplar(name: i32): bool {
+  return load<u8>(NAMES_AT + name * NAME_BYTES + 18) != 0;
 }
