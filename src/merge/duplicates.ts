@@ -8,11 +8,11 @@
 import { splitSuffix } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
-import { EDIT, editFrom, type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
-import { PageSeries } from './page-series.ts';
+import { editFrom, type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
+import { lineFrom, PageSeries } from './page-series.ts';
 import type { SpliceSource } from './plan.ts';
 
-const LINE_FEED = 10;
+const NONE = new Int32Array();
 /** Lines per slice: a few milliseconds of work. */
 const SLICE = 8_192;
 
@@ -26,15 +26,15 @@ export class SeriesOfInstance {
   readonly #pages: readonly PageSeries[];
   readonly #roots: Roots;
   /** Roots of families that several pages have. */
-  readonly #shared: ReadonlySet<string>;
+  readonly #shared: ReadonlySet<number>;
   readonly #known: SeriesTable;
   #work = 0;
 
   /** @param sources - the pages of one instance, in their order */
-  constructor(sources: readonly SpliceSource[], families: FamilyTable) {
+  constructor(sources: readonly SpliceSource[], roots: Roots) {
     const common = commonLabels(sources);
     this.#pages = sources.map((source) => new PageSeries(source, common));
-    this.#roots = new Roots(families);
+    this.#roots = roots;
     this.#shared = this.#sharedRoots();
     this.#known = new SeriesTable(this.#linesToKnow());
   }
@@ -54,22 +54,27 @@ export class SeriesOfInstance {
   *sift(at: number): Steps<PageIndex> {
     const { page } = this.#pages[at]!;
     const dropped: number[] = [];
-    for (const { line, from } of sharedLines(page, (family) => this.#isShared(family))) {
-      if (++this.#work % SLICE === 0) yield;
-      if (this.#isKnown(at, from)) dropped.push(line);
+    const { spans } = page;
+    for (let span = 0; span < spans.length; span += SPAN) {
+      if (!this.#isShared(spans[span]!)) continue;
+      const lastLine = spans[span + 4]!;
+      for (let line = spans[span + 3]!; line < lastLine; line++) {
+        if (++this.#work % SLICE === 0) yield;
+        if (this.#isKnown(at, line)) dropped.push(line);
+      }
     }
     return dropped.length === 0 ? page : yield* withoutLines(page, dropped);
   }
 
   /** Whether an earlier page has the series; otherwise remembers the series for later pages. */
-  #isKnown(at: number, from: number): boolean {
+  #isKnown(at: number, line: number): boolean {
     const own = this.#pages[at]!;
-    const hash = own.hashAt(from);
+    const hash = own.hashOf(line);
     const owner = this.#known.ownerOf(hash, (page, other) =>
-      own.isSame(from, this.#pages[page]!, other),
+      own.isSame(line, this.#pages[page]!, other),
     );
     if (owner !== undefined) return owner < at;
-    if (at < this.#pages.length - 1) this.#known.add(hash, at, from);
+    if (at < this.#pages.length - 1) this.#known.add(hash, at, line);
     return false;
   }
 
@@ -77,11 +82,11 @@ export class SeriesOfInstance {
     return this.#shared.has(this.#roots.of(family));
   }
 
-  #sharedRoots(): ReadonlySet<string> {
-    const seen = new Set<string>();
-    const shared = new Set<string>();
+  #sharedRoots(): ReadonlySet<number> {
+    const seen = new Set<number>();
+    const shared = new Set<number>();
     for (const { page } of this.#pages) {
-      const own = new Set<string>();
+      const own = new Set<number>();
       for (let span = 0; span < page.spans.length; span += SPAN) {
         own.add(this.#roots.of(page.spans[span]!));
       }
@@ -114,21 +119,24 @@ function commonLabels(sources: readonly SpliceSource[]): readonly LabelPair[] {
  * The roots of families: their names without suffixes. A sample `h_sum` may belong to the family
  * `h` in one page and to `h_sum` in another: families that may share a sample name share a root.
  */
-class Roots {
+export class Roots {
   readonly #families: FamilyTable;
-  readonly #known = new Map<number, string>();
+  readonly #known = new Map<number, number>();
+  readonly #numbers = new Map<string, number>();
 
   constructor(families: FamilyTable) {
     this.#families = families;
   }
 
-  of(family: number): string {
-    let root = this.#known.get(family);
-    if (root === undefined) {
-      root = rootOf(this.#families.nameOf(family));
-      this.#known.set(family, root);
-    }
-    return root;
+  /** The number of a family's root. */
+  of(family: number): number {
+    const known = this.#known.get(family);
+    if (known !== undefined) return known;
+    const root = rootOf(this.#families.nameOf(family));
+    const number = this.#numbers.get(root) ?? this.#numbers.size;
+    this.#numbers.set(root, number);
+    this.#known.set(family, number);
+    return number;
   }
 }
 
@@ -140,52 +148,56 @@ function rootOf(name: string): string {
   return root;
 }
 
-/** The sample lines of the families for which `isWanted` holds. */
-function* sharedLines(
-  { body, spans, inserts }: PageIndex,
-  isWanted: (family: number) => boolean,
-): Iterable<{ readonly line: number; readonly from: number }> {
-  for (let span = 0; span < spans.length; span += SPAN) {
-    if (!isWanted(spans[span]!)) continue;
-    let from = spans[span + 1]!;
-    const lastLine = spans[span + 4]!;
-    for (let line = spans[span + 3]!; line < lastLine; line++) {
-      yield { line, from };
-      from = body.bytes.indexOf(LINE_FEED, inserts[line]! >> 2) + 1;
-    }
-  }
-}
-
 /** @param dropped - the numbers of the sample lines to drop, ascending */
 function* withoutLines(page: PageIndex, dropped: readonly number[]): Steps<PageIndex> {
-  const { body, spans, inserts, honored, edits } = page;
+  const { spans } = page;
   const writer = new PageIndexWriter();
   let next = 0;
   for (let span = 0; span < spans.length; span += SPAN) {
-    let from = spans[span + 1]!;
+    const end = spans[span + 2]!;
     const lastLine = spans[span + 4]!;
-    for (let line = spans[span + 3]!; line < lastLine; line++) {
-      if (line % SLICE === SLICE - 1) yield;
-      const insert = inserts[line]!;
-      const to = body.bytes.indexOf(LINE_FEED, insert >> 2) + 1;
-      if (line === dropped[next]) {
-        writer.breakAt(from);
-        next++;
-      } else {
-        writer.line(spans[span]!, from, insert, honored?.[line] ?? 0);
-        if (edits !== undefined) copyEdits(edits, writer, from, to);
-      }
-      from = to;
+    let line = spans[span + 3]!;
+    while (line < lastLine) {
+      const to = Math.min(dropped[next] ?? lastLine, lastLine);
+      if (to > line) keepLines(page, writer, { span, line, to });
+      if (to < lastLine) next += 1;
+      line = to + 1;
+      if (next % SLICE === SLICE - 1) yield;
     }
-    writer.breakAt(spans[span + 2]!);
+    writer.breakAt(end);
   }
-  return { ...page, ...writer.take() };
+  return { ...page, ...writer.take(), series: undefined };
 }
 
-function copyEdits(edits: Int32Array, writer: PageIndexWriter, from: number, to: number): void {
-  for (let at = editFrom(edits, from); at < edits.length && edits[at]! < to; at += EDIT) {
-    writer.edit(edits[at]!, edits[at + 1]!);
+interface Stretch {
+  /** The place of the span that has the lines. */
+  readonly span: number;
+  readonly line: number;
+  /** The number after that of the last line. */
+  readonly to: number;
+}
+
+/** Adds lines that follow each other in a span. */
+function keepLines(page: PageIndex, writer: PageIndexWriter, { span, line, to }: Stretch): void {
+  const { spans, inserts, honored, edits } = page;
+  const start = line === spans[span + 3] ? spans[span + 1]! : lineFrom(page, line);
+  const end = to === spans[span + 4] ? spans[span + 2]! : lineFrom(page, to);
+  const first = writer.lines;
+  writer.append({
+    inserts: inserts.subarray(line, to),
+    spans: Int32Array.of(spans[span]!, start, end, first, first + to - line),
+    edits: edits === undefined ? NONE : editsBetween(edits, start, end),
+    series: NONE,
+    ...{ family: -1, from: end, first: 0 },
+    ...{ start, end },
+  });
+  for (let at = line; honored !== undefined && at < to; at++) {
+    if (honored[at] !== 0) writer.honor(first + at - line, honored[at]!);
   }
+}
+
+function editsBetween(edits: Int32Array, from: number, to: number): Int32Array {
+  return edits.subarray(editFrom(edits, from), editFrom(edits, to));
 }
 
 /** The series found so far, by their hashes. Open addressing, with at least half the slots free. */
@@ -194,7 +206,7 @@ class SeriesTable {
   readonly #slots: Int32Array;
   readonly #hashes: Int32Array;
   readonly #pages: Int32Array;
-  readonly #froms: Int32Array;
+  readonly #lines: Int32Array;
   #size = 0;
 
   /** @param capacity - bound on the calls of `add` */
@@ -202,25 +214,25 @@ class SeriesTable {
     this.#slots = new Int32Array(capacity === 0 ? 1 : 2 ** Math.ceil(Math.log2(capacity * 2)));
     this.#hashes = new Int32Array(capacity);
     this.#pages = new Int32Array(capacity);
-    this.#froms = new Int32Array(capacity);
+    this.#lines = new Int32Array(capacity);
   }
 
   /** The page that has the series with this hash; `isSame` compares an entry with the series. */
-  ownerOf(hash: number, isSame: (page: number, from: number) => boolean): number | undefined {
+  ownerOf(hash: number, isSame: (page: number, line: number) => boolean): number | undefined {
     for (let slot = this.#first(hash); this.#slots[slot] !== 0; slot = this.#after(slot)) {
       const entry = this.#slots[slot]! - 1;
       if (this.#hashes[entry] !== hash) continue;
-      if (isSame(this.#pages[entry]!, this.#froms[entry]!)) return this.#pages[entry];
+      if (isSame(this.#pages[entry]!, this.#lines[entry]!)) return this.#pages[entry];
     }
     return undefined;
   }
 
-  add(hash: number, page: number, from: number): void {
+  add(hash: number, page: number, line: number): void {
     let slot = this.#first(hash);
     while (this.#slots[slot] !== 0) slot = this.#after(slot);
     this.#hashes[this.#size] = hash;
     this.#pages[this.#size] = page;
-    this.#froms[this.#size] = from;
+    this.#lines[this.#size] = line;
     this.#slots[slot] = ++this.#size;
   }
 

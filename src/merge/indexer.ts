@@ -106,12 +106,13 @@ export class Indexer {
    * Indexes a page in slices: between two slices the caller may do other work, but must not begin
    * another page.
    *
+   * @param series - whether the index tells the series of lines; default: false
    * @throws {ExpositionError} when Prometheus would refuse a line, or the page exceeds a bound
    */
-  *index(body: Body): Generator<void, PageIndex, void> {
+  *index(body: Body, series = false): Generator<void, PageIndex, void> {
     checkLineLengths(body.bytes, body.length);
     const known = this.#families.beginPage();
-    this.#begin(body);
+    this.#begin(body, series);
     let page: PageIndex;
     try {
       const fullLines = this.#fullLines;
@@ -131,12 +132,13 @@ export class Indexer {
     return this.#asText ? yield* this.#withTextMetadata(page) : page;
   }
 
-  #begin(body: Body): void {
+  #begin(body: Body, series: boolean): void {
     this.#at = 0;
     this.#fullLines.begin();
     this.#metadata.begin(body);
     this.#resolver.begin(body);
-    this.#lineScan.begin();
+    this.#lineScan.begin(series);
+    if (series) this.#writer.noteSeries();
     this.#notes.clear();
   }
 

@@ -27,7 +27,7 @@ export const SCANNED = {
 export const INSERTED = { outEnd: 0, from: 1, insertsEnd: 2, editsEnd: 3 } as const;
 
 /** What a scan is told, as `assembly/scan.ts` explains. */
-export const TOLD = { strict: 1, renames: 2, byName: 4, asText: 8 } as const;
+export const TOLD = { strict: 1, renames: 2, byName: 4, asText: 8, series: 16 } as const;
 
 /** Why a scan ended: `SCANNED.why`. */
 export const UNKNOWN_NAME = 1;
@@ -59,8 +59,16 @@ interface Functions {
   readonly addName: (place: number) => boolean;
   readonly addComment: (place: number, format: number) => boolean;
   readonly forget: () => void;
+  readonly nameHash: (at: number, length: number) => number;
+  readonly labelHash: (
+    name: number,
+    nameLength: number,
+    value: number,
+    valueLength: number,
+  ) => number;
   readonly memory: WebAssembly.Memory;
   readonly setSeed: (high: number, low: number) => void;
+  readonly seedSeries: (high: number, low: number) => void;
 }
 
 export type Kernel = ReturnType<typeof load>;
@@ -76,13 +84,14 @@ export function kernel(): Kernel {
 function load() {
   const source = readFileSync(new URL('kernel.wasm', import.meta.url));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(source));
-  const { memory, setSeed, scan, insert, addName, addComment, forget } =
-    exports as unknown as Functions;
-  const seed = randomBytes(8);
+  const { memory, setSeed, seedSeries, ...functions } = exports as unknown as Functions;
+  const { scan, insert, addName, addComment, forget, nameHash, labelHash } = functions;
+  const seed = randomBytes(16);
   setSeed(seed.readInt32LE(0), seed.readInt32LE(4));
+  seedSeries(seed.readInt32LE(8), seed.readInt32LE(12));
   const { buffer } = memory;
   /** A constant of `assembly/memory.ts`. */
-  const valueOf = (name: string): number =>
+  const constant = (name: string): number =>
     (exports as Record<string, { readonly value: number }>)[name]!.value;
   // One literal: the runtime makes a slow object of names that are put together.
   return {
@@ -93,28 +102,31 @@ function load() {
     addName,
     addComment,
     forget,
-    LABELS_AT: valueOf('LABELS_AT'),
-    LABELS_BYTES: valueOf('LABELS_BYTES'),
-    RESERVED_AT: valueOf('RESERVED_AT'),
-    MAX_RESERVED: valueOf('MAX_RESERVED'),
-    RESERVED_TEXT_AT: valueOf('RESERVED_TEXT_AT'),
-    RESERVED_TEXT_BYTES: valueOf('RESERVED_TEXT_BYTES'),
-    NAMES_AT: valueOf('NAMES_AT'),
-    MAX_NAMES: valueOf('MAX_NAMES'),
-    NAME_BYTES: valueOf('NAME_BYTES'),
-    COMMENTS_AT: valueOf('COMMENTS_AT'),
-    MAX_COMMENTS: valueOf('MAX_COMMENTS'),
-    COMMENT_BYTES: valueOf('COMMENT_BYTES'),
-    TEXT_AT: valueOf('TEXT_AT'),
-    TEXT_BYTES: valueOf('TEXT_BYTES'),
-    PAGE_AT: valueOf('PAGE_AT'),
-    PAGE_BYTES: valueOf('PAGE_BYTES'),
-    MAX_LINES: valueOf('MAX_LINES'),
-    INSERTS_AT: valueOf('INSERTS_AT'),
-    COMMENTED_AT: valueOf('COMMENTED_AT'),
-    EDITS_AT: valueOf('EDITS_AT'),
-    EDITS_BYTES: valueOf('EDITS_BYTES'),
-    WRITTEN_AT: valueOf('WRITTEN_AT'),
-    WRITTEN_BYTES: valueOf('WRITTEN_BYTES'),
+    nameHash,
+    labelHash,
+    LABELS_AT: constant('LABELS_AT'),
+    LABELS_BYTES: constant('LABELS_BYTES'),
+    RESERVED_AT: constant('RESERVED_AT'),
+    MAX_RESERVED: constant('MAX_RESERVED'),
+    RESERVED_TEXT_AT: constant('RESERVED_TEXT_AT'),
+    RESERVED_TEXT_BYTES: constant('RESERVED_TEXT_BYTES'),
+    NAMES_AT: constant('NAMES_AT'),
+    MAX_NAMES: constant('MAX_NAMES'),
+    NAME_BYTES: constant('NAME_BYTES'),
+    COMMENTS_AT: constant('COMMENTS_AT'),
+    MAX_COMMENTS: constant('MAX_COMMENTS'),
+    COMMENT_BYTES: constant('COMMENT_BYTES'),
+    TEXT_AT: constant('TEXT_AT'),
+    TEXT_BYTES: constant('TEXT_BYTES'),
+    PAGE_AT: constant('PAGE_AT'),
+    PAGE_BYTES: constant('PAGE_BYTES'),
+    MAX_LINES: constant('MAX_LINES'),
+    INSERTS_AT: constant('INSERTS_AT'),
+    COMMENTED_AT: constant('COMMENTED_AT'),
+    EDITS_AT: constant('EDITS_AT'),
+    EDITS_BYTES: constant('EDITS_BYTES'),
+    SERIES_AT: constant('SERIES_AT'),
+    WRITTEN_AT: constant('WRITTEN_AT'),
+    WRITTEN_BYTES: constant('WRITTEN_BYTES'),
   };
 }

@@ -7,7 +7,7 @@ import type { Grammar } from '../exposition/grammar.ts';
 import type { LabelNames } from '../exposition/label-names.ts';
 import type { CodedFamilies } from './coded-families.ts';
 import { kernel, SCANNED, TOLD, UNKNOWN_COMMENT, UNKNOWN_NAME } from './kernel.ts';
-import type { PageIndexWriter } from './page-index.ts';
+import { type PageIndexWriter, SERIES } from './page-index.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import type { PageNotes } from './page-notes.ts';
 import { isShown, showReserved } from './reserved-labels.ts';
@@ -38,6 +38,7 @@ export class LineScan {
   readonly #kernel = kernel();
   readonly #vocabulary = vocabulary();
   readonly #told: number;
+  #series = false;
   readonly #reserved: LabelNames;
   readonly #usable: boolean;
   readonly #writer: PageIndexWriter;
@@ -82,8 +83,9 @@ export class LineScan {
     return this.#page;
   }
 
-  /** Begins another page. */
-  begin(): void {
+  /** Begins another page. @param series - whether to tell the series of lines */
+  begin(series: boolean): void {
+    this.#series = series;
     this.#generation = -1;
   }
 
@@ -142,7 +144,7 @@ export class LineScan {
       base + from,
       base + this.#to,
       base,
-      this.#told,
+      this.#told | (this.#series ? TOLD.series : 0),
       this.#page,
       this.#writer.lines,
     );
@@ -163,14 +165,17 @@ export class LineScan {
 
   /** @returns the offset up to which lines were taken */
   #takeLines(start: number, pauses: () => boolean): number {
-    const { INSERTS_AT, WRITTEN_AT, EDITS_AT, integers } = this.#kernel;
+    const { INSERTS_AT, WRITTEN_AT, EDITS_AT, SERIES_AT, integers } = this.#kernel;
     const end = integers[SCANNED.at]!;
     if (end === start) return end;
     const inserts = INSERTS_AT / INTEGER_BYTES;
     const edits = EDITS_AT / INTEGER_BYTES;
     const spans = WRITTEN_AT / INTEGER_BYTES;
+    const lines = integers[SCANNED.lines]! - this.#writer.lines;
+    const series = SERIES_AT / INTEGER_BYTES;
     const scanned = {
-      inserts: integers.subarray(inserts, inserts + integers[SCANNED.lines]! - this.#writer.lines),
+      inserts: integers.subarray(inserts, inserts + lines),
+      series: integers.subarray(series, series + (this.#series ? lines * SERIES : 0)),
       edits: integers.subarray(edits, integers[SCANNED.editsEnd]! / INTEGER_BYTES),
       spans: integers.subarray(spans, integers[SCANNED.spansEnd]! / INTEGER_BYTES),
       family: integers[SCANNED.code]!,

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { ExpositionError } from '../exposition/error.ts';
 import { type FormatName, OPENMETRICS } from '../exposition/grammar.ts';
-import { SERIES_BYTES, SeriesOfInstance } from './duplicates.ts';
+import { Roots, SERIES_BYTES, SeriesOfInstance } from './duplicates.ts';
 import { FamilyTable } from './families.ts';
 import { FamilyShares } from './family-shares.ts';
 import type { InsertedLabels } from './labels.ts';
@@ -38,11 +38,6 @@ export interface AddedPage extends PageKind {
   readonly format: FormatName;
   /** The labels that the page's samples get, with the constant labels of its rules. */
   readonly labels: InsertedLabels;
-  /**
-   * Pages with the same object are of one instance: of a series that several of them have, the
-   * merge keeps the samples of the first place. Default: the page is its instance's only page.
-   */
-  readonly instance?: object | undefined;
 }
 
 export interface AddedSamples {
@@ -61,7 +56,6 @@ const setImmediatePause = (): Promise<void> => setImmediate();
 interface Indexed extends PageKind {
   readonly page: PageIndex;
   readonly labels: InsertedLabels;
-  readonly instance: object | undefined;
 }
 
 type Steps<T> = Generator<void, T, void>;
@@ -178,7 +172,11 @@ export class Merge {
     // An empty page must not turn the others into text.
     if (bytes.length === 0) return { samples: 0, dropped: 0, filtered: 0, heldBytes: 0 };
     const known = this.#families.size;
-    const { page, first } = yield* this.#preparation.prepare(bytes, format, { of, rules });
+    const { page, first } = yield* this.#preparation.prepare(bytes, format, {
+      of,
+      rules,
+      instance,
+    });
     this.#pages[place] = { page, of, labels, rules, instance };
     if (instance !== undefined) this.#grouped = true;
     const addedFamilies = this.#families.size - known;
@@ -254,9 +252,10 @@ export class Merge {
   /** For each instance with several pages: drops series of earlier pages from later pages. */
   *#dropDuplicates(takenOut: TakenOut[]): Steps<Duplicates[]> {
     const duplicates: Duplicates[] = [];
+    const roots = new Roots(this.#families);
     for (const places of this.#placesByInstance()) {
       const pages = places.map((place) => this.#pages[place]!); // only places of pages in the merge
-      const series = new SeriesOfInstance(pages, this.#families);
+      const series = new SeriesOfInstance(pages, roots);
       yield;
       if (!series.mayMeet) continue;
       for (const [at, place] of places.entries()) {

@@ -13,10 +13,16 @@ export const SPAN = 5;
 
 /** Integers per edit: an offset, and how many bytes to cut there; 0 inserts RENAME. */
 export const EDIT = 2;
+/**
+ * Integers per series of a line: a hash (`series-hash.ts`) and the offset of the line's value; both are 0
+ * if they are not known.
+ */
+export const SERIES = 2;
 /** What renames the label behind it. */
 export const RENAME = Buffer.from('exported_');
 
 const LINE_FEED = 10;
+const UNKNOWN_SERIES = new Int32Array(SERIES);
 
 /** Bound on the runs of a page; pages of client libraries have far fewer. */
 const MAX_SPANS = 250_000;
@@ -58,6 +64,8 @@ export interface PageIndex {
   readonly spans: Int32Array;
   /** EDIT integers for each edit of a line, ascending; undefined without edits. */
   readonly edits: Int32Array | undefined;
+  /** SERIES integers per line; undefined unless they were asked for. */
+  readonly series: Int32Array | undefined;
   /** The number of bytes of all lines, with their edits. */
   readonly sampleBytes: number;
   /** The bytes that braces and commas add when labels are inserted into all lines. */
@@ -98,8 +106,9 @@ const METADATA_BYTES = 80;
 const RUN_BYTES = 8;
 
 /** The memory of an index in bytes, without the page and its metadata. */
-export function indexBytes({ inserts, honored, spans, edits }: PageIndex): number {
-  const lines = inserts.byteLength + (honored?.byteLength ?? 0) + (edits?.byteLength ?? 0);
+export function indexBytes({ inserts, honored, spans, edits, series }: PageIndex): number {
+  const optional = [honored, edits, series].map((array) => array?.byteLength ?? 0);
+  const lines = optional.reduce((sum, bytes) => sum + bytes, inserts.byteLength);
   return lines + spans.byteLength + (spans.length / SPAN) * RUN_BYTES;
 }
 
@@ -114,6 +123,8 @@ export interface ScannedLines {
   /** Families below 0 are not kept. */
   readonly spans: Int32Array;
   readonly edits: Int32Array;
+  /** Empty unless they were asked for. */
+  readonly series: Int32Array;
   /** The family of the run that continues, or below 0. */
   readonly family: number;
   readonly from: number;
@@ -131,6 +142,7 @@ export class PageIndexWriter {
   #spansEnd = 0;
   #edits: Int32Array<ArrayBuffer> | undefined;
   #editsEnd = 0;
+  #series: Int32Array<ArrayBuffer> | undefined;
   /** The number of lines so far. */
   lines = 0;
   /** The family of the run that continues; -1 without a run. */
@@ -140,17 +152,25 @@ export class PageIndexWriter {
   /** The number of the run's first line. */
   first = 0;
 
+  /** From now on the series of lines are noted, those of single lines as not known. */
+  noteSeries(): void {
+    this.#series = new Int32Array(SERIES * 1024);
+  }
+
   /** Adds the sample line that begins at `lineFrom`. */
   line(family: number, lineFrom: number, insert: number, honored: number): void {
     if (family !== this.family) this.#beginRun(family, lineFrom);
     if (this.lines === this.#inserts.length) this.#inserts = grown(this.#inserts, this.lines + 1);
     if (honored !== 0) this.honor(this.lines, honored);
+    if (this.#series !== undefined) {
+      this.#series = appended(this.#series, this.lines * SERIES, UNKNOWN_SERIES);
+    }
     this.#inserts[this.lines++] = insert;
   }
 
   /** Appends lines that were scanned; the first one is line `this.lines`. */
   append(scanned: ScannedLines): void {
-    const { start, end, spans, inserts, edits } = scanned;
+    const { start, end, spans, inserts, edits, series } = scanned;
     if (start === end) return;
     let { family, from, first } = scanned;
     const begins = spans.length > 0 ? spans[1] : family < 0 ? end : from;
@@ -164,6 +184,9 @@ export class PageIndexWriter {
       first = this.first;
     }
     this.#inserts = appended(this.#inserts, this.lines, inserts);
+    if (this.#series !== undefined) {
+      this.#series = appended(this.#series, this.lines * SERIES, series);
+    }
     this.lines += inserts.length;
     this.#spans = appended(this.#spans, this.#spansEnd, spans);
     this.#spansEnd += spans.length;
@@ -222,15 +245,16 @@ export class PageIndexWriter {
   /** Returns the lines and spans of the page, and empties the writer. */
   take(): Pick<
     PageIndex,
-    'inserts' | 'honored' | 'spans' | 'edits' | 'sampleBytes' | 'aroundBytes'
+    'inserts' | 'honored' | 'spans' | 'edits' | 'series' | 'sampleBytes' | 'aroundBytes'
   > {
     const inserts = this.#inserts.slice(0, this.lines);
     const spans = this.#spans.slice(0, this.#spansEnd);
     const honored = this.#honored && resized(this.#honored, this.lines);
     const edits = this.#edits?.slice(0, this.#editsEnd);
+    const series = this.#series?.slice(0, this.lines * SERIES);
     this.clear();
     return {
-      ...{ inserts, honored, spans, edits },
+      ...{ inserts, honored, spans, edits, series },
       sampleBytes: bytesOf(spans) + addedBytes(edits),
       aroundBytes: aroundBytes(inserts),
     };
@@ -244,6 +268,7 @@ export class PageIndexWriter {
     this.#honored = undefined;
     this.#edits = undefined;
     this.#editsEnd = 0;
+    this.#series = undefined;
     if (this.#inserts.length > KEPT_INTEGERS) this.#inserts = new Int32Array(1024);
     if (this.#spans.length > KEPT_INTEGERS) this.#spans = new Int32Array(SPAN * 64);
   }

@@ -4,7 +4,7 @@
  *
  * Name filters see the page's own names, in its own format and before any escaping.
  */
-import { toBody } from '../exposition/body.ts';
+import { type Body, toBody } from '../exposition/body.ts';
 import type { Escaping } from '../exposition/escape.ts';
 import { type FormatName, OPENMETRICS, TEXT } from '../exposition/grammar.ts';
 import { LabelNames } from '../exposition/label-names.ts';
@@ -36,6 +36,11 @@ export interface PageKind {
   readonly of: PageOf;
   /** Default: none. */
   readonly rules?: PageRules | undefined;
+  /**
+   * Pages with the same object are of one instance: of a series that several of them have, the
+   * merge keeps the samples of the first place. Default: the page is its instance's only page.
+   */
+  readonly instance?: object | undefined;
 }
 
 /** `as-text`: OpenMetrics whose lines become those of text by edits. */
@@ -78,10 +83,10 @@ export class Preparation {
     const body = toBody(bytes);
     const text = format === 'openmetrics' && !this.#options.preferOpenMetrics;
     if (text) {
-      const page = yield* this.#indexer(kind, format, 'as-text').index(body);
+      const page = yield* this.#index(body, kind, format, 'as-text');
       if (!page.timestamped && !this.#wantsRewrite(page)) return { page, first: page };
     }
-    const first = yield* this.#indexer(kind, format, 'as-is').index(body);
+    const first = yield* this.#index(body, kind, format, 'as-is');
     const page = text ? yield* this.asText(first, kind) : yield* this.#withoutClashes(first, kind);
     return { page, first };
   }
@@ -94,7 +99,7 @@ export class Preparation {
   *asText(page: PageIndex, kind: PageKind): Steps<PageIndex> {
     const { body, undated } = yield* toText(page, this.#families);
     this.undated += undated;
-    const text = yield* this.#indexer(kind, 'text', 'rewritten').index(body);
+    const text = yield* this.#index(body, kind, 'text', 'rewritten');
     return yield* this.#withoutClashes(text, kind);
   }
 
@@ -108,7 +113,7 @@ export class Preparation {
       ...{ families: this.#families, escaping, clashing, labelConflict },
       honored: this.#honoredIn(kind),
     });
-    return yield* this.#indexer(kind, page.grammar.format, 'rewritten').index(body);
+    return yield* this.#index(body, kind, page.grammar.format, 'rewritten');
   }
 
   #wantsRewrite({ clashes, quoted, grammar }: PageIndex): boolean {
@@ -133,6 +138,10 @@ export class Preparation {
 
   #honoredIn({ of }: PageKind): readonly string[] {
     return of === 'instance' ? this.#honored : [];
+  }
+
+  #index(body: Body, kind: PageKind, format: FormatName, how: Way): Steps<PageIndex> {
+    return this.#indexer(kind, format, how).index(body, kind.instance !== undefined);
   }
 
   /** The indexer for pages alike. Rewritten pages are filtered already. */

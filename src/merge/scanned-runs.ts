@@ -3,7 +3,7 @@
  * lines that are not kept.
  */
 import type { CodedFamilies } from './coded-families.ts';
-import { EDIT, type PageIndexWriter, type ScannedLines, SPAN } from './page-index.ts';
+import { EDIT, type PageIndexWriter, type ScannedLines, SERIES, SPAN } from './page-index.ts';
 import { DROPPED, FILTERED, type PageNotes } from './page-notes.ts';
 import { UNWANTED } from './resolver.ts';
 
@@ -46,11 +46,12 @@ export class ScannedRuns {
 
   /** The lines without those of families that are not kept. */
   #kept(scanned: ScannedLines): ScannedLines {
-    const { inserts, edits, start, end } = scanned;
+    const { inserts, edits, series, start, end } = scanned;
     const before = this.#writer.lines;
     const { spans, opens } = closed(scanned, before + inserts.length);
     const keptSpans: number[] = [];
     const keptInserts: number[] = [];
+    const keptSeries: number[] = [];
     const keptEdits: number[] = [];
     let edit = 0;
     for (let span = 0; span < spans.length; span += SPAN) {
@@ -61,7 +62,10 @@ export class ScannedRuns {
         continue;
       }
       const line = before + keptInserts.length;
-      for (let at = first!; at < last!; at++) keptInserts.push(inserts[at - before]!);
+      for (let at = first! - before; at < last! - before; at++) {
+        keptInserts.push(inserts[at]!);
+        if (series.length > 0) keptSeries.push(series[at * SERIES]!, series[at * SERIES + 1]!);
+      }
       for (; edit < edits.length && edits[edit]! < to!; edit += EDIT) {
         keptEdits.push(edits[edit]!, edits[edit + 1]!);
       }
@@ -71,6 +75,7 @@ export class ScannedRuns {
     return {
       inserts: Int32Array.from(keptInserts),
       edits: Int32Array.from(keptEdits),
+      series: Int32Array.from(keptSeries),
       spans: Int32Array.from(keptSpans),
       ...{ family: run[0]!, from: run[1]!, first: run[3]! },
       ...{ start, end },
@@ -80,7 +85,7 @@ export class ScannedRuns {
 
 /** The first spans, up to before place `spansEnd`. @param linesBefore - the number of the first line */
 function firstRuns(scanned: ScannedLines, spansEnd: number, linesBefore: number): ScannedLines {
-  const { spans, inserts, edits, start } = scanned;
+  const { spans, inserts, edits, series, start } = scanned;
   const end = spans[spansEnd - SPAN + 2]!;
   const lines = spans[spansEnd - SPAN + 4]! - linesBefore;
   let editsEnd = 0;
@@ -89,6 +94,7 @@ function firstRuns(scanned: ScannedLines, spansEnd: number, linesBefore: number)
     spans: spans.subarray(0, spansEnd),
     inserts: inserts.subarray(0, lines),
     edits: edits.subarray(0, editsEnd),
+    series: series.subarray(0, lines * SERIES),
     ...{ family: -1, from: end, first: 0 },
     ...{ start, end },
   };

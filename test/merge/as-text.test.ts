@@ -19,8 +19,24 @@ const LABELS = new InsertedLabels([
 ]);
 
 const TYPES = ['counter', 'gauge', 'histogram', 'summary', 'info', 'stateset', 'gaugehistogram'];
-const SUFFIXES = ['', '_total', '_created', '_bucket', '_sum', '_count', '_info', '_gsum', '_gcount'];
-const exemplars = fc.constantFrom('', '', ' # {trace_id="a",job="x"} 0.5', ' # {} 1 1.5', ' # {a="#"} 2');
+const SUFFIXES = [
+  '',
+  '_total',
+  '_created',
+  '_bucket',
+  '_sum',
+  '_count',
+  '_info',
+  '_gsum',
+  '_gcount',
+];
+const exemplars = fc.constantFrom(
+  '',
+  '',
+  ' # {trace_id="a",job="x"} 0.5',
+  ' # {} 1 1.5',
+  ' # {a="#"} 2',
+);
 
 const family = fc
   .tuple(
@@ -30,7 +46,14 @@ const family = fc
     fc.array(
       fc.tuple(
         fc.constantFrom(...SUFFIXES),
-        fc.constantFrom('', '{}', '{x="1"}', '{job="own"}', '{instance="own",le="1"}', '{x="é # "}'),
+        fc.constantFrom(
+          '',
+          '{}',
+          '{x="1"}',
+          '{job="own"}',
+          '{instance="own",le="1"}',
+          '{x="é # "}',
+        ),
         fc.constantFrom('1', '-2.5e3', 'NaN', '+Inf', '12345678901234567890123'),
         exemplars,
       ),

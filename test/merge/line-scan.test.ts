@@ -10,6 +10,7 @@ import { type Grammar, OPENMETRICS, TEXT } from '../../src/exposition/grammar.ts
 import { LabelNames } from '../../src/exposition/label-names.ts';
 import { FamilyTable } from '../../src/merge/families.ts';
 import { Indexer, type IndexerOptions } from '../../src/merge/indexer.ts';
+import { kernel } from '../../src/merge/kernel.ts';
 import { NameFilter } from '../../src/merge/name-filter.ts';
 import { type PageIndex, SPAN } from '../../src/merge/page-index.ts';
 
@@ -31,6 +32,17 @@ describe('the scan of lines by the kernel', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('has all it works on in its memory', () => {
+    const module = new WebAssembly.Module(readFileSync(KERNEL));
+    const { END, memory } = new WebAssembly.Instance(module).exports as {
+      readonly END: { readonly value: number };
+      readonly memory: WebAssembly.Memory;
+    };
+
+    assert.ok(END.value <= memory.buffer.byteLength, `${END.value} bytes`);
+    for (const [name, value] of Object.entries(kernel())) assert.ok(value !== undefined, name);
   });
 
   it('finds in any page what is found by parsing every line', () => {

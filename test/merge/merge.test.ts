@@ -206,7 +206,8 @@ describe('Merge', () => {
       [`${'# TYPE a gauge\n'.repeat(lines)}# EOF\n`, 'openmetrics', 13],
       ['a{job="x"} 1\n'.repeat(lines), 'text', 9],
       ['a{job="x",exported_job=""} 1\n'.repeat(lines / 4), 'text', 30],
-      [`a{job="x",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 15],
+      [`a{job="x",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 2],
+      [`a{job="x",exported_job="",${labelsOf(2_000)}} 1\n`.repeat(40), 'text', 15],
       [`${conflict}${'a 1\n'.repeat(lines / 4)}`, 'text', 11],
     ];
     for (const [text, format, leastPauses] of full) {

@@ -4,3 +4,4 @@ export { insert } from './insert';
 export { addComment, addName, forget, setSeed } from './known';
 export * from './memory';
 export { scan } from './scan';
+export { labelHash, nameHash, seedSeries } from './series';

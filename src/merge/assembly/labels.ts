@@ -1,6 +1,7 @@
 /** The label set of a sample line. */
 import { block, equal, labelNameEnd, same } from './bytes';
 import { MAX_LABELS, RESERVED_AT, SEEN_AT } from './memory';
+import { labelHash } from './series';
 
 const QUOTE: i32 = 34;
 const COMMA: i32 = 44;
@@ -15,6 +16,10 @@ const EXPORTED: i64 = 0x646574726f707865;
 
 /** Whether the line scanned last has a label with a reserved name. */
 export let clashes: bool = false;
+/** The sum of the label's hashes, if they are asked for. */
+export let labelSum: i32 = 0;
+/** Whether that is not the sum: a label is empty, renamed or has an escape. */
+export let isUntold: bool = false;
 /** Where to write the next edit. */
 export let editsEnd: i32 = 0;
 /** Whether a label of the line has no value, or is called `exported_…`. */
@@ -37,11 +42,14 @@ export function cut(offset: i32, bytes: i32): void {
  *
  * @param strict - whether the page is OpenMetrics
  * @param base - where the page's first byte would be
+ * @param hashes - whether to sum up the labels' hashes
  * @returns the address after `}`, or 0 if the labels are not told here
  */
-export function labelsEnd(from: i32, strict: bool, base: i32): i32 {
+export function labelsEnd(from: i32, strict: bool, base: i32, hashes: bool): i32 {
   clashes = false;
   odd = false;
+  labelSum = 0;
+  isUntold = false;
   let p = from;
   let seen = SEEN_AT;
   while (load<u8>(p) != CLOSE) {
@@ -60,12 +68,14 @@ export function labelsEnd(from: i32, strict: bool, base: i32): i32 {
     const valueTo = stringEnd(nameTo + 2);
     if (valueTo == 0) return 0;
     if (valueTo == nameTo + 3) odd = true;
+    if (hashes) labelSum += labelHash(p, length, nameTo + 2, valueTo - nameTo - 3);
     p = valueTo;
     if (load<u8>(p) == COMMA) {
       p += 1;
       if (strict && load<u8>(p) == CLOSE) return 0;
     } else if (load<u8>(p) != CLOSE) return 0;
   }
+  if (clashes || odd) isUntold = true;
   return clashes && odd ? 0 : p + 1;
 }
 
@@ -84,6 +94,7 @@ function stringEnd(at: i32): i32 {
     if (byte == QUOTE) return p + 1;
     const escaped = <i32>load<u8>(p + 1);
     if (escaped == LINE_FEED || escaped == 0) return 0;
+    isUntold = true;
     p += 2;
   }
   return 0; // the line ends

@@ -59,8 +59,10 @@ export const INSERTS_AT: i32 = PAGE_AT + PAGE_BYTES + 128;
 export const COMMENTED_AT: i32 = INSERTS_AT + MAX_LINES * 4;
 /** Two integers for each edit: its offset in the page, and how many bytes to cut there; 0 for a rename. */
 export const EDITS_AT: i32 = COMMENTED_AT + PAGE_BYTES * 4;
-/** Five integers for each run of lines of one family; or the bytes that `insert` writes. */
 export const EDITS_BYTES: i32 = PAGE_BYTES * 2;
-export const WRITTEN_AT: i32 = EDITS_AT + EDITS_BYTES;
+/** Two integers for each sample line: a hash of its series, or 0, and the offset of its value. */
+export const SERIES_AT: i32 = EDITS_AT + EDITS_BYTES;
+/** Five integers for each run of lines of one family; or the bytes that `insert` writes. */
+export const WRITTEN_AT: i32 = SERIES_AT + MAX_LINES * 8;
 export const WRITTEN_BYTES: i32 = MAX_LINES * 20;
 export const END: i32 = WRITTEN_AT + WRITTEN_BYTES + 64;

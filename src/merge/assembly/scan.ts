@@ -4,7 +4,7 @@
  */
 import { block, equal, metricNameEnd, same } from './bytes';
 import { findComment, findName } from './known';
-import { clashes, cut, editsEnd, labelsEnd, returnEdits } from './labels';
+import { clashes, cut, editsEnd, isUntold, labelSum, labelsEnd, returnEdits } from './labels';
 import {
   COMMENT_BYTES,
   COMMENTED_AT,
@@ -14,8 +14,10 @@ import {
   NAME_BYTES,
   NAMES_AT,
   RESULT_AT,
+  SERIES_AT,
   WRITTEN_AT,
 } from './memory';
+import { nameHash } from './series';
 import { beginBack, hasExemplar, hasTimestamp, lineEnd, valueTo } from './value';
 
 const HASH: i32 = 35;
@@ -41,6 +43,7 @@ const STRICT: i32 = 1;
 const RENAMES: i32 = 2;
 const BY_NAME: i32 = 4;
 const AS_TEXT: i32 = 8;
+const SERIES: i32 = 16;
 
 // The run of lines that goes on: its code, first byte, first line.
 let code: i32 = -1;
@@ -55,7 +58,7 @@ let spansEnd: i32 = 0;
  * @param base - where the page's first byte would be
  * @param told - STRICT: the page is OpenMetrics; RENAMES: a line may have a reserved label, and an
  *   edit says where; BY_NAME: runs are of one name rather than of one family; AS_TEXT: families are
- *   those of text, and edits cut exemplars
+ *   those of text, and edits cut exemplars; SERIES: lines' series are told
  * @param page - the number of the page, for what it has declared
  * @param linesBefore - sample lines so far
  */
@@ -70,11 +73,13 @@ export function scan(
   store<u8>(end, LINE_FEED);
   const strict = (told & STRICT) != 0;
   const asText = (told & AS_TEXT) != 0;
+  const hashes = (told & SERIES) != 0;
   returnEdits(EDITS_AT);
   code = -1;
   lines = linesBefore;
   spansEnd = WRITTEN_AT;
   let insertAt = INSERTS_AT;
+  let seriesAt = SERIES_AT;
   let commentedAt = COMMENTED_AT;
   let at = start;
   let why = OTHER;
@@ -124,13 +129,15 @@ export function scan(
     // The labels.
     let insert = p - base;
     let kind = BARE;
+    let series = hashes ? nameHash(at, nameLength) : 0;
     if (load<u8>(p) == OPEN) {
       p += 1;
       insert += 1;
       kind = load<u8>(p) == CLOSE ? ALONE : BEFORE;
-      p = labelsEnd(p, strict, base);
+      p = labelsEnd(p, strict, base, hashes);
       if (p == 0) break;
       if (clashes && (told & RENAMES) == 0) break;
+      series = isUntold ? 0 : series + labelSum;
     }
     if (load<u8>(p) != SPACE) break;
     beginBack();
@@ -149,6 +156,11 @@ export function scan(
     }
     store<i32>(insertAt, (insert << 2) | kind);
     insertAt += 4;
+    if (hashes) {
+      store<i32>(seriesAt, series);
+      store<i32>(seriesAt + 4, p + 1 - base);
+      seriesAt += 8;
+    }
     lines += 1;
     edits = editsEnd;
     at = next;

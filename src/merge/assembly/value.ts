@@ -52,7 +52,7 @@ function restEnd(at: i32, strict: bool, base: i32): i32 {
 function exemplarEnd(at: i32, base: i32): i32 {
   if (load<u16>(at) != 0x2320 || load<u16>(at + 2) != 0x7b20) return 0; // " # {"
   const renames = editsEnd;
-  let p = labelsEnd(at + 4, true, base);
+  let p = labelsEnd(at + 4, true, base, false);
   if (p == 0) return 0;
   if (clashes) returnEdits(renames);
   for (let nul = at; nul < p; nul += 16) {
