@@ -17,6 +17,7 @@ import { measureNeighbours } from './neighbours.ts';
 import { measurePages, type PagesResult, pagesTable } from './pages.ts';
 import { casesNamed } from './pages-cases.ts';
 import { measurePair, type PairCase, type PairResult } from './pair.ts';
+import { profilePages, profileTable } from './profile.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
@@ -30,6 +31,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     case: { type: 'string' },
+    profile: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -106,7 +108,12 @@ const machine = describeMachine();
 print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
 print(`Node ${machine.node}, load ${machine.load}\n`);
 
-const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
+const wanted = (group: string): boolean =>
+  flags.profile === undefined && (flags.only === undefined || flags.only === group);
+if (flags.profile !== undefined) {
+  const pace = flags.quick ? { warmUpMs: 2_000, forMs: 2_000 } : { warmUpMs: 5_000, forMs: 8_000 };
+  for (const of of casesNamed(flags.profile)) print(profileTable(await profilePages(of, pace)));
+}
 const merges: MergeResult[] = [];
 if (wanted('merge')) {
   for (const mergeCase of MERGES) {
