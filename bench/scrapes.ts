@@ -11,6 +11,7 @@ import type { Child } from './child.ts';
 import { startScript } from './child.ts';
 import type { FloorOptions } from './floor.ts';
 import { startPromgate } from './promgate.ts';
+import { megabytes, milliseconds, ratio, seconds, sizeOf, table } from './report.ts';
 import type { SimulatorOptions } from './simulator.ts';
 import { median, percentile } from './statistics.ts';
 
@@ -148,4 +149,23 @@ async function assertComplete(url: string, instances: number, dispatcher: Agent)
     up += lines.filter((line) => /^promgate_instance_up\{.*\} 1$/.test(line)).length;
   }
   if (up !== instances) throw new Error(`${url}: ${up} of ${instances} instances are up`);
+}
+
+export function scrapeTable(results: readonly ScrapeResult[]): string {
+  const rows = results.map(({ of, answerBytes, promgate, floor, cpuRatio, p50Ratio }) => [
+    sizeOf(of) + (of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''),
+    megabytes(answerBytes),
+    seconds(promgate.cpuSeconds),
+    seconds(floor.cpuSeconds),
+    ratio(cpuRatio),
+    milliseconds(promgate.p50Ms),
+    milliseconds(floor.p50Ms),
+    ratio(p50Ratio),
+    milliseconds(promgate.p99Ms),
+    milliseconds(floor.p99Ms),
+    megabytes(promgate.peakRssBytes),
+    megabytes(floor.peakRssBytes),
+  ]);
+  const columns = ['answer', 'CPU', 'floor', 'ratio', 'p50', 'floor', 'ratio', 'p99', 'floor'];
+  return `${table([['whole scrape', ...columns, 'peak RSS', 'floor'], ...rows])}\n`;
 }
