@@ -7,16 +7,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-
-/** `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+import { cpuTimes } from './threads.ts';
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
   /** User and system time of all threads since the start; the kernel counts in steps of 10 ms. */
   cpuSeconds(): number;
-  /** The time of the main thread alone. */
-  mainThread(): ThreadTimes;
   rssBytes(): number;
   /** The largest RSS since the start. */
   peakRssBytes(): number;
@@ -30,14 +26,6 @@ export interface Child extends AsyncDisposable {
   line(): Promise<string | undefined>;
   /** Reads the output on, and throws it away: else the child would wait once the pipe is full. */
   discard(): void;
-}
-
-export interface ThreadTimes {
-  /** User and system time. */
-  readonly seconds: number;
-  readonly systemSeconds: number;
-  /** The time in which the thread could have run, but had no CPU. */
-  readonly waitedSeconds: number;
 }
 
 /**
@@ -64,11 +52,7 @@ export function startProgram(
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   return {
     pid,
-    cpuSeconds: () => cpuOf(`/proc/${pid}/stat`).seconds,
-    mainThread: () => {
-      const waited = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1];
-      return { ...cpuOf(`/proc/${pid}/task/${pid}/stat`), waitedSeconds: Number(waited) / 1e9 };
-    },
+    cpuSeconds: () => cpuTimes(`/proc/${pid}`).seconds,
     rssBytes: () => statusBytes(pid, 'VmRSS'),
     peakRssBytes: () => statusBytes(pid, 'VmHWM'),
     stop: () => end(child, 'SIGTERM'),
@@ -95,14 +79,6 @@ export async function startScript(
   if (firstLine === undefined) throw new Error(`${name} ended before it was ready`);
   parts.move(); // the caller disposes of the child
   return { child, firstLine };
-}
-
-function cpuOf(file: string): Pick<ThreadTimes, 'seconds' | 'systemSeconds'> {
-  const stat = readFileSync(file, 'utf8');
-  // The name of the process, in parentheses, may hold blanks.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user, system] = [Number(fields[11]), Number(fields[12])]; // utime, stime
-  return { seconds: (user + system) / TICKS_PER_SECOND, systemSeconds: system / TICKS_PER_SECOND };
 }
 
 function statusBytes(pid: number, key: string): number {

@@ -85,6 +85,8 @@ export interface StageTimes {
   /** Without the time in which the process waited, or was in the event loop's own code. */
   readonly microseconds: number;
   readonly stages: ReadonlyMap<Stage, number>;
+  /** Every file of promgate and its packages, with the functions of Node that it called. */
+  readonly files: ReadonlyMap<string, number>;
   /** Every function with its own time, without what it called; the largest first. */
   readonly functions: readonly FunctionTime[];
 }
@@ -106,6 +108,7 @@ export function stageTimes(profile: CpuProfile, period: Period, root: string): S
     return chain;
   };
   const stages = new Map<Stage, number>();
+  const files = new Map<string, number>();
   const functions = new Map<string, FunctionTime>();
   let microseconds = 0;
   for (const [id, own] of selfTimes(profile, period)) {
@@ -113,6 +116,8 @@ export function stageTimes(profile: CpuProfile, period: Period, root: string): S
     const stage = stageOf(chain);
     if (stage === undefined) continue;
     microseconds += own;
+    const file = fileOf(chain, root);
+    files.set(file, (files.get(file) ?? 0) + own);
     stages.set(stage, (stages.get(stage) ?? 0) + own);
     const { functionName: name, url, lineNumber } = chain[0]!; // the node itself
     const place = placeOf(url, lineNumber, root);
@@ -121,7 +126,7 @@ export function stageTimes(profile: CpuProfile, period: Period, root: string): S
     functions.set(key, { stage, name: name || '(anonymous)', place, microseconds: before + own });
   }
   const sorted = [...functions.values()].sort((a, b) => b.microseconds - a.microseconds);
-  return { microseconds, stages, functions: sorted };
+  return { microseconds, stages, files, functions: sorted };
 }
 
 /** The time of each node, without what it called. */
@@ -169,6 +174,16 @@ function firstMatch(
 
 function placeOf(url: string, line: number, root: string): string {
   if (url === '') return '';
-  const file = url.replace(root, '').replace(/^.*\/node_modules\//, '');
-  return url.startsWith('wasm:') ? 'WebAssembly' : `${file}:${line + 1}`;
+  return url.startsWith('wasm:') ? 'WebAssembly' : `${shortened(url, root)}:${line + 1}`;
+}
+
+/** The file of the innermost function that is neither Node's nor V8's. */
+function fileOf(chain: readonly CallFrame[], root: string): string {
+  const own = chain.find(({ url }) => url.startsWith('file:'));
+  return own ? shortened(own.url, root) : 'Node, V8';
+}
+
+/** The path of a file below the folder of promgate, or in its packages. */
+function shortened(url: string, root: string): string {
+  return url.replace(root, '').replace(/^node_modules\//, '');
 }
