@@ -215,7 +215,7 @@ async function bindSecondPaths(url: string, apps: readonly SimulatedApp[]): Prom
     await platform.createService('instance', spaceId);
     for (const [at, endpoint] of ['/metrics', SECOND_PATH].entries()) {
       const binding = { appId: appGuid(app), spaceId, parameters: { endpoint } };
-      const { status, body } = await platform.bind('instance', `binding-${at}`, binding);
+      const { status, body } = await platform.bind('instance', `${app.name}-${at}`, binding);
       if (status !== 201) throw new Error(`a bind was answered with ${JSON.stringify(body)}`);
     }
   }
