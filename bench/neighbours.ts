@@ -13,7 +13,7 @@ import type { FloorApp } from './floor.ts';
 import { startPromgate } from './promgate.ts';
 import type { ReaderOptions } from './reader.ts';
 import { megabytes, milliseconds, table } from './report.ts';
-import { scrape } from './scrapes.ts';
+import { scrape } from './scrape.ts';
 import type { SimulatorOptions } from './simulator.ts';
 import { percentile } from './statistics.ts';
 

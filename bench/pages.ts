@@ -182,11 +182,11 @@ export async function openScene(of: PagesCase): Promise<Scene> {
 const ONCE = { readers: 1, most: 1 };
 
 async function startSimulator(
-  { apps, instances, sizeBytes }: PagesCase,
+  { apps, instances, sizeBytes, delayMs = 0 }: PagesCase,
   { traits, second }: PagesOf,
 ): Promise<{ child: Child; addresses: string[] }> {
   const options: SimulatorOptions = {
-    ...{ instances: apps * instances, sizeBytes, delayMs: 0, traits, scrapes: SCRAPES },
+    ...{ instances: apps * instances, sizeBytes, delayMs, traits, scrapes: SCRAPES },
     ...(second && { second }),
   };
   const { child, firstLine } = await startScript('simulator.ts', options);

@@ -2,7 +2,7 @@
  * Measures what a pair of readers costs that scrape the same app at the same time, as two Prometheus
  * servers do: promgate's CPU time for both beside its CPU time for one.
  *
- * The turns of one and two readers alternate. All processes are separate, as in `scrapes.ts`.
+ * The turns of one and two readers alternate. All processes are separate, as in `pages.ts`.
  */
 import { Agent, request } from 'undici';
 import type { SimulatedApp } from '../test/support/foundation.ts';

@@ -48,11 +48,14 @@ export type Stage = (typeof STAGES)[number];
 
 export const EVENT_LOOP: Stage = 'reading sockets, event loop';
 
+/** Files to whose stage everything belongs that they call: they scan lines once more. */
+const OF_CALLERS: readonly (readonly [pattern: RegExp, stage: Stage])[] = [
+  [/\/src\/merge\/(rewrite|text|relabel)\.ts$/, 'rewriting'],
+  [/\/src\/merge\/(duplicates|page-series)\.ts$/, 'duplicates'],
+];
 /** The files of promgate and its packages; the first match counts. */
 const OF_FILES: readonly (readonly [pattern: RegExp, stage: Stage])[] = [
   [/\/src\/merge\/(splice|label-insertion)\.ts$/, 'copying'],
-  [/\/src\/merge\/(rewrite|text|relabel)\.ts$/, 'rewriting'],
-  [/\/src\/merge\/(duplicates|page-series)\.ts$/, 'duplicates'],
   [/\/src\/merge\/(merge|plan|preparation|conflict|famil|settled|kept-meta)/, 'planning the merge'],
   [/\/src\/(merge|exposition)\//, 'scanning and indexing'],
   [/\/src\/serve\/(splice-stream|send-chunks|stream)\.ts$/, 'writing'],
@@ -156,7 +159,11 @@ export function stageOf(chain: readonly CallFrame[]): Stage | undefined {
   if (functionName === '(idle)' || functionName === '(root)') return undefined;
   if (functionName === '(garbage collector)') return 'garbage collection';
   if (functionName === '(program)') return EVENT_LOOP;
-  const stage = firstMatch(chain, OF_FILES) ?? firstMatch(chain, OF_NODE) ?? 'other JavaScript';
+  const stage =
+    firstMatch(chain, OF_CALLERS) ??
+    firstMatch(chain, OF_FILES) ??
+    firstMatch(chain, OF_NODE) ??
+    'other JavaScript';
   const isWrite = url === '' && SOCKET_WRITE.test(functionName);
   return isWrite && stage !== 'fetching' ? 'writing' : stage;
 }

@@ -21,8 +21,6 @@ import { profilePages, profileTable } from './profile.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, sizeOf, table } from './report.ts';
-import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
-import { measureScrapes, scrapeTable } from './scrapes.ts';
 import { measureStart, startTable } from './start.ts';
 
 const { values: flags } = parseArgs({
@@ -65,19 +63,6 @@ const KERNELS: readonly KernelCase[] = [
   { kind: 'shuffled', ...FEW },
   { kind: 'own-label', ...FEW },
 ];
-const SCRAPES: readonly ScrapeCase[] = [
-  { instances: 10, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 30 : 150 },
-  { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 8 : 20 },
-  { instances: 1_000, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 1 : 3 },
-  {
-    instances: 100,
-    sizeBytes: 50_000,
-    delayMs: 100,
-    rounds,
-    scrapesPerRound: flags.quick ? 4 : 10,
-  },
-];
-
 const TWO = { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds };
 const PAIRS: readonly PairCase[] = [
   { ...TWO, gzip: false, scrapesPerRound: flags.quick ? 10 : 30 },
@@ -125,16 +110,11 @@ if (wanted('kernel')) {
   for (const of of KERNELS) kernels.push(await measureInProcesses('kernel-process.ts', of));
   print(kernelTable(kernels));
 }
-const scrapes: ScrapeResult[] = [];
-if (wanted('scrape')) {
-  for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
-  print(scrapeTable(scrapes));
-}
 const pages: PagesResult[] = [];
 if (wanted('pages')) {
   const pace = flags.quick
     ? { rounds: 5, turnMs: 300, warmUpMs: 1_500 }
-    : { rounds: 9, turnMs: 1_500, warmUpMs: 3_000 };
+    : { rounds: 7, turnMs: 1_000, warmUpMs: 4_000 };
   for (const of of casesNamed(flags.case)) {
     pages.push(await measurePages(of, pace));
     if (flags.quick) print(pagesTable(pages.slice(-1)));
@@ -179,7 +159,6 @@ if (flags.json !== undefined) {
       quick: flags.quick,
       merges,
       kernels,
-      scrapes,
       pages,
       memory,
       pairs,

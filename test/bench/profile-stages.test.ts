@@ -60,7 +60,7 @@ describe('the profile by stage', () => {
     assert.equal(microseconds, 9_000);
   });
 
-  it('gives native functions and those of Node to the stage that called them', () => {
+  it('gives native functions, those of Node and what rewriting scans to the stage that called', () => {
     const { stages, files, functions } = stageTimes(
       profileOf([
         root,
@@ -69,6 +69,8 @@ describe('the profile by stage', () => {
         [3, 'writev', ''],
         [1, 'add', `${ROOT}src/merge/layout-walk.ts`],
         [2, 'wasm-function[3]', 'wasm://wasm/abc'],
+        [1, 'rewritePage', `${ROOT}src/merge/rewrite.ts`],
+        [2, 'scan', `${ROOT}src/exposition/series.ts`],
       ]),
       ALWAYS,
       ROOT,
@@ -77,10 +79,13 @@ describe('the profile by stage', () => {
     assert.deepEqual(Object.fromEntries(stages), {
       fetching: 3_000,
       'scanning and indexing': 2_000,
+      rewriting: 2_000,
     });
     assert.deepEqual(Object.fromEntries(files), {
       'src/fetch/body.ts': 3_000,
       'src/merge/layout-walk.ts': 2_000,
+      'src/merge/rewrite.ts': 1_000,
+      'src/exposition/series.ts': 1_000,
     });
     assert.deepEqual(
       functions.map(({ name, place }) => [name, place]),
@@ -90,6 +95,8 @@ describe('the profile by stage', () => {
         ['writev', ''],
         ['add', 'src/merge/layout-walk.ts:10'],
         ['wasm-function[3]', 'WebAssembly'],
+        ['rewritePage', 'src/merge/rewrite.ts:10'],
+        ['scan', 'src/exposition/series.ts:10'],
       ],
     );
   });
