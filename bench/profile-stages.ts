@@ -57,6 +57,7 @@ const OF_CALLERS: readonly (readonly [pattern: RegExp, stage: Stage])[] = [
 const OF_FILES: readonly (readonly [pattern: RegExp, stage: Stage])[] = [
   [/\/src\/merge\/(splice|label-insertion)\.ts$/, 'copying'],
   [/\/src\/merge\/(merge|plan|preparation|conflict|famil|settled|kept-meta)/, 'planning the merge'],
+  [/\/src\/exposition\/negotiate\.ts$/, 'requests'],
   [/\/src\/(merge|exposition)\//, 'scanning and indexing'],
   [/\/src\/serve\/(splice-stream|send-chunks|stream)\.ts$/, 'writing'],
   [/\/src\/fetch\/|\/node_modules\/undici\//, 'fetching'],
