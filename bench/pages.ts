@@ -73,6 +73,8 @@ export interface Scene extends AsyncDisposable {
   /** Starts a floor that writes as much as the answers of `subject` have, which it reads once. */
   startFloor(subject: Subject): Promise<{ readonly floor: Subject; readonly answerBytes: number }>;
   turn(subject: Subject, forMs: number, more?: Partial<ReaderTurn>): Promise<Turn>;
+  /** Reads each app at least once, so that all connections are open, and then for `forMs`. */
+  warmUp(subject: Subject, forMs: number): Promise<void>;
 }
 
 /** How many pages an instance has: values and order change from scrape to scrape. */
@@ -85,7 +87,7 @@ export async function measurePages(of: PagesCase, pace: Pace): Promise<PagesResu
   const { floor, answerBytes } = await scene.startFloor(promgate);
   const reference = of.reference && (await scene.startPromgate(of.reference));
   const subjects = reference ? [promgate, floor, reference] : [promgate, floor];
-  for (const subject of subjects) await scene.turn(subject, pace.warmUpMs);
+  for (const subject of subjects) await scene.warmUp(subject, pace.warmUpMs);
   const turns: Turn[][] = subjects.map(() => []);
   for (let round = 0; round < pace.rounds; round++) {
     for (const [at, subject] of subjects.entries()) {
@@ -130,6 +132,11 @@ export async function openScene(of: PagesCase): Promise<Scene> {
   const folderOf = new Map<Subject, { folder: string; pages: PagesOf; addresses: string[] }>();
   return {
     turn,
+    warmUp: async (subject, forMs) => {
+      const most = Math.ceil(subject.paths.length / of.readers);
+      await turn(subject, DEADLINE_MS, { most });
+      await turn(subject, forMs);
+    },
     startPromgate: async (pages, options = {}) => {
       const simulator = await startSimulator(of, pages);
       owned.use(simulator.child);
@@ -158,7 +165,7 @@ export async function openScene(of: PagesCase): Promise<Scene> {
     },
     startFloor: async (subject) => {
       const { folder, pages, addresses } = folderOf.get(subject)!;
-      const { bytes: answerBytes } = await turn(subject, 60_000, { ...ONCE, gzip: false });
+      const { bytes: answerBytes } = await turn(subject, DEADLINE_MS, { ...ONCE, gzip: false });
       const answerFile = path.join(folder, 'answer.txt');
       if (of.gzip) await writeFile(answerFile, await textOf(subject));
       const apps = appsOf(of, addresses).map((app) => ({
@@ -180,6 +187,7 @@ export async function openScene(of: PagesCase): Promise<Scene> {
 }
 
 const ONCE = { readers: 1, most: 1 };
+const DEADLINE_MS = 120_000;
 
 async function startSimulator(
   { apps, instances, sizeBytes, delayMs = 0 }: PagesCase,

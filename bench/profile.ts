@@ -64,7 +64,7 @@ export async function profilePages(of: PagesCase, pace: ProfilePace): Promise<Pr
     environment: { PROFILE_FILE: file },
   });
   const { child } = promgate;
-  await scene.turn(promgate, pace.warmUpMs);
+  await scene.warmUp(promgate, pace.warmUpMs);
   process.kill(child.pid, 'SIGUSR2');
   await scene.turn(promgate, SETTLE_MS);
   const from = monotonicMicroseconds();
