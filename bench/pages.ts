@@ -12,6 +12,7 @@ import { appGuid, endpointsOf, routesJson } from '../test/support/foundation.ts'
 import { BROKER, Platform } from '../test/support/platform.ts';
 import { type Child, startScript } from './child.ts';
 import type { FloorOptions } from './floor.ts';
+import type { FloorWay } from './floor-fetch.ts';
 import type { ReaderTurn, TurnSeen } from './page-reader.ts';
 import { type PagesCase, type PagesOf, SECOND_PATH } from './pages-cases.ts';
 import { type PromgateOptions, startPromgate } from './promgate.ts';
@@ -71,7 +72,10 @@ export interface Scene extends AsyncDisposable {
   /** Starts a promgate before instances with such pages. */
   startPromgate(pages: PagesOf, options?: StartOptions): Promise<Subject>;
   /** Starts a floor that writes as much as the answers of `subject` have, which it reads once. */
-  startFloor(subject: Subject): Promise<{ readonly floor: Subject; readonly answerBytes: number }>;
+  startFloor(
+    subject: Subject,
+    way: FloorWay,
+  ): Promise<{ readonly floor: Subject; readonly answerBytes: number }>;
   turn(subject: Subject, forMs: number, more?: Partial<ReaderTurn>): Promise<Turn>;
   /** Reads each app at least once, so that all connections are open, and then for `forMs`. */
   warmUp(subject: Subject, forMs: number): Promise<void>;
@@ -81,10 +85,14 @@ export interface Scene extends AsyncDisposable {
 const SCRAPES = 2;
 
 /** Measures one case from a fresh start of all processes. */
-export async function measurePages(of: PagesCase, pace: Pace): Promise<PagesResult> {
+export async function measurePages(
+  of: PagesCase,
+  pace: Pace,
+  way: FloorWay = 'request',
+): Promise<PagesResult> {
   await using scene = await openScene(of);
   const promgate = await scene.startPromgate(of);
-  const { floor, answerBytes } = await scene.startFloor(promgate);
+  const { floor, answerBytes } = await scene.startFloor(promgate, way);
   const reference = of.reference && (await scene.startPromgate(of.reference));
   const subjects = reference ? [promgate, floor, reference] : [promgate, floor];
   for (const subject of subjects) await scene.warmUp(subject, pace.warmUpMs);
@@ -163,7 +171,7 @@ export async function openScene(of: PagesCase): Promise<Scene> {
       folderOf.set(subject, { folder, pages, addresses });
       return subject;
     },
-    startFloor: async (subject) => {
+    startFloor: async (subject, way) => {
       const { folder, pages, addresses } = folderOf.get(subject)!;
       const { bytes: answerBytes } = await turn(subject, DEADLINE_MS, { ...ONCE, gzip: false });
       const answerFile = path.join(folder, 'answer.txt');
@@ -174,7 +182,7 @@ export async function openScene(of: PagesCase): Promise<Scene> {
         paths: pages.second ? ['/metrics', SECOND_PATH] : ['/metrics'],
         ...(of.gzip && { answerFile }),
       }));
-      const options: FloorOptions = { apps };
+      const options: FloorOptions = { apps, way };
       const optionsFile = path.join(folder, 'floor.json');
       await writeFile(optionsFile, JSON.stringify(options)); // too long for an argument
       const started = await startScript('floor.ts', { file: optionsFile });

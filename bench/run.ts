@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { bindingTable, measureBindings } from './bindings.ts';
 import { startScript } from './child.ts';
+import { FLOOR_WAYS } from './floor-fetch.ts';
 import { type HitsCase, hitsTable, measureHits } from './hits.ts';
 import type { KernelCase, KernelFigures } from './kernel.ts';
 import { MEMORY_CASES, type MemoryResult, measureMemory, memoryTable } from './memory.ts';
@@ -28,6 +29,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     case: { type: 'string' },
+    floor: { type: 'string', default: 'request' },
     profile: { type: 'string' },
     json: { type: 'string' },
   },
@@ -115,8 +117,10 @@ if (wanted('pages')) {
   const pace = flags.quick
     ? { rounds: 5, turnMs: 300, warmUpMs: 1_500 }
     : { rounds: 7, turnMs: 1_000, warmUpMs: 4_000 };
+  const way = FLOOR_WAYS.find((one) => one === flags.floor);
+  if (!way) throw new Error(`no floor ${flags.floor}; there are ${FLOOR_WAYS.join(' ')}`);
   for (const of of casesNamed(flags.case)) {
-    pages.push(await measurePages(of, pace));
+    pages.push(await measurePages(of, pace, way));
     if (flags.quick) print(pagesTable(pages.slice(-1)));
   }
   print(pagesTable(pages));
