@@ -7,6 +7,7 @@ import { KnownBindings } from '../broker/known-bindings.ts';
 import { bindingSettings } from '../broker/parameters.ts';
 import { BROKER, Platform } from '../test/support/platform.ts';
 import { startPromgate } from './promgate.ts';
+import { table } from './report.ts';
 import { median } from './statistics.ts';
 
 export interface LookupFigures {
@@ -104,4 +105,29 @@ export async function measureBinds(callers: number, binds: number): Promise<Bind
   const startedMs = performance.now();
   await Promise.all(Array.from({ length: callers }, call));
   return { callers, perSecond: (binds * 1000) / (performance.now() - startedMs) };
+}
+
+interface BindingFigures {
+  readonly lookups: LookupFigures;
+  readonly binds: readonly BindFigures[];
+}
+
+/** @param count - the number of binds */
+export async function measureBindings(count: number): Promise<BindingFigures> {
+  const binds: BindFigures[] = [];
+  for (const callers of [1, 8]) binds.push(await measureBinds(callers, count));
+  return { lookups: measureLookups(50_000), binds };
+}
+
+export function bindingTable({ lookups, binds }: BindingFigures): string {
+  const microseconds = (value: number): string => `${value.toFixed(2)} us`;
+  return `${table([
+    ['bindings', 'figure'],
+    [`pages of an app, of ${lookups.bindings}`, microseconds(lookups.appMicroseconds)],
+    [`scope of a token, of ${lookups.bindings}`, microseconds(lookups.tokenMicroseconds)],
+    ...binds.map(({ callers, perSecond }) => [
+      `binds on SQLite, ${callers} at once`,
+      `${perSecond.toFixed(0)}/s`,
+    ]),
+  ])}\n`;
 }

@@ -7,9 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-
-/** `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+import { cpuTimes } from './threads.ts';
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
@@ -54,12 +52,7 @@ export function startProgram(
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   return {
     pid,
-    cpuSeconds: () => {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The name of the process, in parentheses, may hold blanks.
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND; // utime, stime
-    },
+    cpuSeconds: () => cpuTimes(`/proc/${pid}`).seconds,
     rssBytes: () => statusBytes(pid, 'VmRSS'),
     peakRssBytes: () => statusBytes(pid, 'VmHWM'),
     stop: () => end(child, 'SIGTERM'),

@@ -4,20 +4,21 @@
  *
  * `node floor.ts '{"apps":[{"addresses":["127.1.0.1:4001"],"answerBytes":20000000}]}'` prints the
  * server's address and serves the first app at `/0`. With `Accept-Encoding: gzip` it compresses the
- * text of `answerFile`. A server that collects bodies with undici's cheapest call, checks nothing
- * and sends bytes that lie ready can hardly cost less.
+ * text of `answerFile`. It checks and logs nothing, and sends bytes that lie ready.
  */
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGzip } from 'node:zlib';
-import { Agent, request } from 'undici';
+import { type FloorWay, fetcher } from './floor-fetch.ts';
 
 export interface FloorOptions {
   /** A file with these options, which may be too long for an argument. */
   readonly file?: string;
   readonly apps: readonly FloorApp[];
-  /** Of compressed answers. */
+  /** Default `request`. */
+  readonly way?: FloorWay;
+  /** Of compressed answers; default: promgate's. */
   readonly gzipLevel?: number;
 }
 
@@ -39,29 +40,23 @@ const CHUNK = Buffer.alloc(CHUNK_BYTES, 'x');
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 const given = JSON.parse(process.argv[2] ?? '{}') as FloorOptions;
-const { apps, gzipLevel = 2 } = given.file === undefined ? given : read(given.file);
+const {
+  apps,
+  gzipLevel = 2,
+  way = 'request',
+} = given.file === undefined ? given : read(given.file);
+const fetchPage = fetcher(way);
 const texts = apps.map(({ answerFile }) => answerFile && readFileSync(answerFile));
 
-const dispatcher = new Agent({ pipelining: 1 });
-async function fetchBody(url: string): Promise<Buffer> {
-  const { body } = await request(url, { dispatcher });
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(part as Buffer);
-  return Buffer.concat(parts);
-}
-const server = createServer((asked, response) => {
-  const at = Number(asked.url?.slice(1));
+const server = createServer(async ({ url = '', headers }, response) => {
+  const at = Number(url.slice(1));
   const { addresses, answerBytes, paths = ['/metrics'] } = apps[at]!;
-  const bodies: (readonly Buffer[])[] = [];
-  const wanted = addresses.length * paths.length;
-  const onBody = (body: readonly Buffer[]): void => {
-    if (bodies.push(body) < wanted) return;
-    const text = texts[at];
-    if (text && asked.headers['accept-encoding'] === 'gzip') writeZipped(response, text);
-    else writeBytes(response, answerBytes);
-  };
-  for (const address of addresses)
-    for (const path of paths) void fetchBody(`http://${address}${path}`).then((b) => onBody([b]));
+  const bodies = await Promise.all(
+    addresses.flatMap((address) => paths.map((path) => fetchPage(address, path))),
+  );
+  const text = texts[at];
+  if (text && headers['accept-encoding'] === 'gzip') writeZipped(response, text);
+  else writeBytes(response, bodies.length === 0 ? 0 : answerBytes);
 });
 server.keepAliveTimeout = 0; // readers rest between their turns
 server.listen(0, '127.0.0.1', () => {

@@ -5,12 +5,20 @@
  */
 import { createHash } from 'node:crypto';
 import { type Chunk, createChunk } from '../src/merge/splice.ts';
-import { type PageKind, pageOf } from './kernel-pages.ts';
+import { expositionPage, type PageTraits } from '../test/support/exposition-pages.ts';
 import { CHUNK_BYTES, type Fill, indexedMerge, labelPairs, timed } from './merge.ts';
 import { median } from './statistics.ts';
 
+/** Pages that are kind to the kernel, and pages that are not. */
+const KINDS = {
+  same: {},
+  gauges: { families: 'gauges' },
+  shuffled: { drift: 0.1, order: 'random' },
+  'own-label': { shared: 0 },
+} satisfies Readonly<Record<string, PageTraits>>;
+
 export interface KernelCase {
-  readonly kind: PageKind;
+  readonly kind: keyof typeof KINDS;
   readonly instances: number;
   readonly sizeBytes: number;
   /** As many go before them uncounted: the runtime compiles the kernel anew while it runs. */
@@ -34,7 +42,10 @@ interface Round {
 }
 
 export function measureKernel({ kind, instances, sizeBytes, rounds }: KernelCase): KernelFigures {
-  const pages = Array.from({ length: instances }, (_, seed) => pageOf(kind, { sizeBytes, seed }));
+  const traits = KINDS[kind];
+  const pages = Array.from({ length: instances }, (_, seed) =>
+    expositionPage({ sizeBytes, seed, traits }),
+  );
   const pairs = labelPairs(instances);
   const withKernel = indexedMerge(pages, pairs, {});
   const inPlain = indexedMerge(pages, pairs, { scan: false, suits: () => false });

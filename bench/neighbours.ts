@@ -12,7 +12,8 @@ import { startScript } from './child.ts';
 import type { FloorApp } from './floor.ts';
 import { startPromgate } from './promgate.ts';
 import type { ReaderOptions } from './reader.ts';
-import { scrape } from './scrapes.ts';
+import { megabytes, milliseconds, table } from './report.ts';
+import { scrape } from './scrape.ts';
 import type { SimulatorOptions } from './simulator.ts';
 import { percentile } from './statistics.ts';
 
@@ -108,4 +109,22 @@ function latencies(times: readonly number[]): Latencies {
     p90Ms: percentile(times, 0.9),
     p99Ms: percentile(times, 0.99),
   };
+}
+
+export function neighbourTable(results: readonly NeighbourResult[]): string {
+  const rows = results.flatMap(({ of, promgate, floor }) => {
+    const { instances, sizeBytes, delayMs } = of.other;
+    const other = delayMs > 0 ? 'that hang' : `x ${megabytes(sizeBytes)}`;
+    return [
+      ['promgate, alone', ...cellsOf(promgate.alone)],
+      [`promgate, beside ${instances} ${other}`, ...cellsOf(promgate.beside)],
+      ...(floor ? [['floor, alone', ...cellsOf(floor.alone)]] : []),
+      ...(floor ? [[`floor, beside ${instances} ${other}`, ...cellsOf(floor.beside)]] : []),
+    ];
+  });
+  return `${table([['small app', 'p50', 'p90', 'p99'], ...rows])}\n`;
+}
+
+function cellsOf({ p50Ms, p90Ms, p99Ms }: Latencies): string[] {
+  return [milliseconds(p50Ms), milliseconds(p90Ms), milliseconds(p99Ms)];
 }

@@ -13,7 +13,7 @@ import { median, percentile } from './statistics.ts';
 
 export interface ReaderTurn {
   readonly port: number;
-  /** The paths to ask for, in turn. */
+  /** The paths to ask for, in turn: a turn goes on where the last one of the port has ended. */
   readonly paths: readonly string[];
   readonly readers: number;
   /** No request is sent after this time; those under way are answered. */
@@ -91,6 +91,9 @@ class AnswerEnd {
   }
 }
 
+/** How many requests each port has got. */
+const asked = new Map<number, number>();
+
 process.stdout.write('\n');
 for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(await read(JSON.parse(line) as ReaderTurn))}\n`);
@@ -99,13 +102,14 @@ for await (const line of createInterface({ input: process.stdin })) {
 async function read(turn: ReaderTurn): Promise<TurnSeen> {
   const tookMs: number[] = [];
   let bytes = 0;
-  let next = 0;
   const sockets = Array.from({ length: turn.readers }, () => connect(turn.port, '127.0.0.1'));
   await Promise.all(sockets.map((socket) => once(socket.setNoDelay(), 'connect')));
   const encoding = turn.gzip ? 'gzip' : 'identity';
   const untilMs = performance.now() + turn.forMs;
   const request = (reader: number): string => {
-    const path = turn.paths[next++ % turn.paths.length]!; // the remainder is below the length
+    const count = asked.get(turn.port) ?? 0;
+    asked.set(turn.port, count + 1);
+    const path = turn.paths[count % turn.paths.length]!; // the remainder is below the length
     const more = turn.headers ? `${turn.headers[reader % turn.headers.length]}\r\n` : '';
     const lines = `Host: promgate\r\nAccept: text/plain\r\nAccept-Encoding: ${encoding}\r\n${more}`;
     return `GET ${path} HTTP/1.1\r\n${lines}\r\n`;

@@ -18,6 +18,8 @@ export interface PagesCase extends PagesOf {
   readonly instances: number;
   readonly sizeBytes: number;
   readonly readers: number;
+  /** The time before each answer of an instance. Default 0. */
+  readonly delayMs?: number;
   readonly gzip?: boolean;
   /** The same bytes without the difficulty of the case, to be read by a second promgate. */
   readonly reference?: PagesOf;
@@ -48,6 +50,8 @@ const BY_SIZE: readonly PagesCase[] = [10, 100, 1_000].flatMap((instances) => {
     { name: `${instances}-third`, ...few, traits: THIRD },
   ];
 });
+
+const LATE: PagesCase = { name: '100-late', ...HUNDRED, delayMs: 100, traits: {}, toReach: 1.4 };
 
 const HARDER: readonly PagesCase[] = [
   { name: '100-different', ...HUNDRED, traits: DIFFERENT, toReach: 1.6 },
@@ -95,6 +99,7 @@ const GZIP: readonly PagesCase[] = [
 
 export const PAGES_CASES: readonly PagesCase[] = [
   ...BY_SIZE,
+  LATE,
   ...HARDER,
   ...APPS,
   ...ONE_INSTANCE,

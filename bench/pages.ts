@@ -12,6 +12,7 @@ import { appGuid, endpointsOf, routesJson } from '../test/support/foundation.ts'
 import { BROKER, Platform } from '../test/support/platform.ts';
 import { type Child, startScript } from './child.ts';
 import type { FloorOptions } from './floor.ts';
+import type { FloorWay } from './floor-fetch.ts';
 import type { ReaderTurn, TurnSeen } from './page-reader.ts';
 import { type PagesCase, type PagesOf, SECOND_PATH } from './pages-cases.ts';
 import { type PromgateOptions, startPromgate } from './promgate.ts';
@@ -61,26 +62,40 @@ export interface Turn extends TurnSeen {
   readonly cpuMs: number;
 }
 
+interface StartOptions extends PromgateOptions {
+  /** Leaves promgate as it started, without a first scrape that checks the page. */
+  readonly isUnread?: boolean;
+}
+
 /** Instances and readers of a case. */
 export interface Scene extends AsyncDisposable {
   /** Starts a promgate before instances with such pages. */
-  startPromgate(pages: PagesOf, options?: PromgateOptions): Promise<Subject>;
+  startPromgate(pages: PagesOf, options?: StartOptions): Promise<Subject>;
   /** Starts a floor that writes as much as the answers of `subject` have, which it reads once. */
-  startFloor(subject: Subject): Promise<{ readonly floor: Subject; readonly answerBytes: number }>;
+  startFloor(
+    subject: Subject,
+    way: FloorWay,
+  ): Promise<{ readonly floor: Subject; readonly answerBytes: number }>;
   turn(subject: Subject, forMs: number, more?: Partial<ReaderTurn>): Promise<Turn>;
+  /** Reads each app at least once, so that all connections are open, and then for `forMs`. */
+  warmUp(subject: Subject, forMs: number): Promise<void>;
 }
 
 /** How many pages an instance has: values and order change from scrape to scrape. */
 const SCRAPES = 2;
 
 /** Measures one case from a fresh start of all processes. */
-export async function measurePages(of: PagesCase, pace: Pace): Promise<PagesResult> {
+export async function measurePages(
+  of: PagesCase,
+  pace: Pace,
+  way: FloorWay = 'request',
+): Promise<PagesResult> {
   await using scene = await openScene(of);
   const promgate = await scene.startPromgate(of);
-  const { floor, answerBytes } = await scene.startFloor(promgate);
+  const { floor, answerBytes } = await scene.startFloor(promgate, way);
   const reference = of.reference && (await scene.startPromgate(of.reference));
   const subjects = reference ? [promgate, floor, reference] : [promgate, floor];
-  for (const subject of subjects) await scene.turn(subject, pace.warmUpMs);
+  for (const subject of subjects) await scene.warmUp(subject, pace.warmUpMs);
   const turns: Turn[][] = subjects.map(() => []);
   for (let round = 0; round < pace.rounds; round++) {
     for (const [at, subject] of subjects.entries()) {
@@ -125,6 +140,11 @@ export async function openScene(of: PagesCase): Promise<Scene> {
   const folderOf = new Map<Subject, { folder: string; pages: PagesOf; addresses: string[] }>();
   return {
     turn,
+    warmUp: async (subject, forMs) => {
+      const most = Math.ceil(subject.paths.length / of.readers);
+      await turn(subject, DEADLINE_MS, { most });
+      await turn(subject, forMs);
+    },
     startPromgate: async (pages, options = {}) => {
       const simulator = await startSimulator(of, pages);
       owned.use(simulator.child);
@@ -146,14 +166,14 @@ export async function openScene(of: PagesCase): Promise<Scene> {
         port: Number(new URL(promgate.url).port),
         paths: apps.map((app) => `/v1/apps/${appGuid(app)}/metrics`),
       };
-      const perPath = pages.second ? 2 : 1;
-      await assertComplete(promgate.url + subject.paths[0]!, of.instances * perPath);
+      const pagesThere = of.instances * (pages.second ? 2 : 1);
+      if (!options.isUnread) await assertComplete(promgate.url + subject.paths[0]!, pagesThere);
       folderOf.set(subject, { folder, pages, addresses });
       return subject;
     },
-    startFloor: async (subject) => {
+    startFloor: async (subject, way) => {
       const { folder, pages, addresses } = folderOf.get(subject)!;
-      const { bytes: answerBytes } = await turn(subject, 60_000, { ...ONCE, gzip: false });
+      const { bytes: answerBytes } = await turn(subject, DEADLINE_MS, { ...ONCE, gzip: false });
       const answerFile = path.join(folder, 'answer.txt');
       if (of.gzip) await writeFile(answerFile, await textOf(subject));
       const apps = appsOf(of, addresses).map((app) => ({
@@ -162,7 +182,7 @@ export async function openScene(of: PagesCase): Promise<Scene> {
         paths: pages.second ? ['/metrics', SECOND_PATH] : ['/metrics'],
         ...(of.gzip && { answerFile }),
       }));
-      const options: FloorOptions = { apps };
+      const options: FloorOptions = { apps, way };
       const optionsFile = path.join(folder, 'floor.json');
       await writeFile(optionsFile, JSON.stringify(options)); // too long for an argument
       const started = await startScript('floor.ts', { file: optionsFile });
@@ -175,13 +195,14 @@ export async function openScene(of: PagesCase): Promise<Scene> {
 }
 
 const ONCE = { readers: 1, most: 1 };
+const DEADLINE_MS = 120_000;
 
 async function startSimulator(
-  { apps, instances, sizeBytes }: PagesCase,
+  { apps, instances, sizeBytes, delayMs = 0 }: PagesCase,
   { traits, second }: PagesOf,
 ): Promise<{ child: Child; addresses: string[] }> {
   const options: SimulatorOptions = {
-    ...{ instances: apps * instances, sizeBytes, delayMs: 0, traits, scrapes: SCRAPES },
+    ...{ instances: apps * instances, sizeBytes, delayMs, traits, scrapes: SCRAPES },
     ...(second && { second }),
   };
   const { child, firstLine } = await startScript('simulator.ts', options);
@@ -210,7 +231,7 @@ async function bindSecondPaths(url: string, apps: readonly SimulatedApp[]): Prom
     await platform.createService('instance', spaceId);
     for (const [at, endpoint] of ['/metrics', SECOND_PATH].entries()) {
       const binding = { appId: appGuid(app), spaceId, parameters: { endpoint } };
-      const { status, body } = await platform.bind('instance', `binding-${at}`, binding);
+      const { status, body } = await platform.bind('instance', `${app.name}-${at}`, binding);
       if (status !== 201) throw new Error(`a bind was answered with ${JSON.stringify(body)}`);
     }
   }

@@ -2,13 +2,14 @@
  * Measures what a pair of readers costs that scrape the same app at the same time, as two Prometheus
  * servers do: promgate's CPU time for both beside its CPU time for one.
  *
- * The turns of one and two readers alternate. All processes are separate, as in `scrapes.ts`.
+ * The turns of one and two readers alternate. All processes are separate, as in `pages.ts`.
  */
 import { Agent, request } from 'undici';
 import type { SimulatedApp } from '../test/support/foundation.ts';
 import { appGuid, routesJson } from '../test/support/foundation.ts';
 import { startScript } from './child.ts';
 import { type Promgate, startPromgate } from './promgate.ts';
+import { milliseconds, ratio, sizeOf, table } from './report.ts';
 import type { SimulatorOptions } from './simulator.ts';
 import { median } from './statistics.ts';
 
@@ -77,4 +78,16 @@ async function sharedPages({ url }: Promgate): Promise<number> {
     text,
   );
   return Number(found?.[1] ?? 0);
+}
+
+export function pairTable(results: readonly PairResult[]): string {
+  const rows = results.map(({ of, oneSeconds, pairSeconds, shared, ...figures }) => [
+    sizeOf(of) + (of.gzip ? ', gzip' : ''),
+    milliseconds(oneSeconds * 1000),
+    milliseconds(pairSeconds * 1000),
+    ratio(figures.ratio),
+    `${Math.round(shared * 100)} %`,
+  ]);
+  const columns = ['CPU of one', 'CPU of two', 'two : one', 'shared'];
+  return `${table([['two readers at once', ...columns], ...rows])}\n`;
 }

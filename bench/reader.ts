@@ -6,7 +6,7 @@
  * standard input ends, and prints the bytes of the largest answer.
  */
 import { Agent } from 'undici';
-import { scrape } from './scrapes.ts';
+import { scrape } from './scrape.ts';
 
 export interface ReaderOptions {
   readonly url: string;

@@ -58,3 +58,14 @@ export function megabytes(bytes: number): string {
 export function ratio(value: number): string {
   return `${value.toFixed(2)}x`;
 }
+
+/** `100 x 50 KB` */
+export function sizeOf({
+  instances,
+  sizeBytes,
+}: {
+  readonly instances: number;
+  readonly sizeBytes: number;
+}): string {
+  return `${instances} x ${sizeBytes / 1_000} KB`;
+}

@@ -6,30 +6,31 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { BindFigures, LookupFigures } from './bindings.ts';
-import { measureBinds, measureLookups } from './bindings.ts';
+import { bindingTable, measureBindings } from './bindings.ts';
 import { startScript } from './child.ts';
+import { FLOOR_WAYS } from './floor-fetch.ts';
 import { type HitsCase, hitsTable, measureHits } from './hits.ts';
 import type { KernelCase, KernelFigures } from './kernel.ts';
+import { MEMORY_CASES, type MemoryResult, measureMemory, memoryTable } from './memory.ts';
 import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
-import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
-import { measureNeighbours } from './neighbours.ts';
+import type { NeighbourCase, NeighbourResult } from './neighbours.ts';
+import { measureNeighbours, neighbourTable } from './neighbours.ts';
 import { measurePages, type PagesResult, pagesTable } from './pages.ts';
 import { casesNamed } from './pages-cases.ts';
-import { measurePair, type PairCase, type PairResult } from './pair.ts';
+import { measurePair, type PairCase, type PairResult, pairTable } from './pair.ts';
+import { profilePages, profileTable } from './profile.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
-import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
-import type { ScrapeCase, ScrapeResult } from './scrapes.ts';
-import { measureScrapes } from './scrapes.ts';
-import type { StartResult } from './start.ts';
-import { measureStart } from './start.ts';
+import { describeMachine, megabytes, milliseconds, ratio, sizeOf, table } from './report.ts';
+import { measureStart, startTable } from './start.ts';
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     case: { type: 'string' },
+    floor: { type: 'string', default: 'request' },
+    profile: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -64,19 +65,6 @@ const KERNELS: readonly KernelCase[] = [
   { kind: 'shuffled', ...FEW },
   { kind: 'own-label', ...FEW },
 ];
-const SCRAPES: readonly ScrapeCase[] = [
-  { instances: 10, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 30 : 150 },
-  { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 8 : 20 },
-  { instances: 1_000, sizeBytes: 50_000, delayMs: 0, rounds, scrapesPerRound: flags.quick ? 1 : 3 },
-  {
-    instances: 100,
-    sizeBytes: 50_000,
-    delayMs: 100,
-    rounds,
-    scrapesPerRound: flags.quick ? 4 : 10,
-  },
-];
-
 const TWO = { instances: 100, sizeBytes: 50_000, delayMs: 0, rounds };
 const PAIRS: readonly PairCase[] = [
   { ...TWO, gzip: false, scrapesPerRound: flags.quick ? 10 : 30 },
@@ -106,7 +94,12 @@ const machine = describeMachine();
 print(`${machine.cores} x ${machine.cpu}, ${megabytes(machine.memoryBytes)}, ${machine.system}`);
 print(`Node ${machine.node}, load ${machine.load}\n`);
 
-const wanted = (group: string): boolean => flags.only === undefined || flags.only === group;
+const wanted = (group: string): boolean =>
+  flags.profile === undefined && (flags.only === undefined || flags.only === group);
+if (flags.profile !== undefined) {
+  const pace = flags.quick ? { warmUpMs: 2_000, forMs: 2_000 } : { warmUpMs: 5_000, forMs: 8_000 };
+  for (const of of casesNamed(flags.profile)) print(profileTable(await profilePages(of, pace)));
+}
 const merges: MergeResult[] = [];
 if (wanted('merge')) {
   for (const mergeCase of MERGES) {
@@ -119,21 +112,24 @@ if (wanted('kernel')) {
   for (const of of KERNELS) kernels.push(await measureInProcesses('kernel-process.ts', of));
   print(kernelTable(kernels));
 }
-const scrapes: ScrapeResult[] = [];
-if (wanted('scrape')) {
-  for (const scrapeCase of SCRAPES) scrapes.push(await measureScrapes(scrapeCase));
-  print(scrapeTable(scrapes));
-}
 const pages: PagesResult[] = [];
 if (wanted('pages')) {
   const pace = flags.quick
     ? { rounds: 5, turnMs: 300, warmUpMs: 1_500 }
-    : { rounds: 9, turnMs: 1_500, warmUpMs: 3_000 };
+    : { rounds: 7, turnMs: 1_000, warmUpMs: 4_000 };
+  const way = FLOOR_WAYS.find((one) => one === flags.floor);
+  if (!way) throw new Error(`no floor ${flags.floor}; there are ${FLOOR_WAYS.join(' ')}`);
   for (const of of casesNamed(flags.case)) {
-    pages.push(await measurePages(of, pace));
+    pages.push(await measurePages(of, pace, way));
     if (flags.quick) print(pagesTable(pages.slice(-1)));
   }
   print(pagesTable(pages));
+}
+const memory: MemoryResult[] = [];
+if (wanted('memory')) {
+  const laterMs = flags.quick ? 20_000 : 60_000;
+  for (const of of MEMORY_CASES) memory.push(await measureMemory(of, laterMs));
+  print(memoryTable(memory));
 }
 const pairs: PairResult[] = [];
 if (wanted('pair')) {
@@ -149,7 +145,7 @@ if (wanted('neighbours')) {
   }
   print(neighbourTable(neighbours));
 }
-const bindings = wanted('bindings') ? await measureBindings() : undefined;
+const bindings = wanted('bindings') ? await measureBindings(flags.quick ? 200 : 1_000) : undefined;
 if (bindings) print(bindingTable(bindings));
 const start = wanted('start') ? await measureStart(flags.quick ? 3 : 15) : undefined;
 if (start) print(startTable(start));
@@ -162,7 +158,17 @@ if (wanted('proxy')) {
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
 if (flags.json !== undefined) {
   const figures = {
-    ...{ machine, quick: flags.quick, merges, kernels, scrapes, pages, pairs, hits, neighbours },
+    ...{
+      machine,
+      quick: flags.quick,
+      merges,
+      kernels,
+      pages,
+      memory,
+      pairs,
+      hits,
+      neighbours,
+    },
     ...{ bindings, start, proxy, push },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
@@ -183,10 +189,6 @@ async function measureInProcesses<Case extends object, Figures extends { readonl
   return results[results.length >> 1]!;
 }
 
-function pagesOf({ instances, sizeBytes }: MergeCase | ScrapeCase | PairCase): string {
-  return `${instances} x ${sizeBytes / 1_000} KB`;
-}
-
 function mergeTable(results: readonly MergeResult[]): string {
   const ways: Readonly<Record<MergeWay, string>> = {
     memo: '',
@@ -194,7 +196,7 @@ function mergeTable(results: readonly MergeResult[]): string {
     strings: ', strings',
   };
   const rows = results.map((one) => [
-    pagesOf(one.of) + ways[one.of.way] + (one.of.apps > 1 ? `, ${one.of.apps} apps` : ''),
+    sizeOf(one.of) + ways[one.of.way] + (one.of.apps > 1 ? `, ${one.of.apps} apps` : ''),
     megabytes(one.inputBytes),
     megabytes(one.outputBytes),
     milliseconds(one.indexMs),
@@ -218,87 +220,6 @@ function kernelTable(results: readonly KernelResult[]): string {
   ]);
   const columns = ['index', 'plain', 'ratio', 'splice', 'plain', 'ratio', 'plain : kernel'];
   return `${table([['kernel', ...columns], ...rows])}\n`;
-}
-
-function scrapeTable(results: readonly ScrapeResult[]): string {
-  const rows = results.map(({ of, answerBytes, promgate, floor, cpuRatio, p50Ratio }) => [
-    pagesOf(of) + (of.delayMs > 0 ? `, ${of.delayMs} ms late` : ''),
-    megabytes(answerBytes),
-    seconds(promgate.cpuSeconds),
-    seconds(floor.cpuSeconds),
-    ratio(cpuRatio),
-    milliseconds(promgate.p50Ms),
-    milliseconds(floor.p50Ms),
-    ratio(p50Ratio),
-    milliseconds(promgate.p99Ms),
-    milliseconds(floor.p99Ms),
-    megabytes(promgate.peakRssBytes),
-    megabytes(floor.peakRssBytes),
-  ]);
-  const columns = ['answer', 'CPU', 'floor', 'ratio', 'p50', 'floor', 'ratio', 'p99', 'floor'];
-  return `${table([['whole scrape', ...columns, 'peak RSS', 'floor'], ...rows])}\n`;
-}
-
-function pairTable(results: readonly PairResult[]): string {
-  const rows = results.map(({ of, oneSeconds, pairSeconds, shared, ...figures }) => [
-    pagesOf(of) + (of.gzip ? ', gzip' : ''),
-    milliseconds(oneSeconds * 1000),
-    milliseconds(pairSeconds * 1000),
-    ratio(figures.ratio),
-    `${Math.round(shared * 100)} %`,
-  ]);
-  const columns = ['CPU of one', 'CPU of two', 'two : one', 'shared'];
-  return `${table([['two readers at once', ...columns], ...rows])}\n`;
-}
-
-function neighbourTable(results: readonly NeighbourResult[]): string {
-  const rows = results.flatMap(({ of, promgate, floor }) => {
-    const { instances, sizeBytes, delayMs } = of.other;
-    const other = delayMs > 0 ? 'that hang' : `x ${megabytes(sizeBytes)}`;
-    return [
-      ['promgate, alone', ...latencies(promgate.alone)],
-      [`promgate, beside ${instances} ${other}`, ...latencies(promgate.beside)],
-      ...(floor ? [['floor, alone', ...latencies(floor.alone)]] : []),
-      ...(floor ? [[`floor, beside ${instances} ${other}`, ...latencies(floor.beside)]] : []),
-    ];
-  });
-  return `${table([['small app', 'p50', 'p90', 'p99'], ...rows])}\n`;
-}
-
-function latencies({ p50Ms, p90Ms, p99Ms }: Latencies): string[] {
-  return [milliseconds(p50Ms), milliseconds(p90Ms), milliseconds(p99Ms)];
-}
-
-interface BindingFigures {
-  readonly lookups: LookupFigures;
-  readonly binds: readonly BindFigures[];
-}
-
-async function measureBindings(): Promise<BindingFigures> {
-  const count = flags.quick ? 200 : 1_000;
-  const binds: BindFigures[] = [];
-  for (const callers of [1, 8]) binds.push(await measureBinds(callers, count));
-  return { lookups: measureLookups(50_000), binds };
-}
-
-function bindingTable({ lookups, binds }: BindingFigures): string {
-  const microseconds = (value: number): string => `${value.toFixed(2)} us`;
-  return `${table([
-    ['bindings', 'figure'],
-    [`pages of an app, of ${lookups.bindings}`, microseconds(lookups.appMicroseconds)],
-    [`scope of a token, of ${lookups.bindings}`, microseconds(lookups.tokenMicroseconds)],
-    ...binds.map(({ callers, perSecond }) => [
-      `binds on SQLite, ${callers} at once`,
-      `${perSecond.toFixed(0)}/s`,
-    ]),
-  ])}\n`;
-}
-
-function startTable({ promgateMs, nodeMs, ratio: times, idleRssBytes }: StartResult): string {
-  return `${table([
-    ['start', 'promgate', 'node -e 0', 'ratio', 'idle RSS'],
-    ['', milliseconds(promgateMs), milliseconds(nodeMs), ratio(times), megabytes(idleRssBytes)],
-  ])}\n`;
 }
 
 function print(text: string): void {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { routesJson } from '../test/support/foundation.ts';
 import { startPromgate } from './promgate.ts';
+import { megabytes, milliseconds, ratio, table } from './report.ts';
 import { median } from './statistics.ts';
 
 export interface StartResult {
@@ -53,4 +54,16 @@ async function bareNode(): Promise<number> {
   const startedMs = performance.now();
   await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit');
   return performance.now() - startedMs;
+}
+
+export function startTable({
+  promgateMs,
+  nodeMs,
+  ratio: times,
+  idleRssBytes,
+}: StartResult): string {
+  return `${table([
+    ['start', 'promgate', 'node -e 0', 'ratio', 'idle RSS'],
+    ['', milliseconds(promgateMs), milliseconds(nodeMs), ratio(times), megabytes(idleRssBytes)],
+  ])}\n`;
 }
