@@ -8,7 +8,8 @@
 import { splitSuffix } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
 import { isSameLabel, type LabelPair } from './labels.ts';
-import { editFrom, type PageIndex, PageIndexWriter, SPAN } from './page-index.ts';
+import { editFrom, type PageIndex, SPAN } from './page-index.ts';
+import { PageIndexWriter } from './page-index-writer.ts';
 import { lineFrom, PageSeries } from './page-series.ts';
 import type { SpliceSource } from './plan.ts';
 

@@ -12,7 +12,8 @@ import { exemplarTooLong, skipOpenMetricsBack, skipTextBack } from '../expositio
 import { SeriesScanner } from '../exposition/series.ts';
 import type { FamilyTable } from './families.ts';
 import type { LineScan } from './line-scan.ts';
-import { type PageIndexWriter, RENAME } from './page-index.ts';
+import { RENAME } from './page-index.ts';
+import type { PageIndexWriter } from './page-index-writer.ts';
 import type { PageMetadata } from './page-metadata.ts';
 import {
   CLASHES,

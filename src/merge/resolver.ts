@@ -19,7 +19,7 @@ import type { FamilyTable } from './families.ts';
 import { MAX_NAME, type NameFilter } from './name-filter.ts';
 
 /** The result for a sample that has the name of one of promgate's own families. */
-export const DROPPED_FAMILY = -2;
+const DROPPED_FAMILY = -2;
 /** The next sample's family must be looked up. */
 const UNKNOWN = -3;
 /** The result for a sample that the name filter drops. */

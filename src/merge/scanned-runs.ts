@@ -3,7 +3,8 @@
  * lines that are not kept.
  */
 import type { CodedFamilies } from './coded-families.ts';
-import { EDIT, type PageIndexWriter, type ScannedLines, SERIES, SPAN } from './page-index.ts';
+import { EDIT, SERIES, SPAN } from './page-index.ts';
+import type { PageIndexWriter, ScannedLines } from './page-index-writer.ts';
 import { DROPPED, FILTERED, type PageNotes } from './page-notes.ts';
 import { UNWANTED } from './resolver.ts';
 
