@@ -217,13 +217,14 @@ function watchIdleMemory(table: RouteTable, log: Log, parts: AsyncDisposableStac
 }
 
 function poolOf(
-  { load: { slots, bytes, waitingForSlots } }: Scraper,
+  { load: { slots, bytes, waitingForSlots, busyConnections, idleConnections } }: Scraper,
   { scrape }: AppsPartOptions['config'],
   { descriptors }: Ground,
 ) {
   return {
     ...{ used: slots, limit: descriptors.concurrency, waiting: waitingForSlots },
     ...{ bytesInFlight: bytes, bytesLimit: scrape.maxBytes },
+    connections: { busy: busyConnections, idle: idleConnections },
   };
 }
 
