@@ -8,11 +8,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { isHarmless } from '../fetch/forward.ts';
 import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
 import { endPrepared } from './prepared.ts';
 import { splitTarget } from './request.ts';
+import { requestKey } from './request-key.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
 import type { UnsentBody } from './unsent-bodies.ts';
 
@@ -79,7 +79,7 @@ export class Lane {
    * an app: a place has no other end than that others need its room.
    */
   add(req: IncomingMessage, place: LanePlace): void {
-    const key = keyOf(req);
+    const key = requestKey(req);
     if (key !== undefined) this.#places.set(key, place);
   }
 
@@ -124,7 +124,7 @@ export class Lane {
   /** @returns false if the request must go the long way */
   answer(req: IncomingMessage, res: ServerResponse): boolean {
     if (this.#places.size === 0) return false;
-    const key = keyOf(req);
+    const key = requestKey(req);
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
     const answer = place.current(readerName(req));
@@ -144,19 +144,6 @@ export class Lane {
     else bound(req, res, { maxMs: maxTimeoutMs, held: answer.held });
     return true;
   }
-}
-
-/** Undefined for requests that are never answered here. No field can hold a NUL. */
-function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
-  if (method !== 'GET' || headers['transfer-encoding'] || headers['content-length']) {
-    return undefined;
-  }
-  let key = url ?? '';
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const lower = rawHeaders[i]!.toLowerCase();
-    if (!isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
-  }
-  return key;
 }
 
 interface Bounds extends Pick<PreparedAnswer, 'held'> {
