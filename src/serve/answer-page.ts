@@ -10,9 +10,10 @@ import type { KeptAppPage } from './app-pages.ts';
 import { cacheMarks } from './cache-marks.ts';
 import { cutOff } from './cut-off.ts';
 import type { Lane } from './lane.ts';
+import { endPrepared, takesPrepared } from './prepared.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
 import type { Exchange } from './request.ts';
-import type { ReaderPage } from './shared-page.ts';
+import { MOST_WHOLE_BYTES, type ReaderPage } from './shared-page.ts';
 import { writePlan } from './splice-stream.ts';
 
 interface AnswerOptions extends Pick<DeadlineOptions, 'maxTimeoutMs'> {
@@ -44,8 +45,12 @@ export async function answerPage(
   const headers = { Vary: VARY, ...(gzip && ZIPPED), ...(isKept && cacheMarks(kept)), ...type };
   if (gzip && kept.from === 'hit') takeLane(exchange, kept, { lane, contentType });
   const length = gzip ? zipped?.length : lengthOf(page.plan);
-  res.writeHead(200, length === undefined ? headers : { ...headers, 'Content-Length': length });
-  if (hurrySignal(res).aborted && (await leftBefore(res))) return;
+  const isHurried = hurrySignal(res).aborted;
+  const isEnded = !gzip && !isHurried && endWhole(res, page, { headers, length });
+  if (isEnded && res.writableLength === 0 && socket.writableLength === 0) return;
+  if (!isEnded)
+    res.writeHead(200, length === undefined ? headers : { ...headers, 'Content-Length': length });
+  if (isHurried && (await leftBefore(res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
   socket.once('close', leave);
@@ -54,8 +59,10 @@ export async function answerPage(
   page.onRevoked(cut);
   try {
     if (socket.destroyed) leave();
-    if (zipped) await writeZipped(res, page, zipped);
-    else await writeSpliced(res, page, { gzip, signal: reader.signal });
+    const { signal } = reader;
+    if (isEnded) await finished(res, { signal });
+    else if (zipped) await writeZipped(res, page, { zipped, signal });
+    else await writeSpliced(res, page, { gzip, signal });
   } catch (error) {
     // Once the reader has left, a write may fail in many ways, and nobody is there to answer.
     if (!socket.destroyed) throw error;
@@ -63,6 +70,19 @@ export async function answerPage(
     clearTimeout(tooSlow);
     socket.off('close', leave);
   }
+}
+
+interface Whole {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly length: number | undefined;
+}
+
+/** Ends the answer with a small page, head and page in one write. @returns false for other pages */
+function endWhole(res: ServerResponse, page: ReaderPage, { headers, length }: Whole): boolean {
+  if (length === undefined || length > MOST_WHOLE_BYTES || !takesPrepared(res)) return false;
+  if (!endPrepared(res, 200, page.whole(headers, length))) return false;
+  page.shrink(0); // the pages are not needed any more
+  return true;
 }
 
 /**
@@ -108,10 +128,14 @@ export function countInstances({ outcomes }: Pick<ReaderPage, 'outcomes'>): {
 }
 
 /** Writes a page that is compressed already: its pages are not needed for that. */
-async function writeZipped(res: ServerResponse, page: ReaderPage, zipped: Buffer): Promise<void> {
+async function writeZipped(
+  res: ServerResponse,
+  page: ReaderPage,
+  { zipped, signal }: { readonly zipped: Buffer; readonly signal: AbortSignal },
+): Promise<void> {
   page.shrink(0);
   res.end(zipped);
-  await finished(res);
+  await finished(res, { signal });
 }
 
 function writeSpliced(

@@ -27,3 +27,16 @@ export function endPrepared(response: ServerResponse, status: number, bytes: Buf
   response.end(bytes);
   return true;
 }
+
+/** Whether the answer may have a head from `preparedHead`: the reader stays, and knows HTTP/1.1. */
+export function takesPrepared({ req, shouldKeepAlive }: ServerResponse): boolean {
+  return shouldKeepAlive && req.httpVersion === '1.1';
+}
+
+/** The head of a 200, for `endPrepared`. Its `Date` is the present. */
+export function preparedHead(headers: Readonly<Record<string, string>>, bodyBytes: number): Buffer {
+  let head = 'HTTP/1.1 200 OK\r\n';
+  for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
+  const date = new Date().toUTCString();
+  return Buffer.from(`${head}Date: ${date}\r\nContent-Length: ${bodyBytes}\r\n\r\n`, 'latin1');
+}

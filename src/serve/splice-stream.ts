@@ -151,6 +151,19 @@ async function writeZipped(
   }
 }
 
+/** Prints a page of known length behind `head`, for a reader that gets both as one buffer. */
+export function printWhole(plan: SplicePlan, pageBytes: number, head: Buffer): Buffer {
+  const whole = createChunk(head.length + pageBytes).bytes;
+  whole.set(head);
+  const bytes = whole.subarray(head.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const splicer = new Splicer(plan);
+  if (splicer.fill({ bytes, view, capacity: pageBytes }) !== pageBytes) {
+    throw new Error('the page has another length than its plan');
+  }
+  return whole.subarray(0, head.length + pageBytes);
+}
+
 interface ChunkOptions {
   readonly signal: AbortSignal;
   /** How long to wait for a reader that takes nothing. Default: without end. */
