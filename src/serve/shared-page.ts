@@ -6,10 +6,16 @@
  */
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { SplicePlan } from '../merge/plan.ts';
+import { lengthOf } from '../merge/splice.ts';
 import type { AppPage } from './app-page.ts';
 import { preparedHead } from './prepared.ts';
-import { printWhole, writePlan } from './splice-stream.ts';
+import { GZIP_LEVEL, printWhole, writePlan } from './splice-stream.ts';
+
+const zip = promisify(gzip);
+const NO_HEAD = Buffer.alloc(0);
 
 /** The page of one reader. Disposal ends the reader's share in it. */
 export interface ReaderPage extends Omit<AppPage, 'handOver' | 'takeBack'> {
@@ -110,6 +116,12 @@ export class SharedPage {
     return zipped?.length ?? 0;
   }
 
+  /** The length of a page that is so small that a stream would cost more than to compress it. */
+  get #smallBytes(): number | undefined {
+    const bytes = lengthOf(this.#page.plan);
+    return bytes !== undefined && bytes <= MOST_WHOLE_BYTES ? bytes : undefined;
+  }
+
   /** Takes over one hold of the page, for a reader. */
   reader(): ReaderPage {
     const { plan, format, outcomes } = this.#page;
@@ -174,6 +186,7 @@ export class SharedPage {
   }
 
   #zippedForSeveral(): Promise<Buffer | undefined> {
+    if (this.#smallBytes !== undefined) this.#zipped ??= this.#zip(MOST_WHOLE_BYTES);
     if (this.#zipped === undefined && this.#plans > 1) {
       const mostBytes = Math.ceil(Math.min(this.sizeBytes * ZIPPED_SHARE, MOST_ZIPPED_BYTES));
       const isSmall = mostBytes <= SMALL_ZIPPED_BYTES;
@@ -186,6 +199,9 @@ export class SharedPage {
 
   /** @returns undefined if the compressed page has more than `mostBytes` */
   async #zip(mostBytes: number): Promise<Buffer | undefined> {
+    if (this.#smallBytes !== undefined) {
+      return zip(printWhole(this.#page.plan, this.#smallBytes, NO_HEAD), { level: GZIP_LEVEL });
+    }
     const pieces: Buffer[] = [];
     const tooLarge = new AbortController();
     let bytes = 0;

@@ -17,7 +17,7 @@ const ZIPPED_CHUNK_BYTES = 16_384;
 /** How many chunks a response has: while some are being sent, the next one is filled. */
 const RING = 4;
 /** Compresses a merged page 33:1, in a quarter of the time that level 6 takes. */
-const GZIP_LEVEL = 2;
+export const GZIP_LEVEL = 2;
 /**
  * How long chunks are filled before other requests run: a reader that takes all chunks at once
  * would otherwise keep them waiting. A small scrape takes about five turns.
