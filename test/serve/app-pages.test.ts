@@ -142,6 +142,7 @@ describe('app pages at the same time', () => {
       assert.equal(headers.get('vary'), 'Accept, Accept-Encoding');
       assert.match(headers.get('date') ?? '', /GMT$/);
     }
+    assert.equal(kept.headers.get('keep-alive'), 'timeout=95');
     assert.equal(zipped.headers.get('content-encoding'), 'gzip');
     const texts = await Promise.all([kept.text(), zipped.text(), ...raw]);
     assert.equal(samples(texts[0]!).length, 2);
