@@ -13,11 +13,13 @@ import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
 import { purge } from '../refresh/purge.ts';
-import { Admission, bounded } from '../serve/admission.ts';
+import { Admission, bounded, type Gate, openGate } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
+import { APPS_PATH, INSTANCE_PATH } from '../serve/app-paths.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
-import { APPS_PATH, type AppsOptions, apps, INSTANCE_PATH, oneInstance } from '../serve/apps.ts';
+import { type AppsOptions, apps, oneInstance } from '../serve/apps.ts';
 import { clientAddress } from '../serve/client-address.ts';
+import type { KnownRequests } from '../serve/known-requests.ts';
 import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
 import type { Outcome } from '../serve/outcome.ts';
@@ -47,6 +49,7 @@ export interface AppsPartOptions {
   readonly admit: Handler;
   readonly onMistake: OnMistake;
   readonly lane: Lane;
+  readonly known: KnownRequests;
   /** Called when a request for an app page is refused, since too many are under way. */
   readonly onRefused: () => void;
   /** The settings of the bindings of an app. */
@@ -114,13 +117,13 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const kept = { warm, tableVersion: () => table.version };
   const asking = { scraper, choice, observers, exporters, ground, ...kept };
   const stages = { pages: openPages(options, asking), exporters, table, tableKnown };
-  const bound = boundPages(options);
+  const gate = gateOfPages(options);
   const live = { ...stages, pages: openLivePages(options, asking) };
   const held = parts.move();
   return {
-    mounts: mountApps(options, stages, bound),
+    mounts: mountApps(options, stages, gate),
     ...{ table, sources },
-    askNow: bound(apps({ ...appsOptions(options, live), lane: undefined })),
+    askNow: bounded(gate, apps({ ...appsOptions(options, live), ...NO_SHORT_WAY })),
     purge: (what) => purge(warm.cache, what),
     spaceOfApp: (appId) => table.byApp(appId)[0]?.app.spaceId || undefined,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -217,13 +220,14 @@ function watchIdleMemory(table: RouteTable, log: Log, parts: AsyncDisposableStac
 }
 
 function poolOf(
-  { load: { slots, bytes, waitingForSlots } }: Scraper,
+  { load: { slots, bytes, waitingForSlots, busyConnections, idleConnections } }: Scraper,
   { scrape }: AppsPartOptions['config'],
   { descriptors }: Ground,
 ) {
   return {
     ...{ used: slots, limit: descriptors.concurrency, waiting: waitingForSlots },
     ...{ bytesInFlight: bytes, bytesLimit: scrape.maxBytes },
+    connections: { busy: busyConnections, idle: idleConnections },
   };
 }
 
@@ -237,17 +241,15 @@ interface Stages extends Pick<AppsOptions, 'pages' | 'exporters' | 'tableKnown'>
   readonly table: RouteTable;
 }
 
-function mountApps(
-  options: AppsPartOptions,
-  stages: Stages,
-  bound: (handle: Handler) => Handler,
-): Mount[] {
+const NO_SHORT_WAY = { lane: undefined, known: undefined };
+
+function mountApps(options: AppsPartOptions, stages: Stages, gate: Gate): Mount[] {
   const { admit, onMistake, settingsOf, config } = options;
   const { table, tableKnown } = stages;
-  const asked = appsOptions(options, stages);
+  const asked = { ...appsOptions(options, stages), gate };
   const router = new Router<RequestState>({ strict: true, sensitive: true })
-    .get('instance', INSTANCE_PATH, bound(oneInstance(asked)))
-    .get('apps', APPS_PATH, bound(apps(asked)))
+    .get('instance', INSTANCE_PATH, bounded(gate, oneInstance(asked)))
+    .get('apps', APPS_PATH, bounded(gate, apps(asked)))
     .get('sd', '/sd/apps', serviceDiscovery({ table, tableKnown, settingsOf, ...config.sd }))
     .get('routes', '/routes', routes(table));
   const asPromfetcher = answerAsPromfetcher(onMistake);
@@ -260,11 +262,14 @@ function mountApps(
   ];
 }
 
-function appsOptions({ config, settingsOf, lane }: AppsPartOptions, stages: Stages): AppsOptions {
+function appsOptions(
+  { config, settingsOf, lane, known }: AppsPartOptions,
+  stages: Stages,
+): AppsOptions {
   const { scrape, auth } = config;
   return {
     ...stages,
-    ...{ settingsOf, lane },
+    ...{ settingsOf, lane, known },
     timeoutMs: scrape.timeoutMs,
     maxTimeoutMs: scrape.maxTimeoutMs,
     authorizationOf: auth.mode === 'open' ? 'app' : 'promgate',
@@ -273,17 +278,12 @@ function appsOptions({ config, settingsOf, lane }: AppsPartOptions, stages: Stag
 }
 
 /** Bounds the requests for app pages that are under way: all together, and those of one tenant. */
-function boundPages({ config, onRefused }: AppsPartOptions): (handle: Handler) => Handler {
+function gateOfPages({ config, onRefused }: AppsPartOptions): Gate {
   const { auth, scrape } = config;
   const admission = new Admission({ maxRequests: scrape.maxRequests, onRefused });
   const addressOf = clientAddress(auth.trustedProxies);
-  return (handle) =>
-    bounded(
-      admission,
-      ({ req, state: { scope } }) => {
-        if (scope !== 'all' && !pushes(scope)) return scope.spaceId || scope.appId;
-        return auth.mode === 'open' ? addressOf(req) : undefined;
-      },
-      handle,
-    );
+  return openGate(admission, ({ req, state: { scope } }) => {
+    if (scope !== 'all' && !pushes(scope)) return scope.spaceId || scope.appId;
+    return auth.mode === 'open' ? addressOf(req) : undefined;
+  });
 }

@@ -11,7 +11,7 @@ import { Scraper } from '../fetch/fan-out.ts';
 import { type Lookup, systemLookup } from '../fetch/host-lookup.ts';
 import { fixedTrust } from '../fetch/trust.ts';
 import { purge } from '../refresh/purge.ts';
-import { Admission, bounded } from '../serve/admission.ts';
+import { Admission, bounded, openGate } from '../serve/admission.ts';
 import { clientAddress } from '../serve/client-address.ts';
 import { EndpointCache, type EndpointFetch, type EndpointResult } from '../serve/endpoint-cache.ts';
 import { type EndpointsOptions, endpoints } from '../serve/endpoints.ts';
@@ -120,9 +120,8 @@ function httpOptions({ config, lane, onEvent }: EndpointsPartOptions) {
 function bound({ config, onRefused }: EndpointsPartOptions, handle: Handler): Handler {
   const { auth, scrape } = config;
   const addressOf = clientAddress(auth.trustedProxies);
-  return bounded(
-    new Admission({ maxRequests: scrape.maxRequests, onRefused }),
-    ({ req }) => (auth.mode === 'open' ? addressOf(req) : undefined),
-    handle,
+  const gate = openGate(new Admission({ maxRequests: scrape.maxRequests, onRefused }), ({ req }) =>
+    auth.mode === 'open' ? addressOf(req) : undefined,
   );
+  return bounded(gate, handle);
 }

@@ -9,6 +9,7 @@ import { heedToken, readersOnly, requireCredential, type Tokens } from '../serve
 import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
+import { KnownRequests } from '../serve/known-requests.ts';
 import { Lane } from '../serve/lane.ts';
 import type { Purged } from '../serve/purge.ts';
 import { answerNow, type Handler } from '../serve/request.ts';
@@ -55,12 +56,13 @@ export async function startStages(
   const serving = { admit: readersOnly(admit), onMistake };
   const observers = observe(log, metrics);
   const lane = new Lane({ observers, maxTimeoutMs: config.scrape.maxTimeoutMs });
+  const known = new KnownRequests({ observers, cut: cut.signal });
   const onRefused = (): void => metrics.refusedRequests.inc();
   const history = openHistory(config.scrape);
   const apps = parts.use(
     await startApps(
       {
-        ...{ ...serving, config, lane, history, onRefused },
+        ...{ ...serving, config, lane, known, history, onRefused },
         settingsOf: (app) => bindings?.settingsOf(app) ?? UNBOUND,
       },
       ground,
@@ -110,7 +112,7 @@ export async function startStages(
   }
   const frame = { observe: observeRequests(observers), cut: cut.signal, onError: onMistake };
   const mounts = all.flatMap((part) => part.mounts);
-  const listener = createFrame({ ...frame, mounts, lane, pushLane: push?.lane });
+  const listener = createFrame({ ...frame, mounts, lane, known, pushLane: push?.lane });
   const ownPush = config.push?.port === undefined ? undefined : push?.own;
   const pushListener =
     ownPush && createFrame({ ...frame, mounts: ownPush.mounts, pushLane: ownPush.lane });

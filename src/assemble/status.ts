@@ -10,7 +10,7 @@ import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
 import { admitAll } from '../serve/auth.ts';
 import { clientAddress } from '../serve/client-address.ts';
-import type { Handler, RequestContext, RequestState } from '../serve/request.ts';
+import type { Exchange, Handler, RequestState } from '../serve/request.ts';
 import { pushes } from '../serve/scope.ts';
 import { APP_PATH, listApps, oneApp, requireApp } from '../serve/status/app-rows.ts';
 import { boundReaders } from '../serve/status/bounds.ts';
@@ -113,7 +113,7 @@ function askNow(rows: Parameters<typeof requireApp>[2], handle: Handler): Handle
 }
 
 /** Names the tenant of a token; else the client's address. */
-function readerNames({ trustedProxies }: Config['auth']): (ctx: RequestContext) => string {
+function readerNames({ trustedProxies }: Config['auth']): (exchange: Exchange) => string {
   const addressOf = clientAddress(trustedProxies);
   return ({ req, state: { scope } }) => {
     if (scope === 'all' || pushes(scope)) return `address ${addressOf(req)}`;

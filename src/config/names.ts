@@ -62,7 +62,7 @@ export function toConfig(values: Values, machine: Machine) {
       maxTimeoutMs: scrape.max_timeout,
       concurrency: scrape.concurrency,
       perApp: scrape.per_app,
-      maxRequests: scrape.max_requests,
+      ...{ maxRequests: scrape.max_requests, maxIdle: scrape.max_idle },
       maxBodyBytes: scrape.max_body,
       maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
       labelConflict: scrape.label_conflict,

@@ -38,6 +38,13 @@ export const scrape = section(
       wholeNumber('Instances asked at once for one app.', { min: 1, max: 65_535 }),
       128,
     ),
+    max_idle: withDefault(
+      wholeNumber(
+        'Connections to instances kept open between scrapes; beyond it the one idle for longest closes. Fewer than the instances scraped means a new connection for most fetches.',
+        { min: 0, max: 1_000_000 },
+      ),
+      8192,
+    ),
     max_requests: withDefault(
       wholeNumber(
         'Requests for app pages under way at once; a single tenant, or with auth.mode open a single address, may have half of them. promgate answers further ones with 503.',

@@ -20,10 +20,7 @@ export interface ConnectionsOptions {
   readonly trust: ConnectionOptions['trust'];
   readonly connectTimeoutMs?: number;
   readonly idleTimeoutMs?: number;
-  /**
-   * Bound on idle connections over the whole program. Beyond it, connections close after their
-   * GET: closing an idle one instead would leave none to reuse when all addresses take turns.
-   */
+  /** Bound on idle connections over all addresses: beyond it the one idle for longest closes. */
   readonly maxIdle?: number;
   /** Called for each response that only the lenient parser could read. Must not throw. */
   readonly onLenient?: (lenient: LenientAnswer) => void;
@@ -137,8 +134,8 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   /** Takes back a connection that another GET may use. */
   giveBack(connection: Connection): void {
     const { origin } = connection;
-    const full = this.#idle >= this.#maxIdle;
-    if (full || this.#closed || origin.forgotten || connection.outdated) {
+    const unwanted = this.#maxIdle === 0 || this.#closed || origin.forgotten;
+    if (unwanted || connection.outdated) {
       this.discard(connection);
       return;
     }
@@ -148,6 +145,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     origin.idle.push(connection);
     connection.idles = true;
     this.#idleConnections.add(connection);
+    if (this.#idle > this.#maxIdle) this.#closeOldest();
   }
 
   /** Closes all idle connections, since the process needs their descriptors. */

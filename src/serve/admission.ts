@@ -5,7 +5,7 @@
  */
 import { Turns } from '../clock.ts';
 import { Problem } from './errors.ts';
-import type { Handler } from './request.ts';
+import type { Exchange, Handler } from './request.ts';
 
 export interface AdmissionOptions {
   /** `scrape.max_requests` */
@@ -17,19 +17,25 @@ export interface AdmissionOptions {
 /** A tenant's bound is `maxRequests` divided by this. */
 const SHARE = 2;
 
+/** Runs `work` for a request when it is admitted, unless the reader has left by then. */
+export type Gate = (exchange: Exchange, work: () => Promise<void>) => Promise<void>;
+
 /** @param tenantOf - gives the `tenant` for `Admission.enter` */
-export function bounded(
+export function openGate(
   admission: Admission,
-  tenantOf: (ctx: Parameters<Handler>[0]) => string | undefined,
-  handle: Handler,
-): Handler {
+  tenantOf: (exchange: Exchange) => string | undefined,
+): Gate {
   const turns = new Turns();
-  return async (ctx, next) => {
-    using _ = admission.enter(tenantOf(ctx));
+  return async (exchange, work) => {
+    using _ = admission.enter(tenantOf(exchange));
     await new Promise<void>((resolve) => turns.run(resolve));
-    if (ctx.state.signal.aborted) return;
-    await handle(ctx, next);
+    if (!exchange.state.signal.aborted) await work();
   };
+}
+
+/** Lets each request to `handle` pass the gate. */
+export function bounded(gate: Gate, handle: Handler): Handler {
+  return (ctx, next) => gate(ctx, async () => await handle(ctx, next));
 }
 
 export class Admission {

@@ -1,6 +1,7 @@
 /**
  * Writes the merged page of an app to its reader.
  */
+import type { ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { Negotiated } from '../exposition/negotiate.ts';
 import type { DeadlineOptions } from '../fetch/deadline.ts';
@@ -9,58 +10,79 @@ import type { KeptAppPage } from './app-pages.ts';
 import { cacheMarks } from './cache-marks.ts';
 import { cutOff } from './cut-off.ts';
 import type { Lane } from './lane.ts';
+import { endPrepared, takesPrepared } from './prepared.ts';
 import { hurrySignal, leftBefore } from './presence.ts';
-import type { RequestContext } from './request.ts';
-import type { ReaderPage } from './shared-page.ts';
+import type { Exchange } from './request.ts';
+import { MOST_WHOLE_BYTES, type ReaderPage } from './shared-page.ts';
 import { writePlan } from './splice-stream.ts';
 
 interface AnswerOptions extends Pick<DeadlineOptions, 'maxTimeoutMs'> {
   readonly lane?: Lane | undefined;
   readonly contentType: Negotiated['contentType'];
+  /** Whether the reader prefers a compressed page. */
+  readonly gzip: boolean;
 }
 
+const ZIPPED = { 'Content-Encoding': 'gzip' };
+export const VARY = 'Accept, Accept-Encoding';
+
 /**
- * Writes the page without koa, as fast as the reader takes it.
+ * Writes the page as fast as the reader takes it.
  *
  * promgate cuts off a reader that takes longer than the longest scrape may: the reader has given up
  * by then, and other scrapes need the page's bytes.
  */
 export async function answerPage(
-  ctx: RequestContext,
+  exchange: Exchange,
   kept: KeptAppPage,
-  { maxTimeoutMs, lane, contentType }: AnswerOptions,
+  { maxTimeoutMs, lane, contentType, gzip }: AnswerOptions,
 ): Promise<void> {
   const { page, isKept } = kept;
-  const gzip = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+  const { res, req } = exchange;
+  const { socket } = req;
   const zipped = gzip ? await page.zipped() : undefined;
-  if (gzip) ctx.set('Content-Encoding', 'gzip');
-  if (isKept) ctx.set(cacheMarks(kept));
-  ctx.set('Content-Type', contentType[page.format]);
-  if (gzip && kept.from === 'hit') takeLane(ctx, kept, { lane, contentType });
-  ctx.respond = false;
-  ctx.res.statusCode = 200;
+  const type = { 'Content-Type': contentType[page.format] };
+  const headers = { Vary: VARY, ...(gzip && ZIPPED), ...(isKept && cacheMarks(kept)), ...type };
+  if (gzip && kept.from === 'hit') takeLane(exchange, kept, { lane, contentType });
   const length = gzip ? zipped?.length : lengthOf(page.plan);
-  if (length !== undefined) ctx.set('Content-Length', String(length));
-  if (hurrySignal(ctx.res).aborted && (await leftBefore(ctx.res))) return;
+  const isHurried = hurrySignal(res).aborted;
+  const isEnded = !gzip && !isHurried && endWhole(res, page, { headers, length });
+  if (isEnded && res.writableLength === 0 && socket.writableLength === 0) return;
+  if (!isEnded)
+    res.writeHead(200, length === undefined ? headers : { ...headers, 'Content-Length': length });
+  if (isHurried && (await leftBefore(res))) return;
   const reader = new AbortController();
   const leave = (): void => reader.abort();
-  ctx.socket.once('close', leave);
-  const cut = (): void => cutOff(ctx.socket);
+  socket.once('close', leave);
+  const cut = (): void => cutOff(socket);
   const tooSlow = setTimeout(cut, maxTimeoutMs);
   page.onRevoked(cut);
   try {
-    if (ctx.socket.destroyed) leave();
-    if (zipped) await writeZipped(ctx, page, zipped);
-    else await writeSpliced(ctx, page, { gzip, signal: reader.signal });
+    if (socket.destroyed) leave();
+    const { signal } = reader;
+    if (isEnded) await finished(res, { signal });
+    else if (zipped) await writeZipped(res, page, { zipped, signal });
+    else await writeSpliced(res, page, { gzip, signal });
   } catch (error) {
     // Once the reader has left, a write may fail in many ways, and nobody is there to answer.
-    if (ctx.socket.destroyed) return;
-    ctx.respond = !ctx.headerSent; // koa can answer with an error until the head is sent
-    throw error;
+    if (!socket.destroyed) throw error;
   } finally {
     clearTimeout(tooSlow);
-    ctx.socket.off('close', leave);
+    socket.off('close', leave);
   }
+}
+
+interface Whole {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly length: number | undefined;
+}
+
+/** Ends the answer with a small page, head and page in one write. @returns false for other pages */
+function endWhole(res: ServerResponse, page: ReaderPage, { headers, length }: Whole): boolean {
+  if (length === undefined || length > MOST_WHOLE_BYTES || !takesPrepared(res)) return false;
+  if (!endPrepared(res, 200, page.whole(headers, length))) return false;
+  page.shrink(0); // the pages are not needed any more
+  return true;
 }
 
 /**
@@ -68,13 +90,11 @@ export async function answerPage(
  * instances got no credential of it.
  */
 function takeLane(
-  { req, res, state: { scope, handler } }: RequestContext,
+  { req, state: { scope, handler } }: Exchange,
   { current, withCredentials }: KeptAppPage,
   { lane, contentType }: Pick<AnswerOptions, 'lane' | 'contentType'>,
 ): void {
   if (scope !== 'all' || withCredentials) return;
-  const names = ['Content-Encoding', 'Vary'];
-  const headers = Object.fromEntries(names.map((name) => [name, String(res.getHeader(name))]));
   lane?.add(req, {
     handler,
     current: (reader) => {
@@ -89,7 +109,7 @@ function takeLane(
       // A later page may have another format, and other instances may have failed.
       const type = { 'Content-Type': contentType[page.format] };
       return {
-        headers: { ...type, ...headers, ...cacheMarks(kept) },
+        headers: { ...type, ...ZIPPED, Vary: VARY, ...cacheMarks(kept) },
         body: page.keptZipped,
         instances: countInstances(page),
         held: page,
@@ -109,17 +129,17 @@ export function countInstances({ outcomes }: Pick<ReaderPage, 'outcomes'>): {
 
 /** Writes a page that is compressed already: its pages are not needed for that. */
 async function writeZipped(
-  { res }: RequestContext,
+  res: ServerResponse,
   page: ReaderPage,
-  zipped: Buffer,
+  { zipped, signal }: { readonly zipped: Buffer; readonly signal: AbortSignal },
 ): Promise<void> {
   page.shrink(0);
   res.end(zipped);
-  await finished(res);
+  await finished(res, { signal });
 }
 
 function writeSpliced(
-  { res }: RequestContext,
+  res: ServerResponse,
   { plan, hold, shrink }: ReaderPage,
   options: { readonly gzip: boolean; readonly signal: AbortSignal },
 ): Promise<void> {

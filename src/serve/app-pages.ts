@@ -7,7 +7,7 @@
  */
 import type { BoundApp } from '../../broker/known-bindings.ts';
 import type { Endpoint, Instance } from '../discover/instance.ts';
-import { decisiveHeaders, hasCredentials } from '../fetch/forward.ts';
+import { decisiveHeaders, hasCredentials, type ScrapeHeaders } from '../fetch/forward.ts';
 import type { Run, Waiter } from '../refresh/flight.ts';
 import type { Loaded } from '../refresh/kept-answers.ts';
 import { keyMaker } from '../refresh/key.ts';
@@ -38,15 +38,36 @@ export interface AppPagesOptions extends AppPageSettings {
   readonly onAnswer?: ((from: From) => void) | undefined;
 }
 
-/** What a reader asks for; `again` asks for the same later, of the instances that run then. */
-export interface AskedAppPage extends Omit<AppPageRequest, 'offer' | 'onAnswered'> {
+/** What equal requests ask for. */
+export interface AskedAppPage
+  extends Pick<AppPageRequest, 'instances' | 'withExporters' | 'path' | 'negotiated'> {
   /** The path of the request, by which an operator purges the page. */
   readonly name: string;
+  /** How long a reader may wait. */
+  readonly timeoutMs: number;
+  /** The headers for the instances; those of equal requests differ only in harmless ones. */
+  readonly headers: ScrapeHeaders;
+  /** Selects the instances again, as the table has them then. */
+  readonly select: () => readonly Instance[];
+}
+
+/** What follows from what is asked, as long as neither the instances nor their bindings change. */
+export interface PreparedAppPage extends Pick<Ask<SharedPage>, 'life'> {
+  readonly asked: AskedAppPage;
+  readonly key: string;
+  readonly tags: readonly string[];
+  /** Whether the instances get a credential of the reader. */
+  readonly withCredentials: boolean;
+  /** Whether the instances and their bindings are still the same. */
+  readonly isCurrent: () => boolean;
+}
+
+/** Who reads a page. */
+export interface AppPageReader extends Pick<AppPageRequest, 'deadlineMs' | 'signal' | 'hurry'> {
   /** Tells readers apart, to expect each. */
   readonly reader: string;
-  /** How long the reader may wait. */
-  readonly timeoutMs: number;
-  readonly again: (deadline: Pick<AppPageRequest, 'deadlineMs' | 'signal'>) => AskedAppPage;
+  /** Gives the headers for the instances, if they are asked for this reader. */
+  readonly headers: () => ScrapeHeaders;
 }
 
 /** The page of one reader, and where it came from. */
@@ -68,9 +89,6 @@ const PATIENCE = 0.9;
 /** A load that ends so shortly before its deadline may have ended for it. */
 const NEAR_MS = 100;
 
-/** What the answers to equal requests have in common. */
-type ReadOf = Pick<KeptAppPage, 'isKept' | 'withCredentials' | 'current'>;
-
 export class AppPages {
   readonly #options: AppPagesOptions;
   readonly #key = keyMaker();
@@ -81,69 +99,83 @@ export class AppPages {
     this.#options = options;
   }
 
-  /** @throws the reason of the reader's signal when it has left */
-  async get(asked: AskedAppPage): Promise<KeptAppPage> {
-    const ask = this.#ask(asked);
-    const key = this.#keyOf(asked);
-    const of = this.#read(key, asked, ask);
-    this.#watch(key, asked, ask);
-    const kept = await this.#options.cache.get(key, ask);
-    const isOfUse = kept.kind !== 'denied' && this.#options.cache.keeps(key);
-    if (!isOfUse) this.#options.refresher?.forget(key); // and the credential with it
-    return this.#page(kept, of);
-  }
-
-  #page({ value, ...kept }: Kept<SharedPage>, of: ReadOf): KeptAppPage {
-    this.#options.onAnswer?.(kept.from);
-    return { ...kept, ...of, page: value.reader() };
-  }
-
-  #read(key: string, asked: AskedAppPage, ask: Ask<SharedPage>): ReadOf {
-    const { tableVersion, settingsOf, cache } = this.#options;
+  /** Prepares what all equal requests have in common. */
+  prepare(asked: AskedAppPage): PreparedAppPage {
+    const { tableVersion, settingsOf } = this.#options;
     const version = tableVersion();
     const apps = new Map(asked.instances.map(({ app }) => [app.appId, app]));
     const settings = [...apps.values()].map((app) => [app, settingsOf(app)] as const);
-    const current = (reader: string): KeptAppPage | undefined => {
-      if (tableVersion() !== version) return undefined;
-      for (const [app, before] of settings) if (settingsOf(app) !== before) return undefined;
-      const kept = cache.fresh(key, ask);
-      if (!kept) return undefined;
-      this.#watch(key, { ...asked, reader }, ask);
-      return this.#page(kept, of);
+    return {
+      asked,
+      key: this.#keyOf(asked),
+      life: this.#lifeOf(asked.instances),
+      tags: tagsOf(asked),
+      withCredentials: hasCredentials(asked.headers.instances),
+      isCurrent: () =>
+        tableVersion() === version && settings.every(([app, before]) => settingsOf(app) === before),
     };
-    const withCredentials = hasCredentials(asked.headers.instances);
-    const of = { isKept: endOf(ask.life) > 0, withCredentials, current };
-    return of;
+  }
+
+  /** @throws the reason of the reader's signal when it has left */
+  async get(prepared: PreparedAppPage, reader: AppPageReader): Promise<KeptAppPage> {
+    const { cache, refresher } = this.#options;
+    const { key } = prepared;
+    this.#watch(prepared, reader.reader);
+    const kept = await cache.get(key, this.#ask(prepared, reader));
+    const isOfUse = kept.kind !== 'denied' && cache.keeps(key);
+    if (!isOfUse) refresher?.forget(key); // and the credential with it
+    return this.#page(kept, prepared);
+  }
+
+  #page({ value, ...kept }: Kept<SharedPage>, prepared: PreparedAppPage): KeptAppPage {
+    this.#options.onAnswer?.(kept.from);
+    const { life, withCredentials } = prepared;
+    return {
+      ...kept,
+      ...{ page: value.reader(), isKept: endOf(life) > 0, withCredentials },
+      current: (reader) => this.#current(prepared, reader),
+    };
+  }
+
+  #current(prepared: PreparedAppPage, reader: string): KeptAppPage | undefined {
+    if (!prepared.isCurrent()) return undefined;
+    const { key, life, tags, asked } = prepared;
+    const kept = this.#options.cache.fresh(key, { life, tags, isValid: isValidFor(asked) });
+    if (!kept) return undefined;
+    this.#watch(prepared, reader);
+    return this.#page(kept, prepared);
   }
 
   /** Lets the page be refreshed, if its app's life and its credentials allow that. */
-  #watch(key: string, asked: AskedAppPage, { life }: Ask<SharedPage>): void {
-    const { refresher, withCredentials } = this.#options;
+  #watch({ key, asked, life, withCredentials }: PreparedAppPage, reader: string): void {
+    const { refresher } = this.#options;
     if (!refresher || endOf(life) <= 0) return;
-    if (hasCredentials(asked.headers.instances) && !withCredentials) return;
+    if (withCredentials && !this.#options.withCredentials) return;
     const [{ app, endpoint }] = asked.instances as [Instance]; // nobody asks without instances
     const host = app.appId || endpoint.address;
-    const { again, timeoutMs } = asked;
-    refresher.read(key, asked.reader, {
+    refresher.read(key, reader, {
       ...{ host, ttlMs: life.ttlMs },
-      refresh: async (signal) => {
-        const next = again({ deadlineMs: performance.now() + timeoutMs, signal });
-        if (next.instances.length === 0 || this.#keyOf(next) !== key) return false;
-        const kind = await this.#options.cache.refresh(key, this.#ask(next));
-        return kind !== 'denied' && this.#options.cache.keeps(key);
-      },
+      refresh: (signal) => this.#refresh(key, asked, signal),
     });
   }
 
-  #ask(asked: AskedAppPage): Ask<SharedPage> {
-    const life = this.#lifeOf(asked.instances);
-    const { deadlineMs, signal, hurry } = asked;
+  async #refresh(key: string, asked: AskedAppPage, signal: AbortSignal): Promise<boolean> {
+    const { cache } = this.#options;
+    const next = this.prepare({ ...asked, instances: asked.select() });
+    if (next.asked.instances.length === 0 || next.key !== key) return false;
+    const deadlineMs = performance.now() + asked.timeoutMs;
+    const ask = this.#ask(next, { deadlineMs, signal, headers: () => asked.headers });
+    const kind = await cache.refresh(key, ask);
+    return kind !== 'denied' && cache.keeps(key);
+  }
+
+  #ask(prepared: PreparedAppPage, reader: Omit<AppPageReader, 'reader'>): Ask<SharedPage> {
+    const { asked, life, tags } = prepared;
+    const { deadlineMs, signal, hurry, headers } = reader;
     return {
-      ...{ deadlineMs, signal, hurry, life },
-      tags: tagsOf(asked),
-      // Who can wait longer must not hear that an instance is down which another would not wait for.
-      isValid: ({ patienceMs }) => patienceMs >= asked.timeoutMs * PATIENCE,
-      load: (run) => this.#load(asked, run, endOf(life) > 0),
+      ...{ deadlineMs, signal, hurry, life, tags },
+      isValid: isValidFor(asked),
+      load: (run) => this.#load(prepared, headers(), run),
     };
   }
 
@@ -160,25 +192,23 @@ export class AppPages {
   }
 
   async #load(
-    asked: AskedAppPage,
+    { asked, life, withCredentials }: PreparedAppPage,
+    headers: ScrapeHeaders,
     run: Run<Loaded<SharedPage>>,
-    isKept: boolean,
   ): Promise<Loaded<SharedPage>> {
+    const { settingsOf } = this.#options;
     const beganMs = performance.now();
     const page = await loadAppPage(this.#options, {
       ...asked,
-      ...{ signal: run.signal, hurry: run.hurry },
+      ...{ settingsOf, headers, signal: run.signal, hurry: run.hurry },
       get deadlineMs() {
         return run.deadlineMs;
       },
       onAnswered: () => run.endsSoon(),
       offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
     });
-    const shared = loaded(page, {
-      withCredentials: hasCredentials(asked.headers.instances),
-      givenMs: givenMs(run, beganMs),
-    });
-    if (!isKept) return shared;
+    const shared = loaded(page, { withCredentials, givenMs: givenMs(run, beganMs) });
+    if (endOf(life) <= 0) return shared;
     if (shared.kind !== 'good') {
       // The deadline was this reader's: the next one may have more time.
       return Number.isFinite(shared.value.patienceMs) ? { ...shared, maxTtlMs: 0 } : shared;
@@ -220,6 +250,11 @@ export class AppPages {
     }
     return id;
   }
+}
+
+/** Who can wait longer must not hear that an instance is down which another would not wait for. */
+function isValidFor({ timeoutMs }: AskedAppPage): (page: SharedPage) => boolean {
+  return ({ patienceMs }) => patienceMs >= timeoutMs * PATIENCE;
 }
 
 function tagsOf({ instances, name }: AskedAppPage): string[] {

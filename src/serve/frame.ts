@@ -2,19 +2,22 @@
  * The HTTP frame around the mounts: picks the mount for a path, and does what all requests have in
  * common.
  */
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type ParameterizedContext } from 'koa';
 import { Turns } from '../clock.ts';
 import { Problem, writeProblem } from './errors.ts';
+import type { KnownRequests } from './known-requests.ts';
 import type { Lane } from './lane.ts';
 import { type Mount, UnroutedError } from './mount.ts';
 import type { PushLane } from './push-lane.ts';
 import {
   checkTarget,
   type Handler,
+  NOWHERE,
+  newState,
   type RequestContext,
   type RequestState,
-  splitTarget,
+  type StateOptions,
 } from './request.ts';
 
 export interface FrameOptions {
@@ -24,6 +27,8 @@ export interface FrameOptions {
   readonly observe?: Handler;
   /** Answers requests before koa sees them; they need no observer. */
   readonly lane?: Pick<Lane, 'answer'> | undefined;
+  /** Takes requests before koa sees them; observes them itself. */
+  readonly known?: Pick<KnownRequests, 'answer'> | undefined;
   /** Takes pushes before koa sees them. */
   readonly pushLane?: Pick<PushLane, 'answer'> | undefined;
   /** Aborts when open scrapes must answer with what has arrived. */
@@ -32,10 +37,11 @@ export interface FrameOptions {
   readonly onError: (error: unknown, path: string) => void;
 }
 
-const NOWHERE = 'none';
+/** What a handler threw on the short way. */
+const failures = new WeakMap<IncomingMessage, { readonly error: unknown }>();
 
 export function createFrame(options: FrameOptions): RequestListener {
-  const { mounts, observe = (_, next) => next(), lane, pushLane, cut, onError } = options;
+  const { mounts, observe = (_, next) => next(), lane, known, pushLane, cut, onError } = options;
   const koa = new Koa<RequestState>();
   const seen = new WeakSet<Error>(); // koa may emit an error for the body and for the response
   koa.on('error', (error: Error, ctx?: ParameterizedContext<RequestState>) => {
@@ -43,35 +49,26 @@ export function createFrame(options: FrameOptions): RequestListener {
     seen.add(error);
     onError(error, ctx?.state.target.path ?? '');
   });
-  koa.use(prepare(cut));
-  koa.use(observe);
+  koa.use(prepare({ cut, departures: new Turns() }));
+  koa.use((ctx, next) => (failures.has(ctx.req) ? next() : observe(ctx, next)));
   koa.use(refuseTarget);
   koa.use(dispatch(mounts));
   const handle = koa.callback();
-  if (!lane && !pushLane) return handle;
   return (req, res) => {
     const goOn = (): void => void handle(req, res);
-    if (lane?.answer(req, res) || pushLane?.answer(req, res, goOn)) return;
-    goOn();
+    const fail = (error: unknown): void => {
+      failures.set(req, { error });
+      goOn();
+    };
+    if (lane?.answer(req, res) || known?.answer(req, res, fail)) return;
+    if (!pushLane?.answer(req, res, goOn)) goOn();
   };
 }
 
-/** Shared by all requests, since creating an error takes as long as ending a scrape. */
-const LEFT = new DOMException('the reader has left', 'AbortError');
-
-/** Fills `ctx.state`. If many readers leave together, their signals abort in turns. */
-function prepare(cut: AbortSignal): Handler {
-  const departures = new Turns();
+/** Fills `ctx.state`. */
+function prepare(options: StateOptions): Handler {
   return (ctx, next) => {
-    const reader = new AbortController();
-    ctx.res.once('close', () => {
-      if (!ctx.res.writableFinished) departures.run(() => reader.abort(LEFT));
-    });
-    ctx.state.signal = reader.signal;
-    ctx.state.cut = cut;
-    ctx.state.scope = 'all';
-    ctx.state.handler = NOWHERE;
-    ctx.state.target = splitTarget(ctx.req.url ?? '');
+    Object.assign(ctx.state, newState(ctx.req, ctx.res, options));
     return next();
   };
 }
@@ -96,7 +93,9 @@ function dispatch(mounts: readonly Mount[]): Handler {
     // A mount is always found, since the prefix '' fits all paths.
     const { mount, handle } = serving.find((one) => isBelow(path, one.mount.prefix))!;
     ctx.state.handler = mount.name ?? NOWHERE;
+    const failed = failures.get(ctx.req);
     try {
+      if (failed) throw failed.error;
       await mount.admit(ctx, () => handle(ctx, next));
     } catch (error) {
       if (ctx.state.signal.aborted || isDeparture(error)) return; // the reader has left

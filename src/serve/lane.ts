@@ -8,11 +8,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import { isHarmless } from '../fetch/forward.ts';
 import { readerName } from './client-address.ts';
 import { cutOff } from './cut-off.ts';
-import { endPrepared } from './prepared.ts';
+import { endPrepared, preparedHead, takesPrepared } from './prepared.ts';
 import { splitTarget } from './request.ts';
+import { requestKey } from './request-key.ts';
 import { observeRequest, type RequestObservers, type RequestRecord } from './request-log.ts';
 import type { UnsentBody } from './unsent-bodies.ts';
 
@@ -79,19 +79,13 @@ export class Lane {
    * an app: a place has no other end than that others need its room.
    */
   add(req: IncomingMessage, place: LanePlace): void {
-    const key = keyOf(req);
+    const key = requestKey(req);
     if (key !== undefined) this.#places.set(key, place);
   }
 
   /** Small answers to readers that stay go out as one buffer, since Node takes long for heads. */
-  #end(
-    req: IncomingMessage,
-    res: ServerResponse,
-    place: LanePlace,
-    { headers, body }: PreparedAnswer,
-  ): void {
-    const isPlain = req.httpVersion === '1.1' && res.shouldKeepAlive;
-    const joined = isPlain ? this.#joined(place, { headers, body }) : undefined;
+  #end(res: ServerResponse, place: LanePlace, { headers, body }: PreparedAnswer): void {
+    const joined = takesPrepared(res) ? this.#joined(place, { headers, body }) : undefined;
     if (joined && endPrepared(res, 200, joined)) return;
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(body);
@@ -103,20 +97,13 @@ export class Lane {
    * @returns undefined for what is not worth its memory
    */
   #joined(place: LanePlace, { headers, body }: PreparedAnswer): Buffer | undefined {
-    const nowMs = Date.now();
-    const second = Math.floor(nowMs / 1_000);
+    const second = Math.floor(Date.now() / 1_000);
     if (second !== this.#second) this.#answers.clear();
     this.#second = second;
     const known = this.#answers.get(place);
     if (known?.body === body) return known.bytes;
     if (body.length > MAX_JOINED_BYTES || this.#answers.size >= MAX_JOINED) return undefined;
-    const fields = Object.entries({
-      ...headers,
-      Date: new Date(nowMs).toUTCString(),
-      'Content-Length': String(body.length),
-    });
-    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const bytes = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${head}\r\n`, 'latin1'), body]);
+    const bytes = Buffer.concat([preparedHead(headers, body.length), body]);
     this.#answers.set(place, { body, bytes });
     return bytes;
   }
@@ -124,7 +111,7 @@ export class Lane {
   /** @returns false if the request must go the long way */
   answer(req: IncomingMessage, res: ServerResponse): boolean {
     if (this.#places.size === 0) return false;
-    const key = keyOf(req);
+    const key = requestKey(req);
     const place = key === undefined ? undefined : this.#places.get(key);
     if (key === undefined || place === undefined) return false;
     const answer = place.current(readerName(req));
@@ -138,25 +125,12 @@ export class Lane {
     const target = splitTarget(req.url ?? '');
     const describe = () => ({ ...target, handler, instances });
     observeRequest(req, res, observers, describe, ended);
-    this.#end(req, res, place, answer);
+    this.#end(res, place, answer);
     const isSent = res.writableLength === 0 && req.socket.writableLength === 0;
     if (isSent) answer.held?.[Symbol.dispose]();
     else bound(req, res, { maxMs: maxTimeoutMs, held: answer.held });
     return true;
   }
-}
-
-/** Undefined for requests that are never answered here. No field can hold a NUL. */
-function keyOf({ method, url, headers, rawHeaders }: IncomingMessage): string | undefined {
-  if (method !== 'GET' || headers['transfer-encoding'] || headers['content-length']) {
-    return undefined;
-  }
-  let key = url ?? '';
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const lower = rawHeaders[i]!.toLowerCase();
-    if (!isHarmless(lower)) key += `\0${lower}\0${rawHeaders[i + 1]}`;
-  }
-  return key;
 }
 
 interface Bounds extends Pick<PreparedAnswer, 'held'> {

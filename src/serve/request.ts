@@ -1,7 +1,9 @@
 /**
  * The state of every request, and its path and query as sent, from which handlers read names.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
+import type { Turns } from '../clock.ts';
 import { Problem } from './errors.ts';
 import type { Scope } from './scope.ts';
 
@@ -30,6 +32,34 @@ export function answerNow({ signal, cut }: Pick<RequestState, 'signal' | 'cut'>)
 
 export type Handler = Middleware<RequestState>;
 export type RequestContext = Parameters<Handler>[0];
+
+/** What a handler needs that answers without koa. */
+export type Exchange = Pick<RequestContext, 'req' | 'res' | 'state'>;
+
+/** Shared by all requests, since creating an error takes as long as ending a scrape. */
+const LEFT = new DOMException('the reader has left', 'AbortError');
+/** The handler of a request that no route has. */
+export const NOWHERE = 'none';
+
+export interface StateOptions {
+  readonly cut: AbortSignal;
+  /** If many readers leave together, their signals abort in turns. */
+  readonly departures: Turns;
+}
+
+/** The state of a request that has just arrived. */
+export function newState(
+  { url = '' }: IncomingMessage,
+  res: ServerResponse,
+  { cut, departures }: StateOptions,
+): RequestState {
+  const reader = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) departures.run(() => reader.abort(LEFT));
+  });
+  const { signal } = reader;
+  return { target: splitTarget(url), signal, cut, scope: 'all', handler: NOWHERE };
+}
 
 export interface Target {
   /** Begins with `/` after `checkTarget`; percent-encoded as sent. */

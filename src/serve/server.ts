@@ -17,14 +17,15 @@ import type { Clock } from '../clock.ts';
 import { readCertificates, type TlsFiles, watchCertificates } from './certificates.ts';
 import { type ReaderConnectionOptions, ReaderConnections } from './connections.ts';
 import { limitPipelining } from './pipeline.ts';
+import { KEEP_ALIVE_MS } from './prepared.ts';
 
-/** The limits for slow clients. `keepAliveTimeout` exceeds gorouter's 90 s for idle connections. */
+/** The limits for slow clients. */
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16_384,
   headersTimeout: 15_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 95_000,
+  keepAliveTimeout: KEEP_ALIVE_MS,
   noDelay: true,
 };
 const HANDSHAKE_MS = 10_000;

@@ -9,8 +9,8 @@
  */
 import type { Instance } from '../discover/instance.ts';
 import { distinctInstances, ofProcess } from '../discover/select.ts';
+import { instancePath } from './app-paths.ts';
 import type { SettingsOf } from './app-settings.ts';
-import { instancePath } from './apps.ts';
 import { Problem } from './errors.ts';
 import { type AddressOptions, type OwnAddress, ownAddress } from './own-address.ts';
 import type { Handler } from './request.ts';

@@ -6,9 +6,16 @@
  */
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { SplicePlan } from '../merge/plan.ts';
+import { lengthOf } from '../merge/splice.ts';
 import type { AppPage } from './app-page.ts';
-import { writePlan } from './splice-stream.ts';
+import { preparedHead } from './prepared.ts';
+import { GZIP_LEVEL, printWhole, writePlan } from './splice-stream.ts';
+
+const zip = promisify(gzip);
+const NO_HEAD = Buffer.alloc(0);
 
 /** The page of one reader. Disposal ends the reader's share in it. */
 export interface ReaderPage extends Omit<AppPage, 'handOver' | 'takeBack'> {
@@ -17,6 +24,13 @@ export interface ReaderPage extends Omit<AppPage, 'handOver' | 'takeBack'> {
    * for itself, piece by piece.
    */
   zipped(): Promise<Buffer | undefined>;
+  /**
+   * Head and page in one buffer; made once for all readers, who get the same head of a page that the
+   * cache does not keep.
+   *
+   * @param pageBytes - the length of the page, at most `MOST_WHOLE_BYTES`
+   */
+  whole(headers: Headers, pageBytes: number): Buffer;
   /** The compressed page, if the cache keeps the page. */
   readonly keptZipped: Buffer | undefined;
   /**
@@ -25,6 +39,11 @@ export interface ReaderPage extends Omit<AppPage, 'handOver' | 'takeBack'> {
    */
   readonly onRevoked: (cut: () => void) => void;
 }
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Larger pages are written in chunks. No room is borrowed for less: a chunk takes as much. */
+export const MOST_WHOLE_BYTES = 65_536;
 
 /** How long a reader of a page that the cache has dropped may go on if the page finds no room. */
 const REVOKE_MS = 1_000;
@@ -48,6 +67,8 @@ export class SharedPage {
   #zipped: Promise<Buffer | undefined> | undefined;
   #zippedBytes = 0;
   #keptZipped: Buffer | undefined;
+  /** What `whole` has made. */
+  #whole: Buffer | undefined;
   /** Readers that have not ended -> how to end them. */
   readonly #readers = new Map<ReaderPage, () => void>();
   /** Those that need the plan: if nobody else does, the cache has dropped the page. */
@@ -95,6 +116,12 @@ export class SharedPage {
     return zipped?.length ?? 0;
   }
 
+  /** The length of a page that is so small that a stream would cost more than to compress it. */
+  get #smallBytes(): number | undefined {
+    const bytes = lengthOf(this.#page.plan);
+    return bytes !== undefined && bytes <= MOST_WHOLE_BYTES ? bytes : undefined;
+  }
+
   /** Takes over one hold of the page, for a reader. */
   reader(): ReaderPage {
     const { plan, format, outcomes } = this.#page;
@@ -116,6 +143,7 @@ export class SharedPage {
         letGo();
       },
       zipped: () => this.#zippedForSeveral(),
+      whole: (headers, pageBytes) => this.#wholeOf(plan, headers, pageBytes),
       keptZipped: this.#keptZipped,
       onRevoked: (cut) => {
         if (this.#readers.has(reader)) this.#readers.set(reader, cut);
@@ -149,7 +177,16 @@ export class SharedPage {
     for (const cut of [...this.#readers.values()]) cut();
   }
 
+  #wholeOf(plan: SplicePlan, headers: Headers, pageBytes: number): Buffer {
+    if (this.#whole !== undefined) return this.#whole;
+    const whole = printWhole(plan, pageBytes, preparedHead(headers, pageBytes));
+    // The cache does not count these bytes, and its marks differ from reader to reader.
+    if (!this.#isKept) this.#whole = whole;
+    return whole;
+  }
+
   #zippedForSeveral(): Promise<Buffer | undefined> {
+    if (this.#smallBytes !== undefined) this.#zipped ??= this.#zip(MOST_WHOLE_BYTES);
     if (this.#zipped === undefined && this.#plans > 1) {
       const mostBytes = Math.ceil(Math.min(this.sizeBytes * ZIPPED_SHARE, MOST_ZIPPED_BYTES));
       const isSmall = mostBytes <= SMALL_ZIPPED_BYTES;
@@ -162,6 +199,9 @@ export class SharedPage {
 
   /** @returns undefined if the compressed page has more than `mostBytes` */
   async #zip(mostBytes: number): Promise<Buffer | undefined> {
+    if (this.#smallBytes !== undefined) {
+      return zip(printWhole(this.#page.plan, this.#smallBytes, NO_HEAD), { level: GZIP_LEVEL });
+    }
     const pieces: Buffer[] = [];
     const tooLarge = new AbortController();
     let bytes = 0;

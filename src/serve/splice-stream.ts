@@ -17,7 +17,7 @@ const ZIPPED_CHUNK_BYTES = 16_384;
 /** How many chunks a response has: while some are being sent, the next one is filled. */
 const RING = 4;
 /** Compresses a merged page 33:1, in a quarter of the time that level 6 takes. */
-const GZIP_LEVEL = 2;
+export const GZIP_LEVEL = 2;
 /**
  * How long chunks are filled before other requests run: a reader that takes all chunks at once
  * would otherwise keep them waiting. A small scrape takes about five turns.
@@ -149,6 +149,19 @@ async function writeZipped(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Prints a page of known length behind `head`, for a reader that gets both as one buffer. */
+export function printWhole(plan: SplicePlan, pageBytes: number, head: Buffer): Buffer {
+  const whole = createChunk(head.length + pageBytes).bytes;
+  whole.set(head);
+  const bytes = whole.subarray(head.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const splicer = new Splicer(plan);
+  if (splicer.fill({ bytes, view, capacity: pageBytes }) !== pageBytes) {
+    throw new Error('the page has another length than its plan');
+  }
+  return whole.subarray(0, head.length + pageBytes);
 }
 
 interface ChunkOptions {

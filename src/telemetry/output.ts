@@ -12,6 +12,9 @@ import { type DestinationStream, pino } from 'pino';
 /** Bound on the bytes that wait to be written; further lines are dropped. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const FLUSH_MS = 500;
+/** How long lines are gathered, and how many bytes of them: a write for each would cost more. */
+const GATHER_MS = 20;
+const GATHERED_BYTES = 16_384;
 const STANDARD_OUTPUT = 1;
 
 export interface Output extends DestinationStream {
@@ -33,17 +36,20 @@ function pipeOutput(onDropped: () => void): Output {
   pipe.unref();
   pipe.on('error', () => undefined); // the reader is gone: the error cannot be reported anywhere
   let lines = '';
-  /** Lines of one turn of the event loop are written at once. */
+  let timer: NodeJS.Timeout | undefined;
   const writeLines = (): void => {
+    clearTimeout(timer);
     if (lines !== '' && !pipe.destroyed) pipe.write(lines);
     lines = '';
   };
+  process.once('exit', writeLines); // also of a process that ends itself after a fault
   return {
     write: (line) => {
       if (pipe.destroyed) return;
       if (pipe.writableLength + lines.length >= MAX_WAITING_BYTES) return onDropped();
-      if (lines === '') setImmediate(writeLines);
+      if (lines === '') timer = setTimeout(writeLines, GATHER_MS);
       lines += line;
+      if (lines.length >= GATHERED_BYTES) writeLines();
     },
     flush: () =>
       new Promise((resolve) => {

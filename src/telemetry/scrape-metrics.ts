@@ -11,6 +11,8 @@ export interface PoolLevels {
   readonly waiting: number;
   readonly bytesInFlight: number;
   readonly bytesLimit: number;
+  /** Open connections to instances; idle ones wait for the next scrape. */
+  readonly connections: { readonly busy: number; readonly idle: number };
 }
 
 export interface ScrapeMetricsOptions<F extends string> {
@@ -102,5 +104,11 @@ export function poolLevels(registry: MetricRegistry, pool: () => PoolLevels): vo
     'promgate_scrape_bytes_limit',
     'Bytes of pages that promgate may hold at once.',
     () => pool().bytesLimit,
+  );
+  registry.levels(
+    'promgate_scrape_connections',
+    'Open connections to instances: idle ones wait for the next scrape.',
+    'state',
+    () => Object.entries(pool().connections),
   );
 }

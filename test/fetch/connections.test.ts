@@ -133,17 +133,29 @@ describe('connections', () => {
     await until(() => server.open.size === 0, 'its connection is closed');
   });
 
-  it('close after their request when as many as a bound idle already', async () => {
+  it('close when they idle for longest, and more than a bound idle', async () => {
     await using scraper = openScraper({ maxIdle: 2 });
     await using a = await serve(hello);
     await using b = await serve(hello);
     await using c = await serve(hello);
 
-    for (const { address } of [a, b, c, a, b, c]) await ask(scraper, address);
+    for (const { address } of [a, b, a, c]) await ask(scraper, address);
 
-    await until(() => c.open.size === 0, 'the third is closed');
-    assert.deepEqual([a.connected, b.connected, c.connected], [1, 1, 2]);
+    await until(() => b.open.size === 0, 'the connection idle for longest is closed');
+    for (const { address } of [c, a]) await ask(scraper, address);
+    assert.deepEqual([a.connected, b.connected, c.connected], [1, 1, 1]);
     assert.equal(scraper.load.idleConnections, 2);
+  });
+
+  it('close after their request when none may idle', async () => {
+    await using scraper = openScraper({ maxIdle: 0 });
+    await using server = await serve(hello);
+
+    assert.equal(await ask(scraper, server.address), await ask(scraper, server.address));
+
+    await until(() => server.open.size === 0, 'both are closed');
+    assert.equal(server.connected, 2);
+    assert.equal(scraper.load.idleConnections, 0);
   });
 
   it('that died while they idled are replaced, and nobody notices', async () => {

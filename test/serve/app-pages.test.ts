@@ -9,6 +9,7 @@ import { BROKER, Platform } from '../support/platform.ts';
 import { type Promgate, startPromgate } from '../support/promgate.ts';
 import { type RunningApp, startApp } from '../support/running-app.ts';
 import type { Answer } from '../support/simulated-server.ts';
+import { sendRaw } from './frame-server.ts';
 
 interface Scene extends AsyncDisposable {
   readonly promgate: Promgate;
@@ -119,6 +120,35 @@ describe('app pages at the same time', () => {
       assert.match(answer.headers.get('content-length') ?? 'none', /^\d+$/); // known before it is sent
       await answer.text();
     }
+  });
+
+  it('are the same for one reader of a small page, however it takes them', async () => {
+    await using running = await startApp({ name: 'shop' }, [page('a 1\nb 2\n')]);
+    await using promgate = await startPromgate({ apps: [running] });
+    const { port } = new URL(promgate.url);
+    const samples = (text: string): readonly string[] => text.match(/^[ab]\{.*$/gm) ?? [];
+
+    const kept = await promgate.get(running.path, { headers: { 'Accept-Encoding': 'identity' } });
+    const zipped = await promgate.get(running.path, { headers: { 'Accept-Encoding': 'gzip' } });
+    const raw = ['HTTP/1.0', 'HTTP/1.1'].map((version) =>
+      sendRaw(
+        Number(port),
+        `GET ${running.path} ${version}\r\nHost: h\r\nConnection: close\r\n\r\n`,
+      ),
+    );
+
+    for (const { headers } of [kept, zipped]) {
+      assert.match(headers.get('content-length') ?? 'none', /^\d+$/);
+      assert.equal(headers.get('vary'), 'Accept, Accept-Encoding');
+      assert.match(headers.get('date') ?? '', /GMT$/);
+    }
+    assert.equal(kept.headers.get('keep-alive'), 'timeout=95');
+    assert.equal(zipped.headers.get('content-encoding'), 'gzip');
+    const texts = await Promise.all([kept.text(), zipped.text(), ...raw]);
+    assert.equal(samples(texts[0]!).length, 2);
+    for (const text of texts) assert.deepEqual(samples(text), samples(texts[0]!));
+    for (const text of await Promise.all(raw))
+      assert.match(text, /^HTTP\/1.1 200 OK\r\n.*^Connection: close\r$/ms);
   });
 
   it('share nothing when what the instances are told differs', async () => {

@@ -23,7 +23,8 @@ export interface FrameServer extends Server {
   readonly cut: AbortController;
 }
 
-interface FrameServerOptions extends Partial<Pick<FrameOptions, 'observe' | 'lane' | 'pushLane'>> {
+interface FrameServerOptions
+  extends Partial<Pick<FrameOptions, 'observe' | 'lane' | 'known' | 'pushLane'>> {
   /** Answers all paths that no other mount has, in place of `routes`. */
   readonly root?: Mount | undefined;
   readonly routes?: readonly Route[];
@@ -43,6 +44,7 @@ export async function serveFrame(
     errors = answerProblem,
     observe,
     lane,
+    known,
     pushLane,
     root,
   }: FrameServerOptions,
@@ -54,7 +56,7 @@ export async function serveFrame(
   const router = routerOf(routes);
   const handle = createFrame({
     mounts: [...mounts, root ?? { prefix: '', admit, errors: errors(onError), router }],
-    ...{ cut: cut.signal, onError, lane, pushLane, ...(observe && { observe }) },
+    ...{ cut: cut.signal, onError, lane, known, pushLane, ...(observe && { observe }) },
   });
   const server = await startServer({
     ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },

@@ -4,14 +4,9 @@ import fc from 'fast-check';
 import type { TokenScope } from '../../broker/known-bindings.ts';
 import type { Endpoint } from '../../src/discover/instance.ts';
 import { RouteTable } from '../../src/discover/route-table.ts';
+import { APPS_PATH, INSTANCE_PATH } from '../../src/serve/app-paths.ts';
 import { UNBOUND } from '../../src/serve/app-settings.ts';
-import {
-  APPS_PATH,
-  type AppsOptions,
-  apps,
-  INSTANCE_PATH,
-  oneInstance,
-} from '../../src/serve/apps.ts';
+import { type AppsOptions, apps, oneInstance } from '../../src/serve/apps.ts';
 import { requireCredential } from '../../src/serve/auth.ts';
 import { answerAsPromfetcher } from '../../src/serve/promfetcher-errors.ts';
 import { routes } from '../../src/serve/routes.ts';

@@ -27,6 +27,28 @@ describe('telemetry', () => {
     assert.match(output, /"all done"/);
   });
 
+  it('writes all lines of a process that exits at once', async () => {
+    const code = `
+      const { createLog } = await import(${JSON.stringify(LOG)});
+      const log = createLog({ level: 'info' });
+      log.info('a few');
+      setTimeout(() => {
+        log.info('last words');
+        process.exit(3);
+      }, 1);
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+
+    const [exitCode] = await once(child, 'close');
+
+    assert.equal(exitCode, 3);
+    assert.match(output, /"a few".*\n.*"last words".*\n$/);
+  });
+
   it('drops lines that nobody reads, counts them, and still ends', async () => {
     const code = `
       const { createLog } = await import(${JSON.stringify(LOG)});

@@ -67,6 +67,7 @@ describe('poolLevels', () => {
     const registry = new MetricRegistry();
     poolLevels(registry, () => ({
       ...{ used: 4, limit: 512, waiting: 1, bytesInFlight: 99, bytesLimit: 1e6 },
+      connections: { busy: 4, idle: 3 },
     }));
 
     await hasLines(
@@ -76,6 +77,8 @@ describe('poolLevels', () => {
       'promgate_scrape_waiting 1',
       'promgate_scrape_bytes_in_flight 99',
       'promgate_scrape_bytes_limit 1000000',
+      'promgate_scrape_connections{state="busy"} 4',
+      'promgate_scrape_connections{state="idle"} 3',
     );
   });
 });

@@ -1,17 +1,17 @@
 /**
  * Bounds what readers of the status page cost: requests at once, and requests a second of each reader.
  */
-import { Admission, bounded } from '../admission.ts';
+import { Admission, bounded, openGate } from '../admission.ts';
 import { Problem } from '../errors.ts';
 import { PushRate } from '../push-rate.ts';
-import type { Handler, RequestContext } from '../request.ts';
+import type { Exchange, Handler } from '../request.ts';
 
 export interface BoundOptions {
   /** How many requests run at once; one reader has at most half of them. */
   readonly maxRequests: number;
   readonly perSecond: number;
   /** Names the tenant, or the address where nobody needs a credential. */
-  readonly readerOf: (ctx: RequestContext) => string;
+  readonly readerOf: (exchange: Exchange) => string;
   /** Called for each refused request. */
   readonly onRefused: () => void;
 }
@@ -26,7 +26,7 @@ export function boundReaders({
   const admission = new Admission({ maxRequests, onRefused });
   const rate = new PushRate();
   return (handle) => {
-    const admitted = bounded(admission, readerOf, handle);
+    const admitted = bounded(openGate(admission, readerOf), handle);
     return (ctx, next) => {
       if (rate.take(readerOf(ctx), perSecond)) return admitted(ctx, next);
       onRefused();
