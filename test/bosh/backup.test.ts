@@ -17,7 +17,7 @@ import { SLOW_MS } from '../support/limits.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
 import { BROKER, Platform } from '../support/platform.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
-import { startPromgateProcess } from '../support/promgate-process.ts';
+import { type PromgateProcess, startPromgateProcess } from '../support/promgate-process.ts';
 import { startScene } from '../support/scene.ts';
 
 const ADAPTERS = { postgres: startPostgresServer, mysql: startMariadbServer } as const;
@@ -57,6 +57,14 @@ class BackupMachine implements Disposable {
   }
 }
 
+/** A promgate starts, and answers its broker 503, before its database is open. */
+async function brokerOf(promgate: PromgateProcess): Promise<Platform> {
+  await eventually('the database to be open', async () =>
+    (await promgate.text('/readyz')).includes('"database":"ready"') ? true : undefined,
+  );
+  return new Platform({ url: promgate.url });
+}
+
 /** The properties that the manifest would have for the database of this URL. */
 function propertiesOf(url: string, adapter: string, port: string | number = new URL(url).port) {
   const { username, password, pathname, hostname } = new URL(url);
@@ -85,7 +93,7 @@ describe('bbr-promgatedb', function () {
         const apps = { shop: { answers: [page('at{path="bound"} 1\n')] } };
         await using scene = await startScene(apps, values);
         const { promgate } = scene;
-        const platform = new Platform({ url: promgate.url });
+        const platform = await brokerOf(promgate);
         const { path: shop, guid: appId } = scene.apps.shop;
         const spaceId = scene.gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
         const statusOf = async (token: string) => (await promgate.get(shop, bearer(token))).status;
@@ -136,7 +144,7 @@ describe('bbr-promgatedb', function () {
             values: { ...values, routes, database: { url } },
             untilReady: false,
           });
-          const platform = new Platform({ url: promgate.url });
+          const platform = await brokerOf(promgate);
           await platform.createService('i1');
           await platform.bind('i1', 'b1', { parameters: { endpoint: '/old' } });
           known = await platform.binding('i1', 'b1');
@@ -151,7 +159,7 @@ describe('bbr-promgatedb', function () {
           values: { ...values, routes, database: { url: fresh } },
           untilReady: false,
         });
-        const platform = new Platform({ url: promgate.url });
+        const platform = await brokerOf(promgate);
         assert.deepEqual(await platform.binding('i1', 'b1'), known);
       });
 
