@@ -4,14 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parse } from 'yaml';
 import { Authority } from '../fetch/certificates.ts';
 import { page } from '../support/answers.ts';
 import { BoshMachine } from '../support/bosh-machine.ts';
 import { installBackupRestorer } from '../support/database-backup-restorer.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
-import { renderJob } from '../support/erb.ts';
+import { BOSH, renderJob } from '../support/erb.ts';
 import { eventually } from '../support/eventually.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
@@ -236,6 +237,28 @@ describe('the configuration of a backup', () => {
     const { username, port } = render(this, given, own);
 
     assert.deepEqual([username, port], ['backup', 3307]);
+  });
+
+  it('uses every property that the job declares, and reads over the link what promgate provides', function () {
+    const { used, declared } = renderJob(this, {
+      job: 'bbr-promgatedb',
+      properties: { release_level_backup: true },
+      links: {
+        promgate: {
+          instances: [{ address: 'a' }],
+          properties: propertiesOf('mysql://u:p@h:1/n', 'mysql'),
+        },
+      },
+    });
+    const spec = parse(readFileSync(`${BOSH}jobs/promgate/spec`, 'utf8'));
+    const provided: readonly string[] = spec.provides[0].properties;
+
+    assert.deepEqual([...used].sort(), [...declared].sort());
+    const own = declared.filter((name) => name !== 'release_level_backup');
+    assert.deepEqual(
+      [...own, 'promgate.database.url'].filter((name) => !provided.includes(name)),
+      [],
+    );
   });
 
   const wrong: Readonly<Record<string, object>> = {
