@@ -30,17 +30,12 @@ export interface OperationsOptions extends Limits {
   readonly onChange?: () => Promise<unknown>;
 }
 
-export type Operation =
-  | 'catalog'
-  | 'provision'
-  | 'update'
-  | 'deprovision'
-  | 'fetch-instance'
-  | 'instance-operation'
-  | 'bind'
-  | 'unbind'
-  | 'fetch-binding'
-  | 'binding-operation';
+export const OPERATIONS = [
+  ...['catalog', 'provision', 'update', 'deprovision', 'fetch-instance', 'instance-operation'],
+  ...['bind', 'unbind', 'fetch-binding', 'binding-operation'],
+] as const;
+
+export type Operation = (typeof OPERATIONS)[number];
 
 /** A request of an authenticated caller. */
 interface Request {

@@ -21,6 +21,14 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined); // rejects only when aborted
 }
 
+/**
+ * Seconds since 1970, by the system's clock when the program began: they only go forward, whatever
+ * becomes of that clock. For what is kept by its time and shown by its age.
+ */
+export function steadySeconds(): number {
+  return (performance.timeOrigin + performance.now()) / 1_000;
+}
+
 export interface Loop {
   /** Ends the loop: during a pause at once, during a run after the run. */
   readonly signal: AbortSignal;

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { every, everyTurn, type Loop, retry, sleep, Turns, takeSteps } from '../src/clock.ts';
+import {
+  every,
+  everyTurn,
+  type Loop,
+  retry,
+  sleep,
+  steadySeconds,
+  Turns,
+  takeSteps,
+} from '../src/clock.ts';
 import { type FakeClock, fakeClock } from './support/fake-clock.ts';
 
 /** A loop of a test: its clock, its stop and what it reported. */
@@ -287,6 +296,21 @@ describe('Turns', () => {
     await turnsUntil(() => turns.waiting === 0);
 
     assert.ok(!ran.includes('late'));
+  });
+});
+
+describe('steadySeconds', () => {
+  it("gives the system's time, and goes forward when that is set back", () => {
+    const systemNow = Date.now;
+    try {
+      const before = steadySeconds();
+      assert.ok(Math.abs(before - systemNow() / 1_000) < 3_600);
+      Date.now = () => systemNow() - 86_400_000;
+
+      assert.ok(steadySeconds() >= before);
+    } finally {
+      Date.now = systemNow;
+    }
   });
 });
 

@@ -55,11 +55,19 @@ describe('npx mocha FILE', () => {
 
 describe('npm test', () => {
   it('runs every file of tests', () => {
-    const named = globSync(patternsOf('test', /--forbid-only/), { cwd: ROOT });
+    const patterns = patternsOf('test', /(?<=--forbid-only.*)/);
+    const named = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }));
 
     const all = globSync('test/**/*.test.ts', { cwd: ROOT });
     assert.ok(all.length > 100);
     assert.deepEqual(named.sort(), all.sort());
+  });
+
+  it('begins with the folders whose files take longest, so that none is alone at the end', () => {
+    const [first = '', others] = patternsOf('test', /(?<=--forbid-only.*)/);
+
+    assert.ok(globSync(first, { cwd: ROOT }).includes('test/system/endurance.test.ts'));
+    assert.ok(others !== undefined && !others.includes(first));
   });
 });
 

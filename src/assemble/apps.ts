@@ -3,6 +3,7 @@
  * instances and merges their pages.
  */
 import { Router } from '@koa/router';
+import { steadySeconds } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Instance } from '../discover/instance.ts';
 import { RouteTable } from '../discover/route-table.ts';
@@ -110,7 +111,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   sourceLevels(registry, sources);
   readiness.expect(sources);
   const onApp = (outcomes: readonly Outcome[], running: readonly Instance[]): void =>
-    history.record(running[0]!.app.appId, outcomes, running, Date.now() / 1000); // there is one
+    history.record(running[0]!.app.appId, outcomes, running, steadySeconds()); // there is one
   const observers = observeScrapes({ metrics, log, table, sources, onApp });
   const tableKnown = () => readiness.tableKnown;
   const exporters = readExporters(config);

@@ -8,6 +8,7 @@
 import { BROKER_PREFIX, createBroker } from '../../broker/api.ts';
 import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { BoundApp } from '../../broker/known-bindings.ts';
+import { OPERATIONS } from '../../broker/operations.ts';
 import { retry, sleep } from '../clock.ts';
 import type { AppIdentity } from '../discover/instance.ts';
 import type { Tokens } from '../serve/auth.ts';
@@ -63,6 +64,7 @@ export async function startBindings(
       const ageMs = opened?.follower.ageMs;
       return ageMs === undefined ? undefined : ageMs / 1000;
     },
+    operations: OPERATIONS,
   });
   const stop = new AbortController();
   const attempts = attemptUntilOpen(

@@ -3,13 +3,14 @@
  */
 import { Router } from '@koa/router';
 import { normalizeGuid } from '../../broker/guid.ts';
+import { steadySeconds } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource } from '../discover/source.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import type { SettingsOf } from '../serve/app-settings.ts';
 import { admitAll } from '../serve/auth.ts';
-import { clientAddress } from '../serve/client-address.ts';
+import { clientAddress, readerName } from '../serve/client-address.ts';
 import type { Exchange, Handler, RequestState } from '../serve/request.ts';
 import { pushes } from '../serve/scope.ts';
 import { APP_PATH, listApps, oneApp, requireApp } from '../serve/status/app-rows.ts';
@@ -60,9 +61,13 @@ export function openStatus(
   const { registry, readiness } = ground;
   const rows = {
     ...{ table: apps.table, history, settingsOf },
-    directory: new AppDirectory({ table: apps.table }),
+    directory: new AppDirectory({
+      table: apps.table,
+      onFailure: (error) => onMistake(error, '/status/apps'),
+    }),
     tableKnown: () => readiness.tableKnown,
-    nowSeconds: () => Date.now() / 1000,
+    nowSeconds: steadySeconds,
+    systemSeconds: () => Date.now() / 1000,
   };
   const readerOf = readerNames(auth);
   const bound = boundReaders({ ...API, readerOf, onRefused });
@@ -112,9 +117,12 @@ function askNow(rows: Parameters<typeof requireApp>[2], handle: Handler): Handle
   };
 }
 
-/** Names the tenant of a token; else the client's address. */
-function readerNames({ trustedProxies }: Config['auth']): (exchange: Exchange) => string {
-  const addressOf = clientAddress(trustedProxies);
+/**
+ * Names the tenant of a token, and the address of any other reader. A reader who has shown an operator's
+ * credential is believed in what it says of its address: operators behind one proxy count one by one.
+ */
+function readerNames({ mode, trustedProxies }: Config['auth']): (exchange: Exchange) => string {
+  const addressOf = mode === 'open' ? clientAddress(trustedProxies) : readerName;
   return ({ req, state: { scope } }) => {
     if (scope === 'all' || pushes(scope)) return `address ${addressOf(req)}`;
     return `tenant ${scope.spaceId || scope.appId}`;

@@ -17,8 +17,8 @@ export type ClientAddress = (
 const MAX_NAME_LENGTH = 64;
 
 /**
- * Tells readers apart, behind any proxies: by the first address that they name, which no credential
- * and no bound may depend on.
+ * Tells readers apart, behind any proxies: by the first address that they name. No credential may
+ * depend on it, nor a bound on readers other than operators.
  */
 export function readerName({ headers, socket }: Parameters<ClientAddress>[0]): string {
   const forwarded = String(headers['x-forwarded-for'] ?? '').slice(0, MAX_NAME_LENGTH);

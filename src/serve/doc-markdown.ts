@@ -8,6 +8,7 @@
  * @see https://github.github.com/gfm/
  */
 import MarkdownIt from 'markdown-it';
+import { everyTurn, takeSteps } from '../clock.ts';
 import { docPath } from './doc-place.ts';
 import { escapeHtml } from './html.ts';
 
@@ -29,17 +30,63 @@ export interface RenderedDoc {
   readonly html: string;
 }
 
-/** @param serves - whether a file of the documentation is served, such as `push.md` */
-export function renderDoc(markdown: string, serves: (file: string) => boolean): RenderedDoc {
+const TURN_MS = 4;
+
+/**
+ * Works in slices: a long page takes 20 ms in all.
+ *
+ * @param serves - whether a file of the documentation is served, such as `push.md`
+ */
+export function renderDoc(
+  markdown: string,
+  serves: (file: string) => boolean,
+): Promise<RenderedDoc> {
+  return takeSteps(rendering(markdown, serves), everyTurn(TURN_MS));
+}
+
+function* rendering(
+  markdown: string,
+  serves: (file: string) => boolean,
+): Generator<void, RenderedDoc, void> {
   const parser = createParser();
-  const tokens = parser.parse(markdown.replaceAll(/^<!--.*?-->$/gms, ''), {});
+  const tokens = yield* parsing(parser, markdown.replaceAll(/^<!--.*?-->$/gms, ''));
   const headings = addAnchors(tokens);
   const links = rewriteLinks(tokens, serves);
   labelScrolling(tokens);
   emptyHeaders(tokens);
-  const html = parser.renderer.render(tokens, parser.options, {});
+  let html = '';
+  for (const block of blocksOf(tokens)) {
+    html += parser.renderer.render(block, parser.options, {});
+    yield;
+  }
   const [first, ...others] = headings;
   return { title: first?.text ?? 'promgate', headings: others, links, html };
+}
+
+/** Finds the blocks of a page, then reads the text of one after the other. */
+function* parsing(parser: MarkdownIt, markdown: string): Generator<void, Token[], void> {
+  const environment = {}; // what a page defines for links anywhere in it
+  const blocks = new MarkdownIt(parser.options);
+  blocks.core.ruler.enableOnly(['normalize', 'block']);
+  const tokens = blocks.parse(markdown, environment);
+  for (const token of tokens) {
+    if (token.type !== 'inline') continue;
+    token.children = parser.parseInline(token.content, environment)[0]?.children ?? [];
+    yield;
+  }
+  return tokens;
+}
+
+/** Cuts a page into its outermost blocks. */
+function* blocksOf(tokens: readonly Token[]): Generator<Token[]> {
+  let start = 0;
+  let depth = 0;
+  for (const [at, { nesting }] of tokens.entries()) {
+    depth += nesting;
+    if (depth > 0) continue;
+    yield tokens.slice(start, at + 1);
+    start = at + 1;
+  }
 }
 
 function createParser(): MarkdownIt {

@@ -1,10 +1,11 @@
 /** The API of the status page, and the files of the page. */
 import assert from 'node:assert/strict';
 import { openHistory, openStatus } from '../../src/assemble/status.ts';
+import { steadySeconds } from '../../src/clock.ts';
 import type { Instance } from '../../src/discover/instance.ts';
 import { answerProblem } from '../../src/serve/answer-problem.ts';
 import { UNBOUND } from '../../src/serve/app-settings.ts';
-import { readersOnly, requireCredential } from '../../src/serve/auth.ts';
+import { heedToken, readersOnly, requireCredential, type Tokens } from '../../src/serve/auth.ts';
 import { Readiness } from '../../src/serve/health.ts';
 import type { Handler } from '../../src/serve/request.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
@@ -23,7 +24,14 @@ const NEVER: Handler = (ctx) => {
   ctx.body = `asked ${ctx.state.target.path}`;
 };
 
-async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
+interface SiteOptions {
+  readonly apps?: readonly (readonly Instance[])[];
+  readonly isOpen?: boolean;
+  /** Called before instances are looked up. */
+  readonly onLookup?: () => void;
+}
+
+async function serve({ apps = [SHOP, VAULT], isOpen = false, onLookup }: SiteOptions = {}) {
   const registry = new MetricRegistry();
   registry.level('promgate_apps', 'Apps.', () => apps.length);
   const readiness = new Readiness();
@@ -34,16 +42,16 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
     apps: function* () {
       yield* apps;
     },
-    byApp: (appId: string) => apps.flat().filter(({ app }) => app.appId === appId),
-  };
-  const admit = requireCredential({
-    mode: 'both',
-    operators: [{ username: 'ops', password: 'secret' }],
-    tokens: {
-      scopeOf: async (token) =>
-        token === TOKEN ? { appId: undefined, spaceId: 's-1' } : undefined,
+    byApp: (appId: string) => {
+      onLookup?.();
+      return apps.flat().filter(({ app }) => app.appId === appId);
     },
-  });
+  };
+  const tokens: Tokens = {
+    scopeOf: async (token) => (token === TOKEN ? { appId: undefined, spaceId: 's-1' } : undefined),
+  };
+  const operators = [{ username: 'ops', password: 'secret' }];
+  const admit = isOpen ? heedToken(tokens) : requireCredential({ mode: 'both', operators, tokens });
   const mistakes: unknown[] = [];
   let refused = 0;
   const part = openStatus(
@@ -51,7 +59,12 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
       admit: readersOnly(admit),
       onMistake: (error) => mistakes.push(error),
       auth: {
-        ...{ mode: 'both', operators: [], trustedProxies: [], maxStaleMs: 60_000 },
+        ...{
+          mode: isOpen ? 'open' : 'both',
+          operators: [],
+          trustedProxies: [],
+          maxStaleMs: 60_000,
+        },
       },
       settingsOf: () => UNBOUND,
       history,
@@ -99,7 +112,7 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
         ...{ status: at < failed ? 503 : undefined, detail: undefined },
       })),
       of,
-      Date.now() / 1000,
+      steadySeconds(),
     );
   return {
     ...{ get, json, record, mistakes, port: server.port },
@@ -230,7 +243,7 @@ describe('the API of the status page', () => {
         app_name: `app-${at}`,
       }),
     ]);
-    await using site = await serve(apps);
+    await using site = await serve({ apps });
 
     const first = await site.json('/status/apps?limit=100', OPERATOR);
     const last = await site.json('/status/apps?limit=100&offset=19950', OPERATOR);
@@ -241,5 +254,65 @@ describe('the API of the status page', () => {
     assert.equal(last.apps.length, 50);
     assert.equal(found.counts.all, 11);
     assert.deepEqual(site.mistakes, []);
+  });
+
+  it('gives other work a turn between the rows of apps that take long', async () => {
+    const apps = ['a', 'b', 'c', 'd'].map((name) => [instance(name, '0', `10.0.0.1:80`)]);
+    let turn = 0;
+    const turns = new Set<number>();
+    const onLookup = (): void => {
+      turns.add(turn);
+      const startedMs = performance.now();
+      while (performance.now() - startedMs < 10);
+    };
+    await using site = await serve({ apps, onLookup });
+    let isOver = false;
+    const count = (): void => {
+      turn += 1;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+
+    const { apps: rows } = await site.json('/status/apps', OPERATOR);
+    isOver = true;
+
+    assert.equal(rows.length, 4);
+    assert.equal(turns.size, 4, 'no two rows in one turn');
+  });
+
+  it('keeps its charts and ages when the clock of the system is set back', async () => {
+    await using site = await serve();
+    const systemNow = Date.now;
+    const path = `/status/apps/${guidOf('shop')}`;
+    site.record(SHOP, 0);
+
+    try {
+      Date.now = () => systemNow() - 3_600_000;
+      site.record(SHOP, 1);
+      const app = await site.json(path, TENANT);
+
+      const [down, up] = app.items;
+      assert.ok(down.history.failures.includes('status-5xx'));
+      assert.ok(up.history.durations.includes(0.25));
+      assert.ok(up.askedSecondsAgo < 60);
+      assert.ok(Math.abs(app.endsAtSeconds - Date.now() / 1000) < 60, "the browser's time");
+    } finally {
+      Date.now = systemNow;
+    }
+  });
+
+  it('counts operators behind one proxy one by one, and nobody else', async () => {
+    const from = (address: string) => ({ 'X-Forwarded-For': address });
+    const flood = async (site: Awaited<ReturnType<typeof serve>>, credential: object) => {
+      const headers = { ...credential, ...from('192.0.2.1') };
+      await Promise.all(Array.from({ length: 80 }, () => site.get('/status/apps', headers)));
+      return (await site.get('/status/apps', { ...credential, ...from('192.0.2.2') })).status;
+    };
+    await using closed = await serve();
+    await using open = await serve({ isOpen: true });
+
+    assert.equal(await flood(closed, OPERATOR), 200);
+    assert.equal(await flood(open, {}), 503, 'anyone may claim any address');
+    assert.ok(closed.refused() > 0);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { BoshMachine } from '../support/bosh-machine.ts';
 import { renderJob } from '../support/erb.ts';
 
 const PROPERTIES = {
@@ -19,29 +19,13 @@ const LINK = {
   },
 };
 
-/** A folder in the place of /var/vcap. */
-class Machine implements Disposable {
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'promgate-vcap-'));
-
-  file(name: string, text: string): string {
-    const file = path.join(this.folder, name);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, text.replaceAll('/var/vcap', this.folder), { mode: 0o755 });
-    return file;
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.folder, { recursive: true });
-  }
-}
-
 describe('the scripts of the BOSH jobs', () => {
   for (const [word, brokers] of [
     ['create', 'name url\npromfetcher-2 https://x'],
     ['update', 'name url\npromfetcher https://x'],
   ] as const) {
     it(`the errand does ${word} the broker, and passes odd passwords on as they are`, function () {
-      using machine = new Machine();
+      using machine = new BoshMachine();
       const calls = path.join(machine.folder, 'calls');
       machine.file(
         'packages/cf-cli-8-linux/bin/cf',
@@ -69,7 +53,7 @@ describe('the scripts of the BOSH jobs', () => {
   }
 
   it('the errand says which job it lacks', function () {
-    using machine = new Machine();
+    using machine = new BoshMachine();
     const input = { job: 'promgate-broker-registrar', properties: PROPERTIES };
     const { files } = renderJob(this, { ...input, links: { promgate: LINK } });
 
@@ -80,7 +64,7 @@ describe('the scripts of the BOSH jobs', () => {
   });
 
   it('drain ends the process, asks to be called again, and then says that it is gone', async () => {
-    using machine = new Machine();
+    using machine = new BoshMachine();
     const source = new URL('../../bosh/jobs/promgate/templates/drain.sh', import.meta.url);
     const script = machine.file('drain', readFileSync(source, 'utf8'));
     const drain = () => spawnSync('bash', [script, 'job_shutdown'], { encoding: 'utf8' });
@@ -97,7 +81,7 @@ describe('the scripts of the BOSH jobs', () => {
   });
 
   it('pre-start refuses a wrong configuration with its faults', () => {
-    using machine = new Machine();
+    using machine = new BoshMachine();
     const source = new URL('../../bosh/jobs/promgate/templates/pre-start.sh', import.meta.url);
     const script = machine.file('pre-start', readFileSync(source, 'utf8'));
     const main = new URL('../../src/main.ts', import.meta.url).pathname;

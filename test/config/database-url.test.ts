@@ -52,8 +52,9 @@ describe('parseDatabaseUrl', () => {
 
   it('decodes any user, password and database', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1 });
+    const name = text.filter((one) => !/^\.{1,2}$/.test(one)); // steps of a path, which no URL can name
     fc.assert(
-      fc.property(text, text, text, (user, password, database) => {
+      fc.property(text, text, name, (user, password, database) => {
         const [u, p, d] = [user, password, database].map(percentEncoded);
 
         const address = parseDatabaseUrl(`postgres://${u}:${p}@db.example:1234/${d}`);

@@ -164,6 +164,7 @@ const QUIET = [
   ...['PromgateScrapeOverBudget', 'PromgateDescriptorsLow', 'PromgateRequestsRefused'],
   ...['PromgateAppSeriesRefused', 'PromgateCacheOverBound', 'PromgateCacheTooSmall'],
   ...['PromgateEventsDropped', 'PromgateKafkaAway', 'PromgateDatabaseAway', 'PromgateRedisAway'],
+  'PromgateBrokerFailing',
   ...['PromgatePushCommitsFailing', 'PromgatePushesRefusedForRoom'],
   ...['PromgatePushRecordsUnreadable', 'PromgateRemoteWriteLosesSamples'],
   ...['PromgateRemoteWriteInactive', 'PromgateAppUnreadable'],

@@ -162,19 +162,38 @@ describe('doc', () => {
 });
 
 describe('renderDoc', () => {
-  const render = (markdown: string): string => renderDoc(markdown, (file) => file === 'a.md').html;
+  const render = async (markdown: string): Promise<string> =>
+    (await renderDoc(markdown, (file) => file === 'a.md')).html;
 
-  it('shows HTML as text, except line breaks', () => {
-    assert.match(render('<script>x</script>'), /^<p>&lt;script&gt;x/);
-    assert.match(render('a<br>b'), /^<p>a<br>\nb/);
-    assert.equal(render('<!-- left out -->'), '');
+  it('shows HTML as text, except line breaks', async () => {
+    assert.match(await render('<script>x</script>'), /^<p>&lt;script&gt;x/);
+    assert.match(await render('a<br>b'), /^<p>a<br>\nb/);
+    assert.equal(await render('<!-- left out -->'), '');
   });
 
-  it('keeps links to served files, with their anchors, and only the text of others', () => {
-    assert.match(render('[x](a.md#b)'), /<a href="\/doc\/a#b">x<\/a>/);
-    assert.equal(render('[x](../bench/README.md)'), '<p><span>x</span></p>\n');
-    assert.equal(render('[x](b.md)[y](#z)'), '<p><span>x</span><a href="#z">y</a></p>\n');
-    assert.doesNotMatch(render('[x](javascript:alert)'), /<a/);
+  it('keeps links to served files, with their anchors, and only the text of others', async () => {
+    assert.match(await render('[x](a.md#b)'), /<a href="\/doc\/a#b">x<\/a>/);
+    assert.equal(await render('[x](../bench/README.md)'), '<p><span>x</span></p>\n');
+    assert.equal(await render('[x](b.md)[y](#z)'), '<p><span>x</span><a href="#z">y</a></p>\n');
+    assert.doesNotMatch(await render('[x](javascript:alert)'), /<a/);
+  });
+
+  it('gives other work its turns, and keeps what the end of a page says of its beginning', async () => {
+    const block = '- one\n  > deep `c`\n\n| h |\n|-|\n| [x][far] |\n\n';
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+
+    const html = await render(`${block.repeat(2_000)}[far]: a.md#b\n`);
+    isDone = true;
+
+    assert.ok(turns > 2, `${turns} turns`);
+    assert.equal(html.match(/<td><a href="\/doc\/a#b">x<\/a><\/td>/g)?.length, 2_000);
+    assert.equal(html.match(/<li>one\n<blockquote>\n<p>deep <code>c<\/code><\/p>/g)?.length, 2_000);
   });
 });
 

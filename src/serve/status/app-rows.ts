@@ -6,6 +6,7 @@
  * an app outside the reader's scope is answered as if it did not exist.
  */
 import { normalizeGuid } from '../../../broker/guid.ts';
+import { everyTurn, takeSteps } from '../../clock.ts';
 import type { AppIdentity, Instance } from '../../discover/instance.ts';
 import { distinctInstances, type Lookup, ofProcess } from '../../discover/select.ts';
 import type { SettingsOf } from '../app-settings.ts';
@@ -26,9 +27,13 @@ export interface AppRowsOptions {
   readonly settingsOf: SettingsOf;
   /** Whether the route table counts as complete. */
   readonly tableKnown: () => boolean;
-  /** Seconds since 1970. */
+  /** Seconds since 1970 that only go forward: the clock of the history. */
   readonly nowSeconds: () => number;
+  /** Seconds since 1970 by the system's clock, which browsers compare with their own. */
+  readonly systemSeconds: () => number;
 }
+
+const TURN_MS = 4;
 
 /** The path of one app; the guid is its first group. */
 export const APP_PATH = /^\/status\/apps\/([0-9a-f-]{36})$/i;
@@ -49,7 +54,7 @@ export function listApps(options: AppRowsOptions): Handler {
       counts: found.counts,
       offset: search.offset,
       limit: search.limit,
-      apps: found.apps.flatMap((app) => rowOf(app, scope, options) ?? []),
+      apps: await takeSteps(rowsOf(found.apps, scope, options), everyTurn(TURN_MS)),
     });
   };
 }
@@ -76,7 +81,7 @@ export function oneApp(options: AppRowsOptions): Handler {
       ...namesOf(first.app),
       ...countOf(instances, appId, options),
       ...{ offset, limit, slotSeconds: SLOT_SECONDS, slots: SLOTS },
-      endsAtSeconds: (slotOf(nowSeconds) + 1) * SLOT_SECONDS,
+      endsAtSeconds: endOf(slotOf(nowSeconds)) + Math.round(options.systemSeconds() - nowSeconds),
       items: page.map(({ instance, result }) => ({
         ...placeOf(instance),
         ...resultOf(result, nowSeconds),
@@ -110,6 +115,17 @@ function instancesOf(
   const visible = table.byApp(appId).filter(({ app }) => sees(scope, app));
   const [first] = visible;
   return first ? distinctInstances(ofProcess(visible, settingsOf(first.app).process)) : [];
+}
+
+/** The rows of apps that are still there, with a pause after each one: an app may have many instances. */
+function* rowsOf(apps: readonly AppIdentity[], scope: Scope, options: AppRowsOptions) {
+  const rows: NonNullable<ReturnType<typeof rowOf>>[] = [];
+  for (const app of apps) {
+    const row = rowOf(app, scope, options);
+    if (row) rows.push(row);
+    yield;
+  }
+  return rows;
 }
 
 function rowOf(app: AppIdentity, scope: Scope, options: AppRowsOptions) {
@@ -174,6 +190,10 @@ function historyOf(appId: string, instance: Instance, { history, nowSeconds }: A
     samples: readings.map((one) => one?.samples ?? null),
     failures: readings.map((one) => (one && failureOf(one.code)) ?? null),
   };
+}
+
+function endOf(slot: number): number {
+  return (slot + 1) * SLOT_SECONDS;
 }
 
 function ago(atSeconds: number, nowSeconds: number): number {

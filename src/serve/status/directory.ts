@@ -23,6 +23,8 @@ export interface ListedApp extends AppIdentity {
 
 export interface DirectoryOptions {
   readonly table: DirectoryTable;
+  /** Called if a new list could not be made: readers get the list before. */
+  readonly onFailure: (error: unknown) => void;
   /** A clock in milliseconds that only goes forward. */
   readonly now?: () => number;
 }
@@ -33,28 +35,39 @@ const SHARE = 20;
 
 export class AppDirectory {
   readonly #table: DirectoryTable;
+  readonly #onFailure: (error: unknown) => void;
   readonly #now: () => number;
   #apps: readonly ListedApp[] | undefined;
   #version: number | undefined;
   #dueMs = Number.NEGATIVE_INFINITY;
   #building: Promise<void> | undefined;
 
-  constructor({ table, now = () => performance.now() }: DirectoryOptions) {
+  constructor({ table, onFailure, now = () => performance.now() }: DirectoryOptions) {
     this.#table = table;
+    this.#onFailure = onFailure;
     this.#now = now;
   }
 
-  /** All apps, by organization, space and name. */
+  /**
+   * All apps, by organization, space and name.
+   *
+   * @throws what the table throws, if there is no earlier list
+   */
   async apps(): Promise<readonly ListedApp[]> {
     const isOld = this.#version !== this.#table.version && this.#now() >= this.#dueMs;
-    if (isOld) this.#building ??= this.#build();
-    if (!this.#apps) await this.#building;
+    const before = this.#apps;
+    if (isOld && !this.#building) {
+      this.#building = this.#build();
+      if (before) this.#building.catch(this.#onFailure); // no reader waits for it
+    }
+    if (before) return before;
+    await this.#building;
     return this.#apps ?? [];
   }
 
   /** Resolves when no list is being made. */
   async settled(): Promise<void> {
-    await this.#building;
+    await this.#building?.catch(() => undefined); // `apps` has reported it
   }
 
   async #build(): Promise<void> {

@@ -105,7 +105,7 @@ describe('the directory of apps', () => {
         return apps;
       },
     };
-    const directory = new AppDirectory({ table, now: () => nowMs });
+    const directory = new AppDirectory({ table, onFailure: assert.ifError, now: () => nowMs });
     const names = async (): Promise<string[]> =>
       (await directory.apps()).map(({ appName }) => appName);
 
@@ -119,5 +119,38 @@ describe('the directory of apps', () => {
     assert.deepEqual(await names(), ['mail', 'shop']);
     await names();
     assert.equal(walks, 2);
+  });
+
+  it('answers with the list before when a new one fails, tells of the failure, and tries again', async () => {
+    let nowMs = 0;
+    let fails: Error | undefined = new Error('a route without an app');
+    const failures: unknown[] = [];
+    const table = {
+      version: 1,
+      apps: () => {
+        if (fails) throw fails;
+        return [[instance('shop', '0', '10.0.0.1:80')]];
+      },
+    };
+    const onFailure = (error: unknown): void => void failures.push(error);
+    const directory = new AppDirectory({ table, onFailure, now: () => nowMs });
+    const readLater = async (): Promise<number> => {
+      nowMs += 10_000;
+      table.version += 1;
+      const apps = await directory.apps();
+      await directory.settled();
+      return apps.length;
+    };
+
+    await assert.rejects(directory.apps(), fails);
+    await assert.rejects(directory.settled().then(readLater), fails, 'there is no list before');
+    const inBetween = [...failures];
+    fails = undefined;
+    const first = await readLater();
+    fails = new Error('another one');
+    const second = await readLater();
+
+    assert.deepEqual([first, second], [1, 1]);
+    assert.deepEqual([inBetween, failures], [[], [fails]]);
   });
 });
