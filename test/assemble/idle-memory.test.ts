@@ -10,6 +10,8 @@ interface Look {
   readonly liveMb: number;
   /** Of the route table. Default: 10. */
   readonly endpoints?: number;
+  /** The part of the time in which there was work. Default: 0. */
+  readonly utilization?: number;
 }
 
 /** Looks one after the other; says at which of them it collected. */
@@ -23,6 +25,7 @@ async function watch(looks: readonly Look[], collectionMs = 0): Promise<number[]
     signal: stop.signal,
     heldBytes: () => held * MB,
     endpoints: () => looks[at]?.endpoints ?? 10,
+    utilization: () => looks[at]?.utilization ?? 0,
     collect: () => {
       collected.push(at);
       held = looks[at]?.liveMb ?? held;
@@ -63,6 +66,15 @@ describe('watchMemory', () => {
     const needed = { heldMb: 500, liveMb: 500 };
 
     assert.deepEqual(await watch(Array(8).fill(needed)), [1, 2, 3]);
+  });
+
+  it('collects every five minutes at most while there is work, and at once when there is none', async () => {
+    const working = { heldMb: 500, liveMb: 100, utilization: 0.5 };
+    const looksIn = (minutes: number): (typeof working)[] => Array(minutes * 12).fill(working);
+    const idle = { ...working, utilization: 0.05 };
+
+    assert.deepEqual(await watch(looksIn(11)), [1, 61, 121]);
+    assert.deepEqual(await watch([...looksIn(1), idle, idle]), [1, 12]);
   });
 
   it('collects when the route table has shrunk, however long it was in use', async () => {
