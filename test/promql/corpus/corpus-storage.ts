@@ -1,0 +1,123 @@
+/**
+ * The storage that the `load` commands of a corpus file fill.
+ */
+import { asHistogram, risingBuckets } from '../../../src/promql/evaluate/classic-histogram.ts';
+import { parseBound } from '../../../src/promql/evaluate/functions/histogram-functions.ts';
+import type { Histogram } from '../../../src/promql/evaluate/histogram.ts';
+import { memoryStorage } from '../../../src/promql/evaluate/memory-storage.ts';
+import { writeStale } from '../../../src/promql/evaluate/stale.ts';
+import type { SeriesBlock, Storage } from '../../../src/promql/evaluate/storage.ts';
+import type { Load, LoadedLine } from './corpus-file.ts';
+import type { NotedLabels, NotedValue } from './series-notation.ts';
+
+interface Sample {
+  readonly value: NotedValue;
+  readonly startMs: number;
+}
+
+/** The samples of one series by their time. */
+interface Series {
+  readonly labels: NotedLabels;
+  readonly samples: Map<number, Sample>;
+}
+
+/** Adds the series of `load` commands. */
+export class CorpusStorage {
+  readonly #series = new Map<string, Series>();
+
+  add(load: Load): void {
+    for (const line of load.series) this.#addLine(line, load.stepMs);
+    if (load.withNhcb) this.#addNhcb(load);
+  }
+
+  /** A storage of all that was added. */
+  storage(): Storage {
+    return memoryStorage([...this.#series.values()].map(toBlock));
+  }
+
+  #addLine({ labels, values, starts }: LoadedLine, stepMs: number): void {
+    values.forEach((value, at) => {
+      const timeMs = at * stepMs;
+      const start = starts?.[at];
+      if (value === undefined) return;
+      this.#put(labels, timeMs, { value, startMs: start === undefined ? 0 : timeMs + start });
+    });
+  }
+
+  #put(labels: NotedLabels, timeMs: number, sample: Sample): void {
+    const kept = labels.filter(([, value]) => value !== '');
+    const key = JSON.stringify(kept.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = { labels: kept, samples: new Map() };
+      this.#series.set(key, series);
+    }
+    series.samples.set(timeMs, sample);
+  }
+
+  #addNhcb(load: Load): void {
+    const families = new Map<string, Family>();
+    for (const { labels, values } of load.series) {
+      const name = labels.find(([label]) => label === '__name__')?.[1] ?? '';
+      const [, base = '', part = ''] = /^(.*)_(bucket|sum|count)$/.exec(name) ?? [];
+      if (base === '') continue;
+      const others = labels.filter(([label]) => label !== 'le' && label !== '__name__');
+      const le = labels.find(([label]) => label === 'le')?.[1] ?? '';
+      if (part === 'bucket' && parseBound(le) === undefined) continue;
+      const target: NotedLabels = [['__name__', base], ...others];
+      const key = JSON.stringify(target);
+      const family = families.get(key) ?? { labels: target, lines: [] };
+      families.set(key, family);
+      family.lines.push({ part, upper: parseBound(le) ?? Infinity, values });
+    }
+    for (const family of families.values()) {
+      const length = Math.max(...family.lines.map(({ values }) => values.length));
+      for (let at = 0; at < length; at++) {
+        const histogram = nhcbAt(family, at);
+        if (histogram === undefined) continue;
+        this.#put(family.labels, at * load.stepMs, { value: histogram, startMs: 0 });
+      }
+    }
+  }
+}
+
+interface Family {
+  readonly labels: NotedLabels;
+  readonly lines: { part: string; upper: number; values: readonly NotedValue[] }[];
+}
+
+function nhcbAt({ lines }: Family, at: number): Histogram | undefined {
+  const numbers = lines.flatMap(({ part, upper, values }) => {
+    const value = values[at];
+    return typeof value === 'number' ? [{ part, upper, count: value }] : [];
+  });
+  const buckets = numbers.filter(({ part }) => part === 'bucket');
+  const count = numbers.find(({ part }) => part === 'count')?.count;
+  const sum = numbers.find(({ part }) => part === 'sum')?.count ?? 0;
+  if (numbers.length === 0) return undefined;
+  const top = buckets.find(({ upper }) => upper === Infinity)?.count;
+  const total = count ?? top ?? Math.max(0, ...buckets.map((bucket) => bucket.count));
+  if (top === undefined) buckets.push({ part: 'bucket', upper: Infinity, count: total });
+  const rising = risingBuckets(buckets.map(({ upper, count: n }) => ({ upper, count: n })));
+  if (rising === undefined) return undefined;
+  return { ...asHistogram(rising.buckets), count: total, sum };
+}
+
+function toBlock({ labels, samples }: Series): SeriesBlock {
+  const ordered = [...samples].sort(([a], [b]) => a - b);
+  const values = Float64Array.from(ordered, ([, { value }]) =>
+    typeof value === 'number' ? value : 0,
+  );
+  ordered.forEach(([, { value }], at) => {
+    if (value === 'stale') writeStale(values, at);
+  });
+  const histograms = ordered.map(([, { value }]) => (typeof value === 'object' ? value : undefined));
+  const starts = ordered.map(([, { startMs }]) => startMs);
+  return {
+    labels,
+    timesMs: Float64Array.from(ordered, ([timeMs]) => timeMs),
+    values,
+    ...(histograms.some((one) => one !== undefined) ? { histograms } : {}),
+    ...(starts.some((start) => start !== 0) ? { startTimesMs: Float64Array.from(starts) } : {}),
+  };
+}
