@@ -6,8 +6,8 @@ import { sumGroups } from './aggregate-sum.ts';
 import { type Columns, ColumnsBuilder, FLOAT, HISTOGRAM, histogramAt } from './columns.ts';
 import { RunningMean } from './compensated.ts';
 import type { Evaluation } from './evaluation.ts';
-import { HistogramMean } from './functions/over-time.ts';
 import type { Groups } from './groups.ts';
+import { isFiniteHistogram, mapCounts, meanOfShares } from './histogram-arithmetic.ts';
 
 /**
  * The mean of each group.
@@ -38,13 +38,15 @@ export async function averageGroups(
           : meanAt(columns, members, step);
         builder.setFloat(step, value);
       } else if (sums.kinds[cell] === HISTOGRAM) {
-        const mean = new HistogramMean();
-        for (const member of members) {
-          const source = member * steps + step;
-          if (columns.kinds[source] === HISTOGRAM) mean.add(histogramAt(columns, source));
-        }
-        const value = mean.value();
-        if (value !== undefined) builder.setHistogram(step, value);
+        const all = members
+          .map((member) => member * steps + step)
+          .filter((source) => columns.kinds[source] === HISTOGRAM)
+          .map((source) => histogramAt(columns, source));
+        const sum = histogramAt(sums, cell);
+        const mean = isFiniteHistogram(sum)
+          ? mapCounts(sum, (count) => count / all.length)
+          : meanOfShares(all);
+        if (mean !== undefined) builder.setHistogram(step, mean);
       }
     }
     builder.endRow(labels, groups.dropsName[group] === true);

@@ -141,6 +141,12 @@ function falls(current: Buckets, previous: Buckets): boolean {
   return false;
 }
 
+/** Whether no count is infinite, nor the sum. */
+export function isFiniteHistogram({ zeroCount, count, sum, positive, negative }: Histogram): boolean {
+  const isFinite = (value: number) => Math.abs(value) !== Infinity;
+  return [zeroCount, count, sum, ...positive.counts, ...negative.counts].every(isFinite);
+}
+
 /** A sum of histograms that keeps what rounding loses in each count. */
 export class HistogramSum {
   #sums: Histogram;
@@ -182,24 +188,9 @@ export class HistogramSum {
     return { conflictingResets, boundsDiffered: sums.customValues.length !== widest };
   }
 
-  /** Multiplies the sum by a factor. */
-  scale(factor: number): void {
-    this.#sums = mapCounts(this.#sums, (count) => count * factor);
-    this.#lost = mapCounts(this.#lost, (count) => count * factor);
-  }
-
   /** Whether a count or the sum has left the range of finite numbers. */
   overflows(): boolean {
-    const { zeroCount, count, sum, positive, negative } = this.#sums;
-    const isFinite = (value: number) => Math.abs(value) !== Infinity;
-    return ![zeroCount, count, sum, ...positive.counts, ...negative.counts].every(isFinite);
-  }
-
-  /** A copy that further additions do not change. */
-  copy(): HistogramSum {
-    const made = new HistogramSum(this.#sums);
-    made.#lost = this.#lost;
-    return made;
+    return !isFiniteHistogram(this.#sums);
   }
 
   /** The sum, with what was lost given back, after a change of each count. */
@@ -210,6 +201,17 @@ export class HistogramSum {
     const total = combine(sums, { ...lost, hint }, 1);
     return total === undefined ? sums : { ...total.histogram, hint };
   }
+}
+
+/** The mean of histograms whose sum would leave the finite numbers: the sum of their shares in the mean. */
+export function meanOfShares(histograms: readonly Histogram[]): Histogram | undefined {
+  let total: HistogramSum | undefined;
+  for (const histogram of histograms) {
+    const share = mapCounts(histogram, (count) => count / histograms.length);
+    if (total === undefined) total = new HistogramSum(share);
+    else total.add(share);
+  }
+  return total?.value();
 }
 
 /** Lost counts in the layout of their sums. */

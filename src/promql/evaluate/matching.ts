@@ -73,7 +73,8 @@ export async function matchVectors(
   const manyIsLeft = matching.cardinality !== 'one-to-many';
   const [many, one] = manyIsLeft ? [left, right] : [right, left];
   const { fillLeft, fillRight } = matching;
-  const [fillMany, fillOne] = manyIsLeft ? [fillLeft, fillRight] : [fillRight, fillLeft];
+  // The reference fills the "many" side by `fill_left` even where `group_right` makes that the right side.
+  const [fillMany, fillOne] = [fillLeft, fillRight];
   const losesNames = node.returnBool || changesMeaning(node.op);
   const sides: Sides = {
     ...{ node, matching, many, one, fillMany, fillOne, manyIsLeft, table },
@@ -188,8 +189,9 @@ class Taken {
     this.#single = oneToOne ? new Uint8Array(steps) : undefined;
   }
 
+  /** @param kept - whether the operator gave a value; that of a filter counts for one-to-one even if it did not */
   add(step: number, labels: Labels, kept: boolean): void {
-    if (!kept) return;
+    if (!kept && this.#single === undefined) return;
     let steps = this.#single ?? this.#byLabels.get(labels);
     if (steps === undefined) {
       steps = new Uint8Array(this.#steps);

@@ -69,13 +69,16 @@ function extendedSamples(
   while (from < to && (series.timesMs[from] ?? 0) <= afterMs - range.reachBeforeMs) from++;
   const extent = extentOf({ series, from, to, ...at }, modifier);
   if (extent === undefined) return { timesMs: [], values: [] };
+  if (series.histograms?.slice(from, to).some((one) => one !== undefined)) {
+    throw new EvaluationError(`${modifier} modifier is not supported with histograms`);
+  }
   const timesMs = [afterMs];
   const values = [valueAtStart(extent, afterMs, modifier, false)];
   for (let index = extent.first; index <= extent.last; index++) {
-    const time = extent.floats.timesMs[index] ?? 0;
+    const time = series.timesMs[index] ?? 0;
     if (time <= afterMs || time >= untilMs) continue;
     timesMs.push(time);
-    values.push(extent.floats.values[index] ?? 0);
+    values.push(series.values[index] ?? 0);
   }
   timesMs.push(untilMs);
   values.push(valueAtEnd(extent, untilMs, modifier, false));

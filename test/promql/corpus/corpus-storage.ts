@@ -3,7 +3,8 @@
  */
 import { asHistogram, risingBuckets } from '../../../src/promql/evaluate/classic-histogram.ts';
 import { parseBound } from '../../../src/promql/evaluate/functions/histogram-functions.ts';
-import type { Histogram } from '../../../src/promql/evaluate/histogram.ts';
+import { type Histogram, sameNumbers } from '../../../src/promql/evaluate/histogram.ts';
+import { detectsReset } from '../../../src/promql/evaluate/histogram-arithmetic.ts';
 import { memoryStorage } from '../../../src/promql/evaluate/memory-storage.ts';
 import { writeStale } from '../../../src/promql/evaluate/stale.ts';
 import type { SeriesBlock, Storage } from '../../../src/promql/evaluate/storage.ts';
@@ -111,7 +112,7 @@ function toBlock({ labels, samples }: Series): SeriesBlock {
   ordered.forEach(([, { value }], at) => {
     if (value === 'stale') writeStale(values, at);
   });
-  const histograms = ordered.map(([, { value }]) => (typeof value === 'object' ? value : undefined));
+  const histograms = storedHints(ordered.map(([, { value }]) => value));
   const starts = ordered.map(([, { startMs }]) => startMs);
   return {
     labels,
@@ -120,4 +121,30 @@ function toBlock({ labels, samples }: Series): SeriesBlock {
     ...(histograms.some((one) => one !== undefined) ? { histograms } : {}),
     ...(starts.some((start) => start !== 0) ? { startTimesMs: Float64Array.from(starts) } : {}),
   };
+}
+
+/**
+ * Histograms with the hints that they have after they were stored.
+ *
+ * A storage keeps histograms in chunks. A chunk ends at each reset and at each change of the layout, and within a chunk
+ * the storage knows that there was no reset.
+ */
+function storedHints(values: readonly NotedValue[]): (Histogram | undefined)[] {
+  let previous: Histogram | undefined;
+  return values.map((value) => {
+    if (typeof value !== 'object') {
+      previous = undefined;
+      return undefined;
+    }
+    const continues =
+      previous !== undefined &&
+      previous.schema === value.schema &&
+      previous.zeroThreshold === value.zeroThreshold &&
+      sameNumbers(previous.customValues, value.customValues) &&
+      !detectsReset(value, previous);
+    const chained = previous !== undefined && previous.hint !== 'gauge' && continues;
+    previous = value;
+    if (value.hint === 'gauge') return value;
+    return { ...value, hint: chained ? 'not_reset' : 'unknown' };
+  });
 }

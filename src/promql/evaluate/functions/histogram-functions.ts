@@ -35,10 +35,16 @@ const histogramQuantilesCall: VectorFunction = async (node, grid, evaluation) =>
   for (const arg of node.args.slice(2)) {
     const quantiles = await evaluation.scalar(arg, grid);
     warnQuantiles(quantiles, arg, evaluation);
-    measures.push({ ...quantileMeasure(quantiles), label: [label, goNumber(quantiles[0] ?? 0)] });
+    measures.push({ ...quantileMeasure(quantiles), label: [label, withPoint(quantiles[0] ?? 0)] });
   }
   return measure(node, 0, grid, evaluation, measures);
 };
+
+/** A number as OpenMetrics writes label values: never without a point or an exponent. */
+function withPoint(value: number): string {
+  const text = goNumber(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
 
 function warnQuantiles(
   quantiles: Float64Array,

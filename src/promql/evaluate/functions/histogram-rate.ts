@@ -65,7 +65,7 @@ export function histogramChange(
 }
 
 /** Says that histograms do not say of themselves what the function takes them for. */
-function noteHints(
+export function noteHints(
   points: readonly Histogram[],
   window: Window,
   call: RangeCall,

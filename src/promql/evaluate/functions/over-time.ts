@@ -5,9 +5,9 @@
  */
 import { addTo, meanOf, sumOf } from '../compensated.ts';
 import type { Histogram } from '../histogram.ts';
-import { HistogramSum } from '../histogram-arithmetic.ts';
+import { HistogramSum, meanOfShares } from '../histogram-arithmetic.ts';
 import { quantileOf } from '../quantile.ts';
-import { type Floats, floatsOf, isMixed, type Window } from '../samples.ts';
+import { type Floats, floatsOf, histogramsOf, isMixed, type Window } from '../samples.ts';
 import { noteBounds, warnSchemas } from './histogram-rate.ts';
 import {
   noteIgnoredHistograms,
@@ -77,54 +77,7 @@ function histogramMean(window: Window, call: RangeCall): Histogram | undefined {
   if (total === undefined) return undefined;
   const samples = window.to - window.from;
   if (!total.overflows()) return total.value((count) => count / samples);
-  return incrementalMean(window);
-}
-
-/** The mean of histograms whose sum would leave the finite numbers. */
-function incrementalMean({ series, from, to }: Window): Histogram | undefined {
-  let mean: HistogramMean | undefined;
-  for (let at = from; at < to; at++) {
-    const histogram = series.histograms?.[at];
-    if (histogram === undefined) continue;
-    mean ??= new HistogramMean();
-    mean.add(histogram);
-  }
-  return mean?.value();
-}
-
-/** A mean of histograms that they are added to one by one. */
-export class HistogramMean {
-  #total: HistogramSum | undefined;
-  #count = 0;
-  #incremental = false;
-
-  /** Adds a histogram; undefined if only one of both has custom bounds. */
-  add(histogram: Histogram): ReturnType<HistogramSum['add']> {
-    this.#count++;
-    if (this.#total === undefined) {
-      this.#total = new HistogramSum(histogram);
-      return { conflictingResets: false, boundsDiffered: false };
-    }
-    if (!this.#incremental) {
-      const tried = this.#total.copy();
-      const reconciled = tried.add(histogram);
-      if (!tried.overflows()) {
-        this.#total = tried;
-        return reconciled;
-      }
-      this.#incremental = true;
-      this.#total.scale(1 / (this.#count - 1));
-    }
-    this.#total.scale((this.#count - 1) / this.#count);
-    const share = new HistogramSum(histogram);
-    share.scale(1 / this.#count);
-    return this.#total.add(share.value());
-  }
-
-  value(): Histogram | undefined {
-    const count = this.#count;
-    return this.#incremental ? this.#total?.value() : this.#total?.value((value) => value / count);
-  }
+  return meanOfShares(histogramsOf(window) ?? []);
 }
 
 /** The smallest value; NaN only if there is nothing else. */
@@ -188,9 +141,10 @@ export const quantileOverTime = ofFloats(({ values, from, to }, { scalars }) =>
   quantileOf(scalars[0] ?? Number.NaN, Array.from(values.subarray(from, to))),
 );
 
-/** The median of the distances from the median. */
+/** The median of the distances from the median; NaN if a value is NaN. */
 export const madOverTime = ofFloats(({ values, from, to }) => {
   const all = Array.from(values.subarray(from, to));
+  if (all.some(Number.isNaN)) return Number.NaN;
   const median = quantileOf(0.5, all);
   return quantileOf(
     0.5,

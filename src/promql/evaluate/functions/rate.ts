@@ -29,8 +29,9 @@ function changeOver(change: Change): RangeFunction {
     if (call.modifier !== undefined) {
       const extended = extendedChange(window, call, change.isCounter);
       if (extended === undefined) return undefined;
-      if (change.isCounter) noteNonCounter(window, call);
-      return change.perSecond ? extended / (call.rangeMs / 1000) : extended;
+      if (change.isCounter && typeof extended === 'number') noteNonCounter(window, call);
+      const seconds = change.perSecond ? call.rangeMs / 1000 : 1;
+      return typeof extended === 'number' ? extended / seconds : scale(extended, 1 / seconds);
     }
     return extrapolatedChange(window, call, change);
   };
@@ -45,18 +46,22 @@ function extrapolatedChange(window: Window, call: RangeCall, change: Change): Ra
     return warnMixed(window, call);
   }
   if (change.isCounter && !isHistogram) noteNonCounter(window, call);
-  const first = timesMs[from] ?? 0;
+  const firstMs = timesMs[from] ?? 0;
   const started = change.isCounter ? (startTimesMs?.[from] ?? 0) : 0;
-  const fromStart = started !== 0 && started > afterMs && started < first;
+  const fromStart = started !== 0 && started > afterMs && started < firstMs;
   if (to - from < 2 && !fromStart) return undefined;
-  let factor = windowFactor(window, change.isCounter && !isHistogram, fromStart ? started : undefined);
-  if (change.perSecond) factor /= call.rangeMs / 1000;
+  const begun = fromStart ? started : undefined;
+  const perSecond = change.perSecond ? call.rangeMs / 1000 : 1;
   if (isHistogram) {
     const difference = histogramChange(window, call, change.isCounter, fromStart);
-    return difference === undefined ? undefined : scale(difference, factor);
+    if (difference === undefined) return undefined;
+    const counted = { value: histograms[from]?.count ?? 0, rise: difference.count };
+    const factor = windowFactor(window, begun, change.isCounter ? counted : undefined);
+    return scale(difference, factor / perSecond);
   }
-  let difference = (values[to - 1] ?? 0) - (values[from] ?? 0);
-  if (fromStart) difference += values[from] ?? 0;
+  const first = values[from] ?? 0;
+  let difference = (values[to - 1] ?? 0) - first;
+  if (fromStart) difference += first;
   if (change.isCounter) {
     let previous = values[from] ?? 0;
     for (let at = from + 1; at < to; at++) {
@@ -68,7 +73,8 @@ function extrapolatedChange(window: Window, call: RangeCall, change: Change): Ra
     }
     if (startTimesMs !== undefined) noteOverlap(window, call);
   }
-  return difference * factor;
+  const counted = change.isCounter ? { value: first, rise: difference } : undefined;
+  return (difference * windowFactor(window, begun, counted)) / perSecond;
 }
 
 /**
@@ -77,9 +83,13 @@ function extrapolatedChange(window: Window, call: RangeCall, change: Change): Ra
  * A series that begins or ends within the window is extended by half the average distance of its samples, and a counter
  * not further back than to zero.
  */
-function windowFactor(window: Window, isCounter: boolean, startedMs: number | undefined): number {
+function windowFactor(
+  window: Window,
+  startedMs: number | undefined,
+  counted: { readonly value: number; readonly rise: number } | undefined,
+): number {
   const { series, from, to, afterMs, untilMs } = window;
-  const { timesMs, values } = series;
+  const { timesMs } = series;
   const first = timesMs[from] ?? 0;
   const last = timesMs[to - 1] ?? 0;
   if (to - from < 2) return 1;
@@ -93,27 +103,12 @@ function windowFactor(window: Window, isCounter: boolean, startedMs: number | un
     left = 0;
   } else {
     if (left >= limit) left = average / 2;
-    if (isCounter) {
-      const value = values[from] ?? 0;
-      const grown = riseOf(window);
-      if (grown > 0 && value >= 0) left = Math.min(left, sampled * (value / grown));
+    if (counted !== undefined && counted.rise > 0 && counted.value >= 0) {
+      left = Math.min(left, sampled * (counted.value / counted.rise));
     }
   }
   if (right >= limit) right = average / 2;
   return (sampled + left + right) / sampled;
-}
-
-/** The increase between the first and the last sample, resets corrected. */
-function riseOf({ series, from, to }: Window): number {
-  const { values, startTimesMs } = series;
-  let rise = (values[to - 1] ?? 0) - (values[from] ?? 0);
-  let previous = values[from] ?? 0;
-  for (let at = from + 1; at < to; at++) {
-    const value = values[at] ?? 0;
-    if (value < previous || (startTimesMs !== undefined && startsAnew(series, at))) rise += previous;
-    previous = value;
-  }
-  return rise;
 }
 
 const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;

@@ -12,12 +12,12 @@ export function startsAnew(series: RangeSeries, at: number): boolean {
   const started = starts[at] ?? 0;
   if (started === 0) return false;
   const previousMs = series.timesMs[at - 1] ?? 0;
-  if (started > previousMs) return started <= (series.timesMs[at] ?? 0);
+  if (started > previousMs) return started < (series.timesMs[at] ?? 0);
   const before = starts[at - 1] ?? 0;
   return started === previousMs && before !== 0 && before < previousMs;
 }
 
-/** Says how often a sample's start time lies before the previous sample without being that sample's own. */
+/** Says that in a window a start time lies before the previous sample without being that sample's own. */
 export function noteOverlap(window: Window, call: RangeCall): void {
   const { series, from, to } = window;
   const starts = series.startTimesMs;
@@ -26,6 +26,7 @@ export function noteOverlap(window: Window, call: RangeCall): void {
     const started = starts[at] ?? 0;
     if (started !== 0 && started < (series.timesMs[at - 1] ?? 0) && started !== starts[at - 1]) {
       call.annotations.overlappingStart(series.metricName, call.place);
+      return;
     }
   }
 }
