@@ -151,8 +151,10 @@ export function isFiniteHistogram({ zeroCount, count, sum, positive, negative }:
 export class HistogramSum {
   #sums: Histogram;
   #lost: Histogram;
+  readonly #hints = new Set<CounterResetHint>();
 
   constructor(first: Histogram) {
+    this.#hints.add(first.hint);
     this.#sums = first;
     this.#lost = { ...first, zeroCount: 0, count: 0, sum: 0, positive: NO_BUCKETS, negative: NO_BUCKETS };
   }
@@ -176,7 +178,10 @@ export class HistogramSum {
     addTo(zeroCount, added.zeroCount);
     addTo(count, added.count);
     addTo(sum, added.sum);
-    const { hint, conflictingResets } = joinHints(sums.hint, added.hint);
+    // A gauge among the histograms does not hide that two others disagree.
+    this.#hints.add(added.hint);
+    const conflictingResets = this.#hints.has('reset') && this.#hints.has('not_reset');
+    const { hint } = joinHints(sums.hint, added.hint);
     const part = (of: keyof CompensatedSum) => ({
       zeroCount: zeroCount[of],
       count: count[of],

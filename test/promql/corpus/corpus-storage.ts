@@ -99,7 +99,8 @@ function nhcbAt({ lines }: Family, at: number): Histogram | undefined {
   const top = buckets.find(({ upper }) => upper === Infinity)?.count;
   const total = count ?? top ?? Math.max(0, ...buckets.map((bucket) => bucket.count));
   if (top === undefined) buckets.push({ part: 'bucket', upper: Infinity, count: total });
-  const rising = risingBuckets(buckets.map(({ upper, count: n }) => ({ upper, count: n })));
+  const unique = new Map(buckets.toReversed().map((bucket) => [bucket.upper, bucket.count]));
+  const rising = risingBuckets([...unique].map(([upper, n]) => ({ upper, count: n })));
   if (rising === undefined) return undefined;
   return { ...asHistogram(rising.buckets), count: total, sum };
 }

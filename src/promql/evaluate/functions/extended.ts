@@ -3,7 +3,7 @@
  *
  * The window reaches beyond its ends by the lookback, so that it holds the neighbours of its ends.
  */
-import type { Histogram } from '../histogram.ts';
+import { type Histogram, isCustom } from '../histogram.ts';
 import { combine, detectsReset, scale } from '../histogram-arithmetic.ts';
 import type { RangeSeries, Window } from '../samples.ts';
 import { noteBounds, noteHints, warnSchemas } from './histogram-rate.ts';
@@ -133,6 +133,7 @@ export function interpolateHistogram(
   const before = series.histograms?.[at];
   const next = series.histograms?.[at + 1];
   if (before === undefined || next === undefined) return undefined;
+  if (isCustom(before) !== isCustom(next)) return undefined;
   const fraction = fractionAt(series, at, timeMs);
   if (isCounter && detectsReset(next, before)) return scale(next, fraction);
   const difference = combine(next, before, -1);
