@@ -99,8 +99,10 @@ function limitsOf(parameter: Float64Array): readonly number[] | undefined {
 
 function checkInteger(parameter: Float64Array): void {
   for (const value of parameter) {
-    if (value <= -(2 ** 63)) throw new EvaluationError(`Scalar value ${goText(value)} underflows int64`);
-    if (value >= 2 ** 63) throw new EvaluationError(`Scalar value ${goText(value)} overflows int64`);
+    if (value <= -(2 ** 63))
+      throw new EvaluationError(`Scalar value ${goText(value)} underflows int64`);
+    if (value >= 2 ** 63)
+      throw new EvaluationError(`Scalar value ${goText(value)} overflows int64`);
   }
 }
 

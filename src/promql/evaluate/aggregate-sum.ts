@@ -70,7 +70,8 @@ function addRow(
       const value = values[source] ?? 0;
       const next = sum + value;
       if (next === Infinity || next === -Infinity) lost[cell] = 0;
-      else if (Math.abs(sum) >= Math.abs(value)) lost[cell] = (lost[cell] ?? 0) + (sum - next + value);
+      else if (Math.abs(sum) >= Math.abs(value))
+        lost[cell] = (lost[cell] ?? 0) + (sum - next + value);
       else lost[cell] = (lost[cell] ?? 0) + (value - next + sum);
       sums[cell] = next;
     }

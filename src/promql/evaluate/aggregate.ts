@@ -33,7 +33,13 @@ export async function aggregate(
     case 'bottomk':
     case 'limitk':
     case 'limit_ratio':
-      return chooseSeries(node, columns, groups, parameter ?? new Float64Array(grid.steps), evaluation);
+      return chooseSeries(
+        node,
+        columns,
+        groups,
+        parameter ?? new Float64Array(grid.steps),
+        evaluation,
+      );
     case 'min':
     case 'max':
     case 'count':

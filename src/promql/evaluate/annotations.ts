@@ -34,7 +34,12 @@ export class Annotations {
   }
 
   /** A classic histogram's counts had to be forced to rise; all such remarks of a place become one. */
-  repairedMonotonicity(name: string, place: Place, repair: Omit<Monotonicity, 'samples' | 'firstMs' | 'lastMs'>, atMs: number): void {
+  repairedMonotonicity(
+    name: string,
+    place: Place,
+    repair: Omit<Monotonicity, 'samples' | 'firstMs' | 'lastMs'>,
+    atMs: number,
+  ): void {
     const key = `${forMetric(name)}\n${place}`;
     const known = this.#repaired.get(key);
     if (known === undefined) {
@@ -106,7 +111,8 @@ export function goNumber(value: number): string {
   if (Object.is(value, -0)) return '-0';
   const [digits = '0', exponent = '0'] = value.toExponential().split('e');
   const power = Number(exponent);
-  if (power >= -4 && power < 21) return value.toString().includes('e') ? plain(value) : value.toString();
+  if (power >= -4 && power < 21)
+    return value.toString().includes('e') ? plain(value) : value.toString();
   return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
@@ -119,5 +125,8 @@ function shortNumber(value: number, digits: number): string {
 }
 
 function rfc3339(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace(/\.?0*Z$/, 'Z').replace(/T(\d\d:\d\d)Z$/, 'T$1:00Z');
+  return new Date(timeMs)
+    .toISOString()
+    .replace(/\.?0*Z$/, 'Z')
+    .replace(/T(\d\d:\d\d)Z$/, 'T$1:00Z');
 }

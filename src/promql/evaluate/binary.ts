@@ -48,7 +48,9 @@ export async function binaryVectors(
   const keepsNames = isComparison(node.op) && !node.returnBool;
   const result = builder.finish();
   // Trimming changes a histogram, but not what the histogram measures.
-  return keepsNames || node.op === '</' || node.op === '>/' ? result : loseNames(result, evaluation);
+  return keepsNames || node.op === '</' || node.op === '>/'
+    ? result
+    : loseNames(result, evaluation);
 }
 
 function rowWithScalars(

@@ -138,7 +138,8 @@ export function repeatSteps(columns: Columns, steps: number): Columns {
   const rows = columns.labels.length;
   const kinds = new Uint8Array(rows * steps);
   const values = new Float64Array(rows * steps);
-  const histograms = columns.histograms === undefined ? undefined : new Array<Histogram | undefined>(rows * steps);
+  const histograms =
+    columns.histograms === undefined ? undefined : new Array<Histogram | undefined>(rows * steps);
   for (let row = 0; row < rows; row++) {
     kinds.fill(columns.kinds[row] ?? ABSENT, row * steps, (row + 1) * steps);
     values.fill(columns.values[row] ?? 0, row * steps, (row + 1) * steps);
@@ -149,7 +150,8 @@ export function repeatSteps(columns: Columns, steps: number): Columns {
 
 /** How many cells hold a sample. */
 export function countSamples(columns: Columns): number {
+  const { kinds } = columns;
   let samples = 0;
-  for (const kind of columns.kinds) if (kind !== ABSENT) samples++;
+  for (let cell = 0; cell < kinds.length; cell++) if (kinds[cell] !== ABSENT) samples++;
   return samples;
 }

@@ -25,7 +25,8 @@ export function durationMs(
 ): number {
   if (typeof duration === 'number') return duration;
   const seconds = secondsOf(duration, query, settings);
-  const refuse = (text: string) => new EvaluationError(`${byteSpan(query, duration.span)}: ${text}`);
+  const refuse = (text: string) =>
+    new EvaluationError(`${byteSpan(query, duration.span)}: ${text}`);
   if (!Number.isFinite(seconds)) throw refuse('duration is NaN or infinite');
   if (use === 'range' && seconds <= 0) throw refuse('duration must be greater than 0');
   if (Math.abs(seconds) >= MAX_SECONDS) throw refuse('duration is out of range');

@@ -182,10 +182,12 @@ class Run implements Evaluation {
         return aggregate(node, grid, this);
       case 'call': {
         if (rangeFunctionOf(node) !== undefined) return callRange(node, grid, this);
-        const call = node.name === 'timestamp' || node.name === 'start_timestamp'
-          ? timestampFunction(this.query, node.name === 'timestamp' ? 'time' : 'start-time')
-          : CALLS.get(node.name);
-        if (call === undefined) throw new EvaluationError(`unknown function with name "${node.name}"`);
+        const call =
+          node.name === 'timestamp' || node.name === 'start_timestamp'
+            ? timestampFunction(this.query, node.name === 'timestamp' ? 'time' : 'start-time')
+            : CALLS.get(node.name);
+        if (call === undefined)
+          throw new EvaluationError(`unknown function with name "${node.name}"`);
         return call(node, grid, this);
       }
       default:

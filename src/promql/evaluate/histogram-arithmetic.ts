@@ -4,8 +4,8 @@
 import { addTo, type CompensatedSum } from './compensated.ts';
 import {
   type Buckets,
-  compactBuckets,
   type CounterResetHint,
+  compactBuckets,
   type Histogram,
   isCustom,
   NO_BUCKETS,
@@ -67,7 +67,8 @@ export function combine(a: Histogram, b: Histogram, sign: 1 | -1): Combined | un
       hint,
     },
     conflictingResets,
-    boundsDiffered: left.customValues.length !== Math.max(a.customValues.length, b.customValues.length),
+    boundsDiffered:
+      left.customValues.length !== Math.max(a.customValues.length, b.customValues.length),
   };
 }
 
@@ -116,10 +117,7 @@ export function detectsReset(current: Histogram, previous: Histogram): boolean {
   if (isCustom(current) !== isCustom(previous)) return true;
   if (isCustom(current)) {
     const bounds = commonBounds(current.customValues, previous.customValues);
-    return falls(
-      reduceBounds(current, bounds).positive,
-      reduceBounds(previous, bounds).positive,
-    );
+    return falls(reduceBounds(current, bounds).positive, reduceBounds(previous, bounds).positive);
   }
   if (current.schema > previous.schema) return true;
   if (current.zeroThreshold < previous.zeroThreshold) return true;
@@ -142,9 +140,15 @@ function falls(current: Buckets, previous: Buckets): boolean {
 }
 
 /** Whether no count is infinite, nor the sum. */
-export function isFiniteHistogram({ zeroCount, count, sum, positive, negative }: Histogram): boolean {
-  const isFinite = (value: number) => Math.abs(value) !== Infinity;
-  return [zeroCount, count, sum, ...positive.counts, ...negative.counts].every(isFinite);
+export function isFiniteHistogram({
+  zeroCount,
+  count,
+  sum,
+  positive,
+  negative,
+}: Histogram): boolean {
+  const bounded = (value: number) => Math.abs(value) !== Infinity;
+  return [zeroCount, count, sum, ...positive.counts, ...negative.counts].every(bounded);
 }
 
 /** A sum of histograms that keeps what rounding loses in each count. */
@@ -156,7 +160,14 @@ export class HistogramSum {
   constructor(first: Histogram) {
     this.#hints.add(first.hint);
     this.#sums = first;
-    this.#lost = { ...first, zeroCount: 0, count: 0, sum: 0, positive: NO_BUCKETS, negative: NO_BUCKETS };
+    this.#lost = {
+      ...first,
+      zeroCount: 0,
+      count: 0,
+      sum: 0,
+      positive: NO_BUCKETS,
+      negative: NO_BUCKETS,
+    };
   }
 
   /**
@@ -187,7 +198,13 @@ export class HistogramSum {
       count: count[of],
       sum: sum[of],
     });
-    this.#sums = { ...sums, ...part('sum'), positive: positive.sums, negative: negative.sums, hint };
+    this.#sums = {
+      ...sums,
+      ...part('sum'),
+      positive: positive.sums,
+      negative: negative.sums,
+      hint,
+    };
     this.#lost = { ...lost, ...part('lost'), positive: positive.lost, negative: negative.lost };
     const widest = Math.max(before.customValues.length, other.customValues.length);
     return { conflictingResets, boundsDiffered: sums.customValues.length !== widest };

@@ -5,8 +5,8 @@
  */
 import { addTo } from './compensated.ts';
 import {
-  type Buckets,
   type BucketRange,
+  type Buckets,
   type Histogram,
   NO_BUCKETS,
   sameNumbers,
@@ -153,7 +153,11 @@ export function mergeCompensated(
   added: Buckets,
 ): { readonly sums: Buckets; readonly lost: Buckets } {
   const merged = mergeBuckets(sums, { ...added, counts: added.counts.map(() => 0) }, 1);
-  const losses = mergeBuckets({ indices: merged.indices, counts: merged.indices.map(() => 0) }, lost, 1);
+  const losses = mergeBuckets(
+    { indices: merged.indices, counts: merged.indices.map(() => 0) },
+    lost,
+    1,
+  );
   const counts = [...merged.counts];
   const lostCounts = [...losses.counts];
   let at = 0;

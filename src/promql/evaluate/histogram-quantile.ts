@@ -80,7 +80,10 @@ export function observationsBelow(value: number, histogram: Histogram): number {
     if (isCustom(histogram) && bucket.lower === -Infinity && bucket.upper > 0) bucket.lower = 0;
     if (bucket.lower >= value) return Math.min(rank, histogram.count);
     if (bucket.upper > value) {
-      return Math.min(rank + bucket.count * fractionBelow(histogram, bucket, value), histogram.count);
+      return Math.min(
+        rank + bucket.count * fractionBelow(histogram, bucket, value),
+        histogram.count,
+      );
     }
     rank += bucket.count;
   }

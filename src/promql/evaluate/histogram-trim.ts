@@ -66,7 +66,12 @@ function keepBuckets(
   return kept;
 }
 
-function remainder(histogram: Histogram, range: BucketRange, at: number, side: TrimSide): Remainder {
+function remainder(
+  histogram: Histogram,
+  range: BucketRange,
+  at: number,
+  side: TrimSide,
+): Remainder {
   if (isCustom(histogram)) {
     const open = openRemainder(range, at, side);
     if (open !== undefined) return open;

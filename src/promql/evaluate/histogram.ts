@@ -73,7 +73,10 @@ export function compactBuckets(buckets: Buckets): Buckets {
 }
 
 /** The upper bound of the bucket of an index; the lower bound is that of the index before. */
-export function upperBound(histogram: Pick<Histogram, 'schema' | 'customValues'>, index: number): number {
+export function upperBound(
+  histogram: Pick<Histogram, 'schema' | 'customValues'>,
+  index: number,
+): number {
   const { schema, customValues } = histogram;
   if (schema === CUSTOM_SCHEMA) {
     if (index < 0) return -Infinity;
@@ -104,7 +107,8 @@ export function bucketRanges(histogram: Histogram): BucketRange[] {
     const upper = -upperBound(histogram, index - 1);
     ranges.push({ lower, upper, count: negative.counts[at] ?? 0 });
   }
-  if (zeroCount !== 0) ranges.push({ lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount });
+  if (zeroCount !== 0)
+    ranges.push({ lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount });
   for (let at = 0; at < positive.indices.length; at++) {
     const index = positive.indices[at] ?? 0;
     const lower = upperBound(histogram, index - 1);

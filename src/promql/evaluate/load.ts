@@ -8,7 +8,7 @@ import type { Settings } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import type { Histogram } from './histogram.ts';
 import { detectsReset } from './histogram-arithmetic.ts';
-import { labelValue, type Labels, type LabelTable, METRIC_NAME } from './labels.ts';
+import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.ts';
 import type { RangeSeries } from './samples.ts';
 import { isStale, wordsOf } from './stale.ts';
 import type { Matcher, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
@@ -32,7 +32,12 @@ export interface Wanted {
 }
 
 /** The selectors of an expression, and which samples of each are read. */
-export function wantedBy(root: Expression, grid: Grid, query: string, settings: Settings): Wanted[] {
+export function wantedBy(
+  root: Expression,
+  grid: Grid,
+  query: string,
+  settings: Settings,
+): Wanted[] {
   const wanted: Wanted[] = [];
   const add = (selector: VectorSelector, over: Grid, rangeMs: number, reader: Reader) => {
     if (over.steps === 0) return;
@@ -48,31 +53,24 @@ export function wantedBy(root: Expression, grid: Grid, query: string, settings: 
   };
   const visit = (node: Expression, outer: Grid, reader: Reader): void => {
     const over = isInvariant(node) ? onlyFirstStep(outer) : outer;
-    switch (node.kind) {
-      case 'vector-selector':
-        return add(node, over, 0, reader);
-      case 'range-selector':
-        return add(node.selector, over, durationMs(node.range, 'range', query, settings), reader);
-      case 'subquery':
-        return visit(node.expr, subqueryGrid(node, over, query, settings), NOBODY);
-      case 'call':
-        for (const [place, arg] of node.args.entries()) {
-          // The second argument of `info` is no expression but a choice of labels.
-          if (node.name !== 'info' || place === 0) visit(arg, over, readerOf(node.name, reader));
-        }
-        return;
-      case 'aggregation':
-        if (node.param !== undefined) visit(node.param, over, NOBODY);
-        return visit(node.expr, over, { ...reader, function: node.op });
-      case 'binary':
-        visit(node.left, over, reader);
-        return visit(node.right, over, reader);
-      case 'parenthesized':
-      case 'unary':
-        return visit(node.expr, over, reader);
-      case 'number':
-      case 'string':
-        return;
+    if (node.kind === 'vector-selector') add(node, over, 0, reader);
+    else if (node.kind === 'range-selector') {
+      add(node.selector, over, durationMs(node.range, 'range', query, settings), reader);
+    } else if (node.kind === 'subquery') {
+      visit(node.expr, subqueryGrid(node, over, query, settings), NOBODY);
+    } else if (node.kind === 'call') {
+      for (const [place, arg] of node.args.entries()) {
+        // The second argument of `info` is no expression but a choice of labels.
+        if (node.name !== 'info' || place === 0) visit(arg, over, readerOf(node.name, reader));
+      }
+    } else if (node.kind === 'aggregation') {
+      if (node.param !== undefined) visit(node.param, over, NOBODY);
+      visit(node.expr, over, { ...reader, function: node.op });
+    } else if (node.kind === 'binary') {
+      visit(node.left, over, reader);
+      visit(node.right, over, reader);
+    } else if (node.kind === 'parenthesized' || node.kind === 'unary') {
+      visit(node.expr, over, reader);
     }
   };
   visit(root, grid, NOBODY);
@@ -156,9 +154,14 @@ function withResetHints(block: SeriesBlock, stale: Uint8Array | undefined): Seri
 }
 
 /** A loaded series as functions of range vectors read it: without stale markers. */
-export function rangeSeries({ labels, block, stale }: LoadedSeries, startTimes: boolean): RangeSeries {
+export function rangeSeries(
+  { labels, block, stale }: LoadedSeries,
+  startTimes: boolean,
+): RangeSeries {
   const metricName = labelValue(labels, METRIC_NAME);
-  const histograms = block.histograms?.some((one) => one !== undefined) ? block.histograms : undefined;
+  const histograms = block.histograms?.some((one) => one !== undefined)
+    ? block.histograms
+    : undefined;
   const starts = startTimes ? block.startTimesMs : undefined;
   const named = { labels, metricName, dropsName: false };
   if (stale === undefined) {

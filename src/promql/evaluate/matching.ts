@@ -103,7 +103,8 @@ function changesMeaning(op: BinaryOperator): boolean {
 
 function stepsWithSamples({ kinds, steps }: Columns): Uint8Array {
   const present = new Uint8Array(steps);
-  for (let cell = 0; cell < kinds.length; cell++) if (kinds[cell] !== ABSENT) present[cell % steps] = 1;
+  for (let cell = 0; cell < kinds.length; cell++)
+    if (kinds[cell] !== ABSENT) present[cell % steps] = 1;
   return present;
 }
 

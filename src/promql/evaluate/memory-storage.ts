@@ -8,7 +8,7 @@ import type { Matcher, SeriesBlock, Storage } from './storage.ts';
 export function memoryStorage(series: readonly SeriesBlock[]): Storage {
   const byName = new Map<string, SeriesBlock[]>();
   for (const block of series) {
-    const name = valueOf(block, '__name__');
+    const name = labelOf(block, '__name__');
     const known = byName.get(name);
     if (known === undefined) byName.set(name, [block]);
     else known.push(block);
@@ -27,10 +27,10 @@ export function memoryStorage(series: readonly SeriesBlock[]): Storage {
 }
 
 function fits(block: SeriesBlock, { name, matches }: CompiledMatcher): boolean {
-  return matches(valueOf(block, name));
+  return matches(labelOf(block, name));
 }
 
-function valueOf({ labels }: SeriesBlock, name: string): string {
+function labelOf({ labels }: SeriesBlock, name: string): string {
   for (const [label, value] of labels) if (label === name) return value;
   return '';
 }

@@ -85,7 +85,12 @@ export function onHistograms(
 }
 
 /** Says that an operator does not take operands of these types. */
-export function noteTypes(op: BinaryOperator, a: Operand, b: Operand, report: OperatorReport): void {
+export function noteTypes(
+  op: BinaryOperator,
+  a: Operand,
+  b: Operand,
+  report: OperatorReport,
+): void {
   const word = (operand: Operand) => (typeof operand === 'number' ? 'float' : 'histogram');
   report.annotations.info(
     `incompatible sample types encountered for binary operator "${op}": ${word(a)} ${op} ${word(b)}`,

@@ -26,8 +26,10 @@ export function rangeSamples(
   const afterMs = untilMs - range.rangeMs;
   const found: SampleSeries[] = [];
   for (const series of range.series) {
-    const samples = range.modifier === undefined ? plainSamples(series, afterMs, untilMs)
-      : extendedSamples(series, range, { afterMs, untilMs, atMs: grid.startMs });
+    const samples =
+      range.modifier === undefined
+        ? plainSamples(series, afterMs, untilMs)
+        : extendedSamples(series, range, { afterMs, untilMs, atMs: grid.startMs });
     if (samples.timesMs.length === 0) continue;
     evaluation.budget.hold(samples.timesMs.length);
     const labels = series.dropsName ? evaluation.labels.dropMetadata(series.labels) : series.labels;
@@ -65,7 +67,8 @@ function extendedSamples(
   const { modifier = 'anchored' } = range;
   let from = 0;
   let to = 0;
-  while (to < series.timesMs.length && (series.timesMs[to] ?? 0) <= untilMs + range.reachAfterMs) to++;
+  while (to < series.timesMs.length && (series.timesMs[to] ?? 0) <= untilMs + range.reachAfterMs)
+    to++;
   while (from < to && (series.timesMs[from] ?? 0) <= afterMs - range.reachBeforeMs) from++;
   const extent = extentOf({ series, from, to, ...at }, modifier);
   if (extent === undefined) return { timesMs: [], values: [] };

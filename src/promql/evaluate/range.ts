@@ -115,11 +115,7 @@ export function rangeFunctionOf(node: Call): RangeFunction | undefined {
 }
 
 /** The value of a function of a range vector at each step. */
-export async function callRange(
-  node: Call,
-  grid: Grid,
-  evaluation: Evaluation,
-): Promise<Columns> {
+export async function callRange(node: Call, grid: Grid, evaluation: Evaluation): Promise<Columns> {
   const run = RANGE_FUNCTIONS.get(node.name);
   const argument = node.args.find((arg) => isRange(arg));
   if (run === undefined || argument === undefined) throw new Error(`${node.name} reads no range`);

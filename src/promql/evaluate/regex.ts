@@ -61,9 +61,11 @@ export function matchGroups(compiled: RE2JS, text: string): Groups | undefined {
   const matcher = compiled.matcher(text);
   if (!matcher.matches()) return undefined;
   const byNumber: string[] = [];
-  for (let group = 0; group <= matcher.groupCount(); group++) byNumber.push(matcher.group(group) ?? '');
+  for (let group = 0; group <= matcher.groupCount(); group++)
+    byNumber.push(matcher.group(group) ?? '');
   const byName = new Map<string, string>();
-  for (const name of Object.keys(compiled.namedGroups())) byName.set(name, matcher.group(name) ?? '');
+  for (const name of Object.keys(compiled.namedGroups()))
+    byName.set(name, matcher.group(name) ?? '');
   return { byNumber, byName };
 }
 

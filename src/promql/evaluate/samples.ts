@@ -28,6 +28,16 @@ export interface Window {
   untilMs: number;
   /** The time of the step itself, without offset and `@`. */
   atMs: number;
+  /** What a function has found out about the series and needs again at the next step. */
+  memo?: WindowMemo;
+}
+
+/** What holds for all windows of a series. */
+export interface WindowMemo {
+  /** The indices of the samples before which the counter began anew. */
+  readonly resets: readonly number[];
+  /** The first of these that may lie in the window. */
+  next: number;
 }
 
 /** A range vector: series and the window of each step. */

@@ -32,11 +32,7 @@ export async function evaluateScalar(
   }
 }
 
-async function callScalar(
-  node: Call,
-  grid: Grid,
-  evaluation: Evaluation,
-): Promise<Float64Array> {
+async function callScalar(node: Call, grid: Grid, evaluation: Evaluation): Promise<Float64Array> {
   const { startMs, endMs, stepMs } = evaluation.settings;
   const constant = (value: number) => new Float64Array(grid.steps).fill(value);
   switch (node.name) {

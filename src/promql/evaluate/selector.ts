@@ -90,7 +90,10 @@ function smoothRow(
       const exact = timesMs[at] === reference || next >= window.to;
       const histogram = histograms?.[at];
       if (histogram === undefined) {
-        builder.setFloat(step, exact ? (values[at] ?? 0) : interpolate(series, at, reference, false));
+        builder.setFloat(
+          step,
+          exact ? (values[at] ?? 0) : interpolate(series, at, reference, false),
+        );
         continue;
       }
       const isCounter = histogram.hint !== 'gauge';

@@ -33,7 +33,10 @@ export function setOperation(
 }
 
 /** At which steps each signature has a sample. */
-function presence(columns: Columns, signature: (labels: Labels) => Labels): Map<Labels, Uint8Array> {
+function presence(
+  columns: Columns,
+  signature: (labels: Labels) => Labels,
+): Map<Labels, Uint8Array> {
   const steps = new Map<Labels, Uint8Array>();
   columns.labels.forEach((labels, row) => {
     const key = signature(labels);

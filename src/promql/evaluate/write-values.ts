@@ -44,7 +44,8 @@ export function printHistogram(histogram: Histogram): string {
 export function quoteBytes(text: string): string {
   const escaped = [...text].map((character) => {
     const code = character.codePointAt(0) ?? 0;
-    if (code >= 0xdc00 && code < 0xdd00) return `\\x${(code - 0xdc00).toString(16).padStart(2, '0')}`;
+    if (code >= 0xdc00 && code < 0xdd00)
+      return `\\x${(code - 0xdc00).toString(16).padStart(2, '0')}`;
     return JSON.stringify(character).slice(1, -1);
   });
   return `"${escaped.join('')}"`;

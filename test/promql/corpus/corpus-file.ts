@@ -139,11 +139,16 @@ function readEvaluation(head: string, line: number, lines: readonly string[]): E
     else if (expected !== null) {
       const [, word = '', how, wanted = ''] = expected;
       if (word === 'ordered') ordered = true;
-      else if (word === 'no_warn' || word === 'no_info') none.push(word === 'no_warn' ? 'warn' : 'info');
+      else if (word === 'no_warn' || word === 'no_info')
+        none.push(word === 'no_warn' ? 'warn' : 'info');
       else {
         if (word === 'fail') fails = true;
         const kind = word as TextExpectation['kind'];
-        texts.push({ kind, text: wanted, how: how === undefined ? 'any' : how === 'msg' ? 'whole' : 'regex' });
+        texts.push({
+          kind,
+          text: wanted,
+          how: how === undefined ? 'any' : how === 'msg' ? 'whole' : 'regex',
+        });
       }
     } else if (/^[-+]?(?:[0-9.]|inf|nan)\S*$/i.test(text)) scalar = readNumber(text);
     else {

@@ -22,18 +22,26 @@ interface Series {
   readonly samples: Map<number, Sample>;
 }
 
-/** Adds the series of `load` commands. */
+/** All that some `load` commands have loaded; a further command makes another storage. */
 export class CorpusStorage {
   readonly #series = new Map<string, Series>();
+  #made: Storage | undefined;
 
-  add(load: Load): void {
-    for (const line of load.series) this.#addLine(line, load.stepMs);
-    if (load.withNhcb) this.#addNhcb(load);
+  /** What is loaded after a further command. */
+  with(load: Load): CorpusStorage {
+    const next = new CorpusStorage();
+    for (const [key, { labels, samples }] of this.#series) {
+      next.#series.set(key, { labels, samples: new Map(samples) });
+    }
+    for (const line of load.series) next.#addLine(line, load.stepMs);
+    if (load.withNhcb) next.#addNhcb(load);
+    return next;
   }
 
   /** A storage of all that was added. */
   storage(): Storage {
-    return memoryStorage([...this.#series.values()].map(toBlock));
+    this.#made ??= memoryStorage([...this.#series.values()].map(toBlock));
+    return this.#made;
   }
 
   #addLine({ labels, values, starts }: LoadedLine, stepMs: number): void {

@@ -2,8 +2,8 @@
  * The notation of series in the corpus: `metric{label="value"} 1 2 _ 4+1x10 {{schema:0 count:3}}`.
  */
 import {
-  CUSTOM_SCHEMA,
   type CounterResetHint,
+  CUSTOM_SCHEMA,
   denseBuckets,
   EMPTY_HISTOGRAM,
   type Histogram,
@@ -43,13 +43,11 @@ export function readLabels(line: string): { readonly labels: NotedLabels; readon
 export function unquote(text: string): string {
   const quote = text[0];
   if (quote !== '"' && quote !== "'") return quote === '`' ? text.slice(1, -1) : text;
-  return text
-    .slice(1, -1)
-    .replace(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)/g, (_, escape: string) => {
-      if (escape[0] === 'x') return String.fromCharCode(0xdc00 + Number.parseInt(escape.slice(1), 16));
-      if (escape[0] === 'u') return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      return { n: '\n', t: '\t', r: '\r' }[escape] ?? escape;
-    });
+  return text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)/g, (_, code: string) => {
+    if (code[0] === 'x') return String.fromCharCode(0xdc00 + Number.parseInt(code.slice(1), 16));
+    if (code[0] === 'u') return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    return { n: '\n', t: '\t', r: '\r' }[code] ?? code;
+  });
 }
 
 /** The values of a line, one for each position. */
@@ -71,7 +69,9 @@ function splitItems(text: string): string[] {
 }
 
 const NUMBER = String.raw`[-+]?(?:[iI]nf|[nN]a[nN]|[0-9_.]+(?:[eE][-+]?[0-9]+)?(?:[a-z]+(?:[0-9]+[a-z]+)*)??)`;
-const SERIES = new RegExp(`^(${NUMBER}|stale)(?:([-+]${NUMBER.replace('[-+]?', '')}))?(?:x(\\d+))?$`);
+const SERIES = new RegExp(
+  `^(${NUMBER}|stale)(?:([-+]${NUMBER.replace('[-+]?', '')}))?(?:x(\\d+))?$`,
+);
 
 function readNumbers(item: string): NotedValue[] {
   const [, first = '', step, times] = SERIES.exec(item) ?? fail(item);

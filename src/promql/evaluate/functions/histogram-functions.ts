@@ -2,13 +2,26 @@
  * `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, of classic and of native histograms.
  */
 import type { Call } from '../../tree.ts';
-import { goNumber, type Place, quoted, forMetric } from '../annotations.ts';
-import { asHistogram, type ClassicBucket, classicQuantile, risingBuckets } from '../classic-histogram.ts';
-import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, histogramAt, timeAt } from '../columns.ts';
+import { forMetric, goNumber, type Place, quoted } from '../annotations.ts';
+import {
+  asHistogram,
+  type ClassicBucket,
+  classicQuantile,
+  risingBuckets,
+} from '../classic-histogram.ts';
+import {
+  ABSENT,
+  type Columns,
+  ColumnsBuilder,
+  FLOAT,
+  type Grid,
+  histogramAt,
+  timeAt,
+} from '../columns.ts';
 import type { Evaluation } from '../evaluation.ts';
 import type { Histogram } from '../histogram.ts';
 import { type Estimate, histogramFraction, histogramQuantile } from '../histogram-quantile.ts';
-import { labelValue, type Labels, METRIC_NAME } from '../labels.ts';
+import { type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { warnQuantileValue } from '../range.ts';
 import { joinEqualSeries, loseNames } from '../rows.ts';
 import { argument, textArgument, type VectorFunction } from './vector-call.ts';
@@ -95,7 +108,8 @@ async function measure(
   for (const family of families) {
     for (const one of measures) {
       measureFamily(columns, family, one, { grid, evaluation, builder, place, name: node.name });
-      const labels = one.label === undefined ? family.labels : table.set(family.labels, [one.label]);
+      const labels =
+        one.label === undefined ? family.labels : table.set(family.labels, [one.label]);
       builder.endRow(labels, false);
     }
     if (budget.turnIsOver()) await budget.giveTurn();
@@ -182,7 +196,10 @@ function measureFamily(columns: Columns, family: Family, one: Measure, target: T
       builder.setFloat(step, value);
       if (nan !== 'none') noteNan(nan, family.name, target);
     } else if (buckets.length > 0) {
-      builder.setFloat(step, classicValue(buckets, one, step, family.name, target, timeAt(grid, step)));
+      builder.setFloat(
+        step,
+        classicValue(buckets, one, step, family.name, target, timeAt(grid, step)),
+      );
     }
   }
 }

@@ -30,7 +30,8 @@ export function histogramChange(
   const points = histogramsOf(window);
   const first = points?.[0];
   const last = points?.at(-1);
-  if (points === undefined || first === undefined || last === undefined) return warnMixed(window, call);
+  if (points === undefined || first === undefined || last === undefined)
+    return warnMixed(window, call);
   noteHints(points, window, call, isCounter);
   let base = first;
   const second = points[1];
@@ -51,7 +52,10 @@ export function histogramChange(
     let previous = fromStart ? first : base;
     for (let at = 1; at < points.length; at++) {
       const current = points[at] ?? last;
-      if (detectsReset(current, previous) || (startsAnew(series, from + at) && previous.count !== 0)) {
+      if (
+        detectsReset(current, previous) ||
+        (startsAnew(series, from + at) && previous.count !== 0)
+      ) {
         const added = combine(total, previous, 1);
         if (added === undefined) return warnSchemas(window, call);
         total = added.histogram;
@@ -90,7 +94,10 @@ export function warnSchemas(window: Window, call: RangeCall): undefined {
 }
 
 /** Says that custom bounds differed, so that only those remain that all histograms have. */
-export function noteBounds(call: RangeCall, operation: 'addition' | 'subtraction' | 'aggregation'): void {
+export function noteBounds(
+  call: RangeCall,
+  operation: 'addition' | 'subtraction' | 'aggregation',
+): void {
   call.annotations.info(
     `mismatched custom buckets were reconciled during ${operation}`,
     call.place,

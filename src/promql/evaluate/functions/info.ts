@@ -8,7 +8,7 @@ import { ABSENT, type Columns, ColumnsBuilder, type Grid, timeAt } from '../colu
 import { durationMs } from '../duration.ts';
 import { type Evaluation, unwrap } from '../evaluation.ts';
 import { EvaluationError } from '../failure.ts';
-import { labelValue, type Labels, METRIC_NAME } from '../labels.ts';
+import { type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { type LoadedSeries, loadSeries } from '../load.ts';
 import { type CompiledMatcher, compileMatcher } from '../match.ts';
 import { joinEqualSeries, labelsAt } from '../rows.ts';

@@ -40,7 +40,9 @@ const labelReplace: VectorFunction = async (node, grid, evaluation) => {
 
 /** Sets a label to the values of others, joined by a separator. */
 const labelJoin: VectorFunction = async (node, grid, evaluation) => {
-  const [name, separator, ...sources] = node.args.slice(1).map((_, at) => textArgument(node, at + 1));
+  const [name, separator, ...sources] = node.args
+    .slice(1)
+    .map((_, at) => textArgument(node, at + 1));
   const wrong = sources.find((source) => !isLabelName(source));
   if (wrong !== undefined) {
     throw new EvaluationError(`invalid source label name in label_join(): ${wrong}`);
@@ -59,11 +61,11 @@ function relabel(
   columns: Columns,
   name: string,
   evaluation: Evaluation,
-  valueOf: (labels: Labels) => string | undefined,
+  newValue: (labels: Labels) => string | undefined,
 ): Columns {
   const dropsName = Uint8Array.from(columns.dropsName);
   const labels = columns.labels.map((series, row) => {
-    const value = valueOf(series);
+    const value = newValue(series);
     if (value === undefined) return series;
     if (name === METRIC_NAME) dropsName[row] = 0;
     return evaluation.labels.set(series, [[name, value]]);
@@ -149,4 +151,3 @@ export const LABEL_FUNCTIONS: ReadonlyMap<string, VectorFunction> = new Map([
   ['sort_by_label', sortByLabel(1)],
   ['sort_by_label_desc', sortByLabel(-1)],
 ]);
-

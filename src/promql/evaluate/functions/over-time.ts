@@ -178,4 +178,3 @@ function timeOfBest(
   }
   return (timesMs[found] ?? 0) / 1000;
 }
-

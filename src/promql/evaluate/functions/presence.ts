@@ -6,7 +6,7 @@ import type { Expression, Matcher } from '../../tree.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, timeAt } from '../columns.ts';
 import { type Evaluation, unwrap } from '../evaluation.ts';
 import type { Labels } from '../labels.ts';
-import { loseNames, labelsAt } from '../rows.ts';
+import { labelsAt, loseNames } from '../rows.ts';
 import { selectVector } from '../selector.ts';
 import { argument, type VectorFunction } from './vector-call.ts';
 
@@ -33,7 +33,8 @@ const absentOverTime: VectorFunction = async (node, grid, evaluation) => {
 
 function stepsWithout({ kinds, steps }: Columns): Uint8Array {
   const missing = new Uint8Array(steps).fill(1);
-  for (let cell = 0; cell < kinds.length; cell++) if (kinds[cell] !== ABSENT) missing[cell % steps] = 0;
+  for (let cell = 0; cell < kinds.length; cell++)
+    if (kinds[cell] !== ABSENT) missing[cell % steps] = 0;
   return missing;
 }
 

@@ -3,11 +3,12 @@
  *
  * @see https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
  */
+
+import { scale } from '../histogram-arithmetic.ts';
 import { labelValue } from '../labels.ts';
-import { isMixed, type Window } from '../samples.ts';
+import { isMixed, type RangeSeries, type Window } from '../samples.ts';
 import { extendedChange } from './extended.ts';
 import { histogramChange } from './histogram-rate.ts';
-import { scale } from '../histogram-arithmetic.ts';
 import { type RangeCall, type RangeFunction, type RangeResult, warnMixed } from './range-call.ts';
 import { noteOverlap, startsAnew } from './start-times.ts';
 
@@ -39,42 +40,67 @@ function changeOver(change: Change): RangeFunction {
 
 function extrapolatedChange(window: Window, call: RangeCall, change: Change): RangeResult {
   const { series, from, to, afterMs } = window;
-  const { timesMs, values, startTimesMs, histograms } = series;
-  const isHistogram = histograms !== undefined && histograms[from] !== undefined;
-  if (histograms !== undefined && isMixed(window)) {
-    if (change.isCounter) noteNonCounter(window, call);
-    return warnMixed(window, call);
+  const { values, startTimesMs, histograms } = series;
+  if (histograms !== undefined && histograms[from] !== undefined) {
+    return isMixed(window) ? warnMixed(window, call) : changeOfHistograms(window, call, change);
   }
-  if (change.isCounter && !isHistogram) noteNonCounter(window, call);
-  const firstMs = timesMs[from] ?? 0;
-  const started = change.isCounter ? (startTimesMs?.[from] ?? 0) : 0;
-  const fromStart = started !== 0 && started > afterMs && started < firstMs;
-  if (to - from < 2 && !fromStart) return undefined;
-  const begun = fromStart ? started : undefined;
-  const perSecond = change.perSecond ? call.rangeMs / 1000 : 1;
-  if (isHistogram) {
-    const difference = histogramChange(window, call, change.isCounter, fromStart);
-    if (difference === undefined) return undefined;
-    const counted = { value: histograms[from]?.count ?? 0, rise: difference.count };
-    const factor = windowFactor(window, begun, change.isCounter ? counted : undefined);
-    return scale(difference, factor / perSecond);
-  }
+  if (change.isCounter && window.memo === undefined) noteNonCounter(window, call);
+  if (histograms !== undefined && isMixed(window)) return warnMixed(window, call);
+  const startedMs = startTimesMs === undefined || !change.isCounter ? 0 : startWithin(window);
+  if (to - from < 2 && startedMs === 0) return undefined;
   const first = values[from] ?? 0;
   let difference = (values[to - 1] ?? 0) - first;
-  if (fromStart) difference += first;
-  if (change.isCounter) {
-    let previous = values[from] ?? 0;
-    for (let at = from + 1; at < to; at++) {
-      const value = values[at] ?? 0;
-      if (value < previous || (startTimesMs !== undefined && startsAnew(series, at))) {
-        difference += previous;
-      }
-      previous = value;
-    }
-    if (startTimesMs !== undefined) noteOverlap(window, call);
+  if (startedMs !== 0) difference += first;
+  if (change.isCounter) difference += lostByResets(window);
+  if (startTimesMs !== undefined && change.isCounter) noteOverlap(window, call);
+  const back = change.isCounter && difference > 0 && first >= 0 ? first / difference : Infinity;
+  const factor = windowFactor(series.timesMs, from, to, afterMs, window.untilMs, startedMs, back);
+  return change.perSecond ? (difference * factor) / (call.rangeMs / 1000) : difference * factor;
+}
+
+function changeOfHistograms(window: Window, call: RangeCall, change: Change): RangeResult {
+  const { series, from, to, afterMs, untilMs } = window;
+  const startedMs = change.isCounter ? startWithin(window) : 0;
+  if (to - from < 2 && startedMs === 0) return undefined;
+  const difference = histogramChange(window, call, change.isCounter, startedMs !== 0);
+  if (difference === undefined) return undefined;
+  const first = series.histograms?.[from]?.count ?? 0;
+  const grows = change.isCounter && difference.count > 0 && first >= 0;
+  const back = grows ? first / difference.count : Infinity;
+  const factor = windowFactor(series.timesMs, from, to, afterMs, untilMs, startedMs, back);
+  return scale(difference, change.perSecond ? factor / (call.rangeMs / 1000) : factor);
+}
+
+/** When the first sample's counter began, if that was within the window; else 0. */
+function startWithin({ series, from, afterMs }: Window): number {
+  const startedMs = series.startTimesMs?.[from] ?? 0;
+  return startedMs > afterMs && startedMs < (series.timesMs[from] ?? 0) ? startedMs : 0;
+}
+
+/** What the counter had reached before each of its resets in the window. */
+function lostByResets(window: Window): number {
+  const { series, from, to } = window;
+  window.memo ??= { resets: resetsOf(series), next: 0 };
+  const { memo } = window;
+  const { resets } = memo;
+  while (memo.next < resets.length && (resets[memo.next] ?? 0) <= from) memo.next++;
+  let lost = 0;
+  for (let at = memo.next; at < resets.length; at++) {
+    const reset = resets[at] ?? 0;
+    if (reset >= to) break;
+    lost += series.values[reset - 1] ?? 0;
   }
-  const counted = change.isCounter ? { value: first, rise: difference } : undefined;
-  return (difference * windowFactor(window, begun, counted)) / perSecond;
+  return lost;
+}
+
+function resetsOf(series: RangeSeries): number[] {
+  const { values, startTimesMs } = series;
+  const resets: number[] = [];
+  for (let at = 1; at < values.length; at++) {
+    const falls = (values[at] ?? 0) < (values[at - 1] ?? 0);
+    if (falls || (startTimesMs !== undefined && startsAnew(series, at))) resets.push(at);
+  }
+  return resets;
 }
 
 /**
@@ -82,31 +108,34 @@ function extrapolatedChange(window: Window, call: RangeCall, change: Change): Ra
  *
  * A series that begins or ends within the window is extended by half the average distance of its samples, and a counter
  * not further back than to zero.
+ *
+ * The arguments are plain numbers, since this runs once for each series and step.
+ *
+ * @param startedMs - when the counter began if that was within the window, else 0
+ * @param back - how many times the sampled time the counter needs, at its pace, from zero to the first sample
  */
 function windowFactor(
-  window: Window,
-  startedMs: number | undefined,
-  counted: { readonly value: number; readonly rise: number } | undefined,
+  timesMs: Float64Array,
+  from: number,
+  to: number,
+  afterMs: number,
+  untilMs: number,
+  startedMs: number,
+  back: number,
 ): number {
-  const { series, from, to, afterMs, untilMs } = window;
-  const { timesMs } = series;
   const first = timesMs[from] ?? 0;
   const last = timesMs[to - 1] ?? 0;
   if (to - from < 2) return 1;
-  const average = (last - first) / 1000 / (to - from - 1);
+  const average = (last - first) / (to - from - 1);
   const limit = average * 1.1;
-  let sampled = (last - first) / 1000;
-  let left = (first - afterMs) / 1000;
-  let right = (untilMs - last) / 1000;
-  if (startedMs !== undefined) {
-    sampled = (last - startedMs) / 1000;
-    left = 0;
-  } else {
+  let sampled = last - first;
+  let left = 0;
+  if (startedMs === 0) {
+    left = first - afterMs;
     if (left >= limit) left = average / 2;
-    if (counted !== undefined && counted.rise > 0 && counted.value >= 0) {
-      left = Math.min(left, sampled * (counted.value / counted.rise));
-    }
-  }
+    left = Math.min(left, sampled * back);
+  } else sampled = last - startedMs;
+  let right = untilMs - last;
   if (right >= limit) right = average / 2;
   return (sampled + left + right) / sampled;
 }
