@@ -2,9 +2,9 @@
  * Durations that are expressions, computed once the start, end and step of the query are known.
  */
 import type { Duration, DurationTerm } from '../tree.ts';
-import type { Settings } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import { byteSpan } from './place.ts';
+import type { Settings } from './settings.ts';
 
 /** The largest duration: that of a signed 64-bit number of nanoseconds. */
 const MAX_SECONDS = 2 ** 63 / 1e9;

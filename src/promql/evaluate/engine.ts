@@ -7,7 +7,7 @@ import { Annotations, type Place } from './annotations.ts';
 import { binaryVectors, SCALAR_FUNCTIONS, unaryVector } from './binary.ts';
 import { Budget } from './budget.ts';
 import { type Columns, countSamples, type Grid, repeatSteps } from './columns.ts';
-import { type Evaluation, type Settings, unwrap } from './evaluation.ts';
+import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import { EACH_VALUE } from './functions/each-value.ts';
 import { HISTOGRAM_FUNCTIONS } from './functions/histogram-functions.ts';
@@ -24,6 +24,7 @@ import { labelsAt, pickRows, removeNames } from './rows.ts';
 import type { RangeVector } from './samples.ts';
 import { evaluateScalar } from './scalars.ts';
 import { selectVector } from './selector.ts';
+import type { Settings } from './settings.ts';
 import { isInvariant, onlyFirstStep } from './times.ts';
 
 /** A query that the parser has accepted. */

@@ -4,12 +4,12 @@
 import type { Expression, VectorSelector } from '../tree.ts';
 import { type Grid, timeAt } from './columns.ts';
 import { durationMs } from './duration.ts';
-import type { Settings } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import type { Histogram } from './histogram.ts';
 import { detectsReset } from './histogram-arithmetic.ts';
 import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.ts';
 import type { RangeSeries } from './samples.ts';
+import type { Settings } from './settings.ts';
 import { isStale, wordsOf } from './stale.ts';
 import type { Matcher, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
 import { isInvariant, onlyFirstStep, referenceMs, subqueryGrid } from './times.ts';

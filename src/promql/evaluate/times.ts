@@ -4,7 +4,7 @@
 import type { AtModifier, Expression, Subquery } from '../tree.ts';
 import { type Grid, timeAt } from './columns.ts';
 import { durationMs } from './duration.ts';
-import type { Settings } from './evaluation.ts';
+import type { Settings } from './settings.ts';
 
 /** Functions whose value depends on the time of the step even if their arguments do not. */
 const DEPENDS_ON_TIME: ReadonlySet<string> = new Set([
