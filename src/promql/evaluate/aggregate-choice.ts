@@ -1,0 +1,158 @@
+/**
+ * Aggregations that choose series of each group: `topk bottomk limitk limit_ratio`.
+ */
+import type { Aggregation } from '../tree.ts';
+import { ABSENT, type Columns, ColumnsBuilder, FLOAT } from './columns.ts';
+import type { Evaluation } from './evaluation.ts';
+import { EvaluationError } from './failure.ts';
+import type { Groups } from './groups.ts';
+import { labelsFraction } from './label-hash.ts';
+import { labelsAt, pickRows } from './rows.ts';
+
+/** The chosen samples, each in its own series. */
+export async function chooseSeries(
+  node: Aggregation,
+  columns: Columns,
+  groups: Groups,
+  parameter: Float64Array,
+  evaluation: Evaluation,
+): Promise<Columns> {
+  const { budget } = evaluation;
+  const { steps } = columns;
+  if (node.op === 'limit_ratio') return limitRatio(node, columns, parameter, evaluation);
+  const limits = limitsOf(parameter);
+  if (limits === undefined) return new ColumnsBuilder(steps, 0).finish();
+  const chosen = new Uint8Array(columns.labels.length * steps);
+  const order: number[] = [];
+  for (const rows of groups.rows) {
+    for (let step = 0; step < steps; step++) {
+      const limit = limits[step] ?? 0;
+      if (limit < 1) continue;
+      const picked =
+        node.op === 'limitk'
+          ? rows.filter((row) => columns.kinds[row * steps + step] !== ABSENT).slice(0, limit)
+          : bestRows(node, columns, rows, { step, limit, evaluation });
+      for (const row of picked) {
+        chosen[row * steps + step] = 1;
+        if (steps === 1) order.push(row);
+      }
+    }
+    if (budget.turnIsOver()) await budget.giveTurn();
+  }
+  const kept = keepChosen(columns, chosen);
+  if (steps > 1) return kept;
+  // An instant query lists the best first, group by group.
+  const position = new Map(kept.labels.map((labels, row) => [labels, row]));
+  return pickRows(
+    kept,
+    order.map((row) => position.get(labelsAt(columns, row)) ?? 0),
+  );
+}
+
+function bestRows(
+  node: Aggregation,
+  columns: Columns,
+  rows: readonly number[],
+  at: { readonly step: number; readonly limit: number; readonly evaluation: Evaluation },
+): number[] {
+  const { step, limit, evaluation } = at;
+  const { steps, kinds, values } = columns;
+  const found: number[] = [];
+  for (const row of rows) {
+    const kind = kinds[row * steps + step];
+    if (kind === FLOAT) found.push(row);
+    else if (kind !== ABSENT) {
+      evaluation.annotations.info(
+        `ignored histogram in ${node.op} aggregation`,
+        evaluation.place(node),
+      );
+    }
+  }
+  const sign = node.op === 'topk' ? -1 : 1;
+  const value = (row: number) => values[row * steps + step] ?? 0;
+  found.sort((a, b) => {
+    const [left, right] = [value(a), value(b)];
+    if (Number.isNaN(left) || Number.isNaN(right)) {
+      return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
+    }
+    return left === right ? 0 : left < right ? -sign : sign;
+  });
+  return found.slice(0, limit);
+}
+
+/** The numbers of series to choose; undefined if there is nothing to choose at any step. */
+function limitsOf(parameter: Float64Array): readonly number[] | undefined {
+  let largest = Number.NEGATIVE_INFINITY;
+  let hasNan = false;
+  for (const value of parameter) {
+    if (Number.isNaN(value)) hasNan = true;
+    else largest = Math.max(largest, value);
+  }
+  if (largest < 1 && !hasNan) {
+    checkInteger(parameter);
+    return undefined;
+  }
+  if (hasNan) throw new EvaluationError('Parameter value is NaN');
+  checkInteger(parameter);
+  return Array.from(parameter, Math.trunc);
+}
+
+function checkInteger(parameter: Float64Array): void {
+  for (const value of parameter) {
+    if (value <= -(2 ** 63))
+      throw new EvaluationError(`Scalar value ${goText(value)} underflows int64`);
+    if (value >= 2 ** 63)
+      throw new EvaluationError(`Scalar value ${goText(value)} overflows int64`);
+  }
+}
+
+function goText(value: number): string {
+  if (Number.isFinite(value)) return value.toExponential().replace(/e\+?(-?)(\d)$/, 'e+$10$2');
+  return value > 0 ? '+Inf' : '-Inf';
+}
+
+/** Chooses by a hash of the labels, so that a ratio and its complement divide the series. */
+function limitRatio(
+  node: Aggregation,
+  columns: Columns,
+  parameter: Float64Array,
+  evaluation: Evaluation,
+): Columns {
+  const { steps } = columns;
+  if (parameter.every((ratio) => ratio === 0)) return new ColumnsBuilder(steps, 0).finish();
+  const ratios = parameter.map((ratio) => {
+    if (Number.isNaN(ratio)) throw new EvaluationError('Ratio value is NaN');
+    const capped = Math.max(-1, Math.min(1, ratio));
+    if (capped !== ratio) {
+      const given = Number.isFinite(ratio) ? String(ratio) : ratio > 0 ? '+Inf' : '-Inf';
+      evaluation.annotations.warn(
+        `ratio value should be between -1 and 1, got ${given}, capping to ${capped}`,
+        evaluation.place(node.param ?? node),
+      );
+    }
+    return capped;
+  });
+  const chosen = new Uint8Array(columns.labels.length * steps);
+  for (let row = 0; row < columns.labels.length; row++) {
+    const offset = labelsFraction(labelsAt(columns, row));
+    for (let step = 0; step < steps; step++) {
+      const ratio = ratios[step] ?? 0;
+      const takes = ratio >= 0 ? offset < ratio : offset >= 1 + ratio;
+      if (takes) chosen[row * steps + step] = 1;
+    }
+  }
+  return keepChosen(columns, chosen);
+}
+
+function keepChosen(columns: Columns, chosen: Uint8Array): Columns {
+  const { steps } = columns;
+  const builder = new ColumnsBuilder(steps, columns.labels.length);
+  for (let row = 0; row < columns.labels.length; row++) {
+    for (let step = 0; step < steps; step++) {
+      const cell = row * steps + step;
+      if (chosen[cell] === 1) builder.copyCell(step, columns, cell);
+    }
+    builder.endRow(labelsAt(columns, row), columns.dropsName[row] === 1);
+  }
+  return builder.finish();
+}
