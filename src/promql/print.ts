@@ -115,7 +115,8 @@ function printSeries({ name, matchers }: VectorSelector): string {
   for (const matcher of matchers) {
     if (!isName(matcher, name)) printed.push(printMatcher(matcher));
   }
-  if (printed.length === 0) return name;
+  // Prometheus writes nothing for empty braces, the second argument of `info`, and cannot read it.
+  if (printed.length === 0) return name === '' ? '{}' : name;
   return `${name}{${printed.sort(compareBytes).join(',')}}`;
 }
 

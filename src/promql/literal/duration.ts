@@ -16,6 +16,11 @@ const MAX_NANOSECONDS = 2n ** 63n - 1n;
 const MAX_COUNT = 2n ** 64n - 1n;
 const NANOSECONDS_PER_MS = 1_000_000n;
 
+/** The usual case: one number and its unit. */
+const SINGLE = /^(\d{1,9})(ms|[smhdwy])$/;
+/** A duration up to here is in range for sure. */
+const SAFE_MS = 9e12;
+
 /** The text was scanned as a duration, but is none. */
 export class DurationError extends Error {
   override readonly name = 'DurationError';
@@ -27,25 +32,39 @@ export class DurationError extends Error {
  * @throws {DurationError} with Prometheus' words
  */
 export function parseDuration(text: string): number {
+  const [, count, unitOfAll] = SINGLE.exec(text) ?? [];
+  if (count !== undefined) {
+    const ms = Number(count) * (UNITS.find(([name]) => name === unitOfAll)?.[1] ?? 0);
+    if (ms <= SAFE_MS) return ms;
+  }
+  return parseParts(text);
+}
+
+function parseParts(text: string): number {
   let next = 0;
   let total = 0n;
-  for (const [, digits = '', unit = ''] of partsOf(text)) {
+  let end = 0;
+  for (const part of text.matchAll(/(\d+)(\D+)/gy)) {
+    const [whole, digits = '', unit = ''] = part;
     const found = UNITS.findIndex(([name]) => name === unit);
     if (found < 0) {
       throw new DurationError(`unknown unit ${quoteText(unit)} in duration ${quoteText(text)}`);
     }
-    if (found < next || BigInt(digits) > MAX_COUNT)
-      throw new DurationError(`not a valid duration string: ${quoteText(text)}`);
+    if (found < next || BigInt(digits) > MAX_COUNT) throw invalid(text);
     next = found + 1;
+    end = part.index + whole.length;
     total += BigInt(digits) * BigInt(UNITS[found]![1]);
-    if (total * NANOSECONDS_PER_MS > MAX_NANOSECONDS)
+    if (total * NANOSECONDS_PER_MS > MAX_NANOSECONDS) {
       throw new DurationError('duration out of range');
+    }
   }
+  if (text === '') throw new DurationError('empty duration string');
+  if (end < text.length) throw invalid(text);
   return Number(total);
 }
 
-function partsOf(text: string): IterableIterator<RegExpExecArray> {
-  return text.matchAll(/(\d+)([a-z]+)/g);
+function invalid(text: string): DurationError {
+  return new DurationError(`not a valid duration string: ${quoteText(text)}`);
 }
 
 /** Writes a duration with the largest units that hold it; years and weeks only if it is exact. */

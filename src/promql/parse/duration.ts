@@ -59,7 +59,7 @@ function parseOffsetTerm(tokens: Tokens): DurationTerm {
     return withSign(tokens, sign, wrap(inner, inner.span));
   }
   if (next === 'number' || next === 'duration') {
-    return withSign(tokens, sign, parseOperand(tokens));
+    return withSign(tokens, sign, parseNumberLiteral(tokens));
   }
   const term = parseFunction(tokens);
   const span = spanOf(sign.start, term.span.end);
@@ -195,7 +195,8 @@ function withSign(tokens: Tokens, sign: Token, term: DurationTerm): DurationTerm
 }
 
 function isOutOfRange(seconds: number): boolean {
-  return seconds > MAX_SECONDS || seconds < -MAX_SECONDS;
+  // NaN is none either, although Prometheus takes it for the smallest number of 64 bits.
+  return !(Math.abs(seconds) <= MAX_SECONDS);
 }
 
 function outOfRange(tokens: Tokens, span: Span): DurationTerm {

@@ -1,6 +1,6 @@
 /** What may stand behind a binary operator: `bool`, `on`, `ignoring`, `group_…` and `fill…`. */
 
-import type { TokenKind } from '../lex/token.ts';
+import { mayBeginExpression, type TokenKind } from '../lex/token.ts';
 import type { VectorMatching } from '../tree.ts';
 import { parseGrouping } from './grouping.ts';
 import { parseNumberLiteral } from './literal.ts';
@@ -41,7 +41,9 @@ function parseOn(tokens: Tokens): Partial<VectorMatching> {
   const group = tokens.peek().kind;
   if (group !== 'group_left' && group !== 'group_right') return written;
   tokens.take();
-  const include = tokens.peek().kind === '(' ? parseGrouping(tokens) : NO_MATCHING.include;
+  const next = tokens.peek().kind;
+  const hasList = next === '(' || !mayBeginExpression(next);
+  const include = hasList ? parseGrouping(tokens) : NO_MATCHING.include;
   const cardinality = group === 'group_left' ? 'many-to-one' : 'one-to-many';
   return { ...written, cardinality, include };
 }

@@ -2,7 +2,7 @@
 import { unquote } from '../lex/string.ts';
 import { isMetricName, type Token, type TokenKind } from '../lex/token.ts';
 import type { MatchOperator } from '../operators.ts';
-import { regexpFault } from '../regexp.ts';
+import { isSimpleRegexp, regexpFault, regexpTooLarge } from '../regexp.ts';
 import type { Matcher, VectorSelector } from '../tree.ts';
 import { spanOf } from './literal.ts';
 import type { Context, Tokens } from './tokens.ts';
@@ -71,10 +71,15 @@ function parseValue(tokens: Tokens, label: Token, name: string): Matcher {
   const token = expectIn(VALUE, 'string', tokens);
   const value = unquote(token.text);
   if (op === '=~' || op === '!~') {
-    const fault = regexpFault(value);
+    const fault = faultOf(value, tokens);
     if (fault !== undefined) tokens.fault({ start: label.start, end: token.end }, fault);
   }
   return Object.freeze({ name, op, value });
+}
+
+function faultOf(pattern: string, tokens: Tokens): string | undefined {
+  if (isSimpleRegexp(pattern)) return undefined;
+  return tokens.mayCompile(pattern.length) ? regexpFault(pattern) : regexpTooLarge(pattern);
 }
 
 function expectIn(context: Context, kind: TokenKind, tokens: Tokens): Token {
