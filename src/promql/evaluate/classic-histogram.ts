@@ -10,7 +10,7 @@ export interface ClassicBucket {
 }
 
 /** What had to be changed so that the counts rise with the bounds. */
-export interface Repair {
+interface Repair {
   minBound: number;
   maxBound: number;
   maxDifference: number;

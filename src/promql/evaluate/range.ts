@@ -147,7 +147,7 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
 }
 
 /** Says that a quantile is outside of 0 to 1. */
-export function warnQuantile(
+function warnQuantile(
   node: Call,
   quantiles: Float64Array | undefined,
   evaluation: Evaluation,
