@@ -15,6 +15,7 @@ import type { MergeCase, MergeFigures, MergeWay } from './merge.ts';
 import type { Latencies, NeighbourCase, NeighbourResult } from './neighbours.ts';
 import { measureNeighbours } from './neighbours.ts';
 import { measurePair, type PairCase, type PairResult } from './pair.ts';
+import { measurePromql, promqlTable } from './promql.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, seconds, table } from './report.ts';
@@ -146,10 +147,12 @@ if (wanted('proxy')) {
   print(proxyTable(proxy));
 }
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
+const promql = wanted('promql') ? await measurePromql(rounds) : [];
+if (promql.length > 0) print(promqlTable(promql));
 if (flags.json !== undefined) {
   const figures = {
     ...{ machine, quick: flags.quick, merges, kernels, scrapes, pairs, hits, neighbours },
-    ...{ bindings, start, proxy, push },
+    ...{ bindings, start, proxy, push, promql },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
