@@ -3,7 +3,7 @@
  */
 
 /** Orders numbers from small to large; NaN is the smallest of all. */
-function compareNumbers(a: number, b: number): number {
+export function compareNumbers(a: number, b: number): number {
   if (a === b) return 0;
   if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : -1;
   if (Number.isNaN(b)) return 1;
