@@ -35,6 +35,11 @@ export class Budget {
     }
   }
 
+  /** Holds the samples of a row. A row that is nearly empty takes its memory too, and counts as half full. */
+  holdRow(samples: number, steps: number): void {
+    if (samples > 0) this.hold(Math.max(samples, steps >> 1));
+  }
+
   release(samples: number): void {
     this.#samples -= samples;
   }

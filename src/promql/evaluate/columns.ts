@@ -38,6 +38,9 @@ export interface Columns {
   readonly histograms: (Histogram | undefined)[] | undefined;
 }
 
+/** Cells that are reserved before the first row is written. */
+const FIRST_CELLS = 1 << 21;
+
 /** Columns under construction; rows are appended one after the other. */
 export class ColumnsBuilder {
   readonly steps: number;
@@ -50,7 +53,8 @@ export class ColumnsBuilder {
 
   constructor(steps: number, expectedRows: number) {
     this.steps = steps;
-    const cells = Math.max(1, expectedRows) * steps;
+    // More rows than fit at first are added by and by, so that limits are met before memory is taken.
+    const cells = Math.max(steps, Math.min(Math.max(1, expectedRows) * steps, FIRST_CELLS));
     this.#kinds = new Uint8Array(cells);
     this.#values = new Float64Array(cells);
   }
@@ -86,6 +90,20 @@ export class ColumnsBuilder {
     const kind = from.kinds[cell];
     if (kind === FLOAT) this.setFloat(step, from.values[cell] ?? 0);
     else if (kind === HISTOGRAM) this.setHistogram(step, histogramAt(from, cell));
+  }
+
+  /** Copies all cells of a row of other columns. */
+  copyRow(from: Columns, row: number): void {
+    const { kinds, values, base } = this.openRow();
+    const start = row * from.steps;
+    kinds.set(from.kinds.subarray(start, start + from.steps), base);
+    values.set(from.values.subarray(start, start + from.steps), base);
+    if (from.histograms === undefined) return;
+    this.#histograms ??= [];
+    for (let step = 0; step < from.steps; step++) {
+      const histogram = from.histograms[start + step];
+      if (histogram !== undefined) this.#histograms[base + step] = histogram;
+    }
   }
 
   /** Whether a step of the row that is being written has a sample. */

@@ -129,11 +129,13 @@ class Run implements Evaluation {
     const held = this.budget.mark();
     let columns: Columns;
     if (grid.steps > 1 && isInvariant(node)) {
-      columns = repeatSteps(await this.#vector(node, onlyFirstStep(grid)), grid.steps);
+      const first = await this.#vector(node, onlyFirstStep(grid));
+      this.budget.hold(first.labels.length * grid.steps);
+      columns = repeatSteps(first, grid.steps);
     } else columns = await this.#vector(node, grid);
     // What the parts of the expression held is free now; what remains is the result.
     this.budget.reset(held);
-    this.budget.hold(countSamples(columns));
+    this.budget.hold(Math.max(countSamples(columns), columns.kinds.length >> 1));
     this.budget.check();
     return columns;
   }
@@ -162,7 +164,7 @@ class Run implements Evaluation {
   #startLoads(grid: Grid): void {
     for (const { selector, ...wanted } of wantedBy(this.#tree, grid, this.query, this.settings)) {
       const asked = { ...wanted, matchers: selector.matchers };
-      const loading = loadSeries(asked, this.settings, this.labels, this.signal);
+      const loading = loadSeries(asked, this);
       // A failure is thrown where the series are read; until then nobody awaits the promise.
       loading.catch(() => undefined);
       this.#loads.set(selector, loading);

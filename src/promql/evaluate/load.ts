@@ -2,6 +2,7 @@
  * Reads the series of all selectors of a query, each selector once and all of them at the same time.
  */
 import type { Expression, VectorSelector } from '../tree.ts';
+import type { Budget } from './budget.ts';
 import { type Grid, timeAt } from './columns.ts';
 import { durationMs } from './duration.ts';
 import { EvaluationError } from './failure.ts';
@@ -94,12 +95,18 @@ function readerOf(name: string, reader: Reader): Reader {
   return { function: name, needsBuckets, statsOnly: !needsBuckets && (stats || reader.statsOnly) };
 }
 
+/** What loading needs of the evaluation. */
+export interface Loader {
+  readonly settings: Settings;
+  readonly labels: LabelTable;
+  readonly budget: Budget;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Asks the storage for the series of some matchers. */
 export async function loadSeries(
   wanted: Omit<Wanted, 'selector'> & { readonly matchers: readonly Matcher[] },
-  settings: Settings,
-  labels: LabelTable,
-  signal: AbortSignal | undefined,
+  { settings, labels, budget, signal }: Loader,
 ): Promise<readonly LoadedSeries[]> {
   const { matchers, range, hints, statsOnly } = wanted;
   let blocks: readonly SeriesBlock[];
@@ -107,17 +114,22 @@ export async function loadSeries(
     blocks = await settings.storage.select(matchers, range, hints, signal);
   } catch (cause) {
     if (cause instanceof EvaluationError) throw cause;
+    budget.check();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EvaluationError(`expanding series: ${reason}`, 'execution', { cause });
   }
-  return blocks.map((block) => {
+  const loaded: LoadedSeries[] = [];
+  for (const block of blocks) {
     const stale = staleSamples(block);
-    return {
+    const hinted = statsOnly && block.histograms !== undefined;
+    loaded.push({
       labels: labels.of(block.labels),
-      block: statsOnly && block.histograms !== undefined ? withResetHints(block, stale) : block,
+      block: hinted ? withResetHints(block, stale) : block,
       stale,
-    };
-  });
+    });
+    if (budget.turnIsOver()) await budget.giveTurn();
+  }
+  return loaded;
 }
 
 function staleSamples({ values }: SeriesBlock): Uint8Array | undefined {

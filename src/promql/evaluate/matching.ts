@@ -5,6 +5,7 @@
  */
 import { type BinaryOperator, isComparison } from '../operators.ts';
 import type { Binary, VectorMatching } from '../tree.ts';
+import type { Budget } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, histogramAt } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
@@ -54,6 +55,7 @@ interface Sides {
   readonly manyAtAll: Uint8Array;
   readonly builder: ColumnsBuilder;
   readonly table: LabelTable;
+  readonly budget: Budget;
   readonly report: OperatorReport;
   /** Whether names are removed at once. */
   readonly removesNames: boolean;
@@ -77,7 +79,7 @@ export async function matchVectors(
   const [fillMany, fillOne] = [fillLeft, fillRight];
   const losesNames = node.returnBool || changesMeaning(node.op);
   const sides: Sides = {
-    ...{ node, matching, many, one, fillMany, fillOne, manyIsLeft, table },
+    ...{ node, matching, many, one, fillMany, fillOne, manyIsLeft, table, budget },
     manyAtAll: stepsWithSamples(many),
     builder: new ColumnsBuilder(many.steps, many.labels.length),
     report: { annotations, place: evaluation.place(node) },
@@ -88,11 +90,10 @@ export async function matchVectors(
   const manyRows = rowsBySignature(many, signature);
   const oneRows = rowsBySignature(one, signature);
   for (const [key, rows] of oneRows) {
-    matchGroup(key, manyRows.get(key) ?? [], rows, sides);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    await matchGroup(key, manyRows.get(key) ?? [], rows, sides);
   }
   for (const [key, rows] of manyRows) {
-    if (!oneRows.has(key) && fillOne !== undefined) matchGroup(key, rows, [], sides);
+    if (!oneRows.has(key) && fillOne !== undefined) await matchGroup(key, rows, [], sides);
   }
   return joinEqualSeries(sides.builder.finish());
 }
@@ -109,35 +110,47 @@ function stepsWithSamples({ kinds, steps }: Columns): Uint8Array {
 }
 
 /** All series with equal matching labels. */
-function matchGroup(
+async function matchGroup(
   key: Labels,
   manyRows: readonly number[],
   oneRows: readonly number[],
   sides: Sides,
-): void {
-  const { steps } = sides.many;
+): Promise<void> {
+  const { budget } = sides;
   const partner = partnersOf(key, oneRows, sides);
-  const taken = new Taken(sides.matching.cardinality === 'one-to-one', steps);
+  const taken = new Taken(sides.matching.cardinality === 'one-to-one', sides.many.steps);
   for (const row of manyRows) {
-    for (const other of oneRows) {
-      const labels = resultLabels(labelsAt(sides.many, row), labelsAt(sides.one, other), sides);
-      for (let step = 0; step < steps; step++) {
-        if (partner[step] !== other || !has(sides.many, row, step)) continue;
-        operate(operandAt(sides.many, row, step), operandAt(sides.one, other, step), step, sides);
+    for (const [other, steps] of stepsByPartner(row, partner, sides)) {
+      const own = other === -1 ? key : labelsAt(sides.one, other);
+      const labels = resultLabels(labelsAt(sides.many, row), own, sides);
+      for (const step of steps) {
+        const one = other === -1 ? (sides.fillOne ?? 0) : operandAt(sides.one, other, step);
+        operate(operandAt(sides.many, row, step), one, step, sides);
         if (manyRows.length > 1) taken.add(step, labels, sides.builder.has(step));
       }
       endRow(labels, sides.many.dropsName[row] === 1, sides);
     }
-    if (sides.fillOne === undefined) continue;
-    const labels = resultLabels(labelsAt(sides.many, row), key, sides);
-    for (let step = 0; step < steps; step++) {
-      if (partner[step] !== -1 || !has(sides.many, row, step)) continue;
-      operate(operandAt(sides.many, row, step), sides.fillOne, step, sides);
-      if (manyRows.length > 1) taken.add(step, labels, sides.builder.has(step));
-    }
-    endRow(labels, sides.many.dropsName[row] === 1, sides);
+    if (budget.turnIsOver()) await budget.giveTurn();
   }
   if (sides.fillMany !== undefined) fillManySide(key, manyRows, oneRows, partner, sides);
+}
+
+/** The steps at which a row of the "many" side is matched, by the partner's row; -1 is a filled one. */
+function stepsByPartner(row: number, partner: Int32Array, sides: Sides): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  let last = -2;
+  let steps: number[] = [];
+  for (let step = 0; step < partner.length; step++) {
+    const other = partner[step] ?? -1;
+    if (!has(sides.many, row, step) || (other === -1 && sides.fillOne === undefined)) continue;
+    if (other !== last) {
+      steps = found.get(other) ?? [];
+      found.set(other, steps);
+      last = other;
+    }
+    steps.push(step);
+  }
+  return found;
 }
 
 function fillManySide(
@@ -231,7 +244,8 @@ function operate(many: Operand, one: Operand, step: number, sides: Sides): void 
 }
 
 function endRow(labels: Labels, dropsName: boolean, sides: Sides): void {
-  sides.builder.endRow(labels, dropsName || sides.marksNames);
+  const samples = sides.builder.endRow(labels, dropsName || sides.marksNames);
+  sides.budget.holdRow(samples, sides.many.steps);
 }
 
 /** The labels of a result: those of the "many" side, and the listed ones of the "one" side. */

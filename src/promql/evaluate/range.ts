@@ -148,7 +148,7 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
       budget.release(widest);
     } else await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
     const keeps = KEEPS_NAME.has(node.name);
-    budget.hold(builder.endRow(series.labels, keeps ? series.dropsName : true));
+    budget.holdRow(builder.endRow(series.labels, keeps ? series.dropsName : true), grid.steps);
     if (budget.turnIsOver()) await budget.giveTurn();
   }
   const columns = builder.finish();

@@ -68,9 +68,7 @@ export function joinEqualSeries(columns: Columns): Columns {
 export function pickRows(columns: Columns, rows: readonly number[]): Columns {
   const builder = new ColumnsBuilder(columns.steps, rows.length);
   for (const row of rows) {
-    for (let step = 0; step < columns.steps; step++) {
-      builder.copyCell(step, columns, row * columns.steps + step);
-    }
+    builder.copyRow(columns, row);
     builder.endRow(columns.labels[row] ?? fail(), columns.dropsName[row] === 1);
   }
   return builder.finish();

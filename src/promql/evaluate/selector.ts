@@ -34,7 +34,7 @@ export async function selectVector(
   for (const one of series) {
     if (node.bounds === 'smoothed') smoothRow(one, references, builder, { node, evaluation });
     else newestRow(one, references, builder, settings.lookbackMs, taken);
-    budget.hold(builder.endRow(one.labels, taken !== 'value'));
+    budget.holdRow(builder.endRow(one.labels, taken !== 'value'), grid.steps);
     if (budget.turnIsOver()) await budget.giveTurn();
   }
   return builder.finish();

@@ -10,35 +10,42 @@ import { signatureOf } from './matching.ts';
 import { joinEqualSeries, labelsAt } from './rows.ts';
 
 /** The value of a set operator at each step. */
-export function setOperation(
+export async function setOperation(
   op: SetOperator,
   matching: VectorMatching,
   left: Columns,
   right: Columns,
   evaluation: Evaluation,
-): Columns {
+): Promise<Columns> {
   const signature = signatureOf(matching, evaluation.labels);
   const builder = new ColumnsBuilder(left.steps, left.labels.length);
-  const onRight = presence(right, signature);
-  copyRows(left, builder, (labels, step) => {
-    if (op === 'or') return true;
-    const present = onRight.get(signature(labels))?.[step] === 1;
-    return op === 'and' ? present : !present;
-  });
   if (op === 'or') {
-    const onLeft = presence(left, signature);
-    copyRows(right, builder, (labels, step) => onLeft.get(signature(labels))?.[step] !== 1);
+    await copyRows(left, builder, evaluation, () => undefined);
+    const onLeft = await presence(left, signature, evaluation);
+    const none = new Uint8Array(left.steps);
+    await copyRows(right, builder, evaluation, (labels) => ({
+      steps: onLeft.get(signature(labels)) ?? none,
+      taken: 0,
+    }));
+  } else {
+    const onRight = await presence(right, signature, evaluation);
+    const none = new Uint8Array(left.steps);
+    await copyRows(left, builder, evaluation, (labels) => ({
+      steps: onRight.get(signature(labels)) ?? none,
+      taken: op === 'and' ? 1 : 0,
+    }));
   }
   return joinEqualSeries(builder.finish());
 }
 
 /** At which steps each signature has a sample. */
-function presence(
+async function presence(
   columns: Columns,
   signature: (labels: Labels) => Labels,
-): Map<Labels, Uint8Array> {
+  { budget }: Evaluation,
+): Promise<Map<Labels, Uint8Array>> {
   const steps = new Map<Labels, Uint8Array>();
-  columns.labels.forEach((labels, row) => {
+  for (const [row, labels] of columns.labels.entries()) {
     const key = signature(labels);
     let present = steps.get(key);
     if (present === undefined) {
@@ -48,20 +55,35 @@ function presence(
     for (let step = 0; step < columns.steps; step++) {
       if (columns.kinds[row * columns.steps + step] !== ABSENT) present[step] = 1;
     }
-  });
+    if (budget.turnIsOver()) await budget.giveTurn();
+  }
   return steps;
 }
 
-function copyRows(
+/** The steps of a row that are taken: those at which `steps` has the value `taken`. */
+interface Choice {
+  readonly steps: Uint8Array;
+  readonly taken: 0 | 1;
+}
+
+/** @param choose - undefined takes all of a row */
+async function copyRows(
   columns: Columns,
   builder: ColumnsBuilder,
-  keeps: (labels: Labels, step: number) => boolean,
-): void {
+  { budget }: Evaluation,
+  choose: (labels: Labels) => Choice | undefined,
+): Promise<void> {
   for (let row = 0; row < columns.labels.length; row++) {
     const labels = labelsAt(columns, row);
-    for (let step = 0; step < columns.steps; step++) {
-      if (keeps(labels, step)) builder.copyCell(step, columns, row * columns.steps + step);
+    const choice = choose(labels);
+    if (choice === undefined) builder.copyRow(columns, row);
+    else {
+      for (let step = 0; step < columns.steps; step++) {
+        if (choice.steps[step] !== choice.taken) continue;
+        builder.copyCell(step, columns, row * columns.steps + step);
+      }
     }
-    builder.endRow(labels, columns.dropsName[row] === 1);
+    budget.holdRow(builder.endRow(labels, columns.dropsName[row] === 1), columns.steps);
+    if (budget.turnIsOver()) await budget.giveTurn();
   }
 }

@@ -74,7 +74,7 @@ async function infoSeries(
   grid: Grid,
   evaluation: Evaluation,
 ): Promise<readonly LoadedSeries[]> {
-  const { settings, labels, signal } = evaluation;
+  const { settings } = evaluation;
   const matchers = [...wish.matchers];
   const rows = columns.labels.filter((series) => !isInfo(series, wish));
   let identified = false;
@@ -92,7 +92,7 @@ async function infoSeries(
     untilMs: Math.max(...times),
   };
   const hints = { function: 'info', stepMs: grid.steps === 1 ? 0 : grid.stepMs, rangeMs: 0 };
-  return loadSeries({ matchers, range, hints, statsOnly: false }, settings, labels, signal);
+  return loadSeries({ matchers, range, hints, statsOnly: false }, evaluation);
 }
 
 function quoteRegex(text: string): string {
