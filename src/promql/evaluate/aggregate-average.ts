@@ -48,6 +48,7 @@ export async function averageGroups(
           : meanOfShares(all);
         if (mean !== undefined) builder.setHistogram(step, mean);
       }
+      if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
     }
     builder.endRow(labels, groups.dropsName[group] === true);
   }

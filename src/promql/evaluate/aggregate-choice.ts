@@ -19,7 +19,7 @@ export async function chooseSeries(
 ): Promise<Columns> {
   const { budget } = evaluation;
   const { steps } = columns;
-  if (node.op === 'limit_ratio') return limitRatio(node, columns, parameter, evaluation);
+  if (node.op === 'limit_ratio') return await limitRatio(node, columns, parameter, evaluation);
   const limits = limitsOf(parameter);
   if (limits === undefined) return new ColumnsBuilder(steps, 0).finish();
   const chosen = new Uint8Array(columns.labels.length * steps);
@@ -36,8 +36,8 @@ export async function chooseSeries(
         chosen[row * steps + step] = 1;
         if (steps === 1) order.push(row);
       }
+      if (budget.turnIsOver()) await budget.giveTurn();
     }
-    if (budget.turnIsOver()) await budget.giveTurn();
   }
   const kept = keepChosen(columns, chosen);
   if (steps > 1) return kept;
@@ -112,12 +112,12 @@ function goText(value: number): string {
 }
 
 /** Chooses by a hash of the labels, so that a ratio and its complement divide the series. */
-function limitRatio(
+async function limitRatio(
   node: Aggregation,
   columns: Columns,
   parameter: Float64Array,
   evaluation: Evaluation,
-): Columns {
+): Promise<Columns> {
   const { steps } = columns;
   if (parameter.every((ratio) => ratio === 0)) return new ColumnsBuilder(steps, 0).finish();
   const ratios = parameter.map((ratio) => {
@@ -140,6 +140,7 @@ function limitRatio(
       const takes = ratio >= 0 ? offset < ratio : offset >= 1 + ratio;
       if (takes) chosen[row * steps + step] = 1;
     }
+    if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
   }
   return keepChosen(columns, chosen);
 }

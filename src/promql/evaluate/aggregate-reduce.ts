@@ -51,6 +51,7 @@ export async function reduceGroups(
         if (numbers.length === 0) continue;
       }
       builder.setFloat(step, reduce(node.op, numbers, samples, parameter?.[step] ?? Number.NaN));
+      if (budget.turnIsOver()) await budget.giveTurn();
     }
     builder.endRow(labels, groups.dropsName[group] === true);
     if (budget.turnIsOver()) await budget.giveTurn();

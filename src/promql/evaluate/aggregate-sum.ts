@@ -36,7 +36,7 @@ export async function sumGroups(
       else if (kind === MIXED) warnMixedGroup(node, evaluation);
     }
     if (columns.histograms !== undefined) {
-      reduceHistograms(columns, groups.rows[group] ?? [], {
+      await reduceHistograms(columns, groups.rows[group] ?? [], {
         node,
         builder,
         evaluation,
@@ -94,12 +94,12 @@ interface Reduction {
 }
 
 /** Adds the histograms of the rows of one group, step by step. */
-function reduceHistograms(
+async function reduceHistograms(
   columns: Columns,
   rows: readonly number[],
   { node, builder, evaluation, start, skips }: Reduction,
-): void {
-  const { annotations } = evaluation;
+): Promise<void> {
+  const { annotations, budget } = evaluation;
   const place = evaluation.place(node.expr);
   for (let step = 0; step < columns.steps; step++) {
     if (skips(step)) continue;
@@ -132,6 +132,7 @@ function reduceHistograms(
         place,
       );
     } else if (value !== undefined) builder.setHistogram(step, value);
+    if (budget.turnIsOver()) await budget.giveTurn();
   }
 }
 

@@ -160,10 +160,16 @@ function fillManySide(
   partner: Int32Array,
   sides: Sides,
 ): void {
+  const present = new Uint8Array(sides.many.steps);
+  for (const row of manyRows) {
+    for (let step = 0; step < present.length; step++) {
+      if (has(sides.many, row, step)) present[step] = 1;
+    }
+  }
   for (const other of oneRows) {
     const labels = resultLabels(key, labelsAt(sides.one, other), sides);
     for (let step = 0; step < sides.many.steps; step++) {
-      if (partner[step] !== other || manyRows.some((row) => has(sides.many, row, step))) continue;
+      if (partner[step] !== other || present[step] === 1) continue;
       operate(sides.fillMany ?? 0, operandAt(sides.one, other, step), step, sides);
     }
     endRow(labels, false, sides);

@@ -104,7 +104,13 @@ async function measure(
   const builder = new ColumnsBuilder(grid.steps, families.length * measures.length);
   for (const family of families) {
     for (const one of measures) {
-      measureFamily(columns, family, one, { grid, evaluation, builder, place, name: node.name });
+      await measureFamily(columns, family, one, {
+        grid,
+        evaluation,
+        builder,
+        place,
+        name: node.name,
+      });
       const labels =
         one.label === undefined ? family.labels : table.set(family.labels, [one.label]);
       builder.endRow(labels, false);
@@ -170,8 +176,14 @@ interface Target {
   readonly name: string;
 }
 
-function measureFamily(columns: Columns, family: Family, one: Measure, target: Target): void {
+async function measureFamily(
+  columns: Columns,
+  family: Family,
+  one: Measure,
+  target: Target,
+): Promise<void> {
   const { grid, builder, evaluation, place } = target;
+  const { budget } = evaluation;
   const { steps, kinds, values } = columns;
   const rows = family.rows.toSorted((a, b) => compareNumbers(a.upper, b.upper));
   const buckets = new ClassicBuckets(rows.length);
@@ -203,6 +215,7 @@ function measureFamily(columns: Columns, family: Family, one: Measure, target: T
       }
       builder.setFloat(step, one.ofClassic(buckets, step));
     }
+    if ((step & 15) === 15 && budget.turnIsOver()) await budget.giveTurn();
   }
 }
 

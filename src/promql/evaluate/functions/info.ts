@@ -38,10 +38,11 @@ export const info: VectorFunction = async (node, grid, evaluation) => {
   const columns = await evaluation.vector(base, grid);
   const wish = wishOf(node.args[1] === undefined ? undefined : unwrap(node.args[1]));
   const series = await infoSeries(columns, wish, base, grid, evaluation);
-  const found = newestInfo(series, base, grid, evaluation);
+  const found = await newestInfo(series, base, grid, evaluation);
   const builder = new ColumnsBuilder(grid.steps, columns.labels.length);
   for (let row = 0; row < columns.labels.length; row++) {
     enrichRow(columns, row, wish, found, { builder, evaluation });
+    if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
   }
   return joinEqualSeries(builder.finish());
 };
@@ -154,12 +155,12 @@ interface Found {
 /** By the identifying labels, then by step, then by metric: the info series with the newest sample. */
 type InfoByIdentity = Map<Labels, Map<string, Found>[]>;
 
-function newestInfo(
+async function newestInfo(
   series: readonly LoadedSeries[],
   base: Expression,
   grid: Grid,
   evaluation: Evaluation,
-): InfoByIdentity {
+): Promise<InfoByIdentity> {
   const { settings, labels: table } = evaluation;
   const found: InfoByIdentity = new Map();
   const times = Array.from({ length: grid.steps }, (_, step) =>
@@ -186,6 +187,7 @@ function newestInfo(
       }
       takeNewest(steps[step] ?? new Map(), name, { labels, timeMs });
     }
+    if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
   }
   return found;
 }

@@ -57,19 +57,21 @@ const labelJoin: VectorFunction = async (node, grid, evaluation) => {
 };
 
 /** Sets one label of each series; a series that gets a new name keeps that name. */
-function relabel(
+async function relabel(
   columns: Columns,
   name: string,
   evaluation: Evaluation,
   newValue: (labels: Labels) => string | undefined,
-): Columns {
+): Promise<Columns> {
+  const { budget } = evaluation;
   const dropsName = Uint8Array.from(columns.dropsName);
-  const labels = columns.labels.map((series, row) => {
+  const labels: Labels[] = [];
+  for (const [row, series] of columns.labels.entries()) {
     const value = newValue(series);
-    if (value === undefined) return series;
-    if (name === METRIC_NAME) dropsName[row] = 0;
-    return evaluation.labels.set(series, [[name, value]]);
-  });
+    if (value !== undefined && name === METRIC_NAME) dropsName[row] = 0;
+    labels.push(value === undefined ? series : evaluation.labels.set(series, [[name, value]]));
+    if (budget.turnIsOver()) await budget.giveTurn();
+  }
   return joinEqualSeries({ ...columns, labels, dropsName });
 }
 
