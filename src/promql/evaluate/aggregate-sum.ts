@@ -85,7 +85,7 @@ interface Accumulator {
 }
 
 /** How the histograms of a group become one. */
-export interface Reduction {
+interface Reduction {
   readonly node: Aggregation;
   readonly builder: ColumnsBuilder;
   readonly evaluation: Evaluation;
@@ -94,7 +94,7 @@ export interface Reduction {
 }
 
 /** Adds the histograms of the rows of one group, step by step. */
-export function reduceHistograms(
+function reduceHistograms(
   columns: Columns,
   rows: readonly number[],
   { node, builder, evaluation, start, skips }: Reduction,
@@ -136,7 +136,7 @@ export function reduceHistograms(
 }
 
 /** Says that a group holds numbers and histograms at the same step. */
-export function warnMixedGroup(node: Aggregation, evaluation: Evaluation): void {
+function warnMixedGroup(node: Aggregation, evaluation: Evaluation): void {
   evaluation.annotations.warn(
     'encountered a mix of histograms and floats for aggregation',
     evaluation.place(node.expr),

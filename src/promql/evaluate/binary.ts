@@ -7,7 +7,7 @@ import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, histogramAt } f
 import type { Evaluation } from './evaluation.ts';
 import { scale } from './histogram-arithmetic.ts';
 import { matchVectors } from './matching.ts';
-import { noteTypes, onHistograms, onNumbers } from './operators.ts';
+import { noteTypes, type OperatorReport, onHistograms, onNumbers } from './operators.ts';
 import { labelsAt, loseNames } from './rows.ts';
 import { setOperation } from './set-operators.ts';
 
@@ -40,8 +40,9 @@ export async function binaryVectors(
   const columns = await evaluation.vector(vectorLeft ? node.left : node.right, grid);
   const scalars = await evaluation.scalar(vectorLeft ? node.right : node.left, grid);
   const builder = new ColumnsBuilder(grid.steps, columns.labels.length);
+  const report = { annotations: evaluation.annotations, place: evaluation.place(node) };
   for (let row = 0; row < columns.labels.length; row++) {
-    rowWithScalars(node, columns, row, scalars, { builder, evaluation, vectorLeft });
+    rowWithScalars(node, columns, row, scalars, { builder, vectorLeft, report });
     builder.endRow(labelsAt(columns, row), columns.dropsName[row] === 1);
     if (budget.turnIsOver()) await budget.giveTurn();
   }
@@ -60,11 +61,11 @@ function rowWithScalars(
   scalars: Float64Array,
   how: {
     readonly builder: ColumnsBuilder;
-    readonly evaluation: Evaluation;
     readonly vectorLeft: boolean;
+    readonly report: OperatorReport;
   },
 ): void {
-  const { builder, evaluation, vectorLeft } = how;
+  const { builder, vectorLeft, report } = how;
   const { op, returnBool } = node;
   const filters = isComparison(op) && !returnBool;
   const trims = op === '</' || op === '>/';
@@ -80,7 +81,6 @@ function rowWithScalars(
       else if (result !== 0) builder.setFloat(step, value);
       continue;
     }
-    const report = { annotations: evaluation.annotations, place: evaluation.place(node) };
     if (kind === FLOAT) {
       noteTypes(op, columns.values[cell] ?? 0, scalar, report);
       continue;

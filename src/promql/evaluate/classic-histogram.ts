@@ -3,90 +3,113 @@
  */
 import { CUSTOM_SCHEMA, denseBuckets, EMPTY_HISTOGRAM, type Histogram } from './histogram.ts';
 
-/** One bucket: how many observations were at most its bound. */
-export interface ClassicBucket {
-  upper: number;
-  count: number;
-}
-
 /** What had to be changed so that the counts rise with the bounds. */
-export interface Repair {
-  minBound: number;
-  maxBound: number;
-  maxDifference: number;
+interface Repair {
+  readonly minBound: number;
+  readonly maxBound: number;
+  readonly maxDifference: number;
 }
 
 /** Differences of counts below this part of them are noise of floating-point arithmetic. */
 const NOISE = 1e-12;
 
-/** Buckets in order, equal bounds joined, counts forced to rise. */
-export interface RisingBuckets {
-  readonly buckets: readonly ClassicBucket[];
-  readonly repair: Repair | undefined;
-}
+/** The buckets of one histogram at one step; the arrays serve all steps, one after the other. */
+export class ClassicBuckets {
+  readonly #uppers: Float64Array;
+  readonly #counts: Float64Array;
+  #length = 0;
 
-/** Puts buckets in order; undefined if the highest bound is not infinite. */
-export function risingBuckets(given: readonly ClassicBucket[]): RisingBuckets | undefined {
-  const sorted = given.toSorted((a, b) => (a.upper === b.upper ? 0 : a.upper < b.upper ? -1 : 1));
-  if (sorted.at(-1)?.upper !== Infinity) return undefined;
-  const buckets: ClassicBucket[] = [];
-  for (const { upper, count } of sorted) {
-    const last = buckets.at(-1);
-    if (last?.upper === upper) last.count += count;
-    else buckets.push({ upper, count });
+  /** @param capacity - the largest number of buckets */
+  constructor(capacity: number) {
+    this.#uppers = new Float64Array(capacity);
+    this.#counts = new Float64Array(capacity);
   }
-  let repair: Repair | undefined;
-  let previous = buckets[0]?.count ?? 0;
-  for (const bucket of buckets.slice(1)) {
-    const { upper, count } = bucket;
-    if (almostEqual(previous, count)) bucket.count = previous;
-    else if (count < previous) {
-      repair ??= { minBound: upper, maxBound: upper, maxDifference: 0 };
-      repair.minBound = Math.min(repair.minBound, upper);
-      repair.maxBound = Math.max(repair.maxBound, upper);
-      repair.maxDifference = Math.max(repair.maxDifference, previous - count);
-      bucket.count = previous;
-    } else previous = count;
+
+  get length(): number {
+    return this.#length;
   }
-  return { buckets, repair };
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Adds a bucket whose bound is not below those before; buckets of equal bounds are joined. */
+  add(upper: number, count: number): void {
+    const last = this.#length - 1;
+    if (last >= 0 && this.#uppers[last] === upper) {
+      this.#counts[last] = (this.#counts[last] ?? 0) + count;
+      return;
+    }
+    this.#uppers[this.#length] = upper;
+    this.#counts[this.#length] = count;
+    this.#length++;
+  }
+
+  /** Whether the highest bound is infinite, without which the buckets say nothing. */
+  isComplete(): boolean {
+    return this.#length > 0 && this.#uppers[this.#length - 1] === Infinity;
+  }
+
+  /** Forces the counts to rise with the bounds. Returns what was changed, noise aside. */
+  forceRising(): Repair | undefined {
+    const counts = this.#counts;
+    let repair: { minBound: number; maxBound: number; maxDifference: number } | undefined;
+    let previous = counts[0] ?? 0;
+    for (let at = 1; at < this.#length; at++) {
+      const count = counts[at] ?? 0;
+      if (count === previous) continue;
+      if (almostEqual(previous, count)) counts[at] = previous;
+      else if (count < previous) {
+        const upper = this.#uppers[at] ?? 0;
+        repair ??= { minBound: upper, maxBound: upper, maxDifference: 0 };
+        repair.minBound = Math.min(repair.minBound, upper);
+        repair.maxBound = Math.max(repair.maxBound, upper);
+        repair.maxDifference = Math.max(repair.maxDifference, previous - count);
+        counts[at] = previous;
+      } else previous = count;
+    }
+    return repair;
+  }
+
+  /** The quantile, interpolated evenly within a bucket; the counts must rise. */
+  quantile(q: number): number {
+    if (Number.isNaN(q)) return Number.NaN;
+    if (q < 0) return -Infinity;
+    if (q > 1) return Infinity;
+    const uppers = this.#uppers;
+    const counts = this.#counts;
+    const top = this.#length - 1;
+    const total = counts[top] ?? 0;
+    if (top < 1 || total === 0 || Number.isNaN(total) || !this.isComplete()) return Number.NaN;
+    const rank = q * total;
+    let found = 0;
+    while (found < top && !((counts[found] ?? 0) >= rank)) found++;
+    if (found === top) return uppers[top - 1] ?? Number.NaN;
+    const upper = uppers[found] ?? 0;
+    if (found === 0 && upper <= 0) return upper;
+    const below = found === 0 ? 0 : (counts[found - 1] ?? 0);
+    const start = found === 0 ? 0 : (uppers[found - 1] ?? 0);
+    return start + (upper - start) * ((rank - below) / ((counts[found] ?? 0) - below));
+  }
+
+  /** A native histogram with custom bounds, without a sum; the counts must rise. */
+  toHistogram(): Histogram {
+    if (!this.isComplete()) return EMPTY_HISTOGRAM;
+    const counts = Array.from(this.#counts.subarray(0, this.#length));
+    return {
+      ...EMPTY_HISTOGRAM,
+      schema: CUSTOM_SCHEMA,
+      customValues: Array.from(this.#uppers.subarray(0, this.#length - 1)),
+      positive: denseBuckets(
+        0,
+        counts.map((count, at) => count - (counts[at - 1] ?? 0)),
+      ),
+      count: counts.at(-1) ?? 0,
+    };
+  }
 }
 
 function almostEqual(a: number, b: number): boolean {
-  if (a === b) return true;
   const sum = Math.abs(a) + Math.abs(b);
   return a !== 0 && b !== 0 && Math.abs(a - b) / Math.min(sum, Number.MAX_VALUE) < NOISE;
-}
-
-/** The quantile of rising buckets, interpolated evenly within a bucket. */
-export function classicQuantile(q: number, buckets: readonly ClassicBucket[]): number {
-  if (Number.isNaN(q)) return Number.NaN;
-  if (q < 0) return -Infinity;
-  if (q > 1) return Infinity;
-  const total = buckets.at(-1)?.count ?? 0;
-  if (buckets.length < 2 || total === 0 || Number.isNaN(total)) return Number.NaN;
-  let rank = q * total;
-  const found = buckets.slice(0, -1).findIndex(({ count }) => count >= rank);
-  if (found === -1) return buckets.at(-2)?.upper ?? Number.NaN;
-  const { upper, count } = buckets[found] ?? { upper: Number.NaN, count: 0 };
-  const below = buckets[found - 1];
-  if (below === undefined && upper <= 0) return upper;
-  let inBucket = count;
-  if (below !== undefined) {
-    inBucket -= below.count;
-    rank -= below.count;
-  }
-  const start = below?.upper ?? 0;
-  return start + (upper - start) * (rank / inBucket);
-}
-
-/** Rising buckets as a native histogram with custom bounds, without a sum. */
-export function asHistogram(buckets: readonly ClassicBucket[]): Histogram {
-  const counts = buckets.map(({ count }, at) => count - (buckets[at - 1]?.count ?? 0));
-  return {
-    ...EMPTY_HISTOGRAM,
-    schema: CUSTOM_SCHEMA,
-    customValues: buckets.slice(0, -1).map(({ upper }) => upper),
-    positive: denseBuckets(0, counts),
-    count: buckets.at(-1)?.count ?? 0,
-  };
 }

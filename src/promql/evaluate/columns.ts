@@ -60,6 +60,12 @@ export class ColumnsBuilder {
     return this.#rows * this.steps + step;
   }
 
+  /** The cells of the row that is being written, for loops that fill a whole row of numbers. */
+  openRow(): { readonly kinds: Uint8Array; readonly values: Float64Array; readonly base: number } {
+    if ((this.#rows + 1) * this.steps > this.#kinds.length) this.#grow();
+    return { kinds: this.#kinds, values: this.#values, base: this.#rows * this.steps };
+  }
+
   setFloat(step: number, value: number): void {
     const cell = this.#rows * this.steps + step;
     if (cell >= this.#kinds.length) this.#grow();

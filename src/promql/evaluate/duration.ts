@@ -1,9 +1,9 @@
 /**
  * Durations that are expressions, computed once the start, end and step of the query are known.
  */
-import type { Duration, DurationTerm } from '../tree.ts';
+import { byteOffsetOf } from '../position.ts';
+import type { Duration, DurationTerm, Span } from '../tree.ts';
 import { EvaluationError } from './failure.ts';
-import { byteSpan } from './place.ts';
 import type { Settings } from './settings.ts';
 
 /** The largest duration: that of a signed 64-bit number of nanoseconds. */
@@ -78,4 +78,9 @@ function computed(op: '+' | '-' | '*' | '/' | '%' | '^', left: number, right: nu
     case '^':
       return left ** right;
   }
+}
+
+/** Both ends of a span, counted in bytes from the start of the query. */
+function byteSpan(query: string, { start, end }: Span): string {
+  return `${byteOffsetOf(query, start)}:${byteOffsetOf(query, end)}`;
 }

@@ -1,6 +1,7 @@
 /**
  * Evaluates a PromQL expression: text and tree in, values and remarks out.
  */
+import { placeOf } from '../position.ts';
 import type { Expression, Span, VectorSelector } from '../tree.ts';
 import { aggregate } from './aggregate.ts';
 import { Annotations, type Place } from './annotations.ts';
@@ -17,7 +18,6 @@ import { PRESENCE, timestampFunction } from './functions/presence.ts';
 import type { VectorFunction } from './functions/vector-call.ts';
 import { compareLabels, LabelTable } from './labels.ts';
 import { type LoadedSeries, loadSeries, wantedBy } from './load.ts';
-import { placeOf } from './place.ts';
 import { callRange, rangeFunctionOf, selectRange, subqueryRange } from './range.ts';
 import { rangeSamples, type SampleSeries } from './range-result.ts';
 import { labelsAt, pickRows, removeNames } from './rows.ts';
@@ -42,7 +42,7 @@ export interface Limits {
 }
 
 /** The value of a query. */
-export type QueryValue =
+type QueryValue =
   | { readonly type: 'scalar'; readonly values: Float64Array }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'vector'; readonly columns: Columns }
@@ -156,7 +156,7 @@ class Run implements Evaluation {
   }
 
   place(node: { readonly span: Span }): Place {
-    return placeOf(this.query, node.span);
+    return placeOf(this.query, node.span.start);
   }
 
   #startLoads(grid: Grid): void {

@@ -73,7 +73,7 @@ export function combine(a: Histogram, b: Histogram, sign: 1 | -1): Combined | un
 }
 
 /** What the sum of two histograms says of counter resets. */
-export function joinHints(
+function joinHints(
   a: CounterResetHint,
   b: CounterResetHint,
 ): { readonly hint: CounterResetHint; readonly conflictingResets: boolean } {

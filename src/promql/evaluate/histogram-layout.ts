@@ -14,7 +14,7 @@ import {
 } from './histogram.ts';
 
 /** Puts each bucket where `place` says; buckets that meet are added, those placed nowhere are left out. */
-export function regroup(buckets: Buckets, place: (index: number) => number | undefined): Buckets {
+function regroup(buckets: Buckets, place: (index: number) => number | undefined): Buckets {
   const indices: number[] = [];
   const counts: number[] = [];
   for (let at = 0; at < buckets.indices.length; at++) {

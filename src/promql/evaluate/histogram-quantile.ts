@@ -6,7 +6,7 @@ import { type BucketRange, bucketRanges, type Histogram, isCustom } from './hist
 import { fitZeroBucket } from './histogram-layout.ts';
 
 /** How observations of NaN, which are in no bucket, have changed a result. */
-export type NanObservations = 'none' | 'skewed' | 'undefined' | 'excluded';
+type NanObservations = 'none' | 'skewed' | 'undefined' | 'excluded';
 
 /** A number computed from a histogram. */
 export interface Estimate {
@@ -72,7 +72,7 @@ export function histogramFraction(lower: number, upper: number, histogram: Histo
 }
 
 /** How many observations are estimated to be at most some value. */
-export function observationsBelow(value: number, histogram: Histogram): number {
+function observationsBelow(value: number, histogram: Histogram): number {
   let rank = 0;
   const zeroIsLinear = !isCustom(histogram);
   for (const bucket of bucketRanges(histogram)) {

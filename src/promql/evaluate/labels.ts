@@ -8,7 +8,7 @@
 export const METRIC_NAME = '__name__';
 
 /** The labels that describe the metric itself; arithmetic and functions remove them. */
-export const METADATA_LABELS: readonly string[] = [METRIC_NAME, '__type__', '__unit__'];
+const METADATA_LABELS: readonly string[] = [METRIC_NAME, '__type__', '__unit__'];
 
 /** One label set. Two sets of one table are equal exactly if they are the same object. */
 export interface Labels {

@@ -25,7 +25,7 @@ export function signatureOf(
 }
 
 /** Rows by the labels that they are matched by. */
-export function rowsBySignature(
+function rowsBySignature(
   columns: Columns,
   signature: (labels: Labels) => Labels,
 ): Map<Labels, number[]> {

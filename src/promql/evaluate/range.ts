@@ -16,6 +16,8 @@ import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import type { RangeCall, RangeFunction } from './functions/range-call.ts';
 import { KEEPS_NAME, RANGE_FUNCTIONS } from './functions/range-functions.ts';
+import { CHANGES, noteNonCounter } from './functions/rate.ts';
+import { fillChanges } from './functions/rate-row.ts';
 import type { Histogram } from './histogram.ts';
 import { labelValue, METRIC_NAME } from './labels.ts';
 import { rangeSeries } from './load.ts';
@@ -136,8 +138,15 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
     typeLabels: evaluation.settings.typeLabels,
   };
   if (node.name === 'quantile_over_time') warnQuantile(node, scalars[0], evaluation);
+  const change = range.modifier === undefined ? CHANGES.get(node.name) : undefined;
   for (const series of range.series) {
-    await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
+    const isPlain = series.histograms === undefined && series.startTimesMs === undefined;
+    if (change !== undefined && isPlain) {
+      const widest = fillChanges(series, { ...range, ...change }, builder.openRow());
+      if (change.isCounter && widest > 0) noteNonCounter({ series }, call);
+      budget.hold(widest);
+      budget.release(widest);
+    } else await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
     const keeps = KEEPS_NAME.has(node.name);
     budget.hold(builder.endRow(series.labels, keeps ? series.dropsName : true));
     if (budget.turnIsOver()) await budget.giveTurn();
@@ -147,7 +156,7 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
 }
 
 /** Says that a quantile is outside of 0 to 1. */
-export function warnQuantile(
+function warnQuantile(
   node: Call,
   quantiles: Float64Array | undefined,
   evaluation: Evaluation,

@@ -33,7 +33,7 @@ export interface Window {
 }
 
 /** What holds for all windows of a series. */
-export interface WindowMemo {
+interface WindowMemo {
   /** The indices of the samples before which the counter began anew. */
   readonly resets: readonly number[];
   /** The first of these that may lie in the window. */

@@ -108,7 +108,7 @@ function show(value: number | Histogram | 'stale' | undefined): string {
 const SMALLEST = 2 ** -1022;
 
 /** Whether two numbers are as equal as the corpus asks for. */
-export function sameNumber(a: number, b: number): boolean {
+function sameNumber(a: number, b: number): boolean {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) && Number.isNaN(b);
   if (a === b) return true;
   const sum = Math.abs(a) + Math.abs(b);

@@ -1,7 +1,7 @@
 /**
  * The storage that the `load` commands of a corpus file fill.
  */
-import { asHistogram, risingBuckets } from '../../../src/promql/evaluate/classic-histogram.ts';
+import { ClassicBuckets } from '../../../src/promql/evaluate/classic-histogram.ts';
 import { parseBound } from '../../../src/promql/evaluate/functions/histogram-functions.ts';
 import { type Histogram, sameNumbers } from '../../../src/promql/evaluate/histogram.ts';
 import { detectsReset } from '../../../src/promql/evaluate/histogram-arithmetic.ts';
@@ -108,9 +108,10 @@ function nhcbAt({ lines }: Family, at: number): Histogram | undefined {
   const total = count ?? top ?? Math.max(0, ...buckets.map((bucket) => bucket.count));
   if (top === undefined) buckets.push({ part: 'bucket', upper: Infinity, count: total });
   const unique = new Map(buckets.toReversed().map((bucket) => [bucket.upper, bucket.count]));
-  const rising = risingBuckets([...unique].map(([upper, n]) => ({ upper, count: n })));
-  if (rising === undefined) return undefined;
-  return { ...asHistogram(rising.buckets), count: total, sum };
+  const classic = new ClassicBuckets(unique.size);
+  for (const [upper, number] of [...unique].sort(([a], [b]) => a - b)) classic.add(upper, number);
+  classic.forceRising();
+  return { ...classic.toHistogram(), count: total, sum };
 }
 
 function toBlock({ labels, samples }: Series): SeriesBlock {

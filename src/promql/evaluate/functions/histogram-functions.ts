@@ -3,18 +3,14 @@
  */
 import type { Call } from '../../tree.ts';
 import { forMetric, goNumber, type Place, quoted } from '../annotations.ts';
-import {
-  asHistogram,
-  type ClassicBucket,
-  classicQuantile,
-  risingBuckets,
-} from '../classic-histogram.ts';
+import { ClassicBuckets } from '../classic-histogram.ts';
 import {
   ABSENT,
   type Columns,
   ColumnsBuilder,
   FLOAT,
   type Grid,
+  HISTOGRAM,
   histogramAt,
   timeAt,
 } from '../columns.ts';
@@ -22,6 +18,7 @@ import type { Evaluation } from '../evaluation.ts';
 import type { Histogram } from '../histogram.ts';
 import { type Estimate, histogramFraction, histogramQuantile } from '../histogram-quantile.ts';
 import { type Labels, labelValue, METRIC_NAME } from '../labels.ts';
+import { compareNumbers } from '../quantile.ts';
 import { warnQuantileValue } from '../range.ts';
 import { joinEqualSeries, loseNames } from '../rows.ts';
 import { argument, textArgument, type VectorFunction } from './vector-call.ts';
@@ -31,7 +28,7 @@ interface Measure {
   /** Of a native histogram at a step. */
   readonly ofNative: (histogram: Histogram, step: number) => Estimate;
   /** Of classic buckets whose counts rise. */
-  readonly ofClassic: (buckets: readonly ClassicBucket[], step: number) => number;
+  readonly ofClassic: (buckets: ClassicBuckets, step: number) => number;
   /** The label that the result gets, besides those of the histogram. */
   readonly label?: readonly [string, string];
 }
@@ -71,7 +68,7 @@ function quantileMeasure(quantiles: Float64Array): Measure {
   const at = (step: number) => quantiles[step] ?? Number.NaN;
   return {
     ofNative: (histogram, step) => histogramQuantile(at(step), histogram),
-    ofClassic: (buckets, step) => classicQuantile(at(step), buckets),
+    ofClassic: (buckets, step) => buckets.quantile(at(step)),
   };
 }
 
@@ -80,8 +77,8 @@ const histogramFractionCall: VectorFunction = async (node, grid, evaluation) => 
   const upper = await evaluation.scalar(argument(node, 1), grid);
   const ofNative = (histogram: Histogram, step: number) =>
     histogramFraction(lower[step] ?? Number.NaN, upper[step] ?? Number.NaN, histogram);
-  const ofClassic = (buckets: readonly ClassicBucket[], step: number) =>
-    ofNative(asHistogram(buckets), step).value;
+  const ofClassic = (buckets: ClassicBuckets, step: number) =>
+    ofNative(buckets.toHistogram(), step).value;
   return measure(node, 2, grid, evaluation, [{ ofNative, ofClassic }]);
 };
 
@@ -176,16 +173,19 @@ interface Target {
 function measureFamily(columns: Columns, family: Family, one: Measure, target: Target): void {
   const { grid, builder, evaluation, place } = target;
   const { steps, kinds, values } = columns;
+  const rows = family.rows.toSorted((a, b) => compareNumbers(a.upper, b.upper));
+  const buckets = new ClassicBuckets(rows.length);
   for (let step = 0; step < steps; step++) {
-    const buckets: ClassicBucket[] = [];
-    for (const { row, upper } of family.rows) {
+    buckets.clear();
+    for (let at = 0; at < rows.length; at++) {
+      const { row, upper } = rows[at] ?? { row: 0, upper: 0 };
       const cell = row * steps + step;
-      if (kinds[cell] === FLOAT) buckets.push({ upper, count: values[cell] ?? 0 });
+      if (kinds[cell] === FLOAT) buckets.add(upper, values[cell] ?? 0);
     }
-    const native = family.native.find((row) => {
-      const kind = kinds[row * steps + step];
-      return kind !== ABSENT && kind !== FLOAT;
-    });
+    const native =
+      family.native.length === 0
+        ? undefined
+        : family.native.find((row) => kinds[row * steps + step] === HISTOGRAM);
     if (native !== undefined && buckets.length > 0) {
       evaluation.annotations.warn(
         `vector contains a mix of classic and native histograms${forMetric(family.name)}`,
@@ -196,28 +196,14 @@ function measureFamily(columns: Columns, family: Family, one: Measure, target: T
       builder.setFloat(step, value);
       if (nan !== 'none') noteNan(nan, family.name, target);
     } else if (buckets.length > 0) {
-      builder.setFloat(
-        step,
-        classicValue(buckets, one, step, family.name, target, timeAt(grid, step)),
-      );
+      const repair = buckets.isComplete() ? buckets.forceRising() : undefined;
+      if (repair !== undefined && target.name !== 'histogram_fraction') {
+        const atMs = timeAt(grid, step);
+        evaluation.annotations.repairedMonotonicity(family.name, place, repair, atMs);
+      }
+      builder.setFloat(step, one.ofClassic(buckets, step));
     }
   }
-}
-
-function classicValue(
-  given: readonly ClassicBucket[],
-  one: Measure,
-  step: number,
-  name: string,
-  { evaluation, place, name: called }: Target,
-  atMs: number,
-): number {
-  const rising = risingBuckets(given);
-  if (rising === undefined) return one.ofClassic([], step);
-  if (rising.repair !== undefined && called !== 'histogram_fraction') {
-    evaluation.annotations.repairedMonotonicity(name, place, rising.repair, atMs);
-  }
-  return one.ofClassic(rising.buckets, step);
 }
 
 function noteNan(nan: Estimate['nan'], metric: string, { evaluation, place, name }: Target): void {

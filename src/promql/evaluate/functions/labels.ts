@@ -125,7 +125,7 @@ function warnIneffective(
 }
 
 /** Orders texts so that numbers within them count as numbers: `a2` before `a10`. */
-export function compareNaturally(a: string, b: string): number {
+function compareNaturally(a: string, b: string): number {
   const left = a.match(/[0-9]+|[^0-9]+/g) ?? [];
   const right = b.match(/[0-9]+|[^0-9]+/g) ?? [];
   for (let at = 0; at < Math.min(left.length, right.length); at++) {

@@ -13,17 +13,28 @@ import { type RangeCall, type RangeFunction, type RangeResult, warnMixed } from 
 import { noteOverlap, startsAnew } from './start-times.ts';
 
 /** What the three functions differ in. */
-interface Change {
+export interface Change {
   readonly isCounter: boolean;
   readonly perSecond: boolean;
 }
 
+const RATE: Change = { isCounter: true, perSecond: true };
+const INCREASE: Change = { isCounter: true, perSecond: false };
+const DELTA: Change = { isCounter: false, perSecond: false };
+
+/** What each of the functions does, by its name. */
+export const CHANGES: ReadonlyMap<string, Change> = new Map([
+  ['rate', RATE],
+  ['increase', INCREASE],
+  ['delta', DELTA],
+]);
+
 /** The increase per second of a counter. */
-export const rate = changeOver({ isCounter: true, perSecond: true });
+export const rate = changeOver(RATE);
 /** The increase of a counter. */
-export const increase = changeOver({ isCounter: true, perSecond: false });
+export const increase = changeOver(INCREASE);
 /** The difference between the ends of a gauge. */
-export const delta = changeOver({ isCounter: false, perSecond: false });
+export const delta = changeOver(DELTA);
 
 function changeOver(change: Change): RangeFunction {
   return (window, call) => {
@@ -143,8 +154,10 @@ function windowFactor(
 const COUNTER_NAME = /_(?:total|sum|count|bucket)$/;
 
 /** Says that a metric may be no counter, if its name or type does not say that it is one. */
-function noteNonCounter(window: Window, call: RangeCall): void {
-  const { labels, metricName } = window.series;
+export function noteNonCounter(
+  { series: { labels, metricName } }: Pick<Window, 'series'>,
+  call: Omit<RangeCall, 'scalars'>,
+): void {
   if (metricName === '') return;
   if (call.typeLabels) {
     const type = labelValue(labels, '__type__');
