@@ -1,10 +1,10 @@
 /** The operators of PromQL: their names, their classes and how tightly they bind. */
 
-export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
+type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
 export type ComparisonOperator = '==' | '!=' | '<=' | '<' | '>=' | '>';
 export type SetOperator = 'and' | 'or' | 'unless';
 /** They cut native histograms at a value. */
-export type TrimOperator = '</' | '>/';
+type TrimOperator = '</' | '>/';
 export type BinaryOperator = ArithmeticOperator | ComparisonOperator | SetOperator | TrimOperator;
 
 export type MatchOperator = '=' | '!=' | '=~' | '!~';

@@ -130,7 +130,7 @@ function compareBytes(one: string, other: string): number {
 }
 
 /** Writes a matcher as it stands in braces. */
-export function printMatcher({ name, op, value }: Matcher): string {
+function printMatcher({ name, op, value }: Matcher): string {
   return `${printName(name)}${op}${quoteText(value)}`;
 }
 
@@ -152,7 +152,7 @@ function printDurationOf(duration: Duration): string {
 }
 
 /** Writes a term of a duration expression. */
-export function printTerm(term: DurationTerm): string {
+function printTerm(term: DurationTerm): string {
   if (term.kind === 'number') return printLiteral(term);
   const text = printBareTerm(term);
   return term.wrapped ? `(${text})` : text;

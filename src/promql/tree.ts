@@ -59,7 +59,7 @@ export interface Binary {
   readonly span: Span;
 }
 
-export type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many' | 'many-to-many';
+type Cardinality = 'one-to-one' | 'many-to-one' | 'one-to-many' | 'many-to-many';
 
 /** How the series of two instant vectors find their partners. */
 export interface VectorMatching {
@@ -91,14 +91,14 @@ export interface NumberLiteral {
   readonly span: Span;
 }
 
-export interface Parenthesized {
+interface Parenthesized {
   readonly kind: 'parenthesized';
   readonly expr: Expression;
   readonly type: ValueType;
   readonly span: Span;
 }
 
-export interface StringLiteral {
+interface StringLiteral {
   readonly kind: 'string';
   readonly value: string;
   readonly span: Span;
