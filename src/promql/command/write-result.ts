@@ -1,10 +1,12 @@
 /**
  * The value of a query as lines of text.
  */
+
 import { ABSENT, FLOAT, histogramAt, timeAt } from '../evaluate/columns.ts';
 import type { QueryResult } from '../evaluate/engine.ts';
 import { writeSeries } from '../evaluate/write-labels.ts';
-import { plainDecimal, printHistogram } from '../evaluate/write-values.ts';
+import { printHistogram } from '../evaluate/write-values.ts';
+import { printNumber } from '../literal/number.ts';
 
 /**
  * One line for each sample: series, value, and the time in seconds where a query has several steps.
@@ -18,11 +20,11 @@ export function writeResult({ value, grid }: QueryResult): string[] {
     case 'string':
       return [value.value];
     case 'scalar':
-      return Array.from(value.values, (number, step) => plainDecimal(number) + atStep(step));
+      return Array.from(value.values, (number, step) => printNumber(number) + atStep(step));
     case 'matrix':
       return value.series.flatMap(({ labels, timesMs, values }) =>
         values.map((one, at) => {
-          const text = typeof one === 'number' ? plainDecimal(one) : printHistogram(one);
+          const text = typeof one === 'number' ? printNumber(one) : printHistogram(one);
           return `${writeSeries(labels)} ${text}${time(timesMs[at] ?? 0)}`;
         }),
       );
@@ -34,7 +36,7 @@ export function writeResult({ value, grid }: QueryResult): string[] {
           if (columns.kinds[cell] === ABSENT) return [];
           const text =
             columns.kinds[cell] === FLOAT
-              ? plainDecimal(columns.values[cell] ?? 0)
+              ? printNumber(columns.values[cell] ?? 0)
               : printHistogram(histogramAt(columns, cell));
           return [`${writeSeries(labels)} ${text}${atStep(step)}`];
         }).flat(),

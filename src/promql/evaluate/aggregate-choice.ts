@@ -1,6 +1,7 @@
 /**
  * Aggregations that choose series of each group: `topk bottomk limitk limit_ratio`.
  */
+import { printGeneral } from '../literal/number.ts';
 import type { Aggregation } from '../tree.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -100,15 +101,10 @@ function limitsOf(parameter: Float64Array): readonly number[] | undefined {
 function checkInteger(parameter: Float64Array): void {
   for (const value of parameter) {
     if (value <= -(2 ** 63))
-      throw new EvaluationError(`Scalar value ${goText(value)} underflows int64`);
+      throw new EvaluationError(`Scalar value ${printGeneral(value)} underflows int64`);
     if (value >= 2 ** 63)
-      throw new EvaluationError(`Scalar value ${goText(value)} overflows int64`);
+      throw new EvaluationError(`Scalar value ${printGeneral(value)} overflows int64`);
   }
-}
-
-function goText(value: number): string {
-  if (Number.isFinite(value)) return value.toExponential().replace(/e\+?(-?)(\d)$/, 'e+$10$2');
-  return value > 0 ? '+Inf' : '-Inf';
 }
 
 /** Chooses by a hash of the labels, so that a ratio and its complement divide the series. */
@@ -124,9 +120,8 @@ async function limitRatio(
     if (Number.isNaN(ratio)) throw new EvaluationError('Ratio value is NaN');
     const capped = Math.max(-1, Math.min(1, ratio));
     if (capped !== ratio) {
-      const given = Number.isFinite(ratio) ? String(ratio) : ratio > 0 ? '+Inf' : '-Inf';
       evaluation.annotations.warn(
-        `ratio value should be between -1 and 1, got ${given}, capping to ${capped}`,
+        `ratio value should be between -1 and 1, got ${printGeneral(ratio)}, capping to ${capped}`,
         evaluation.place(node.param ?? node),
       );
     }

@@ -1,6 +1,8 @@
 /**
  * `count_values`: how often each value occurs, the value as a label.
  */
+import { printNumber } from '../literal/number.ts';
+import { quoteText } from '../literal/quote.ts';
 import type { Aggregation } from '../tree.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, histogramAt } from './columns.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
@@ -8,7 +10,7 @@ import { EvaluationError } from './failure.ts';
 import { groupingOf } from './groups.ts';
 import type { Labels } from './labels.ts';
 import { joinEqualSeries, labelsAt } from './rows.ts';
-import { plainDecimal, printHistogram, quoteBytes } from './write-values.ts';
+import { printHistogram } from './write-values.ts';
 
 /** Counts the samples of each group that have equal values. */
 export async function countValues(
@@ -20,7 +22,7 @@ export async function countValues(
   const param = node.param === undefined ? undefined : unwrap(node.param);
   const label = param?.kind === 'string' ? param.value : '';
   if (label === '' || /[\ud800-\udfff]/u.test(label)) {
-    throw new EvaluationError(`invalid label name ${quoteBytes(label)}`);
+    throw new EvaluationError(`invalid label name ${quoteText(label)}`);
   }
   const columns = await evaluation.vector(node.expr, grid);
   const grouping = groupingOf(
@@ -35,7 +37,7 @@ export async function countValues(
       if (columns.kinds[cell] === ABSENT) continue;
       const text =
         columns.kinds[cell] === FLOAT
-          ? plainDecimal(columns.values[cell] ?? 0)
+          ? printNumber(columns.values[cell] ?? 0)
           : printHistogram(histogramAt(columns, cell));
       const key = grouping(table.set(labelsAt(columns, row), [[label, text]]));
       let group = counts.get(key);

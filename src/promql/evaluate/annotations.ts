@@ -1,6 +1,8 @@
 /**
  * Warnings and remarks of one evaluation: each text once, with the place in the query that it speaks of.
  */
+import { printGeneral } from '../literal/number.ts';
+import { quoteText } from '../literal/quote.ts';
 
 /** How grave a remark is. */
 export type AnnotationKind = 'warning' | 'info';
@@ -57,7 +59,7 @@ export class Annotations {
 
   /** A sample's start time lies before the sample that precedes it. */
   overlappingStart(name: string, place: Place): void {
-    const key = `PromQL warning: sample has start time that overlaps with previous sample timestamp for metric ${quoted(name)} (${place})`;
+    const key = `PromQL warning: sample has start time that overlaps with previous sample timestamp for metric ${quoteText(name)} (${place})`;
     if (!this.#overlaps.has(key) && this.#overlaps.size >= Annotations.#MAX) return;
     this.#overlaps.set(key, (this.#overlaps.get(key) ?? 0) + 1);
   }
@@ -89,39 +91,18 @@ function repairText(key: string, repair: Monotonicity): string {
   return (
     'PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see ' +
     'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)' +
-    `${metric}, from buckets ${goNumber(minBound)} to ${goNumber(maxBound)}, with a max diff of ${difference}, ` +
+    `${metric}, from buckets ${printGeneral(minBound)} to ${printGeneral(maxBound)}, with a max diff of ${difference}, ` +
     `over ${samples} samples from ${rfc3339(firstMs)} to ${rfc3339(lastMs)} (${place})`
   );
 }
 
 /** Ends a text by the metric's name, if there is one. */
 export function forMetric(name: string): string {
-  return name === '' ? '' : ` for metric name ${quoted(name)}`;
-}
-
-/** A text in double quotes, as Go's `%q` writes it. */
-export function quoted(text: string): string {
-  return JSON.stringify(text);
-}
-
-/** A number as Go's `%g` writes it. */
-export function goNumber(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  if (Object.is(value, -0)) return '-0';
-  const [digits = '0', exponent = '0'] = value.toExponential().split('e');
-  const power = Number(exponent);
-  if (power >= -4 && power < 21)
-    return value.toString().includes('e') ? plain(value) : value.toString();
-  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
-}
-
-function plain(value: number): string {
-  return value.toFixed(20).replace(/0+$/, '');
+  return name === '' ? '' : ` for metric name ${quoteText(name)}`;
 }
 
 function shortNumber(value: number, digits: number): string {
-  return goNumber(Number(value.toPrecision(digits)));
+  return printGeneral(Number(value.toPrecision(digits)));
 }
 
 function rfc3339(timeMs: number): string {

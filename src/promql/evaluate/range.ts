@@ -1,6 +1,7 @@
 /**
  * Range vectors: the samples of a range selector or a subquery, and the functions that read them.
  */
+import { printGeneral } from '../literal/number.ts';
 import type { Call, Expression, RangeSelector, Subquery } from '../tree.ts';
 import {
   ABSENT,
@@ -170,9 +171,8 @@ function warnQuantile(
 
 /** Says that one quantile is outside of 0 to 1. */
 export function warnQuantileValue(q: number, node: Expression, evaluation: Evaluation): void {
-  const text = Number.isNaN(q) ? 'NaN' : Number.isFinite(q) ? String(q) : q > 0 ? '+Inf' : '-Inf';
   evaluation.annotations.warn(
-    `quantile value should be between 0 and 1, got ${text}`,
+    `quantile value should be between 0 and 1, got ${printGeneral(q)}`,
     evaluation.place(node),
   );
 }

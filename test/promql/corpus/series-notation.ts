@@ -68,7 +68,7 @@ function splitItems(text: string): string[] {
   return text.match(/\{\{[^}]*\}\}(?:[-+]\{\{[^}]*\}\})?(?:x\d+)?|[^\s{]+/g) ?? [];
 }
 
-const NUMBER = String.raw`[-+]?(?:[iI]nf|[nN]a[nN]|[0-9_.]+(?:[eE][-+]?[0-9]+)?(?:[a-z]+(?:[0-9]+[a-z]+)*)??)`;
+const NUMBER = `[-+]?(?:[iI]nf|[nN]a[nN]|[0-9_.]+(?:[eE][-+]?[0-9]+)?(?:[a-z]+(?:[0-9]+[a-z]+)*)??)`;
 const SERIES = new RegExp(
   `^(${NUMBER}|stale)(?:([-+]${NUMBER.replace('[-+]?', '')}))?(?:x(\\d+))?$`,
 );

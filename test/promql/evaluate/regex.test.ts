@@ -54,7 +54,7 @@ describe('regular expressions', () => {
 
     assert.ok(groups !== undefined);
     assert.equal(expandTemplate('$1-$2', groups), 'x-y');
-    assert.equal(expandTemplate('${first}$$', groups), 'x$');
+    assert.equal(expandTemplate(['$', '{first}$$'].join(''), groups), 'x$');
     assert.equal(expandTemplate('$1x|$9|$first', groups), '||x');
   });
 

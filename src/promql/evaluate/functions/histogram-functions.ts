@@ -1,8 +1,10 @@
 /**
  * `histogram_quantile`, `histogram_quantiles` and `histogram_fraction`, of classic and of native histograms.
  */
+import { printGeneral } from '../../literal/number.ts';
+import { quoteText } from '../../literal/quote.ts';
 import type { Call } from '../../tree.ts';
-import { forMetric, goNumber, type Place, quoted } from '../annotations.ts';
+import { forMetric, type Place } from '../annotations.ts';
 import { ClassicBuckets } from '../classic-histogram.ts';
 import {
   ABSENT,
@@ -52,7 +54,7 @@ const histogramQuantilesCall: VectorFunction = async (node, grid, evaluation) =>
 
 /** A number as OpenMetrics writes label values: never without a point or an exponent. */
 function withPoint(value: number): string {
-  const text = goNumber(value);
+  const text = printGeneral(value);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
@@ -149,7 +151,7 @@ function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Fam
     const upper = parseBound(le);
     if (upper === undefined) {
       evaluation.annotations.warn(
-        `bucket label "le" is missing or has a malformed value of ${quoted(le)}${forMetric(name)}`,
+        `bucket label "le" is missing or has a malformed value of ${quoteText(le)}${forMetric(name)}`,
         place,
       );
       return;

@@ -1,6 +1,7 @@
 /**
  * What a function of a range vector is: a computation on the window of one step of one series.
  */
+import { quoteText } from '../../literal/quote.ts';
 import type { Annotations, Place } from '../annotations.ts';
 import type { Histogram } from '../histogram.ts';
 import type { Window } from '../samples.ts';
@@ -26,7 +27,7 @@ export type RangeFunction = (window: Window, call: RangeCall) => RangeResult;
 
 /** Says that a window holds numbers and histograms, of which the function can read neither. */
 export function warnMixed(window: Window, call: RangeCall): undefined {
-  const name = JSON.stringify(window.series.metricName);
+  const name = quoteText(window.series.metricName);
   call.annotations.warn(
     `encountered a mix of histograms and floats for metric name ${name}`,
     call.place,
@@ -35,7 +36,7 @@ export function warnMixed(window: Window, call: RangeCall): undefined {
 
 /** Says that the histograms of a window were not read. */
 export function noteIgnoredHistograms(window: Window, call: RangeCall): void {
-  const name = JSON.stringify(window.series.metricName);
+  const name = quoteText(window.series.metricName);
   call.annotations.info(
     `ignored histograms in a range containing both floats and histograms for metric name ${name}`,
     call.place,

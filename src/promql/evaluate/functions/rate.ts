@@ -3,6 +3,7 @@
  *
  * @see https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
  */
+import { quoteText } from '../../literal/quote.ts';
 
 import { scale } from '../histogram-arithmetic.ts';
 import { labelValue } from '../labels.ts';
@@ -163,12 +164,12 @@ export function noteNonCounter(
     const type = labelValue(labels, '__type__');
     if (type === 'counter' || type === 'histogram') return;
     call.annotations.info(
-      `metric might not be a counter, __type__ label is not set to "counter" or "histogram", got ${JSON.stringify(type)}: ${JSON.stringify(metricName)}`,
+      `metric might not be a counter, __type__ label is not set to "counter" or "histogram", got ${quoteText(type)}: ${quoteText(metricName)}`,
       call.place,
     );
   } else if (!COUNTER_NAME.test(metricName)) {
     call.annotations.info(
-      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(metricName)}`,
+      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${quoteText(metricName)}`,
       call.place,
     );
   }

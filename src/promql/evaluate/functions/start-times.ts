@@ -1,7 +1,8 @@
 /**
  * What start times say of a counter: whether the counter began anew, and whether the times make sense.
  */
-import { quoted } from '../annotations.ts';
+import { quoteText } from '../../literal/quote.ts';
+
 import type { RangeSeries, Window } from '../samples.ts';
 import type { RangeCall } from './range-call.ts';
 
@@ -33,5 +34,5 @@ export function noteOverlap(window: Window, call: RangeCall): void {
 
 /** Quotes the name of a window's metric. */
 export function quotedName(window: Window): string {
-  return quoted(window.series.metricName);
+  return quoteText(window.series.metricName);
 }
