@@ -8,6 +8,7 @@ import { memoryStorage } from '../../../src/promql/evaluate/memory-storage.ts';
 import { writeStale } from '../../../src/promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
 import { parse } from '../../../src/promql/parse.ts';
+import { arbitraryQueries, OVER_TIME } from './arbitrary-queries.ts';
 import {
   Ambiguous,
   type Element,
@@ -54,66 +55,7 @@ const LABELS: Readonly<Record<string, Series['labels']>> = {
   b2: { __name__: 'b_total', job: 'y', pod: '2' },
 };
 
-const selector = fc.constantFrom(
-  ...[
-    'a_total',
-    'b_total',
-    'a_total{job="x"}',
-    '{__name__=~"a_total|b_total"}',
-    'a_total{pod!="1"}',
-  ],
-);
-const modifier = fc.constantFrom('', '', '', ' offset 1m', ' offset -30s', ' @ 700', ' @ end()');
-const overTime = fc.constantFrom(
-  ...['sum_over_time', 'avg_over_time', 'min_over_time', 'max_over_time', 'count_over_time'],
-  ...['rate', 'increase', 'delta', 'resets', 'changes', 'last_over_time', 'first_over_time'],
-);
-const range = fc.constantFrom('20s', '1m', '150s', '5m');
-
-const { vector } = fc.letrec<{ vector: string }>((tie) => ({
-  vector: fc.oneof(
-    { maxDepth: 3, depthSize: 'small' },
-    fc.tuple(selector, modifier).map(([of, by]) => of + by),
-    fc
-      .tuple(overTime, selector, range, modifier)
-      .map(([call, of, over, by]) => `${call}(${of}[${over}]${by})`),
-    fc
-      .tuple(overTime, tie('vector'), range)
-      .map(([call, of, over]) => `${call}((${of})[${over}:20s])`),
-    fc
-      .tuple(
-        fc.constantFrom('sum', 'avg', 'min', 'max', 'count', 'group'),
-        tie('vector'),
-        grouping(),
-      )
-      .map(([op, of, by]) => `${op}${by} (${of})`),
-    fc
-      .tuple(
-        tie('vector'),
-        fc.constantFrom('+', '-', '*', '/', '> bool', '==', '<='),
-        fc.integer({ min: -2, max: 3 }),
-      )
-      .map(([of, op, by]) => `(${of}) ${op} ${by}`),
-    fc
-      .tuple(
-        tie('vector'),
-        fc.constantFrom('+', '*', '>', '!=', 'and', 'or', 'unless'),
-        matching(),
-        tie('vector'),
-      )
-      .map(([left, op, how, right]) => `(${left}) ${op}${how} (${right})`),
-    tie('vector').map((of) => `-(${of})`),
-    tie('vector').map((of) => `abs(${of})`),
-  ),
-}));
-
-function grouping(): fc.Arbitrary<string> {
-  return fc.constantFrom('', ' by (job)', ' by (job, pod)', ' without (pod)');
-}
-
-function matching(): fc.Arbitrary<string> {
-  return fc.constantFrom('', ' on (job, pod)', ' ignoring (pod)');
-}
+const vector = arbitraryQueries({ functions: OVER_TIME, at: '700' });
 
 function toBlock({ labels, samples: list }: Series): SeriesBlock {
   const values = Float64Array.from(list, (one) => (one.value === 'stale' ? 0 : one.value));
