@@ -3,6 +3,7 @@
  */
 import { isComparison, isSetOperator } from '../operators.ts';
 import type { Binary, Unary } from '../tree.ts';
+import { typeOf } from '../types.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, histogramAt } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { scale } from './histogram-arithmetic.ts';
@@ -36,7 +37,7 @@ export async function binaryVectors(
       : matchVectors(node, node.matching, left, right, evaluation);
   }
   const { budget } = evaluation;
-  const vectorLeft = isVector(node.left);
+  const vectorLeft = typeOf(node.left) === 'vector';
   const columns = await evaluation.vector(vectorLeft ? node.left : node.right, grid);
   const scalars = await evaluation.scalar(vectorLeft ? node.right : node.left, grid);
   const builder = new ColumnsBuilder(grid.steps, columns.labels.length);
@@ -111,24 +112,3 @@ export async function unaryVector(
     evaluation,
   );
 }
-
-function isVector(node: Binary['left']): boolean {
-  switch (node.kind) {
-    case 'number':
-    case 'string':
-      return false;
-    case 'parenthesized':
-    case 'unary':
-    case 'binary':
-      return node.type === 'vector';
-    case 'call':
-      return !SCALAR_FUNCTIONS.has(node.name);
-    default:
-      return true;
-  }
-}
-
-/** Functions whose value is a scalar. */
-export const SCALAR_FUNCTIONS: ReadonlySet<string> = new Set([
-  ...['pi', 'time', 'start', 'end', 'step', 'range', 'min_of', 'max_of', 'scalar'],
-]);

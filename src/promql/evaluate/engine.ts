@@ -1,11 +1,13 @@
 /**
  * Evaluates a PromQL expression: text and tree in, values and remarks out.
  */
+import { rangeQueryFault } from '../check.ts';
 import { placeOf } from '../position.ts';
 import type { Expression, Span, VectorSelector } from '../tree.ts';
+import { typeOf } from '../types.ts';
 import { aggregate } from './aggregate.ts';
 import { Annotations, type Place } from './annotations.ts';
-import { binaryVectors, SCALAR_FUNCTIONS, unaryVector } from './binary.ts';
+import { binaryVectors, unaryVector } from './binary.ts';
 import { Budget } from './budget.ts';
 import { type Columns, countSamples, type Grid, repeatSteps } from './columns.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
@@ -115,12 +117,14 @@ class Run implements Evaluation {
     this.budget.check();
     this.#startLoads(grid);
     const tree = unwrap(this.#tree);
+    const fault = this.settings.stepMs === 0 ? undefined : rangeQueryFault(tree);
+    if (fault !== undefined) throw new EvaluationError(fault);
     if (tree.kind === 'string') return { type: 'string', value: tree.value };
     if (tree.kind === 'range-selector' || tree.kind === 'subquery') {
       const range = await this.range(tree, grid);
       return { type: 'matrix', series: rangeSamples(range, grid, this) };
     }
-    if (isScalar(tree)) return { type: 'scalar', values: await this.scalar(tree, grid) };
+    if (typeOf(tree) === 'scalar') return { type: 'scalar', values: await this.scalar(tree, grid) };
     const columns = removeNames(await this.vector(tree, grid), this.labels);
     return { type: 'vector', columns: this.settings.stepMs === 0 ? columns : sorted(columns) };
   }
@@ -197,12 +201,6 @@ class Run implements Evaluation {
         throw new Error(`a ${node.kind} is no vector`);
     }
   }
-}
-
-function isScalar(node: Expression): boolean {
-  if (node.kind === 'number') return true;
-  if (node.kind === 'unary' || node.kind === 'binary') return node.type === 'scalar';
-  return node.kind === 'call' && SCALAR_FUNCTIONS.has(node.name);
 }
 
 function sorted(columns: Columns): Columns {

@@ -193,6 +193,34 @@ describe('the storage', () => {
   });
 });
 
+describe('a range query', () => {
+  it('takes scalars and instant vectors only', async () => {
+    const steps = { startMs: 0, endMs: 120_000, stepMs: 60_000 };
+
+    const range = await failureOf(run('a[5m]', TWO, steps));
+    const text = await failureOf(run('"a"', TWO, steps));
+    const { value } = await run('time()', TWO, steps);
+
+    assert.equal(
+      range.message,
+      'invalid expression type "range vector" for range query, must be Scalar or instant Vector',
+    );
+    assert.match(text.message, /type "string"/);
+    assert.ok(value.type === 'scalar');
+    assert.deepEqual([...value.values], [0, 60, 120]);
+  });
+
+  it('comes ordered by labels, and has the same value at all steps where nothing depends on them', async () => {
+    const steps = { startMs: 600_000, endMs: 720_000, stepMs: 60_000 };
+
+    const result = await run('{__name__=~"a|b"} @ 60 offset 1m', TWO, steps);
+
+    assert.deepEqual(seriesOf(result), ['a{job="x"}', 'b{job="x"}']);
+    assert.ok(result.value.type === 'vector');
+    assert.deepEqual([...result.value.columns.values], [1, 1, 1, 2, 2, 2]);
+  });
+});
+
 describe('type labels', () => {
   it('tell a counter by its type instead of its name', async () => {
     const storage = stored(
