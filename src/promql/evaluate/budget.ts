@@ -28,11 +28,12 @@ export class Budget {
   hold(samples: number): void {
     this.#samples += samples;
     this.#peak = Math.max(this.#peak, this.#samples);
-    if (this.#samples > this.#maxSamples) {
-      throw new EvaluationError(
-        'query processing would load too many samples into memory in query execution',
-      );
-    }
+    if (this.#samples > this.#maxSamples) throw tooManySamples();
+  }
+
+  /** @throws {EvaluationError} if a single series of so many steps would be beyond the limit */
+  checkSteps(steps: number): void {
+    if (steps > this.#maxSamples) throw tooManySamples();
   }
 
   /** Holds the samples of a row. A row that is nearly empty takes its memory too, and counts as half full. */
@@ -76,4 +77,10 @@ export class Budget {
       ? new EvaluationError('query timed out in expression evaluation', 'timeout')
       : new EvaluationError('query was canceled in expression evaluation', 'canceled');
   }
+}
+
+function tooManySamples(): EvaluationError {
+  return new EvaluationError(
+    'query processing would load too many samples into memory in query execution',
+  );
 }

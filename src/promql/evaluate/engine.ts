@@ -115,6 +115,7 @@ class Run implements Evaluation {
 
   async value(grid: Grid): Promise<QueryValue> {
     this.budget.check();
+    this.budget.checkSteps(grid.steps);
     this.#startLoads(grid);
     const tree = unwrap(this.#tree);
     const fault = this.settings.stepMs === 0 ? undefined : rangeQueryFault(tree);

@@ -55,6 +55,7 @@ export async function subqueryRange(
   evaluation: Evaluation,
 ): Promise<RangeVector> {
   const inner = subqueryGrid(node, grid, query, evaluation.settings);
+  evaluation.budget.checkSteps(inner.steps);
   const columns = await evaluation.vector(node.expr, inner);
   return {
     series: columns.labels.map((_, row) => rowSeries(columns, row, inner)),

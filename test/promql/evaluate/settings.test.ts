@@ -108,6 +108,16 @@ describe('limits', () => {
     }
   });
 
+  it('refuse more steps than samples, before memory is taken for them', async () => {
+    const steps = { startMs: 0, endMs: 1e15, stepMs: 1 };
+
+    const subquery = await failureOf(run('sum_over_time(vector(1)[100y:1ms])', TWO));
+    const range = await failureOf(run('vector(1)', TWO, steps));
+
+    assert.match(subquery.message, /too many samples/);
+    assert.match(range.message, /too many samples/);
+  });
+
   it('free what the parts of an expression held once its value is there', async () => {
     const storage = stored('load 1m\n  a{pod="1"} 1x20\n  a{pod="2"} 1x20\n');
     const sums = new Array(50).fill('sum(a)').join(' + ');
