@@ -50,6 +50,9 @@ export async function chooseSeries(
   );
 }
 
+/** Up to this limit the best rows are kept in order while all rows are seen once; above it all rows are sorted. */
+const FEW = 64;
+
 function bestRows(
   node: Aggregation,
   columns: Columns,
@@ -58,27 +61,42 @@ function bestRows(
 ): number[] {
   const { step, limit, evaluation } = at;
   const { steps, kinds, values } = columns;
+  const sign = node.op === 'topk' ? 1 : -1;
   const found: number[] = [];
+  const worths: number[] = [];
   for (const row of rows) {
     const kind = kinds[row * steps + step];
-    if (kind === FLOAT) found.push(row);
-    else if (kind !== ABSENT) {
+    if (kind === FLOAT) {
+      const worth = sign * (values[row * steps + step] ?? 0);
+      if (limit > FEW) found.push(row);
+      else if (found.length < limit || isBetter(worth, worths[limit - 1] ?? 0)) {
+        let place = Math.min(found.length, limit - 1);
+        for (; place > 0 && isBetter(worth, worths[place - 1] ?? 0); place--) {
+          found[place] = found[place - 1] ?? 0;
+          worths[place] = worths[place - 1] ?? 0;
+        }
+        found[place] = row;
+        worths[place] = worth;
+      }
+    } else if (kind !== ABSENT) {
       evaluation.annotations.info(
         `ignored histogram in ${node.op} aggregation`,
         evaluation.place(node),
       );
     }
   }
-  const sign = node.op === 'topk' ? -1 : 1;
-  const value = (row: number) => values[row * steps + step] ?? 0;
-  found.sort((a, b) => {
-    const [left, right] = [value(a), value(b)];
-    if (Number.isNaN(left) || Number.isNaN(right)) {
-      return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
-    }
-    return left === right ? 0 : left < right ? -sign : sign;
+  if (limit <= FEW) return found;
+  const worthOf = (row: number) => sign * (values[row * steps + step] ?? 0);
+  found.sort((left, right) => {
+    const [a, b] = [worthOf(left), worthOf(right)];
+    return Number(isBetter(b, a)) - Number(isBetter(a, b));
   });
   return found.slice(0, limit);
+}
+
+/** NaN is worse than all others. */
+function isBetter(worth: number, than: number): boolean {
+  return worth > than || (Number.isNaN(than) && !Number.isNaN(worth));
 }
 
 /** The numbers of series to choose; undefined if there is nothing to choose at any step. */

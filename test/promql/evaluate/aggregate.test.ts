@@ -38,6 +38,28 @@ describe('aggregations', () => {
     `);
   });
 
+  it('choose the same series whether few or many are asked for', async () => {
+    const series = Array.from({ length: 90 }, (_, at) => `    n{at="${at}"} ${(at * 37) % 90}`);
+    const best = (count: number) =>
+      Array.from({ length: count }, (_, rank) => {
+        const value = 89 - rank;
+        const at = Array.from({ length: 90 }, (_x, one) => one).find(
+          (one) => (one * 37) % 90 === value,
+        );
+        return `        n{at="${at}"} ${value}`;
+      });
+    await holds(`
+      load 1m
+${series.join('\n')}
+      eval instant at 0 topk(3, n)
+        expect ordered
+${best(3).join('\n')}
+      eval instant at 0 topk(70, n)
+        expect ordered
+${best(70).join('\n')}
+    `);
+  });
+
   it('choose nothing by a number below one, and refuse NaN', async () => {
     await holds(`${REQUESTS}
       eval instant at 0 topk(0, requests)
