@@ -46,11 +46,12 @@ function parseParts(text: string): number {
   let end = 0;
   for (const part of text.matchAll(/(\d+)(\D+)/gy)) {
     const [whole, digits = '', unit = ''] = part;
+    if (BigInt(digits) > MAX_COUNT) throw invalid(text);
     const found = UNITS.findIndex(([name]) => name === unit);
     if (found < 0) {
       throw new DurationError(`unknown unit ${quoteText(unit)} in duration ${quoteText(text)}`);
     }
-    if (found < next || BigInt(digits) > MAX_COUNT) throw invalid(text);
+    if (found < next) throw invalid(text);
     next = found + 1;
     end = part.index + whole.length;
     total += BigInt(digits) * BigInt(UNITS[found]![1]);
