@@ -19,6 +19,7 @@ import { measurePages, type PagesResult, pagesTable } from './pages.ts';
 import { casesNamed } from './pages-cases.ts';
 import { measurePair, type PairCase, type PairResult, pairTable } from './pair.ts';
 import { profilePages, profileTable } from './profile.ts';
+import { measurePromql, promqlTable } from './promql.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, sizeOf, table } from './report.ts';
@@ -156,6 +157,8 @@ if (wanted('proxy')) {
   print(proxyTable(proxy));
 }
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
+const promql = wanted('promql') ? await measurePromql(rounds) : [];
+if (promql.length > 0) print(promqlTable(promql));
 if (flags.json !== undefined) {
   const figures = {
     ...{
@@ -169,7 +172,7 @@ if (flags.json !== undefined) {
       hits,
       neighbours,
     },
-    ...{ bindings, start, proxy, push },
+    ...{ bindings, start, proxy, push, promql },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

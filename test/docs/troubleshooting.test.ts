@@ -125,6 +125,7 @@ const INNER: readonly string[] = [
   'EndpointRefusal', // a part of EndpointFailure
   'SelectorFault', // the answer is Promfetcher's text
   'PruneReason', // no failure: why an endpoint left the table
+  'EvaluationFailure', // the words of Prometheus' query API, which every client of that API knows
   'SealFailure', // the broker answers `unreadable`, and `/readyz` says `wrong-key`
 ];
 

@@ -2,7 +2,7 @@
  * `npm run fuzz`: mutated inputs for everything that strangers send, seeded, for some minutes.
  *
  * `--seconds N` is the time for all together, `--seed N` the first seed (the same seed gives the same
- * inputs), `--show WORD` prints the inputs of which this came, `--scale 0.2` makes rounds smaller, `--only pages,answers,nats,broker,endpoints,cache,pushes` takes some of them. Each
+ * inputs), `--show WORD` prints the inputs of which this came, `--scale 0.2` makes rounds smaller, `--only pages,answers,nats,broker,endpoints,cache,pushes,promql` takes some of them. Each
  * fuzzer does at least one round. Exit code 1 when anything was found: it is printed with its seed
  * and input.
  */
@@ -15,6 +15,7 @@ import { endpointFuzzer } from './endpoint-urls.ts';
 import type { Fuzzer, Round } from './fuzzer.ts';
 import { natsFuzzer } from './nats-messages.ts';
 import { pageFuzzer } from './pages.ts';
+import { promqlFuzzer } from './promql-queries.ts';
 import { pushFuzzer } from './pushed-bodies.ts';
 
 const { values: flags } = parseArgs({
@@ -23,7 +24,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string' },
     scale: { type: 'string', default: '1' },
     show: { type: 'string' },
-    only: { type: 'string', default: 'pages,answers,nats,broker,endpoints,cache,pushes' },
+    only: { type: 'string', default: 'pages,answers,nats,broker,endpoints,cache,pushes,promql' },
   },
 });
 
@@ -44,6 +45,7 @@ const FUZZERS: Readonly<Record<string, () => Fuzzer>> = {
   endpoints: () => endpointFuzzer(),
   cache: () => cacheRuleFuzzer(),
   pushes: () => pushFuzzer(),
+  promql: () => promqlFuzzer(),
 };
 
 const MAX_SHOWN = 5;

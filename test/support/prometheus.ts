@@ -18,6 +18,8 @@ export interface PrometheusOptions {
   readonly config: string | Readonly<Record<string, unknown>>;
   /** Further arguments. */
   readonly args?: readonly string[];
+  /** A folder with blocks of samples; a new, empty one by default. */
+  readonly data?: string;
 }
 
 /** One series of an instant query's answer. */
@@ -61,7 +63,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     options.program,
     [
       `--config.file=${file}`,
-      `--storage.tsdb.path=${path.join(folder, 'data')}`,
+      `--storage.tsdb.path=${options.data ?? path.join(folder, 'data')}`,
       '--web.listen-address=127.0.0.1:0',
       '--enable-feature=exemplar-storage',
       ...(options.args ?? []),
