@@ -95,6 +95,20 @@ export function pageLabels(instance: Instance, constants: readonly LabelPair[]):
   return labels;
 }
 
+const ofRules = new WeakMap<readonly LabelPair[], InsertedLabels>();
+const NO_LABELS = new InsertedLabels([]);
+
+/** The labels of samples that get no labels of promgate. @param constants - as for `pageLabels` */
+export function constantLabels(constants: readonly LabelPair[] = []): InsertedLabels {
+  if (constants.length === 0) return NO_LABELS;
+  let labels = ofRules.get(constants);
+  if (labels === undefined) {
+    labels = new InsertedLabels(constants);
+    ofRules.set(constants, labels);
+  }
+  return labels;
+}
+
 /** The labels of an external exporter's samples about an app. */
 export function appLabels(app: AppIdentity): InsertedLabels {
   return new InsertedLabels(appPairs(app));

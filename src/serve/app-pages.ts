@@ -191,13 +191,13 @@ export class AppPages {
     }
   }
 
-  #keyOf({ instances, withExporters, path, negotiated, headers }: AskedAppPage): string {
+  #keyOf({ instances, withExporters, style, path, negotiated, headers }: AskedAppPage): string {
     const { settingsOf } = this.#options;
     const settings = new Set<BoundApp>(instances.map(({ app }) => settingsOf(app)));
     return this.#key([
       instances.map((one) => this.#instanceId(one)).join(' '),
       [...settings].map((one) => this.#id(one)).join(' '),
-      String(withExporters),
+      `${withExporters} ${style}`,
       path,
       JSON.stringify(negotiated),
       ...decisiveHeaders(headers.instances),

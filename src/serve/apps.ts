@@ -16,6 +16,7 @@ import { answerPage, countInstances } from './answer-page.ts';
 import type { AppPageSettings } from './app-page.ts';
 import type { AppPages, AskedAppPage, KeptAppPage } from './app-pages.ts';
 import type { SettingsOf } from './app-settings.ts';
+import type { PageStyle } from './asked-pages.ts';
 import { readerName } from './client-address.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Lane } from './lane.ts';
@@ -62,14 +63,14 @@ export function apps(options: AppsOptions): Handler {
     const params = new URLSearchParams(query);
     const selector = readSelector(app, query);
     const { scope } = ctx.state; // a refresh must not hold the whole request
-    const select = (): Instance[] => findInstances(options, scope, selector);
+    const select = (): Instance[] => visibleInstances(options, scope, selector);
     const instances = select();
     if (instances.length === 0) {
       if (!options.tableKnown()) throw starting();
       throw new TextRefusal(404, `404 Cannot found app with id or path ${selector.text}\n`);
     }
     const withExporters = only === undefined && !params.has('only_from_app');
-    const loaded = await load(options, ctx, { instances, select, withExporters });
+    const loaded = await loadPage(options, ctx, { instances, select, withExporters });
     if (loaded === undefined) return;
     const { kept, contentType } = loaded;
     using page = kept.page;
@@ -87,7 +88,7 @@ export function oneInstance(options: AppsOptions): Handler {
     const selector = readSelector(guid, query);
     const id = decoded(rawId);
     const { scope } = ctx.state;
-    const select = (): Instance[] => findInstance(findInstances(options, scope, selector), id);
+    const select = (): Instance[] => findInstance(visibleInstances(options, scope, selector), id);
     const [instance, ...others] = select();
     if (instance === undefined) {
       if (!options.tableKnown()) throw starting();
@@ -99,7 +100,7 @@ export function oneInstance(options: AppsOptions): Handler {
       throw new Problem('ambiguous', `index ${id} is held by the instances ${ids.join(', ')}`);
     }
     const asked = { instances: [instance], select, withExporters: false };
-    const loaded = await load(options, ctx, asked);
+    const loaded = await loadPage(options, ctx, asked);
     if (loaded === undefined) return;
     const { kept, contentType } = loaded;
     using page = kept.page;
@@ -111,7 +112,7 @@ export function oneInstance(options: AppsOptions): Handler {
 }
 
 /** The selected instances that the reader may see. */
-function findInstances(
+export function visibleInstances(
   { table, settingsOf }: AppsOptions,
   scope: Scope,
   selector: Selector,
@@ -150,6 +151,7 @@ interface AskedInstances {
   /** Selects the instances again, as the table has them then. */
   readonly select: () => Instance[];
   readonly withExporters: boolean;
+  readonly style?: PageStyle;
 }
 
 interface LoadedPage extends Pick<Negotiated, 'contentType'> {
@@ -157,10 +159,10 @@ interface LoadedPage extends Pick<Negotiated, 'contentType'> {
 }
 
 /** Loads the merged page. @returns undefined for HEAD, which it answers without asking anybody */
-async function load(
+export async function loadPage(
   options: AppsOptions,
   ctx: RequestContext,
-  { instances, select, withExporters }: AskedInstances,
+  { instances, select, withExporters, style }: AskedInstances,
 ): Promise<LoadedPage | undefined> {
   const { req, state } = ctx;
   if (passedThrough(req.headers, options.id)) {
@@ -183,7 +185,7 @@ async function load(
   }
   const timeoutMs = scrapeTimeoutMs(ctx.get(TIMEOUT_HEADER) || undefined, options);
   const asked: Omit<AskedAppPage, 'again' | 'deadlineMs' | 'signal' | 'instances'> = {
-    ...{ withExporters, negotiated, timeoutMs, settingsOf: options.settingsOf },
+    ...{ withExporters, style, negotiated, timeoutMs, settingsOf: options.settingsOf },
     path: metricPath,
     headers: headersFor(options, ctx, negotiated),
     name: state.target.path,
@@ -238,7 +240,7 @@ function noEndpointText({ path, app, instance }: Outcome): string {
   return `406 ${said} '${which} (status code 404)', please create one\n`;
 }
 
-function starting(): Problem {
+export function starting(): Problem {
   return new Problem('starting', 'no route source has answered yet', {
     headers: { 'Retry-After': '5' },
   });
