@@ -51,7 +51,13 @@ async function serve(apps: readonly (readonly Instance[])[] = [SHOP, VAULT]) {
       admit: readersOnly(admit),
       onMistake: (error) => mistakes.push(error),
       auth: {
-        ...{ mode: 'both', operators: [], trustedProxies: [], maxStaleMs: 60_000 },
+        ...{
+          mode: 'both',
+          operators: [],
+          trustedProxies: [],
+          identity: undefined,
+          maxStaleMs: 60_000,
+        },
       },
       settingsOf: () => UNBOUND,
       history,
