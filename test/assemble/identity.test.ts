@@ -8,7 +8,9 @@ import { page } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
 import { endpointsOf } from '../support/foundation.ts';
 import { IdentityChain, type IdentityOf } from '../support/identity-chain.ts';
+import { startPrometheus } from '../support/prometheus.ts';
 import { type Promgate, startPromgate } from '../support/promgate.ts';
+import { requireProgram } from '../support/require-program.ts';
 
 const SHOP = { organization: 'acme', space: 'dev', name: 'shop' } as const;
 const MAIL = { organization: 'acme', space: 'dev', name: 'mail' } as const;
@@ -189,6 +191,31 @@ describe('readers with an instance identity', function () {
       const extensions = ['extendedKeyUsage=clientAuth', 'authorityKeyIdentifier=none'];
       const as = fake.instance('forged', shop, { extensions });
       await assertRefused('bad-signature', () => ask('/sd/apps', { as }));
+    });
+
+    it('are read by a real Prometheus that has the identity of an app', async function () {
+      const program = requireProgram(this, 'prometheus');
+      const { cert, key } = chain.instance('prometheus', shop);
+      const own = { cert_file: cert, key_file: key, server_name: 'localhost' };
+      const tls = { ...own, ca_file: chain.path('server-ca.crt') };
+      const http = { scheme: 'https', honor_labels: true, tls_config: tls };
+      const sd = { url: `${promgate.identityUrl}/sd/apps`, tls_config: tls };
+      await using prometheus = await startPrometheus({
+        program,
+        config: {
+          global: { scrape_interval: '1s' },
+          scrape_configs: [{ job_name: 'space', ...http, http_sd_configs: [sd] }],
+        },
+      });
+
+      const targets = await prometheus.scrapedTargets(2);
+      const up = await prometheus.query('promgate_instance_up == 1');
+
+      assert.deepEqual(
+        targets.map(({ health }) => health),
+        ['up', 'up'],
+      );
+      assert.deepEqual(up.map(({ labels }) => labels['app_name']).sort(), ['mail', 'shop']);
     });
 
     it('get nothing by a header that they write themselves', async () => {
