@@ -1,7 +1,8 @@
 /**
  * The entries of the table by app guid, and by the names of organization, space and app.
  */
-import type { AppIdentity, Instance } from './instance.ts';
+import type { AppIdentity } from './app-identity.ts';
+import type { Instance } from './instance.ts';
 import type { Shown } from './place.ts';
 
 export class EntryIndex {

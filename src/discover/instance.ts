@@ -4,6 +4,7 @@
  * The fields carry gorouter's names in camel case. A field that a source left out is ''.
  */
 import { normalizeGuid } from '../../broker/guid.ts';
+import type { AppIdentity } from './app-identity.ts';
 import type { Target } from './target.ts';
 
 /** One endpoint of a route, as gorouter's `/routes` prints it. */
@@ -22,16 +23,6 @@ export interface Endpoint {
   readonly tags: Readonly<Record<string, string>>;
   /** Set if the CF API lists the endpoint: its address is then only a name (`target.ts`). */
   readonly target?: Target | undefined;
-}
-
-/** The app of an instance: guids and names of organization, space and app. */
-export interface AppIdentity {
-  readonly organizationId: string;
-  readonly spaceId: string;
-  readonly appId: string;
-  readonly organizationName: string;
-  readonly spaceName: string;
-  readonly appName: string;
 }
 
 /** An instance that promgate can ask for its metrics. */

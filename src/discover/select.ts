@@ -1,7 +1,8 @@
 /**
  * Finds the instances of a selector, which is tried as a guid, then as names, then as a route.
  */
-import type { AppIdentity, Instance } from './instance.ts';
+import type { AppIdentity } from './app-identity.ts';
+import type { Instance } from './instance.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Selector, SelectorReading } from './selector.ts';
 

@@ -6,7 +6,7 @@
  * instance: the planner of the ways (`scrape.via`) computes one from it. All arrays are shared by
  * the targets of a process: compare them by reference.
  */
-import type { AppIdentity, Endpoint } from './instance.ts';
+import type { AppIdentity } from './app-identity.ts';
 
 /**
  * The state that the CF API gave. `UNKNOWN`: the API gives only the number of instances, and nobody
@@ -98,6 +98,6 @@ export function targetRoute({ processId }: Pick<Target, 'processId'>): string {
 }
 
 /** Whether the endpoint's address is only a name, which nobody can dial. */
-export function isPlaceless({ target }: Pick<Endpoint, 'target'>): boolean {
+export function isPlaceless({ target }: { readonly target?: Target | undefined }): boolean {
   return target !== undefined;
 }
