@@ -2,7 +2,8 @@
  * The labels that a merge inserts into every sample line of a page, encoded once per instance and
  * list of constant labels.
  */
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import { HONORABLE } from './relabel.ts';
 
 export type LabelPair = readonly [name: string, value: string];

@@ -6,7 +6,8 @@
  */
 
 import type { BoundApp, BoundPage } from '../../broker/known-bindings.ts';
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';

@@ -6,7 +6,8 @@
  * an app outside the reader's scope is answered as if it did not exist.
  */
 import { normalizeGuid } from '../../../broker/guid.ts';
-import type { AppIdentity, Instance } from '../../discover/instance.ts';
+import type { AppIdentity } from '../../discover/app-identity.ts';
+import type { Instance } from '../../discover/instance.ts';
 import { distinctInstances, type Lookup, ofProcess } from '../../discover/select.ts';
 import type { SettingsOf } from '../app-settings.ts';
 import { Problem } from '../errors.ts';
