@@ -4,6 +4,7 @@
  *
  * All parts show one world. `change` changes it as developers and cells do, and lets every part see it.
  */
+import { every } from '../../../src/clock.ts';
 import { type CfApi, startCfApi } from '../cf-api/api.ts';
 import type { Deployment, World, WorldApp } from '../cf-api/world.ts';
 import { type Cells, startCells } from './cells.ts';
@@ -23,8 +24,6 @@ export interface Foundation extends AsyncDisposable {
   change(): Promise<void>;
   /** Ends all deploys under way. */
   settle(): Promise<void>;
-  /** Registers everything again with NATS, as route emitters do every 20 s. */
-  emit(): Promise<void>;
 }
 
 export interface FoundationOptions {
@@ -36,6 +35,8 @@ export interface FoundationOptions {
   readonly chance: () => number;
 }
 
+/** Route emitters register everything again so often. */
+const EMIT_EVERY_MS = 20_000;
 const ORGANIZATIONS = 10;
 const SPACES = 5;
 const MOST_INSTANCES = 4;
@@ -58,7 +59,17 @@ export async function startFoundation(options: FoundationOptions): Promise<Found
   cells.follow(world);
   const router = parts.use(await startRouter(world, cells));
   const emitter = parts.use(await startEmitter({ world, cells, ...nats }));
-  await emitter.emit();
+  const stop = new AbortController();
+  const emitting = every(EMIT_EVERY_MS, () => emitter.emit(), {
+    signal: stop.signal,
+    onError: (error) => {
+      throw error; // an emitter that fails is a mistake of the test
+    },
+  });
+  parts.defer(async () => {
+    stop.abort();
+    await emitting;
+  });
   const changes = new Changes(world, chance);
   const show = (): Promise<void> => {
     cells.follow(world);
@@ -75,7 +86,6 @@ export async function startFoundation(options: FoundationOptions): Promise<Found
       while (changes.goOn()) await show();
       await show();
     },
-    emit: () => emitter.emit(),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
