@@ -9,7 +9,7 @@
  * these names. The pattern also matches the bare name, since `promgate_total` would be a sample of
  * `promgate`, and names in quotes that escaping may turn into an own name: `promgate.bindings`.
  */
-export const OWN_FAMILIES = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
+const OWN_FAMILIES = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
 /** Bound on the families of a page: a page with more is a mistake or an attack. */
 const MAX_PAGE_FAMILIES = 100_000;
