@@ -62,7 +62,7 @@ async function main(args: readonly string[], environment: Environment): Promise<
     case 'completion':
       return await complete(line);
     case 'demo':
-      return await demo(sources);
+      return line.options['foundation'] ? await foundation() : await demo(sources);
     default: {
       const fault = {
         '': 'a command is missing',
@@ -114,6 +114,13 @@ async function write(text: string): Promise<number> {
   return DONE;
 }
 
+/** What the file of the foundation exports. */
+interface FoundationDemo {
+  startFoundationDemo(options: {
+    readonly print: (text: string) => void;
+  }): Promise<Pick<App, 'drain'> & AsyncDisposable>;
+}
+
 async function demo({ flags, memoryBytes }: ConfigSources): Promise<number> {
   const stop = stopSignals();
   const { ConfigError } = await import('./config/config.ts');
@@ -124,6 +131,18 @@ async function demo({ flags, memoryBytes }: ConfigSources): Promise<number> {
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.faults);
     return fail('the demo cannot start', error);
+  }
+}
+
+/** The foundation is one of the tests, which only a checkout has. */
+async function foundation(): Promise<number> {
+  const stop = stopSignals();
+  const place = new URL('../test/support/foundation/demo.ts', import.meta.url);
+  try {
+    const { startFoundationDemo } = (await import(place.href)) as FoundationDemo;
+    return await runUntil(stop, () => startFoundationDemo({ print }), 0);
+  } catch (error) {
+    return fail('the foundation cannot start', error);
   }
 }
 

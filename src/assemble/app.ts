@@ -10,6 +10,7 @@ import { type Server, startServer } from '../serve/server.ts';
 import { VERSION } from '../version.ts';
 import { openCertificateExpiry } from './certificate-expiry.ts';
 import { type Ground, type GroundOptions, openGround } from './ground.ts';
+import { type IdentityServers, listenForIdentities } from './identity.ts';
 import { type Stages, startStages } from './stages.ts';
 
 /** An idle connection is closed this long after the longest deadline of a scrape. */
@@ -25,6 +26,10 @@ export interface App extends AsyncDisposable {
   readonly compatUrl: string | undefined;
   /** The URL with the push gateway's own port. */
   readonly pushUrl: string | undefined;
+  /** The URL with the port of apps that have an instance identity. */
+  readonly identityUrl: string | undefined;
+  /** The URL with the port of gorouter, which forwards instance identities. */
+  readonly gorouterUrl: string | undefined;
   /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
 }
@@ -42,6 +47,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (compat) parts.use(compat);
   const push = await listenForPushes(config, ground, stages);
   if (push) parts.use(push);
+  const identity = await listenForReaders(config, ground, stages, parts);
   const health = await listenForHealth(config, healthSite(ground.readiness));
   if (health) parts.use(health);
   const { log, readiness, descriptors } = ground;
@@ -49,7 +55,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   if (descriptors.warning !== undefined) log.warn(descriptors.warning);
   log.info('promgate listens', {
     ...{ url: server.url, compat_url: compat?.url, health_url: health?.url, version: VERSION },
-    ...{ push_url: push?.url },
+    ...{ push_url: push?.url, identity_url: identity.tls?.url },
+    gorouter_url: identity.gorouter?.url,
   });
   const stop = parts.move();
   return {
@@ -57,10 +64,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     healthUrl: health?.url,
     compatUrl: compat?.url,
     pushUrl: push?.url,
+    identityUrl: identity.tls?.url,
+    gorouterUrl: identity.gorouter?.url,
     drain: async () => {
       readiness.drain();
       log.info('promgate stops', { wait_ms: config.drain.waitMs });
-      await Promise.all([server, compat, push].map((one) => one?.drain(config.drain.waitMs)));
+      const all = [server, compat, push, identity.tls, identity.gorouter];
+      await Promise.all(all.map((one) => one?.drain(config.drain.waitMs)));
     },
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
@@ -82,6 +92,24 @@ function listen(
   }).catch((cause: unknown) => {
     throw listenError(cause, { host, port, key: 'listen.port' });
   });
+}
+
+/** The ports of readers with an instance identity. */
+function listenForReaders(
+  { listen: { host }, scrape, auth }: Config,
+  { cut, log, descriptors: { maxConnections } }: Ground,
+  { listener, metrics, identities }: Stages,
+  parts: AsyncDisposableStack,
+): Promise<IdentityServers> {
+  return listenForIdentities(
+    auth,
+    {
+      ...{ host, maxConnections, cut, log, listener, readers: identities },
+      idleMs: scrape.maxTimeoutMs + IDLE_MARGIN_MS,
+      onClientError: (reason) => metrics.clientErrors.inc({ reason }),
+    },
+    parts,
+  );
 }
 
 /** The port of prom-cache, if `endpoints.compat` asks for it and promgate does not listen there yet. */

@@ -25,6 +25,7 @@ import type { Lane } from '../serve/lane.ts';
 import type { Mount } from '../serve/mount.ts';
 import type { Outcome } from '../serve/outcome.ts';
 import { answerAsPromfetcher } from '../serve/promfetcher-errors.ts';
+import { discovery, SINGLE_TARGET_PATH, singleTarget } from '../serve/promregator.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import { routes } from '../serve/routes.ts';
 import { pushes } from '../serve/scope.ts';
@@ -248,10 +249,13 @@ function mountApps(options: AppsPartOptions, stages: Stages, gate: Gate): Mount[
   const { admit, onMistake, settingsOf, config } = options;
   const { table, tableKnown } = stages;
   const asked = { ...appsOptions(options, stages), gate };
+  const listed = { table, tableKnown, settingsOf, ...config.sd };
   const router = new Router<RequestState>({ strict: true, sensitive: true })
     .get('instance', INSTANCE_PATH, bounded(gate, oneInstance(asked)))
     .get('apps', APPS_PATH, bounded(gate, apps(asked)))
-    .get('sd', '/sd/apps', serviceDiscovery({ table, tableKnown, settingsOf, ...config.sd }))
+    .get('sd', '/sd/apps', serviceDiscovery(listed))
+    .get('promregator-sd', '/discovery', discovery(listed))
+    .get('promregator', SINGLE_TARGET_PATH, bounded(gate, singleTarget(asked)))
     .get('routes', '/routes', routes(table));
   const asPromfetcher = answerAsPromfetcher(onMistake);
   const errors = answerProblem(onMistake);
@@ -259,6 +263,8 @@ function mountApps(options: AppsPartOptions, stages: Stages, gate: Gate): Mount[
     { prefix: '/v1', admit, errors: asPromfetcher, router },
     { prefix: '/v2', admit, errors: asPromfetcher, router },
     { prefix: '/sd', admit, errors, router },
+    { prefix: '/discovery', admit, errors, router },
+    { prefix: '/singleTargetMetrics', admit, errors: asPromfetcher, router },
     { prefix: '/routes', admit, errors, router },
   ];
 }

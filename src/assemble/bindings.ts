@@ -15,7 +15,7 @@ import { KeyRing } from '../../broker/seal.ts';
 import { SealCheck } from '../../broker/seal-check.ts';
 import { openParameters, sealSecrets } from '../../broker/secrets.ts';
 import type { Config } from '../config/config.ts';
-import type { AppIdentity } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
 import { parseMetricPath } from '../fetch/metric-path.ts';
 import { readPem } from '../pem.ts';
 import type { Adopt } from '../store/app-endpoints.ts';

@@ -10,7 +10,7 @@ import { StoreAwayError } from '../../broker/binding-store.ts';
 import type { BoundApp } from '../../broker/known-bindings.ts';
 import { OPERATIONS } from '../../broker/operations.ts';
 import { retry, sleep } from '../clock.ts';
-import type { AppIdentity } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
 import type { Tokens } from '../serve/auth.ts';
 import { logCall } from '../serve/broker-log.ts';
 import { clientAddress } from '../serve/client-address.ts';

@@ -11,6 +11,7 @@ import { namesEndpoint } from '../serve/endpoint-query.ts';
 import { Problem } from '../serve/errors.ts';
 import { healthz, readyz } from '../serve/health.ts';
 import { ownMetrics } from '../serve/own-metrics.ts';
+import { invalidateCache } from '../serve/promregator.ts';
 import { type Purged, purgeAnswers } from '../serve/purge.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import type { Ground } from './ground.ts';
@@ -40,6 +41,8 @@ export function openOperate(
     .get('readyz', '/readyz', readyz(readiness))
     .get('doc', /^\/doc(?:\/[\w.-]*)?$/, doc(documentation))
     .get('metrics', '/metrics', operatorsOnly, metrics(endpoint, ownMetrics(registry)))
+    .get('metrics', '/promregatorMetrics', operatorsOnly, ownMetrics(registry))
+    .get('promregator-cache', '/cache/invalidate', operatorsOnly, invalidateCache(purge))
     .post('purge', '/-/purge', operatorsOnly, purgeAnswers(purge));
   const errors = answerProblem(onMistake);
   return {

@@ -9,6 +9,7 @@ import { heedToken, readersOnly, requireCredential, type Tokens } from '../serve
 import { clientAddress } from '../serve/client-address.ts';
 import { createFrame } from '../serve/frame.ts';
 import { Guesses } from '../serve/guesses.ts';
+import type { IdentityReaders } from '../serve/identity-readers.ts';
 import { KnownRequests } from '../serve/known-requests.ts';
 import { Lane } from '../serve/lane.ts';
 import type { Purged } from '../serve/purge.ts';
@@ -26,6 +27,7 @@ import { startApps } from './apps.ts';
 import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import { openEvents } from './events.ts';
 import type { Ground } from './ground.ts';
+import { openIdentityReaders } from './identity.ts';
 import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
@@ -38,6 +40,8 @@ export interface Stages {
   /** For the push gateway's own port; undefined if `push.port` is not set. */
   readonly pushListener: RequestListener | undefined;
   readonly metrics: HttpMetrics;
+  /** Undefined if no section `auth.identity` is set. */
+  readonly identities: IdentityReaders | undefined;
 }
 
 /** @param parts - its disposal stops the parts */
@@ -50,9 +54,9 @@ export async function startStages(
   const metrics = httpMetrics(registry);
   const onMistake = (err: unknown, path: string): void =>
     log.error('a request failed because of a fault in promgate', { path, err });
-  const admit = admission(config.auth, {
-    scopeOf: async (token) => bindings?.tokens.scopeOf(token),
-  });
+  const identities = await openIdentityReaders(config.auth, ground, parts);
+  const tokens: Tokens = { scopeOf: async (token) => bindings?.tokens.scopeOf(token) };
+  const admit = admission(config.auth, tokens, identities);
   const serving = { admit: readersOnly(admit), onMistake };
   const observers = observe(log, metrics);
   const lane = new Lane({ observers, maxTimeoutMs: config.scrape.maxTimeoutMs });
@@ -116,7 +120,7 @@ export async function startStages(
   const ownPush = config.push?.port === undefined ? undefined : push?.own;
   const pushListener =
     ownPush && createFrame({ ...frame, mounts: ownPush.mounts, pushLane: ownPush.lane });
-  return { listener, pushListener, metrics };
+  return { listener, pushListener, metrics, identities };
 }
 
 interface PushParts {
@@ -188,12 +192,16 @@ async function openEndpoints(
 }
 
 /** The check of a reader's credential, which also sets what the reader may see. */
-function admission({ mode, operators, trustedProxies }: Config['auth'], tokens: Tokens): Handler {
+function admission(
+  { mode, operators, trustedProxies }: Config['auth'],
+  tokens: Tokens,
+  identities: IdentityReaders | undefined,
+): Handler {
   if (mode === 'open') return heedToken(tokens);
   const addressOf = clientAddress(trustedProxies);
   const guesses = new Guesses();
   return requireCredential({
-    ...{ mode, operators, tokens },
+    ...{ mode, operators, tokens, identities },
     onWrong: ({ req, state }) => guesses.wrong(addressOf(req), answerNow(state)),
   });
 }

@@ -147,10 +147,18 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'demo',
     says: 'serves a simulated foundation on loopback',
-    words: '[--port N]',
-    options: [PORT, SET],
+    words: '[--port N] | --foundation',
+    options: [
+      PORT,
+      SET,
+      { name: 'foundation', says: 'a foundation of 500 apps that are deployed for five minutes' },
+    ],
     examples: [['promgate demo', 'prints what to open in a browser']],
     exits: [STOPPED, [1, 'it could not start'], WRONG],
+    notes: [
+      '--foundation needs a checkout, and the Debian packages prometheus and nats-server: a Prometheus',
+      'scrapes every instance, and each minute the demo says whether any sample has a wrong name.',
+    ],
   },
   {
     name: 'proxy',

@@ -2,7 +2,8 @@
  * The section `auth`: who may read metrics.
  */
 import { isEmpty, password, username } from './credentials.ts';
-import { choice, duration, list, network, section, withDefault } from './setting.ts';
+import { identity } from './identity.ts';
+import { choice, duration, list, network, optional, section, withDefault } from './setting.ts';
 
 export const auth = section(
   'Who may read metrics.',
@@ -38,8 +39,14 @@ export const auth = section(
       ),
       [],
     ),
+    identity: optional(identity),
   },
   [
+    {
+      key: 'identity',
+      holds: ({ mode, identity: own }) => mode !== 'open' || own === undefined,
+      otherwise: 'must be absent while auth.mode is open, which asks nobody for a credential',
+    },
     {
       key: 'operators',
       holds: ({ mode, operators }) => mode !== 'basic' || !isEmpty(operators),

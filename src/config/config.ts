@@ -187,6 +187,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     ...(await certificateFaults(schema, given, layers)),
     ...urlFaults(result.data),
     ...lostDatabase(result.data, environment),
+    ...forgedIdentities(result.data, environment),
   ];
   if (!result.success || faults.length > 0) {
     const rest = faults.length - MAX_FAULTS;
@@ -230,6 +231,14 @@ function lostDatabase(values: Values | undefined, environment: Environment): str
   if (!hasAccounts(broker) || broker.ephemeral) return [];
   const lost = 'is SQLite, which is lost with the container on Cloud Foundry';
   return [`database.url ${lost}: bind a database service, or set broker.ephemeral to accept that`];
+}
+
+/** In a container any app with a network policy reaches the port behind gorouter's TLS. */
+function forgedIdentities(values: Values | undefined, environment: Environment): string[] {
+  const onPlatform = environment['VCAP_APPLICATION'] !== undefined;
+  if (!onPlatform || !values?.auth.identity?.gorouter) return [];
+  const why = 'any app with a network policy could forge X-Forwarded-Client-Cert there';
+  return [`auth.identity.gorouter cannot be used in a pushed app: ${why}; use auth.identity.tls`];
 }
 
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;

@@ -22,7 +22,7 @@ export interface Machine {
 
 export function toConfig(values: Values, machine: Machine) {
   const { memoryBytes, ownApp } = machine;
-  const { listen, routes, scrape, auth } = values;
+  const { listen, routes, scrape } = values;
   return {
     listen: {
       host: listen.host,
@@ -78,12 +78,7 @@ export function toConfig(values: Values, machine: Machine) {
       scheme: exporter.scheme,
       params: exporter.params,
     })),
-    auth: {
-      mode: auth.mode,
-      operators: auth.operators,
-      maxStaleMs: auth.max_stale,
-      trustedProxies: auth.trusted_proxies,
-    },
+    auth: toAuth(values.auth),
     broker: toBroker(values),
     database: {
       address: parseDatabaseUrl(values.database.url),
@@ -100,6 +95,33 @@ export function toConfig(values: Values, machine: Machine) {
     kafka: toKafka(values.kafka),
     endpoints: toEndpoints(values.endpoints, memoryBytes),
     push: toPush(values.push, surroundings(values, machine)),
+  };
+}
+
+function toAuth(auth: Values['auth']) {
+  return {
+    mode: auth.mode,
+    operators: auth.operators,
+    maxStaleMs: auth.max_stale,
+    trustedProxies: auth.trusted_proxies,
+    identity: toIdentity(auth.identity),
+  };
+}
+
+function toIdentity(identity: Values['auth']['identity']) {
+  if (!identity) return undefined;
+  const { ca, tls, gorouter } = identity;
+  return {
+    caFile: ca,
+    tls: tls && { port: tls.port, certFile: tls.cert, keyFile: tls.key },
+    gorouter: gorouter && {
+      port: gorouter.port,
+      certFile: gorouter.cert,
+      keyFile: gorouter.key,
+      clientCaFile: gorouter.ca,
+      name: gorouter.name,
+      envoyDomains: gorouter.envoy_domains,
+    },
   };
 }
 

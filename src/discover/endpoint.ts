@@ -35,7 +35,7 @@ export function readEndpoint(json: unknown): Endpoint | RefusedPiece {
 }
 
 /** An endpoint whose fields nobody has checked yet, except `address` and `tls`. */
-export type UncheckedEndpoint = { readonly [Key in keyof Endpoint]: unknown } & {
+export type UncheckedEndpoint = { readonly [Key in Exclude<keyof Endpoint, 'target'>]: unknown } & {
   readonly address: string | undefined;
   readonly tls: boolean;
 };
@@ -146,7 +146,8 @@ function sameRest(a: Endpoint, b: Endpoint): boolean {
     a.availabilityZone === b.availabilityZone &&
     a.isolationSegment === b.isolationSegment &&
     a.routeServiceUrl === b.routeServiceUrl &&
-    a.ttlSeconds === b.ttlSeconds
+    a.ttlSeconds === b.ttlSeconds &&
+    a.target === b.target
   );
 }
 

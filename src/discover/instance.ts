@@ -4,6 +4,8 @@
  * The fields carry gorouter's names in camel case. A field that a source left out is ''.
  */
 import { normalizeGuid } from '../../broker/guid.ts';
+import type { AppIdentity } from './app-identity.ts';
+import type { Target } from './target.ts';
 
 /** One endpoint of a route, as gorouter's `/routes` prints it. */
 export interface Endpoint {
@@ -19,16 +21,8 @@ export interface Endpoint {
   readonly routeServiceUrl: string;
   readonly ttlSeconds: number;
   readonly tags: Readonly<Record<string, string>>;
-}
-
-/** The app of an instance: guids and names of organization, space and app. */
-export interface AppIdentity {
-  readonly organizationId: string;
-  readonly spaceId: string;
-  readonly appId: string;
-  readonly organizationName: string;
-  readonly spaceName: string;
-  readonly appName: string;
+  /** Set if the CF API lists the endpoint: its address is then only a name (`target.ts`). */
+  readonly target?: Target | undefined;
 }
 
 /** An instance that promgate can ask for its metrics. */
@@ -46,11 +40,13 @@ export interface Instance {
   readonly others?: readonly Instance[];
   /** Several instances claim the address and no certificate decides: scrapes must not ask it. */
   readonly ambiguous?: boolean;
+  /** What the CF API says of the instance, if it is asked and knows the instance. */
+  readonly target?: Target | undefined;
 }
 
 /** Reads an endpoint's tags as an instance found under `route` (`host` or `host/path`). */
 export function toInstance(endpoint: Endpoint, route: string): Instance {
-  const { tags } = endpoint;
+  const { tags, target } = endpoint;
   const slash = route.indexOf('/');
   return {
     endpoint,
@@ -66,5 +62,6 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
     index: tags['instance_id'] ?? '',
     processType: tags['process_type'] || 'web',
     processInstanceId: normalizeGuid(tags['process_instance_id'] ?? ''),
+    ...(target && { target }),
   };
 }

@@ -9,6 +9,7 @@
  * An address without a certificate belongs to one process instance (`claims.ts`). The table keeps
  * the endpoints of other claimants, but shows them only when their owner is believed.
  */
+import type { AppIdentity } from './app-identity.ts';
 import { isProven, ownerOf } from './claims.ts';
 import { type Departures, noDepartures, settle, type TableObservers } from './departures.ts';
 import { sameEndpoint, sameIdentity } from './endpoint.ts';
@@ -31,6 +32,7 @@ import {
 import type { RefusedPiece } from './refusal.ts';
 import { matchRoute, routeKey, splitRoute } from './route.ts';
 import { RouteMap } from './route-map.ts';
+import { isPlaceless } from './target.ts';
 
 export interface RouteTableOptions extends TableObservers {
   /** Refuse endpoints without TLS, since the address may belong to another tenant by now. */
@@ -94,21 +96,23 @@ export class RouteTable {
     return this.#index.each();
   }
 
-  /** Every route with its endpoints. The iteration may or may not include later changes. */
+  /** Every route with its endpoints that have an address. The iteration may or may not include later changes. */
   *routes(): Generator<readonly [route: string, endpoints: readonly Endpoint[]]> {
     for (const [route, entries] of this.#routes.all()) {
-      const shown = instancesOf(entries.values());
-      if (shown.length > 0) yield [route, shown.map(({ endpoint }) => endpoint)];
+      const shown = instancesOf(entries.values()).map(({ endpoint }) => endpoint);
+      const placed = shown.filter((endpoint) => !isPlaceless(endpoint));
+      if (placed.length > 0) yield [route, placed];
     }
   }
 
   /** The numbers of routes, of different addresses and of different apps. */
-  sizes(): { readonly routes: number; readonly endpoints: number; readonly apps: number } {
-    return {
-      routes: this.#routes.size,
-      endpoints: this.#addresses.size,
-      apps: this.#index.apps,
-    };
+  sizes(): Readonly<Record<'routes' | 'endpoints' | 'apps', number>> {
+    return { routes: this.#routes.size, endpoints: this.#addresses.size, apps: this.#index.apps };
+  }
+
+  /** Takes over the names of all apps, for endpoints that carry none. */
+  learnNames(apps: readonly AppIdentity[]): void {
+    this.#version += Number(this.#index.learnNames(apps));
   }
 
   /** The number of addresses that no scrape asks, since their owner is unclear. */

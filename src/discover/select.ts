@@ -1,9 +1,11 @@
 /**
  * Finds the instances of a selector, which is tried as a guid, then as names, then as a route.
  */
-import type { AppIdentity, Instance } from './instance.ts';
+import type { AppIdentity } from './app-identity.ts';
+import type { Instance } from './instance.ts';
 import type { RouteTable } from './route-table.ts';
 import type { Selector, SelectorReading } from './selector.ts';
+import { isPlaceless } from './target.ts';
 
 /** The reading side of the route table. */
 export type Lookup = Pick<RouteTable, 'byApp' | 'byName' | 'byRoute'>;
@@ -78,7 +80,47 @@ export function distinctInstances(instances: readonly Instance[]): Instance[] {
     const known = byAddress.get(address);
     if (!known || comparePreference(instance, known) < 0) byAddress.set(address, instance);
   }
-  return withOthers([...byAddress.values()].sort(compareInstances));
+  const known = withTargets([...byAddress.values()]);
+  return withOthers(known.sort(compareInstances));
+}
+
+/**
+ * Joins what the CF API lists with the endpoints of other sources: an instance that has an address is
+ * listed once, by its address, and knows its target.
+ */
+function withTargets(instances: readonly Instance[]): Instance[] {
+  const [placed, placeless] = [[], []] as [Instance[], Instance[]];
+  for (const one of instances) (isPlaceless(one.endpoint) ? placeless : placed).push(one);
+  if (placeless.length === 0 || placed.length === 0) return [...instances];
+  const targets = new Map(placeless.flatMap((one) => keysOf(one).map((key) => [key, one])));
+  const found = new Set<Instance>();
+  const joined = placed.map((one) => {
+    const listed = targets.get(keysOf(one)[0] ?? '');
+    if (!listed) return one;
+    found.add(listed);
+    return asKnown(one, listed);
+  });
+  return [...joined, ...placeless.filter((one) => !found.has(one))];
+}
+
+/** By the process if its guid is known, else by the type of the process, of which there may be two. */
+function keysOf({ app, endpoint, processType, index, target }: Instance): string[] {
+  const processId = endpoint.tags['process_id'];
+  const byType = JSON.stringify([app.appId, processType, index]);
+  if (!processId) return [byType];
+  const byProcess = JSON.stringify([app.appId, processId, index]);
+  return target?.rolling === false ? [byProcess, byType] : [byProcess];
+}
+
+/** Instances with targets by the instance without: the same object while nothing changes. */
+const ofTargets = new WeakMap<Instance, Instance>();
+
+function asKnown(instance: Instance, { target }: Instance): Instance {
+  const known = ofTargets.get(instance);
+  if (known && known.target === target) return known;
+  const joined = { ...instance, target };
+  ofTargets.set(instance, joined);
+  return joined;
 }
 
 /** Joins the endpoints of one process instance into one. @param endpoints - sorted */

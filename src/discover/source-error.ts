@@ -15,8 +15,12 @@ export type SourceFault =
   | 'json'
   /** JSON, but not an object of routes. */
   | 'shape'
-  /** NATS refuses the credentials or a subscription. */
+  /** NATS refuses the credentials or a subscription; UAA or the CF API refuses promgate. */
   | 'denied'
+  /** The CF API says that promgate has asked too much. */
+  | 'rate-limited'
+  /** The pages of a list of the CF API contradict each other, or there are too many. */
+  | 'pages'
   /** Any other failure; see message and cause. */
   | 'internal';
 

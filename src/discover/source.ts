@@ -29,6 +29,11 @@ export interface RouteSource extends AsyncDisposable {
    * name at this address stay
    */
   reportFailure?(address: string, identity?: string): void;
+  /**
+   * Asks for the stats of a process, unless they are known or already asked for. Afterwards the
+   * table holds what the source learned of the process's ports. Never rejects.
+   */
+  wantStats?(processId: string): Promise<void>;
 }
 
 /** Why the source removed endpoints: too old, a failed scrape, or a failed dial. */

@@ -5,7 +5,8 @@
  * Parameters may hold Go-template actions that name a tag of the app, as `{{.AppID}}`. Reading the
  * configuration refuses all other syntax of Go templates.
  */
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import type { ScrapeTarget } from './target.ts';
 
 /** One entry of `external_exporters` as the configuration writes it. */

@@ -9,7 +9,7 @@
  * these names. The pattern also matches the bare name, since `promgate_total` would be a sample of
  * `promgate`, and names in quotes that escaping may turn into an own name: `promgate.bindings`.
  */
-const OWN = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
+const OWN_FAMILIES = /^prom(?:gate|fetch|fetcher)(?![a-zA-Z0-9:])/;
 
 /** Bound on the families of a page: a page with more is a mistake or an attack. */
 const MAX_PAGE_FAMILIES = 100_000;
@@ -23,12 +23,17 @@ export class FamilyTable {
   readonly #names: string[] = [];
   readonly #ids = new Map<string, number>();
   readonly #share: number;
+  readonly #own: RegExp;
   #pageFrom = 0;
   #pageLimit = MAX_PAGE_FAMILIES;
 
-  /** @param share - the number of families that each page may always add */
-  constructor(share = MAX_PAGE_FAMILIES) {
+  /**
+   * @param share - the number of families that each page may always add
+   * @param own - matches the names of promgate's own families
+   */
+  constructor(share = MAX_PAGE_FAMILIES, own = OWN_FAMILIES) {
     this.#share = share;
+    this.#own = own;
   }
 
   get size(): number {
@@ -81,6 +86,6 @@ export class FamilyTable {
 
   /** Whether a family is promgate's own, so that pages must not have it. */
   isOwn(family: number): boolean {
-    return OWN.test(this.nameOf(family));
+    return this.#own.test(this.nameOf(family));
   }
 }

@@ -2,7 +2,8 @@
  * The labels that a merge inserts into every sample line of a page, encoded once per instance and
  * list of constant labels.
  */
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import { HONORABLE } from './relabel.ts';
 
 export type LabelPair = readonly [name: string, value: string];
@@ -91,6 +92,20 @@ export function pageLabels(instance: Instance, constants: readonly LabelPair[]):
   if (labels === undefined) {
     labels = new InsertedLabels([...own.pairs, ...constants]);
     ofInstance.set(instance, labels);
+  }
+  return labels;
+}
+
+const ofRules = new WeakMap<readonly LabelPair[], InsertedLabels>();
+const NO_LABELS = new InsertedLabels([]);
+
+/** The labels of samples that get no labels of promgate. @param constants - as for `pageLabels` */
+export function constantLabels(constants: readonly LabelPair[] = []): InsertedLabels {
+  if (constants.length === 0) return NO_LABELS;
+  let labels = ofRules.get(constants);
+  if (labels === undefined) {
+    labels = new InsertedLabels(constants);
+    ofRules.set(constants, labels);
   }
   return labels;
 }

@@ -24,6 +24,8 @@ export interface MergeOptions extends PreparationOptions {
   readonly pages?: number;
   /** Bound on the families of all pages together. Default: 200,000. */
   readonly maxFamilies?: number;
+  /** Matches the names that pages must not have, since `tail` has them. Default: promgate's own. */
+  readonly ownFamilies?: RegExp | undefined;
   /** Lets the process do other work between the slices of a page. Default: `setImmediate`. */
   readonly pause?: () => Promise<void>;
   /** True once the merge shall give up all pages that it has not yet indexed. Default: never. */
@@ -80,8 +82,8 @@ export class Merge {
 
   constructor(options: MergeOptions) {
     this.#options = options;
-    const { pages = 1, maxFamilies = MAX_FAMILIES } = options;
-    this.#families = new FamilyTable(Math.floor(maxFamilies / Math.max(1, pages)));
+    const { pages = 1, maxFamilies = MAX_FAMILIES, ownFamilies } = options;
+    this.#families = new FamilyTable(Math.floor(maxFamilies / Math.max(1, pages)), ownFamilies);
     this.#shares = new FamilyShares(maxFamilies);
     this.#preparation = new Preparation(options, this.#families);
   }

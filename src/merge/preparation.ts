@@ -28,8 +28,11 @@ export interface PreparationOptions {
   readonly scan?: boolean;
 }
 
-/** The source of a page: an app instance, or an external exporter. */
-export type PageOf = 'instance' | 'exporter';
+/**
+ * The source of a page: an app instance, or an external exporter; `unlabelled` is an instance whose
+ * samples get no labels of promgate.
+ */
+export type PageOf = 'instance' | 'exporter' | 'unlabelled';
 
 /** Pages of one kind are similar and get the same treatment. */
 export interface PageKind {
@@ -123,9 +126,10 @@ export class Preparation {
   /** The names of labels that a rewrite renames or drops. */
   #clashing({ of, rules }: PageKind): readonly string[] {
     const { labelConflict, exportJob } = this.#options;
+    const constants = rules?.constants.map(([name]) => name) ?? [];
+    if (of === 'unlabelled') return constants;
     const inserted = of === 'exporter' ? APP_LABELS : INSTANCE_LABELS;
     const job = exportJob && labelConflict !== 'honor' ? ['job'] : [];
-    const constants = rules?.constants.map(([name]) => name) ?? [];
     return [...inserted.filter((name) => !this.#honored.includes(name)), ...job, ...constants];
   }
 

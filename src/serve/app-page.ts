@@ -18,6 +18,7 @@ import { ArrivedAnswers } from './arrived-answers.ts';
 import { type AskedPage, type PagesRequest, pagesToAsk } from './asked-pages.ts';
 import { type Answered, Questions } from './asking.ts';
 import { type AppPageObservers, notAsked, type Outcome, takenOutcome, takeOff } from './outcome.ts';
+import { PROMREGATOR_FAMILIES, printPromregatorReport } from './promregator-report.ts';
 import { printReport } from './report.ts';
 import { type Merging, takeAnswer } from './take-answer.ts';
 
@@ -127,7 +128,7 @@ async function load(
   await Promise.all(merging.adding);
   request.onAnswered?.();
   arrived.close();
-  const merged = await settle(merging, observers, signal);
+  const merged = await settle(merging, observers, request);
   return leasedPage(merged, lease, resources.move());
 }
 
@@ -180,7 +181,7 @@ function newMerging(
   { labelConflict, exportJob, choice }: AppPageSettings,
   request: AppPageRequest,
 ): Merging {
-  const { negotiated, signal } = request;
+  const { negotiated, signal, style } = request;
   const { escaping, preferOpenMetrics } = negotiated;
   const merging: Merging = {
     adding: [],
@@ -193,6 +194,7 @@ function newMerging(
     isVoid: false,
     merge: new Merge({
       ...{ labelConflict, exportJob, escaping, preferOpenMetrics },
+      ownFamilies: style === 'promregator' ? PROMREGATOR_FAMILIES : undefined,
       pages: asked.length,
       givesUp: () =>
         signal.aborted || merging.isVoid || performance.now() > request.deadlineMs + MERGE_GRACE_MS,
@@ -205,7 +207,7 @@ function newMerging(
 async function settle(
   { merge, questions: { answers } }: Merging,
   observers: AppPageObservers,
-  signal: AbortSignal,
+  { signal, style = 'merged' }: AppPageRequest,
 ): Promise<Pick<AppPage, 'plan' | 'format' | 'outcomes'>> {
   const { format, takenOut, duplicates, undated } = await merge.settle();
   if (undated > 0) observers.onUndatedSamples?.(undated);
@@ -220,7 +222,9 @@ async function settle(
     observers.onOutcomes?.(outcomes);
     throw signal.reason; // planning costs time, and thousands of readers may leave at once
   }
-  const plan = await merge.plan(format, report(answers, outcomes, format));
+  const tail =
+    style === 'merged' ? report(answers, outcomes, format) : printPromregatorReport(outcomes);
+  const plan = await merge.plan(format, tail);
   if (plan.conflicts > 0) observers.onTypeConflicts?.(plan.conflicts);
   observers.onOutcomes?.(outcomes);
   return { plan, format, outcomes };

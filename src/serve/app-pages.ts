@@ -40,7 +40,7 @@ export interface AppPagesOptions extends AppPageSettings {
 
 /** What equal requests ask for. */
 export interface AskedAppPage
-  extends Pick<AppPageRequest, 'instances' | 'withExporters' | 'path' | 'negotiated'> {
+  extends Pick<AppPageRequest, 'instances' | 'withExporters' | 'style' | 'path' | 'negotiated'> {
   /** The path of the request, by which an operator purges the page. */
   readonly name: string;
   /** How long a reader may wait. */
@@ -221,13 +221,13 @@ export class AppPages {
     }
   }
 
-  #keyOf({ instances, withExporters, path, negotiated, headers }: AskedAppPage): string {
+  #keyOf({ instances, withExporters, style, path, negotiated, headers }: AskedAppPage): string {
     const { settingsOf } = this.#options;
     const settings = new Set<BoundApp>(instances.map(({ app }) => settingsOf(app)));
     return this.#key([
       instances.map((one) => this.#instanceId(one)).join(' '),
       [...settings].map((one) => this.#id(one)).join(' '),
-      String(withExporters),
+      `${withExporters} ${style}`,
       path,
       JSON.stringify(negotiated),
       ...decisiveHeaders(headers.instances),

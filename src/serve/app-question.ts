@@ -22,6 +22,7 @@ import type { AppPageSettings } from './app-page.ts';
 import type { AppPages, PreparedAppPage } from './app-pages.ts';
 import { INSTANCE_PATH } from './app-paths.ts';
 import type { SettingsOf } from './app-settings.ts';
+import type { PageStyle } from './asked-pages.ts';
 import { failureProblem, Problem } from './errors.ts';
 import type { Outcome } from './outcome.ts';
 import { TextRefusal } from './promfetcher-errors.ts';
@@ -56,13 +57,15 @@ export interface AppQuestion {
 }
 
 /** Which instances a request means. */
-interface Meaning extends Pick<AppQuestion, 'check'> {
+export interface Meaning extends Pick<AppQuestion, 'check'> {
   readonly select: () => Instance[];
   /** @throws {Problem} if the request is not for so many instances */
   readonly demand?: (instances: readonly Instance[]) => void;
   /** The answer if there is no such instance. */
   readonly missing: string;
   readonly withExporters: boolean;
+  /** Default: 'promgate'. */
+  readonly style?: PageStyle;
 }
 
 /** Reads a request for the page of an app. */
@@ -105,11 +108,16 @@ export function readInstanceQuestion(ctx: RequestContext, options: QuestionOptio
   });
 }
 
-function question(ctx: RequestContext, options: QuestionOptions, meaning: Meaning): AppQuestion {
+/** Reads the rest of a request for the instances that are meant. */
+export function question(
+  ctx: RequestContext,
+  options: QuestionOptions,
+  meaning: Meaning,
+): AppQuestion {
   const { req, state } = ctx;
   const { path, query } = state.target;
   const { credentialIsOurs } = state;
-  const { select, withExporters, check } = meaning;
+  const { select, withExporters, style, check } = meaning;
   const instances = demanded(options, meaning);
   if (passedThrough(req.headers, options.id)) {
     throw new Problem(
@@ -126,7 +134,7 @@ function question(ctx: RequestContext, options: QuestionOptions, meaning: Meanin
       id: options.id,
     });
   const asked = {
-    ...{ withExporters, negotiated, timeoutMs, select },
+    ...{ withExporters, style, negotiated, timeoutMs, select },
     ...{ path: metricPath, name: path, headers: headersFor(ctx) },
   };
   let prepared = options.pages.prepare({ ...asked, instances });
@@ -152,7 +160,7 @@ function demanded({ tableKnown }: QuestionOptions, { select, missing, demand }: 
 }
 
 /** The selected instances that the reader may see. */
-function findInstances(
+export function findInstances(
   { table, settingsOf }: QuestionOptions,
   scope: Scope,
   selector: Selector,
@@ -226,7 +234,7 @@ function noEndpointText({ path, app, instance }: Outcome): string {
   return `406 ${said} '${which} (status code 404)', please create one\n`;
 }
 
-function starting(): Problem {
+export function starting(): Problem {
   return new Problem('starting', 'no route source has answered yet', {
     headers: { 'Retry-After': '5' },
   });

@@ -2,7 +2,7 @@
  * The settings that an app's bindings give, and the settings of an app without bindings.
  */
 import type { BoundApp } from '../../broker/known-bindings.ts';
-import type { AppIdentity } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
 
 /** The settings of an app without bindings. */
 export const UNBOUND: BoundApp = {

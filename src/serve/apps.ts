@@ -38,7 +38,8 @@ export function oneInstance(options: AppsOptions): Handler {
   return answering(options, readInstanceQuestion);
 }
 
-function answering(
+/** Answers a question that `read` reads of a request. */
+export function answering(
   options: AppsOptions,
   read: (ctx: RequestContext, options: AppsOptions) => AppQuestion,
 ): Handler {

@@ -6,19 +6,28 @@
  */
 
 import type { BoundApp, BoundPage } from '../../broker/known-bindings.ts';
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
 import {
   appLabels,
+  constantLabels,
   escapeLabelValue,
   type InsertedLabels,
   instanceLabels,
   pageLabels,
 } from '../merge/labels.ts';
 import { type PageRules, pageRules } from '../merge/page-rules.ts';
+import type { PageOf } from '../merge/preparation.ts';
 import { UNBOUND } from './app-settings.ts';
+
+/**
+ * `merged`: samples get the labels of their app and instance, and promgate reports of each instance.
+ * `promregator`: samples stay as the instance wrote them, and the report has Promregator's names.
+ */
+export type PageStyle = 'merged' | 'promregator';
 
 export interface PagesRequest {
   /** At least one. */
@@ -31,6 +40,8 @@ export interface PagesRequest {
    * has bindings.
    */
   readonly settingsOf?: ((app: AppIdentity) => BoundApp) | undefined;
+  /** Default: `merged`. */
+  readonly style?: PageStyle | undefined;
   /** Decides which of an instance's endpoints to ask first. Default: the instance's own order. */
   readonly choice?: EndpointChoice | undefined;
 }
@@ -38,6 +49,7 @@ export interface PagesRequest {
 /** One page to be fetched and merged. */
 export interface AskedPage {
   readonly target: ScrapeTarget;
+  readonly of: PageOf;
   readonly app: AppIdentity;
   /** Undefined for an external exporter. */
   readonly instance: Instance | undefined;
@@ -59,12 +71,19 @@ const IN_ORDER = new EndpointChoice();
 
 export function pagesToAsk(
   exporters: readonly ExternalExporter[],
-  { instances, withExporters, path, settingsOf = unbound, choice = IN_ORDER }: PagesRequest,
+  {
+    instances,
+    withExporters,
+    path,
+    style = 'merged',
+    settingsOf = unbound,
+    choice = IN_ORDER,
+  }: PagesRequest,
 ): AskedPage[] {
   const asked: AskedPage[] = [];
   for (const instance of instances) {
     const { pages } = settingsOf(instance.app);
-    for (const page of pages) asked.push(askedPage(instance, page, { path, pages, choice }));
+    for (const page of pages) asked.push(askedPage(instance, page, { path, pages, style, choice }));
   }
   if (!withExporters) return asked;
   const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
@@ -81,6 +100,7 @@ interface PageContext {
   readonly path: string;
   /** All pages of the instance. */
   readonly pages: readonly BoundPage[];
+  readonly style: PageStyle;
   readonly choice: EndpointChoice;
 }
 
@@ -95,7 +115,7 @@ function askedPage(owner: Instance, page: BoundPage, context: PageContext): Aske
 function endpointPage(
   instance: Instance,
   owner: Instance,
-  { page, path, pages }: PageContext & { readonly page: BoundPage },
+  { page, path, pages, style }: PageContext & { readonly page: BoundPage },
 ): AskedPage {
   const { headers, timeoutMs } = page;
   const several = pages.length > 1;
@@ -105,15 +125,25 @@ function endpointPage(
     target: instanceTarget(instance, page.path ?? path, {
       ...{ headers, timeoutMs, oneOfSeveral: several },
     }),
+    of: style === 'merged' ? 'instance' : 'unlabelled',
     app: instance.app,
     instance,
     owner,
     elsewhere: NOWHERE,
-    labels: rules === undefined ? own : pageLabels(instance, rules.constants),
+    labels: labelsOf(instance, rules, style),
     rules,
     reported: own,
     reportedPage: several ? pageLabel(page, path, pages) : '',
   };
+}
+
+function labelsOf(
+  instance: Instance,
+  rules: PageRules | undefined,
+  style: PageStyle,
+): InsertedLabels {
+  if (style === 'promregator') return constantLabels(rules?.constants);
+  return rules === undefined ? instanceLabels(instance) : pageLabels(instance, rules.constants);
 }
 
 /** The label `path`, and the page's position if another page has the same path. */
@@ -128,6 +158,7 @@ function askedExporter(exporter: ExternalExporter, instance: Instance): AskedPag
   const labels = appLabels(instance.app);
   return {
     target: exporterTarget(exporter, instance),
+    of: 'exporter',
     app: instance.app,
     instance: undefined,
     owner: undefined,

@@ -32,6 +32,11 @@ export interface AuthOptions {
   readonly mode: 'basic' | 'token' | 'both';
   readonly operators: readonly Operator[];
   readonly tokens: Tokens;
+  /**
+   * What a reader without `Authorization` may see by its certificate. Throws a `Problem` for a
+   * certificate that gives no access. Default: certificates give none.
+   */
+  readonly identities?: { scopeOf(req: RequestContext['req']): Scope | undefined } | undefined;
   /** Delays the answer to a wrong credential until the promise resolves. Default: no delay. */
   readonly onWrong?: (ctx: RequestContext) => Promise<unknown>;
 }
@@ -96,12 +101,20 @@ function refuseTokenInTarget({ req }: RequestContext): void {
 }
 
 /** Requires a credential, and sets what the reader may see. */
-export function requireCredential({ mode, operators, tokens, onWrong }: AuthOptions): Handler {
+export function requireCredential({
+  mode,
+  operators,
+  tokens,
+  identities,
+  onWrong,
+}: AuthOptions): Handler {
   const known = new Operators(operators);
   return async (ctx, next) => {
     refuseTokenInTarget(ctx);
-    const sent = readCredential(ctx.get('Authorization'));
-    const scope = sent && (await scopeOf(sent));
+    const authorization = ctx.get('Authorization');
+    const sent = readCredential(authorization);
+    const scope =
+      authorization === '' ? identities?.scopeOf(ctx.req) : sent && (await scopeOf(sent));
     if (scope === 'unsure') throw uncheckable();
     if (scope === undefined) {
       if (sent !== undefined) await onWrong?.(ctx);

@@ -4,6 +4,7 @@
  * Files are compared by content, so that promgate also sees a rotation that replaces links or
  * directories.
  */
+import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Clock, every } from '../clock.ts';
 import { checkAuthorities } from '../fetch/trust.ts';
@@ -14,6 +15,8 @@ export interface TlsFiles {
   readonly keyFile: string;
   /** The authorities of client certificates. If set, clients must present a certificate. */
   readonly clientCaFile?: string | undefined;
+  /** Asks clients for a certificate, which the handler of a request must check. */
+  readonly asksClients?: boolean;
 }
 
 export interface Watch {
@@ -29,14 +32,19 @@ const LOOK_EVERY_MS = 10_000;
 
 /** @throws {Error} if a file cannot be read or used, or the key does not fit the certificate */
 export async function readCertificates(files: TlsFiles): Promise<SecureContextOptions> {
-  const { certFile, keyFile, clientCaFile } = files;
+  const { certFile, keyFile, clientCaFile, asksClients = false } = files;
   const [cert, key, ca] = await Promise.all([
     readPem(certFile),
     readPem(keyFile),
     clientCaFile === undefined ? undefined : readPem(clientCaFile),
   ]);
   if (clientCaFile !== undefined && ca !== undefined) checkAuthorities(clientCaFile, ca);
-  const context = { cert, key, ...(ca !== undefined && { ca }), minVersion: 'TLSv1.2' } as const;
+  const context = {
+    ...{ cert, key, minVersion: 'TLSv1.2' as const },
+    ...(ca !== undefined && { ca }),
+    // A client must not change its certificate within a connection.
+    ...((asksClients || ca !== undefined) && { secureOptions: constants.SSL_OP_NO_RENEGOTIATION }),
+  };
   createSecureContext(context); // throws if the files cannot be used together
   return context;
 }

@@ -1,7 +1,8 @@
 /**
  * The outcomes of the pages that a scrape asked for, and the observers that get them.
  */
-import type { AppIdentity, Instance } from '../discover/instance.ts';
+import type { AppIdentity } from '../discover/app-identity.ts';
+import type { Instance } from '../discover/instance.ts';
 import type { Failure } from '../fetch/failure.ts';
 import { type Duplicates, GivenUpError, type TakenOut } from '../merge/settled.ts';
 import type { AskedPage } from './asked-pages.ts';

@@ -1,11 +1,11 @@
 /**
  * Answers the errors of `/v1` and `/v2`: those that Promfetcher also has with its plain texts, all
- * others as problems.
+ * others as problems. Promregator's paths have plain texts, too.
  */
 import { answerProblem, type OnMistake } from './answer-problem.ts';
 import type { Mount } from './mount.ts';
 
-/** A request that Promfetcher would refuse, with Promfetcher's status and text. */
+/** A request that Promfetcher or Promregator would refuse, with the status and text of theirs. */
 export class TextRefusal extends Error {
   override readonly name = 'TextRefusal';
   readonly status: 400 | 404 | 406;

@@ -101,9 +101,13 @@ function createSecureServer(
   { tls, handle }: ServerSettings,
   options: ServerOptions & SecureContextOptions,
 ): HttpsServer {
-  const requestCert = tls?.clientCaFile !== undefined;
+  const asksClients = tls?.asksClients ?? false;
+  const requestCert = asksClients || tls?.clientCaFile !== undefined;
   const accept = { allowHalfOpen: true, handshakeTimeout: HANDSHAKE_MS };
-  return createTlsServer({ ...options, ...accept, requestCert }, handle);
+  return createTlsServer(
+    { ...options, ...accept, requestCert, rejectUnauthorized: !asksClients },
+    handle,
+  );
 }
 
 async function watchFor(

@@ -17,7 +17,7 @@ import type { Handler } from './request.ts';
 import { type Scope, sees } from './scope.ts';
 import { answerPieces } from './stream.ts';
 
-interface AppSource {
+export interface AppSource {
   /** The instances of each app; an address may occur several times, once for each route. */
   apps(): Iterable<readonly Instance[]>;
 }
@@ -75,7 +75,7 @@ function* print(
 }
 
 /** The instances of each app that the app's guid selects, as in `distinctInstances`. */
-function* scrapedApps(
+export function* scrapedApps(
   table: AppSource,
   settingsOf: SettingsOf,
   scope: Scope,

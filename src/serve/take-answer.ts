@@ -36,7 +36,7 @@ interface AnswerContext {
 /** Adds one answer to the merge. @returns the outcome of its page */
 export async function takeAnswer(
   merging: Merging,
-  { app, instance, owner, labels, rules, target }: AskedPage,
+  { app, instance, owner, of, labels, rules, target }: AskedPage,
   { answer, place, observers, lease, signal }: AnswerContext,
 ): Promise<Outcome> {
   const { durationSeconds, bodyBytes: bytes } = answer;
@@ -48,7 +48,6 @@ export async function takeAnswer(
     return { ...outcome, status: answer.status, detail: answer.cause };
   }
   const { formats, announced } = formatsOf(answer.page.contentType);
-  const of = instance ? 'instance' : 'exporter';
   const { merge } = merging;
   const pageBytes = answer.page.body.buffer.byteLength;
   try {

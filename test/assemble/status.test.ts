@@ -63,6 +63,7 @@ async function serve({ apps = [SHOP, VAULT], isOpen = false, onLookup }: SiteOpt
           mode: isOpen ? 'open' : 'both',
           operators: [],
           trustedProxies: [],
+          identity: undefined,
           maxStaleMs: 60_000,
         },
       },

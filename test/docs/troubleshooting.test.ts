@@ -13,6 +13,7 @@ import { DROP_CAUSES as QUEUE_DROPS } from '../../src/push/send/remote-write-que
 import { SKIP_CAUSES } from '../../src/push/send/remote-write-series.ts';
 import { Anchors } from '../../src/serve/doc-markdown.ts';
 import { PROBLEM_CODES } from '../../src/serve/errors.ts';
+import { IDENTITY_FAILURES } from '../../src/serve/identity.ts';
 import { CHANNEL_FAILURES } from '../../src/store/channel-error.ts';
 import { PUBLISH_FAILURES } from '../../src/store/replica-channel.ts';
 import { MESSAGE_REFUSALS } from '../../src/store/replica-message.ts';
@@ -76,6 +77,12 @@ const SETS: readonly WordSet[] = [
     'troubleshooting.md#the-database-of-bindings',
     ['DatabaseFailure'],
     [...wordsOfType('src/store/engine.ts', 'DatabaseFailure'), 'wrong-key'],
+  ),
+  set(
+    'the certificate of a reader',
+    'identity.md#when-a-certificate-is-refused',
+    ['IdentityFailure'],
+    IDENTITY_FAILURES,
   ),
   set('a push', 'push.md#refusals', ['PushRefusalCode'], pushes),
   set(

@@ -1,5 +1,6 @@
 /** A frame on a real server, and requests to it as they are on the wire. */
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Router } from '@koa/router';
@@ -35,7 +36,7 @@ interface FrameServerOptions
   readonly errors?: (onMistake: OnMistake) => Mount['errors'];
 }
 
-/** All `routes` are those of one mount. */
+/** All `routes` are those of one mount. @param around - wraps the listener of the frame */
 export async function serveFrame(
   {
     routes = [],
@@ -49,15 +50,17 @@ export async function serveFrame(
     root,
   }: FrameServerOptions,
   settings: Partial<ServerSettings> = {},
+  around: (listener: RequestListener) => RequestListener = (listener) => listener,
 ): Promise<FrameServer> {
   const cut = settings.cut ?? new AbortController();
   const mistakes: unknown[] = [];
   const onError: OnMistake = (error) => mistakes.push(error);
   const router = routerOf(routes);
-  const handle = createFrame({
+  const listener = createFrame({
     mounts: [...mounts, root ?? { prefix: '', admit, errors: errors(onError), router }],
     ...{ cut: cut.signal, onError, lane, known, pushLane, ...(observe && { observe }) },
   });
+  const handle = around(listener);
   const server = await startServer({
     ...{ host: '127.0.0.1', port: 0, maxConnections: 100, idleMs: 60_000, unseenGraceMs: 10 },
     ...{ handle, cut },

@@ -18,6 +18,9 @@ export interface Promgate extends AsyncDisposable {
   readonly url: string;
   /** With the push gateway's own port; '' if there is none. */
   readonly pushUrl: string;
+  /** The ports of readers with an instance identity; '' if there are none. */
+  readonly identityUrl: string;
+  readonly gorouterUrl: string;
   readonly gorouter: Gorouter;
   readonly log: readonly LogLine[];
   readonly drain: () => Promise<void>;
@@ -56,6 +59,8 @@ export async function startPromgate({ apps, values = {} }: PromgateOptions): Pro
   return {
     url: app.url,
     pushUrl: app.pushUrl ?? '',
+    identityUrl: app.identityUrl ?? '',
+    gorouterUrl: app.gorouterUrl ?? '',
     gorouter,
     log: lines,
     drain: app.drain,

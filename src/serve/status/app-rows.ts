@@ -7,7 +7,8 @@
  */
 import { normalizeGuid } from '../../../broker/guid.ts';
 import { everyTurn, takeSteps } from '../../clock.ts';
-import type { AppIdentity, Instance } from '../../discover/instance.ts';
+import type { AppIdentity } from '../../discover/app-identity.ts';
+import type { Instance } from '../../discover/instance.ts';
 import { distinctInstances, type Lookup, ofProcess } from '../../discover/select.ts';
 import type { SettingsOf } from '../app-settings.ts';
 import { Problem } from '../errors.ts';

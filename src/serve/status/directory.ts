@@ -6,7 +6,8 @@
  * when they are answered, so that an old list shows no app that is gone.
  */
 import { everyTurn, takeSteps } from '../../clock.ts';
-import type { AppIdentity, Instance } from '../../discover/instance.ts';
+import type { AppIdentity } from '../../discover/app-identity.ts';
+import type { Instance } from '../../discover/instance.ts';
 import { sortInTurns } from './sort-in-turns.ts';
 
 export interface DirectoryTable {

@@ -1,0 +1,45 @@
+/**
+ * The whole way, once: a simulated foundation of 500 apps with rolling deploys, promgate as
+ * `manifest.yml` starts it, and a real Prometheus that finds all apps by `/sd/apps`.
+ */
+import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.ts';
+import { PATIENCE, startWholeWay } from '../support/foundation/whole-way.ts';
+import { difference, storedIdentities, wrongIdentities } from '../support/foundation/witness.ts';
+
+/** So many deploys must have ended before the test may judge. */
+const DEPLOYS = 30;
+
+describe('a foundation of 500 apps', function () {
+  this.timeout(400_000);
+
+  it('is scraped whole while its apps are deployed, without one sample under a wrong name or index', async function () {
+    await using way = await startWholeWay(this);
+    const { foundation, prometheus } = way;
+    const { cells, deploys } = foundation;
+    const seesAll = async (): Promise<true | undefined> => {
+      const { missing, gone } = await difference(prometheus, cells);
+      assert.deepEqual({ missing: missing.length, gone: gone.length }, { missing: 0, gone: 0 });
+      return true;
+    };
+    await eventually('Prometheus to see every instance', seesAll, PATIENCE);
+
+    while (deploys.done < DEPLOYS) {
+      await foundation.change();
+      const enough = cells.requests + cells.running.size / 4;
+      const isAsked = () => cells.requests >= enough || undefined;
+      await eventually('a quarter of the instances to be asked again', isAsked, PATIENCE);
+    }
+    await foundation.settle();
+    await eventually('Prometheus to see every instance, and no other', seesAll, PATIENCE);
+
+    const stored = await storedIdentities(prometheus);
+    const processes = Map.groupBy(stored, (labels) => labels['own_app']);
+    const seenTwice = [...deploys.apps].filter(
+      ({ guid }) => new Set(processes.get(guid)?.map((one) => one['own_process'])).size > 1,
+    );
+    assert.deepEqual(wrongIdentities(stored), []);
+    assert.ok(seenTwice.length >= DEPLOYS, `${seenTwice.length} apps were seen in both processes`);
+    assert.ok(stored.length > cells.running.size, 'instances came and went');
+  });
+});
