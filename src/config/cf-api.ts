@@ -155,13 +155,13 @@ function toCredentials(values: CfApiValues) {
   const { client_id: clientId, client_secret: clientSecret, username: user, origin } = values;
   if (user === undefined) {
     return {
-      ...{ kind: 'client', clientId: clientId ?? '', clientSecret: clientSecret ?? '' },
-    } as const;
+      ...{ kind: 'client' as const, clientId: clientId ?? '', clientSecret: clientSecret ?? '' },
+    };
   }
   return {
-    ...{ kind: 'user', username: user, password: values.password ?? '', origin },
+    ...{ kind: 'user' as const, username: user, password: values.password ?? '', origin },
     ...{ clientId: clientId ?? 'cf', clientSecret: clientSecret ?? '' },
-  } as const;
+  };
 }
 
 /** The address of the API must come from somewhere. */
