@@ -141,6 +141,7 @@ sd: { address: "promgate.example.com:443", scheme: https }
         enough: 20,
         greet: true,
       },
+      cfApi: undefined,
       file: './routes.json',
       maxAgeMs: 120_000,
       requireTls: true,
