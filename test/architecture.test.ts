@@ -36,7 +36,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   koa: /^(?:serve|broker)\//,
   '@koa/router': /^(?:serve|broker|assemble)\//,
   undici: /\/undici(?:-[a-z]+)?\.ts$/,
-  got: /^(discover\/gorouter|query\/got|push\/send\/got)\.ts$/,
+  got: /^(discover\/gorouter|discover\/cf-api\/got|query\/got|push\/send\/got)\.ts$/,
   '@nats-io/transport-node': /^discover\/nats\.ts$/,
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,

@@ -68,7 +68,8 @@ export async function scrapeDirectly(
   await untilKnown(sources, faults, routes.nats?.registerIntervalMs ?? 0);
   const why = [...faults.values()];
   if (!sources.some(({ ready }) => ready) && table.sizes().apps === 0) {
-    const none = 'routes names no source: set routes.gorouter, routes.nats or routes.file';
+    const none =
+      'routes names no source: set routes.gorouter, routes.nats, routes.cf_api or routes.file';
     return { kind: 'no-routes', why: sources.length === 0 ? [none] : why };
   }
   const instances = select(selectInstances(table, options.app), options.instance);

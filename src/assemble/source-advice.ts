@@ -38,6 +38,12 @@ function remedyFor(error: SourceError, { address, section }: SourceKeys): string
     return `write its name in ${address} as its certificate has it`;
   }
   if (NO_TLS.test(message)) return `it speaks no TLS there: look at ${address}`;
+  if (section === 'routes.cf_api' && fault === 'rate-limited') {
+    return `lower ${section}.requests_per_minute, which every replica uses for itself`;
+  }
+  if (section === 'routes.cf_api' && fault === 'denied') {
+    return 'look at its credentials; the client needs cloud_controller.global_auditor, a user the role auditor in a space';
+  }
   if (fault === 'denied' || /^answered 40[13] /.test(message)) {
     return `look at ${section}.username and ${section}.password`;
   }

@@ -35,7 +35,7 @@ export async function startSources(
 ): Promise<readonly RouteSource[]> {
   const { routes, log } = options;
   const sources: RouteSource[] = [];
-  for (const start of [startGorouters, startRouteFile, startBus]) {
+  for (const start of [startGorouters, startRouteFile, startBus, startApi]) {
     for (const source of await start(options)) sources.push(parts.use(source));
   }
   if (sources.length < 2) return sources; // a single source keeps its last routes
@@ -92,6 +92,30 @@ async function startBus(options: SourcesOptions): Promise<RouteSource[]> {
   return [
     observed(options, NATS_KEYS, (observers) =>
       startNats({ ...nats, tls, dial }, options.table, observers),
+    ),
+  ];
+}
+
+const CF_API_KEYS: SourceKeys = { section: 'routes.cf_api', address: 'routes.cf_api.url' };
+
+async function startApi(options: SourcesOptions): Promise<RouteSource[]> {
+  const { cfApi } = options.routes;
+  if (!cfApi) return [];
+  const { startCfApi } = await import('../discover/cf-api.ts');
+  const usesTls = cfApi.url.toLowerCase().startsWith('https:');
+  const ca = usesTls ? await options.authorities() : undefined;
+  const tls = { ...cfApi.tls, ca };
+  return [
+    observed(options, CF_API_KEYS, (observers) =>
+      startCfApi({ ...cfApi, tls }, options.table, {
+        ...observers,
+        onRequest: (kind) => options.metrics.cfApiRequests.inc({ kind }),
+        onStatsFailure: (error) =>
+          options.log.warn('the stats of a process cannot be read from the CF API', {
+            fault: error.fault,
+            why: sourceAdvice(error, CF_API_KEYS),
+          }),
+      }),
     ),
   ];
 }

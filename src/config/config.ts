@@ -6,6 +6,7 @@
  */
 import { hasAccounts } from './broker.ts';
 import { certificateFaults } from './certificate.ts';
+import { cfApiFaults } from './cf-api.ts';
 import { DatabaseUrlError, parseDatabaseUrl } from './database-url.ts';
 import { effectiveValues, printYaml } from './effective.ts';
 import { type Flag, readEnvironment, readFlags } from './environment.ts';
@@ -106,7 +107,8 @@ export function configWarnings(config: Config): string[] {
     const where = 'promgate keeps the key of tokens and headers beside them in the database';
     warnings.push(`database.encryption_key is not set: ${where}`);
   }
-  if (routes.gorouter.length === 0 && !routes.nats && routes.file === undefined) {
+  const { gorouter, nats, cfApi, file } = routes;
+  if (gorouter.length === 0 && !nats && !cfApi && file === undefined) {
     warnings.push('routes names no source: no app will be found');
   }
   if (kafka?.sasl && !kafka.tls) {
@@ -181,11 +183,13 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     layers.map((layer) => layer.values),
   );
   const result = schema.safeParse(given ?? {});
+  const ownApp = readOwnApp(environment['VCAP_APPLICATION'], environment['CF_INSTANCE_INDEX']);
   const faults = [
     ...readings.flatMap((reading) => reading.faults),
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
     ...(await certificateFaults(schema, given, layers)),
     ...urlFaults(result.data),
+    ...cfApiFaults(result.data?.routes.cf_api, ownApp),
     ...lostDatabase(result.data, environment),
     ...forgedIdentities(result.data, environment),
   ];
@@ -196,8 +200,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     );
   }
   const machine = {
-    memoryBytes,
-    ownApp: readOwnApp(environment['VCAP_APPLICATION'], environment['CF_INSTANCE_INDEX']),
+    ...{ memoryBytes, ownApp },
     losesFiles: environment['VCAP_APPLICATION'] !== undefined,
     namesDatabase: valueAt(given, ['database', 'url']) !== undefined,
   };

@@ -2,6 +2,7 @@
  * The configuration with the program's names: units at their end, and the defaults that depend on
  * the machine.
  */
+import { toCfApi } from './cf-api.ts';
 import { tlsFiles } from './credentials.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { toKafka } from './kafka.ts';
@@ -53,6 +54,7 @@ export function toConfig(values: Values, machine: Machine) {
         enough: routes.nats.enough,
         greet: routes.nats.greet,
       },
+      cfApi: toCfApi(routes.cf_api, ownApp),
       file: routes.file,
       maxAgeMs: routes.max_age,
       requireTls: routes.require_tls,
@@ -87,8 +89,7 @@ export function toConfig(values: Values, machine: Machine) {
       oldEncryptionKeys: values.database.old_encryption_keys,
     },
     ownApp,
-    log: { level: values.log.level },
-    drain: { waitMs: values.drain.wait },
+    ...{ log: { level: values.log.level }, drain: { waitMs: values.drain.wait } },
     sd: { address: values.sd.address, scheme: values.sd.scheme },
     cache: toCache(values, memoryBytes),
     redis: toRedis(values.redis),

@@ -1,6 +1,7 @@
 /**
  * The section `routes`: the sources of the route table.
  */
+import { cfApi } from './cf-api.ts';
 import { clientTls, isEmpty, password, together, username } from './credentials.ts';
 import {
   duration,
@@ -72,6 +73,7 @@ const nats = section(
 export const routes = section('The sources of the route table; several may be used together.', {
   gorouter: withDefault(list('gorouters to poll; promgate joins their tables.', gorouter), []),
   nats: optional(nats),
+  cf_api: optional(cfApi),
   file: optional(file("A file with gorouter's JSON; promgate reads it again when it changes.")),
   max_age: withDefault(
     duration(

@@ -39,6 +39,8 @@ export interface OwnApp {
   readonly appName: string | undefined;
   readonly spaceName: string | undefined;
   readonly organizationName: string | undefined;
+  /** The root of the platform's API. */
+  readonly apiUrl: string | undefined;
   /** Which instance this is. */
   readonly index: string | undefined;
 }
@@ -64,11 +66,13 @@ export function readOwnApp(
       : undefined;
   };
   const id = text('application_id') ?? '';
+  const api = text('cf_api') ?? '';
   return {
     appId: /^[A-Za-z0-9._-]{1,64}$/.test(id) ? id : undefined,
     appName: text('application_name'),
     spaceName: text('space_name'),
     organizationName: text('organization_name'),
+    apiUrl: /^https?:\/\/[^\s\\#@?]+$/.test(api) && URL.canParse(api) ? api : undefined,
     index: /^\d{1,6}$/.test(index ?? '') ? index : undefined,
   };
 }

@@ -18,7 +18,14 @@ import { requireProgram } from '../support/require-program.ts';
 type Routes = SourcesOptions['routes'];
 
 const NOTHING: Routes = {
-  ...{ gorouter: [], nats: undefined, file: undefined, maxAgeMs: 120_000, requireTls: false },
+  ...{
+    gorouter: [],
+    nats: undefined,
+    cfApi: undefined,
+    file: undefined,
+    maxAgeMs: 120_000,
+    requireTls: false,
+  },
 };
 
 /** Starts sources, and collects what the log says of those that fail. */

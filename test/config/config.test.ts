@@ -141,6 +141,7 @@ sd: { address: "promgate.example.com:443", scheme: https }
         enough: 20,
         greet: true,
       },
+      cfApi: undefined,
       file: './routes.json',
       maxAgeMs: 120_000,
       requireTls: true,
@@ -261,14 +262,19 @@ sd: { address: "promgate.example.com:443", scheme: https }
       ...{ application_id: '4f-2', application_name: 'promgate' },
       ...{ organization_name: 'platform', space_name: 'x'.repeat(300), space_id: 7 },
     };
-    const unknown = { appName: undefined, spaceName: undefined, organizationName: undefined };
+    const unknown = {
+      appName: undefined,
+      spaceName: undefined,
+      organizationName: undefined,
+      apiUrl: undefined,
+    };
 
     assert.equal(await ownApp({ CF_INSTANCE_INDEX: '1' }), undefined);
     assert.deepEqual(
       await ownApp({ VCAP_APPLICATION: JSON.stringify(application), CF_INSTANCE_INDEX: '1' }),
       {
         ...{ appId: '4f-2', appName: 'promgate', organizationName: 'platform', index: '1' },
-        spaceName: undefined,
+        ...{ spaceName: undefined, apiUrl: undefined },
       },
     );
     assert.deepEqual(await ownApp({ VCAP_APPLICATION: '[', CF_INSTANCE_INDEX: 'x' }), {

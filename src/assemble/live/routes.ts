@@ -12,7 +12,7 @@ import { type Try, TryError, type TryResult } from './try.ts';
 type Authorities = Pick<Ground, 'authorities'>;
 
 export function routeTries({ routes }: Pick<Config, 'routes'>, ground: Authorities): Try[] {
-  const { gorouter, nats, file, requireTls } = routes;
+  const { gorouter, nats, cfApi, file, requireTls } = routes;
   const tries: Try[] = gorouter.map((one, place) => ({
     name: `gorouter ${withoutCredentials(one.url)}`,
     run: async (signal) => {
@@ -30,6 +30,30 @@ export function routeTries({ routes }: Pick<Config, 'routes'>, ground: Authoriti
     tries.push({
       name: `nats ${withoutCredentials(server)}`,
       run: (signal) => hearBus(nats!, server, { signal, ground }), // it has servers
+    });
+  }
+  if (cfApi) {
+    tries.push({
+      name: `cf-api ${withoutCredentials(cfApi.url)}`,
+      run: async (signal) => {
+        const { startCfApi } = await import('../../discover/cf-api.ts');
+        const ca = cfApi.url.startsWith('https:') ? await ground.authorities() : undefined;
+        let scopes: () => readonly string[] = () => [];
+        const result = await readOnce({
+          ...{ signal, requireTls },
+          keys: { section: 'routes.cf_api', address: 'routes.cf_api.url' },
+          start: (table, observers) => {
+            const source = startCfApi({ ...cfApi, tls: { ...cfApi.tls, ca } }, table, observers);
+            scopes = () => source.scopes;
+            return source;
+          },
+        });
+        const sees = scopes().filter((one) => one.startsWith('cloud_controller.'));
+        return {
+          ...result,
+          said: `${result.said}; the token has ${sees.join(', ') || 'no scope'}`,
+        };
+      },
     });
   }
   if (file === undefined) return tries;

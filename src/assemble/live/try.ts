@@ -65,7 +65,7 @@ function failedTry(error: unknown): TryResult {
   return { state: 'failed', said, advice: error instanceof TryError ? error.advice : undefined };
 }
 
-const SECRET = /^(?:password|token|encryptionKey|oldEncryptionKeys)$/;
+const SECRET = /^(?:password|clientSecret|token|encryptionKey|oldEncryptionKeys)$/;
 /** A shorter secret would mask parts of ordinary words. */
 const SHORTEST = 3;
 
