@@ -64,7 +64,7 @@ export interface Meaning extends Pick<AppQuestion, 'check'> {
   /** The answer if there is no such instance. */
   readonly missing: string;
   readonly withExporters: boolean;
-  /** Default: 'promgate'. */
+  /** Default: 'merged'. */
   readonly style?: PageStyle;
 }
 

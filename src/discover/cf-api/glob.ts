@@ -4,7 +4,7 @@
  * The time is at most proportional to the lengths of pattern and name multiplied, whatever a
  * developer calls an app.
  */
-export function matchesGlob(pattern: string, name: string): boolean {
+function matchesGlob(pattern: string, name: string): boolean {
   const [wanted, given] = [pattern.toLowerCase(), name.toLowerCase()];
   let [at, from] = [0, 0];
   let star = -1;

@@ -9,7 +9,7 @@ import { type ClientCertificates, type ClientTls, readClientTls } from '../clien
 import { collectListing, type Listing } from '../listing.ts';
 import { SourceError } from '../source-error.ts';
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -31,7 +31,7 @@ export interface AppRecord {
 }
 
 /** Index, state, and `since` as the API gave it, which changes when the state does. */
-export type InstanceRecord = readonly [index: number, state: TargetState, since: number];
+type InstanceRecord = readonly [index: number, state: TargetState, since: number];
 
 export interface ProcessRecord {
   readonly guid: string;
@@ -50,7 +50,7 @@ export interface DomainRecord {
   readonly identityAware: boolean;
 }
 
-export interface DestinationRecord {
+interface DestinationRecord {
   readonly appId: string;
   readonly processType: string;
   readonly port: number;

@@ -15,7 +15,7 @@ import { CfApiError, parseObject } from './error.ts';
 import { textOf } from './got.ts';
 import { guidOf, portOf, stateOf } from './records.ts';
 
-export interface InstanceStats {
+interface InstanceStats {
   readonly index: number;
   readonly state: TargetState;
   readonly instanceId: string;
@@ -125,7 +125,7 @@ function internal(cause: unknown): SourceError {
 }
 
 /** @throws {SourceError} 'shape' when the answer has no list */
-export function readStats(blocks: Listing['blocks']): ProcessStats {
+function readStats(blocks: Listing['blocks']): ProcessStats {
   const { resources } = parseObject(textOf({ blocks }, MAX_BYTES));
   if (!Array.isArray(resources)) throw new SourceError('shape', 'process stats without a list');
   const stats = new Map<number, InstanceStats>();

@@ -14,6 +14,7 @@ import { type ListResult, readList } from './list.ts';
 import type { Chunk, ListKind } from './page.ts';
 import type { ProcessRecord } from './records.ts';
 import { wasReplaced } from './replaced.ts';
+import { and, asQuery, changedSince } from './sweep-query.ts';
 
 export interface SweepOptions {
   readonly client: CfClient;
@@ -32,8 +33,6 @@ export interface SweepOptions {
 const BATCH = 100;
 /** With more services than this, all bindings are read instead of those of the services. */
 const MAX_BATCHES = 5;
-/** An `updated_at` is when a change began, which others see only when it ends. */
-const OVERLAP_MS = 60_000;
 
 /** What the API answers if the token may not see services, or the API does not know them. */
 const MISSING_FEATURE: ReadonlySet<number> = new Set([400, 403, 404]);
@@ -283,21 +282,4 @@ export class Sweeper {
       if (before && wasReplaced(before, record)) onReplaced(record.guid);
     }
   }
-}
-
-function and(query: string): string {
-  return query === '' ? '' : `&${query}`;
-}
-
-function asQuery(query: string): string {
-  return query === '' ? '' : `?${query}`;
-}
-
-/** The query for what changed after the newest change that is known. */
-function changedSince(records: Iterable<{ readonly updatedAt: string }>): string {
-  let newest = '';
-  for (const { updatedAt } of records) if (updatedAt > newest) newest = updatedAt;
-  if (newest === '') return '';
-  const from = new Date(Date.parse(newest) - OVERLAP_MS).toISOString().replace(/\.\d+Z$/, 'Z');
-  return `updated_ats[gt]=${from}`;
 }

@@ -45,7 +45,7 @@ export interface CfApi extends AsyncDisposable {
   lie: ((json: ListJson, url: URL) => unknown) | undefined;
 }
 
-export interface ListJson {
+interface ListJson {
   pagination: { total_results: number; total_pages: number; next: { href: string } | null };
   resources: object[];
   included?: object;

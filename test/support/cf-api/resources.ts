@@ -15,7 +15,7 @@ import type {
 const API = 'https://api.example.com';
 const CREATED = '2026-01-01T00:00:00Z';
 
-export function organizationJson({ guid, name }: WorldOrganization): object {
+function organizationJson({ guid, name }: WorldOrganization): object {
   return {
     guid,
     created_at: CREATED,
@@ -26,7 +26,7 @@ export function organizationJson({ guid, name }: WorldOrganization): object {
   };
 }
 
-export function spaceJson({ guid, name, organization }: WorldSpace): object {
+function spaceJson({ guid, name, organization }: WorldSpace): object {
   return {
     ...{ guid, created_at: CREATED, updated_at: CREATED, name },
     relationships: { organization: to(organization.guid), quota: { data: null } },
@@ -125,7 +125,7 @@ export function routeJson(route: WorldRoute): object {
   };
 }
 
-export function domainJson({ guid, name, internal, identityAware }: WorldDomain): object {
+function domainJson({ guid, name, internal, identityAware }: WorldDomain): object {
   return {
     ...{ guid, created_at: CREATED, updated_at: CREATED, name, internal, router_group: null },
     supported_protocols: ['http'],

@@ -34,7 +34,7 @@ export interface CfApiTestOptions extends Partial<Omit<CfApiOptions, 'filters'>>
   readonly prepare?: (api: simulated.CfApi, space: WorldSpace) => void;
 }
 
-export const CLIENT = { kind: 'client', clientId: 'promgate', clientSecret: 'secret' } as const;
+const CLIENT = { kind: 'client', clientId: 'promgate', clientSecret: 'secret' } as const;
 
 /** Starts an API with a client `promgate` that may see everything, and a source that reads it. */
 export async function startSource(options: CfApiTestOptions = {}): Promise<CfApiTest> {

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorldSpace } from './world.ts';
 
-export interface Grants {
+interface Grants {
   /** `cloud_controller.read`, `cloud_controller.global_auditor`, … */
   scopes: string[];
   /** The spaces in which a user or client has a role. */
