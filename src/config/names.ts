@@ -207,7 +207,9 @@ function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
 }
 
 /** The address of a router's URL, and whether it speaks TLS. */
-function toRouter(text: string | undefined): { readonly address: string; readonly tls: boolean } | undefined {
+function toRouter(
+  text: string | undefined,
+): { readonly address: string; readonly tls: boolean } | undefined {
   if (text === undefined) return undefined;
   const { hostname, port, protocol } = new URL(text);
   const tls = protocol === 'https:';

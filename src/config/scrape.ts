@@ -96,10 +96,10 @@ export const scrape = section(
       'auto',
     ),
     router: optional(
-      url('Where requests through gorouter go, whatever their route; without it promgate uses none.', [
-        'http',
-        'https',
-      ]),
+      url(
+        'Where requests through gorouter go, whatever their route; without it promgate uses none.',
+        ['http', 'https'],
+      ),
     ),
     router_knows_processes: withDefault(
       flag(

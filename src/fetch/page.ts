@@ -10,7 +10,13 @@ import type { ScrapeAnswer } from './answer.ts';
 import { firstBytes } from './body.ts';
 import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
-import { type FailedGet, firstValue, type Get, type Receiver, type ResponseHeaders } from './get.ts';
+import {
+  type FailedGet,
+  firstValue,
+  type Get,
+  type Receiver,
+  type ResponseHeaders,
+} from './get.ts';
 import type { Account, BytesClaim } from './lease.ts';
 import {
   accountOf,

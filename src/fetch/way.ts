@@ -45,7 +45,12 @@ export type Attempt =
       /** The one header that pins the request to the instance. */
       readonly pin: readonly [name: string, value: string];
     }
-  | { readonly via: 'internal'; readonly tls: false; readonly address: string; readonly host: string };
+  | {
+      readonly via: 'internal';
+      readonly tls: false;
+      readonly address: string;
+      readonly host: string;
+    };
 
 export type Plan =
   | { readonly attempts: readonly Attempt[]; readonly failure?: never }

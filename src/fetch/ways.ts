@@ -55,7 +55,9 @@ function knownOf(instance: Instance): Known {
   const known = { listed, appId: app.appId };
   if (target) {
     const { processId, index: place, rolling, routes } = target;
-    const http = routes.filter(({ protocol, identityAware }) => protocol === 'http' && !identityAware);
+    const http = routes.filter(
+      ({ protocol, identityAware }) => protocol === 'http' && !identityAware,
+    );
     return { ...known, processId, index: place, rolling, routes: http };
   }
   const processId = endpoint.tags['process_id'] ?? '';

@@ -7,12 +7,12 @@
 import type { FormatName } from '../exposition/grammar.ts';
 import type { Negotiated } from '../exposition/negotiate.ts';
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
-import type { Ways } from '../fetch/ways.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
+import type { Ways } from '../fetch/ways.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { ArrivedAnswers } from './arrived-answers.ts';

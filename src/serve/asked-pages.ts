@@ -87,7 +87,8 @@ export function pagesToAsk(
   const asked: AskedPage[] = [];
   for (const instance of instances) {
     const { pages } = settingsOf(instance.app);
-    for (const page of pages) asked.push(askedPage(instance, page, { path, pages, style, choice, ways }));
+    for (const page of pages)
+      asked.push(askedPage(instance, page, { path, pages, style, choice, ways }));
   }
   if (!withExporters) return asked;
   const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));

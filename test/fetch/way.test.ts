@@ -22,7 +22,15 @@ const settings: fc.Arbitrary<WaySettings> = fc.record({
   router: fc.option(fc.record({ tls: fc.boolean() }), { nil: undefined }),
   knowsProcesses: fc.boolean(),
 });
-const path = fc.constantFrom('/metrics', '/a', '/a/m?x=1', '/a/b/m', '/ab', '/a/../m', '/a/%2e%2e/m');
+const path = fc.constantFrom(
+  '/metrics',
+  '/a',
+  '/a/m?x=1',
+  '/a/b/m',
+  '/ab',
+  '/a/../m',
+  '/a/%2e%2e/m',
+);
 
 describe('planWays', () => {
   it('never goes from TLS to plain, leaves a route or pins by two processes', () => {

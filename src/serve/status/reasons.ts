@@ -84,7 +84,8 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
   },
   'unknown-route': {
     what: 'Gorouter knows no such route, or no such instance of it.',
-    remedy: 'Check that the route is mapped to the process. During a deploy the next scrape finds the new instance.',
+    remedy:
+      'Check that the route is mapped to the process. During a deploy the next scrape finds the new instance.',
   },
   'no-endpoints': {
     what: 'Gorouter has no instance for the route.',
@@ -92,7 +93,8 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
   },
   'endpoint-failure': {
     what: 'Gorouter could not reach the instance.',
-    remedy: "Check that the app listens on its port, and read the log of the app for the router's error.",
+    remedy:
+      "Check that the app listens on its port, and read the log of the app for the router's error.",
   },
   'route-path': {
     what: 'Not asked: the path is not below the path of any route of the app.',
@@ -100,7 +102,8 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
   },
   'no-way': {
     what: 'Not asked: no way leads to the instance.',
-    remedy: 'An operator can set scrape.router, or map an internal route and run cf add-network-policy promgate APP --protocol tcp --port 8080.',
+    remedy:
+      'An operator can set scrape.router, or map an internal route and run cf add-network-policy promgate APP --protocol tcp --port 8080.',
   },
   aborted: {
     what: 'The reader left before the page was complete.',
