@@ -134,9 +134,7 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   started(status: number, headers: ResponseHeaders): void {
     const state = this.#state;
     if (state.name !== 'asking') return;
-    const { via } = this.#target;
-    const routed = via === 'gorouter' ? firstValue(headers['x-cf-routererror']) : undefined;
-    const refusal = routerFailure(routed);
+    const refusal = routerFailure(this.#target, headers);
     if (status === 200 && refusal === undefined) this.#expect(state.account, headers);
     else {
       const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };

@@ -5,6 +5,7 @@
 import type { Instance } from '../discover/instance.ts';
 import { isPlaceless } from '../discover/target.ts';
 import type { Failure } from './failure.ts';
+import { firstValue, type ResponseHeaders } from './get.ts';
 import type { ScrapeTarget } from './target.ts';
 import { type Attempt, type Known, planWays, type WaySettings } from './way.ts';
 
@@ -68,7 +69,11 @@ function knownOf(instance: Instance): Known {
 }
 
 /** The failure that gorouter itself reports by `X-Cf-RouterError`; undefined: the app answered. */
-export function routerFailure(word: string | undefined): Failure | undefined {
+export function routerFailure(
+  { via }: Pick<ScrapeTarget, 'via'>,
+  headers: ResponseHeaders,
+): Failure | undefined {
+  const word = via === 'gorouter' ? firstValue(headers['x-cf-routererror']) : undefined;
   if (word === undefined || word === '') return undefined;
   if (word === 'unknown_route') return 'unknown-route';
   return word === 'no_endpoints' ? 'no-endpoints' : 'endpoint-failure';

@@ -59,17 +59,21 @@ describe('planWays', () => {
     };
     const how = { via: 'auto', router: { tls: true }, knowsProcesses: false } as const;
 
+    assert.equal(planWays(one, '/metrics', { ...how, router: undefined }).failure, 'no-way');
     assert.equal(planWays(one, '/metrics', how).failure, 'route-path');
     assert.equal(planWays(one, '/shop/metrics', how).attempts?.[0]?.via, 'gorouter');
   });
 });
 
+const said = (word?: string) =>
+  routerFailure({ via: 'gorouter' }, word === undefined ? {} : { 'x-cf-routererror': word });
+
 describe('routerFailure', () => {
   it('takes an answer as the app own only without a word of the router', () => {
-    assert.equal(routerFailure(undefined), undefined);
-    assert.equal(routerFailure('unknown_route'), 'unknown-route');
-    assert.equal(routerFailure('no_endpoints'), 'no-endpoints');
-    assert.equal(routerFailure('endpoint_failure (EOF)'), 'endpoint-failure');
-    assert.equal(routerFailure('Connection Limit Reached'), 'endpoint-failure');
+    assert.equal(said(undefined), undefined);
+    assert.equal(said('unknown_route'), 'unknown-route');
+    assert.equal(said('no_endpoints'), 'no-endpoints');
+    assert.equal(said('endpoint_failure (EOF)'), 'endpoint-failure');
+    assert.equal(said('Connection Limit Reached'), 'endpoint-failure');
   });
 });
