@@ -12,7 +12,6 @@ import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
 import {
   type FailedGet,
-  firstValue,
   type Get,
   type Receiver,
   type ResponseHeaders,
