@@ -16,7 +16,10 @@ interface PagesOptions {
 }
 
 export interface PagesParts
-  extends Pick<AppPagesOptions, 'scraper' | 'choice' | 'observers' | 'exporters' | 'tableVersion'> {
+  extends Pick<
+    AppPagesOptions,
+    'scraper' | 'choice' | 'ways' | 'observers' | 'exporters' | 'tableVersion'
+  > {
   readonly warm: Warm<SharedPage>;
   readonly ground: Ground;
 }

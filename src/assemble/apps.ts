@@ -13,6 +13,7 @@ import { type ExternalExporter, parseExporter } from '../fetch/exporter.ts';
 import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
+import { Ways } from '../fetch/ways.ts';
 import { purge } from '../refresh/purge.ts';
 import { Admission, bounded, type Gate, openGate } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
@@ -117,7 +118,9 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const tableKnown = () => readiness.tableKnown;
   const exporters = readExporters(config);
   const kept = { warm, tableVersion: () => table.version };
-  const asking = { scraper, choice, observers, exporters, ground, ...kept };
+  const { via, router, routerKnowsProcesses: knowsProcesses } = config.scrape;
+  const ways = new Ways({ via, router, knowsProcesses });
+  const asking = { ...{ scraper, choice, ways }, observers, exporters, ground, ...kept };
   const stages = { pages: openPages(options, asking), exporters, table, tableKnown };
   const gate = gateOfPages(options);
   const live = { ...stages, pages: openLivePages(options, asking) };
@@ -179,7 +182,7 @@ async function openScraper({
 }: ScraperParts): Promise<Scraper> {
   const { scrape, externalExporters } = config;
   const { log, cut, descriptors, authorities } = ground;
-  const usesTls = externalExporters.some(({ scheme }) => scheme === 'https');
+  const usesTls = externalExporters.some(({ scheme }) => scheme === 'https') || scrape.router?.tls;
   const scraper = new Scraper({
     ...scrape,
     concurrency: descriptors.concurrency,

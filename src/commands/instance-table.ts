@@ -94,6 +94,11 @@ const FAILURE_WORDS: Readonly<Record<Failure, string>> = {
   'over-budget': 'no room within scrape.max_bytes: give promgate more memory',
   'not-metrics': 'the answer is no page of metrics but, for instance, a login page: check --path',
   invalid: 'the page has a line that Prometheus would refuse, or damaged gzip',
+  'unknown-route': 'gorouter knows no such instance',
+  'no-endpoints': 'gorouter has no instance for the route',
+  'endpoint-failure': 'gorouter cannot reach the instance',
+  'route-path': 'the path is not below the route',
+  'no-way': 'no way leads to the instance',
   aborted: 'the scrape was ended',
 };
 

@@ -70,6 +70,9 @@ export function toConfig(values: Values, machine: Machine) {
       labelConflict: scrape.label_conflict,
       exportJob: scrape.export_job,
       plainCredentials: scrape.plain_credentials,
+      via: scrape.via,
+      router: toRouter(scrape.router),
+      routerKnowsProcesses: scrape.router_knows_processes,
       loopId: scrape.loop_id ?? ownApp?.appId ?? 'promgate',
       tls: tlsFiles(scrape.tls),
     },
@@ -202,4 +205,14 @@ function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
     concurrency: endpoints.concurrency,
     compatPort: endpoints.compat ? endpoints.compat_port : undefined,
   };
+}
+
+/** The address of a router's URL, and whether it speaks TLS. */
+function toRouter(
+  text: string | undefined,
+): { readonly address: string; readonly tls: boolean } | undefined {
+  if (text === undefined) return undefined;
+  const { hostname, port, protocol } = new URL(text);
+  const tls = protocol === 'https:';
+  return { address: `${hostname}:${port || (tls ? 443 : 80)}`, tls };
 }

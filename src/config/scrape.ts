@@ -10,6 +10,7 @@ import {
   section,
   size,
   text,
+  url,
   wholeNumber,
   withDefault,
 } from './setting.ts';
@@ -91,6 +92,27 @@ export const scrape = section(
           pattern: /^[A-Za-z0-9._-]{1,64}$/,
         },
       ),
+    ),
+    via: withDefault(
+      choice('The way to the instances; auto tries the ways that are possible, in this order.', [
+        'auto',
+        'direct',
+        'gorouter',
+        'internal',
+      ]),
+      'auto',
+    ),
+    router: optional(
+      url(
+        'Where requests through gorouter go, whatever their route; without it promgate uses none.',
+        ['http', 'https'],
+      ),
+    ),
+    router_knows_processes: withDefault(
+      flag(
+        'The gorouter heeds X-CF-PROCESS-INSTANCE (routing-release 0.332.0 and later): right instances also during rolling deploys.',
+      ),
+      false,
     ),
     tls: clientTls('TLS to the instances.'),
   },

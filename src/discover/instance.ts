@@ -40,6 +40,8 @@ export interface Instance {
   readonly others?: readonly Instance[];
   /** Several instances claim the address and no certificate decides: scrapes must not ask it. */
   readonly ambiguous?: boolean;
+  /** The path of the route that led to the instance, with a leading slash; undefined: none. */
+  readonly routePath?: string;
   /** What the CF API says of the instance, if it is asked and knows the instance. */
   readonly target?: Target | undefined;
 }
@@ -62,6 +64,7 @@ export function toInstance(endpoint: Endpoint, route: string): Instance {
     index: tags['instance_id'] ?? '',
     processType: tags['process_type'] || 'web',
     processInstanceId: normalizeGuid(tags['process_instance_id'] ?? ''),
+    ...(slash >= 0 && { routePath: route.slice(slash) }),
     ...(target && { target }),
   };
 }

@@ -94,6 +94,11 @@ const OF_FETCH: Readonly<Record<Failure, EndpointFailure>> = {
   'over-budget': 'overloaded',
   'not-metrics': 'not_metrics',
   invalid: 'upstream_truncated',
+  'unknown-route': 'upstream_unreachable',
+  'no-endpoints': 'upstream_unreachable',
+  'endpoint-failure': 'upstream_unreachable',
+  'route-path': 'upstream_unreachable',
+  'no-way': 'upstream_unreachable',
   aborted: 'upstream_timeout',
 };
 

@@ -24,6 +24,11 @@
  * | over-budget | `scrape.max_bytes` had no room for the page or its index |
  * | not-metrics | the answer is no page of metrics, and its Content-Type announces none |
  * | invalid | the page has a line that Prometheus would refuse, or its gzip is damaged |
+ * | unknown-route | gorouter knows no such route, or no such instance of it |
+ * | no-endpoints | gorouter has no instance for the route |
+ * | endpoint-failure | gorouter could not reach the instance |
+ * | route-path | not asked: the path is not below the path of any route of the app |
+ * | no-way | not asked: no way leads to the instance |
  * | aborted | the reader left, or promgate stops |
  */
 export const FAILURES = [
@@ -45,6 +50,11 @@ export const FAILURES = [
   'over-budget',
   'not-metrics',
   'invalid',
+  'unknown-route',
+  'no-endpoints',
+  'endpoint-failure',
+  'route-path',
+  'no-way',
   'aborted',
 ] as const;
 

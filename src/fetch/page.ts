@@ -10,7 +10,12 @@ import type { ScrapeAnswer } from './answer.ts';
 import { firstBytes } from './body.ts';
 import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
-import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
+import {
+  type FailedGet,
+  type Get,
+  type Receiver,
+  type ResponseHeaders,
+} from './get.ts';
 import type { Account, BytesClaim } from './lease.ts';
 import {
   accountOf,
@@ -28,6 +33,7 @@ import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 import { judge } from './verdict.ts';
+import { routerFailure } from './ways.ts';
 
 /** Bounds on reading the body of a status other than 200, which keeps the connection usable. */
 const MAX_DRAINED_BYTES = 65_536;
@@ -69,7 +75,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   }
 
   get address(): string {
-    return this.#target.address;
+    // All apps share the router's address: the endpoint's own says which of them hangs.
+    return this.#target.instance?.endpoint.address ?? this.#target.address;
   }
 
   get page(): string {
@@ -126,14 +133,15 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   started(status: number, headers: ResponseHeaders): void {
     const state = this.#state;
     if (state.name !== 'asking') return;
-    if (status === 200) this.#expect(state.account, headers);
+    const refusal = routerFailure(this.#target, headers);
+    if (status === 200 && refusal === undefined) this.#expect(state.account, headers);
     else {
       const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };
-      const verdict = judge(status, headers, asked);
+      const verdict = refusal ?? judge(status, headers, asked);
       const drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
       this.#state = { name: 'judged', account: state.account, status, verdict, drainTimer };
     }
-    const wanted = status === 200 ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES;
+    const wanted = this.#state.name === 'reading' ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES;
     this.#get?.bodyBegins(wanted);
   }
 

@@ -40,7 +40,7 @@ export class RunHeaders {
       this.#headersFor = key;
       this.#headersWith = target.headers;
     }
-    return this.#headers;
+    return target.pin ? pinned(this.#headers, target.pin) : this.#headers;
   }
 
   #instanceHeaders({ tls, headers: own }: ScrapeTarget): readonly string[] {
@@ -58,4 +58,11 @@ export class RunHeaders {
     }
     return headers;
   }
+}
+
+/** A binding may set headers of the same kind: only one of promgate's own decides the instance. */
+function pinned(headers: readonly string[], pin: readonly [string, string]): readonly string[] {
+  const isPin = (name: string): boolean => /^x-cf-(?:app|process)-instance$/i.test(name);
+  const kept = headers.filter((_, at) => !isPin(headers[at - (at % 2)]!)); // a name is at even places
+  return [...kept, ...pin];
 }

@@ -4,6 +4,7 @@
  * This file makes the target of an instance, `exporter.ts` that of an external exporter.
  */
 import type { Instance } from '../discover/instance.ts';
+import type { Failure } from './failure.ts';
 
 export interface ScrapeTarget {
   /** The instance asked; undefined for an external exporter. */
@@ -29,6 +30,14 @@ export interface ScrapeTarget {
   readonly timeoutMs: number | undefined;
   /** Whether bindings name several pages of the address; each may hang by itself. */
   readonly oneOfSeveral: boolean;
+  /** The way to the instance; undefined: directly to its address. */
+  readonly via?: 'gorouter' | 'internal';
+  /** The header that pins the request to the instance, name and value. */
+  readonly pin?: readonly [string, string];
+  /** The path of the route below which every request must stay. */
+  readonly routePath?: string;
+  /** Why promgate must not ask: no way leads to the instance. */
+  readonly refused?: Failure;
   /** Slots and bytes are shared among spaces, and the slots of a space among its apps. */
   readonly space: string;
   readonly app: string;

@@ -5,6 +5,7 @@ import type { Failure } from './failure.ts';
 import { firstValue, type ResponseHeaders } from './get.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
+import { isBelow } from './way.ts';
 
 /** Why there is no page, or where to ask for the page instead. */
 export type Verdict = Failure | { readonly path: string };
@@ -29,5 +30,7 @@ export function judge(status: number, headers: ResponseHeaders, asked: Asked): V
 function redirected(status: number, location: string | undefined, asked: Asked): Verdict {
   if (asked.redirects >= MAX_REDIRECTS) return 'redirect';
   const path = redirectPath(status, location, asked.target, asked.path);
+  const { routePath = '' } = asked.target;
+  if (path !== undefined && !isBelow(path, routePath)) return 'route-path';
   return path === undefined ? 'redirect' : { path };
 }

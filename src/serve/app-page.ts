@@ -12,6 +12,7 @@ import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
+import type { Ways } from '../fetch/ways.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
 import { ArrivedAnswers } from './arrived-answers.ts';
@@ -30,6 +31,7 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
   readonly exporters: readonly ExternalExporter[];
   /** Remembers which of an instance's endpoints gave the page. */
   readonly choice?: EndpointChoice | undefined;
+  readonly ways?: Ways | undefined;
   readonly observers: AppPageObservers;
 }
 
@@ -84,8 +86,8 @@ export interface AppPage extends Disposable {
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
 export function loadAppPage(settings: AppPageSettings, request: AppPageRequest): Promise<AppPage> {
-  const { exporters, choice } = settings;
-  return load(pagesToAsk(exporters, { ...request, choice }), settings, request);
+  const { exporters, choice, ways } = settings;
+  return load(pagesToAsk(exporters, { ...request, choice, ways }), settings, request);
 }
 
 async function load(
@@ -188,7 +190,10 @@ function newMerging(
     questions: new Questions(asked, {
       ...{ choice, signal },
       deadlineMs: () => request.deadlineMs,
-      refuse: (page) => (page.instance?.ambiguous ? notAsked(page, 'ambiguous') : undefined),
+      refuse: (page) => {
+        const why = page.target.refused ?? (page.instance?.ambiguous ? 'ambiguous' : undefined);
+        return why && notAsked(page, why);
+      },
     }),
     waiting: undefined,
     isVoid: false,

@@ -11,6 +11,7 @@ import type { Instance } from '../discover/instance.ts';
 import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, exporterTarget } from '../fetch/exporter.ts';
 import { instanceTarget, type ScrapeTarget } from '../fetch/target.ts';
+import type { Ways } from '../fetch/ways.ts';
 import {
   appLabels,
   constantLabels,
@@ -44,6 +45,8 @@ export interface PagesRequest {
   readonly style?: PageStyle | undefined;
   /** Decides which of an instance's endpoints to ask first. Default: the instance's own order. */
   readonly choice?: EndpointChoice | undefined;
+  /** Finds the ways to an instance. Default: directly to its address. */
+  readonly ways?: Ways | undefined;
 }
 
 /** One page to be fetched and merged. */
@@ -78,12 +81,14 @@ export function pagesToAsk(
     style = 'merged',
     settingsOf = unbound,
     choice = IN_ORDER,
+    ways,
   }: PagesRequest,
 ): AskedPage[] {
   const asked: AskedPage[] = [];
   for (const instance of instances) {
     const { pages } = settingsOf(instance.app);
-    for (const page of pages) asked.push(askedPage(instance, page, { path, pages, style, choice }));
+    for (const page of pages)
+      asked.push(askedPage(instance, page, { path, pages, style, choice, ways }));
   }
   if (!withExporters) return asked;
   const apps = new Map(instances.map((instance) => [instance.app.appId, instance]));
@@ -102,14 +107,19 @@ interface PageContext {
   readonly pages: readonly BoundPage[];
   readonly style: PageStyle;
   readonly choice: EndpointChoice;
+  readonly ways: Ways | undefined;
 }
 
 function askedPage(owner: Instance, page: BoundPage, context: PageContext): AskedPage {
-  const [first, ...others] = context.choice.inOrder(owner, page.path ?? context.path);
-  const asked = endpointPage(first!, owner, { page, ...context }); // there is at least one
-  if (others.length === 0) return asked;
-  const elsewhere = others.map((one) => endpointPage(one, owner, { page, ...context }));
-  return { ...asked, elsewhere };
+  const { choice, ways } = context;
+  const endpoints = choice.inOrder(owner, page.path ?? context.path);
+  const pages = endpoints.flatMap((one) => {
+    const direct = endpointPage(one, owner, { page, ...context });
+    const targets = ways?.targets(one, direct.target) ?? [direct.target];
+    return targets.map((target) => (target === direct.target ? direct : { ...direct, target }));
+  });
+  const [asked, ...elsewhere] = pages;
+  return elsewhere.length === 0 ? asked! : { ...asked!, elsewhere }; // there is at least one
 }
 
 function endpointPage(

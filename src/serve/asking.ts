@@ -93,8 +93,10 @@ export class Questions<R extends Result> {
     const { choice, signal, deadlineMs } = this.#options;
     const { owner, instance, target } = page;
     const [next] = elsewhere;
-    if (!owner?.others || !instance) return undefined;
-    if (failure === undefined) choice?.prefer(owner, target.path, instance);
+    if (!instance || !owner || (!owner.others && !next)) return undefined;
+    // Another way to the same instance would hide that somebody else answers at its address.
+    if (failure === 'tls-identity' && next?.instance === instance) return undefined;
+    if (failure === undefined && owner.others) choice?.prefer(owner, target.path, instance);
     if (failure === undefined || next === undefined || FINAL.has(failure)) return undefined;
     if (!signal.aborted && performance.now() < deadlineMs()) return next;
     // This endpoint hung until the deadline: the next scrape begins with the next endpoint.

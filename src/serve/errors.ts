@@ -78,6 +78,11 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   'over-budget': 'instance-failed',
   'not-metrics': 'instance-failed',
   invalid: 'instance-failed',
+  'unknown-route': 'instance-failed',
+  'no-endpoints': 'instance-failed',
+  'endpoint-failure': 'instance-failed',
+  'route-path': 'instance-failed',
+  'no-way': 'instance-failed',
   aborted: 'instance-timeout',
 };
 

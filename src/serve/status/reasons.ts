@@ -82,6 +82,29 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
     what: 'The page has a line that Prometheus would refuse.',
     remedy: 'Correct the line in the app; a metrics library does so by itself.',
   },
+  'unknown-route': {
+    what: 'Gorouter knows no such route, or no such instance of it.',
+    remedy:
+      'Check that the route is mapped to the process. During a deploy the next scrape finds the new instance.',
+  },
+  'no-endpoints': {
+    what: 'Gorouter has no instance for the route.',
+    remedy: 'Check that the app runs.',
+  },
+  'endpoint-failure': {
+    what: 'Gorouter could not reach the instance.',
+    remedy:
+      "Check that the app listens on its port, and read the log of the app for the router's error.",
+  },
+  'route-path': {
+    what: 'Not asked: the path is not below the path of any route of the app.',
+    remedy: 'Ask for a path below the route, or map a route without a path.',
+  },
+  'no-way': {
+    what: 'Not asked: no way leads to the instance.',
+    remedy:
+      'An operator can set scrape.router, or map an internal route and run cf add-network-policy promgate APP --protocol tcp --port 8080.',
+  },
   aborted: {
     what: 'The reader left before the page was complete.',
     remedy: 'Nothing to do.',
