@@ -10,12 +10,7 @@ import type { ScrapeAnswer } from './answer.ts';
 import { firstBytes } from './body.ts';
 import { type BodyOwner, BodyReader } from './body-reader.ts';
 import type { Failure } from './failure.ts';
-import {
-  type FailedGet,
-  type Get,
-  type Receiver,
-  type ResponseHeaders,
-} from './get.ts';
+import type { FailedGet, Get, Receiver, ResponseHeaders } from './get.ts';
 import type { Account, BytesClaim } from './lease.ts';
 import {
   accountOf,
@@ -33,7 +28,6 @@ import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
 import { judge } from './verdict.ts';
-import { routerFailure } from './ways.ts';
 
 /** Bounds on reading the body of a status other than 200, which keeps the connection usable. */
 const MAX_DRAINED_BYTES = 65_536;
@@ -133,16 +127,14 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   started(status: number, headers: ResponseHeaders): void {
     const state = this.#state;
     if (state.name !== 'asking') return;
-    const refusal = routerFailure(this.#target, headers);
-    if (status === 200 && refusal === undefined) this.#expect(state.account, headers);
+    const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };
+    const verdict = judge(status, headers, asked);
+    if (verdict === undefined) this.#expect(state.account, headers);
     else {
-      const asked = { target: this.#target, path: this.#path, redirects: this.#redirects };
-      const verdict = refusal ?? judge(status, headers, asked);
       const drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
       this.#state = { name: 'judged', account: state.account, status, verdict, drainTimer };
     }
-    const wanted = this.#state.name === 'reading' ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES;
-    this.#get?.bodyBegins(wanted);
+    this.#get?.bodyBegins(verdict === undefined ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES);
   }
 
   received(chunk: Buffer, pieces = 1): void {

@@ -1,11 +1,12 @@
 /**
- * Judges a response whose status is not 200, by its status and `Location`.
+ * Judges a response by its status, by `Location`, and by what a router says of itself.
  */
 import type { Failure } from './failure.ts';
 import { firstValue, type ResponseHeaders } from './get.ts';
 import { redirectPath } from './redirect.ts';
 import type { ScrapeTarget } from './target.ts';
 import { isBelow } from './way.ts';
+import { routerFailure } from './ways.ts';
 
 /** Why there is no page, or where to ask for the page instead. */
 export type Verdict = Failure | { readonly path: string };
@@ -19,7 +20,10 @@ interface Asked {
 
 const MAX_REDIRECTS = 3;
 
-export function judge(status: number, headers: ResponseHeaders, asked: Asked): Verdict {
+/** @returns undefined if the app's page follows */
+export function judge(status: number, headers: ResponseHeaders, asked: Asked): Verdict | undefined {
+  const refusal = routerFailure(asked.target, headers);
+  if (refusal !== undefined || status === 200) return refusal;
   if (status >= 300 && status < 400) {
     return redirected(status, firstValue(headers['location']), asked);
   }

@@ -1,7 +1,4 @@
-/**
- * Turns the target of an instance into the targets of the ways that reach it, first to last, and
- * remembers for the network which way worked.
- */
+/** Turns the target of an instance into the targets of the ways that reach it, first to last. */
 import type { Instance } from '../discover/instance.ts';
 import { isPlaceless } from '../discover/target.ts';
 import type { Failure } from './failure.ts';
@@ -13,7 +10,7 @@ export interface WaysOptions {
   readonly via: WaySettings['via'];
   /** `scrape.router`: address, and whether it speaks TLS. */
   readonly router: { readonly address: string; readonly tls: boolean } | undefined;
-  /** `scrape.router_pins`: whether the router heeds `X-CF-PROCESS-INSTANCE`. */
+  /** `scrape.router_knows_processes`: whether the router heeds `X-CF-PROCESS-INSTANCE`. */
   readonly knowsProcesses: boolean;
 }
 
