@@ -7,9 +7,9 @@
  */
 import type { Failure } from './failure.ts';
 
-export type Via = 'direct' | 'gorouter' | 'internal';
+type Via = 'direct' | 'gorouter' | 'internal';
 
-export interface KnownRoute {
+interface KnownRoute {
   readonly host: string;
   /** '' or with a leading slash. */
   readonly path: string;
