@@ -13,7 +13,7 @@ LABEL org.opencontainers.image.title="promgate" \
 # The two settings of `npm start` for the compile cache and for the C library's heap. PORT sets listen.port; the health check reads it.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/promgate/node_modules/.cache/promgate \
-    MALLOC_MMAP_THRESHOLD_=1048576 \
+    MALLOC_MMAP_THRESHOLD_=32768 \
     PORT=8085
 COPY --from=modules /promgate/node_modules /promgate/node_modules
 COPY package.json LICENSE /promgate/

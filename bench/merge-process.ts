@@ -1,7 +1,7 @@
 /**
  * Measures one way of merging in a process of its own.
  *
- * `node merge-process.ts '{"way":"memo","instances":100,"sizeBytes":50000,"apps":1,"rounds":25}'`
+ * `node merge-process.ts '{"way":"scanned","instances":100,"sizeBytes":50000,"apps":1,"rounds":25}'`
  * prints the figures as one line of JSON.
  */
 import { type MergeCase, measureMerge } from './merge.ts';

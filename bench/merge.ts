@@ -20,10 +20,10 @@ import { mergeNaively } from './naive-merge.ts';
 import { median } from './statistics.ts';
 
 /**
- * `memo` indexes pages with layouts, then splices. `full` indexes every page in full, then splices.
+ * `scanned` indexes pages with the kernel, then splices. `parsed` parses every line, then splices.
  * `strings` is the naive merge.
  */
-export type MergeWay = 'memo' | 'full' | 'strings';
+export type MergeWay = 'scanned' | 'parsed' | 'strings';
 
 export interface MergeCase {
   readonly way: MergeWay;
@@ -66,7 +66,7 @@ export function measureMerge({ way, instances, sizeBytes, apps, rounds }: MergeC
     const merge =
       way === 'strings'
         ? naiveMerge(pages, pairs)
-        : indexedMerge(pages, pairs, { scan: way === 'memo' });
+        : indexedMerge(pages, pairs, { scan: way === 'scanned' });
     assertPrints(merge, expected);
     return { inputBytes: pages.reduce((sum, { length }) => sum + length, 0), expected, merge };
   });

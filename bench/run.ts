@@ -50,12 +50,12 @@ const PROCESSES = flags.quick ? 1 : 5;
 const SMALL = { instances: 100, sizeBytes: 50_000, apps: 1, rounds: flags.quick ? 20 : 60 };
 const LARGE = { instances: 100, sizeBytes: 500_000, apps: 1, rounds: flags.quick ? 4 : 12 };
 const MERGES: readonly MergeCase[] = [
-  { way: 'memo', ...SMALL },
-  { way: 'memo', ...SMALL, apps: 6 },
-  { way: 'full', ...SMALL },
+  { way: 'scanned', ...SMALL },
+  { way: 'scanned', ...SMALL, apps: 6 },
+  { way: 'parsed', ...SMALL },
   { way: 'strings', ...SMALL },
-  { way: 'memo', ...LARGE },
-  { way: 'full', ...LARGE },
+  { way: 'scanned', ...LARGE },
+  { way: 'parsed', ...LARGE },
   { way: 'strings', ...LARGE },
 ];
 const FEW = { instances: 100, sizeBytes: 50_000, rounds: flags.quick ? 20 : 60 };
@@ -194,8 +194,8 @@ async function measureInProcesses<Case extends object, Figures extends { readonl
 
 function mergeTable(results: readonly MergeResult[]): string {
   const ways: Readonly<Record<MergeWay, string>> = {
-    memo: '',
-    full: ', no memo',
+    scanned: '',
+    parsed: ', parsed',
     strings: ', strings',
   };
   const rows = results.map((one) => [

@@ -5,7 +5,7 @@ import type { LabelPair } from './labels.ts';
 import { NameFilter, type NamePatterns } from './name-filter.ts';
 import { INSTANCE_LABELS } from './relabel.ts';
 
-/** Pages with the same object are of one kind, and so may share a layout. */
+/** Pages with the same object are of one kind. */
 export interface PageRules {
   readonly filter: NameFilter | undefined;
   /** Inserted after promgate's own labels; a page's own labels of these names are not honoured. */

@@ -51,7 +51,7 @@ describe('Merge', () => {
     assert.doesNotMatch(page.toString(), /10\.0\.0\.0/);
   });
 
-  it('gives the same bytes with and without the layout of earlier pages', async () => {
+  it('gives the same bytes with and without the kernel', async () => {
     await fc.assert(
       fc.asyncProperty(appPages, conflict, async (pages, labelConflict) => {
         const learnt = await mergePages(texts(pages), { labelConflict });
