@@ -15,7 +15,7 @@ const PORT = 'PORT';
  * Kubernetes sets the others for a service called promgate.
  */
 const FOREIGN =
-  /^PROMGATE_(?:CONFIG|TOKEN|REQUIRE_SERVICES|UPDATE_DOCS|SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)$/;
+  /^PROMGATE_(?:CONFIG|TOKEN|REQUIRE_SERVICES|UPDATE_DOCS|PROMQL_CORPUS|SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)$/;
 
 /** A setting of the command line; messages cite its `name`: `--port`, `--set log.level`. */
 export interface Flag {
