@@ -169,13 +169,15 @@ export class FullLines {
     const name = bytes.toString('latin1', nameFrom, nameTo);
     this.#vocabulary.addName(name);
     this.#declareAgain(name);
-    this.#declareAgain(splitSuffix(name)[0]);
   }
 
-  /** Tells the kernel what the page has declared of a name that the kernel may just have learnt. */
-  #declareAgain(name: string, named = false): void {
-    const type = this.#resolver.declaredType(name);
-    if (named || type !== undefined) this.#vocabulary.declare(name, type, this.#lineScan.page);
+  /** Tells the kernel what the page has declared of names that the kernel may just have learnt. */
+  #declareAgain(name: string): void {
+    let known = name;
+    for (let suffix = ' '; suffix !== ''; [known, suffix] = splitSuffix(known)) {
+      const type = this.#resolver.declaredType(known);
+      if (type !== undefined) this.#vocabulary.declare(known, type, this.#lineScan.page);
+    }
   }
 
   #flagsOf(
@@ -231,7 +233,10 @@ export class FullLines {
       ...{ nameFrom: nameFrom - from, nameTo: nameTo - from },
       ...{ textFrom: textFrom - from, textTo: textTo - from },
     });
-    if (says !== 'nothing') this.#declareAgain(bytes.toString('latin1', nameFrom, nameTo), true);
+    if (says === 'nothing') return;
+    const name = bytes.toString('latin1', nameFrom, nameTo);
+    this.#declareAgain(name);
+    this.#vocabulary.declare(name, undefined, this.#lineScan.page);
   }
 
   /** Ends the page at `# EOF`, which nothing may follow. */

@@ -169,6 +169,12 @@ describe('the scan of lines by the kernel', () => {
     assertSameIndex(['a 1\nb 1\n'.repeat(100_000), `${'a 1\nb 1\n'.repeat(125_000)}a 1\n`]);
   });
 
+  it('knows what a page has declared of a name that it learns later with two suffixes', () => {
+    const declared = ' # TYPE late histogram\nlate_bucket_total 1\nlate_bucket{le="1"} 1\n';
+
+    assertSameIndex([`${declared}x 1\nlate_bucket{le="2"} 1\nlate_sum 2\n`]);
+  });
+
   it('takes no name for a shorter one and a value', () => {
     assertSameIndex(['a-1\n', 'a1 5\n', 'aNaN\n']);
     assertSameIndex(['b 1\na+1\n', 'b 2\na1 5\n']);
