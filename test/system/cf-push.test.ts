@@ -189,6 +189,9 @@ describe('cf push', function () {
   /** The token of a binding of an app, as an app team gets it. */
   async function headersFor({ guid }: RunningApp, url: string): Promise<Record<string, string>> {
     const platform = new Platform({ url });
+    await eventually('the database to be open', async () =>
+      (await read(`${url}/readyz`)).body.includes('"database":"ready"') ? true : undefined,
+    );
     const spaceId = gorouter.routes['shop.apps.example.com']?.[0]?.tags['space_id'] ?? '';
     await platform.createService('i1', spaceId);
     const { body } = await platform.bind('i1', 'b1', { appId: guid, spaceId });
