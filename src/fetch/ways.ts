@@ -62,7 +62,7 @@ function knownOf(instance: Instance): Known {
   const place = /^\d{1,9}$/.test(index) ? Number(index) : undefined;
   const routes = endpoint.routeServiceUrl ? [] : [{ host, path: routePath, internal: false }];
   // Without the CF API nobody says whether another process of the app has the same indexes.
-  return { ...known, processId, index: place, rolling: processId !== app.appId, routes };
+  return { ...known, processId, index: place, rolling: true, routes };
 }
 
 /** The failure that gorouter itself reports by `X-Cf-RouterError`; undefined: the app answered. */

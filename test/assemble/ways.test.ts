@@ -10,38 +10,51 @@ import { startPromgate } from '../support/promgate.ts';
 
 describe('the way gorouter', () => {
   it('gets the page of each instance, and the word for one that the router does not know', async () => {
-    await using parts = new AsyncDisposableStack();
-    const world = new World(Date.now);
-    const app = world.push({ name: 'shop', space: world.space('acme', 'dev'), instances: 2 });
-    const cells = parts.use(await startCells());
-    cells.follow(world);
-    const router = parts.use(await startRouter(world, cells));
-    const folder = await mkdtemp(join(tmpdir(), 'promgate-ways-'));
-    parts.defer(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'routes.json');
-    const endpoints = [0, 1, 2].map((index) => ({
-      address: `127.0.0.1:${index + 1}`, // nothing of the test listens there
-      tls: false,
-      tags: {
-        ...{ app_id: app.guid, process_id: app.guid, instance_id: String(index) },
-        ...{ organization_name: 'acme', space_name: 'dev', app_name: 'shop' },
-      },
-    }));
-    await writeFile(file, JSON.stringify({ 'shop.apps.example.com': endpoints }));
+    await using scene = await startScene({ knowsProcesses: true });
 
-    const promgate = parts.use(
-      await startPromgate({
-        apps: [],
-        values: { routes: { file }, scrape: { via: 'gorouter', router: router.url } },
-      }),
-    );
-    const page = await promgate.text('/v1/apps/acme/dev/shop/metrics');
+    const page = await scene.promgate.text('/v1/apps/acme/dev/shop/metrics');
 
     for (const index of [0, 1]) {
       assert.match(page, new RegExp(`foundation_identity\\{.*own_index="${index}"`));
       assert.match(page, new RegExp(`promgate_instance_up\\{.*index="${index}".*\\} 1`));
     }
     assert.match(page, /promfetcher_scrape_error\{.*index="2".*error="unknown-route"\} 1/);
-    assert.deepEqual(router.pinned, { app: 3, process: 0, none: 0 });
+    assert.deepEqual(scene.router.pinned, { app: 0, process: 3, none: 0 });
+  });
+
+  it('asks nobody where no pin is sure: another process may have the same indexes', async () => {
+    await using scene = await startScene({ knowsProcesses: false });
+
+    const page = await scene.promgate.text('/v1/apps/acme/dev/shop/metrics');
+
+    assert.match(page, /promfetcher_scrape_error\{.*index="0".*error="no-way"\} 1/);
+    assert.deepEqual(scene.router.pinned, { app: 0, process: 0, none: 0 });
   });
 });
+
+/** An app of two instances, a third one that the router does not know, and routes from a file. */
+async function startScene({ knowsProcesses }: { readonly knowsProcesses: boolean }) {
+  await using parts = new AsyncDisposableStack();
+  const world = new World(Date.now);
+  const app = world.push({ name: 'shop', space: world.space('acme', 'dev'), instances: 2 });
+  const cells = parts.use(await startCells());
+  cells.follow(world);
+  const router = parts.use(await startRouter(world, cells));
+  const folder = await mkdtemp(join(tmpdir(), 'promgate-ways-'));
+  parts.defer(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'routes.json');
+  const endpoints = [0, 1, 2].map((index) => ({
+    address: `127.0.0.1:${index + 1}`, // nothing of the test listens there
+    tls: false,
+    tags: {
+      ...{ app_id: app.guid, process_id: app.guid, instance_id: String(index) },
+      ...{ organization_name: 'acme', space_name: 'dev', app_name: 'shop' },
+    },
+  }));
+  await writeFile(file, JSON.stringify({ 'shop.apps.example.com': endpoints }));
+  const scrape = { via: 'gorouter', router: router.url, router_knows_processes: knowsProcesses };
+  const values = { routes: { file }, scrape };
+  const promgate = parts.use(await startPromgate({ apps: [], values }));
+  const owned = parts.move();
+  return { promgate, router, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
