@@ -84,6 +84,7 @@ export function kernel(): Kernel {
 function load() {
   const source = readFileSync(new URL('kernel.wasm', import.meta.url));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(source));
+  // The module is ours: a test holds that it is what its source says.
   const { memory, setSeed, seedSeries, ...functions } = exports as unknown as Functions;
   const { scan, insert, addName, addComment, forget, nameHash, labelHash } = functions;
   const seed = randomBytes(16);

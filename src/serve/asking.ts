@@ -94,8 +94,10 @@ export class Questions<R extends Result> {
     const { owner, instance, target } = page;
     const [next] = elsewhere;
     if (!instance || !owner || (!owner.others && !next)) return undefined;
-    // Another way to the same instance would hide that somebody else answers at its address.
-    if (failure === 'tls-identity' && next?.instance === instance) return undefined;
+    // Another way to the same instance would hide that somebody else answers at its address, and an
+    // endpoint without TLS would not tell who answers.
+    const isUnsafe = next?.instance === instance || next?.target.tls === false;
+    if (failure === 'tls-identity' && isUnsafe) return undefined;
     if (failure === undefined && owner.others) choice?.prefer(owner, target.path, instance);
     if (failure === undefined || next === undefined || FINAL.has(failure)) return undefined;
     if (!signal.aborted && performance.now() < deadlineMs()) return next;

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import type { Instance } from '../../src/discover/instance.ts';
 import { negotiate } from '../../src/exposition/negotiate.ts';
 import { EndpointChoice } from '../../src/fetch/endpoint-choice.ts';
+import type { Failure } from '../../src/fetch/failure.ts';
 import type { Scraper } from '../../src/fetch/fan-out.ts';
 import { loadAppPage } from '../../src/serve/app-page.ts';
+import { pagesToAsk } from '../../src/serve/asked-pages.ts';
+import { Questions } from '../../src/serve/asking.ts';
 import { openScraper } from '../fetch/instance-server.ts';
 import { hang, html, page, status } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
@@ -81,5 +84,25 @@ describe('an instance with several ports', () => {
 
     assert.deepEqual(first, [[ports.addresses[0], 'timeout', 0]]);
     assert.deepEqual(second, [[ports.addresses[1], undefined, 1]]);
+  });
+
+  it('is not asked without TLS after another one showed that it is not who it should be', () => {
+    const plain = instance('shop', '0', '10.0.0.1:8080');
+    const other = instance('shop', '0', '10.0.0.1:61001');
+    const tls = { ...other, endpoint: { ...other.endpoint, tls: true } };
+    const nextAfter = (failure: Failure): string | undefined => {
+      const owner: Instance = { ...tls, others: [plain] };
+      const asked = pagesToAsk([], { instances: [owner], withExporters: false, path: '/metrics' });
+      const questions = new Questions<{ readonly failure: Failure | undefined }>(asked, {
+        choice: undefined,
+        deadlineMs: () => Number.POSITIVE_INFINITY,
+        signal: new AbortController().signal,
+        refuse: () => undefined,
+      });
+      return questions.answer(0, { failure })?.address;
+    };
+
+    assert.equal(nextAfter('tls-identity'), undefined);
+    assert.equal(nextAfter('status-4xx'), plain.endpoint.address);
   });
 });

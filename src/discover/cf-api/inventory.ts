@@ -43,6 +43,7 @@ export class Inventory {
 
   keptOf(kind: RecordKind): Kept<{ readonly guid: string }> {
     const all = { ...this, 'service-bindings': this.bindings };
+    // Each list keeps records of its own kind, which all have a guid; `take` puts only such ones.
     return all[kind] as unknown as Kept<{ readonly guid: string }>;
   }
 
