@@ -1,6 +1,6 @@
 /**
- * Rewrites pages that cannot be spliced as they are, in the same format: renames or drops labels
- * that clash with inserted labels, and escapes names in quotes for the reader.
+ * Rewrites pages that cannot be spliced as they are, not even with edits, in the same format: renames or
+ * drops labels that clash with inserted labels, and escapes names in quotes for the reader.
  */
 import type { Body } from '../exposition/body.ts';
 import { type Escaping, printName, unquote } from '../exposition/escape.ts';
@@ -31,9 +31,7 @@ export function* rewritePage(
   options: RewriteOptions,
 ): Generator<void, Body, void> {
   const { bytes, length } = page.body;
-  const reserved = new LabelNames([...options.clashing]);
-  const scanner = new SeriesScanner(page.grammar, reserved);
-  const prefixes = options.labelConflict === 'exported' && ![...options.clashing].some(isPrefixed);
+  const scanner = new SeriesScanner(page.grammar, new LabelNames([]));
   const out = new PageBuilder(length + 1024);
   let left: number = SLICE.bytes;
   for (const line of page.metadata) {
@@ -52,7 +50,6 @@ export function* rewritePage(
       sliceEnd = from + SLICE.bytes;
     }
     const seriesTo = scanner.scan(page.body, from);
-    if (prefixes && prefixLabels(out, bytes, scanner, { reserved, from, to })) continue;
     const series = rewriteSeries(bytes, scanner, options);
     if (series === undefined) out.copy(bytes, from, to);
     else {
@@ -70,56 +67,6 @@ function metadataLine(line: Metadata, page: PageIndex, options: RewriteOptions):
   const text =
     says === 'type' ? wordOf(type, page.grammar.format) : bytes.toString('utf8', from, to);
   return `# ${says.toUpperCase()} ${name} ${text}\n`;
-}
-
-const PREFIX = Buffer.from('exported_');
-
-/** Whether an inserted name has the prefix: a label that gets the prefix might clash with it. */
-function isPrefixed(name: string): boolean {
-  return name.startsWith(PREFIX.toString());
-}
-
-interface PrefixedLine {
-  readonly reserved: LabelNames;
-  readonly from: number;
-  readonly to: number;
-}
-
-/**
- * Copies the line just scanned, and puts the prefix before each label that clashes. Writes the same
- * as `rewriteSeries` without making strings: some apps have a label `job` or `instance` in every
- * line.
- *
- * @returns false, with nothing written, if a name is in quotes, or if a label clashes in a line
- *   with an empty value or a prefixed name
- */
-function prefixLabels(
-  out: PageBuilder,
-  bytes: Buffer,
-  { quoted, clashes, labels, labelsEnd }: SeriesScanner,
-  { reserved, from, to }: PrefixedLine,
-): boolean {
-  if (quoted) return false;
-  if (clashes !== 0) {
-    for (let i = 0; i < labelsEnd; i += 4) {
-      if (labels[i + 3]! - labels[i + 2]! === 2 || startsPrefixed(bytes, labels[i]!)) return false;
-    }
-  }
-  let at = from;
-  for (let i = 0; clashes !== 0 && i < labelsEnd; i += 4) {
-    const nameFrom = labels[i]!;
-    if (reserved.bitOf(bytes, nameFrom, labels[i + 1]!) === 0) continue;
-    out.copy(bytes, at, nameFrom);
-    out.copy(PREFIX, 0, PREFIX.length);
-    at = nameFrom;
-  }
-  out.copy(bytes, at, to);
-  return true;
-}
-
-function startsPrefixed(bytes: Buffer, at: number): boolean {
-  for (let i = 0; i < PREFIX.length; i++) if (bytes[at + i] !== PREFIX[i]) return false;
-  return true;
 }
 
 /** The new name and labels of the line just scanned; `undefined` if they stay unchanged. */
