@@ -13,7 +13,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['push', 'telemetry', 'broker'],
+    ...['promql', 'push', 'query', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -22,12 +22,14 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
   push: ['exposition', 'merge'],
+  query: ['promql'],
   refresh: [],
   store: ['broker', 'push', 'type:config'],
   telemetry: [],
   broker: [],
   serve: [
-    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+    ...['exposition', 'discover', 'fetch', 'merge', 'promql', 'push', 'query', 'refresh'],
+    ...['telemetry', 'type:broker'],
   ],
 };
 

@@ -1,0 +1,109 @@
+/**
+ * One evaluation over the federation: text and times in, value, remarks and cost out.
+ */
+import { evaluate, type Query, type QueryResult } from '../../promql/evaluate/engine.ts';
+import { EvaluationError } from '../../promql/evaluate/failure.ts';
+import type { Storage } from '../../promql/evaluate/storage.ts';
+import { parse, type Switches } from '../../promql/parse.ts';
+import type { Federation, QueryScope, RequestRecord } from '../../query/federation.ts';
+import type { Figures } from './desk.ts';
+
+/** How expressions are read and evaluated; equal for all queries. */
+export interface EngineSettings {
+  readonly switches: Partial<Switches>;
+  readonly lookbackMs: number;
+  /** The step of subqueries that name none. */
+  readonly subqueryStepMs: number;
+  readonly maxSamples: number;
+  readonly delayedNameRemoval: boolean;
+}
+
+export interface Times {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** 0 for an instant query. */
+  readonly stepMs: number;
+  /** Overrides that of the settings. */
+  readonly lookbackMs?: number | undefined;
+}
+
+export interface Evaluated {
+  readonly result: QueryResult;
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+  readonly requests: readonly RequestRecord[];
+  readonly figures: Figures;
+}
+
+/** @throws {ParseError} */
+export function readQuery(text: string, { switches }: EngineSettings): Query {
+  return { text, tree: parse(text, switches) };
+}
+
+/** @throws {EvaluationError} */
+export async function evaluateOver(
+  federation: Federation,
+  query: Query,
+  {
+    times,
+    scope,
+    settings,
+    signal,
+  }: {
+    readonly times: Times;
+    readonly scope: QueryScope;
+    readonly settings: EngineSettings;
+    readonly signal: AbortSignal;
+  },
+): Promise<Evaluated> {
+  const storage = federation.open(scope);
+  const counted = countReads(storage);
+  const { maxSamples } = settings;
+  const result = await evaluate(
+    query,
+    {
+      ...{ storage: counted.storage, delayedNameRemoval: settings.delayedNameRemoval },
+      ...{ startMs: times.startMs, endMs: times.endMs, stepMs: times.stepMs },
+      lookbackMs: times.lookbackMs ?? settings.lookbackMs,
+      subqueryStepMs: settings.subqueryStepMs,
+      ...{ typeLabels: false, startTimes: false },
+    },
+    { maxSamples, signal },
+  ).catch((error: unknown) => {
+    throw namingBound(error, maxSamples);
+  });
+  const requests = storage.requests();
+  return {
+    ...{ result, requests },
+    warnings: [...result.warnings, ...storage.warnings()],
+    infos: [...result.infos, ...storage.infos()],
+    figures: {
+      ...counted.figures(),
+      ...{ peakSamples: result.peakSamples, requests: requests.length },
+    },
+  };
+}
+
+/** A refusal for too many samples names the key that sets the bound. */
+function namingBound(error: unknown, maxSamples: number): unknown {
+  if (!(error instanceof EvaluationError) || !/too many samples/.test(error.message)) return error;
+  const message = `${error.message} (query.max_samples: ${maxSamples})`;
+  return new EvaluationError(message, error.failure, { cause: error });
+}
+
+/** Counts what an evaluation reads. */
+function countReads(storage: Storage) {
+  let series = 0;
+  let samples = 0;
+  return {
+    figures: () => ({ series, samples }),
+    storage: {
+      select: async (...asked: Parameters<Storage['select']>) => {
+        const blocks = await storage.select(...asked);
+        series += blocks.length;
+        for (const { timesMs } of blocks) samples += timesMs.length;
+        return blocks;
+      },
+    },
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * `/api/v1/query` and `/api/v1/query_range`.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/querying/api/#expression-queries
+ */
+import type { Query } from '../../promql/evaluate/engine.ts';
+import type { ApiCall, Federation, QueryScope } from '../../query/federation.ts';
+import { badParameter, QueryError } from '../query-errors.ts';
+import type { Handler, RequestContext } from '../request.ts';
+import type { SendLimits } from '../send-chunks.ts';
+import { type Answer, sendAnswer, sendBytes } from './answer.ts';
+import { NO_FIGURES, type QueryDesk, type Run } from './desk.ts';
+import {
+  type EngineSettings,
+  type Evaluated,
+  evaluateOver,
+  readQuery,
+  type Times,
+} from './engine.ts';
+import {
+  durationMs,
+  durationOf,
+  flagOf,
+  limitOf,
+  readParameters,
+  requiredTime,
+  timeOf,
+} from './parameters.ts';
+import { queryStats, type StatsForm, statsForm } from './stats.ts';
+import { queryScope } from './tenants.ts';
+import { seriesCount, writeResult } from './write-result.ts';
+
+export interface EvaluationOptions {
+  readonly federation: () => Federation;
+  readonly desk: QueryDesk;
+  readonly settings: () => EngineSettings;
+  readonly limits: SendLimits;
+  /** Whether groups that fail become warnings if the reader does not say. */
+  readonly partialResponse: boolean;
+  readonly nowMs: () => number;
+}
+
+/** Prometheus' bound on the steps of a query. */
+const MAX_STEPS = 11_000;
+/** Parameters that servers below may not know, or must not see. */
+const NOT_SPLICED = ['limit', 'lookback_delta', 'stats', 'explain', 'dedup', 'partial_response'];
+
+interface Asked {
+  readonly call: 'query' | 'query_range';
+  readonly query: Query;
+  readonly times: Times;
+  readonly limit: number;
+  readonly stats: StatsForm;
+  readonly explain: boolean;
+  readonly scope: QueryScope;
+  readonly parameters: URLSearchParams;
+}
+
+export function instantQuery(options: EvaluationOptions): Handler {
+  return async (ctx) => {
+    const parameters = await readParameters(ctx);
+    const limit = limitOf(parameters);
+    const timeMs = timeOf(parameters, 'time') ?? options.nowMs();
+    const times = { startMs: timeMs, endMs: timeMs, stepMs: 0 };
+    await answerQuery(ctx, options, { call: 'query', parameters, times, limit });
+  };
+}
+
+export function rangeQuery(options: EvaluationOptions): Handler {
+  return async (ctx) => {
+    const parameters = await readParameters(ctx);
+    const limit = limitOf(parameters);
+    const startMs = requiredTime(parameters, 'start');
+    const endMs = requiredTime(parameters, 'end');
+    if (endMs < startMs) throw badParameter('end', 'end timestamp must not be before start time');
+    const stepMs = stepOf(parameters);
+    if ((endMs - startMs) / stepMs > MAX_STEPS) {
+      const message =
+        'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)';
+      throw new QueryError('bad_data', message);
+    }
+    const times = { startMs, endMs, stepMs: Math.max(1, Math.round(stepMs)) };
+    await answerQuery(ctx, options, { call: 'query_range', parameters, times, limit });
+  };
+}
+
+function stepOf(parameters: URLSearchParams): number {
+  const stepMs = durationOf(parameters, 'step');
+  if (stepMs === undefined) throw badParameter('step', 'cannot parse "" to a valid duration');
+  if (stepMs > 0) return stepMs;
+  const why =
+    'zero or negative query resolution step widths are not accepted. Try a positive integer';
+  throw badParameter('step', why);
+}
+
+async function answerQuery(
+  ctx: RequestContext,
+  options: EvaluationOptions,
+  { call, parameters, times, limit }: Pick<Asked, 'call' | 'parameters' | 'times' | 'limit'>,
+): Promise<void> {
+  const timeoutMs = timeoutOf(parameters);
+  const lookbackMs = lookbackOf(parameters);
+  const settings = options.settings();
+  const asked: Asked = {
+    ...{ call, parameters, limit },
+    times: { ...times, lookbackMs },
+    query: readQuery(parameters.get('query') ?? '', settings),
+    stats: statsForm(parameters.get('stats') ?? ''),
+    explain: flagOf(parameters, 'explain', false),
+    scope: queryScope(ctx.state.scope, parameters, options.partialResponse),
+  };
+  const work = { call, query: asked.query.text, timeoutMs };
+  await options.desk.run(ctx, work, async (run) => {
+    if (await splice(ctx, options, asked, run)) return;
+    const startedMs = performance.now();
+    const evaluated = await evaluateOver(options.federation(), asked.query, {
+      ...{ times: asked.times, scope: asked.scope, settings, signal: run.signal },
+    });
+    run.sending(evaluated.figures);
+    const answer = toAnswer(evaluated, asked, {
+      queuedMs: run.queuedMs,
+      evaluationMs: performance.now() - startedMs,
+    });
+    await sendAnswer(ctx, answer, options.limits);
+  });
+}
+
+/** @returns undefined if the reader gives no deadline */
+function timeoutOf(parameters: URLSearchParams): number | undefined {
+  const ms = durationOf(parameters, 'timeout');
+  return ms === undefined ? undefined : Math.max(0, ms);
+}
+
+function lookbackOf(parameters: URLSearchParams): number | undefined {
+  const text = parameters.get('lookback_delta') ?? '';
+  if (text === '') return undefined;
+  try {
+    const ms = durationMs(text);
+    return ms > 0 ? ms : undefined;
+  } catch (error) {
+    const message = `error parsing lookback delta duration: ${(error as Error).message}`;
+    throw new QueryError('bad_data', message, { cause: error });
+  }
+}
+
+/** Passes the bytes of one server on, if it can give the whole answer alone. */
+async function splice(
+  ctx: RequestContext,
+  { federation, limits }: EvaluationOptions,
+  { call, query, times, scope, parameters }: Asked,
+  run: Run,
+): Promise<boolean> {
+  if (scope.tenants.length > 0) return false; // the text of the query has no matchers of tenants
+  if (NOT_SPLICED.some((name) => (parameters.get(name) ?? '') !== '')) return false;
+  const { startMs, endMs, stepMs } = times;
+  const seconds = (ms: number): string => String(ms / 1000);
+  const asked: ApiCall = {
+    path: call,
+    matchers: [],
+    ...{ startMs, endMs },
+    parameters: {
+      query: query.text,
+      ...(stepMs === 0
+        ? { time: seconds(startMs) }
+        : { start: seconds(startMs), end: seconds(endMs), step: seconds(stepMs) }),
+    },
+  };
+  const bytes = await federation().splice(asked, scope, run.signal);
+  if (bytes === undefined) return false;
+  run.sending(NO_FIGURES);
+  await sendBytes(ctx, bytes as AsyncIterable<Buffer>, { type: 'application/json', limits });
+  return true;
+}
+
+interface Took {
+  readonly queuedMs: number;
+  readonly evaluationMs: number;
+}
+
+function toAnswer(
+  evaluated: Evaluated,
+  { limit, stats, explain, query, scope }: Asked,
+  took: Took,
+): Answer {
+  const { result, warnings, infos, requests, figures } = evaluated;
+  const isCut = limit > 0 && result.value.type !== 'scalar' && seriesCount(result) > limit;
+  return {
+    data: withStats(writeResult(result, limit), queryStats(stats, evaluated, took)),
+    warnings: isCut ? [...warnings, 'results truncated due to limit'] : warnings,
+    infos,
+    ...(explain && {
+      explain: { query: query.text, ...figures, ...took, dedup: scope.dedup, asked: requests },
+    }),
+  };
+}
+
+function* withStats(pieces: Iterable<string | Buffer>, stats: unknown): Generator<string | Buffer> {
+  yield* pieces;
+  yield stats === undefined ? '}' : `,"stats":${JSON.stringify(stats)}}`;
+}
