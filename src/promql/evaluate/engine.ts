@@ -44,7 +44,7 @@ export interface Limits {
 }
 
 /** The value of a query. */
-type QueryValue =
+export type QueryValue =
   | { readonly type: 'scalar'; readonly values: Float64Array }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'vector'; readonly columns: Columns }
