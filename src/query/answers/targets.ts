@@ -8,6 +8,7 @@ import {
   labelsOf,
   membersOf,
   numberOf,
+  objectsOf,
   textOf,
   withGroupLabels,
 } from './shape.ts';
@@ -41,6 +42,16 @@ export function joinTargets(
     }
   }
   return { activeTargets, droppedTargets, droppedTargetCounts };
+}
+
+/** What the targets say of their metrics. */
+export function joinTargetMetadata(answers: readonly GroupAnswer[], sees: Sees): readonly Json[] {
+  return answers.flatMap((answer) =>
+    objectsOf(answer, answer.data, 'metadata').flatMap((one) => {
+      const target = withGroupLabels(answer, labelsOf(answer, one['target']));
+      return sees(target) ? [{ ...one, target }] : [];
+    }),
+  );
 }
 
 /** The names of the scrape pools, each once. */

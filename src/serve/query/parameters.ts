@@ -10,8 +10,17 @@ import type { RequestContext } from '../request.ts';
 const MAX_FORM_BYTES = 1_048_576;
 const FORM = 'application/x-www-form-urlencoded';
 
+/** The parameters that were read: a body can be read only once. */
+const known = new WeakMap<object, URLSearchParams>();
+
 /** Parameters that occur in the form come before those of the query string, as in Go. */
 export async function readParameters(ctx: RequestContext): Promise<URLSearchParams> {
+  const parameters = known.get(ctx.req) ?? (await read(ctx));
+  known.set(ctx.req, parameters);
+  return parameters;
+}
+
+async function read(ctx: RequestContext): Promise<URLSearchParams> {
   const { query } = ctx.state.target;
   if (ctx.method !== 'POST') return new URLSearchParams(query);
   const type = ctx.get('Content-Type').split(';', 1)[0]!.trim().toLowerCase();
