@@ -13,7 +13,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['push', 'telemetry', 'broker'],
+    ...['push', 'query', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
@@ -22,6 +22,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
   push: ['exposition', 'merge'],
+  query: ['promql'],
   refresh: [],
   store: ['broker', 'push', 'type:config'],
   telemetry: [],
