@@ -3,17 +3,18 @@
  */
 import { everyTurn, type Pace } from '../clock.ts';
 import { type CompiledMatcher, compileMatcher } from '../promql/evaluate/match.ts';
-import type {
-  Matcher,
-  SelectHints,
-  SeriesBlock,
-  TimeRange,
-} from '../promql/evaluate/storage.ts';
+import type { Matcher, SelectHints, SeriesBlock, TimeRange } from '../promql/evaluate/storage.ts';
 import { FederationError } from './failure.ts';
 import type { FederatedStorage, QueryScope, RequestRecord } from './federation.ts';
-import type { Asked, Group } from './groups/group.ts';
 import type { Gathered } from './groups/gather.ts';
-import { emptyGroup, failedGroup, type GroupFailure, missingReplica, neededFailures } from './groups/outcome.ts';
+import type { Asked, Group } from './groups/group.ts';
+import {
+  emptyGroup,
+  failedGroup,
+  type GroupFailure,
+  missingReplica,
+  neededFailures,
+} from './groups/outcome.ts';
 import type { Trace } from './groups/replica.ts';
 import type { ReadAnswer } from './groups/server.ts';
 import { finalLabels, readShard } from './groups/shard.ts';

@@ -33,7 +33,10 @@ export async function gather<T>(
   const well = replicas.filter((replica) => !replica.isAway);
   const asked = well.length > 0 ? well : replicas;
   const left = replicas.filter((replica) => !asked.includes(replica));
-  const missing: Missing[] = left.map((replica) => ({ replica, error: new Error(replica.lastError) }));
+  const missing: Missing[] = left.map((replica) => ({
+    replica,
+    error: new Error(replica.lastError),
+  }));
   const race = new Race();
   const settled = await Promise.all(
     asked.map(async (replica) => {
@@ -66,7 +69,10 @@ interface Runner {
 /** Replicas that answer at the same time; the first one to finish sets the pace. */
 class Race {
   readonly #startedMs = performance.now();
-  readonly #running = new Map<Runner, { stop: AbortController; replica: Replica; lastMs: number }>();
+  readonly #running = new Map<
+    Runner,
+    { stop: AbortController; replica: Replica; lastMs: number }
+  >();
   #endsMs = Infinity;
   #timer: NodeJS.Timeout | undefined;
 

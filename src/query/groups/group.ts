@@ -56,7 +56,10 @@ export interface GroupOptions {
 export class Group {
   readonly settings: GroupSettings;
   readonly #openReplica: GroupOptions['openReplica'];
-  readonly #replicas = new Map<string, { readonly place: ServerPlace; readonly replica: Replica }>();
+  readonly #replicas = new Map<
+    string,
+    { readonly place: ServerPlace; readonly replica: Replica }
+  >();
   #shards: readonly Shard[] = [];
   /** Why the servers cannot be discovered; '' if they can. */
   discoveryError = '';

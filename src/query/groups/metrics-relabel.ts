@@ -3,8 +3,9 @@
  *
  * The reverse may ask for more than is wanted, never for less: whoever reads tests the labels again.
  */
-import type { Matcher } from '../../promql/evaluate/storage.ts';
+
 import { compileMatcher } from '../../promql/evaluate/match.ts';
+import type { Matcher } from '../../promql/evaluate/storage.ts';
 import type { MetricsRelabelRule } from './settings.ts';
 
 /** Applies rules to labels, in their order. */

@@ -2,7 +2,12 @@
  * The port to one server: a Prometheus, or what answers as one.
  */
 import type { Readable } from 'node:stream';
-import type { Matcher, SelectHints, SeriesBlock, TimeRange } from '../../promql/evaluate/storage.ts';
+import type {
+  Matcher,
+  SelectHints,
+  SeriesBlock,
+  TimeRange,
+} from '../../promql/evaluate/storage.ts';
 import type { LabelSet } from './settings.ts';
 
 /** The samples that are asked for. */
