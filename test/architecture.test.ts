@@ -23,7 +23,6 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
   push: ['exposition', 'merge'],
-  query: ['promql'],
   refresh: [],
   store: ['broker', 'push', 'type:config'],
   telemetry: [],
