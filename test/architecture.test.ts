@@ -43,7 +43,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,
   re2js: /^(?:config|push|promql)\//,
-  snappyjs: /^push\//,
+  snappyjs: /^(?:push|query)\//,
   zod: /^config\//,
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,

@@ -71,19 +71,23 @@ function told(texts: readonly string[], kind: string): string[] {
 interface Form {
   readonly type: string;
   readonly limits: SendLimits;
+  /** Whether the bytes are not to be compressed: they are already. */
+  readonly isFinal?: boolean;
 }
 
 /** Sends bytes of any form: small answers at once, large ones in chunks. */
 export async function sendBytes(
   ctx: RequestContext,
   pieces: Iterable<string | Buffer> | AsyncIterable<string | Buffer>,
-  { type, limits }: Form,
+  { type, limits, isFinal = false }: Form,
 ): Promise<void> {
   const chunks = joined(pieces);
   const first = await chunks.next();
   const head: Buffer = first.done === true ? Buffer.alloc(0) : first.value;
   const gzip =
-    head.length >= LEAST_ZIPPED_BYTES && ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+    !isFinal &&
+    head.length >= LEAST_ZIPPED_BYTES &&
+    ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
   ctx.status = 200;
   ctx.set('Content-Type', type);
   ctx.vary('Accept-Encoding');

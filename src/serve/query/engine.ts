@@ -29,6 +29,7 @@ export interface Times {
 
 export interface Evaluated {
   readonly result: QueryResult;
+  /** Remarks of the federation, beside those of the result. */
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
   readonly requests: readonly RequestRecord[];
@@ -75,8 +76,8 @@ export async function evaluateOver(
   const requests = storage.requests();
   return {
     ...{ result, requests },
-    warnings: [...result.warnings, ...storage.warnings()],
-    infos: [...result.infos, ...storage.infos()],
+    warnings: storage.warnings(),
+    infos: storage.infos(),
     figures: {
       ...counted.figures(),
       ...{ peakSamples: result.peakSamples, requests: requests.length },

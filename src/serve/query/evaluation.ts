@@ -3,12 +3,13 @@
  *
  * @see https://prometheus.io/docs/prometheus/latest/querying/api/#expression-queries
  */
+import { answerChunks } from '../../promql/answer/answer.ts';
 import type { Query } from '../../promql/evaluate/engine.ts';
 import type { ApiCall, Federation, QueryScope } from '../../query/federation.ts';
 import { badParameter, QueryError } from '../query-errors.ts';
 import type { Handler, RequestContext } from '../request.ts';
 import type { SendLimits } from '../send-chunks.ts';
-import { type Answer, sendAnswer, sendBytes } from './answer.ts';
+import { sendBytes } from './answer.ts';
 import { NO_FIGURES, type QueryDesk, type Run } from './desk.ts';
 import {
   type EngineSettings,
@@ -28,7 +29,6 @@ import {
 } from './parameters.ts';
 import { queryStats, type StatsForm, statsForm } from './stats.ts';
 import { queryScope } from './tenants.ts';
-import { seriesCount, writeResult } from './write-result.ts';
 
 export interface EvaluationOptions {
   readonly federation: () => Federation;
@@ -40,6 +40,7 @@ export interface EvaluationOptions {
   readonly nowMs: () => number;
 }
 
+const JSON_TYPE = 'application/json';
 /** Prometheus' bound on the steps of a query. */
 const MAX_STEPS = 11_000;
 /** Parameters that servers below may not know, or must not see. */
@@ -117,11 +118,9 @@ async function answerQuery(
       ...{ times: asked.times, scope: asked.scope, settings, signal: run.signal },
     });
     run.sending(evaluated.figures);
-    const answer = toAnswer(evaluated, asked, {
-      queuedMs: run.queuedMs,
-      evaluationMs: performance.now() - startedMs,
-    });
-    await sendAnswer(ctx, answer, options.limits);
+    const took = { queuedMs: run.queuedMs, evaluationMs: performance.now() - startedMs };
+    const { limits } = options;
+    await sendBytes(ctx, answerBytes(evaluated, asked, took), { type: JSON_TYPE, limits });
   });
 }
 
@@ -168,7 +167,7 @@ async function splice(
   const bytes = await federation().splice(asked, scope, run.signal);
   if (bytes === undefined) return false;
   run.sending(NO_FIGURES);
-  await sendBytes(ctx, bytes as AsyncIterable<Buffer>, { type: 'application/json', limits });
+  await sendBytes(ctx, bytes as AsyncIterable<Buffer>, { type: JSON_TYPE, limits });
   return true;
 }
 
@@ -177,24 +176,36 @@ interface Took {
   readonly evaluationMs: number;
 }
 
-function toAnswer(
+/** The bytes of the answer; those of `explain=1` stand behind all that Prometheus has. */
+function* answerBytes(
   evaluated: Evaluated,
   { limit, stats, explain, query, scope }: Asked,
   took: Took,
-): Answer {
+): Generator<Buffer, void, void> {
   const { result, warnings, infos, requests, figures } = evaluated;
-  const isCut = limit > 0 && result.value.type !== 'scalar' && seriesCount(result) > limit;
-  return {
-    data: withStats(writeResult(result, limit), queryStats(stats, evaluated, took)),
-    warnings: isCut ? [...warnings, 'results truncated due to limit'] : warnings,
-    infos,
-    ...(explain && {
-      explain: { query: query.text, ...figures, ...took, dedup: scope.dedup, asked: requests },
-    }),
-  };
+  const own = queryStats(stats, evaluated, took);
+  const chunks = answerChunks(result, {
+    ...{ warnings, infos, limit },
+    ...(own !== undefined && { stats: own }),
+  });
+  if (!explain) {
+    yield* chunks;
+    return;
+  }
+  const told = { query: query.text, ...figures, ...took, dedup: scope.dedup, asked: requests };
+  yield* beforeLastByte(chunks, Buffer.from(`,"explain":${JSON.stringify(told)}`));
 }
 
-function* withStats(pieces: Iterable<string | Buffer>, stats: unknown): Generator<string | Buffer> {
-  yield* pieces;
-  yield stats === undefined ? '}' : `,"stats":${JSON.stringify(stats)}}`;
+/** Puts bytes before the brace that ends an object. */
+function* beforeLastByte(chunks: Iterable<Buffer>, bytes: Buffer): Generator<Buffer, void, void> {
+  let last: Buffer | undefined;
+  for (const chunk of chunks) {
+    if (chunk.length === 0) continue;
+    if (last !== undefined) yield last;
+    last = chunk;
+  }
+  if (last === undefined) return;
+  yield last.subarray(0, -1);
+  yield bytes;
+  yield last.subarray(-1);
 }

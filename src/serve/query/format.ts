@@ -4,8 +4,8 @@
  * @see https://prometheus.io/docs/prometheus/latest/querying/api/#formatting-query-expressions
  */
 import { prettify } from '../../promql/prettify.ts';
-import { treeJson } from '../../promql/tree-json.ts';
 import type { Expression } from '../../promql/tree.ts';
+import { treeJson } from '../../promql/tree-json.ts';
 import type { Handler } from '../request.ts';
 import type { SendLimits } from '../send-chunks.ts';
 import { jsonAnswer, sendAnswer } from './answer.ts';
@@ -25,7 +25,10 @@ export function parseQuery(options: FormatOptions): Handler {
   return ofTree(options, treeJson);
 }
 
-function ofTree({ settings, limits }: FormatOptions, dataOf: (tree: Expression) => unknown): Handler {
+function ofTree(
+  { settings, limits }: FormatOptions,
+  dataOf: (tree: Expression) => unknown,
+): Handler {
   return async (ctx) => {
     const parameters = await readParameters(ctx);
     const { tree } = readQuery(parameters.get('query') ?? '', settings());

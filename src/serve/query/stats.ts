@@ -25,7 +25,7 @@ export function queryStats(
   form: StatsForm,
   { result: { grid, peakSamples }, figures: { samples } }: Evaluated,
   { queuedMs, evaluationMs }: Took,
-): unknown {
+): Readonly<Record<string, unknown>> | undefined {
   if (form === 'none') return undefined;
   const evalTotalTime = evaluationMs / 1000;
   const execQueueTime = queuedMs / 1000;

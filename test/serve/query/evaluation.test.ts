@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { QueryScope } from '../../../src/query/federation.ts';
 import { memoryFederation, series } from '../../support/memory-federation.ts';
 import { serveQuery } from './query-site.ts';
 
@@ -73,8 +74,8 @@ describe('GET /api/v1/query', () => {
 
     const { body } = await site.get('query', { query: 'quantile(2, vector(1))' });
 
-    assert.match(body.warnings?.[0] ?? '', /quantile value should be between 0 and 1/);
-    assert.equal(body.warnings?.[1], 'b failed');
+    assert.equal(body.warnings?.[0], 'b failed');
+    assert.match(body.warnings?.[1] ?? '', /quantile value should be between 0 and 1/);
     assert.deepEqual(body.infos, ['a hole']);
   });
 
@@ -99,6 +100,43 @@ describe('GET /api/v1/query', () => {
 
     const { data } = (await answer.json()) as { data: { result: unknown[] } };
     assert.equal(data.result.length, 1);
+  });
+});
+
+describe('parameters of a query beyond Prometheus', () => {
+  it('explain=1 tells what the query cost', async () => {
+    await using site = await serveQuery({ federation: UP });
+
+    const { body } = await site.get('query', { query: 'sum(up)', explain: '1', stats: 'all' });
+
+    const { query, series: read, samples, asked } = body.explain ?? {};
+    assert.deepEqual(
+      { query, read, samples, asked },
+      { query: 'sum(up)', read: 2, samples: 2, asked: [] },
+    );
+    const { stats } = body.data as unknown as { stats: { samples: Record<string, unknown> } };
+    assert.equal(stats.samples['samplesRead'], 2);
+    assert.deepEqual(stats.samples['samplesReadPerStep'], [[1000, 2]]);
+  });
+
+  it('are taken as Thanos does', async () => {
+    const seen: unknown[] = [];
+    const federation = {
+      ...UP,
+      open: (scope: QueryScope) => {
+        seen.push(scope);
+        return UP.open(scope);
+      },
+    };
+    await using site = await serveQuery({ federation });
+    const parameters = { query: 'up', dedup: 'false', partial_response: 'true' };
+
+    const taken = await site.get('query', { ...parameters, max_source_resolution: '5m' });
+    const auto = await site.get('query', { ...parameters, max_source_resolution: 'auto' });
+    const wrong = await site.get('query', { ...parameters, max_source_resolution: 'coarse' });
+
+    assert.deepEqual([taken.status, auto.status, wrong.status], [200, 200, 400]);
+    assert.deepEqual(seen[0], { tenants: [], partialResponse: true, dedup: false });
   });
 });
 

@@ -62,6 +62,12 @@ export async function serveQuery({
     settings: () => ({ ...SETTINGS, ...settings }),
     limits: { maxTimeoutMs: 30_000, stallMs: 30_000 },
     nowMs: () => 1_000_000,
+    externalLabels: () => ({}),
+    isReady: () => true,
+    status: {
+      ...{ version: '1', startedMs: 0, config: () => 'query: {}\n', flags: () => ({}) },
+      reload: () => ({ successful: true, atMs: 0 }),
+    },
     onMistake: (error) => mistakes.push(error),
     ...more,
   });
