@@ -3,9 +3,11 @@
  */
 import { evaluate, type Query, type QueryResult } from '../../promql/evaluate/engine.ts';
 import { EvaluationError } from '../../promql/evaluate/failure.ts';
+import { wantedBy } from '../../promql/evaluate/load.ts';
+import type { Settings } from '../../promql/evaluate/settings.ts';
 import type { Storage } from '../../promql/evaluate/storage.ts';
 import { parse, type Switches } from '../../promql/parse.ts';
-import type { Federation, QueryScope, RequestRecord } from '../../query/federation.ts';
+import type { ApiCall, Federation, QueryScope, RequestRecord } from '../../query/federation.ts';
 import type { Figures } from './desk.ts';
 
 /** How expressions are read and evaluated; equal for all queries. */
@@ -41,6 +43,43 @@ export function readQuery(text: string, { switches }: EngineSettings): Query {
   return { text, tree: parse(text, switches) };
 }
 
+function evaluationSettings(
+  storage: Storage,
+  times: Times,
+  { lookbackMs, subqueryStepMs, delayedNameRemoval }: EngineSettings,
+): Settings {
+  return {
+    ...{ storage, subqueryStepMs, delayedNameRemoval, typeLabels: false, startTimes: false },
+    ...{ startMs: times.startMs, endMs: times.endMs, stepMs: times.stepMs },
+    lookbackMs: times.lookbackMs ?? lookbackMs,
+  };
+}
+
+/**
+ * Which series of which times a query reads, with ranges, offsets and the lookback.
+ *
+ * @returns undefined if it reads none, or if only the evaluation finds out which
+ */
+export function reachOf(
+  { text, tree }: Query,
+  times: Times,
+  settings: EngineSettings,
+): Required<Pick<ApiCall, 'matchers' | 'startMs' | 'endMs'>> | undefined {
+  if (/\binfo\s*\(/.test(text)) return undefined; // `info` reads series that no selector names
+  const { startMs, endMs, stepMs } = times;
+  const steps = stepMs === 0 ? 1 : Math.floor((endMs - startMs) / stepMs) + 1;
+  const all = evaluationSettings(NOTHING, times, settings);
+  const wanted = wantedBy(tree, { startMs, stepMs, steps }, text, all);
+  if (wanted.length === 0) return undefined;
+  return {
+    matchers: wanted.map(({ selector }) => selector.matchers),
+    startMs: Math.min(...wanted.map(({ range }) => range.afterMs)) + 1,
+    endMs: Math.max(...wanted.map(({ range }) => range.untilMs)),
+  };
+}
+
+const NOTHING: Storage = { select: async () => [] };
+
 /** @throws {EvaluationError} */
 export async function evaluateOver(
   federation: Federation,
@@ -60,17 +99,10 @@ export async function evaluateOver(
   const storage = federation.open(scope);
   const counted = countReads(storage);
   const { maxSamples } = settings;
-  const result = await evaluate(
-    query,
-    {
-      ...{ storage: counted.storage, delayedNameRemoval: settings.delayedNameRemoval },
-      ...{ startMs: times.startMs, endMs: times.endMs, stepMs: times.stepMs },
-      lookbackMs: times.lookbackMs ?? settings.lookbackMs,
-      subqueryStepMs: settings.subqueryStepMs,
-      ...{ typeLabels: false, startTimes: false },
-    },
-    { maxSamples, signal },
-  ).catch((error: unknown) => {
+  const result = await evaluate(query, evaluationSettings(counted.storage, times, settings), {
+    maxSamples,
+    signal,
+  }).catch((error: unknown) => {
     throw namingBound(error, maxSamples);
   });
   const requests = storage.requests();

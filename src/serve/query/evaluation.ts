@@ -3,6 +3,7 @@
  *
  * @see https://prometheus.io/docs/prometheus/latest/querying/api/#expression-queries
  */
+import type { Readable } from 'node:stream';
 import { answerChunks } from '../../promql/answer/answer.ts';
 import type { Query } from '../../promql/evaluate/engine.ts';
 import type { ApiCall, Federation, QueryScope } from '../../query/federation.ts';
@@ -15,9 +16,11 @@ import {
   type EngineSettings,
   type Evaluated,
   evaluateOver,
+  reachOf,
   readQuery,
   type Times,
 } from './engine.ts';
+import { failure } from './federated.ts';
 import {
   durationMs,
   durationOf,
@@ -142,33 +145,58 @@ function lookbackOf(parameters: URLSearchParams): number | undefined {
   }
 }
 
-/** Passes the bytes of one server on, if it can give the whole answer alone. */
+/**
+ * Passes the bytes of one server on, if it can give the whole answer alone.
+ *
+ * @returns false if it cannot, or does not: then the query is evaluated here
+ */
 async function splice(
   ctx: RequestContext,
-  { federation, limits }: EvaluationOptions,
+  { federation, limits, settings }: EvaluationOptions,
   { call, query, times, scope, parameters }: Asked,
   run: Run,
 ): Promise<boolean> {
   if (scope.tenants.length > 0) return false; // the text of the query has no matchers of tenants
   if (NOT_SPLICED.some((name) => (parameters.get(name) ?? '') !== '')) return false;
-  const { startMs, endMs, stepMs } = times;
-  const seconds = (ms: number): string => String(ms / 1000);
-  const asked: ApiCall = {
-    path: call,
-    matchers: [],
-    ...{ startMs, endMs },
-    parameters: {
-      query: query.text,
-      ...(stepMs === 0
-        ? { time: seconds(startMs) }
-        : { start: seconds(startMs), end: seconds(endMs), step: seconds(stepMs) }),
-    },
-  };
-  const bytes = await federation().splice(asked, scope, run.signal);
-  if (bytes === undefined) return false;
+  const reach = reachOf(query, times, settings());
+  if (reach === undefined) return false;
+  const asked: ApiCall = { path: call, ...reach, parameters: spliced(query, times) };
+  const chunks = await firstOf(federation().splice(asked, scope, run.signal), run.signal);
+  if (chunks === undefined) return false;
   run.sending(NO_FIGURES);
-  await sendBytes(ctx, bytes as AsyncIterable<Buffer>, { type: JSON_TYPE, limits });
+  await sendBytes(ctx, chunks, { type: JSON_TYPE, limits });
   return true;
+}
+
+function spliced({ text }: Query, { startMs, endMs, stepMs }: Times): Record<string, string> {
+  const [start, end, step] = [startMs, endMs, stepMs].map((ms) => String(ms / 1000));
+  if (stepMs === 0) return { query: text, time: start ?? '' };
+  return { query: text, start: start ?? '', end: end ?? '', step: step ?? '' };
+}
+
+/** @returns undefined if no server takes the query: the evaluation then tells why */
+async function firstOf(
+  asking: Promise<Readable | undefined>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer> | undefined> {
+  try {
+    const stream = await asking;
+    return stream && withKnownErrors(stream, signal);
+  } catch (error) {
+    if (signal.aborted) throw failure(error, signal);
+    return undefined; // a server that fails, or does not know a function
+  }
+}
+
+async function* withKnownErrors(
+  stream: Readable,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, void> {
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+  } catch (error) {
+    throw failure(error, signal);
+  }
 }
 
 interface Took {

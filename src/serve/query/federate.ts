@@ -66,7 +66,7 @@ function newest(
   const samples = new Map<string, FederatedSample>();
   for (const block of blocks) {
     const sample = newestOf(block, external, nowMs);
-    if (sample !== undefined) samples.set(JSON.stringify(sample.labels), sample);
+    if (sample !== undefined) samples.set(JSON.stringify([sample.name, sample.labels]), sample);
   }
   return [...samples.values()].sort(compareFederated);
 }
