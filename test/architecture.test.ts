@@ -18,6 +18,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   exposition: [],
   promql: [],
+  query: ['promql'],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],

@@ -1,0 +1,141 @@
+/**
+ * Reads bits, the most significant first, and the numbers that chunks are made of.
+ *
+ * A read may go beyond the end: there it finds zeros, or bytes of an earlier chunk. Whoever reads
+ * calls `check` at least once for every `SLACK_BITS` bits, so that nothing of these becomes a sample.
+ */
+import { ChunkError } from './chunk-error.ts';
+
+/** How far beyond the end a read may go: two samples of numbers have at most 400 bits. */
+const SLACK_BYTES = 64;
+const FIRST_BYTES = 4_096;
+const TWO_32 = 2 ** 32;
+
+export class BitReader {
+  #bytes = new Uint8Array(FIRST_BYTES + SLACK_BYTES);
+  /** The offset of the next bit. */
+  #at = 0;
+  #end = 0;
+
+  /** Begins with the first bit of a chunk, whose bytes are copied. */
+  open(chunk: Uint8Array): void {
+    const { length } = chunk;
+    if (length + SLACK_BYTES > this.#bytes.length) {
+      this.#bytes = new Uint8Array(length * 2 + SLACK_BYTES);
+    }
+    this.#bytes.set(chunk);
+    this.#bytes.fill(0, length, length + SLACK_BYTES);
+    this.#at = 0;
+    this.#end = length * 8;
+  }
+
+  /** Forgets the bytes of a large chunk. */
+  shrink(): void {
+    if (this.#bytes.length > 16 * FIRST_BYTES) {
+      this.#bytes = new Uint8Array(FIRST_BYTES + SLACK_BYTES);
+    }
+  }
+
+  /** How many bits are left. */
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  /** @throws {ChunkError} if more was read than there is */
+  check(): void {
+    if (this.#at > this.#end) throw new ChunkError('the chunk ends inside of a sample');
+  }
+
+  /** The next 32 bits as a signed number, without going on. */
+  peek(): number {
+    const bytes = this.#bytes;
+    const from = this.#at >> 3;
+    const shift = this.#at & 7;
+    const word =
+      (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!;
+    return shift === 0 ? word : (word << shift) | (bytes[from + 4]! >> (8 - shift));
+  }
+
+  skip(bits: number): void {
+    this.#at += bits;
+  }
+
+  /** An unsigned number of 1 to 32 bits. */
+  bits(count: number): number {
+    const word = this.peek() >>> (32 - count);
+    this.#at += count;
+    return word;
+  }
+
+  /** A number of at most 32 bits; the highest value of its width but one half stays positive. */
+  signed(count: number): number {
+    const value = this.bits(count);
+    return value > 2 ** (count - 1) ? value - 2 ** count : value;
+  }
+
+  /** A number of 64 bits in two's complement, rounded to a double. */
+  signed64(): number {
+    const high = this.bits(32) | 0;
+    return high * TWO_32 + this.bits(32);
+  }
+
+  unsigned64(): number {
+    return this.bits(32) * TWO_32 + this.bits(32);
+  }
+
+  double(): number {
+    words[HIGH] = this.bits(32);
+    words[1 - HIGH] = this.bits(32);
+    return number[0]!;
+  }
+
+  /** 7 bits a byte, the lowest first; rounded to a double. */
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = this.bits(8);
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+    throw new ChunkError('a number has more than 64 bits');
+  }
+
+  varint(): number {
+    const value = this.uvarint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** A signed number whose prefix tells its width. */
+  varbit(): number {
+    const ones = this.#prefix();
+    if (ones === 0) return 0;
+    const width = WIDTHS[ones]!;
+    if (width <= 32) return this.signed(width);
+    if (width === 64) return this.signed64();
+    const value = this.bits(24) * TWO_32 + this.bits(32);
+    return value > 2 ** 55 ? value - 2 ** 56 : value;
+  }
+
+  unsignedVarbit(): number {
+    const ones = this.#prefix();
+    if (ones === 0) return 0;
+    const width = WIDTHS[ones]!;
+    if (width <= 32) return this.bits(width);
+    return this.bits(width - 32) * TWO_32 + this.bits(32);
+  }
+
+  /** How many ones come before a zero, at most 8. */
+  #prefix(): number {
+    const ones = Math.min(8, Math.clz32(~this.peek()));
+    this.#at += ones === 8 ? 8 : ones + 1;
+    return ones;
+  }
+}
+
+/** The width of a number by the ones in its prefix. */
+const WIDTHS = [0, 3, 6, 9, 12, 18, 25, 56, 64];
+
+const number = new Float64Array(1);
+const words = new Uint32Array(number.buffer);
+/** Where the high word of a number is. */
+export const HIGH = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0;
