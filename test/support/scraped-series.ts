@@ -1,7 +1,8 @@
 /** Servers that scrape the same counters and gauges, each at its own times, and with holes. */
-import type { SeriesBlock } from '../../src/promql/evaluate/storage.ts';
+
 import { writeStale } from '../../src/promql/evaluate/stale.ts';
-import { randomNumbers } from './seeded-numbers.ts';
+import type { SeriesBlock } from '../../src/promql/evaluate/storage.ts';
+import { randomNumbers, scattered } from './seeded-numbers.ts';
 
 export const START_MS = 1_700_000_000_000;
 export const SPAN_MS = 2 * 3_600_000;
@@ -27,7 +28,11 @@ export interface ScraperOptions {
 }
 
 /** A counter whose increases vary from second to second and over the hours. */
-export function countedTruth(labels: SeriesBlock['labels'], seed: number, perSecond: number): Truth {
+export function countedTruth(
+  labels: SeriesBlock['labels'],
+  seed: number,
+  perSecond: number,
+): Truth {
   const random = randomNumbers(seed);
   const ticks = new Float64Array(SPAN_MS / TICK_MS + 1);
   let level = Math.floor(random() * 1e6);
@@ -51,23 +56,32 @@ export function walkingTruth(labels: SeriesBlock['labels'], seed: number): Truth
   return { labels, ticks };
 }
 
-/** What a server has of the truths. */
+/** What a server has of the truths; each instance is scraped at its own time, all its series together. */
 export function scrape(truths: readonly Truth[], options: ScraperOptions): readonly SeriesBlock[] {
+  return truths.map((truth) => scrapeOne(truth, options));
+}
+
+function scrapeOne({ labels, ticks }: Truth, options: ScraperOptions): SeriesBlock {
   const { phaseMs, intervalMs = 15_000, skewMs = 0, holes = [], lostShare = 0, seed = 1 } = options;
-  const random = randomNumbers(seed);
+  const instance = scattered(numberOf(labels), seed);
+  const random = randomNumbers(instance);
   const times: { readonly atMs: number; readonly isLost: boolean }[] = [];
   let wasUp = false;
-  for (let atMs = phaseMs; atMs < SPAN_MS; atMs += intervalMs) {
+  for (let atMs = (phaseMs + instance) % intervalMs; atMs < SPAN_MS; atMs += intervalMs) {
     const isLost = random() < lostShare;
     if (holes.some(([start, end]) => atMs >= start && atMs < end)) continue;
     // Series that are stale already get no further marker.
     if (!isLost || wasUp) times.push({ atMs, isLost });
     wasUp = !isLost;
   }
-  return truths.map(({ labels, ticks }) => {
-    const values = Float64Array.from(times, ({ atMs }) => ticks[Math.floor(atMs / TICK_MS)] ?? 0);
-    for (const [at, { isLost }] of times.entries()) if (isLost) writeStale(values, at);
-    const timesMs = Float64Array.from(times, ({ atMs }) => START_MS + atMs + skewMs);
-    return { labels, timesMs, values };
-  });
+  const values = Float64Array.from(times, ({ atMs }) => ticks[Math.floor(atMs / TICK_MS)] ?? 0);
+  for (const [at, { isLost }] of times.entries()) if (isLost) writeStale(values, at);
+  const timesMs = Float64Array.from(times, ({ atMs }) => START_MS + atMs + skewMs);
+  return { labels, timesMs, values };
+}
+
+/** A number that the labels `instance` and `dc` decide. */
+function numberOf(labels: SeriesBlock['labels']): number {
+  const text = labels.filter(([name]) => name === 'instance' || name === 'dc').join();
+  return [...text].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 1e9, 7);
 }

@@ -5,6 +5,7 @@
  * kept. Where it misses scrapes, the other one's samples are taken, but none that is so near to a sample of the base
  * that it stands for the same scrape: a rate sees each increase once, and a count counts each scrape once.
  */
+import { isStale, wordsOf } from '../../promql/evaluate/stale.ts';
 import type { MergeRules } from './merge-blocks.ts';
 import {
   isRising,
@@ -49,6 +50,10 @@ export function fillHoles(base: ReplicaSeries, other: ReplicaSeries, rules: Merg
   const holes = holesOf(base, other, distances);
   const runs = new Runs();
   const rises = isRising(base) && isRising(other);
+  // A scrape that fails leaves a marker; a series that goes on in any replica has not ended.
+  const nearMs = distances.holeMs;
+  const isFalse: IsFalse = (timeMs) =>
+    livesOn(other, timeMs, nearMs) || livesOn(base, timeMs, nearMs);
   let done = 0;
   for (const hole of holes) {
     if (rises) dropFalseResets(hole, base, other, distances.skewMs);
@@ -56,12 +61,40 @@ export function fillHoles(base: ReplicaSeries, other: ReplicaSeries, rules: Merg
     const start = hole.before < 0 ? 0 : liveIndex(base, hole.before) + 1;
     const end =
       hole.after >= base.liveCount ? base.block.timesMs.length : liveIndex(base, hole.after);
-    runs.add(base.block, done, start);
-    addHole(runs, hole, { base, other, start, end, nearMs: distances.holeMs });
+    addLasting(runs, base, done, start, isFalse);
+    addHole(runs, hole, { base, other, start, end, isFalse });
     done = end;
   }
-  runs.add(base.block, done, base.block.timesMs.length);
+  addLasting(runs, base, done, base.block.timesMs.length, isFalse);
   return runs.finish(base.block);
+}
+
+/** Whether a stale marker at a time is false. */
+type IsFalse = (timeMs: number) => boolean;
+
+/** Adds samples of a replica, without false stale markers. */
+function addLasting(
+  runs: Runs,
+  { block, live }: ReplicaSeries,
+  start: number,
+  end: number,
+  isFalse: IsFalse,
+): void {
+  let from = start;
+  if (live !== undefined) {
+    const words = wordsOf(block.values);
+    for (let at = start; at < end; at++) {
+      if (!isStale(words, at) || !isFalse(block.timesMs[at] ?? 0)) continue;
+      runs.add(block, from, at);
+      from = at + 1;
+    }
+  }
+  runs.add(block, from, end);
+}
+
+/** Whether a series has a live sample soon after a time. */
+function livesOn(series: ReplicaSeries, timeMs: number, nearMs: number): boolean {
+  return liveUntil(series, timeMs) < liveUntil(series, timeMs + nearMs);
 }
 
 function distancesOf(base: ReplicaSeries, { antiAffinityMs, dynamic }: MergeRules): Distances {
@@ -148,21 +181,20 @@ interface Filling {
   /** The stale markers of the base that stand in the hole. */
   readonly start: number;
   readonly end: number;
-  /** A live sample that follows a marker within this shows that the series had not ended. */
-  readonly nearMs: number;
+  readonly isFalse: IsFalse;
 }
 
-/** Adds the samples of the other replica, and those markers of the base that nothing contradicts. */
-function addHole(runs: Runs, hole: Hole, { base, other, start, end, nearMs }: Filling): void {
+/** Adds the samples of the other replica, and those markers of the base that are true. */
+function addHole(runs: Runs, hole: Hole, { base, other, start, end, isFalse }: Filling): void {
   let next = hole.from;
   for (let marker = start; marker < end; marker++) {
     const timeMs = base.block.timesMs[marker] ?? 0;
-    if (liveUntil(other, timeMs) < liveUntil(other, timeMs + nearMs)) continue;
+    if (isFalse(timeMs)) continue;
     const until = Math.min(hole.to, Math.max(next, samplesUntil(other.block, timeMs)));
-    runs.add(other.block, next, until);
+    addLasting(runs, other, next, until, isFalse);
+    next = until;
     const isTaken = until > hole.from && other.block.timesMs[until - 1] === timeMs;
     if (!isTaken) runs.add(base.block, marker, marker + 1);
-    next = until;
   }
-  runs.add(other.block, next, hole.to);
+  addLasting(runs, other, next, hole.to, isFalse);
 }
