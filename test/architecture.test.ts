@@ -18,7 +18,6 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   exposition: [],
   promql: [],
-  query: ['promql'],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],

@@ -16,9 +16,8 @@ import {
   missingReplica,
   neededFailures,
 } from './groups/outcome.ts';
-import { type Answer, readAnswer } from './groups/read-answer.ts';
 import type { Replica, Trace } from './groups/replica.ts';
-import type { ServerCall } from './groups/server.ts';
+import type { CallAnswer, ServerCall } from './groups/server.ts';
 import { finalLabels } from './groups/shard.ts';
 
 /** Questions about series, which matchers choose. */
@@ -76,9 +75,12 @@ async function askGroup(group: Group, asking: Asking, warnings: Set<string>) {
 }
 
 /** All replicas say what they have seen; other questions are for one of them. */
-function askShard({ call, trace }: Asking, { shard, matchers }: Asked): Promise<Gathered<Answer>> {
+function askShard(
+  { call, trace }: Asking,
+  { shard, matchers }: Asked,
+): Promise<Gathered<CallAnswer>> {
   const wire = wireCall(call, matchers);
-  const ask = (replica: Replica, inner: Trace) => replica.callWhole(wire, readAnswer, inner);
+  const ask = (replica: Replica, inner: Trace) => replica.call(wire, inner);
   const isOfAll = SELECTING.test(call.path) || call.path === 'metadata';
   return isOfAll ? gather(shard.replicas, ask, trace) : hedge(shard.replicas, ask, trace);
 }
@@ -108,7 +110,7 @@ function groupAnswer(
   { settings }: Group,
   { shard }: Asked,
   { call, scope }: Asking,
-  { data, warnings, infos }: Answer,
+  { data, warnings, infos }: CallAnswer,
 ): GroupAnswer {
   const told = { group: settings.name, warnings, infos };
   if (call.path !== 'series' || !Array.isArray(data))

@@ -61,7 +61,7 @@ async function splice(groups: readonly Group[], asking: Asking): Promise<Readabl
   const [replica, ...twins] = shard.replicas;
   const isCut = timeLimits.some(({ truncate }) => truncate);
   if (!replica || twins.length > 0 || changes > 0 || isCut) return undefined;
-  return replica.call({ path: call.path, parameters: formOf(call) }, trace);
+  return replica.stream({ path: call.path, parameters: formOf(call) }, trace);
 }
 
 function formOf({ parameters }: ApiCall): readonly (readonly [string, string])[] {

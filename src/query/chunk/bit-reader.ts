@@ -112,8 +112,11 @@ export class BitReader {
     const width = WIDTHS[ones]!;
     if (width <= 32) return this.signed(width);
     if (width === 64) return this.signed64();
-    const value = this.bits(24) * TWO_32 + this.bits(32);
-    return value > 2 ** 55 ? value - 2 ** 56 : value;
+    // The sign is applied to the high part: as a whole, 56 bits are no exact double.
+    const high = this.bits(24);
+    const low = this.bits(32);
+    const isNegative = high > 2 ** 23 || (high === 2 ** 23 && low > 0);
+    return (isNegative ? high - 2 ** 24 : high) * TWO_32 + low;
   }
 
   unsignedVarbit(): number {

@@ -2,6 +2,7 @@
  * The samples of one series while its chunks are decoded; the arrays serve one series after another.
  */
 import type { Histogram } from '../../promql/evaluate/histogram.ts';
+import { wordsOf } from '../../promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
 import { HIGH } from './bit-reader.ts';
 
@@ -36,6 +37,10 @@ export class SampleColumns {
    */
   reserve(count: number): void {
     this.#count(count);
+    this.#grow(count);
+  }
+
+  #grow(count: number): void {
     const needed = this.length + count;
     if (needed <= this.timesMs.length) return;
     const capacity = Math.max(needed, 2 * this.timesMs.length);
@@ -71,6 +76,20 @@ export class SampleColumns {
     this.#histograms ??= [];
     this.#histograms[this.length] = histogram;
     this.push(timeMs, 0, 0);
+  }
+
+  /** Appends the samples of a block, so that others of the same series can follow. */
+  append({ timesMs, values, histograms, startTimesMs }: Samples): void {
+    this.left = Number.POSITIVE_INFINITY; // they were counted when they came
+    this.#grow(timesMs.length);
+    const words = wordsOf(values);
+    timesMs.forEach((timeMs, at) => {
+      const histogram = histograms?.[at];
+      if (histogram === undefined)
+        this.push(timeMs, words[2 * at + HIGH]!, words[2 * at + 1 - HIGH]!);
+      else this.pushHistogram(timeMs, histogram);
+      if (startTimesMs) this.setStart(startTimesMs[at]!);
+    });
   }
 
   /** Tells when the counter of the sample pushed last began to count. */

@@ -8,6 +8,7 @@ import { Breaker } from './breaker.ts';
 import { Latencies } from './latencies.ts';
 import { Limiter } from './limiter.ts';
 import {
+  type CallAnswer,
   failureOf,
   type QueryServer,
   type ReadAnswer,
@@ -55,8 +56,7 @@ export class Replica {
     const { server, clock } = options;
     const probe = async (signal: AbortSignal): Promise<void> => {
       const bound = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
-      const body = await server.call({ path: 'status/buildinfo', parameters: [] }, bound);
-      body.destroy();
+      await server.call({ path: 'status/buildinfo', parameters: [] }, bound);
     };
     this.#breaker = new Breaker({ probe, clock });
   }
@@ -96,14 +96,14 @@ export class Replica {
     return this.#request('read', read, size, trace);
   }
 
-  call(call: ServerCall, trace: Trace): Promise<Readable> {
+  call(call: ServerCall, trace: Trace): Promise<CallAnswer> {
     const ask = (signal: AbortSignal) => this.#options.server.call(call, signal);
     return this.#request(call.path, ask, () => ({}), trace);
   }
 
-  /** Calls, and reads the whole answer by `take` while the deadline runs. */
-  callWhole<T>(call: ServerCall, take: (body: Readable) => Promise<T>, trace: Trace): Promise<T> {
-    const ask = async (signal: AbortSignal) => take(await this.#options.server.call(call, signal));
+  /** The deadline holds until the head of the answer. */
+  stream(call: ServerCall, trace: Trace): Promise<Readable> {
+    const ask = (signal: AbortSignal) => this.#options.server.stream(call, signal);
     return this.#request(call.path, ask, () => ({}), trace);
   }
 

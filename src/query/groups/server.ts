@@ -8,6 +8,7 @@ import type {
   SeriesBlock,
   TimeRange,
 } from '../../promql/evaluate/storage.ts';
+import type { ReadBudget } from '../target/read-budget.ts';
 import type { LabelSet } from './settings.ts';
 
 /** The samples that are asked for. */
@@ -15,6 +16,7 @@ export interface ReadRequest {
   readonly matchers: readonly Matcher[];
   readonly range: TimeRange;
   readonly hints: SelectHints;
+  readonly budget: ReadBudget;
   /** Is called when bytes arrive: a server that sends is not frozen. */
   readonly onProgress?: () => void;
 }
@@ -33,12 +35,20 @@ export interface ServerCall {
   readonly parameters: readonly (readonly [string, string])[];
 }
 
+/** What an answer says that is read as a whole. */
+export interface CallAnswer {
+  readonly data: unknown;
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+}
+
+/** All errors have a `failure`. */
 export interface QueryServer {
   readonly url: string;
-  /** @throws {Error} with a `failure` */
   read(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer>;
-  /** @returns the bytes of a successful answer @throws {Error} with a `failure` */
-  call(call: ServerCall, signal: AbortSignal): Promise<Readable>;
+  call(call: ServerCall, signal: AbortSignal): Promise<CallAnswer>;
+  /** The bytes of a successful answer. */
+  stream(call: ServerCall, signal: AbortSignal): Promise<Readable>;
   close(): Promise<void>;
 }
 

@@ -142,6 +142,11 @@ function histogramOf(histogram: Histogram, timeMs: number): Buffer {
     spansOf(indices).map(({ offset, length }) =>
       bytes(field, Buffer.concat([signed(1, offset), number(2, length)])),
     );
+  const isInteger = [
+    ...[histogram.count, histogram.zeroCount],
+    ...[...positive.counts, ...negative.counts],
+  ].every((count) => Number.isSafeInteger(count) && count >= 0);
+  if (isInteger) return integerHistogramOf(histogram, timeMs);
   return Buffer.concat([
     double(2, bytesAt(Float64Array.of(histogram.count), 0)),
     double(3, bytesAt(Float64Array.of(histogram.sum), 0)),
@@ -158,6 +163,38 @@ function histogramOf(histogram: Histogram, timeMs: number): Buffer {
   ]);
 }
 
+function integerHistogramOf(histogram: Histogram, timeMs: number): Buffer {
+  const { positive, negative, customValues } = histogram;
+  const spans = (field: number, indices: readonly number[]): Buffer[] =>
+    spansOf(indices).map(({ offset, length }) =>
+      bytes(field, Buffer.concat([signed(1, offset), number(2, length)])),
+    );
+  const deltas = (field: number, counts: readonly number[]): Buffer =>
+    bytes(
+      field,
+      Buffer.concat(
+        counts.map((count, at) => {
+          const delta = count - (counts[at - 1] ?? 0);
+          return uvarintOf(delta < 0 ? -2 * delta - 1 : 2 * delta);
+        }),
+      ),
+    );
+  return Buffer.concat([
+    number(1, histogram.count),
+    double(3, bytesAt(Float64Array.of(histogram.sum), 0)),
+    signed(4, histogram.schema),
+    double(5, bytesAt(Float64Array.of(histogram.zeroThreshold), 0)),
+    number(6, histogram.zeroCount),
+    ...spans(8, negative.indices),
+    deltas(9, negative.counts),
+    ...spans(11, positive.indices),
+    deltas(12, positive.counts),
+    number(14, HINTS.indexOf(histogram.hint)),
+    number(15, timeMs),
+    ...(histogram.schema === CUSTOM_SCHEMA ? [doubles(16, customValues)] : []),
+  ]);
+}
+
 function samplesOf(block: SeriesBlock): Buffer[] {
   return Array.from(block.timesMs, (timeMs, at) => {
     const histogram = block.histograms?.[at];
@@ -166,18 +203,16 @@ function samplesOf(block: SeriesBlock): Buffer[] {
   });
 }
 
+/** `WriteRequest` of remote write, whose series have the same form. */
+export function writeRequest(series: readonly SeriesBlock[]): Buffer {
+  return Buffer.concat(
+    series.map((block) => bytes(1, Buffer.concat([...labelsOf(block), ...samplesOf(block)]))),
+  );
+}
+
 /** `ReadResponse`: for each query its series. */
 export function sampledAnswer(results: readonly (readonly SeriesBlock[])[]): Buffer {
-  return Buffer.concat(
-    results.map((series) =>
-      bytes(
-        1,
-        Buffer.concat(
-          series.map((block) => bytes(1, Buffer.concat([...labelsOf(block), ...samplesOf(block)]))),
-        ),
-      ),
-    ),
-  );
+  return Buffer.concat(results.map((series) => bytes(1, writeRequest(series))));
 }
 
 /** `ChunkedReadResponse`: one series of one query. */

@@ -1,0 +1,74 @@
+/** The answer of a server that sends samples: `ReadResponse`. */
+import { readLabel } from './chunked-answer.ts';
+import { readHistogram } from './histogram-message.ts';
+import { MessageReader } from './message-reader.ts';
+import type { SeriesBuilder } from './series-builder.ts';
+
+/** Samples between two steps. */
+const STEP_SAMPLES = 8_192;
+
+/** @param message - decompressed */
+export function* readSampled(message: Buffer, builder: SeriesBuilder): Generator<void> {
+  const reader = new MessageReader(message);
+  while (reader.next()) {
+    if (reader.field !== 1) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter(); // the result of the only query
+    while (reader.next()) {
+      if (reader.field === 1) yield* readSeries(reader, builder);
+      else reader.skip();
+    }
+    reader.leave(outer);
+  }
+}
+
+function* readSeries(reader: MessageReader, builder: SeriesBuilder): Generator<void> {
+  const outer = reader.enter();
+  const from = reader.at;
+  const labels: [string, string][] = [];
+  while (reader.next()) {
+    if (reader.field === 1) labels.push(readLabel(reader));
+    else reader.skip();
+  }
+  builder.begin(labels);
+  reader.at = from;
+  while (reader.at < reader.end) {
+    builder.add((columns) => {
+      for (let count = 0; count < STEP_SAMPLES && reader.next(); count++) {
+        if (reader.field === 2) {
+          columns.reserve(1);
+          readSample(reader, (timeMs, high, low) => columns.push(timeMs, high, low));
+        } else if (reader.field === 4) {
+          columns.reserve(1);
+          const { timeMs, histogram } = readHistogram(reader);
+          columns.pushHistogram(timeMs, histogram);
+        } else reader.skip();
+      }
+    });
+    yield;
+  }
+  reader.leave(outer);
+}
+
+function readSample(
+  reader: MessageReader,
+  push: (timeMs: number, high: number, low: number) => void,
+): void {
+  const outer = reader.enter();
+  const { bytes } = reader;
+  let timeMs = 0;
+  let high = 0;
+  let low = 0;
+  while (reader.next()) {
+    if (reader.field === 1) {
+      const at = reader.fixed64();
+      low = bytes.readInt32LE(at);
+      high = bytes.readInt32LE(at + 4);
+    } else if (reader.field === 2) timeMs = reader.signed();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  push(timeMs, high, low);
+}
