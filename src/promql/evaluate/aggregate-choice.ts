@@ -107,10 +107,7 @@ function limitsOf(parameter: Float64Array): readonly number[] | undefined {
     if (Number.isNaN(value)) hasNan = true;
     else largest = Math.max(largest, value);
   }
-  if (largest < 1 && !hasNan) {
-    checkInteger(parameter);
-    return undefined;
-  }
+  if (largest < 1 && !hasNan) return undefined;
   if (hasNan) throw new EvaluationError('Parameter value is NaN');
   checkInteger(parameter);
   return Array.from(parameter, Math.trunc);
