@@ -287,8 +287,7 @@ describe('the remarks of an evaluation', () => {
     };
 
     const { warnings } = await evaluateLines([], 'rate(a_total[5m])', {
-      storage,
-      startTimes: true,
+      ...{ storage, startTimes: true, startMs: 180_000, endMs: 240_000, stepMs: 60_000 },
     });
 
     assert.deepEqual(warnings, [
