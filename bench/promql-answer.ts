@@ -65,7 +65,7 @@ function resultOf(series: number, steps: number, valueAt: (at: number) => number
   }
   const grid = { startMs: 1_700_000_000_123, stepMs: steps === 1 ? 0 : 15_000, steps };
   const value = { type: 'vector', columns: builder.finish() } as const;
-  return { value, grid, warnings: [], infos: [], peakSamples: 0 };
+  return { value, grid, warnings: [], infos: [], peakSamples: 0, samplesRead: 0 };
 }
 
 /** What is written without thinking of speed. */

@@ -16,7 +16,7 @@ const CLOSE = 93;
 const QUOTE = 34;
 
 /** Writes a time in seconds from `at` on, with three decimals unless it is whole. Returns the place after it. */
-export function writeTime(into: Uint8Array, at: number, timeMs: number): number {
+function writeTime(into: Uint8Array, at: number, timeMs: number): number {
   let next = at;
   if (timeMs < 0) into[next++] = 45;
   const size = Math.abs(timeMs);

@@ -24,7 +24,7 @@ const INSTANT: Grid = { startMs: 1_700_000_000_050, stepMs: 0, steps: 1 };
 const table = new LabelTable();
 
 function resultOf(value: QueryValue, grid: Grid, remarks: Partial<QueryResult> = {}): QueryResult {
-  return { value, grid, warnings: [], infos: [], peakSamples: 0, ...remarks };
+  return { value, grid, warnings: [], infos: [], peakSamples: 0, samplesRead: 0, ...remarks };
 }
 
 function textOf(result: QueryResult, envelope?: Envelope): string {
