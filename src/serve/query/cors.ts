@@ -9,16 +9,17 @@ const HEADERS = {
   'Access-Control-Expose-Headers': 'Date',
 };
 
-/** @param origins - which origins may ask, as a test of the header `Origin` */
-export function allowOrigins(origins: 'all' | ((origin: string) => boolean)): Handler {
+/** Whether an origin may ask; `all` if every origin may. */
+export type Origins = (origin: string) => boolean | 'all';
+
+export function allowOrigins(origins: Origins): Handler {
   return (ctx, next) => {
     const origin = ctx.get('Origin');
     if (origin === '') return next();
-    if (origins === 'all') ctx.set({ ...HEADERS, 'Access-Control-Allow-Origin': '*' });
-    else {
-      ctx.vary('Origin');
-      if (origins(origin)) ctx.set({ ...HEADERS, 'Access-Control-Allow-Origin': origin });
-    }
+    const may = origins(origin);
+    if (may !== 'all') ctx.vary('Origin');
+    const allowed = may === 'all' ? '*' : origin;
+    if (may !== false) ctx.set({ ...HEADERS, 'Access-Control-Allow-Origin': allowed });
     return next();
   };
 }

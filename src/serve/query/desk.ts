@@ -6,9 +6,14 @@ import { answerNow, type RequestContext } from '../request.ts';
 import { pushes, type Scope } from '../scope.ts';
 import { QueryGate, type QueryGateOptions } from './gate.ts';
 
-export interface QueryDeskOptions extends QueryGateOptions {
+export interface QueryLimits extends QueryGateOptions {
   /** `query.timeout`; a reader may ask for less. */
   readonly timeoutMs: number;
+}
+
+export interface QueryDeskOptions {
+  /** Read anew for each query, since a reload may change them. */
+  readonly limits: () => QueryLimits;
   /** Called with each query that is over. Must not throw. */
   readonly onEnd?: (ended: EndedQuery) => void;
 }
@@ -25,6 +30,7 @@ export interface ActiveQuery {
 }
 
 export interface EndedQuery {
+  readonly id: number;
   readonly call: string;
   readonly query: string;
   readonly tenant: string;
@@ -74,7 +80,7 @@ export class QueryDesk {
 
   constructor(options: QueryDeskOptions) {
     this.#options = options;
-    this.gate = new QueryGate(options);
+    this.gate = new QueryGate(options.limits);
   }
 
   /** The queries that wait or run, the oldest first. */
@@ -96,7 +102,7 @@ export class QueryDesk {
     const active: ActiveQuery = { id, call, query: shown, sinceMs, tenant, state: 'queued' };
     this.#active.set(id, active);
     const timer = new AbortController();
-    const most = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#options.timeoutMs);
+    const most = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#options.limits().timeoutMs);
     const timeout = setTimeout(() => timer.abort(timedOut()), most);
     const signal = AbortSignal.any([answerNow(state), timer.signal]);
     let startedMs = beganMs;
@@ -121,7 +127,7 @@ export class QueryDesk {
       this.#active.delete(id);
       const endedMs = performance.now();
       this.#options.onEnd?.({
-        ...{ call, query: shown, tenant, figures, failed: answeredMs === undefined },
+        ...{ id, call, query: shown, tenant, figures, failed: answeredMs === undefined },
         queuedMs: startedMs - beganMs,
         runMs: (answeredMs ?? endedMs) - startedMs,
         totalMs: endedMs - beganMs,

@@ -39,7 +39,9 @@ export interface EvaluationOptions {
   readonly settings: () => EngineSettings;
   readonly limits: SendLimits;
   /** Whether groups that fail become warnings if the reader does not say. */
-  readonly partialResponse: boolean;
+  readonly partialResponse: () => boolean;
+  /** Called for each answer that lacks a part, and says so. */
+  readonly onIncomplete?: (() => void) | undefined;
   readonly nowMs: () => number;
 }
 
@@ -111,7 +113,7 @@ async function answerQuery(
     query: readQuery(parameters.get('query') ?? '', settings),
     stats: statsForm(parameters.get('stats') ?? ''),
     explain: flagOf(parameters, 'explain', false),
-    scope: queryScope(ctx.state.scope, parameters, options.partialResponse),
+    scope: queryScope(ctx.state.scope, parameters, options.partialResponse()),
   };
   const work = { call, query: asked.query.text, timeoutMs };
   await options.desk.run(ctx, work, async (run) => {
@@ -121,6 +123,7 @@ async function answerQuery(
       ...{ times: asked.times, scope: asked.scope, settings, signal: run.signal },
     });
     run.sending(evaluated.figures);
+    if (evaluated.warnings.length > 0) options.onIncomplete?.();
     const took = { queuedMs: run.queuedMs, evaluationMs: performance.now() - startedMs };
     const { limits } = options;
     await sendBytes(ctx, answerBytes(evaluated, asked, took), { type: JSON_TYPE, limits });

@@ -35,7 +35,7 @@ export function federate(options: FederateOptions): Handler {
   return async (ctx) => {
     const parameters = await readParameters(ctx);
     const selectors = selectorsOf(parameters);
-    const scope = queryScope(ctx.state.scope, parameters, options.partialResponse);
+    const scope = queryScope(ctx.state.scope, parameters, options.partialResponse());
     const utf8 = /escaping=allow-utf-8/.test(ctx.get('Accept'));
     const query = parameters.getAll('match[]').join(', ');
     await options.desk.run(ctx, { call: 'federate', query, timeoutMs: undefined }, async (run) => {

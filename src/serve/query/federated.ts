@@ -26,7 +26,9 @@ export interface FederatedOptions {
   readonly federation: () => Federation;
   readonly desk: QueryDesk;
   readonly limits: SendLimits;
-  readonly partialResponse: boolean;
+  readonly partialResponse: () => boolean;
+  /** Called for each answer that lacks a part, and says so. */
+  readonly onIncomplete?: (() => void) | undefined;
 }
 
 /** How a call asks the groups. */
@@ -42,18 +44,22 @@ const TURN_MS = 4;
 
 /** A call that asks the groups: `work` asks and joins. */
 export function federated(
-  { federation, desk, limits, partialResponse }: FederatedOptions,
+  { federation, desk, limits, partialResponse, onIncomplete }: FederatedOptions,
   call: string,
   work: (asking: Asking) => Promise<Answer>,
 ): Handler {
   return async (ctx) => {
     const parameters = await readParameters(ctx);
-    const scope = queryScope(ctx.state.scope, parameters, partialResponse);
+    const scope = queryScope(ctx.state.scope, parameters, partialResponse());
     const timeoutMs = durationOf(parameters, 'timeout');
     const query = parameters.getAll('match[]').join(', ');
     await desk.run(ctx, { call, query, timeoutMs }, async ({ signal, sending }) => {
-      const ask: Asking['ask'] = (asked) =>
-        federation().ask({ matchers: [], parameters: {}, ...asked }, scope, signal);
+      const ask: Asking['ask'] = async (asked) => {
+        const whole = { matchers: [], parameters: {}, ...asked };
+        const found = await federation().ask(whole, scope, signal);
+        if (found.warnings.length > 0) onIncomplete?.();
+        return found;
+      };
       const answer = await work({ parameters, scope, ctx, ask }).catch((error: unknown) => {
         throw failure(error, signal);
       });

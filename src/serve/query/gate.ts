@@ -19,14 +19,15 @@ interface Waiting {
 const SHARE = 2;
 
 export class QueryGate {
-  readonly #options: QueryGateOptions;
+  readonly #options: () => QueryGateOptions;
   readonly #running = new Map<string, number>();
   /** The queues of tenants, the one whose turn is next first. */
   readonly #queues = new Map<string, Set<Waiting>>();
   #runs = 0;
   #waits = 0;
 
-  constructor(options: QueryGateOptions) {
+  /** @param options - read anew for each query, since a reload may change them */
+  constructor(options: () => QueryGateOptions) {
     this.#options = options;
   }
 
@@ -39,7 +40,7 @@ export class QueryGate {
   }
 
   get maxConcurrent(): number {
-    return this.#options.maxConcurrent;
+    return this.#options().maxConcurrent;
   }
 
   /**
@@ -75,13 +76,13 @@ export class QueryGate {
   }
 
   #mayRun(tenant: string): boolean {
-    const { maxConcurrent } = this.#options;
+    const { maxConcurrent } = this.#options();
     if (this.#runs >= maxConcurrent) return false;
     return tenant === '' || (this.#running.get(tenant) ?? 0) < Math.ceil(maxConcurrent / SHARE);
   }
 
   #refuseIfFull(tenant: string, { size }: ReadonlySet<Waiting>): void {
-    const { maxQueued, maxConcurrent } = this.#options;
+    const { maxQueued, maxConcurrent } = this.#options();
     const isFull = tenant !== '' && size >= Math.ceil(maxQueued / SHARE);
     if (this.#waits < maxQueued && !isFull) return;
     const message =

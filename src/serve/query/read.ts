@@ -38,7 +38,7 @@ export function remoteRead(options: EvaluationOptions): Handler {
     const request = await readRequest(ctx);
     const scope = {
       tenants: tenantsOf(ctx.state.scope),
-      partialResponse: options.partialResponse,
+      partialResponse: options.partialResponse(),
       dedup: true,
     };
     const query = request.queries.map(describe).join(', ');

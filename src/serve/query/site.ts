@@ -7,7 +7,7 @@ import { admitAll } from '../auth.ts';
 import type { Mount } from '../mount.ts';
 import { answerQueryError, type QueryErrorType } from '../query-errors.ts';
 import type { Handler, RequestState } from '../request.ts';
-import { allowOrigins } from './cors.ts';
+import { allowOrigins, type Origins } from './cors.ts';
 import { instantQuery, rangeQuery } from './evaluation.ts';
 import { type FederateOptions, federate } from './federate.ts';
 import { formatQuery, parseQuery } from './format.ts';
@@ -39,7 +39,7 @@ export interface QuerySiteOptions extends FederateOptions, StatusOptions {
   readonly onMistake: OnMistake;
   /** Called with each error that is answered. */
   readonly onError?: (type: QueryErrorType) => void;
-  readonly origins: Parameters<typeof allowOrigins>[0];
+  readonly origins: Origins;
   readonly isReady: () => boolean;
 }
 

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { QueryGate } from '../../../src/serve/query/gate.ts';
+import { QueryGate, type QueryGateOptions } from '../../../src/serve/query/gate.ts';
 import { QueryError } from '../../../src/serve/query-errors.ts';
 
+const gateOf = (options: QueryGateOptions) => new QueryGate(() => options);
 const never = new AbortController().signal;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('QueryGate', () => {
   it('lets queries beyond the bound wait for their turn', async () => {
-    const gate = new QueryGate({ maxConcurrent: 1, maxQueued: 1 });
+    const gate = gateOf({ maxConcurrent: 1, maxQueued: 1 });
     const first = await gate.enter('', never);
     let entered = false;
     const second = gate.enter('', never).then((handle) => {
@@ -25,7 +26,7 @@ describe('QueryGate', () => {
   });
 
   it('refuses a query when too many wait, and names the bounds', async () => {
-    const gate = new QueryGate({ maxConcurrent: 1, maxQueued: 0 });
+    const gate = gateOf({ maxConcurrent: 1, maxQueued: 0 });
     await gate.enter('', never);
 
     await assert.rejects(gate.enter('', never), (error: QueryError) => {
@@ -36,7 +37,7 @@ describe('QueryGate', () => {
   });
 
   it('keeps half of the places from one tenant', async () => {
-    const gate = new QueryGate({ maxConcurrent: 4, maxQueued: 4 });
+    const gate = gateOf({ maxConcurrent: 4, maxQueued: 4 });
     await gate.enter('a', never);
     await gate.enter('a', never);
     void gate.enter('a', never);
@@ -49,7 +50,7 @@ describe('QueryGate', () => {
   });
 
   it('gives the next place to another tenant in turn', async () => {
-    const gate = new QueryGate({ maxConcurrent: 1, maxQueued: 8 });
+    const gate = gateOf({ maxConcurrent: 1, maxQueued: 8 });
     const order: string[] = [];
     const first = await gate.enter('', never);
     const all = ['a', 'a', 'b'].map(async (tenant) => {
@@ -64,7 +65,7 @@ describe('QueryGate', () => {
   });
 
   it('ends the wait of a query whose deadline comes, or whose reader leaves', async () => {
-    const gate = new QueryGate({ maxConcurrent: 1, maxQueued: 8 });
+    const gate = gateOf({ maxConcurrent: 1, maxQueued: 8 });
     await gate.enter('', never);
     const late = new AbortController();
     const left = new AbortController();
@@ -82,7 +83,7 @@ describe('QueryGate', () => {
     const step = fc.record({ tenant: fc.constantFrom('', 'a', 'b', 'c'), leaves: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const gate = new QueryGate({ maxConcurrent: 3, maxQueued: 5 });
+        const gate = gateOf({ maxConcurrent: 3, maxQueued: 5 });
         const open: Disposable[] = [];
         const stops: AbortController[] = [];
         const entering: Promise<unknown>[] = [];

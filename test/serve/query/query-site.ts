@@ -1,6 +1,6 @@
 /** The query API on a real server, over a federation in memory. */
 import type { Federation } from '../../../src/query/federation.ts';
-import { QueryDesk, type QueryDeskOptions } from '../../../src/serve/query/desk.ts';
+import { QueryDesk, type QueryLimits } from '../../../src/serve/query/desk.ts';
 import type { EngineSettings } from '../../../src/serve/query/engine.ts';
 import { type QuerySiteOptions, queryMounts } from '../../../src/serve/query/site.ts';
 import type { Handler } from '../../../src/serve/request.ts';
@@ -30,7 +30,7 @@ export interface Answered {
 export interface QuerySiteSettings {
   readonly federation?: Federation;
   readonly scope?: Scope;
-  readonly desk?: Partial<QueryDeskOptions>;
+  readonly desk?: Partial<QueryLimits>;
   readonly settings?: Partial<EngineSettings>;
   readonly more?: Partial<QuerySiteOptions>;
 }
@@ -43,21 +43,19 @@ const SETTINGS: EngineSettings = {
 export async function serveQuery({
   federation = memoryFederation({ groups: [] }),
   scope = 'all',
-  desk: deskOptions,
+  desk: deskLimits,
   settings,
   more,
 }: QuerySiteSettings = {}): Promise<QuerySite> {
   const mistakes: unknown[] = [];
-  const desk = new QueryDesk({
-    ...{ maxConcurrent: 4, maxQueued: 4, timeoutMs: 30_000 },
-    ...deskOptions,
-  });
+  const limits = { maxConcurrent: 4, maxQueued: 4, timeoutMs: 30_000, ...deskLimits };
+  const desk = new QueryDesk({ limits: () => limits });
   const admit: Handler = (ctx, next) => {
     ctx.state.scope = scope;
     return next();
   };
   const mounts = queryMounts({
-    ...{ admit, desk, origins: 'all', partialResponse: false },
+    ...{ admit, desk, origins: () => 'all' as const, partialResponse: () => false },
     federation: () => federation,
     settings: () => ({ ...SETTINGS, ...settings }),
     limits: { maxTimeoutMs: 30_000, stallMs: 30_000 },
