@@ -3,7 +3,17 @@
  */
 import type { z } from 'zod';
 import { serverGroup, toServerGroup } from './query-group.ts';
-import { choice, duration, flag, list, section, size, text, wholeNumber, withDefault } from './setting.ts';
+import {
+  choice,
+  duration,
+  flag,
+  list,
+  section,
+  size,
+  text,
+  wholeNumber,
+  withDefault,
+} from './setting.ts';
 import { texts } from './setting-map.ts';
 
 const RE2_ORIGINS = /^[^\s]{1,1000}$/;
