@@ -4,12 +4,13 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { type Asking, askedByCall, askGroups } from './api-calls.ts';
-import { FederatedReads, type ReadBounds } from './federated-storage.ts';
+import { FederatedReads } from './federated-storage.ts';
 import type { ApiCall, Federation, RequestRecord } from './federation.ts';
 import { Group } from './groups/group.ts';
 import { Replica, type Trace } from './groups/replica.ts';
 import type { QueryServer, ServerPlace } from './groups/server.ts';
 import type { GroupSettings } from './groups/settings.ts';
+import type { ReadBounds } from './target/read-budget.ts';
 
 export interface FederationOptions {
   readonly groups: readonly GroupSettings[];

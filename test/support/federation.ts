@@ -4,8 +4,11 @@ import type { Matcher, SeriesBlock, TimeRange } from '../../src/promql/evaluate/
 import { parseMetricSelector } from '../../src/promql/parse.ts';
 import type { Federation, QueryScope, RequestRecord } from '../../src/query/federation.ts';
 import type { GroupSettings, LabelSet } from '../../src/query/groups/settings.ts';
-import { simpleServer } from '../../src/query/groups/simple-server.ts';
+import { TargetServer } from '../../src/query/groups/target-server.ts';
 import { openFederation } from '../../src/query/open-federation.ts';
+import { DEFAULT_TARGET } from '../../src/query/target/http.ts';
+import type { ReadBounds } from '../../src/query/target/read-budget.ts';
+import { openTarget } from '../../src/query/target/undici.ts';
 import { notedLabels, notedValues } from './sample-series.ts';
 
 /** What a test says of a group; the rest are defaults. */
@@ -18,17 +21,38 @@ export interface TestFederation extends Federation, AsyncDisposable {
   readonly records: readonly RequestRecord[];
 }
 
+interface TestFederationOptions {
+  readonly clock?: Clock;
+  readonly bounds?: ReadBounds;
+}
+
+const BOUNDS: ReadBounds = { maxSeries: 1e6, maxSamples: 5e7, maxBytes: 2 ** 30 };
+
+/** The external labels of a configuration as the fake server prints it. */
+function readTestLabels(yaml: string): LabelSet {
+  const [, block = ''] = /external_labels:\n((?: {4}.*\n)*)/.exec(yaml) ?? [];
+  return Object.fromEntries(
+    [...block.matchAll(/^ {4}(\w+): "?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [
+      ...([name, value] as const),
+    ]),
+  );
+}
+
 export const EVERYBODY: QueryScope = { tenants: [], partialResponse: false, dedup: true };
 
 export function openTestFederation(
   groups: readonly TestGroup[],
-  { clock = systemClock }: { readonly clock?: Clock } = {},
+  { clock = systemClock, bounds = BOUNDS }: TestFederationOptions = {},
 ): TestFederation {
   const records: RequestRecord[] = [];
   const federation = openFederation({
     groups: groups.map(testGroup),
-    bounds: { maxSeries: 1e6, maxSamples: 5e7 },
-    openServer: simpleServer,
+    bounds,
+    openServer: ({ url }, settings) =>
+      new TargetServer({
+        target: openTarget({ ...DEFAULT_TARGET, url: new URL(url) }),
+        ...{ settings, readLabels: readTestLabels, nowMs: Date.now },
+      }),
     clock,
     wallMs: Date.now,
     onRequest: (record) => records.push(record),
