@@ -2,10 +2,11 @@
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Matcher, SeriesBlock, TimeRange } from '../../src/promql/evaluate/storage.ts';
 import { parseMetricSelector } from '../../src/promql/parse.ts';
+import type { Discovery } from '../../src/query/discovery/discovery.ts';
 import type { Federation, QueryScope, RequestRecord } from '../../src/query/federation.ts';
 import type { GroupSettings, LabelSet } from '../../src/query/groups/settings.ts';
 import { TargetServer } from '../../src/query/groups/target-server.ts';
-import { openFederation } from '../../src/query/open-federation.ts';
+import { type OpenFederation, openFederation } from '../../src/query/open-federation.ts';
 import { DEFAULT_TARGET } from '../../src/query/target/http.ts';
 import type { ReadBounds } from '../../src/query/target/read-budget.ts';
 import { openTarget } from '../../src/query/target/undici.ts';
@@ -15,9 +16,10 @@ import { notedLabels, notedValues } from './sample-series.ts';
 export interface TestGroup extends Partial<GroupSettings> {
   /** The URLs of its servers. */
   readonly urls: readonly string[];
+  readonly discoveries?: readonly Discovery[];
 }
 
-export interface TestFederation extends Federation, AsyncDisposable {
+export interface TestFederation extends OpenFederation, AsyncDisposable {
   readonly records: readonly RequestRecord[];
 }
 
@@ -46,7 +48,10 @@ export function openTestFederation(
 ): TestFederation {
   const records: RequestRecord[] = [];
   const federation = openFederation({
-    groups: groups.map(testGroup),
+    groups: groups.map((group, at) => ({
+      settings: testGroup(group, at),
+      discoveries: group.discoveries ?? [],
+    })),
     bounds,
     openServer: ({ url }, settings) =>
       new TargetServer({
@@ -60,7 +65,7 @@ export function openTestFederation(
   return { ...federation, records, [Symbol.asyncDispose]: () => federation.close() };
 }
 
-function testGroup({ urls, ...own }: TestGroup, ordinal: number): GroupSettings {
+function testGroup({ urls, discoveries: _, ...own }: TestGroup, ordinal: number): GroupSettings {
   return {
     ...{ name: `group-${ordinal}`, ordinal, scheme: 'http', pathPrefix: '', labels: {} },
     staticServers: urls.map((url) => ({ address: new URL(url).host, labels: {} as LabelSet })),
