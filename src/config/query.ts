@@ -3,10 +3,19 @@
  */
 import type { z } from 'zod';
 import { serverGroup, toServerGroup } from './query-group.ts';
-import { duration, flag, list, section, size, text, wholeNumber, withDefault } from './setting.ts';
+import { choice, duration, flag, list, section, size, text, wholeNumber, withDefault } from './setting.ts';
 import { texts } from './setting-map.ts';
 
 const RE2_ORIGINS = /^[^\s]{1,1000}$/;
+
+/** By the names of Prometheus' flag `--enable-feature`. */
+const FEATURES = [
+  'promql-experimental-functions',
+  'promql-duration-expr',
+  'promql-extended-range-selectors',
+  'promql-binop-fill-modifiers',
+  'promql-delayed-name-removal',
+] as const;
 
 export const query = section(
   'Many Prometheus servers behind one query API.',
@@ -63,6 +72,10 @@ export const query = section(
         pattern: RE2_ORIGINS,
       }),
       '.*',
+    ),
+    features: withDefault(
+      list('Parts of PromQL that are experimental in Prometheus.', choice('One part.', FEATURES)),
+      [],
     ),
     external_labels: withDefault(
       texts('Labels that /federate and remote read add to series that lack them.'),
@@ -127,6 +140,7 @@ export function toQuery(values: QueryValues | undefined) {
       slowMs: values.slow_query,
       partialResponse: values.partial_response,
       corsOrigin: values.cors_origin,
+      features: values.features,
       externalLabels: values.external_labels,
     }
   );
