@@ -3,7 +3,16 @@
  */
 import type { z } from 'zod';
 import { httpClient, toHttpClient } from './query-http-client.ts';
-import { choice, list, section, sectionWithDefaults, text, url, wholeNumber, withDefault } from './setting.ts';
+import {
+  choice,
+  list,
+  section,
+  sectionWithDefaults,
+  text,
+  url,
+  wholeNumber,
+  withDefault,
+} from './setting.ts';
 import { anyText, goDuration, texts } from './setting-map.ts';
 
 const refresh = (description: string, value: string) =>

@@ -2,7 +2,6 @@
  * Asks the groups what Prometheus' API answers beside samples: series, labels, rules and all the rest.
  */
 import type { Matcher } from '../promql/evaluate/storage.ts';
-import { print } from '../promql/print.ts';
 import { FederationError } from './failure.ts';
 import { compileSets, tenantSets } from './federated-storage.ts';
 import type { ApiCall, GroupAnswer, GroupAnswers, QueryScope } from './federation.ts';
@@ -19,6 +18,7 @@ import {
 import type { Replica, Trace } from './groups/replica.ts';
 import type { CallAnswer, ServerCall } from './groups/server.ts';
 import { finalLabels } from './groups/shard.ts';
+import { selectorText } from './target/selector-text.ts';
 
 /** Questions about series, which matchers choose. */
 const SELECTING = /^(?:series|labels|label\/.+\/values|query_exemplars)$/;
@@ -91,19 +91,11 @@ function wireCall(call: ApiCall, matchers: readonly Matcher[]): ServerCall {
   for (const [name, value] of Object.entries(call.parameters)) parameters.push([name, value]);
   if (SELECTING.test(call.path)) {
     const isExemplars = call.path === 'query_exemplars';
-    parameters.push([isExemplars ? 'query' : 'match[]', printMatchers(matchers)]);
+    parameters.push([isExemplars ? 'query' : 'match[]', selectorText(matchers)]);
   }
   if (call.startMs !== undefined) parameters.push(['start', String(call.startMs / 1000)]);
   if (call.endMs !== undefined) parameters.push(['end', String(call.endMs / 1000)]);
   return { path: call.path, parameters };
-}
-
-/** Writes matchers as a selector. */
-export function printMatchers(matchers: readonly Matcher[]): string {
-  return print({
-    ...{ kind: 'vector-selector', name: '', matchers, offset: 0, at: undefined, bounds: 'plain' },
-    span: { start: 0, end: 0 },
-  });
 }
 
 function groupAnswer(

@@ -6,7 +6,7 @@ import { type CompiledMatcher, compileMatcher } from '../promql/evaluate/match.t
 import type { Matcher, SelectHints, SeriesBlock, TimeRange } from '../promql/evaluate/storage.ts';
 import { FederationError } from './failure.ts';
 import type { FederatedStorage, QueryScope, RequestRecord } from './federation.ts';
-import type { Gathered } from './groups/gather.ts';
+import type { Gathered, Missing } from './groups/gather.ts';
 import type { Asked, Group } from './groups/group.ts';
 import {
   emptyGroup,
@@ -16,18 +16,15 @@ import {
   neededFailures,
 } from './groups/outcome.ts';
 import type { Trace } from './groups/replica.ts';
-import type { ReadAnswer } from './groups/server.ts';
+import { failureOf, type ReadAnswer } from './groups/server.ts';
 import { finalLabels, readShard } from './groups/shard.ts';
+import { commonHoles } from './merge/common-holes.ts';
 import { mergeBlocks } from './merge/merge-blocks.ts';
 import { mergeSeries } from './merge/merge-series.ts';
+import { trim } from './merge/trim.ts';
+import { type ReadBounds, ReadBudget } from './target/read-budget.ts';
 
 const TURN_MS = 4;
-
-/** What one query may read. */
-export interface ReadBounds {
-  readonly maxSeries: number;
-  readonly maxSamples: number;
-}
 
 export interface StorageOptions {
   readonly groups: readonly Group[];
@@ -49,11 +46,11 @@ export class FederatedReads implements FederatedStorage {
   readonly #warnings = new Set<string>();
   readonly #infos = new Set<string>();
   readonly #requests: RequestRecord[] = [];
-  #series = 0;
-  #samples = 0;
+  readonly #budget: ReadBudget;
 
   constructor(options: StorageOptions) {
     this.#options = options;
+    this.#budget = new ReadBudget(options.bounds);
   }
 
   warnings(): readonly string[] {
@@ -97,15 +94,20 @@ export class FederatedReads implements FederatedStorage {
   async #readGroup(group: Group, asked: readonly Asked[], reading: Reading): Promise<GroupRead> {
     const failures: GroupFailure[] = group.isEmpty ? [emptyGroup(group)] : [];
     const read = await Promise.all(
-      asked.map(async ({ shard, matchers, range }) => {
-        const request = { matchers, range, hints: reading.hints };
+      asked.map(async (one) => {
+        const { shard } = one;
+        const request = {
+          ...{ matchers: one.matchers, range: marginsOf(one, this.#options.wallMs()) },
+          ...{ hints: reading.hints, budget: this.#budget },
+        };
         const gathered = await readShard(shard, request, reading.trace);
+        refuseTooBig(gathered.missing);
         if (gathered.answers.length === 0) failures.push(failedGroup(group, gathered.missing));
         else {
           for (const missing of gathered.missing)
             this.#warnings.add(missingReplica(group, missing));
         }
-        return this.#merged(group, shard.labels, gathered, reading);
+        return this.#merged(group, one, gathered, reading);
       }),
     );
     const { pace } = reading;
@@ -118,7 +120,7 @@ export class FederatedReads implements FederatedStorage {
 
   async #merged(
     { settings }: Group,
-    labels: Asked['shard']['labels'],
+    { shard, range }: Asked,
     { answers }: Gathered<ReadAnswer>,
     { fits, pace }: Reading,
   ): Promise<readonly SeriesBlock[]> {
@@ -127,9 +129,8 @@ export class FederatedReads implements FederatedStorage {
       for (const info of answer.infos) this.#infos.add(`group "${settings.name}": ${info}`);
       const source: SeriesBlock[] = [];
       for (const block of answer.series) {
-        const final = finalLabels(block.labels, labels, settings);
+        const final = finalLabels(block.labels, shard.labels, settings);
         if (!fits(final)) continue;
-        this.#count(block);
         const own = this.#options.scope.dedup ? final : withReplica(final, replica.url);
         source.push(own === block.labels ? block : { ...block, labels: own });
         const turn = pace();
@@ -137,17 +138,37 @@ export class FederatedReads implements FederatedStorage {
       }
       sources.push(source);
     }
-    if (sources.length === 1 && settings.metricsRelabel.length === 0) return sources[0]!;
-    return mergeSeries(sources, (blocks) => mergeBlocks(blocks, settings.merge), pace);
+    const [first = []] = sources;
+    if (shard.replicas.length === 1 && settings.metricsRelabel.length === 0) return first;
+    const merged = await mergeSeries(sources, (some) => mergeBlocks(some, settings.merge), pace);
+    if (shard.replicas.length === 1) return merged;
+    for (const hole of commonHoles(merged)) this.#infos.add(holeText(settings.name, hole));
+    return merged.flatMap((block) => trim(block, range) ?? []);
   }
+}
 
-  #count({ timesMs }: SeriesBlock): void {
-    const { maxSeries, maxSamples } = this.#options.bounds;
-    this.#series++;
-    this.#samples += timesMs.length;
-    if (this.#series > maxSeries) throw tooMany('series', maxSeries);
-    if (this.#samples > maxSamples) throw tooMany('samples', maxSamples);
-  }
+/** So much more is read of replicas on both sides: it shows whether the ends of the range lie in holes. */
+const MARGIN_MS = 60_000;
+
+function marginsOf({ shard, range }: Asked, nowMs: number): TimeRange {
+  if (shard.replicas.length === 1) return range;
+  const untilMs = Math.max(range.untilMs, Math.min(range.untilMs + MARGIN_MS, nowMs));
+  return { afterMs: range.afterMs - MARGIN_MS, untilMs };
+}
+
+/** An answer that is too large for one replica is no smaller from another one. */
+function refuseTooBig(missing: readonly Missing[]): void {
+  const tooBig = missing.find(({ error }) => failureOf(error) === 'too-big');
+  if (tooBig === undefined) return;
+  const { error } = tooBig;
+  throw new FederationError('too-many', error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
+}
+
+function holeText(group: string, { afterMs, untilMs }: TimeRange): string {
+  const [from, to] = [afterMs, untilMs].map((ms) => `${new Date(ms).toISOString().slice(0, 19)}Z`);
+  return `group "${group}": no server has samples between ${from} and ${to}`;
 }
 
 interface Reading {
@@ -181,11 +202,6 @@ function fitsOne(labels: SeriesBlock['labels'], { name, matches }: CompiledMatch
 
 function withReplica(labels: SeriesBlock['labels'], url: string): SeriesBlock['labels'] {
   return [...labels.filter(([name]) => name !== 'replica'), ['replica', new URL(url).host]];
-}
-
-function tooMany(what: string, bound: number): FederationError {
-  const todo = 'narrow the selectors or the range, or raise the bound in the section query';
-  return new FederationError('too-many', `the query reads more than ${bound} ${what}: ${todo}`);
 }
 
 /** Between groups the widest rule of all holds. */

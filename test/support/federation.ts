@@ -2,33 +2,62 @@
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Matcher, SeriesBlock, TimeRange } from '../../src/promql/evaluate/storage.ts';
 import { parseMetricSelector } from '../../src/promql/parse.ts';
+import type { Discovery } from '../../src/query/discovery/discovery.ts';
 import type { Federation, QueryScope, RequestRecord } from '../../src/query/federation.ts';
 import type { GroupSettings, LabelSet } from '../../src/query/groups/settings.ts';
-import { simpleServer } from '../../src/query/groups/simple-server.ts';
-import { openFederation } from '../../src/query/open-federation.ts';
+import { TargetServer } from '../../src/query/groups/target-server.ts';
+import { type OpenFederation, openFederation } from '../../src/query/open-federation.ts';
+import { DEFAULT_TARGET } from '../../src/query/target/http.ts';
+import type { ReadBounds } from '../../src/query/target/read-budget.ts';
+import { openTarget } from '../../src/query/target/undici.ts';
 import { notedLabels, notedValues } from './sample-series.ts';
 
 /** What a test says of a group; the rest are defaults. */
 export interface TestGroup extends Partial<GroupSettings> {
   /** The URLs of its servers. */
   readonly urls: readonly string[];
+  readonly discoveries?: readonly Discovery[];
 }
 
-export interface TestFederation extends Federation, AsyncDisposable {
+export interface TestFederation extends OpenFederation, AsyncDisposable {
   readonly records: readonly RequestRecord[];
+}
+
+interface TestFederationOptions {
+  readonly clock?: Clock;
+  readonly bounds?: ReadBounds;
+}
+
+const BOUNDS: ReadBounds = { maxSeries: 1e6, maxSamples: 5e7, maxBytes: 2 ** 30 };
+
+/** The external labels of a configuration as the fake server prints it. */
+function readTestLabels(yaml: string): LabelSet {
+  const [, block = ''] = /external_labels:\n((?: {4}.*\n)*)/.exec(yaml) ?? [];
+  return Object.fromEntries(
+    [...block.matchAll(/^ {4}(\w+): "?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [
+      ...([name, value] as const),
+    ]),
+  );
 }
 
 export const EVERYBODY: QueryScope = { tenants: [], partialResponse: false, dedup: true };
 
 export function openTestFederation(
   groups: readonly TestGroup[],
-  { clock = systemClock }: { readonly clock?: Clock } = {},
+  { clock = systemClock, bounds = BOUNDS }: TestFederationOptions = {},
 ): TestFederation {
   const records: RequestRecord[] = [];
   const federation = openFederation({
-    groups: groups.map(testGroup),
-    bounds: { maxSeries: 1e6, maxSamples: 5e7 },
-    openServer: simpleServer,
+    groups: groups.map((group, at) => ({
+      settings: testGroup(group, at),
+      discoveries: group.discoveries ?? [],
+    })),
+    bounds,
+    openServer: ({ url }, settings) =>
+      new TargetServer({
+        target: openTarget({ ...DEFAULT_TARGET, url: new URL(url) }),
+        ...{ settings, readLabels: readTestLabels, nowMs: Date.now },
+      }),
     clock,
     wallMs: Date.now,
     onRequest: (record) => records.push(record),
@@ -36,7 +65,7 @@ export function openTestFederation(
   return { ...federation, records, [Symbol.asyncDispose]: () => federation.close() };
 }
 
-function testGroup({ urls, ...own }: TestGroup, ordinal: number): GroupSettings {
+function testGroup({ urls, discoveries: _, ...own }: TestGroup, ordinal: number): GroupSettings {
   return {
     ...{ name: `group-${ordinal}`, ordinal, scheme: 'http', pathPrefix: '', labels: {} },
     staticServers: urls.map((url) => ({ address: new URL(url).host, labels: {} as LabelSet })),

@@ -50,7 +50,7 @@ export function walkingTruth(labels: SeriesBlock['labels'], seed: number): Truth
   const ticks = new Float64Array(SPAN_MS / TICK_MS + 1);
   let level = 100 + 50 * random();
   for (let at = 0; at < ticks.length; at++) {
-    level += (random() - 0.5) * 0.5;
+    level += (random() - 0.5) * 0.3;
     ticks[at] = level;
   }
   return { labels, ticks };

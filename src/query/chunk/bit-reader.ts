@@ -13,6 +13,7 @@ const TWO_32 = 2 ** 32;
 
 export class BitReader {
   #bytes = new Uint8Array(FIRST_BYTES + SLACK_BYTES);
+  #view = new DataView(this.#bytes.buffer);
   /** The offset of the next bit. */
   #at = 0;
   #end = 0;
@@ -21,7 +22,7 @@ export class BitReader {
   open(chunk: Uint8Array): void {
     const { length } = chunk;
     if (length + SLACK_BYTES > this.#bytes.length) {
-      this.#bytes = new Uint8Array(length * 2 + SLACK_BYTES);
+      this.#resize(length * 2);
     }
     this.#bytes.set(chunk);
     this.#bytes.fill(0, length, length + SLACK_BYTES);
@@ -32,8 +33,13 @@ export class BitReader {
   /** Forgets the bytes of a large chunk. */
   shrink(): void {
     if (this.#bytes.length > 16 * FIRST_BYTES) {
-      this.#bytes = new Uint8Array(FIRST_BYTES + SLACK_BYTES);
+      this.#resize(FIRST_BYTES);
     }
+  }
+
+  #resize(length: number): void {
+    this.#bytes = new Uint8Array(length + SLACK_BYTES);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** How many bits are left. */
@@ -48,12 +54,10 @@ export class BitReader {
 
   /** The next 32 bits as a signed number, without going on. */
   peek(): number {
-    const bytes = this.#bytes;
     const from = this.#at >> 3;
     const shift = this.#at & 7;
-    const word =
-      (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!;
-    return shift === 0 ? word : (word << shift) | (bytes[from + 4]! >> (8 - shift));
+    const word = this.#view.getInt32(from);
+    return shift === 0 ? word : (word << shift) | (this.#bytes[from + 4]! >> (8 - shift));
   }
 
   skip(bits: number): void {

@@ -22,8 +22,9 @@ export type Samples = Omit<SeriesBlock, 'labels'>;
 
 export class SampleColumns {
   timesMs = new Float64Array(FIRST_SAMPLES);
+  #values = new Float64Array(FIRST_SAMPLES);
   /** The values as words, two for each. */
-  words = new Int32Array(2 * FIRST_SAMPLES);
+  words = new Int32Array(this.#values.buffer);
   length = 0;
   #histograms: (Histogram | undefined)[] | undefined;
   #startTimesMs: Float64Array | undefined;
@@ -40,6 +41,11 @@ export class SampleColumns {
     this.#grow(count);
   }
 
+  /** Tells that so many of the samples that room was made for do not come. */
+  unreserve(count: number): void {
+    this.left += count;
+  }
+
   #grow(count: number): void {
     const needed = this.length + count;
     if (needed <= this.timesMs.length) return;
@@ -47,9 +53,10 @@ export class SampleColumns {
     const timesMs = new Float64Array(capacity);
     timesMs.set(this.timesMs.subarray(0, this.length));
     this.timesMs = timesMs;
-    const words = new Int32Array(2 * capacity);
-    words.set(this.words.subarray(0, 2 * this.length));
-    this.words = words;
+    const words = this.words.subarray(0, 2 * this.length);
+    this.#values = new Float64Array(capacity);
+    this.words = new Int32Array(this.#values.buffer);
+    this.words.set(words);
     if (this.#startTimesMs) {
       const startTimesMs = new Float64Array(capacity);
       startTimesMs.set(this.#startTimesMs.subarray(0, this.length));
@@ -63,6 +70,13 @@ export class SampleColumns {
     this.timesMs[at] = timeMs;
     this.words[2 * at + HIGH] = high;
     this.words[2 * at + 1 - HIGH] = low;
+  }
+
+  /** Appends a number of which the bits do not matter. `reserve` was called before. */
+  pushNumber(timeMs: number, value: number): void {
+    const at = this.length++;
+    this.timesMs[at] = timeMs;
+    this.#values[at] = value;
   }
 
   /** Appends a histogram; undefined: the marker that the series has ended. */
@@ -122,7 +136,7 @@ export class SampleColumns {
     const { length } = this;
     const samples: Samples = {
       timesMs: this.timesMs.slice(0, length),
-      values: new Float64Array(this.words.slice(0, 2 * length).buffer),
+      values: this.#values.slice(0, length), // copies bits
       ...(this.#histograms && { histograms: padded(this.#histograms, length) }),
       ...(this.#startTimesMs && { startTimesMs: this.#startTimesMs.slice(0, length) }),
     };
@@ -136,7 +150,8 @@ export class SampleColumns {
     this.#startTimesMs = undefined;
     if (this.timesMs.length <= KEPT_SAMPLES) return;
     this.timesMs = new Float64Array(FIRST_SAMPLES);
-    this.words = new Int32Array(2 * FIRST_SAMPLES);
+    this.#values = new Float64Array(FIRST_SAMPLES);
+    this.words = new Int32Array(this.#values.buffer);
   }
 
   #count(samples: number): void {

@@ -4,7 +4,7 @@
 import { type Replica, ReplicaError, type Trace } from './replica.ts';
 
 /** How long a replica may send nothing after another one has finished. */
-const FROZEN_MS = 250;
+const FROZEN_MS = 200;
 /** A replica that sends, but slowly, gets so many times the time of the first one, and a second. */
 const SLOW_TIMES = 2;
 const SLOW_MS = 1_000;
@@ -112,6 +112,6 @@ class Race {
       stop.abort(new ReplicaError('frozen', `${replica.url} ${text}`));
     }
     if (this.#running.size === 0) return;
-    this.#timer = setTimeout(() => this.#watch(sinceMs), FROZEN_MS / 5);
+    this.#timer = setTimeout(() => this.#watch(sinceMs), FROZEN_MS / 8);
   }
 }

@@ -4,6 +4,7 @@
 import type { Matcher, TimeRange } from '../../promql/evaluate/storage.ts';
 import type { GroupState } from '../federation.ts';
 import { askedMatchers } from './asked-matchers.ts';
+import { LabelFilter, type LabelFilterObservers } from './label-filter.ts';
 import type { Replica } from './replica.ts';
 import type { ServerPlace } from './server.ts';
 import type { DiscoveredServer, GroupSettings } from './settings.ts';
@@ -51,10 +52,12 @@ function sortedLabels(labels: ServerPlace['labels']): readonly (readonly [string
 export interface GroupOptions {
   readonly settings: GroupSettings;
   readonly openReplica: (place: ServerPlace) => Replica;
+  readonly filterObservers?: LabelFilterObservers;
 }
 
 export class Group {
   readonly settings: GroupSettings;
+  readonly filter: LabelFilter | undefined;
   readonly #openReplica: GroupOptions['openReplica'];
   readonly #replicas = new Map<
     string,
@@ -64,8 +67,10 @@ export class Group {
   /** Why the servers cannot be discovered; '' if they can. */
   discoveryError = '';
 
-  constructor({ settings, openReplica }: GroupOptions) {
+  constructor({ settings, openReplica, filterObservers }: GroupOptions) {
     this.settings = settings;
+    const { labelFilter } = settings;
+    this.filter = labelFilter && new LabelFilter(labelFilter, filterObservers);
     this.#openReplica = openReplica;
     this.setServers(settings.staticServers);
   }
@@ -117,7 +122,7 @@ export class Group {
     for (const [at, shard] of this.#shards.entries()) {
       for (const set of sets) {
         const matchers = askedMatchers(set, this.settings, shard.labels);
-        if (matchers === undefined) continue;
+        if (matchers === undefined || this.filter?.allows(matchers) === false) continue;
         asked.set(`${at} ${JSON.stringify(matchers)}`, { shard, matchers, range: limited });
       }
     }
@@ -125,6 +130,7 @@ export class Group {
   }
 
   async close(): Promise<void> {
+    await this.filter?.close();
     await Promise.all([...this.#replicas.values()].map(({ replica }) => replica.close()));
   }
 }

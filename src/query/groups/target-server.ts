@@ -2,11 +2,12 @@
  * A server of a group that is asked over HTTP: remote read where it has that, else instant queries.
  */
 import { Readable } from 'node:stream';
+import { sleep } from '../../clock.ts';
 import { callApi, refusalOf } from '../target/api.ts';
 import type { AnswerBody, QueryTarget, TargetAnswer } from '../target/http.ts';
+import { jsonRead } from '../target/json-read.ts';
 import { remoteRead } from '../target/remote-read.ts';
 import { ExternalLabels, type ReadLabels, withoutLabels } from './external-labels.ts';
-import { readByQuery } from './read-by-query.ts';
 import {
   type CallAnswer,
   failureOf,
@@ -21,6 +22,9 @@ import type { GroupSettings } from './settings.ts';
 const MAX_CALL_BYTES = 64 * 2 ** 20;
 /** Bound on answers that are passed through. */
 const MAX_STREAM_BYTES = 2 ** 32;
+/** Failures that a second attempt may not meet: a restart, or a moment of too much work. */
+const BRIEF: ReadonlySet<string> = new Set(['truncated', 'unavailable', 'status']);
+const RETRY_MS = 50;
 /** How long a server without remote read is taken for one. */
 const LACK_MS = 60_000;
 
@@ -45,19 +49,14 @@ export class TargetServer implements QueryServer {
   }
 
   async read(request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
-    const { settings, nowMs } = this.#options;
     const target = watched(this.#options.target, request.onProgress);
-    const mayRead = settings.remoteRead !== 'never' && nowMs() - this.#lacksReadAtMs > LACK_MS;
-    if (settings.remoteRead === 'always' || mayRead) {
-      try {
-        return await this.#remoteRead(target, request, signal);
-      } catch (error) {
-        if (settings.remoteRead === 'always' || failureOf(error) !== 'not-found') throw error;
-        this.#lacksReadAtMs = nowMs();
-      }
+    try {
+      return await this.#read(target, request, signal);
+    } catch (error) {
+      if (!BRIEF.has(failureOf(error)) || signal.aborted) throw error;
     }
-    const series = await readByQuery(target, request, signal);
-    return { series, infos: [`${target.name} has no remote read: ends of series are not seen`] };
+    await sleep(RETRY_MS, signal);
+    return this.#read(target, request, signal);
   }
 
   call({ path, parameters }: ServerCall, signal: AbortSignal): Promise<CallAnswer> {
@@ -75,6 +74,24 @@ export class TargetServer implements QueryServer {
 
   async close(): Promise<void> {
     await this.#options.target[Symbol.asyncDispose]();
+  }
+
+  async #read(target: QueryTarget, request: ReadRequest, signal: AbortSignal): Promise<ReadAnswer> {
+    const { settings, nowMs } = this.#options;
+    const mayRead = settings.remoteRead !== 'never' && nowMs() - this.#lacksReadAtMs > LACK_MS;
+    if (settings.remoteRead === 'always' || mayRead) {
+      try {
+        return await this.#remoteRead(target, request, signal);
+      } catch (error) {
+        if (settings.remoteRead === 'always' || failureOf(error) !== 'not-found') throw error;
+        this.#lacksReadAtMs = nowMs();
+      }
+    }
+    const { series, warnings, infos } = await jsonRead(target, request, {
+      ...{ signal, budget: request.budget },
+    });
+    const lost = `${target.name} is not read by remote read: ends of series are not seen`;
+    return { series, infos: [lost, ...warnings, ...infos] };
   }
 
   async #remoteRead(

@@ -60,7 +60,8 @@ export async function refusalOf(target: QueryTarget, answer: TargetAnswer): Prom
   return new TargetError(failureOf(answer.status), target.name, `status ${answer.status}${said}`);
 }
 
-function errorOf(
+/** The words of an answer that says `error`. */
+export function errorOf(
   target: QueryTarget,
   status: number,
   answer: Readonly<Record<string, unknown>>,

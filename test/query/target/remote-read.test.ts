@@ -179,7 +179,7 @@ describe('remoteRead', () => {
           assert.match(error.failure, /^(?:corrupt|too-big)$/);
         });
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 
