@@ -3,7 +3,17 @@
  */
 import type { z } from 'zod';
 import { serverGroup, toServerGroup } from './query-group.ts';
-import { choice, duration, flag, list, section, size, text, wholeNumber, withDefault } from './setting.ts';
+import {
+  choice,
+  duration,
+  flag,
+  list,
+  section,
+  size,
+  text,
+  wholeNumber,
+  withDefault,
+} from './setting.ts';
 import { texts } from './setting-map.ts';
 
 const RE2_ORIGINS = /^[^\s]{1,1000}$/;
@@ -123,7 +133,7 @@ function nameEachOther(groups: unknown): boolean {
   });
 }
 
-type QueryValues = z.output<typeof query>;
+export type QueryValues = z.output<typeof query>;
 
 /** Gives the values of `query` the program's names; undefined without the section. */
 export function toQuery(values: QueryValues | undefined) {
