@@ -10,7 +10,7 @@ import {
 import { compareTexts } from '../../promql/evaluate/labels.ts';
 import { wordsOf } from '../../promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
-import { checksum } from './checksum.ts';
+import { crc32c } from '../target/crc32c.ts';
 import { encodeChunks, spansOf } from './encode-chunks.ts';
 import { MessageWriter } from './message-writer.ts';
 
@@ -85,7 +85,7 @@ function frame(labels: Buffer, chunks: Buffer, queryIndex: number): Buffer {
   const head = new MessageWriter();
   head.varint(message.length);
   const sum = Buffer.alloc(4);
-  sum.writeUInt32BE(checksum(message.bytes));
+  sum.writeUInt32BE(crc32c(message.bytes));
   return Buffer.concat([head.bytes, sum, message.bytes]);
 }
 
