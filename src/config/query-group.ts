@@ -13,12 +13,16 @@ import {
   optional,
   section,
   sectionWithDefaults,
+  text,
   textLists,
   wholeNumber,
   withDefault,
 } from './setting.ts';
 import { anyText, goDuration, instant, texts } from './setting-map.ts';
 
+/** A name, an operator and a quoted text. */
+const MATCHER =
+  /^\s*(?:[a-zA-Z_:][\w:.]*|"(?:[^"\\]|\\.)+")\s*(?:=~|!~|!=|=)\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)\s*$/;
 const ANY_TIME = { minMs: Number.MIN_SAFE_INTEGER };
 
 const metricsRelabel = section(
@@ -141,7 +145,10 @@ const fields = {
   ),
   label_filter: optional(labelFilter),
   inject_matchers: withDefault(
-    list('Matchers that every selector gets, such as cluster="a".', anyText('One matcher.')),
+    list(
+      'Matchers that every selector gets, such as cluster="a".',
+      text('One matcher.', { allowed: 'a matcher such as cluster="a"', pattern: MATCHER }),
+    ),
     [],
   ),
   ignore_error: withDefault(flag('The group may fail without a word.'), false),

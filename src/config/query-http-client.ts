@@ -25,10 +25,6 @@ const proxyKeys = {
     anyText('Proxy that is asked; it may hold a user and a password.', { secret: true }),
   ),
   no_proxy: optional(anyText('Hosts, domains and networks without the proxy, by commas.')),
-  proxy_from_environment: withDefault(
-    flag('Take the proxy from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.'),
-    false,
-  ),
   proxy_connect_header: optional(texts('Headers for the proxy.', { secret: true })),
 };
 
@@ -121,7 +117,6 @@ function toTls(tls: TlsValues | undefined) {
 
 type ProxyValues = Pick<HttpClientValues, keyof typeof proxyKeys>;
 
-/** Without `proxy_from_environment`, which the environment decides when a group is opened. */
 function toProxy({ proxy_url, no_proxy, proxy_connect_header }: ProxyValues) {
   if (proxy_url === undefined) return undefined;
   return {
@@ -169,7 +164,6 @@ export function toHttpClient(client: HttpClientValues) {
     authorization: toAuthorization(client),
     tls: toTls(client.tls_config),
     proxy: toProxy(client),
-    proxyFromEnvironment: client.proxy_from_environment,
     followsRedirects: client.follow_redirects,
     dialTimeoutMs: client.dial_timeout,
   };

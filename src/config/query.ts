@@ -133,7 +133,7 @@ function nameEachOther(groups: unknown): boolean {
   });
 }
 
-type QueryValues = z.output<typeof query>;
+export type QueryValues = z.output<typeof query>;
 
 /** Gives the values of `query` the program's names; undefined without the section. */
 export function toQuery(values: QueryValues | undefined) {

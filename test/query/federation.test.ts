@@ -75,7 +75,7 @@ describe('a federation', () => {
     const found = await storage.select([{ name: 'job', op: '=', value: 'a' }], range, hints);
 
     assert.deepEqual(found.map(notedValues), [[1, 2, 3]]);
-    assert.match(storage.infos().join(), /no remote read/);
+    assert.match(storage.infos().join(), /not read by remote read/);
   });
 
   it('gives a tenant its own series only, whatever the selector says', async () => {

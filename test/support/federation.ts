@@ -31,7 +31,7 @@ interface TestFederationOptions {
 const BOUNDS: ReadBounds = { maxSeries: 1e6, maxSamples: 5e7, maxBytes: 2 ** 30 };
 
 /** The external labels of a configuration as the fake server prints it. */
-function readTestLabels(yaml: string): LabelSet {
+async function readTestLabels(yaml: string): Promise<LabelSet> {
   const [, block = ''] = /external_labels:\n((?: {4}.*\n)*)/.exec(yaml) ?? [];
   return Object.fromEntries(
     [...block.matchAll(/^ {4}(\w+): "?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [

@@ -1,7 +1,7 @@
 /** Series of samples for tests, and samples as a test reads them. */
 import { isStale, wordsOf, writeStale } from '../../src/promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../src/promql/evaluate/storage.ts';
-import { readLabels } from '../promql/corpus/series-notation.ts';
+import { parseMetricSelector } from '../../src/promql/parse.ts';
 
 /** A number, or the stale marker; undefined where there is no sample. */
 export type NotedSample = number | 'stale' | undefined;
@@ -30,7 +30,7 @@ export function timedSeries(
   const values = Float64Array.from(present, ({ value }) => (typeof value === 'number' ? value : 0));
   for (const [at, { value }] of present.entries()) if (value === 'stale') writeStale(values, at);
   return {
-    labels: readLabels(series).labels,
+    labels: parseMetricSelector(series).map(({ name, value }) => [name, value] as const),
     timesMs: Float64Array.from(present, ({ timeMs }) => timeMs),
     values,
   };

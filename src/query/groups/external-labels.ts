@@ -11,7 +11,7 @@ import { failureOf } from './server.ts';
 import type { LabelSet } from './settings.ts';
 
 /** The external labels of a configuration, given as YAML; undefined if the text is none. */
-export type ReadLabels = (yaml: string) => LabelSet | undefined;
+export type ReadLabels = (yaml: string) => Promise<LabelSet | undefined>;
 
 const MAX_BYTES = 16 * 2 ** 20;
 /** Servers change their labels when they are restarted or told to. */
@@ -55,7 +55,7 @@ export class ExternalLabels {
         ...{ signal, maxBytes: MAX_BYTES },
       });
       if (typeof data !== 'object' || data === null || !('yaml' in data)) return undefined;
-      return typeof data.yaml === 'string' ? readLabels(data.yaml) : undefined;
+      return typeof data.yaml === 'string' ? await readLabels(data.yaml) : undefined;
     } catch (error) {
       if (UNTOLD.has(failureOf(error))) return undefined;
       throw error;
