@@ -77,17 +77,13 @@ async function main(args: readonly string[], environment: Environment): Promise<
 
 async function serve(sources: ConfigSources): Promise<number> {
   const stop = stopSignals();
-  const { ConfigError, describeConfig, readConfig } = await import('./config/config.ts');
+  const { ConfigError, readConfig } = await import('./config/config.ts');
   try {
     const config = await readConfig(sources);
     const { startApp } = await import('./assemble/app.ts');
     return await runUntil(
       stop,
-      () =>
-        startApp(config, {
-          platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'],
-          describeConfig: async () => (await describeConfig(sources)).yaml,
-        }),
+      () => startApp(config, { platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'] }),
       config.drain.waitMs,
     );
   } catch (error) {

@@ -32,12 +32,6 @@ export interface App extends AsyncDisposable {
   readonly gorouterUrl: string | undefined;
   /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
-  /**
-   * Puts the section `query` of a configuration in force; all others need a new start.
-   *
-   * @throws {Error} if its groups cannot be opened, or the section appears or disappears
-   */
-  readonly reloadQuery: (query: Config['query']) => Promise<void>;
 }
 
 export type AppOptions = GroundOptions;
@@ -77,12 +71,6 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       log.info('promgate stops', { wait_ms: config.drain.waitMs });
       const all = [server, compat, push, identity.tls, identity.gorouter];
       await Promise.all(all.map((one) => one?.drain(config.drain.waitMs)));
-    },
-    reloadQuery: async (query) => {
-      if (!query !== !stages.query) {
-        throw new Error('the section query has come or gone: restart promgate to use the change');
-      }
-      if (query) await stages.query?.reload(query);
     },
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };

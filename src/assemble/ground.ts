@@ -29,8 +29,6 @@ export interface Ground {
     /** Bound on open connections to endpoints of `?endpoint=`. */
     readonly toEndpoints: number;
   };
-  /** The configuration in force as YAML, with secrets masked. */
-  readonly describeConfig: () => Promise<string>;
   /** PEM certificates of the bundled, the system's and the platform's authorities; read once. */
   readonly authorities: () => Promise<readonly string[]>;
 }
@@ -38,8 +36,6 @@ export interface Ground {
 export interface GroundOptions {
   /** The log to use in place of standard output. */
   readonly log?: Log;
-  /** Prints the configuration as YAML, with secrets masked. Default: nothing. */
-  readonly describeConfig?: (() => Promise<string>) | undefined;
   /** A folder with the platform's authorities: Cloud Foundry's `CF_SYSTEM_CERT_PATH`. */
   readonly platformAuthorities?: string | undefined;
 }
@@ -53,7 +49,7 @@ export function openGround(
     ownApp,
     log: { level },
   }: Pick<Config, 'listen' | 'scrape' | 'log'> & Partial<Pick<Config, 'endpoints' | 'ownApp'>>,
-  { log, platformAuthorities, describeConfig = async () => '' }: GroundOptions,
+  { log, platformAuthorities }: GroundOptions,
   parts: AsyncDisposableStack,
 ): Ground {
   const registry = new MetricRegistry(ownLabels(ownApp));
@@ -68,7 +64,6 @@ export function openGround(
     cacheMetrics: cacheMetrics(registry),
     readiness: new Readiness(),
     cut: new AbortController(),
-    describeConfig,
     descriptors: { ...planDescriptors(limit - toEndpoints, demand), toEndpoints },
     authorities: () => {
       authorities ??= readAuthorities(platformAuthorities);

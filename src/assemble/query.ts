@@ -28,6 +28,8 @@ export interface QueryPartOptions {
     config: QueryConfig,
     onRequest: (record: RequestRecord) => void,
   ) => Promise<Federation>;
+  /** The configuration in force, as YAML, with secrets masked. */
+  readonly printConfig: () => string;
 }
 
 export interface QueryPart extends Part {
@@ -52,8 +54,8 @@ const CALLS = [
 ];
 
 export async function startQuery(options: QueryPartOptions, ground: Ground): Promise<QueryPart> {
-  const { admit, onMistake, openGroups } = options;
-  const { registry, readiness, log, describeConfig } = ground;
+  const { admit, onMistake, openGroups, printConfig } = options;
+  const { registry, readiness, log } = ground;
   let config = options.config;
   let reload = { successful: true, atMs: Date.now() };
   const startedMs = Date.now();
@@ -71,7 +73,7 @@ export async function startQuery(options: QueryPartOptions, ground: Ground): Pro
     if (isSlow) log.warn('a query was slow: see explain=1', slowFields(query));
   };
   const status: QueryStatus = {
-    ...{ version: VERSION, startedMs, config: describeConfig, reload: () => reload },
+    ...{ version: VERSION, startedMs, config: printConfig, reload: () => reload },
     flags: () => flagsOf(config),
   };
   const mounts = queryMounts({

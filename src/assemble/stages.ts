@@ -32,8 +32,6 @@ import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
 import type { PushPart } from './push.ts';
-import type { QueryPart } from './query.ts';
-import { appServers } from './query-apps.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
 import { openHistory, openStatus } from './status.ts';
 
@@ -44,8 +42,6 @@ export interface Stages {
   readonly metrics: HttpMetrics;
   /** Undefined if no section `auth.identity` is set. */
   readonly identities: IdentityReaders | undefined;
-  /** Undefined without a section `query`. */
-  readonly query: Pick<QueryPart, 'reload'> | undefined;
 }
 
 /** @param parts - its disposal stops the parts */
@@ -94,11 +90,6 @@ export async function startStages(
     ...{ ground, admit, onMistake, observers, metrics, revocations },
   });
   if (push) parts.use(push);
-  const query = await openQuery(config, {
-    ...{ ground, ...serving },
-    findApp: appServers(apps.table, () => readiness.tableKnown),
-  });
-  if (query) parts.use(query);
   const status = openStatus(
     {
       ...{ ...serving, auth: config.auth, history, apps, onRefused },
@@ -116,7 +107,7 @@ export async function startStages(
     ),
   );
 
-  const optional = [bindings, endpoints, push, query].filter((part) => part !== undefined);
+  const optional = [bindings, endpoints, push].filter((part) => part !== undefined);
   const all: readonly Part[] = [apps, ...optional, replicas, events, status, operate];
   replicas.onPurge(purgeHere);
   replicas.onMissed(() => purgeHere({ kind: 'all' }));
@@ -129,7 +120,7 @@ export async function startStages(
   const ownPush = config.push?.port === undefined ? undefined : push?.own;
   const pushListener =
     ownPush && createFrame({ ...frame, mounts: ownPush.mounts, pushLane: ownPush.lane });
-  return { listener, pushListener, metrics, identities, query };
+  return { listener, pushListener, metrics, identities };
 }
 
 interface PushParts {
@@ -152,31 +143,6 @@ async function openPush(
     {
       ...{ ...serving, config: { push, auth, redis, scrape } },
       onRefused: () => metrics.refusedRequests.inc(),
-    },
-    ground,
-  );
-}
-
-interface QueryParts {
-  readonly ground: Ground;
-  readonly admit: Handler;
-  readonly onMistake: (err: unknown, path: string) => void;
-  readonly findApp: ReturnType<typeof appServers>;
-}
-
-/** @returns undefined without a section `query` */
-async function openQuery(
-  { query }: Config,
-  { ground, findApp, ...serving }: QueryParts,
-): Promise<QueryPart | undefined> {
-  if (!query) return undefined;
-  const { startQuery } = await import('./query.ts'); // loads much that only queries need
-  const { openGroups } = await import('./query-groups.ts');
-  const { authorities } = ground;
-  return startQuery(
-    {
-      ...{ ...serving, config: query },
-      openGroups: (config, onRequest) => openGroups(config, { onRequest, findApp, authorities }),
     },
     ground,
   );

@@ -15,7 +15,7 @@ export interface QueryStatus {
   readonly version: string;
   readonly startedMs: number;
   /** The configuration in force, as YAML, with secrets masked. */
-  readonly config: () => Promise<string>;
+  readonly config: () => string;
   /** Settings by the names of Promxy's flags. */
   readonly flags: () => Readonly<Record<string, string>>;
   /** The last reload of the configuration. */
@@ -61,7 +61,7 @@ export function runtimeInfo(options: StatusOptions): Handler {
 }
 
 export function configYaml(options: StatusOptions): Handler {
-  return forOperators(options, async ({ config }) => ({ yaml: await config() }));
+  return forOperators(options, ({ config }) => ({ yaml: config() }));
 }
 
 export function flagList(options: StatusOptions): Handler {
@@ -104,6 +104,6 @@ function forOperators(
   return async (ctx) => {
     requireOperator(ctx.state.scope);
     await readParameters(ctx);
-    await sendAnswer(ctx, jsonAnswer(await dataOf(status)), limits);
+    await sendAnswer(ctx, jsonAnswer(dataOf(status)), limits);
   };
 }

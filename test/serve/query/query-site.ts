@@ -63,7 +63,7 @@ export async function serveQuery({
     externalLabels: () => ({}),
     isReady: () => true,
     status: {
-      ...{ version: '1', startedMs: 0, config: async () => 'query: {}\n', flags: () => ({}) },
+      ...{ version: '1', startedMs: 0, config: () => 'query: {}\n', flags: () => ({}) },
       reload: () => ({ successful: true, atMs: 0 }),
     },
     onMistake: (error) => mistakes.push(error),
