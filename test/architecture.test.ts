@@ -13,12 +13,11 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   demo: ['assemble', 'config'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
-    ...['push', 'telemetry', 'broker'],
+    ...['promql', 'push', 'query', 'telemetry', 'broker'],
   ],
   config: [],
   exposition: [],
   promql: [],
-  query: ['promql'],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
@@ -28,7 +27,8 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   telemetry: [],
   broker: [],
   serve: [
-    ...['exposition', 'discover', 'fetch', 'merge', 'push', 'refresh', 'telemetry', 'type:broker'],
+    ...['exposition', 'discover', 'fetch', 'merge', 'promql', 'push', 'query', 'refresh'],
+    ...['telemetry', 'type:broker'],
   ],
 };
 
@@ -42,7 +42,7 @@ const EDGES: Readonly<Record<string, RegExp>> = {
   'prom-client': /^telemetry\//,
   pino: /^telemetry\//,
   re2js: /^(?:config|push|promql)\//,
-  snappyjs: /^push\//,
+  snappyjs: /^(?:push|query)\//,
   zod: /^config\//,
   yaml: /^(?:config\/|broker\/scrape-config\.ts$)/,
   ajv: /^broker\//,

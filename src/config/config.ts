@@ -15,6 +15,7 @@ import { readConfigFile } from './file.ts';
 import { join, type SourceReading, valueAt } from './layer.ts';
 import { toConfig } from './names.ts';
 import { printSize } from './quantity.ts';
+import { overlapFaults } from './query-overlap.ts';
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
 import { schema, type Values } from './schema.ts';
 import { readBoundServices } from './service-bindings.ts';
@@ -189,6 +190,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     ...(result.error?.issues ?? []).flatMap((issue) => faultLines(issue, schema, given, layers)),
     ...(await certificateFaults(schema, given, layers)),
     ...urlFaults(result.data),
+    ...overlapFaults(result.data?.query),
     ...cfApiFaults(result.data?.routes.cf_api, ownApp),
     ...lostDatabase(result.data, environment),
     ...forgedIdentities(result.data, environment),

@@ -8,7 +8,6 @@ import { isPemText } from '../pem.ts';
 import { WRONG_TAG } from './exporter.ts';
 import { type Layer, originOf, type Path, placeOf, valueAt } from './layer.ts';
 import { nearest } from './nearest.ts';
-import { LATER } from './schema.ts';
 import { MASK, withoutSecrets } from './secret.ts';
 import { type Setting, settingOf } from './setting.ts';
 
@@ -53,11 +52,7 @@ function unknownKey(path: Path, parent: Setting | undefined, layers: readonly La
   const key = String(path.at(-1));
   const known = parent?.kind === 'section' ? Object.keys(parent.fields) : [];
   const guess = nearest(key, known) || `; known keys here are ${known.join(', ')}`;
-  const why =
-    path.length === 1 && LATER.includes(key)
-      ? 'is not supported by this version'
-      : `is not a key of promgate${guess}`;
-  return `${placeOf(layers, path)}${keyName(path)} ${why}`;
+  return `${placeOf(layers, path)}${keyName(path)} is not a key of promgate${guess}`;
 }
 
 /** @returns for example `routes.gorouter[0].url`; a key that is not a plain word is quoted */

@@ -7,6 +7,7 @@ import { tlsFiles } from './credentials.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { toKafka } from './kafka.ts';
 import { toPush } from './push-names.ts';
+import { toQuery } from './query.ts';
 import { toRedis } from './redis.ts';
 import type { Values } from './schema.ts';
 import type { OwnApp } from './vcap.ts';
@@ -99,6 +100,7 @@ export function toConfig(values: Values, machine: Machine) {
     kafka: toKafka(values.kafka),
     endpoints: toEndpoints(values.endpoints, memoryBytes),
     push: toPush(values.push, surroundings(values, machine)),
+    query: toQuery(values.query),
   };
 }
 

@@ -50,7 +50,7 @@ const RE2: TextPattern = {
   },
 };
 
-const relabelRule = section(
+export const relabelRule = section(
   'One rule, as in write_relabel_configs of Prometheus.',
   {
     action: withDefault(choice('What the rule does.', ACTIONS), 'replace'),
@@ -219,7 +219,7 @@ export const remoteWrite = list('Receivers of remote write, which get all pushed
 
 type RemoteValues = z.output<typeof remote>;
 
-function toRule(rule: RemoteValues['relabel'][number]) {
+export function toRelabelRule(rule: RemoteValues['relabel'][number]) {
   return {
     action: rule.action,
     sourceLabels: rule.source_labels,
@@ -254,7 +254,7 @@ export function toRemoteWrite(remotes: readonly RemoteValues[]) {
       tls: tlsFiles(one.tls),
       intervalMs: one.interval,
       resendMs: one.resend,
-      relabel: one.relabel.map(toRule),
+      relabel: one.relabel.map(toRelabelRule),
       maxSamples: one.max_samples,
       maxLanes: one.shards,
       timeoutMs: one.timeout,

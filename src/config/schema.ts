@@ -14,6 +14,7 @@ import { externalExporters, haveOwnNames } from './exporter.ts';
 import { kafka } from './kafka.ts';
 import { listen } from './listen.ts';
 import { push, pushRules } from './push.ts';
+import { query } from './query.ts';
 import { redis } from './redis.ts';
 import { routes } from './routes.ts';
 import { scrape } from './scrape.ts';
@@ -75,6 +76,7 @@ const fields = {
   kafka: optional(kafka),
   endpoints: sectionWithDefaults(endpoints),
   push: optional(push),
+  query: optional(query),
 };
 
 /** The whole configuration. */
@@ -98,8 +100,5 @@ export const schema = section('promgate', fields, [
   },
   ...pushRules,
 ]);
-
-/** Sections that only later versions support; the message of their refusal says so. */
-export const LATER: readonly string[] = ['query'];
 
 export type Values = z.output<typeof schema>;

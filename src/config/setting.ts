@@ -77,7 +77,7 @@ interface LeafOptions<T> {
   readonly read: (value: unknown) => T | undefined;
 }
 
-function leaf<T>(description: string, options: LeafOptions<T>): Leaf<T> {
+export function leaf<T>(description: string, options: LeafOptions<T>): Leaf<T> {
   const { allowed, read, readAs = 'text', secret = false, pem } = options;
   const schema = z.unknown().transform((value, context) => {
     const result = read(value);

@@ -19,7 +19,7 @@ import {
  */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-type CountedType = 'counter' | 'histogram';
+type CountedType = 'counter' | 'gauge' | 'histogram' | 'summary';
 
 export interface CountedSample {
   /** What follows the metric's name, such as `_bucket`. */

@@ -23,7 +23,8 @@ export async function aggregate(
   const parameter =
     node.param === undefined ? undefined : await evaluation.scalar(node.param, grid);
   const columns = await evaluation.vector(node.expr, grid);
-  const groups = groupRows(columns, groupingOf(node, evaluation.labels));
+  const grouping = groupingOf(node, evaluation.labels);
+  const groups = await groupRows(columns, grouping, evaluation.budget);
   switch (node.op) {
     case 'sum':
       return sumGroups(node, columns, groups, evaluation);

@@ -4,6 +4,7 @@
  * Row r holds the steps of series r: cell r x steps + s. A byte per cell says what the cell holds, so that an absent
  * sample needs no special number and NaN stays a value.
  */
+import type { Budget } from './budget.ts';
 import type { Histogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
 
@@ -38,8 +39,11 @@ export interface Columns {
   readonly histograms: (Histogram | undefined)[] | undefined;
 }
 
-/** Cells that are reserved before the first row is written. */
-const FIRST_CELLS = 1 << 21;
+/**
+ * Cells that are reserved before the first row is written. The system gives memory for cells when they are first written,
+ * while a builder that must grow copies all it has, during which others wait.
+ */
+const FIRST_CELLS = 1 << 26;
 
 /** Columns under construction; rows are appended one after the other. */
 export class ColumnsBuilder {
@@ -157,7 +161,11 @@ export function histogramAt(columns: Columns, cell: number): Histogram {
 }
 
 /** The same series with each single step repeated: the value of an expression that no step changes. */
-export function repeatSteps(columns: Columns, steps: number): Columns {
+export async function repeatSteps(
+  columns: Columns,
+  steps: number,
+  budget: Budget,
+): Promise<Columns> {
   if (steps === columns.steps) return columns;
   const rows = columns.labels.length;
   const kinds = new Uint8Array(rows * steps);
@@ -168,14 +176,21 @@ export function repeatSteps(columns: Columns, steps: number): Columns {
     kinds.fill(columns.kinds[row] ?? ABSENT, row * steps, (row + 1) * steps);
     values.fill(columns.values[row] ?? 0, row * steps, (row + 1) * steps);
     histograms?.fill(columns.histograms?.[row], row * steps, (row + 1) * steps);
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
   return { ...columns, steps, kinds, values, histograms };
 }
 
+/** So many cells are read in less than a millisecond. */
+const CELLS_AT_ONCE = 1 << 19;
+
 /** How many cells hold a sample. */
-export function countSamples(columns: Columns): number {
-  const { kinds } = columns;
+export async function countSamples({ kinds }: Columns, budget: Budget): Promise<number> {
   let samples = 0;
-  for (let cell = 0; cell < kinds.length; cell++) if (kinds[cell] !== ABSENT) samples++;
+  for (let from = 0; from < kinds.length; from += CELLS_AT_ONCE) {
+    const end = Math.min(from + CELLS_AT_ONCE, kinds.length);
+    for (let cell = from; cell < end; cell++) if (kinds[cell] !== ABSENT) samples++;
+    if (budget.turnIsOver(end - from)) await budget.giveTurn();
+  }
   return samples;
 }

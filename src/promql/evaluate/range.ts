@@ -3,6 +3,7 @@
  */
 import { printGeneral } from '../literal/number.ts';
 import type { Call, Expression, RangeSelector, Subquery } from '../tree.ts';
+import { LABELS_WORK } from './budget.ts';
 import {
   ABSENT,
   type Columns,
@@ -37,8 +38,15 @@ export async function selectRange(
   const { settings } = evaluation;
   const loaded = await evaluation.load(selector);
   const { bounds } = selector;
+  const { budget } = evaluation;
+  const series: RangeSeries[] = [];
+  for (const one of loaded) {
+    series.push(rangeSeries(one, settings.startTimes));
+    const copied = one.stale === undefined ? 0 : 3 * one.stale.length;
+    if (budget.turnIsOver(LABELS_WORK + copied)) await budget.giveTurn();
+  }
   return {
-    series: loaded.map((one) => rangeSeries(one, settings.startTimes)),
+    series,
     rangeMs: durationMs(node.range, 'range', query, settings),
     untilMs: windowEnds(selector, grid, query, evaluation),
     reachBeforeMs: bounds === 'plain' ? 0 : settings.lookbackMs,
@@ -57,8 +65,14 @@ export async function subqueryRange(
   const inner = subqueryGrid(node, grid, query, evaluation.settings);
   evaluation.budget.checkSteps(inner.steps);
   const columns = await evaluation.vector(node.expr, inner);
+  const { budget } = evaluation;
+  const series: RangeSeries[] = [];
+  for (let row = 0; row < columns.labels.length; row++) {
+    series.push(rowSeries(columns, row, inner));
+    if (budget.turnIsOver(4 * inner.steps + LABELS_WORK)) await budget.giveTurn();
+  }
   return {
-    series: columns.labels.map((_, row) => rowSeries(columns, row, inner)),
+    series,
     rangeMs: durationMs(node.range, 'range', query, evaluation.settings),
     untilMs: windowEnds(node, grid, query, evaluation),
     reachBeforeMs: 0,
@@ -151,7 +165,7 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
     } else await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
     const keeps = KEEPS_NAME.has(node.name);
     budget.holdRow(builder.endRow(series.labels, keeps ? series.dropsName : true), grid.steps);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(series.timesMs.length + grid.steps)) await budget.giveTurn();
   }
   const columns = builder.finish();
   return KEEPS_NAME.has(node.name) ? columns : loseNames(columns, evaluation);

@@ -35,7 +35,7 @@ export async function selectVector(
     if (node.bounds === 'smoothed') smoothRow(one, references, builder, { node, evaluation });
     else newestRow(one, references, builder, settings.lookbackMs, taken);
     budget.holdRow(builder.endRow(one.labels, taken !== 'value'), grid.steps);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(one.block.timesMs.length + grid.steps)) await budget.giveTurn();
   }
   return builder.finish();
 }

@@ -3,6 +3,7 @@
  */
 import type { SetOperator } from '../operators.ts';
 import type { VectorMatching } from '../tree.ts';
+import { LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Labels } from './labels.ts';
@@ -35,7 +36,7 @@ export async function setOperation(
       taken: op === 'and' ? 1 : 0,
     }));
   }
-  return joinEqualSeries(builder.finish());
+  return joinEqualSeries(builder.finish(), evaluation.budget);
 }
 
 /** At which steps each signature has a sample. */
@@ -55,7 +56,7 @@ async function presence(
     for (let step = 0; step < columns.steps; step++) {
       if (columns.kinds[row * columns.steps + step] !== ABSENT) present[step] = 1;
     }
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
   }
   return steps;
 }
@@ -84,6 +85,6 @@ async function copyRows(
       }
     }
     budget.holdRow(builder.endRow(labels, columns.dropsName[row] === 1), columns.steps);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
   }
 }

@@ -27,7 +27,7 @@ function ofNumbers(compute: OfNumber): VectorFunction {
         if (value !== undefined) builder.setFloat(step, value);
       }
       builder.endRow(labelsAt(columns, row), false);
-      if (budget.turnIsOver()) await budget.giveTurn();
+      if (budget.turnIsOver(2 * grid.steps)) await budget.giveTurn();
     }
     return loseNames(builder.finish(), evaluation);
   };
@@ -47,7 +47,7 @@ function ofHistograms(compute: (histogram: Histogram) => number): VectorFunction
         builder.setFloat(step, compute(histogramAt(columns, cell)));
       }
       builder.endRow(labelsAt(columns, row), false);
-      if (budget.turnIsOver()) await budget.giveTurn();
+      if (budget.turnIsOver(2 * grid.steps)) await budget.giveTurn();
     }
     return loseNames(builder.finish(), evaluation);
   };

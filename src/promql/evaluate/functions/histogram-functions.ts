@@ -5,6 +5,7 @@ import { printGeneral } from '../../literal/number.ts';
 import { quoteText } from '../../literal/quote.ts';
 import type { Call } from '../../tree.ts';
 import { forMetric, type Place } from '../annotations.ts';
+import { LABELS_WORK } from '../budget.ts';
 import { ClassicBuckets } from '../classic-histogram.ts';
 import {
   ABSENT,
@@ -102,7 +103,7 @@ async function measure(
   const { budget, labels: table } = evaluation;
   const columns = await evaluation.vector(argument(node, at), grid);
   const place = evaluation.place(argument(node, at));
-  const families = familiesOf(columns, evaluation, place);
+  const families = await familiesOf(columns, evaluation, place);
   const builder = new ColumnsBuilder(grid.steps, families.length * measures.length);
   for (const family of families) {
     for (const one of measures) {
@@ -119,15 +120,19 @@ async function measure(
     }
     if (budget.turnIsOver()) await budget.giveTurn();
   }
-  return loseNames(joinEqualSeries(builder.finish()), evaluation);
+  return loseNames(await joinEqualSeries(builder.finish(), budget), evaluation);
 }
 
 const LE: ReadonlySet<string> = new Set(['le']);
 
-function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Family[] {
-  const { labels: table } = evaluation;
+async function familiesOf(
+  columns: Columns,
+  evaluation: Evaluation,
+  place: Place,
+): Promise<Family[]> {
+  const { labels: table, budget } = evaluation;
   const families = new Map<Labels, Family>();
-  columns.labels.forEach((labels, row) => {
+  for (const [row, labels] of columns.labels.entries()) {
     let hasFloats = false;
     let hasHistograms = false;
     for (let cell = row * columns.steps; cell < (row + 1) * columns.steps; cell++) {
@@ -146,7 +151,8 @@ function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Fam
     };
     // A native histogram may have a label `le` of its own, which stays.
     if (hasHistograms) add(labels).native.push(row);
-    if (!hasFloats) return;
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
+    if (!hasFloats) continue;
     const le = labelValue(labels, 'le');
     const upper = parseBound(le);
     if (upper === undefined) {
@@ -154,10 +160,10 @@ function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Fam
         `bucket label "le" is missing or has a malformed value of ${quoteText(le)}${forMetric(name)}`,
         place,
       );
-      return;
+      continue;
     }
     add(table.drop(labels, LE)).rows.push({ row, upper });
-  });
+  }
   return [...families.values()];
 }
 

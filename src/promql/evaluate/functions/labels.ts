@@ -7,6 +7,7 @@ import { EvaluationError } from '../failure.ts';
 import { compareLabels, type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { compileRegex, expandTemplate, matchGroups } from '../regex.ts';
 import { joinEqualSeries, labelsAt, pickRows } from '../rows.ts';
+import { sortInTurns } from '../sort.ts';
 import { argument, textArgument, type VectorFunction } from './vector-call.ts';
 
 /** A name of a label may be any text that is UTF-8 and not empty. */
@@ -72,7 +73,7 @@ async function relabel(
     labels.push(value === undefined ? series : evaluation.labels.set(series, [[name, value]]));
     if (budget.turnIsOver()) await budget.giveTurn();
   }
-  return joinEqualSeries({ ...columns, labels, dropsName });
+  return joinEqualSeries({ ...columns, labels, dropsName }, budget);
 }
 
 /** Orders an instant query's result by value; NaN comes last. Range results are always ordered by labels. */
@@ -82,12 +83,12 @@ function sortBy(sign: 1 | -1): VectorFunction {
     if (!isInstant(grid, evaluation)) return warnIneffective(node, columns, evaluation);
     const rows = columns.labels.map((_, row) => row).filter((row) => columns.kinds[row] === FLOAT);
     const value = (row: number) => columns.values[row] ?? 0;
-    rows.sort((a, b) => {
+    const order = (a: number, b: number) => {
       const nan = Number(Number.isNaN(value(a))) - Number(Number.isNaN(value(b)));
       if (nan !== 0 || Number.isNaN(value(a))) return nan;
       return value(a) === value(b) ? 0 : value(a) < value(b) ? -sign : sign;
-    });
-    return pickRows(columns, rows);
+    };
+    return pickRows(columns, await sortInTurns(rows, order, evaluation.budget), evaluation.budget);
   };
 }
 
@@ -98,15 +99,15 @@ function sortByLabel(sign: 1 | -1): VectorFunction {
     if (!isInstant(grid, evaluation)) return warnIneffective(node, columns, evaluation);
     const names = node.args.slice(1).map((_, at) => textArgument(node, at + 1));
     const rows = columns.labels.map((_, row) => row);
-    rows.sort((a, b) => {
+    const order = (a: number, b: number) => {
       const [left, right] = [labelsAt(columns, a), labelsAt(columns, b)];
       for (const name of names) {
         const order = compareNaturally(labelValue(left, name), labelValue(right, name));
         if (order !== 0) return sign * order;
       }
       return sign * compareLabels(left, right);
-    });
-    return pickRows(columns, rows);
+    };
+    return pickRows(columns, await sortInTurns(rows, order, evaluation.budget), evaluation.budget);
   };
 }
 

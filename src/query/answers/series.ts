@@ -1,0 +1,99 @@
+/**
+ * The answers to `series`, `labels` and `label/<name>/values`, joined: each series and each text once,
+ * in Prometheus' order.
+ */
+import { compareTexts } from '../../promql/evaluate/labels.ts';
+import type { GroupAnswer } from '../federation.ts';
+import { type LabelSet, labelsOf, objectsOf, textsOf, withGroupLabels } from './shape.ts';
+import { sortInSteps } from './sort.ts';
+
+interface Sorted {
+  readonly names: readonly string[];
+  readonly labels: LabelSet;
+}
+
+/** Other work may run after so many series. */
+const STEP_SERIES = 1_000;
+
+/**
+ * The series of all groups, ordered by their labels.
+ *
+ * @throws {AnswerShapeError}
+ */
+export function* joinSeries(
+  answers: readonly GroupAnswer[],
+): Generator<void, readonly LabelSet[], void> {
+  const known = new Map<string, Sorted>();
+  let done = 0;
+  for (const answer of answers) {
+    for (const one of objectsOf(answer, answer.data, 'series')) {
+      const labels = withGroupLabels(answer, labelsOf(answer, one));
+      const names = Object.keys(labels).sort(compareTexts);
+      const key = JSON.stringify(names.map((name) => [name, labels[name]]));
+      if (!known.has(key)) known.set(key, { names, labels: inOrder(names, labels) });
+      done += 1;
+      if (done % STEP_SERIES === 0) yield;
+    }
+  }
+  const sorted = yield* sortInSteps([...known.values()], compareSeries);
+  return sorted.map(({ labels }) => labels);
+}
+
+function inOrder(names: readonly string[], labels: LabelSet): LabelSet {
+  return Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
+}
+
+function compareSeries(a: Sorted, b: Sorted): number {
+  const length = Math.min(a.names.length, b.names.length);
+  for (let at = 0; at < length; at++) {
+    const [nameA, nameB] = [a.names[at]!, b.names[at]!]; // `at` is below both lengths
+    const order =
+      compareTexts(nameA, nameB) || compareTexts(a.labels[nameA] ?? '', b.labels[nameB] ?? '');
+    if (order !== 0) return order;
+  }
+  return a.names.length - b.names.length;
+}
+
+/**
+ * The names of the labels of all groups. A group with series has the labels that it adds, too.
+ *
+ * @throws {AnswerShapeError}
+ */
+export function* joinLabelNames(
+  answers: readonly GroupAnswer[],
+): Generator<void, readonly string[], void> {
+  const names = new Set<string>();
+  for (const answer of answers) {
+    const own = textsOf(answer);
+    if (own.length === 0) continue;
+    for (const name of own) if (answer.labels[name] !== '') names.add(name);
+    for (const [name, value] of Object.entries(answer.labels)) if (value !== '') names.add(name);
+    yield;
+  }
+  return yield* sortInSteps([...names], compareTexts);
+}
+
+/**
+ * The values of one label.
+ *
+ * @param names - the answers to `labels` for the same matchers: a group that adds the label itself has
+ * its value if any of its series match, whatever the servers of the group say
+ * @throws {AnswerShapeError}
+ */
+export function* joinLabelValues(
+  label: string,
+  answers: readonly GroupAnswer[],
+  names: readonly GroupAnswer[],
+): Generator<void, readonly string[], void> {
+  const values = new Set<string>();
+  for (const answer of answers) {
+    if (Object.hasOwn(answer.labels, label)) continue;
+    for (const value of textsOf(answer)) values.add(value);
+    yield;
+  }
+  for (const answer of names) {
+    const own = answer.labels[label] ?? '';
+    if (own !== '' && textsOf(answer).length > 0) values.add(own);
+  }
+  return yield* sortInSteps([...values], compareTexts);
+}

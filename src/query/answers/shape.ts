@@ -1,0 +1,81 @@
+/**
+ * The parsed answers of servers, read with care: a server may be of another kind, or lie.
+ */
+import type { GroupAnswer } from '../federation.ts';
+
+/** A server's answer has another form than the API of Prometheus gives. */
+export class AnswerShapeError extends Error {
+  override readonly name = 'AnswerShapeError';
+
+  constructor({ group }: Pick<GroupAnswer, 'group'>, what: string) {
+    super(
+      `group ${group}: its answer holds ${what}, as no Prometheus gives it: look at its servers`,
+    );
+  }
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+export type LabelSet = Readonly<Record<string, string>>;
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The objects of a list. @throws {AnswerShapeError} */
+export function objectsOf(answer: GroupAnswer, list: unknown, name: string): readonly Json[] {
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list) || !list.every(isObject)) {
+    throw new AnswerShapeError(answer, `${name} that are no list of objects`);
+  }
+  return list;
+}
+
+/** The member of an object that is a list of objects. @throws {AnswerShapeError} */
+export function membersOf(answer: GroupAnswer, name: string): readonly Json[] {
+  const { data } = answer;
+  if (!isObject(data)) throw new AnswerShapeError(answer, `no object with ${name}`);
+  return objectsOf(answer, data[name], name);
+}
+
+/** The texts of a list. @throws {AnswerShapeError} */
+export function textsOf(answer: GroupAnswer): readonly string[] {
+  const { data } = answer;
+  if (data === null || data === undefined) return [];
+  if (!Array.isArray(data) || !data.every((one) => typeof one === 'string')) {
+    throw new AnswerShapeError(answer, 'no list of texts');
+  }
+  return data;
+}
+
+/** Names and values. @throws {AnswerShapeError} */
+export function labelsOf(answer: GroupAnswer, labels: unknown): LabelSet {
+  if (labels === undefined || labels === null) return {};
+  const isSet = isObject(labels) && Object.values(labels).every((one) => typeof one === 'string');
+  if (!isSet) throw new AnswerShapeError(answer, 'labels that are no texts');
+  return labels as LabelSet;
+}
+
+/** The labels that a reader sees: the group's own win, and those without a value are left out. */
+export function withGroupLabels({ labels: own }: GroupAnswer, labels: LabelSet): LabelSet {
+  const all: Record<string, string> = { ...labels, ...own };
+  for (const name of Object.keys(all)) if (all[name] === '') delete all[name];
+  return all;
+}
+
+/** A key that is equal for equal label sets, and for those only. */
+export function keyOf(labels: LabelSet): string {
+  return JSON.stringify(
+    Object.keys(labels)
+      .sort()
+      .map((name) => [name, labels[name]]),
+  );
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function numberOf(value: unknown): number {
+  const number = typeof value === 'string' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : 0;
+}

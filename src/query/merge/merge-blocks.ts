@@ -1,0 +1,40 @@
+/**
+ * Makes one series of the series of replicas.
+ */
+import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
+import { fillHoles } from './fill-holes.ts';
+import { preferMax } from './prefer-max.ts';
+import { type ReplicaSeries, replicaSeries } from './replica-series.ts';
+import { areCopies, unite } from './unite.ts';
+
+/** How samples of replicas are told from samples of the same scrape. */
+export interface MergeRules {
+  /** Samples of two replicas that are nearer than this are of the same scrape. */
+  readonly antiAffinityMs: number;
+  /** Half of the median distance of a series' samples takes the place of `antiAffinityMs`. */
+  readonly dynamic: boolean;
+  /** The greatest value of one scrape is taken. */
+  readonly preferMax: boolean;
+}
+
+/**
+ * The series with most samples, and samples of the others in its holes.
+ *
+ * @param blocks - at least one, with equal labels; times rise
+ */
+export function mergeBlocks(blocks: readonly SeriesBlock[], rules: MergeRules): SeriesBlock {
+  const [first, ...others] = blocks
+    .map(replicaSeries)
+    .sort((a, b) => b.liveCount - a.liveCount || b.block.timesMs.length - a.block.timesMs.length);
+  if (first === undefined) throw new Error('there is no series to merge');
+  return others.reduce((base, other) => replicaSeries(mergeTwo(base, other, rules)), first).block;
+}
+
+function mergeTwo(base: ReplicaSeries, other: ReplicaSeries, rules: MergeRules): SeriesBlock {
+  if (other.block.timesMs.length === 0) return base.block;
+  const chosen = rules.preferMax
+    ? replicaSeries(preferMax(base, other, rules.antiAffinityMs))
+    : base;
+  if (base.liveCount === 0 || areCopies(base, other)) return unite(chosen, other);
+  return fillHoles(chosen, other, rules);
+}

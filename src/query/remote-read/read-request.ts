@@ -1,0 +1,167 @@
+/**
+ * Reads the requests of remote read, which any client may send: no byte is read beyond the end, and
+ * the work is in proportion to the bytes.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/querying/remote_read_api/
+ */
+import { uncompress } from 'snappyjs';
+import type { Matcher } from '../../promql/evaluate/storage.ts';
+
+/** A message breaks the encoding, or asks for what promgate does not give. */
+export class ReadRequestError extends Error {
+  override readonly name = 'ReadRequestError';
+}
+
+export interface ReadQuery {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly matchers: readonly Matcher[];
+  readonly stepMs: number;
+  readonly function: string;
+  readonly rangeMs: number;
+}
+
+/** `chunks`: frames of chunks, streamed. */
+export type ReadForm = 'samples' | 'chunks';
+
+export interface ReadRequest {
+  readonly queries: readonly ReadQuery[];
+  readonly form: ReadForm;
+}
+
+/** Prometheus sends one query in each request. */
+const MAX_QUERIES = 64;
+const OPERATORS: readonly Matcher['op'][] = ['=', '!=', '=~', '!~'];
+const FORMS: readonly ReadForm[] = ['samples', 'chunks'];
+
+/**
+ * @param body - compressed as a block of Snappy
+ * @param maxBytes - bound on the decompressed bytes
+ * @throws {ReadRequestError}
+ */
+export function decodeReadRequest(body: Buffer, maxBytes: number): ReadRequest {
+  return decodeMessage(decompressed(body, maxBytes));
+}
+
+function decompressed(body: Buffer, maxBytes: number): Buffer {
+  try {
+    return uncompress(body, maxBytes);
+  } catch (cause) {
+    const what = `the body is no block of Snappy, or has more than ${maxBytes} bytes`;
+    throw new ReadRequestError(what, { cause });
+  }
+}
+
+/** @throws {ReadRequestError} */
+function decodeMessage(message: Uint8Array): ReadRequest {
+  const queries: ReadQuery[] = [];
+  let form: ReadForm | undefined;
+  for (const { field, number, bytes } of fieldsOf(message)) {
+    if (field === 1) {
+      if (queries.length >= MAX_QUERIES) throw fault(`more than ${MAX_QUERIES} queries`);
+      queries.push(decodeQuery(bytes));
+    } else if (field === 2) {
+      // A list of numbers may come packed in bytes: all known ones have a single byte.
+      for (const type of bytes.length > 0 ? bytes : [number]) form ??= FORMS[type];
+    }
+  }
+  return { queries, form: form ?? 'samples' };
+}
+
+function decodeQuery(message: Uint8Array): ReadQuery {
+  let [startMs, endMs] = [0, 0];
+  const matchers: Matcher[] = [];
+  let hints: ReturnType<typeof decodeHints> | undefined;
+  for (const { field, number, bytes } of fieldsOf(message)) {
+    if (field === 1) startMs = number;
+    else if (field === 2) endMs = number;
+    else if (field === 3) matchers.push(decodeMatcher(bytes));
+    else if (field === 4) hints = decodeHints(bytes);
+  }
+  const { stepMs = 0, function: of = '', rangeMs = 0 } = hints ?? {};
+  // The range of the hints is the one that the evaluation needs.
+  const asked = hints && hints.endMs !== 0 ? hints : { startMs, endMs };
+  return { startMs: asked.startMs, endMs: asked.endMs, matchers, stepMs, function: of, rangeMs };
+}
+
+function decodeHints(message: Uint8Array) {
+  let [stepMs, startMs, endMs, rangeMs] = [0, 0, 0, 0];
+  let of = '';
+  for (const { field, number, bytes } of fieldsOf(message)) {
+    if (field === 1) stepMs = number;
+    else if (field === 2) of = textOf(bytes);
+    else if (field === 3) startMs = number;
+    else if (field === 4) endMs = number;
+    else if (field === 7) rangeMs = number;
+  }
+  return { stepMs, function: of, startMs, endMs, rangeMs };
+}
+
+function decodeMatcher(message: Uint8Array): Matcher {
+  let op: Matcher['op'] | undefined = '=';
+  let [name, value] = ['', ''];
+  for (const { field, number, bytes } of fieldsOf(message)) {
+    if (field === 1) op = OPERATORS[number];
+    else if (field === 2) name = textOf(bytes);
+    else if (field === 3) value = textOf(bytes);
+  }
+  if (op === undefined) throw fault('an unknown type of matcher');
+  return { name, op, value };
+}
+
+interface Field {
+  readonly field: number;
+  /** Of a number: as a signed integer. */
+  readonly number: number;
+  /** Of a text or a message; else empty. */
+  readonly bytes: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+
+function* fieldsOf(message: Uint8Array): Generator<Field, void, void> {
+  let at = 0;
+  const varint = (): bigint => {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = message[at++];
+      if (byte === undefined) throw fault('a number that does not end');
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return BigInt.asIntN(64, value);
+    }
+    throw fault('a number that is too long');
+  };
+  const take = (length: number): Uint8Array => {
+    if (length < 0 || at + length > message.length) throw fault('a field that is longer than it');
+    at += length;
+    return message.subarray(at - length, at);
+  };
+  while (at < message.length) {
+    const tag = Number(varint());
+    const field = Math.floor(tag / 8);
+    switch (tag & 7) {
+      case 0:
+        yield { field, number: Number(varint()), bytes: NOTHING };
+        break;
+      case 1:
+        take(8);
+        break;
+      case 2:
+        yield { field, number: 0, bytes: take(Number(varint())) };
+        break;
+      case 5:
+        take(4);
+        break;
+      default:
+        throw fault('a field of an unknown type');
+    }
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}
+
+function fault(what: string): ReadRequestError {
+  return new ReadRequestError(`the message holds ${what}`);
+}

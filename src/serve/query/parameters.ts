@@ -1,0 +1,138 @@
+/**
+ * The parameters of a call of the query API: those of the query string, and of the form of a POST.
+ */
+import { parseDuration } from '../../promql/literal/duration.ts';
+import { quoteText } from '../../promql/literal/quote.ts';
+import { badParameter, QueryError } from '../query-errors.ts';
+import type { RequestContext } from '../request.ts';
+
+/** Bound on a form: a query with the names of 10,000 instances has half of it. */
+const MAX_FORM_BYTES = 1_048_576;
+const FORM = 'application/x-www-form-urlencoded';
+
+/** The parameters that were read: a body can be read only once. */
+const known = new WeakMap<object, URLSearchParams>();
+
+/** Parameters that occur in the form come before those of the query string, as in Go. */
+export async function readParameters(ctx: RequestContext): Promise<URLSearchParams> {
+  const parameters = known.get(ctx.req) ?? (await read(ctx));
+  known.set(ctx.req, parameters);
+  return parameters;
+}
+
+async function read(ctx: RequestContext): Promise<URLSearchParams> {
+  const { query } = ctx.state.target;
+  if (ctx.method !== 'POST') return new URLSearchParams(query);
+  const type = ctx.get('Content-Type').split(';', 1)[0]!.trim().toLowerCase();
+  const body = await readBody(ctx, MAX_FORM_BYTES);
+  if (type !== FORM) return new URLSearchParams(query);
+  const form = body.toString('utf8');
+  return new URLSearchParams(query === '' ? form : `${form}&${query}`);
+}
+
+/** @throws {QueryError} `bad_data` if the body is larger than `maxBytes` */
+export async function readBody({ req }: RequestContext, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      const message = `the body is larger than ${maxBytes} bytes, which is all that promgate reads`;
+      throw new QueryError('bad_data', message, { headers: { Connection: 'close' } });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+/** The first and the last time of Prometheus, which its clients send for "all". */
+const EVER: Readonly<Record<string, number>> = {
+  '-292273086-05-16T16:47:06Z': -Number.MAX_SAFE_INTEGER,
+  '292277025-08-18T07:12:54.999999999Z': Number.MAX_SAFE_INTEGER,
+};
+const MAX_TIME_MS = Number.MAX_SAFE_INTEGER;
+
+/** Reads a time: seconds with a fraction, or RFC 3339. @returns undefined if there is none */
+export function timeOf(parameters: URLSearchParams, name: string): number | undefined {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return undefined;
+  const timeMs = parseTime(text);
+  if (timeMs === undefined) {
+    throw badParameter(name, `cannot parse ${quoteText(text)} to a valid timestamp`);
+  }
+  return timeMs;
+}
+
+/** A time that the call needs. */
+export function requiredTime(parameters: URLSearchParams, name: string): number {
+  const timeMs = timeOf(parameters, name);
+  if (timeMs === undefined) {
+    throw badParameter(name, 'cannot parse "" to a valid timestamp');
+  }
+  return timeMs;
+}
+
+function parseTime(text: string): number | undefined {
+  if (NUMBER.test(text)) {
+    const seconds = Number(text);
+    const whole = Math.trunc(seconds);
+    const timeMs = whole * 1000 + Math.round((seconds - whole) * 1000);
+    return Math.abs(timeMs) <= MAX_TIME_MS ? timeMs : undefined;
+  }
+  const known = EVER[text];
+  if (known !== undefined) return known;
+  const timeMs = RFC3339.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
+/** Reads a duration: seconds, or `5m`. @returns milliseconds; throws a plain error with the reason */
+export function durationMs(text: string): number {
+  const why = `cannot parse ${quoteText(text)} to a valid duration`;
+  if (NUMBER.test(text)) {
+    const ms = Number(text) * 1000;
+    if (Math.abs(ms) > MAX_TIME_MS) throw new Error(`${why}. It overflows int64`);
+    return ms;
+  }
+  try {
+    return parseDuration(text);
+  } catch (cause) {
+    throw new Error(why, { cause });
+  }
+}
+
+/** @returns undefined if the parameter is missing */
+export function durationOf(parameters: URLSearchParams, name: string): number | undefined {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return undefined;
+  try {
+    return durationMs(text);
+  } catch (error) {
+    throw badParameter(name, (error as Error).message);
+  }
+}
+
+/** Reads `limit`, and parameters like it. @returns 0 for none */
+export function limitOf(parameters: URLSearchParams, name = 'limit'): number {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return 0;
+  if (!/^[+-]?\d{1,15}$/.test(text)) {
+    throw badParameter(name, `strconv.Atoi: parsing ${quoteText(text)}: invalid syntax`);
+  }
+  const limit = Number(text);
+  if (limit < 0) throw badParameter(name, 'limit must be non-negative');
+  return limit;
+}
+
+const TRUE: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+const FALSE: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
+
+/** Reads a boolean as Go does. */
+export function flagOf(parameters: URLSearchParams, name: string, otherwise: boolean): boolean {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return otherwise;
+  if (TRUE.has(text)) return true;
+  if (FALSE.has(text)) return false;
+  throw badParameter(name, `${quoteText(text)} is no boolean: say true or false`);
+}

@@ -1,0 +1,149 @@
+/**
+ * `POST /api/v1/read`: remote read, so that a Prometheus, or another promgate, may read from here.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/querying/remote_read_api/
+ */
+import { everyTurn } from '../../clock.ts';
+import type { SeriesBlock, Storage } from '../../promql/evaluate/storage.ts';
+import type { QueryScope } from '../../query/federation.ts';
+import {
+  chunkFrames,
+  sampledMessage,
+  sampledSeries,
+  sortBlocks,
+} from '../../query/remote-read/read-answer.ts';
+import {
+  decodeReadRequest,
+  type ReadQuery,
+  type ReadRequest,
+  ReadRequestError,
+} from '../../query/remote-read/read-request.ts';
+import { QueryError } from '../query-errors.ts';
+import type { Handler, RequestContext } from '../request.ts';
+import { sendBytes } from './answer.ts';
+import type { Figures } from './desk.ts';
+import type { EvaluationOptions } from './evaluation.ts';
+import { failure } from './federated.ts';
+import { readBody } from './parameters.ts';
+import { tenantsOf } from './tenants.ts';
+
+/** Prometheus' bound on a request, decompressed. */
+const MAX_REQUEST_BYTES = 33_554_432;
+const CHUNKS_TYPE = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
+const SAMPLES_TYPE = 'application/x-protobuf';
+const TURN_MS = 4;
+
+export function remoteRead(options: EvaluationOptions): Handler {
+  return async (ctx) => {
+    const request = await readRequest(ctx);
+    const scope = {
+      tenants: tenantsOf(ctx.state.scope),
+      partialResponse: options.partialResponse(),
+      dedup: true,
+    };
+    const query = request.queries.map(describe).join(', ');
+    await options.desk.run(ctx, { call: 'read', query, timeoutMs: undefined }, async (run) => {
+      const results = await select(options, request, scope, run.signal);
+      run.sending(figuresOf(results));
+      const { limits } = options;
+      if (request.form === 'chunks') {
+        await sendBytes(ctx, framesOf(results), { type: CHUNKS_TYPE, limits, isFinal: true });
+        return;
+      }
+      ctx.set('Content-Encoding', 'snappy');
+      const message = await messageOf(results);
+      await sendBytes(ctx, message, { type: SAMPLES_TYPE, limits, isFinal: true });
+    });
+  };
+}
+
+async function readRequest(ctx: RequestContext): Promise<ReadRequest> {
+  const body = await readBody(ctx, MAX_REQUEST_BYTES);
+  try {
+    return decodeReadRequest(body, MAX_REQUEST_BYTES);
+  } catch (cause) {
+    if (!(cause instanceof ReadRequestError)) throw cause;
+    throw new QueryError('bad_data', `the request cannot be read: ${cause.message}`, { cause });
+  }
+}
+
+function describe({ matchers }: ReadQuery): string {
+  return `{${matchers.map(({ name, op, value }) => `${name}${op}${JSON.stringify(value)}`).join(',')}}`;
+}
+
+async function select(
+  { federation, settings }: EvaluationOptions,
+  { queries }: ReadRequest,
+  scope: QueryScope,
+  signal: AbortSignal,
+): Promise<readonly (readonly SeriesBlock[])[]> {
+  const storage: Storage = federation().open(scope);
+  const { maxSamples } = settings();
+  const results: (readonly SeriesBlock[])[] = [];
+  let samples = 0;
+  for (const query of queries) {
+    const found = await selectOne(storage, query, signal).catch((error: unknown) => {
+      throw failure(error, signal);
+    });
+    const sorted = sortBlocks(found.map((block) => within(block, query)));
+    const whole = sorted.filter(({ timesMs }) => timesMs.length > 0);
+    for (const { timesMs } of whole) samples += timesMs.length;
+    if (samples > maxSamples) {
+      const message = `exceeded sample limit (query.max_samples: ${maxSamples})`;
+      throw new QueryError('bad_data', message);
+    }
+    results.push(whole);
+  }
+  return results;
+}
+
+function selectOne(
+  storage: Storage,
+  { matchers, startMs, endMs, stepMs, function: of, rangeMs }: ReadQuery,
+  signal: AbortSignal,
+): Promise<readonly SeriesBlock[]> {
+  const range = { afterMs: startMs - 1, untilMs: endMs };
+  return storage.select(matchers, range, { function: of, stepMs, rangeMs }, signal);
+}
+
+/** The samples in the range of a query: a storage may give more. */
+function within(block: SeriesBlock, { startMs, endMs }: ReadQuery): SeriesBlock {
+  const { timesMs, values, histograms } = block;
+  let from = 0;
+  let to = timesMs.length;
+  while (from < to && timesMs[from]! < startMs) from++;
+  while (to > from && timesMs[to - 1]! > endMs) to--;
+  if (from === 0 && to === timesMs.length) return block;
+  return {
+    labels: block.labels,
+    timesMs: timesMs.subarray(from, to),
+    values: values.subarray(from, to),
+    ...(histograms && { histograms: histograms.slice(from, to) }),
+  };
+}
+
+function figuresOf(results: readonly (readonly SeriesBlock[])[]): Figures {
+  const all = results.flat();
+  const samples = all.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
+  return { series: all.length, samples, peakSamples: samples, requests: 0 };
+}
+
+function* framesOf(results: readonly (readonly SeriesBlock[])[]): Generator<Buffer, void, void> {
+  for (const [index, series] of results.entries()) yield* chunkFrames(series, index);
+}
+
+/** The message needs its length in front: all series are written before the first byte is sent. */
+async function messageOf(results: readonly (readonly SeriesBlock[])[]): Promise<Iterable<Buffer>> {
+  const pace = everyTurn(TURN_MS);
+  const written: Buffer[][] = [];
+  for (const series of results) {
+    const own: Buffer[] = [];
+    for (const block of series) {
+      own.push(sampledSeries(block));
+      const turn = pace();
+      if (turn !== undefined) await turn;
+    }
+    written.push(own);
+  }
+  return sampledMessage(written);
+}
