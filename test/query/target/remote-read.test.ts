@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { memoryStorage } from '../../../src/promql/evaluate/memory-storage.ts';
 import type { Matcher, SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
@@ -263,13 +264,17 @@ describe('remoteRead', () => {
 
   it('refuses a stream of series without end', async () => {
     let sent = 0;
-    const endless = createServer(async (_, response) => {
-      response.writeHead(200, { 'Content-Type': 'application/x-streamed-protobuf' });
-      for (; !response.destroyed; sent++) {
+    function* frames(): Generator<Buffer> {
+      for (; ; sent++) {
         const block = numbers([['__name__', `s${sent}`]], [1]);
-        const isFull = !response.write(frame(chunkedMessage(block, chunksOf(block, 'old'), 0)));
-        if (isFull) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        yield frame(chunkedMessage(block, chunksOf(block, 'old'), 0));
       }
+    }
+    const endless = createServer((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/x-streamed-protobuf' });
+      const stream = Readable.from(frames());
+      response.once('close', () => stream.destroy());
+      stream.pipe(response);
     });
     endless.listen(0, '127.0.0.1');
     await once(endless, 'listening');
