@@ -28,9 +28,13 @@ export function* joinSeries(
   for (const answer of answers) {
     for (const one of objectsOf(answer, answer.data, 'series')) {
       const labels = withGroupLabels(answer, labelsOf(answer, one));
-      const names = Object.keys(labels).sort(compareTexts);
-      const key = JSON.stringify(names.map((name) => [name, labels[name]]));
-      if (!known.has(key)) known.set(key, { names, labels: inOrder(names, labels) });
+      const names = Object.keys(labels);
+      const isSorted = areSorted(names);
+      if (!isSorted) names.sort(compareTexts);
+      const key = keyOf(names, labels);
+      if (!known.has(key)) {
+        known.set(key, { names, labels: isSorted ? labels : inOrder(names, labels) });
+      }
       done += 1;
       if (done % STEP_SERIES === 0) yield;
     }
@@ -39,8 +43,31 @@ export function* joinSeries(
   return sorted.map(({ labels }) => labels);
 }
 
+function areSorted(names: readonly string[]): boolean {
+  for (let at = 1; at < names.length; at++) {
+    if (compareTexts(names[at - 1]!, names[at]!) > 0) return false; // both are in the list
+  }
+  return true;
+}
+
+/** Equal for equal label sets, and for those only. */
+function keyOf(names: readonly string[], labels: LabelSet): string {
+  let key = '';
+  for (const name of names) {
+    const value = labels[name] ?? '';
+    key += `${name.length}:${name}${value.length}:${value}`;
+  }
+  return key;
+}
+
 function inOrder(names: readonly string[], labels: LabelSet): LabelSet {
-  return Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
+  const ordered: Record<string, string> = {};
+  for (const name of names) {
+    if (name === '__proto__')
+      return Object.fromEntries(names.map((one) => [one, labels[one] ?? '']));
+    ordered[name] = labels[name] ?? '';
+  }
+  return ordered;
 }
 
 function compareSeries(a: Sorted, b: Sorted): number {

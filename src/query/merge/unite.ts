@@ -42,12 +42,15 @@ export function unite(first: ReplicaSeries, second: ReplicaSeries) {
   const a = first.block;
   const b = second.block;
   const words = wordsOf(a.values);
+  const [leftTimes, rightTimes] = [a.timesMs, b.timesMs];
+  const lengths = { left: leftTimes.length, right: rightTimes.length };
   const runs = new Runs();
   let left = 0;
   let right = 0;
-  while (left < a.timesMs.length || right < b.timesMs.length) {
-    const leftMs = a.timesMs[left] ?? Infinity;
-    const rightMs = b.timesMs[right] ?? Infinity;
+  while (left < lengths.left || right < lengths.right) {
+    // Reads beyond the end would make an object of each time.
+    const leftMs = left < lengths.left ? leftTimes[left]! : Infinity;
+    const rightMs = right < lengths.right ? rightTimes[right]! : Infinity;
     const isCommon = leftMs === rightMs;
     const takesLeft = leftMs < rightMs || (isCommon && !isStale(words, left));
     if (takesLeft) runs.add(a, left, left + 1);
