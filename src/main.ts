@@ -29,6 +29,9 @@ const SAME_INTERRUPT_MS = 500;
 /** Bound on the time from the end of `drain.wait` to the exit of the process. */
 const STOP_MS = 7_000;
 
+/** What SIGHUP does once the program runs. */
+let hangUp: App['reload'] | undefined;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @returns the exit code */
@@ -36,6 +39,7 @@ async function main(args: readonly string[], environment: Environment): Promise<
   const [program, ...rest] = args;
   if (program === 'proxy') return await proxy('promgate proxy', rest, environment);
   if (program === 'caching-proxy') return await proxy(program, rest, environment);
+  if (program === 'query') return await query(rest, environment);
   let line: CommandLine;
   try {
     line = readCommandLine(args);
@@ -67,6 +71,7 @@ async function main(args: readonly string[], environment: Environment): Promise<
       const fault = {
         '': 'a command is missing',
         proxy: 'write promgate proxy before its options',
+        query: 'write promgate query before its options',
       }[line.command];
       const unknown = `there is no such command: ${line.command}`;
       process.stderr.write(`${fault ?? unknown}\n\n${usage()}`);
@@ -77,19 +82,34 @@ async function main(args: readonly string[], environment: Environment): Promise<
 
 async function serve(sources: ConfigSources): Promise<number> {
   const stop = stopSignals();
-  const { ConfigError, readConfig } = await import('./config/config.ts');
+  const { ConfigError, describeConfig, readConfig } = await import('./config/config.ts');
   try {
     const config = await readConfig(sources);
     const { startApp } = await import('./assemble/app.ts');
-    return await runUntil(
-      stop,
-      () => startApp(config, { platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'] }),
-      config.drain.waitMs,
-    );
+    let yaml = config.query ? (await describeConfig(sources)).yaml : '';
+    const options = {
+      platformAuthorities: sources.environment?.['CF_SYSTEM_CERT_PATH'],
+      printConfig: () => yaml,
+      reread: async () => {
+        const again = await readConfig(sources);
+        ({ yaml } = await describeConfig(sources));
+        return again;
+      },
+    };
+    return await runUntil(stop, () => startApp(config, options), config.drain.waitMs);
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.faults);
     return fail('promgate cannot start', error);
   }
+}
+
+/** The command line of Promxy: a section `query` from its file. */
+async function query(args: readonly string[], environment: Environment): Promise<number> {
+  const { queryCommand } = await import('./query-command.ts');
+  return await queryCommand(args, {
+    ...{ environment, memoryBytes: memoryBytes(environment['MEMORY_LIMIT']) },
+    ...{ print: write, refuse, serve },
+  });
 }
 
 async function ask(line: CommandLine, sources: ConfigSources): Promise<number> {
@@ -162,11 +182,13 @@ async function proxy(
 /** Runs until `stop` resolves, then drains and disposes, before the platform sends SIGKILL. */
 async function runUntil(
   stop: Promise<void>,
-  start: () => Promise<Pick<App, 'drain'> & AsyncDisposable>,
+  start: () => Promise<Pick<App, 'drain'> & Partial<Pick<App, 'reload'>> & AsyncDisposable>,
   waitMs: number,
 ): Promise<number> {
   const app = await start();
+  hangUp = app.reload;
   await stop;
+  hangUp = undefined;
   const watchdog = setTimeout(() => {
     fail('promgate did not stop in time and exits at once', new Error('a part hangs'));
     process.exit(FAILED);
@@ -195,8 +217,9 @@ function stopSignals(): Promise<void> {
 function ignoreSignals(): void {
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
     process.on(signal, () => {
-      if (signal === 'SIGHUP')
-        say('info', 'SIGHUP is ignored: restart promgate to change its configuration');
+      if (signal !== 'SIGHUP') return;
+      if (hangUp) void hangUp();
+      else say('info', 'SIGHUP is ignored: restart promgate to change its configuration');
     });
   }
 }

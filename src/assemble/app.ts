@@ -7,11 +7,12 @@ import { type Config, configWarnings } from '../config/config.ts';
 import { healthSite } from '../serve/health.ts';
 import { listenError } from '../serve/listen-error.ts';
 import { type Server, startServer } from '../serve/server.ts';
+import type { Log } from '../telemetry/log.ts';
 import { VERSION } from '../version.ts';
 import { openCertificateExpiry } from './certificate-expiry.ts';
 import { type Ground, type GroundOptions, openGround } from './ground.ts';
 import { type IdentityServers, listenForIdentities } from './identity.ts';
-import { type Stages, startStages } from './stages.ts';
+import { type Stages, type StagesOptions, startStages } from './stages.ts';
 
 /** An idle connection is closed this long after the longest deadline of a scrape. */
 const IDLE_MARGIN_MS = 60_000;
@@ -30,18 +31,23 @@ export interface App extends AsyncDisposable {
   readonly identityUrl: string | undefined;
   /** The URL with the port of gorouter, which forwards instance identities. */
   readonly gorouterUrl: string | undefined;
+  /**
+   * Reads the configuration again, and logs what came of it. Never rejects. Undefined if nothing of it can
+   * change while promgate runs.
+   */
+  readonly reload: (() => Promise<void>) | undefined;
   /** Lets open requests end, for `drain.wait` and at most 6 s; disposal then aborts the others. */
   readonly drain: () => Promise<void>;
 }
 
-export type AppOptions = GroundOptions;
+export type AppOptions = GroundOptions & StagesOptions;
 
 /** Starts promgate. Disposal, or a failed start, stops the started parts in the opposite order. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   await using parts = new AsyncDisposableStack();
   const ground = openGround(config, options, parts);
   await openCertificateExpiry(config, ground, parts);
-  const stages = await startStages(config, ground, parts);
+  const stages = await startStages(config, ground, parts, options);
   const server = parts.use(await listen(config, ground, stages));
   const compat = await listenAsPromCache(config, ground, stages);
   if (compat) parts.use(compat);
@@ -60,6 +66,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   const stop = parts.move();
   return {
+    reload: stages.reload && loggedReload(stages.reload, log),
     url: server.url,
     healthUrl: health?.url,
     compatUrl: compat?.url,
@@ -73,6 +80,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await Promise.all(all.map((one) => one?.drain(config.drain.waitMs)));
     },
     [Symbol.asyncDispose]: () => stop.disposeAsync(),
+  };
+}
+
+function loggedReload(reload: () => Promise<void>, log: Log): () => Promise<void> {
+  return async () => {
+    try {
+      await reload();
+      log.info('the section query is reloaded');
+    } catch (err) {
+      log.error('the configuration cannot be reloaded: all stays as it was', { err });
+    }
   };
 }
 

@@ -13,6 +13,7 @@ import { healthz, readyz } from '../serve/health.ts';
 import { ownMetrics } from '../serve/own-metrics.ts';
 import { invalidateCache } from '../serve/promregator.ts';
 import { type Purged, purgeAnswers } from '../serve/purge.ts';
+import { reloadConfiguration } from '../serve/reload.ts';
 import type { Handler, RequestState } from '../serve/request.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
@@ -22,6 +23,8 @@ export interface OperateOptions {
   readonly onMistake: OnMistake;
   /** Drops kept answers of all parts, and tells the other replicas. */
   readonly purge: (what: Purge) => Purged;
+  /** Reads the configuration again; undefined if nothing of it can change. */
+  readonly reload?: (() => Promise<void>) | undefined;
   /** Answers `/metrics?endpoint=URL`; undefined while `endpoints.allow` is empty. */
   readonly endpoint?: Handler | undefined;
   /** What the documentation says of promgate's address. */
@@ -33,7 +36,7 @@ const PUBLIC = ['/healthz', '/readyz', '/doc'];
 
 /** Its last mount takes every path that no other mount has. */
 export function openOperate(
-  { admit, onMistake, purge, endpoint = noEndpoints, documentation }: OperateOptions,
+  { admit, onMistake, purge, reload, endpoint = noEndpoints, documentation }: OperateOptions,
   { readiness, registry }: Pick<Ground, 'readiness' | 'registry'>,
 ): Part {
   const router = new Router<RequestState>({ strict: true, sensitive: true })
@@ -43,7 +46,9 @@ export function openOperate(
     .get('metrics', '/metrics', operatorsOnly, metrics(endpoint, ownMetrics(registry)))
     .get('metrics', '/promregatorMetrics', operatorsOnly, ownMetrics(registry))
     .get('promregator-cache', '/cache/invalidate', operatorsOnly, invalidateCache(purge))
-    .post('purge', '/-/purge', operatorsOnly, purgeAnswers(purge));
+    .post('purge', '/-/purge', operatorsOnly, purgeAnswers(purge))
+    .post('reload', '/-/reload', operatorsOnly, reloadConfiguration(reload))
+    .put('reload', '/-/reload', operatorsOnly, reloadConfiguration(reload));
   const errors = answerProblem(onMistake);
   return {
     mounts: [

@@ -4,6 +4,9 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { parseYaml, readExternalLabels } from '../config/prometheus-yaml.ts';
+import { type Lookup, selectInstances } from '../discover/select.ts';
+import { parseSelector } from '../discover/selector.ts';
+import { isPlaceless } from '../discover/target.ts';
 import { compileMatcher } from '../promql/evaluate/match.ts';
 import type { Matcher } from '../promql/evaluate/storage.ts';
 import { parseMetricSelector } from '../promql/parse.ts';
@@ -61,6 +64,22 @@ export async function openGroups(
   const enough = new Promise<void>((resolve) => setTimeout(resolve, DISCOVERY_MS).unref());
   await Promise.race([federation.discovered, enough]);
   return federation;
+}
+
+/** The instances of an app as servers. @throws {Error} if the route table has none */
+export function serversOfApp(table: Lookup, app: string): readonly DiscoveredServer[] {
+  const instances = selectInstances(table, parseSelector({ path: encodeURI(app) }));
+  if (instances.length === 0) throw new Error('the route table has no instance of this app');
+  return instances
+    .filter((instance) => !instance.ambiguous && !isPlaceless(instance.endpoint))
+    .map(({ endpoint, app: { organizationName, spaceName, appName }, index }) => ({
+      address: endpoint.address,
+      labels: {
+        __scheme__: endpoint.tls ? 'https' : 'http',
+        ...{ __meta_cf_organization: organizationName, __meta_cf_space: spaceName },
+        ...{ __meta_cf_app: appName, __meta_cf_instance: index },
+      },
+    }));
 }
 
 /** Whether a server may be asked by TLS without authorities of its own. */

@@ -23,7 +23,7 @@ import {
 import { type HttpMetrics, httpMetrics } from '../telemetry/http-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RecordRequest } from '../telemetry/request-event.ts';
-import { startApps } from './apps.ts';
+import { type AppsPart, startApps } from './apps.ts';
 import { type EndpointsPart, startEndpoints } from './endpoints.ts';
 import { openEvents } from './events.ts';
 import type { Ground } from './ground.ts';
@@ -32,6 +32,7 @@ import type { BindingsPart } from './late-bindings.ts';
 import { openOperate } from './operate.ts';
 import type { Part } from './part.ts';
 import type { PushPart } from './push.ts';
+import type { QueryPart, QueryPartOptions } from './query.ts';
 import { openReplicas, type Replicas } from './replicas.ts';
 import { openHistory, openStatus } from './status.ts';
 
@@ -42,6 +43,15 @@ export interface Stages {
   readonly metrics: HttpMetrics;
   /** Undefined if no section `auth.identity` is set. */
   readonly identities: IdentityReaders | undefined;
+  /** Reads the configuration again; undefined if nothing of it can change while promgate runs. */
+  readonly reload: (() => Promise<void>) | undefined;
+}
+
+export interface StagesOptions {
+  /** The configuration as YAML, with secrets masked. */
+  readonly printConfig?: (() => string) | undefined;
+  /** Reads the configuration again. @throws {Error} if it has faults */
+  readonly reread?: (() => Promise<Config>) | undefined;
 }
 
 /** @param parts - its disposal stops the parts */
@@ -49,6 +59,7 @@ export async function startStages(
   config: Config,
   ground: Ground,
   parts: AsyncDisposableStack,
+  options: StagesOptions = {},
 ): Promise<Stages> {
   const { log, readiness, registry, cut } = ground;
   const metrics = httpMetrics(registry);
@@ -90,6 +101,13 @@ export async function startStages(
     ...{ ground, admit, onMistake, observers, metrics, revocations },
   });
   if (push) parts.use(push);
+  const query = await openQuery(config, {
+    ground,
+    serving,
+    apps,
+    printConfig: options.printConfig,
+  });
+  if (query) parts.use(query);
   const status = openStatus(
     {
       ...{ ...serving, auth: config.auth, history, apps, onRefused },
@@ -97,17 +115,18 @@ export async function startStages(
     },
     ground,
   );
+  const reload = reloadOf(options.reread, query);
   const operate = parts.use(
     openOperate(
       {
-        ...{ ...serving, purge, endpoint: endpoints?.answer },
+        ...{ ...serving, purge, endpoint: endpoints?.answer, reload },
         documentation: { url: config.broker?.url, ...config.sd },
       },
       ground,
     ),
   );
 
-  const optional = [bindings, endpoints, push].filter((part) => part !== undefined);
+  const optional = [bindings, endpoints, push, query].filter((part) => part !== undefined);
   const all: readonly Part[] = [apps, ...optional, replicas, events, status, operate];
   replicas.onPurge(purgeHere);
   replicas.onMissed(() => purgeHere({ kind: 'all' }));
@@ -120,7 +139,7 @@ export async function startStages(
   const ownPush = config.push?.port === undefined ? undefined : push?.own;
   const pushListener =
     ownPush && createFrame({ ...frame, mounts: ownPush.mounts, pushLane: ownPush.lane });
-  return { listener, pushListener, metrics, identities };
+  return { listener, pushListener, metrics, identities, reload };
 }
 
 interface PushParts {
@@ -146,6 +165,42 @@ async function openPush(
     },
     ground,
   );
+}
+
+interface QueryParts {
+  readonly ground: Ground;
+  readonly serving: Pick<QueryPartOptions, 'admit' | 'onMistake'>;
+  readonly apps: AppsPart;
+  readonly printConfig: (() => string) | undefined;
+}
+
+/** @returns undefined without a section `query` */
+async function openQuery(
+  { query }: Config,
+  { ground, serving, apps, printConfig = () => '' }: QueryParts,
+): Promise<QueryPart | undefined> {
+  if (!query) return undefined;
+  const { startQuery } = await import('./query.ts'); // loads much that only queries need
+  const { openGroups, serversOfApp } = await import('./query-groups.ts');
+  const findApp = (app: string) => serversOfApp(apps.table, app);
+  return startQuery(
+    {
+      ...{ ...serving, config: query, printConfig },
+      openGroups: (config, onRequest) =>
+        openGroups(config, { onRequest, findApp, authorities: ground.authorities }),
+    },
+    ground,
+  );
+}
+
+/** Only the section `query` can change while promgate runs. */
+function reloadOf(reread: StagesOptions['reread'], query: QueryPart | undefined): Stages['reload'] {
+  if (!reread || !query) return undefined;
+  return async () => {
+    const config = await reread();
+    if (!config.query) throw new Error('the section query is gone: restart promgate for that');
+    await query.reload(config.query);
+  };
 }
 
 /** @returns undefined if no broker is configured */

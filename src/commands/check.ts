@@ -2,6 +2,7 @@
  * `promgate check`: prints the effective configuration; with `--live` it tries what that names.
  */
 import { ConfigError, type ConfigSources, describeConfig, readConfig } from '../config/config.ts';
+import { describePromxy, type FileDescription } from './check-promxy.ts';
 import type { CommandLine } from './command-line.ts';
 import type { Console } from './console.ts';
 import { readTimeoutMs } from './timeout.ts';
@@ -25,6 +26,9 @@ export async function check({ line, sources, console }: CheckOptions): Promise<n
     return WRONG;
   }
   try {
+    const promxy =
+      sources.file === undefined ? undefined : await describePromxy(sources.file, sources);
+    if (promxy) return await checkPromxy(promxy, console);
     if (live === true) return await checkLive({ line, sources, console });
     const { yaml, warnings } = await describeConfig(sources);
     for (const warning of warnings) console.err(`warning: ${warning}\n`);
@@ -35,6 +39,13 @@ export async function check({ line, sources, console }: CheckOptions): Promise<n
     console.err(`${error.faults.join('\n')}\n`);
     return WRONG;
   }
+}
+
+async function checkPromxy({ text, faults }: FileDescription, console: Console): Promise<number> {
+  await console.out(text);
+  if (faults.length === 0) return DONE;
+  console.err(`${faults.join('\n')}\n`);
+  return WRONG;
 }
 
 const SIGNS = { ok: 'ok     ', warn: 'warn   ', failed: 'failed ' } as const;

@@ -161,6 +161,18 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'query',
+    says: "serves the query API of a promxy.yaml, with Promxy's flags",
+    words: '--config FILE [--bind-addr ADDRESS] [FLAG]... | --help',
+    options: [
+      { name: 'config', value: 'FILE', values: 'file', says: 'a promxy.yaml, or a promgate.yml' },
+      { name: 'bind-addr', value: 'ADDRESS', says: 'where it listens; default :8082' },
+      { name: 'check-config', says: 'tell what becomes of each key, and exit' },
+    ],
+    examples: [],
+    exits: [],
+  },
+  {
     name: 'proxy',
     says: 'caches the answers of one origin',
     words: '--origin URL [--port N] | --clear-cache | --help',

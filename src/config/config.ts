@@ -14,6 +14,7 @@ import { ConfigError, faultLines } from './fault.ts';
 import { readConfigFile } from './file.ts';
 import { join, type SourceReading, valueAt } from './layer.ts';
 import { toConfig } from './names.ts';
+import { readPromxyLayer } from './promxy.ts';
 import { printSize } from './quantity.ts';
 import { overlapFaults } from './query-overlap.ts';
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts';
@@ -37,6 +38,8 @@ export interface ConfigSources {
   readonly flags?: readonly Flag[];
   /** Values nested as in the file, in place of the defaults; every other source overrides them. */
   readonly values?: unknown;
+  /** A promxy.yaml, whose groups become the section `query`. */
+  readonly promxyFile?: string | undefined;
   /** The memory that the process may use: the cgroup's limit, or the machine's memory. */
   readonly memoryBytes: number;
 }
@@ -164,10 +167,11 @@ function isLoopback(host: string): boolean {
 }
 
 async function read(sources: ConfigSources): Promise<{ config: Config; given: unknown }> {
-  const { file, environment = {}, flags = [], values, memoryBytes } = sources;
+  const { file, promxyFile, environment = {}, flags = [], values, memoryBytes } = sources;
   const weaker: readonly SourceReading[] = [
     { layers: [{ values, origin: () => '', json: false, single: false }], faults: [] },
     file === undefined ? { layers: [], faults: [] } : await readConfigFile(file),
+    promxyFile === undefined ? { layers: [], faults: [] } : await readPromxyLayer(promxyFile),
   ];
   const bound = await readBoundServices(environment);
   const stronger: readonly SourceReading[] = [

@@ -51,5 +51,5 @@ function masked(values: Readonly<Record<string, unknown>>): unknown {
 
 export async function printYaml(values: unknown): Promise<string> {
   const { stringify } = await import('yaml');
-  return stringify(values, { lineWidth: 0 });
+  return stringify(values, { lineWidth: 0, aliasDuplicateObjects: false });
 }

@@ -575,7 +575,10 @@ const WRONG_FILES: readonly (readonly [yaml: string, fault: string])[] = [
     'kafka: { brokers: [] }',
     'yml:1: kafka.brokers is an empty list, but must be a list of at least one broker',
   ],
-  ['query: { x: 1 }', 'yml:1: query is not supported by this version'],
+  [
+    'query: { server_groups: [] }',
+    'yml:1: query.server_groups is an empty list, but must be a list of at least one group',
+  ],
   ['- 1', 'yml:1: must be a mapping of sections'],
   ['text', 'yml:1: must be a mapping of sections'],
   [
@@ -723,7 +726,7 @@ const WRONG_VARIABLES: readonly (readonly [name: string, value: string, fault: s
   [
     'VCAP_SERVICES',
     '{"u":[{"name":"c","tags":["promgate"],"credentials":{"colour":1}}]}',
-    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka, endpoints, push',
+    'VCAP_SERVICES, service "c": colour is not a key of promgate; known keys here are listen, routes, scrape, external_exporters, auth, broker, database, log, drain, sd, cache, redis, kafka, endpoints, push, query',
   ],
 ];
 
