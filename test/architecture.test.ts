@@ -18,6 +18,7 @@ const BORDERS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   exposition: [],
   promql: [],
+  query: ['promql'],
   discover: [],
   fetch: ['discover'],
   merge: ['exposition', 'discover'],
@@ -80,6 +81,7 @@ const SYSTEMS: readonly (readonly string[])[] = [
   ['operate.ts'],
   ['replicas.ts'],
   ['events.ts'],
+  ['query.ts', 'query-groups.ts'],
   ['push.ts', 'push-ledger.ts', 'late-ledger.ts', 'push-remote-write.ts', 'remote-write.ts'],
 ];
 const MAX_LINES = 300;
