@@ -17,7 +17,7 @@ import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
-export type QueryConfig = NonNullable<Config['query']>;
+type QueryConfig = NonNullable<Config['query']>;
 
 export interface QueryPartOptions {
   readonly config: QueryConfig;
