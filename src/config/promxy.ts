@@ -57,7 +57,7 @@ export async function readPromxyLayer(name: string): Promise<SourceReading> {
 }
 
 /** Reads the whole of a promxy.yaml. */
-export function readPromxy(file: Readonly<Record<string, unknown>>): PromxyReading {
+function readPromxy(file: Readonly<Record<string, unknown>>): PromxyReading {
   const fates: KeyFate[] = [];
   const promxy = isMapping(file['promxy']) ? file['promxy'] : {};
   const global = isMapping(file['global']) ? file['global'] : {};

@@ -265,5 +265,3 @@ export function toServerGroup(group: GroupValues, ordinal: number) {
     },
   };
 }
-
-export type ServerGroup = ReturnType<typeof toServerGroup>;

@@ -91,7 +91,7 @@ type TlsValues = z.output<typeof tlsConfig>;
 type OAuth2Values = z.output<typeof oauth2>;
 
 /** A text, or a file with it. */
-export type SecretSource = { readonly text: string } | { readonly file: string };
+type SecretSource = { readonly text: string } | { readonly file: string };
 
 function secretOf(text: string | undefined, path: string | undefined): SecretSource {
   return path === undefined ? { text: text ?? '' } : { file: path };

@@ -128,7 +128,7 @@ describe('the groups of the configuration', () => {
             },
             {
               name: 'url',
-              http_sd_configs: [{ url: `${lists.url}/api/v1/series` }],
+              http_sd_configs: [{ url: `${lists.url}/api/v1/metadata` }],
               partition: 'none',
             },
             {

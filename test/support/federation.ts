@@ -79,7 +79,7 @@ function testGroup({ urls, discoveries: _, ...own }: TestGroup, ordinal: number)
 }
 
 /** The hour before, the time at which tests place their samples. */
-export const RANGE: TimeRange = { afterMs: 1_700_000_000_000 - 1, untilMs: 1_700_003_600_000 };
+const RANGE: TimeRange = { afterMs: 1_700_000_000_000 - 1, untilMs: 1_700_003_600_000 };
 const HINTS = { function: '', stepMs: 0, rangeMs: 0 };
 
 export async function selectBlocks(

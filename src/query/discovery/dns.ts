@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
 import type { DiscoveredServer } from '../groups/settings.ts';
 import type { Discovery } from './discovery.ts';
 
-export type RecordType = 'SRV' | 'A' | 'AAAA' | 'MX' | 'NS';
+type RecordType = 'SRV' | 'A' | 'AAAA' | 'MX' | 'NS';
 
 export interface DnsDiscoveryOptions {
   readonly names: readonly string[];

@@ -19,7 +19,7 @@ export interface Asked {
 }
 
 /** Servers with labels; `__address__`, `__scheme__` and `__path_prefix__` say where they are. */
-export function placesOf(
+function placesOf(
   servers: readonly DiscoveredServer[],
   { scheme, pathPrefix, labels, relabel }: GroupSettings,
 ): readonly ServerPlace[] {
@@ -41,7 +41,7 @@ export function placesOf(
 }
 
 /** Equal for the same server with the same labels only. */
-export function keyOf({ url, labels }: ServerPlace): string {
+function keyOf({ url, labels }: ServerPlace): string {
   return JSON.stringify([url, sortedLabels(labels)]);
 }
 

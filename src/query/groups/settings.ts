@@ -43,7 +43,7 @@ export interface LabelFilterSettings {
 }
 
 /** How series of replicas are merged. */
-export interface MergeSettings {
+interface MergeSettings {
   /** Samples of another replica that are nearer than this to a sample are taken for the same scrape. */
   readonly antiAffinityMs: number;
   /** Half of the median distance of a series' samples takes the place of `antiAffinityMs`. */
@@ -53,7 +53,7 @@ export interface MergeSettings {
 }
 
 /** @returns the labels in any order; undefined if the server is dropped */
-export type RelabelServer = (
+type RelabelServer = (
   labels: readonly (readonly [string, string])[],
 ) => readonly (readonly [string, string])[] | undefined;
 

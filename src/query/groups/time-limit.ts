@@ -26,17 +26,6 @@ export function withinLimits(
   return afterMs < untilMs ? { afterMs, untilMs } : undefined;
 }
 
-/** Whether two groups have no instant in common, now and ever after. */
-export function neverMeet(one: readonly TimeLimit[], other: readonly TimeLimit[]): boolean {
-  return one.some((a) =>
-    other.some((b) => {
-      if (a.kind !== b.kind) return false;
-      const [first, second] = (a.start ?? -Infinity) <= (b.start ?? -Infinity) ? [a, b] : [b, a];
-      return (first.end ?? Infinity) <= (second.start ?? -Infinity);
-    }),
-  );
-}
-
 function edgesOf({ kind, start, end }: TimeLimit, nowMs: number) {
   const base = kind === 'relative' ? nowMs : 0;
   return {

@@ -6,7 +6,6 @@
  * that it stands for the same scrape: a rate sees each increase once, and a count counts each scrape once.
  */
 import { isStale, wordsOf } from '../../promql/evaluate/stale.ts';
-import type { MergeRules } from './merge-blocks.ts';
 import {
   isRising,
   levelAt,
@@ -18,6 +17,16 @@ import {
   samplesUntil,
 } from './replica-series.ts';
 import { Runs } from './runs.ts';
+
+/** How samples of replicas are told from samples of the same scrape. */
+export interface MergeRules {
+  /** Samples of two replicas that are nearer than this are of the same scrape. */
+  readonly antiAffinityMs: number;
+  /** Half of the median distance of a series' samples takes the place of `antiAffinityMs`. */
+  readonly dynamic: boolean;
+  /** The greatest value of one scrape is taken. */
+  readonly preferMax: boolean;
+}
 
 /** Two scrapes further apart than so many intervals have missed one in between. */
 const MISSED_INTERVALS = 1.5;

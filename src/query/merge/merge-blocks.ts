@@ -2,20 +2,10 @@
  * Makes one series of the series of replicas.
  */
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
-import { fillHoles } from './fill-holes.ts';
+import { fillHoles, type MergeRules } from './fill-holes.ts';
 import { preferMax } from './prefer-max.ts';
 import { type ReplicaSeries, replicaSeries } from './replica-series.ts';
 import { areCopies, unite } from './unite.ts';
-
-/** How samples of replicas are told from samples of the same scrape. */
-export interface MergeRules {
-  /** Samples of two replicas that are nearer than this are of the same scrape. */
-  readonly antiAffinityMs: number;
-  /** Half of the median distance of a series' samples takes the place of `antiAffinityMs`. */
-  readonly dynamic: boolean;
-  /** The greatest value of one scrape is taken. */
-  readonly preferMax: boolean;
-}
 
 /**
  * The series with most samples, and samples of the others in its holes.

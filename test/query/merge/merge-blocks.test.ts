@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { EMPTY_HISTOGRAM } from '../../../src/promql/evaluate/histogram.ts';
 import { isStale, wordsOf } from '../../../src/promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
-import { type MergeRules, mergeBlocks } from '../../../src/query/merge/merge-blocks.ts';
+import type { MergeRules } from '../../../src/query/merge/fill-holes.ts';
+import { mergeBlocks } from '../../../src/query/merge/merge-blocks.ts';
 import { notedValues, seriesOf, timedSeries } from '../../support/sample-series.ts';
 
 const RULES: MergeRules = { antiAffinityMs: 10_000, dynamic: false, preferMax: false };
