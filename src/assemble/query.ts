@@ -250,5 +250,5 @@ function flagsOf(config: QueryConfig): Readonly<Record<string, string>> {
 function mention(federation: Federation): string {
   const servers = federation.groups().flatMap((group): readonly ServerState[] => group.servers);
   const down = servers.filter(({ health }) => health === 'down').length;
-  return down === 0 ? 'ok' : `${down} of ${servers.length} servers do not answer`;
+  return down === 0 ? 'ready' : `${down} of ${servers.length} servers do not answer`;
 }

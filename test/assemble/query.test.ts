@@ -110,5 +110,11 @@ describe('the query API of promgate', () => {
     assert.equal((await promgate.get('/-/ready')).status, 200);
     assert.equal(await promgate.text('/-/healthy'), 'promgate is Healthy.\n');
     assert.match(await promgate.text('/readyz'), /query/);
+    const shown = (await (await promgate.get('/status/overview')).json()) as {
+      readonly mentions: Readonly<Record<string, string>>;
+      readonly figures: Readonly<Record<string, readonly { value: number }[]>>;
+    };
+    assert.equal(shown.mentions['query'], 'ready');
+    assert.equal(shown.figures['promgate_query_server_up']?.[0]?.value, 1);
   });
 });
