@@ -85,7 +85,7 @@ export async function startQuery(options: QueryPartOptions, ground: Ground): Pro
     nowMs: Date.now,
     externalLabels: () => config.externalLabels,
     origins: allowedOrigins(() => config.corsOrigin),
-    isReady: () => readiness.state === 'ready',
+    isReady: () => readiness.state !== 'draining',
     onError: metrics.failed,
     onIncomplete: metrics.incomplete,
   });

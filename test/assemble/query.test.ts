@@ -117,4 +117,23 @@ describe('the query API of promgate', () => {
     assert.equal(shown.mentions['query'], 'ready');
     assert.equal(shown.figures['promgate_query_server_up']?.[0]?.value, 1);
   });
+
+  it('passes the bytes of a single server on, and evaluates what changes them', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    await using promgate = await startPromgate({
+      apps: [],
+      values: { query: { server_groups: [groupOf(only.url)] } },
+    });
+    const path = `/api/v1/query_range?query=rate(requests_total%5B1m%5D)&start=${AT - 300}&end=${AT - 60}&step=15`;
+
+    const passed = await promgate.text(path);
+    const asked = only.requests.map((request) => request.path);
+    const direct = await (await fetch(only.url + path)).text();
+    const own = (await (await promgate.get(`${path}&explain=1`)).json()) as Body;
+
+    assert.equal(passed, direct);
+    assert.ok(asked.includes('query_range') && !asked.includes('read'));
+    assert.ok(only.requests.some((request) => request.path === 'read'));
+    assert.deepEqual(own.data, (JSON.parse(direct) as Body).data);
+  });
 });
