@@ -17,7 +17,7 @@ import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
-export type QueryConfig = NonNullable<Config['query']>;
+type QueryConfig = NonNullable<Config['query']>;
 
 export interface QueryPartOptions {
   readonly config: QueryConfig;
@@ -250,5 +250,5 @@ function flagsOf(config: QueryConfig): Readonly<Record<string, string>> {
 function mention(federation: Federation): string {
   const servers = federation.groups().flatMap((group): readonly ServerState[] => group.servers);
   const down = servers.filter(({ health }) => health === 'down').length;
-  return down === 0 ? 'ok' : `${down} of ${servers.length} servers do not answer`;
+  return down === 0 ? 'ready' : `${down} of ${servers.length} servers do not answer`;
 }

@@ -32,7 +32,7 @@ interface GroupLevels {
 }
 
 /** A request to a server below. */
-export interface ServerRequest {
+interface ServerRequest {
   readonly group: string;
   readonly host: string;
   readonly call: string;
@@ -41,7 +41,7 @@ export interface ServerRequest {
   readonly seconds: number;
 }
 
-export interface QueryEnd {
+interface QueryEnd {
   readonly call: string;
   readonly queuedSeconds: number;
   readonly runSeconds: number;

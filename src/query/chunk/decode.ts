@@ -18,7 +18,7 @@ const starts = new StartTimes();
 const GAUGE = 3;
 
 /** How many samples a chunk says that it has, bounded by its size. */
-export function countOf(type: number, chunk: Uint8Array): number {
+function countOf(type: number, chunk: Uint8Array): number {
   if (chunk.length < 2) throw new ChunkError('the chunk has no count');
   const count = (chunk[0]! << 8) | chunk[1]!;
   const claimed = type === 5 || type === 6 ? count & 0x3fff : count;

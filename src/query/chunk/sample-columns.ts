@@ -79,10 +79,15 @@ export class SampleColumns {
     this.#values[at] = value;
   }
 
+  /** Appends the marker that the series has ended. `reserve` was called before. */
+  pushMarker(timeMs: number): void {
+    this.push(timeMs, STALE_HIGH, STALE_LOW);
+  }
+
   /** Appends a histogram; undefined: the marker that the series has ended. */
   pushHistogram(timeMs: number, histogram: Histogram | undefined): void {
     if (histogram === undefined) {
-      this.push(timeMs, STALE_HIGH, STALE_LOW);
+      this.pushMarker(timeMs);
       return;
     }
     const { positive, negative } = histogram;

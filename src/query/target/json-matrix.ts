@@ -6,7 +6,14 @@
  */
 import { endOfValue } from './json-bytes.ts';
 import { histogramOf } from './json-histogram.ts';
-import { type JsonPlace, JsonSampleError, pairOf, readSamples } from './json-samples.ts';
+import {
+  type JsonPlace,
+  JsonSampleError,
+  type NanMeaning,
+  pairOf,
+  placeOf,
+  readSamples,
+} from './json-samples.ts';
 import type { SeriesBuilder } from './series-builder.ts';
 
 const COMMA = 44;
@@ -27,12 +34,13 @@ export class JsonMatrix {
   /** What the answer says of itself: `status`, `errorType`, `warnings` … */
   readonly said: Record<string, unknown> = {};
   readonly #builder: SeriesBuilder;
-  readonly #place: JsonPlace = { bytes: Buffer.alloc(0), at: 0 };
+  #place: JsonPlace;
   #state: State = 'start';
   #hasLabels = false;
 
-  constructor(builder: SeriesBuilder) {
+  constructor(builder: SeriesBuilder, nan: NanMeaning = 'number') {
     this.#builder = builder;
+    this.#place = placeOf(Buffer.alloc(0), nan);
   }
 
   /** Whether the answer has come as a whole. */
@@ -48,8 +56,10 @@ export class JsonMatrix {
   *push(piece: Buffer): Generator<void> {
     const rest = this.#place.bytes.subarray(this.#place.at);
     if (rest.length > MAX_VALUE_BYTES) throw new JsonSampleError('a value has no end');
-    this.#place.bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
-    this.#place.at = 0;
+    this.#place = placeOf(
+      rest.length === 0 ? piece : Buffer.concat([rest, piece]),
+      this.#place.nan,
+    );
     for (;;) {
       const { at } = this.#place;
       const state = this.#state;

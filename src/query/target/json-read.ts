@@ -1,8 +1,8 @@
 /**
  * Samples of one server by its query API: the selector as a range at the end of the range.
  *
- * For servers without remote read. The API shows no markers of ended series and no start times, and
- * histograms without hints.
+ * For servers without remote read. The API shows no start times, histograms without hints, and no
+ * markers of ended series; VictoriaMetrics prints markers as `NaN`, and has no other NaN.
  */
 import { everyTurn, takeSteps } from '../../clock.ts';
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
@@ -51,7 +51,7 @@ export async function jsonRead(
     });
     if (answer.status !== 200) throw await refusalOf(target, answer);
     const builder = new SeriesBuilder(account, range);
-    const matrix = new JsonMatrix(builder);
+    const matrix = new JsonMatrix(builder, isVictoriaMetrics(answer) ? 'marker' : 'number');
     const pace = everyTurn(TURN_MS);
     for await (const piece of answer.body) {
       account.take('bytes', piece.length);
@@ -67,6 +67,11 @@ export async function jsonRead(
     if (!(error instanceof JsonSampleError)) throw error;
     throw new TargetError('not-prometheus', target.name, error.message, { cause: error });
   }
+}
+
+/** VictoriaMetrics tells its host in each answer. */
+function isVictoriaMetrics(answer: TargetAnswer): boolean {
+  return answer.header('x-server-hostname') !== '';
 }
 
 function textsOf(value: unknown): string[] {

@@ -1,7 +1,7 @@
 /**
  * Samples as JSON lists: `[1700000000.123,"1.5"]`, with plain numbers read byte by byte.
  *
- * Measured: 20.8 MB with 870,700 samples take 60 ms, `JSON.parse` 230 ms.
+ * Measured: 23.1 MB with 870,720 samples take 87 ms where `JSON.parse` takes 370.
  */
 import type { SampleColumns } from '../chunk/sample-columns.ts';
 import { endOfValue } from './json-bytes.ts';
@@ -25,7 +25,19 @@ export class JsonSampleError extends Error {
 /** The place in bytes that are read sample after sample. */
 export interface JsonPlace {
   bytes: Buffer;
+  /** Of the same bytes. */
+  view: DataView;
   at: number;
+  /** What `NaN` stands for. */
+  readonly nan: NanMeaning;
+}
+
+/** `marker`: the series has ended, as VictoriaMetrics prints that. */
+export type NanMeaning = 'number' | 'marker';
+
+/** Makes a place at the beginning of bytes. */
+export function placeOf(bytes: Buffer, nan: NanMeaning): JsonPlace {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), at: 0, nan };
 }
 
 /**
@@ -53,7 +65,7 @@ export function readSamples(place: JsonPlace, columns: SampleColumns, maxSamples
 
 /** @returns false if the sample has not come as a whole */
 function readSample(place: JsonPlace, columns: SampleColumns): boolean {
-  const end = readPlain(place.bytes, place.at, columns);
+  const end = readPlain(place, columns);
   if (end > 0) {
     place.at = end;
     return true;
@@ -61,50 +73,70 @@ function readSample(place: JsonPlace, columns: SampleColumns): boolean {
   const to = endOfValue(place.bytes, place.at);
   if (to < 0) return false;
   const { timeMs, value } = pairOf(place.bytes.toString('utf8', place.at, to));
-  columns.pushNumber(timeMs, numberOf(value));
+  if (value === 'NaN' && place.nan === 'marker') columns.pushMarker(timeMs);
+  else columns.pushNumber(timeMs, numberOf(value));
   place.at = to;
   return true;
 }
 
+/** Where `readDigits` has stopped, and the number that it has read. */
+const digits = { value: 0, end: 0 };
+const FOUR_ZEROS = 0x3030_3030;
+
+/** Reads digits, four at a time where there are so many, behind those of a number that was begun. */
+function readDigits(bytes: Buffer, view: DataView, from: number, begun: number): void {
+  let at = from;
+  let value = begun;
+  for (const last = bytes.length - 4; at <= last; at += 4) {
+    const four = view.getInt32(at) ^ FOUR_ZEROS;
+    if (((four | (four + 0x0606_0606)) & 0xf0f0_f0f0) !== 0) break;
+    value =
+      value * 10_000 +
+      ((four >> 24) * 1_000 + ((four >> 16) & 15) * 100 + ((four >> 8) & 15) * 10 + (four & 15));
+  }
+  let digit = bytes[at]! - ZERO;
+  while (digit >= 0 && digit <= 9) {
+    value = value * 10 + digit;
+    digit = bytes[++at]! - ZERO;
+  }
+  digits.value = value;
+  digits.end = at;
+}
+
 /** Reads a sample of plain decimals. @returns its end; 0 if it has another form or is not whole */
-function readPlain(bytes: Buffer, from: number, columns: SampleColumns): number {
+function readPlain({ bytes, view, at: from }: JsonPlace, columns: SampleColumns): number {
   let at = from;
   if (bytes[at++] !== OPEN_LIST) return 0;
-  let digit = 0;
-  let timeMs = 0;
   const timeAt = at;
-  for (digit = bytes[at]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at]! - ZERO)
-    timeMs = timeMs * 10 + digit;
+  readDigits(bytes, view, at, 0);
+  at = digits.end;
   if (at === timeAt || at - timeAt > 11) return 0;
-  timeMs *= 1000;
+  let timeMs = digits.value * 1000;
   if (bytes[at] === POINT) {
-    const pointAt = at++;
-    let unit = 100;
-    for (digit = bytes[at]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at]! - ZERO) {
-      timeMs += digit * unit;
-      unit /= 10;
-    }
-    if (at - pointAt > 4) return 0;
+    const fractionAt = ++at;
+    readDigits(bytes, view, at, 0);
+    at = digits.end;
+    const places = at - fractionAt;
+    if (places > 3) return 0;
+    timeMs += digits.value * POWERS[3 - places]!;
   }
   if (bytes[at++] !== COMMA || bytes[at++] !== QUOTE) return 0;
   const isNegative = bytes[at] === MINUS;
   if (isNegative) at++;
-  let value = 0;
   const valueAt = at;
-  for (digit = bytes[at]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at]! - ZERO)
-    value = value * 10 + digit;
-  let digits = at - valueAt;
-  if (digits === 0) return 0;
+  readDigits(bytes, view, at, 0);
+  at = digits.end;
+  let count = at - valueAt;
+  if (count === 0) return 0;
+  let value = digits.value;
   if (bytes[at] === POINT) {
     const fractionAt = ++at;
-    for (digit = bytes[at]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++at]! - ZERO)
-      value = value * 10 + digit;
-    const places = at - fractionAt;
-    digits += places;
-    if (digits > MAX_DIGITS) return 0;
-    value /= POWERS[places]!;
-  } else if (digits > MAX_DIGITS) return 0;
-  if (bytes[at++] !== QUOTE || bytes[at++] !== CLOSE_LIST) return 0;
+    readDigits(bytes, view, at, value);
+    at = digits.end;
+    count += at - fractionAt;
+    value = digits.value / POWERS[at - fractionAt]!;
+  }
+  if (count > MAX_DIGITS || bytes[at++] !== QUOTE || bytes[at++] !== CLOSE_LIST) return 0;
   columns.pushNumber(timeMs, isNegative ? -value : value);
   return at;
 }

@@ -4,7 +4,6 @@
  * An answer streams: whoever reads it slowly slows the server. All requests only read, so that each
  * may be sent again if an idle connection turns out to be closed.
  */
-import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
@@ -13,15 +12,9 @@ import { TargetError, type TargetFailure } from './failure.ts';
 import type { AnswerBody, CallOptions, QueryTarget, TargetAnswer, TargetSettings } from './http.ts';
 import { DEFAULT_TARGET } from './http.ts';
 import { OAuth2Tokens } from './oauth2.ts';
-import { isExcepted } from './proxy-exceptions.ts';
 import { type TlsMaterial, TrustFiles } from './trust.ts';
+import { type Connections, openConnections } from './undici-connections.ts';
 
-const require = createRequire(import.meta.url);
-/** Loads undici with the first target, since its files take a seventh of promgate's start. */
-const undici = (): typeof import('undici') => require('undici');
-
-const MAX_HEADER_BYTES = 32_768;
-const MAX_REDIRECTIONS = 5;
 /** The longest pause within a body. */
 const BODY_IDLE_MS = 30_000;
 
@@ -109,9 +102,13 @@ class UndiciTarget implements QueryTarget {
         ...body?.headers,
       },
       body: body?.bytes ?? (asForm ? new URLSearchParams(asPairs(parameters)).toString() : null),
-      signal,
+      headersTimeout: 0, // `headDeadline` is exact, undici's timers tick every half second
+      bodyTimeout: BODY_IDLE_MS,
     };
-    const answer = await this.#request(dispatcher, request, signal);
+    const head = headDeadline(signal, this.#settings.headTimeoutMs);
+    const answer = await this.#request(dispatcher, { ...request, signal: head.signal }).finally(
+      head.clear,
+    );
     return {
       status: answer.statusCode,
       header: (name) => String(answer.headers[name.toLowerCase()] ?? ''),
@@ -121,9 +118,9 @@ class UndiciTarget implements QueryTarget {
 
   async #request(
     dispatcher: Dispatcher,
-    request: Dispatcher.RequestOptions,
-    signal: AbortSignal,
+    request: Dispatcher.RequestOptions & { readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
+    const { signal } = request;
     try {
       return await dispatcher.request(request);
     } catch (error) {
@@ -184,7 +181,7 @@ class UndiciTarget implements QueryTarget {
     if (this.#agent && this.#material === material) return this.#agent.dispatcher;
     const old = this.#agent;
     this.#material = material;
-    this.#agent = openAgent(this.#settings, material);
+    this.#agent = openConnections(this.#settings, material);
     if (old) {
       const closing = old.close().finally(() => this.#closing.delete(closing));
       this.#closing.add(closing);
@@ -205,6 +202,22 @@ class UndiciTarget implements QueryTarget {
   }
 }
 
+/** The signal of a request, which also aborts if no head comes in time. */
+function headDeadline(
+  signal: AbortSignal,
+  timeoutMs: number,
+): { readonly signal: AbortSignal; readonly clear: () => void } {
+  if (timeoutMs === 0) return { signal, clear: () => undefined };
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(new DOMException('no head in time', 'TimeoutError'));
+  }, timeoutMs);
+  return {
+    signal: AbortSignal.any([signal, late.signal]),
+    clear: () => clearTimeout(timer),
+  };
+}
+
 function asPairs(parameters: Parameters): [string, string][] {
   return parameters.map(([name, value]) => [name, value]);
 }
@@ -213,57 +226,6 @@ function unzipped(raw: Readable): Readable {
   const gunzip = createGunzip();
   raw.once('error', (error) => gunzip.destroy(error));
   return raw.pipe(gunzip);
-}
-
-/** The connections to a target. */
-interface Connections {
-  readonly dispatcher: Dispatcher;
-  /** Waits for the requests under way. */
-  readonly close: () => Promise<void>;
-  /** Gives them up. */
-  readonly destroy: () => Promise<void>;
-}
-
-function openAgent(settings: TargetSettings, tls: TlsMaterial): Connections {
-  const { url, proxy, followsRedirects } = settings;
-  const { Agent, ProxyAgent, interceptors } = undici();
-  const options = {
-    connections: settings.maxConnections,
-    pipelining: 1,
-    headersTimeout: settings.headTimeoutMs,
-    bodyTimeout: BODY_IDLE_MS,
-    keepAliveTimeout: settings.idleTimeoutMs,
-    keepAliveMaxTimeout: settings.idleTimeoutMs,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    allowH2: false,
-    connect: { timeout: settings.dialTimeoutMs, ...tls },
-  };
-  const isProxied = proxy !== undefined && !isExcepted(url, proxy.exceptFor);
-  const agent = isProxied
-    ? new ProxyAgent({
-        ...options,
-        uri: withoutUser(proxy.url),
-        requestTls: { timeout: settings.dialTimeoutMs, ...tls },
-        headers: { ...proxy.connectHeaders },
-        ...(proxy.url.username && { token: basicOf(proxy.url) }),
-      })
-    : new Agent(options);
-  const dispatcher = followsRedirects
-    ? agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS }))
-    : agent;
-  return { dispatcher, close: () => agent.close(), destroy: () => agent.destroy() };
-}
-
-function withoutUser(url: URL): string {
-  const plain = new URL(url);
-  plain.username = '';
-  plain.password = '';
-  return plain.href;
-}
-
-function basicOf({ username, password }: URL): string {
-  const pair = [username, password].map(decodeURIComponent).join(':');
-  return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
 function codeOf(error: unknown): string {

@@ -7,7 +7,7 @@ import { joinLabelNames, joinLabelValues, joinSeries } from '../../query/answers
 import type { GroupAnswers } from '../../query/federation.ts';
 import { QueryError } from '../query-errors.ts';
 import type { Handler } from '../request.ts';
-import { type Answer, jsonAnswer, listPieces } from './answer.ts';
+import { type Answer, joinedList, jsonAnswer } from './answer.ts';
 import {
   type Asking,
   cut,
@@ -31,7 +31,7 @@ export function series(options: FederatedOptions): Handler {
     const found = await ask({ path: 'series', matchers, ...timesOf(parameters) });
     const all = await inTurns(joinSeries(found.answers));
     const { items, remarks } = cut(all, limit, remarksOf(found));
-    return { ...remarks, data: listPieces(items) };
+    return { ...remarks, data: joinedList(items) };
   });
 }
 

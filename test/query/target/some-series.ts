@@ -20,7 +20,7 @@ export function numbers(
 }
 
 /** A histogram whose counts grow with its number. */
-export function histogramAt(at: number, hint: Histogram['hint'], part = 1): Histogram {
+function histogramAt(at: number, hint: Histogram['hint'], part = 1): Histogram {
   return {
     ...{ schema: 2, zeroThreshold: 2 ** -128, zeroCount: part * at, count: part * (6 * at + 10) },
     ...{ sum: at * 1.5, customValues: [], hint },

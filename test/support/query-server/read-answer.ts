@@ -84,7 +84,7 @@ function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buf
 }
 
 /** A message with its length and its checksum in front. */
-export function frame(message: Buffer): Buffer {
+function frame(message: Buffer): Buffer {
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32BE(unmasked(maskedChecksum(message)));
   return Buffer.concat([uvarintOf(message.length), checksum, message]);

@@ -1,0 +1,35 @@
+/**
+ * A real VictoriaMetrics for one test: Debian's, a server of Prometheus' query API without remote read.
+ */
+import { lastingPort } from './lasting-port.ts';
+import { endServer, removeFolder, serverFolder, startServer } from './server-process.ts';
+
+export interface VictoriaMetrics extends AsyncDisposable {
+  readonly url: string;
+  /** Makes what was written visible to queries. */
+  flush(): Promise<void>;
+}
+
+/** @param program - from `requireProgram(this, 'victoria-metrics')` */
+export async function startVictoriaMetrics(program: string): Promise<VictoriaMetrics> {
+  await using parts = new AsyncDisposableStack();
+  const folder = await serverFolder({});
+  parts.defer(() => removeFolder(folder));
+  const address = `127.0.0.1:${await lastingPort()}`;
+  const server = await startServer({
+    program,
+    args: [`-storageDataPath=${folder}`, `-httpListenAddr=${address}`],
+    ready: /started VictoriaMetrics/,
+  });
+  parts.defer(() => endServer(server, 'SIGKILL')); // its data goes with the folder
+  const owned = parts.move();
+  const url = `http://${address}`;
+  return {
+    url,
+    flush: async () => {
+      const answer = await fetch(`${url}/internal/force_flush`);
+      await answer.arrayBuffer();
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
