@@ -3,22 +3,14 @@
  *
  * Prometheus is asked by HTTP, so that its figures hold the encoding of the answer too.
  */
-import { execFile } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { evaluate } from '../src/promql/evaluate/engine.ts';
 import { memoryStorage } from '../src/promql/evaluate/memory-storage.ts';
 import type { Settings } from '../src/promql/evaluate/settings.ts';
 import type { SeriesBlock } from '../src/promql/evaluate/storage.ts';
 import { parse } from '../src/promql/parse.ts';
-import { type Child, startProgram } from './child.ts';
-import { benchSeries, END_MS, openMetrics, START_MS, STEP_MS } from './promql-data.ts';
+import type { Child } from './child.ts';
+import { startBenchPrometheus } from './prometheus.ts';
+import { benchSeries, END_MS, START_MS, STEP_MS } from './promql-data.ts';
 import { milliseconds, ratio, table } from './report.ts';
 import { median } from './statistics.ts';
 
@@ -63,7 +55,7 @@ const PORT = 19_390;
 export async function measurePromql(rounds: number): Promise<readonly PromqlResult[]> {
   const series = benchSeries();
   const results: PromqlResult[] = [measureParse(rounds)];
-  await using prometheus = await startPrometheus(series);
+  await using prometheus = await startBenchPrometheus(series, PORT);
   for (const { name, query, goalMs } of CASES) {
     const own: number[] = [];
     await evaluateOnce(query, series); // compiles
@@ -127,46 +119,6 @@ async function askPrometheus(child: Child, query: string, rounds: number): Promi
   const before = child.cpuSeconds();
   for (let i = 0; i < count; i++) await ask();
   return ((child.cpuSeconds() - before) * 1000) / count;
-}
-
-interface Started extends AsyncDisposable {
-  readonly child: Child;
-}
-
-/** Starts Prometheus with the samples. */
-async function startPrometheus(series: readonly SeriesBlock[]): Promise<Started> {
-  await using parts = new AsyncDisposableStack();
-  const folder = await mkdtemp(path.join(tmpdir(), 'promgate-bench-'));
-  parts.defer(() => rm(folder, { recursive: true, force: true }));
-  const [page, data, config] = ['page.txt', 'data', 'prometheus.yml'].map((name) =>
-    path.join(folder, name),
-  ) as [string, string, string];
-  await pipeline(Readable.from(openMetrics(series)), createWriteStream(page));
-  await promisify(execFile)('promtool', [
-    ...['tsdb', 'create-blocks-from', 'openmetrics', '--quiet', page, data],
-  ]);
-  await writeFile(config, '{}\n');
-  const child = parts.use(
-    startProgram('prometheus', [
-      ...[`--config.file=${config}`, `--storage.tsdb.path=${data}`],
-      ...[`--web.listen-address=127.0.0.1:${PORT}`, '--log.level=error'],
-      '--storage.tsdb.retention.time=100y',
-    ]),
-  );
-  child.discard();
-  await untilReady();
-  const owned = parts.move();
-  return { child, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-async function untilReady(): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${PORT}/-/ready`).catch(() => undefined);
-    await answer?.arrayBuffer();
-    if (answer?.ok) return;
-    await delay(100);
-  }
-  throw new Error('Prometheus did not start within 30 s');
 }
 
 export function promqlTable(results: readonly PromqlResult[]): string {

@@ -23,6 +23,7 @@ import { measurePromql, promqlTable } from './promql.ts';
 import { answerTable, measureAnswers } from './promql-answer.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
+import { measureQueries, queryTable } from './query.ts';
 import { describeMachine, megabytes, milliseconds, ratio, sizeOf, table } from './report.ts';
 import { measureStart, startTable } from './start.ts';
 
@@ -162,6 +163,8 @@ const promql = wanted('promql') ? await measurePromql(rounds) : [];
 if (promql.length > 0) print(promqlTable(promql));
 const answers = wanted('promql') ? measureAnswers(rounds) : [];
 if (answers.length > 0) print(answerTable(answers));
+const queries = wanted('query') ? await measureQueries(flags.quick ? 2 : 9) : undefined;
+if (queries) print(queryTable(queries));
 if (flags.json !== undefined) {
   const figures = {
     ...{
@@ -175,7 +178,7 @@ if (flags.json !== undefined) {
       hits,
       neighbours,
     },
-    ...{ bindings, start, proxy, push, promql, answers },
+    ...{ bindings, start, proxy, push, promql, answers, queries },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

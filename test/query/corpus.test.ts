@@ -26,6 +26,8 @@ const EVERYTHING = {
   fillModifiers: true,
 };
 const EVALUATIONS = 2214;
+/** Evaluations that follow from others are checked for one in so many, since each asks six servers. */
+const DERIVED_EACH = 12;
 const SHARDS = 3;
 const REPLICAS = 2;
 const ALL_TIME = { afterMs: -1e15, untilMs: 1e15 };
@@ -114,14 +116,15 @@ describe('the corpus of Prometheus through a federation', () => {
           storage = storage.with(command);
         } else {
           const own = storage;
-          evaluations++;
+          const nth = evaluations++;
           it(`line ${command.line}: ${command.expression}`, async () => {
             await load(own.storage());
             const federated: Storage = {
               select: (matchers, range, hints, signal) =>
                 federation.open(EVERYBODY).select(matchers, range, hints, signal),
             };
-            await checkEvaluation(command, federated, (text) => parse(text, EVERYTHING));
+            const read = (text: string) => parse(text, EVERYTHING);
+            await checkEvaluation(command, federated, read, nth % DERIVED_EACH === 0);
           });
         }
       }

@@ -40,6 +40,7 @@ export interface ScrapedTarget {
 
 export interface Prometheus extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
   /** Instant query, now or at `atSeconds`. */
   query(promql: string, atSeconds?: number): Promise<QueryResult[]>;
   /** Active targets; empty until the first discovery has run, `unknown` until the first scrape. */
@@ -84,6 +85,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     ((await api('/api/v1/targets?state=active')) as TargetsData).activeTargets;
   return {
     url,
+    pid: server.pid!, // it has started
     api,
     query: async (promql, atSeconds) => {
       const time = atSeconds === undefined ? '' : `&time=${atSeconds}`;

@@ -9,6 +9,8 @@ import { ChunkError } from './chunk-error.ts';
 /** How far beyond the end a read may go: two samples of numbers have at most 400 bits. */
 const SLACK_BYTES = 64;
 const FIRST_BYTES = 4_096;
+/** Fewer bytes are copied one by one. */
+const COPIED_BYTES = 256;
 const TWO_32 = 2 ** 32;
 
 export class BitReader {
@@ -19,13 +21,15 @@ export class BitReader {
   #end = 0;
 
   /** Begins with the first bit of a chunk, whose bytes are copied. */
-  open(chunk: Uint8Array): void {
-    const { length } = chunk;
+  open(bytes: Uint8Array, from: number, to: number): void {
+    const length = to - from;
     if (length + SLACK_BYTES > this.#bytes.length) {
       this.#resize(length * 2);
     }
-    this.#bytes.set(chunk);
-    this.#bytes.fill(0, length, length + SLACK_BYTES);
+    const own = this.#bytes;
+    if (length > COPIED_BYTES) own.set(bytes.subarray(from, to));
+    else for (let at = 0; at < length; at++) own[at] = bytes[from + at]!; // no view is made
+    own.fill(0, length, length + SLACK_BYTES);
     this.#at = 0;
     this.#end = length * 8;
   }

@@ -17,12 +17,20 @@ const starts = new StartTimes();
 /** The two bits of a chunk of gauges. */
 const GAUGE = 3;
 
+/** A chunk within a message. */
+export interface ChunkPlace {
+  readonly type: number;
+  /** Of its bytes; `to` is behind the last one. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /** How many samples a chunk says that it has, bounded by its size. */
-function countOf(type: number, chunk: Uint8Array): number {
-  if (chunk.length < 2) throw new ChunkError('the chunk has no count');
-  const count = (chunk[0]! << 8) | chunk[1]!;
+function countOf(bytes: Uint8Array, { type, from, to }: ChunkPlace): number {
+  if (to - from < 2) throw new ChunkError('the chunk has no count');
+  const count = (bytes[from]! << 8) | bytes[from + 1]!;
   const claimed = type === 5 || type === 6 ? count & 0x3fff : count;
-  if (claimed > 8 * chunk.length) throw new ChunkError('the chunk claims more samples than bits');
+  if (claimed > 8 * (to - from)) throw new ChunkError('the chunk claims more samples than bits');
   return claimed;
 }
 
@@ -31,10 +39,11 @@ function countOf(type: number, chunk: Uint8Array): number {
  *
  * @throws {ChunkError} if the bytes are no such chunk; some samples may have been appended then
  */
-export function decodeChunk(type: number, chunk: Uint8Array, columns: SampleColumns): void {
-  const count = countOf(type, chunk);
+export function decodeChunk(bytes: Uint8Array, place: ChunkPlace, columns: SampleColumns): void {
+  const { type, from, to } = place;
+  const count = countOf(bytes, place);
   columns.reserve(count);
-  reader.open(chunk);
+  reader.open(bytes, from, to);
   const head = reader.bits(16);
   switch (type) {
     case 1:

@@ -7,6 +7,8 @@ import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
 import { HIGH } from './bit-reader.ts';
 
 const FIRST_SAMPLES = 1_024;
+/** Numbers that share an array. */
+const MAX_SLAB = 65_536;
 /** Arrays for more samples are not kept for the next series. */
 const KEPT_SAMPLES = 65_536;
 const STALE_HIGH = 0x7ff0_0000;
@@ -26,6 +28,9 @@ export class SampleColumns {
   /** The values as words, two for each. */
   words = new Int32Array(this.#values.buffer);
   length = 0;
+  /** Where the numbers of series are kept, and how many of its places are taken. */
+  #slab = new Float64Array(0);
+  #slabUsed = 0;
   #histograms: (Histogram | undefined)[] | undefined;
   #startTimesMs: Float64Array | undefined;
   /** How many samples may still come; a bucket of a histogram counts half. */
@@ -140,8 +145,8 @@ export class SampleColumns {
     if (!this.#isOrdered()) this.#order();
     const { length } = this;
     const samples: Samples = {
-      timesMs: this.timesMs.slice(0, length),
-      values: this.#values.slice(0, length), // copies bits
+      timesMs: this.#keep(this.timesMs, length),
+      values: this.#keep(this.#values, length),
       ...(this.#histograms && { histograms: padded(this.#histograms, length) }),
       ...(this.#startTimesMs && { startTimesMs: this.#startTimesMs.slice(0, length) }),
     };
@@ -157,6 +162,20 @@ export class SampleColumns {
     this.timesMs = new Float64Array(FIRST_SAMPLES);
     this.#values = new Float64Array(FIRST_SAMPLES);
     this.words = new Int32Array(this.#values.buffer);
+  }
+
+  /** Copies numbers with their bits; those of many series share one array, which is faster to make. */
+  #keep(numbers: Float64Array, length: number): Float64Array {
+    if (length > MAX_SLAB / 4) return numbers.slice(0, length);
+    if (this.#slabUsed + length > this.#slab.length) {
+      const size = Math.min(MAX_SLAB, Math.max(length, 2 * this.#slab.length));
+      this.#slab = new Float64Array(size);
+      this.#slabUsed = 0;
+    }
+    const from = this.#slabUsed;
+    this.#slabUsed += length;
+    this.#slab.set(numbers.subarray(0, length), from);
+    return this.#slab.subarray(from, this.#slabUsed);
   }
 
   #count(samples: number): void {

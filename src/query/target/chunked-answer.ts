@@ -1,36 +1,32 @@
 /** Messages of a streamed answer: chunks of one series each. */
-import { decodeChunk } from '../chunk/decode.ts';
+import type { ChunkPlace } from '../chunk/decode.ts';
+import type { MessagePlace } from './frame-reader.ts';
+import type { LabelPair, LabelReader } from './label-reader.ts';
 import { MessageReader } from './message-reader.ts';
-import type { SeriesBuilder } from './series-builder.ts';
 
-interface Chunk {
-  readonly type: number;
-  readonly data: Buffer;
+/** Chunks of one series; they are in the bytes of the message. */
+export interface SeriesChunks {
+  readonly labels: readonly LabelPair[];
+  readonly chunks: readonly ChunkPlace[];
 }
 
-/** Reads `ChunkedReadResponse`, a chunk a step. */
-export function* readChunked(message: Buffer, builder: SeriesBuilder): Generator<void> {
-  const reader = new MessageReader(message);
+/** Reads `ChunkedReadResponse`: almost always one series. */
+export function readChunked(message: MessagePlace, labels: LabelReader): SeriesChunks[] {
+  const reader = new MessageReader(message.bytes, message.from, message.to);
+  const all: SeriesChunks[] = [];
   while (reader.next()) {
-    if (reader.field !== 1) {
-      reader.skip(); // 2 is the index of the query: there is one
-      continue;
-    }
-    const { labels, chunks } = readSeries(reader);
-    builder.begin(labels);
-    for (const { type, data } of chunks) {
-      builder.add((columns) => decodeChunk(type, data, columns));
-      yield;
-    }
+    if (reader.field === 1) all.push(readSeries(reader, labels));
+    else reader.skip(); // 2 is the index of the query: there is one
   }
+  return all;
 }
 
-function readSeries(reader: MessageReader): { labels: [string, string][]; chunks: Chunk[] } {
+function readSeries(reader: MessageReader, labelReader: LabelReader): SeriesChunks {
   const outer = reader.enter();
-  const labels: [string, string][] = [];
-  const chunks: Chunk[] = [];
+  const labels: LabelPair[] = [];
+  const chunks: ChunkPlace[] = [];
   while (reader.next()) {
-    if (reader.field === 1) labels.push(readLabel(reader));
+    if (reader.field === 1) labels.push(labelReader.read(reader, labels.length));
     else if (reader.field === 2) chunks.push(readChunk(reader));
     else reader.skip();
   }
@@ -38,29 +34,19 @@ function readSeries(reader: MessageReader): { labels: [string, string][]; chunks
   return { labels, chunks };
 }
 
-export function readLabel(reader: MessageReader): [string, string] {
-  const outer = reader.enter();
-  let name = '';
-  let value = '';
-  while (reader.next()) {
-    if (reader.field === 1) name = reader.text();
-    else if (reader.field === 2) value = reader.text();
-    else reader.skip();
-  }
-  reader.leave(outer);
-  return [name, value];
-}
-
 /** The times that a chunk says of itself are not needed. */
-function readChunk(reader: MessageReader): Chunk {
+function readChunk(reader: MessageReader): ChunkPlace {
   const outer = reader.enter();
   let type = 0;
-  let data = Buffer.alloc(0);
+  let from = reader.at;
+  let to = from;
   while (reader.next()) {
     if (reader.field === 3) type = reader.varint();
-    else if (reader.field === 4) data = reader.slice() as typeof data;
-    else reader.skip();
+    else if (reader.field === 4) {
+      from = reader.skipBytes();
+      to = reader.at;
+    } else reader.skip();
   }
   reader.leave(outer);
-  return { type, data };
+  return { type, from, to };
 }

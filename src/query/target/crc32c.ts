@@ -26,10 +26,10 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
 ];
 
 /** @returns an unsigned number of 32 bits */
-export function crc32c(bytes: Uint8Array): number {
+export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
   let crc = -1;
-  let at = 0;
-  for (const end = bytes.length - STEP; at <= end; at += STEP) {
+  let at = from;
+  for (const end = to - STEP; at <= end; at += STEP) {
     crc =
       T7[(crc ^ bytes[at]!) & 255]! ^
       T6[((crc >>> 8) ^ bytes[at + 1]!) & 255]! ^
@@ -40,6 +40,6 @@ export function crc32c(bytes: Uint8Array): number {
       T1[bytes[at + 6]!]! ^
       T0[bytes[at + 7]!]!;
   }
-  for (; at < bytes.length; at++) crc = (crc >>> 8) ^ T0[(crc ^ bytes[at]!) & 255]!;
+  for (; at < to; at++) crc = (crc >>> 8) ^ T0[(crc ^ bytes[at]!) & 255]!;
   return ~crc >>> 0;
 }

@@ -15,9 +15,18 @@ export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
+/** A message within bytes. */
+export interface MessagePlace {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
 export class FrameReader {
   /** What is not yet read, in order. */
   #pieces: Buffer[] = [];
+  /** Where the first piece is read on. */
+  #at = 0;
   #length = 0;
   /** The length of the message whose bytes are awaited, and of what comes before it. */
   #awaited: { readonly head: number; readonly message: number } | undefined;
@@ -29,17 +38,16 @@ export class FrameReader {
   }
 
   /** @returns the next message; undefined if it has not come as a whole */
-  next(): Buffer | undefined {
+  next(): MessagePlace | undefined {
     this.#awaited ??= this.#readLength();
     if (this.#awaited === undefined) return undefined;
     const { head, message } = this.#awaited;
     if (this.#length < head + message) return undefined;
-    const frame = this.#take(head + message);
+    const { bytes, from, to } = this.#take(head + message);
     this.#awaited = undefined;
-    const body = frame.subarray(head);
-    if (crc32c(body) !== frame.readUInt32BE(head - CHECKSUM_BYTES))
+    if (crc32c(bytes, from + head, to) !== bytes.readUInt32BE(from + head - CHECKSUM_BYTES))
       throw new FrameError('the checksum of a frame is wrong');
-    return body;
+    return { bytes, from: from + head, to };
   }
 
   /** Whether bytes are left that are no whole frame. */
@@ -62,7 +70,7 @@ export class FrameReader {
   }
 
   #byte(at: number): number | undefined {
-    let offset = at;
+    let offset = this.#at + at;
     for (const piece of this.#pieces) {
       if (offset < piece.length) return piece[offset];
       offset -= piece.length;
@@ -70,16 +78,20 @@ export class FrameReader {
     return undefined;
   }
 
-  #take(length: number): Buffer {
-    const first = this.#pieces[0]!; // there are enough bytes
-    this.#length -= length;
-    if (first.length >= length) {
-      if (first.length === length) this.#pieces.shift();
-      else this.#pieces[0] = first.subarray(length);
-      return first.subarray(0, length);
+  #take(length: number): MessagePlace {
+    let bytes = this.#pieces[0]!; // there are enough bytes
+    if (bytes.length - this.#at < length) {
+      bytes = Buffer.concat([bytes.subarray(this.#at), ...this.#pieces.slice(1)]);
+      this.#pieces = [bytes];
+      this.#at = 0;
     }
-    const all = Buffer.concat(this.#pieces);
-    this.#pieces = all.length === length ? [] : [all.subarray(length)];
-    return all.subarray(0, length);
+    const from = this.#at;
+    this.#at += length;
+    this.#length -= length;
+    if (this.#at === bytes.length) {
+      this.#pieces.shift();
+      this.#at = 0;
+    }
+    return { bytes, from, to: from + length };
   }
 }

@@ -102,9 +102,9 @@ function readDoubles(reader: MessageReader, into: number[]): void {
     into.push(bytes.readDoubleLE(reader.fixed64()));
     return;
   }
-  const part = reader.slice();
-  if (part.length % 8 !== 0) throw new MessageError('a list of numbers is truncated');
-  for (let at = 0; at < part.length; at += 8) into.push(part.readDoubleLE(at));
+  const from = reader.skipBytes();
+  if ((reader.at - from) % 8 !== 0) throw new MessageError('a list of numbers is truncated');
+  for (let at = from; at < reader.at; at += 8) into.push(bytes.readDoubleLE(at));
 }
 
 function bucketsOf({ spans, deltas, counts }: SignedBuckets): Histogram['positive'] {

@@ -18,15 +18,16 @@ export class MessageError extends Error {
 
 export class MessageReader {
   readonly bytes: Buffer;
-  at = 0;
+  at: number;
   end: number;
   /** The number of the field read last. */
   field = 0;
   #wire = VARINT;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, from = 0, to = bytes.length) {
     this.bytes = bytes;
-    this.end = bytes.length;
+    this.at = from;
+    this.end = to;
   }
 
   /** Goes to the next field. @returns false at the end of the message */
@@ -78,11 +79,10 @@ export class MessageReader {
     this.end = outer;
   }
 
-  /** The bytes of the field, not copied. */
-  slice(): Buffer {
+  /** Goes over the bytes of the field, which then end at `at`. @returns where they begin */
+  skipBytes(): number {
     this.#expect(BYTES);
-    const from = this.#advance(this.uint());
-    return this.bytes.subarray(from, this.at);
+    return this.#advance(this.uint());
   }
 
   text(): string {

@@ -14,6 +14,7 @@ import { readChunked } from './chunked-answer.ts';
 import { TargetError } from './failure.ts';
 import { FrameError, FrameReader } from './frame-reader.ts';
 import type { QueryTarget, TargetAnswer } from './http.ts';
+import { LabelReader } from './label-reader.ts';
 import { MessageError } from './message-reader.ts';
 import { ReadAccount, type ReadBudget } from './read-budget.ts';
 import { READ_HEADERS, readRequest, type Wanted } from './read-request.ts';
@@ -84,11 +85,19 @@ async function readStream(
   { builder, account, pace }: Reading,
 ): Promise<void> {
   const frames = new FrameReader();
+  const labelReader = new LabelReader();
   for await (const piece of body) {
     account.take('bytes', piece.length);
     frames.push(piece);
     for (let message = frames.next(); message; message = frames.next()) {
-      await takeSteps(readChunked(message, builder), pace);
+      for (const { labels, chunks } of readChunked(message, labelReader)) {
+        builder.begin(labels);
+        for (const chunk of chunks) {
+          builder.addChunk(message.bytes, chunk);
+          const turn = pace();
+          if (turn !== undefined) await turn;
+        }
+      }
     }
   }
   if (frames.isInside) throw new TargetError('truncated', name, 'the answer ends in a frame');

@@ -1,6 +1,6 @@
 /** The answer of a server that sends samples: `ReadResponse`. */
-import { readLabel } from './chunked-answer.ts';
 import { readHistogram } from './histogram-message.ts';
+import { type LabelPair, LabelReader } from './label-reader.ts';
 import { MessageReader } from './message-reader.ts';
 import type { SeriesBuilder } from './series-builder.ts';
 
@@ -10,6 +10,7 @@ const STEP_SAMPLES = 8_192;
 /** @param message - decompressed */
 export function* readSampled(message: Buffer, builder: SeriesBuilder): Generator<void> {
   const reader = new MessageReader(message);
+  const labels = new LabelReader();
   while (reader.next()) {
     if (reader.field !== 1) {
       reader.skip();
@@ -17,19 +18,23 @@ export function* readSampled(message: Buffer, builder: SeriesBuilder): Generator
     }
     const outer = reader.enter(); // the result of the only query
     while (reader.next()) {
-      if (reader.field === 1) yield* readSeries(reader, builder);
+      if (reader.field === 1) yield* readSeries(reader, labels, builder);
       else reader.skip();
     }
     reader.leave(outer);
   }
 }
 
-function* readSeries(reader: MessageReader, builder: SeriesBuilder): Generator<void> {
+function* readSeries(
+  reader: MessageReader,
+  labelReader: LabelReader,
+  builder: SeriesBuilder,
+): Generator<void> {
   const outer = reader.enter();
   const from = reader.at;
-  const labels: [string, string][] = [];
+  const labels: LabelPair[] = [];
   while (reader.next()) {
-    if (reader.field === 1) labels.push(readLabel(reader));
+    if (reader.field === 1) labels.push(labelReader.read(reader, labels.length));
     else reader.skip();
   }
   builder.begin(labels);

@@ -3,11 +3,13 @@
  * outside of the range that was asked for.
  */
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
+import { type ChunkPlace, decodeChunk } from '../chunk/decode.ts';
 import { SampleBoundError, SampleColumns } from '../chunk/sample-columns.ts';
+import type { LabelPair } from './label-reader.ts';
 import type { ReadAccount } from './read-budget.ts';
 import { endsOf, type Wanted } from './read-request.ts';
 
-type LabelPairs = (readonly [string, string])[];
+type LabelPairs = readonly LabelPair[];
 
 /** Samples outside of the range that a chunk may have, beside those that count. */
 const MAX_OUTSIDE = 65_536;
@@ -18,10 +20,11 @@ export class SeriesBuilder {
   readonly #startMs: number;
   readonly #endMs: number;
   readonly #series: SeriesBlock[] = [];
-  /** Where each label set is in the list. */
-  readonly #known = new Map<string, number>();
+  /** Where each label set is in the list: made when a series does not come in order. */
+  #known: Map<string, number> | undefined;
   #labels: LabelPairs | undefined;
-  #key = '';
+  /** The place in the list of the series that goes on; -1 for a new one. */
+  #place = -1;
 
   constructor(account: ReadAccount, range: Wanted['range']) {
     this.#account = account;
@@ -32,15 +35,22 @@ export class SeriesBuilder {
 
   /** Begins a series, or goes on with it. Labels may be in any order. */
   begin(pairs: LabelPairs): void {
-    const labels = ordered(pairs.filter(([, value]) => value !== ''));
-    const key = keyOf(labels);
-    if (this.#labels && key === this.#key) return;
+    const labels = ordered(pairs);
+    const last = this.#labels ?? this.#series.at(-1)?.labels;
+    const order = last === undefined ? 1 : compare(labels, last);
+    if (this.#labels && order === 0) return;
     this.end();
     this.#labels = labels;
-    this.#key = key;
-    const before = this.#known.get(key);
-    if (before === undefined) this.#account.take('series', 1);
-    else this.columns.append(this.#series[before]!); // `known` has places of the list
+    // As long as each is behind the one before, none comes twice.
+    if (order <= 0) this.#known ??= new Map(this.#series.map((one, at) => [keyOf(one.labels), at]));
+    this.#place = this.#known?.get(keyOf(labels)) ?? -1;
+    if (this.#place < 0) this.#account.take('series', 1);
+    else this.columns.append(this.#series[this.#place]!); // `known` has places of the list
+  }
+
+  /** Decodes a chunk of the series. @throws {TargetError} `too-big` */
+  addChunk(bytes: Buffer, chunk: ChunkPlace): void {
+    this.add((columns) => decodeChunk(bytes, chunk, columns));
   }
 
   /**
@@ -69,11 +79,10 @@ export class SeriesBuilder {
     const labels = this.#labels;
     if (!labels) return;
     this.#labels = undefined;
-    const before = this.#known.get(this.#key);
-    const block = { labels, ...this.columns.take() };
-    if (before !== undefined) this.#series[before] = block;
+    const block: SeriesBlock = { labels, ...this.columns.take() };
+    if (this.#place >= 0) this.#series[this.#place] = block;
     else if (block.timesMs.length > 0) {
-      this.#known.set(this.#key, this.#series.length);
+      this.#known?.set(keyOf(labels), this.#series.length);
       this.#series.push(block);
     }
   }
@@ -85,12 +94,27 @@ export class SeriesBuilder {
   }
 }
 
+/** Labels in the order of their names, without empty values. */
 function ordered(pairs: LabelPairs): LabelPairs {
-  for (let at = 1; at < pairs.length; at++) {
-    if (pairs[at - 1]![0] >= pairs[at]![0])
-      return [...new Map(pairs)].sort(([a], [b]) => (a < b ? -1 : 1));
+  let isOrdered = true;
+  for (let at = 0; at < pairs.length && isOrdered; at++) {
+    isOrdered = pairs[at]![1] !== '' && (at === 0 || pairs[at - 1]![0] < pairs[at]![0]);
   }
-  return pairs;
+  if (isOrdered) return pairs;
+  const unique = [...new Map(pairs)].filter(([, value]) => value !== '');
+  return unique.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Orders label sets whose names are in order. */
+function compare(a: LabelPairs, b: LabelPairs): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const [left, right] = [a[at]!, b[at]!];
+    if (left === right) continue; // `LabelReader` shares them
+    if (left[0] !== right[0]) return left[0] < right[0] ? -1 : 1;
+    if (left[1] !== right[1]) return left[1] < right[1] ? -1 : 1;
+  }
+  return a.length - b.length;
 }
 
 function keyOf(pairs: LabelPairs): string {

@@ -19,9 +19,15 @@ import { floatSamples, histograms } from './arbitrary-samples.ts';
 
 const AT_MS = 1_700_000_000_000;
 
+function decodeInto(columns: SampleColumns, type: number, chunk: Uint8Array): void {
+  // Among other bytes, as in a message.
+  const message = Buffer.concat([Buffer.alloc(3, 0xff), chunk, Buffer.alloc(70, 0xff)]);
+  decodeChunk(message, { type, from: 3, to: 3 + chunk.length }, columns);
+}
+
 function decode(type: number, ...chunks: readonly Buffer[]): Samples {
   const columns = new SampleColumns();
-  for (const chunk of chunks) decodeChunk(type, chunk, columns);
+  for (const chunk of chunks) decodeInto(columns, type, chunk);
   return columns.take();
 }
 
@@ -108,7 +114,7 @@ describe('decodeChunk', () => {
         (type, bytes) => {
           const columns = new SampleColumns();
           try {
-            decodeChunk(type, bytes, columns);
+            decodeInto(columns, type, bytes);
           } catch (error) {
             assert.ok(error instanceof ChunkError, String(error));
           }
@@ -142,7 +148,7 @@ describe('decodeChunk', () => {
     columns.left = 2;
     const samples = Array.from({ length: 3 }, (_, at) => ({ timeMs: at, high: 0, low: 0 }));
 
-    assert.throws(() => decodeChunk(1, encodeXor(samples), columns), SampleBoundError);
+    assert.throws(() => decodeInto(columns, 1, encodeXor(samples)), SampleBoundError);
   });
 
   it('reduces histograms that are finer than the evaluation knows', () => {
@@ -187,7 +193,7 @@ describe('SampleColumns', () => {
     fc.assert(
       fc.property(floatSamples(true), fc.nat(200), fc.nat(200), (samples, from, to) => {
         const columns = new SampleColumns();
-        decodeChunk(4, encodeXor2(samples), columns);
+        decodeInto(columns, 4, encodeXor2(samples));
         const startMs = samples[from % samples.length]!.timeMs;
         const endMs = samples[to % samples.length]!.timeMs;
         columns.keepWithin(0, startMs, endMs);

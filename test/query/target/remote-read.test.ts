@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { memoryStorage } from '../../../src/promql/evaluate/memory-storage.ts';
 import type { Matcher, SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
@@ -7,6 +11,10 @@ import { DEFAULT_TARGET, type QueryTarget } from '../../../src/query/target/http
 import { ReadBudget } from '../../../src/query/target/read-budget.ts';
 import { remoteRead } from '../../../src/query/target/remote-read.ts';
 import { openTarget } from '../../../src/query/target/undici.ts';
+import { eventually } from '../../support/eventually.ts';
+import { chunkedMessage } from '../../support/query-server/protobuf.ts';
+import { frame } from '../../support/query-server/read-answer.ts';
+import { chunksOf } from '../../support/query-server/series-chunks.ts';
 import { startQueryServer } from '../../support/query-server.ts';
 import { AT_MS, comparable, numbers, STEP_MS, someSeries } from './some-series.ts';
 
@@ -237,6 +245,47 @@ describe('remoteRead', () => {
       }
     });
   }
+
+  it('ends with its signal when the server stops within an answer', async () => {
+    await using server = await startQueryServer({
+      ...{ series: someSeries(), faults: { stallAfterBytes: 1_000 } },
+    });
+    await using from = target(server.url);
+    const stop = new AbortController();
+    const counted = budget();
+    const failed = failureOf(remoteRead(from, WANTED, { signal: stop.signal, budget: counted }));
+    await eventually('bytes', () => (counted.bytes >= 1_000 ? true : undefined));
+
+    stop.abort(new DOMException('too late', 'TimeoutError'));
+
+    assert.equal(await failed, 'timeout');
+    assert.equal(counted.bytes, 0);
+  });
+
+  it('refuses a stream of series without end', async () => {
+    let sent = 0;
+    function* frames(): Generator<Buffer> {
+      for (; ; sent++) {
+        const block = numbers([['__name__', `s${sent}`]], [1]);
+        yield frame(chunkedMessage(block, chunksOf(block, 'old'), 0));
+      }
+    }
+    const endless = createServer((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/x-streamed-protobuf' });
+      const stream = Readable.from(frames());
+      response.once('close', () => stream.destroy());
+      stream.pipe(response);
+    });
+    endless.listen(0, '127.0.0.1');
+    await once(endless, 'listening');
+    await using from = target(`http://127.0.0.1:${(endless.address() as AddressInfo).port}`);
+
+    assert.equal(await failureOf(read(from)), 'too-big');
+
+    assert.ok(sent < 100_000, `${sent} series were sent`); // the bound is 1,000
+    endless.closeAllConnections();
+    endless.close();
+  });
 
   for (const [status, failure] of [
     [400, 'bad-data'],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { compress } from 'snappyjs';
 import { writeStale } from '../../../src/promql/evaluate/stale.ts';
 import type { Matcher, SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
+import type { TargetError } from '../../../src/query/target/failure.ts';
 import { DEFAULT_TARGET, type QueryTarget } from '../../../src/query/target/http.ts';
 import { jsonRead } from '../../../src/query/target/json-read.ts';
 import { ReadBudget } from '../../../src/query/target/read-budget.ts';
@@ -11,6 +12,7 @@ import { openTarget } from '../../../src/query/target/undici.ts';
 import { type Prometheus, startPrometheus } from '../../support/prometheus.ts';
 import { writeRequest } from '../../support/query-server/protobuf.ts';
 import { requireProgram } from '../../support/require-program.ts';
+import { freeze } from '../../support/server-process.ts';
 import { startVictoriaMetrics } from '../../support/victoria-metrics.ts';
 import { comparable, histogramSeries, numbers, STEP_MS } from './some-series.ts';
 
@@ -141,6 +143,28 @@ describe('reads of a real Prometheus', () => {
     const { series: found } = await jsonRead(from, { matchers, range: RANGE }, options());
 
     assert.deepEqual(comparable(found), comparable(withoutMarkers(plainSeries(anyNumber))));
+  });
+});
+
+describe('reads of a real Prometheus that fails', () => {
+  it('end with their signal while it stands still, and give no part when it is killed', async function () {
+    const program = requireProgram(this, 'prometheus');
+    const args = ['--web.enable-remote-write-receiver'];
+    await using prometheus = await startPrometheus({ program, config: {}, args });
+    await write(prometheus.url, plainSeries(anyNumber));
+    await using from = target(prometheus.url);
+    const wanted = { matchers: HAS_NAME, range: RANGE, hints: HINTS };
+    assert.equal((await remoteRead(from, wanted, options())).length, 3);
+
+    await freeze([prometheus.pid]);
+    const frozen = remoteRead(from, wanted, { ...options(), signal: AbortSignal.timeout(100) });
+    await assert.rejects(frozen, { failure: 'timeout' });
+    const killed = remoteRead(from, wanted, options());
+    process.kill(prometheus.pid, 'SIGKILL');
+    await assert.rejects(killed, (error: TargetError) => {
+      return error.failure === 'connect' || error.failure === 'truncated';
+    });
+    await assert.rejects(remoteRead(from, wanted, options()), { failure: 'connect' });
   });
 });
 

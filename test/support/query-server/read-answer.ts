@@ -74,7 +74,7 @@ function byLabels(a: SeriesBlock, b: SeriesBlock): number {
   return JSON.stringify(a.labels) < JSON.stringify(b.labels) ? -1 : 1;
 }
 
-function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buffer[] {
+export function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buffer[] {
   const chunks = chunksOf(block, format);
   const frames: Buffer[] = [];
   for (let at = 0; at < chunks.length; at += CHUNKS_A_FRAME) {
@@ -84,7 +84,7 @@ function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buf
 }
 
 /** A message with its length and its checksum in front. */
-function frame(message: Buffer): Buffer {
+export function frame(message: Buffer): Buffer {
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32BE(unmasked(maskedChecksum(message)));
   return Buffer.concat([uvarintOf(message.length), checksum, message]);

@@ -1,0 +1,53 @@
+/**
+ * Reads the labels of series that come one after the other.
+ *
+ * Most labels of a series are those of the series before, which then share the text: nothing is
+ * decoded, and less is kept.
+ */
+import type { MessageReader } from './message-reader.ts';
+
+export type LabelPair = readonly [string, string];
+
+interface Known {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly length: number;
+  readonly pair: LabelPair;
+}
+
+export class LabelReader {
+  /** The labels of the series before, by their place. */
+  readonly #known: Known[] = [];
+
+  /** Reads the label in a field. @param place - how many labels of the series came before */
+  read(reader: MessageReader, place: number): LabelPair {
+    const { bytes } = reader;
+    const outer = reader.enter();
+    const { at: from, end } = reader;
+    const known = this.#known[place];
+    if (known && isSame(known, bytes, from, end - from)) {
+      reader.leave(outer);
+      return known.pair;
+    }
+    let name = '';
+    let value = '';
+    while (reader.next()) {
+      if (reader.field === 1) name = reader.text();
+      else if (reader.field === 2) value = reader.text();
+      else reader.skip();
+    }
+    reader.leave(outer);
+    const pair = [name, value] as const;
+    if (place <= this.#known.length) this.#known[place] = { bytes, from, length: end - from, pair };
+    return pair;
+  }
+}
+
+function isSame(known: Known, bytes: Buffer, from: number, length: number): boolean {
+  if (known.length !== length) return false;
+  // Labels differ in their last bytes more often than in their first.
+  for (let at = length - 1; at >= 0; at--) {
+    if (known.bytes[known.from + at] !== bytes[from + at]) return false;
+  }
+  return true;
+}
