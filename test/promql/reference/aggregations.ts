@@ -2,7 +2,15 @@
 import type { Aggregation } from '../../../src/promql/tree.ts';
 import { type Element, keyOf, type Labels, nameless, only, withLabel, without } from './element.ts';
 import { least, most, quantileOf, sum, variance } from './range-functions.ts';
-import { type Buckets, isNumber, mapped, total, Undecided, type Value } from './value.ts';
+import {
+  Ambiguous,
+  type Buckets,
+  isNumber,
+  mapped,
+  total,
+  Undecided,
+  type Value,
+} from './value.ts';
 
 /** @param parameter - the number of topk, bottomk, limitk and quantile */
 export function aggregated(
@@ -13,6 +21,9 @@ export function aggregated(
   if (node.op === 'count_values') return counted(node, elements);
   const groups = [...Map.groupBy(elements, ({ labels }) => keyOf(groupOf(node, labels))).values()];
   if (['topk', 'bottomk', 'limitk'].includes(node.op)) {
+    if (Number.isNaN(parameter) || parameter >= 2 ** 63) throw new Ambiguous();
+    // Whether this is refused depends on the numbers of other steps.
+    if (parameter <= -(2 ** 63)) throw new Undecided();
     return groups.flatMap((group) => chosen(node.op, group, parameter));
   }
   return groups.flatMap((group) => {

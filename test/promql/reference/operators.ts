@@ -116,7 +116,8 @@ export function matched(
   // `fill_left` belongs to the side with many series, even where that side is on the right.
   const [fillMany, fillOne] = [fillLeft, fillRight];
   const partners = Map.groupBy(one, keyFor);
-  if ([...partners.values()].some(({ length }) => length > 1)) throw new Ambiguous();
+  const isMatched = many.length > 0 || fillMany !== undefined;
+  if (isMatched && [...partners.values()].some(({ length }) => length > 1)) throw new Ambiguous();
   const ends = { node, matching, manyIsLeft, partOf };
   const matchedKeys = new Set<string>();
   const made = many.flatMap((element) => {
