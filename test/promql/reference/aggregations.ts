@@ -44,7 +44,13 @@ function groupOf(node: Aggregation, labels: Labels): Labels {
 function counted(node: Aggregation, elements: readonly Element[]): Element[] {
   if (node.param?.kind !== 'string') throw new Undecided();
   const name = node.param.value;
-  if (!elements.every(({ value }) => isNumber(value))) throw new Undecided();
+  // Another order of additions changes the last digits of a number that is not whole.
+  if (
+    !elements.every(
+      ({ value }) => isNumber(value) && (Number.isInteger(value) || !Number.isFinite(value)),
+    )
+  )
+    throw new Undecided();
   const groups = Map.groupBy(elements, ({ labels, value }) => {
     const text = String(value)
       .replace(/^Infinity$/, '+Inf')

@@ -33,6 +33,9 @@ function operated(op: string, a: Value, b: Value): Value | boolean | undefined {
 }
 
 export function ofNumbers(op: string, a: number, b: number): number | boolean {
+  // Another order of additions decides which of two numbers that are nearly equal is larger.
+  const isClose = a !== b && Math.abs(a - b) < 1e-8 * (Math.abs(a) + Math.abs(b));
+  if (isClose && COMPARISONS.includes(op)) throw new Undecided();
   switch (op) {
     case '+':
       return a + b;

@@ -30,10 +30,14 @@ function ofBuckets(compute: (value: Exclude<Value, number>) => number): VectorFu
     );
 }
 
+/** A part of a date; JavaScript's dates end 285,426 years after 1970. */
 function datePart(part: (date: Date) => number): VectorFunction {
-  return each((seconds) =>
-    Number.isFinite(seconds) ? part(new Date(Math.trunc(seconds) * 1000)) : Number.NaN,
-  );
+  return each((seconds) => {
+    if (!Number.isFinite(seconds)) return Number.NaN;
+    const date = new Date(Math.trunc(seconds) * 1000);
+    if (Number.isNaN(date.getTime())) throw new Undecided();
+    return part(date);
+  });
 }
 
 const DAY_MS = 86_400_000;
@@ -107,13 +111,27 @@ function joined(
   return withLabel(labels, target, sources.map((name) => labels[name] ?? '').join(separator));
 }
 
+/** Rounds a number; what lies close to a limit may be rounded the other way after another order of additions. */
+function stepwise(round: (value: number, scalars: readonly number[]) => number): VectorFunction {
+  return each((value, scalars) => {
+    const [low, high] = [
+      value - 1e-8 * (Math.abs(value) + 1),
+      value + 1e-8 * (Math.abs(value) + 1),
+    ];
+    const isWhole = Number.isInteger(value) || Number.isInteger(value * 4);
+    if (!isWhole && !Object.is(round(low, scalars), round(high, scalars))) throw new Undecided();
+    return round(value, scalars);
+  });
+}
+
 const UNARY = [
-  ...(['abs', 'acos', 'acosh', 'asin', 'asinh', 'atan', 'atanh', 'ceil', 'cos', 'cosh'] as const),
-  ...(['exp', 'floor', 'log10', 'log2', 'sin', 'sinh', 'sqrt', 'tan', 'tanh'] as const),
+  ...(['abs', 'acos', 'acosh', 'asin', 'asinh', 'atan', 'atanh', 'cos', 'cosh'] as const),
+  ...(['exp', 'log10', 'log2', 'sin', 'sinh', 'sqrt', 'tan', 'tanh'] as const),
 ];
 
 export const VECTOR_FUNCTIONS: Readonly<Record<string, VectorFunction>> = {
   ...Object.fromEntries(UNARY.map((name) => [name, each((value) => Math[name](value))])),
+  ceil: stepwise(Math.ceil),
   clamp: each((value, [low = 0, high = 0]) =>
     low > high ? undefined : Math.max(low, Math.min(high, value)),
   ),
@@ -134,6 +152,7 @@ export const VECTOR_FUNCTIONS: Readonly<Record<string, VectorFunction>> = {
       ) ?? 0,
   ),
   deg: each((value) => (value * 180) / Math.PI),
+  floor: stepwise(Math.floor),
   histogram_avg: ofBuckets(({ sum, count }) => sum / count),
   histogram_count: ofBuckets(({ count }) => count),
   histogram_quantile: (elements, { scalars: [q = 0] }) => histogramQuantile(q, elements),
@@ -154,7 +173,7 @@ export const VECTOR_FUNCTIONS: Readonly<Record<string, VectorFunction>> = {
   minute: datePart((date) => date.getUTCMinutes()),
   month: datePart((date) => date.getUTCMonth() + 1),
   rad: each((value) => (value * Math.PI) / 180),
-  round: each((value, [to = 1]) => Math.floor(value / to + 0.5) * to),
+  round: stepwise((value, [to = 1]) => Math.floor(value / to + 0.5) * to),
   sgn: each(Math.sign),
   // The elements of a range query are in the order of their labels whatever the expression is.
   sort: (elements) => [...elements],
