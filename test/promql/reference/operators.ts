@@ -12,7 +12,7 @@ import {
 } from './element.ts';
 import { Ambiguous, added, isNumber, mapped, textOf, Undecided, type Value } from './value.ts';
 
-export const COMPARISONS = ['==', '!=', '<', '>', '<=', '>='];
+const COMPARISONS = ['==', '!=', '<', '>', '<=', '>='];
 
 /** The value of an operator; `true` and `false` of a comparison; undefined if it takes no such operands. */
 function operated(op: string, a: Value, b: Value): Value | boolean | undefined {

@@ -4,7 +4,7 @@
 import { EMPTY_HISTOGRAM, type Histogram } from '../../../src/promql/evaluate/histogram.ts';
 
 /** Where buckets near zero end; the same in all histograms of the reference. */
-export const ZERO_THRESHOLD = 0.001;
+const ZERO_THRESHOLD = 0.001;
 
 /** A native histogram with exponential buckets. */
 export interface Buckets {

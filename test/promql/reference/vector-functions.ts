@@ -3,7 +3,7 @@ import { type Element, keyOf, type Labels, nameless, withLabel, without } from '
 import { isNumber, quantile, Undecided, type Value } from './value.ts';
 
 /** What a function may use besides the elements. */
-export interface Rest {
+interface Rest {
   readonly scalars: readonly number[];
   readonly texts: readonly string[];
   readonly atMs: number;
