@@ -136,4 +136,47 @@ describe('the query API of promgate', () => {
     assert.ok(only.requests.some((request) => request.path === 'read'));
     assert.deepEqual(own.data, (JSON.parse(direct) as Body).data);
   });
+
+  it('counts what label_filter spares a group, by the names of Promxy', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    const filter = { label_filter: { static_labels_include: { job: ['a'] } } };
+    const query = { server_groups: [groupOf(only.url, { name: 'g', ...filter })] };
+    await using promgate = await startPromgate({ apps: [], values: { query } });
+
+    await promgate.text(`/api/v1/query?query=requests_total%7Bjob=%22b%22%7D&time=${AT}`);
+
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promxy_label_filter_filtered_count_total\{name="g"\} [1-9]/m);
+    assert.equal(
+      only.requests.some(({ path }) => path === 'read' || path === 'query'),
+      false,
+    );
+  });
+
+  it('asks for a credential as Prometheus does not, and answers errors as it does', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    const auth = {
+      mode: 'basic',
+      operators: [{ username: 'grafana', password: 'a good password' }],
+    };
+    const query = { server_groups: [groupOf(only.url)] };
+    await using promgate = await startPromgate({ apps: [], values: { auth, query } });
+    const headers = { Authorization: `Basic ${btoa('grafana:a good password')}` };
+    const path = `/api/v1/query?query=requests_total&time=${AT}`;
+
+    const refused = await promgate.get(path);
+    const answered = await promgate.get(path, { headers });
+    const preflight = await promgate.get(path, {
+      method: 'OPTIONS',
+      headers: { Origin: 'https://a' },
+    });
+
+    assert.equal(refused.status, 401);
+    assert.match(refused.headers.get('www-authenticate') ?? '', /^Basic/);
+    assert.equal(((await refused.json()) as { errorType: string }).errorType, 'unauthorized');
+    assert.equal(answered.status, 200);
+    assert.equal(preflight.status, 204);
+    assert.equal((await promgate.get('/federate?match[]=up')).status, 401);
+    assert.equal((await promgate.get('/-/healthy')).status, 200);
+  });
 });
