@@ -20,7 +20,8 @@ describe('docs/query.md', function () {
 
   it('shows commands that do what it says', async function () {
     for (const program of ['prometheus', 'promtool', 'curl']) requireProgram(this, program);
-    const ports = { 8085: await freePort(), 9091: await freePort(), 9092: await freePort() };
+    const [promgate, first, second, query] = await Promise.all(Array.from({ length: 4 }, freePort));
+    const ports = { 8085: promgate!, 9091: first!, 9092: second!, 8082: query! }; // four were asked for
 
     const printed = await runBlocks('query.md', ports);
 
