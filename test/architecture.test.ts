@@ -10,7 +10,7 @@ import { posix as path } from 'node:path';
 const BORDERS: Readonly<Record<string, readonly string[]>> = {
   '': ['assemble', 'commands', 'config', 'demo', 'serve', 'telemetry'],
   commands: ['assemble', 'config', 'discover', 'fetch', 'type:broker'],
-  demo: ['assemble', 'config'],
+  demo: ['assemble', 'config', 'promql', 'query'],
   assemble: [
     ...['config', 'discover', 'exposition', 'fetch', 'merge', 'refresh', 'serve', 'store'],
     ...['promql', 'push', 'query', 'telemetry', 'broker'],

@@ -15,10 +15,14 @@ import type { Discovery } from '../query/discovery/discovery.ts';
 import { dnsDiscovery } from '../query/discovery/dns.ts';
 import { fileDiscovery } from '../query/discovery/file.ts';
 import { httpDiscovery } from '../query/discovery/http.ts';
-import type { Federation, RequestRecord } from '../query/federation.ts';
+import type { Federation } from '../query/federation.ts';
 import type { DiscoveredServer, GroupSettings } from '../query/groups/settings.ts';
 import { TargetServer } from '../query/groups/target-server.ts';
-import { type GroupPlan, openFederation } from '../query/open-federation.ts';
+import {
+  type FederationOptions,
+  type GroupPlan,
+  openFederation,
+} from '../query/open-federation.ts';
 import { type Authorization, DEFAULT_TARGET, type TargetSettings } from '../query/target/http.ts';
 import { openTarget } from '../query/target/undici.ts';
 
@@ -26,8 +30,7 @@ type QueryConfig = NonNullable<Config['query']>;
 type GroupConfig = QueryConfig['groups'][number];
 type ClientConfig = GroupConfig['discovery']['http'][number]['client'];
 
-export interface GroupsOptions {
-  readonly onRequest: (record: RequestRecord) => void;
+export interface GroupsOptions extends Pick<FederationOptions, 'onRequest' | 'filterObservers'> {
   /** The instances of a CF app. @throws {Error} as long as they are not known */
   readonly findApp: (app: string) => readonly DiscoveredServer[];
   /** PEM certificates that servers are trusted by whose group names none. */
@@ -40,7 +43,7 @@ const DISCOVERY_MS = 5_000;
 /** @throws {Error} if a group cannot be used, such as for a wrong regular expression */
 export async function openGroups(
   config: QueryConfig,
-  { onRequest, findApp, authorities }: GroupsOptions,
+  { findApp, authorities, ...observers }: GroupsOptions,
 ): Promise<Federation> {
   const usesTls = config.groups.some(needsAuthorities);
   const trusted = usesTls ? (await authorities()).join('\n') : undefined;
@@ -51,7 +54,7 @@ export async function openGroups(
   });
   const { maxSeries, maxSamples, maxBytes } = config;
   const federation = openFederation({
-    ...{ groups: plans, bounds: { maxSeries, maxSamples, maxBytes }, onRequest },
+    ...{ groups: plans, bounds: { maxSeries, maxSamples, maxBytes }, ...observers },
     ...{ clock: systemClock, wallMs: Date.now },
     openServer: ({ url }, settings) => {
       const client = clients.get(settings.name)!; // every group is in it

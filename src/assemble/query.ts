@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { compileTest } from '../promql/evaluate/regex.ts';
 import type { Switches } from '../promql/parse.ts';
 import type { Federation, RequestRecord, ServerState } from '../query/federation.ts';
+import type { FederationOptions } from '../query/open-federation.ts';
 import type { OnMistake } from '../serve/answer-problem.ts';
 import { type EndedQuery, QueryDesk } from '../serve/query/desk.ts';
 import type { EngineSettings } from '../serve/query/engine.ts';
@@ -17,7 +18,7 @@ import { VERSION } from '../version.ts';
 import type { Ground } from './ground.ts';
 import type { Part } from './part.ts';
 
-export type QueryConfig = NonNullable<Config['query']>;
+type QueryConfig = NonNullable<Config['query']>;
 
 export interface QueryPartOptions {
   readonly config: QueryConfig;
@@ -26,7 +27,7 @@ export interface QueryPartOptions {
   /** Opens the groups of a configuration. */
   readonly openGroups: (
     config: QueryConfig,
-    onRequest: (record: RequestRecord) => void,
+    observers: Pick<FederationOptions, 'onRequest' | 'filterObservers'>,
   ) => Promise<Federation>;
   /** The configuration in force, as YAML, with secrets masked. */
   readonly printConfig: () => string;
@@ -63,8 +64,14 @@ export async function startQuery(options: QueryPartOptions, ground: Ground): Pro
   const levels = (): QueryLevels => levelsOf(desk, groups.current, reload);
   const words = { calls: CALLS, errors: QUERY_ERROR_TYPES };
   const metrics = queryMetrics(registry, words, levels);
-  const onRequest = (record: RequestRecord): void => countRequest(metrics, record);
-  const groups = new GroupsInUse(await openGroups(config, onRequest), desk);
+  const observers: Parameters<typeof openGroups>[1] = {
+    onRequest: (record) => countRequest(metrics, record),
+    filterObservers: ({ name }) => ({
+      onSync: (outcome, ms) => metrics.synced(name, outcome, ms / 1000),
+      onFiltered: () => metrics.filtered(name),
+    }),
+  };
+  const groups = new GroupsInUse(await openGroups(config, observers), desk);
   const ended = (query: EndedQuery): void => {
     groups.closeUnused();
     const { slowMs } = config;
@@ -85,7 +92,7 @@ export async function startQuery(options: QueryPartOptions, ground: Ground): Pro
     nowMs: Date.now,
     externalLabels: () => config.externalLabels,
     origins: allowedOrigins(() => config.corsOrigin),
-    isReady: () => readiness.state === 'ready',
+    isReady: () => readiness.state !== 'draining',
     onError: metrics.failed,
     onIncomplete: metrics.incomplete,
   });
@@ -93,7 +100,7 @@ export async function startQuery(options: QueryPartOptions, ground: Ground): Pro
     mounts,
     reload: async (next) => {
       try {
-        groups.replace(await openGroups(next, onRequest));
+        groups.replace(await openGroups(next, observers));
         config = next;
         reload = { successful: true, atMs: Date.now() };
       } catch (error) {
@@ -250,5 +257,5 @@ function flagsOf(config: QueryConfig): Readonly<Record<string, string>> {
 function mention(federation: Federation): string {
   const servers = federation.groups().flatMap((group): readonly ServerState[] => group.servers);
   const down = servers.filter(({ health }) => health === 'down').length;
-  return down === 0 ? 'ok' : `${down} of ${servers.length} servers do not answer`;
+  return down === 0 ? 'ready' : `${down} of ${servers.length} servers do not answer`;
 }

@@ -186,8 +186,8 @@ async function openQuery(
   return startQuery(
     {
       ...{ ...serving, config: query, printConfig },
-      openGroups: (config, onRequest) =>
-        openGroups(config, { onRequest, findApp, authorities: ground.authorities }),
+      openGroups: (config, observers) =>
+        openGroups(config, { ...observers, findApp, authorities: ground.authorities }),
     },
     ground,
   );

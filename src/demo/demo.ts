@@ -7,6 +7,7 @@ import { sleep } from '../clock.ts';
 import { type ConfigSources, readConfig } from '../config/config.ts';
 import { startBatchJob } from './batch-job.ts';
 import { type Foundation, startFoundation } from './foundation.ts';
+import { type SimulatedPrometheus, startPrometheus } from './prometheus.ts';
 import { startReader } from './reader.ts';
 
 /** The longest wait for the routes, and the pause between two checks. */
@@ -34,7 +35,14 @@ export async function startDemo(options: DemoOptions): Promise<App> {
   } = options;
   await using parts = new AsyncDisposableStack();
   const foundation = parts.use(await startFoundation({ now, chance }));
-  const config = await readConfig({ values: valuesFor(foundation), flags, memoryBytes });
+  // Each of the pair has a hole of a minute in every five; the holes do not meet.
+  const loses = (from: number) => (scrape: number) => scrape % 20 >= from && scrape % 20 < from + 4;
+  const pair = [
+    parts.use(await startPrometheus({ now, loses: loses(2) })),
+    parts.use(await startPrometheus({ now, loses: loses(12) })),
+  ];
+  const values = valuesFor(foundation, pair);
+  const config = await readConfig({ values, flags, memoryBytes });
   const app = parts.use(await startApp(config));
   await untilReady(app.url);
   const isOpen = config.auth.mode === 'open'; // else the job and the reader have no token
@@ -51,7 +59,10 @@ async function untilReady(url: string): Promise<void> {
   while (!giveUp.aborted && !(await fetch(`${url}/readyz`)).ok) await sleep(CHECK_EVERY_MS, giveUp);
 }
 
-function valuesFor({ routesUrl, username, password }: Foundation) {
+function valuesFor(
+  { routesUrl, username, password }: Foundation,
+  pair: readonly SimulatedPrometheus[],
+) {
   return {
     listen: { host: '127.0.0.1' },
     routes: { gorouter: [{ url: routesUrl, username, password, interval: '5s' }] },
@@ -59,6 +70,11 @@ function valuesFor({ routesUrl, username, password }: Foundation) {
     drain: { wait: '0s' },
     log: { level: 'warn' },
     endpoints: { allow: ['127.0.0.1'], allow_private: ['127.0.0.1'] },
+    query: {
+      server_groups: [
+        { name: 'shops', static_configs: [{ targets: pair.map(({ address }) => address) }] },
+      ],
+    },
   };
 }
 
@@ -82,6 +98,9 @@ also of use
       promgate's own metrics
   ${url}/metrics?endpoint=${exporter}
       the page of any exporter that endpoints.allow names, kept warm: load it twice
+
+  ${url}/api/v1/query?query=sum(rate(demo_orders_total[5m]))
+      two simulated Prometheus servers, each with holes, as one without: 5.75 orders per second
 
 or use curl
   curl -s ${url}/v1/apps/${first}/metrics | grep http_requests_total

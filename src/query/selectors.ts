@@ -12,7 +12,7 @@ export function isNarrow(matchers: readonly Matcher[]): boolean {
 }
 
 /** Matchers as the text of a selector. */
-export function printSelector(matchers: readonly Matcher[]): string {
+function printSelector(matchers: readonly Matcher[]): string {
   return print({
     ...{ kind: 'vector-selector', name: '', matchers, offset: 0, at: undefined },
     ...{ bounds: 'plain', span: { start: 0, end: 0 } },

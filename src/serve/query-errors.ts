@@ -78,7 +78,7 @@ const OF_PROBLEMS: Partial<Readonly<Record<ProblemCode, QueryErrorType>>> = {
 };
 
 /** @returns undefined for an error that is a fault of promgate */
-export function asQueryError(error: unknown): QueryError | undefined {
+function asQueryError(error: unknown): QueryError | undefined {
   if (error instanceof QueryError) return error;
   if (error instanceof EvaluationError) {
     return new QueryError(OF_EVALUATION[error.failure], error.message, { cause: error });

@@ -32,7 +32,7 @@ interface GroupLevels {
 }
 
 /** A request to a server below. */
-export interface ServerRequest {
+interface ServerRequest {
   readonly group: string;
   readonly host: string;
   readonly call: string;
@@ -41,7 +41,7 @@ export interface ServerRequest {
   readonly seconds: number;
 }
 
-export interface QueryEnd {
+interface QueryEnd {
   readonly call: string;
   readonly queuedSeconds: number;
   readonly runSeconds: number;
@@ -55,6 +55,10 @@ export interface QueryMetrics {
   /** An answer lacks parts, and says so. */
   incomplete(): void;
   asked(request: ServerRequest): void;
+  /** The values of a `label_filter` were asked for. */
+  synced(group: string, status: 'success' | 'failure', seconds: number): void;
+  /** A `label_filter` has spared a group a request. */
+  filtered(group: string): void;
 }
 
 interface Sum {
@@ -100,6 +104,7 @@ export function queryMetrics(
     failed: (type) => errors.inc({ type }),
     incomplete: () => incomplete.inc(),
     asked,
+    ...addFilters(registry),
   };
 }
 
@@ -213,6 +218,44 @@ function addServers(
     own.set(key, sum);
     sum.seconds += seconds;
     sum.count += 1;
+  };
+}
+
+function addFilters(registry: MetricRegistry): Pick<QueryMetrics, 'synced' | 'filtered'> {
+  const sums = new Map<string, Map<string, Sum>>();
+  registry.counted(
+    'promxy_label_filter_sync_duration_seconds',
+    'Time that it took to ask for the values of label_filter.',
+    'summary',
+    () =>
+      [...sums].flatMap(([name, own]) =>
+        [...own].flatMap(([status, { seconds, count }]) => [
+          { suffix: '_sum', labels: { name, status }, value: seconds },
+          { suffix: '_count', labels: { name, status }, value: count },
+        ]),
+      ),
+  );
+  const syncs = registry.counter(
+    'promxy_label_filter_sync_count_total',
+    'How often the values of label_filter were asked for, by group and outcome.',
+    ['name', 'status'],
+  );
+  const filtered = registry.counter(
+    'promxy_label_filter_filtered_count_total',
+    'Requests that label_filter has spared a group.',
+    ['name'],
+  );
+  return {
+    synced: (name, status, seconds) => {
+      syncs.inc({ name, status });
+      const own = sums.get(name) ?? new Map<string, Sum>();
+      sums.set(name, own);
+      const sum = own.get(status) ?? { seconds: 0, count: 0 };
+      own.set(status, sum);
+      sum.seconds += seconds;
+      sum.count += 1;
+    },
+    filtered: (name) => filtered.inc({ name }),
   };
 }
 

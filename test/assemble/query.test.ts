@@ -110,5 +110,73 @@ describe('the query API of promgate', () => {
     assert.equal((await promgate.get('/-/ready')).status, 200);
     assert.equal(await promgate.text('/-/healthy'), 'promgate is Healthy.\n');
     assert.match(await promgate.text('/readyz'), /query/);
+    const shown = (await (await promgate.get('/status/overview')).json()) as {
+      readonly mentions: Readonly<Record<string, string>>;
+      readonly figures: Readonly<Record<string, readonly { value: number }[]>>;
+    };
+    assert.equal(shown.mentions['query'], 'ready');
+    assert.equal(shown.figures['promgate_query_server_up']?.[0]?.value, 1);
+  });
+
+  it('passes the bytes of a single server on, and evaluates what changes them', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    await using promgate = await startPromgate({
+      apps: [],
+      values: { query: { server_groups: [groupOf(only.url)] } },
+    });
+    const path = `/api/v1/query_range?query=rate(requests_total%5B1m%5D)&start=${AT - 300}&end=${AT - 60}&step=15`;
+
+    const passed = await promgate.text(path);
+    const asked = only.requests.map((request) => request.path);
+    const direct = await (await fetch(only.url + path)).text();
+    const own = (await (await promgate.get(`${path}&explain=1`)).json()) as Body;
+
+    assert.equal(passed, direct);
+    assert.ok(asked.includes('query_range') && !asked.includes('read'));
+    assert.ok(only.requests.some((request) => request.path === 'read'));
+    assert.deepEqual(own.data, (JSON.parse(direct) as Body).data);
+  });
+
+  it('counts what label_filter spares a group, by the names of Promxy', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    const filter = { label_filter: { static_labels_include: { job: ['a'] } } };
+    const query = { server_groups: [groupOf(only.url, { name: 'g', ...filter })] };
+    await using promgate = await startPromgate({ apps: [], values: { query } });
+
+    await promgate.text(`/api/v1/query?query=requests_total%7Bjob=%22b%22%7D&time=${AT}`);
+
+    const metrics = await promgate.text('/metrics');
+    assert.match(metrics, /^promxy_label_filter_filtered_count_total\{name="g"\} [1-9]/m);
+    assert.equal(
+      only.requests.some(({ path }) => path === 'read' || path === 'query'),
+      false,
+    );
+  });
+
+  it('asks for a credential as Prometheus does not, and answers errors as it does', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    const auth = {
+      mode: 'basic',
+      operators: [{ username: 'grafana', password: 'a good password' }],
+    };
+    const query = { server_groups: [groupOf(only.url)] };
+    await using promgate = await startPromgate({ apps: [], values: { auth, query } });
+    const headers = { Authorization: `Basic ${btoa('grafana:a good password')}` };
+    const path = `/api/v1/query?query=requests_total&time=${AT}`;
+
+    const refused = await promgate.get(path);
+    const answered = await promgate.get(path, { headers });
+    const preflight = await promgate.get(path, {
+      method: 'OPTIONS',
+      headers: { Origin: 'https://a' },
+    });
+
+    assert.equal(refused.status, 401);
+    assert.match(refused.headers.get('www-authenticate') ?? '', /^Basic/);
+    assert.equal(((await refused.json()) as { errorType: string }).errorType, 'unauthorized');
+    assert.equal(answered.status, 200);
+    assert.equal(preflight.status, 204);
+    assert.equal((await promgate.get('/federate?match[]=up')).status, 401);
+    assert.equal((await promgate.get('/-/healthy')).status, 200);
   });
 });

@@ -25,9 +25,10 @@ async function routesOfProgram(): Promise<Route[]> {
     const endpoints = { allow: ['127.0.0.1'] };
     const push = { durability: 'memory', port: 0 };
     const database = { url: 'sqlite::memory:' };
+    const query = { server_groups: [{ static_configs: [{ targets: ['127.0.0.1:1'] }] }] };
     await using promgate = await startPromgate({
       apps: [],
-      values: { broker, database, endpoints, push },
+      values: { broker, database, endpoints, push, query },
     });
     assert.ok(promgate.pushUrl);
   } finally {

@@ -120,6 +120,15 @@ const SETS: readonly WordSet[] = [
     [...CHANNEL_FAILURES, ...PUBLISH_FAILURES, ...MESSAGE_REFUSALS],
   ),
   set(
+    'a server of queries',
+    'query.md#words-for-failures',
+    ['TargetFailure'],
+    [
+      ...wordsOfType('src/query/target/failure.ts', 'TargetFailure'),
+      ...['frozen', 'canceled', 'internal'],
+    ],
+  ),
+  set(
     'an origin',
     'troubleshooting.md#origins-of-the-caching-proxy',
     ['OriginFailure'],
@@ -133,6 +142,7 @@ const INNER: readonly string[] = [
   'SelectorFault', // the answer is Promfetcher's text
   'PruneReason', // no failure: why an endpoint left the table
   'EvaluationFailure', // the words of Prometheus' query API, which every client of that API knows
+  'FederationFailure', // the error has a text, and the answer a word of Prometheus' query API
   'SealFailure', // the broker answers `unreadable`, and `/readyz` says `wrong-key`
 ];
 

@@ -15,6 +15,7 @@ import { BROKER, Platform } from '../support/platform.ts';
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts';
 import { gorouterValues, startPromgateProcess } from '../support/promgate-process.ts';
 import { startProxyUser } from '../support/proxy-process.ts';
+import { startQueryServer } from '../support/query-server.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { startReceiver } from '../support/remote-receiver.ts';
 import { requireProgram, type Skippable } from '../support/require-program.ts';
@@ -54,6 +55,7 @@ export async function startObserved(context: Skippable): Promise<Observed> {
   const gorouter = parts.use(await startGorouter(routesJson([shop, mail])));
   const second = parts.use(await startGorouter(routesJson([shop, mail, INVALID])));
   const endpoint = parts.use(await startServer(page('temperature 21\n')));
+  const below = parts.use(await startQueryServer({ series: [] }));
   const origin = parts.use(
     await startServer((exchange) =>
       (exchange.request.target === '/broken' ? hangUp : pageOf(() => 'kept\n'))(exchange),
@@ -78,6 +80,7 @@ export async function startObserved(context: Skippable): Promise<Observed> {
           file: path.join(folder, 'push.db'),
           remote_write: [{ url: receiver.url, name: 'r', interval: '1s' }],
         },
+        query: { server_groups: [{ static_configs: [{ targets: [new URL(below.url).host] }] }] },
       },
     }),
   );
@@ -124,6 +127,7 @@ export async function startObserved(context: Skippable): Promise<Observed> {
       await promgate.text('/push/metrics', { method: 'POST', body });
     }
     await platform.call('GET', '/catalog');
+    await promgate.text('/api/v1/query?query=up%2B0');
     for (const one of ['/page', '/page', '/broken']) await proxy.mark(one);
     for (const port of [own.port, String(proxy.port)])
       await sendRaw(Number(port), 'nonsense\r\n\r\n');

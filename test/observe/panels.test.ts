@@ -165,6 +165,7 @@ const QUIET = [
   ...['PromgateAppSeriesRefused', 'PromgateCacheOverBound', 'PromgateCacheTooSmall'],
   ...['PromgateEventsDropped', 'PromgateKafkaAway', 'PromgateDatabaseAway', 'PromgateRedisAway'],
   'PromgateBrokerFailing',
+  ...['PromgateQueryServerDown', 'PromgateQueryIncomplete', 'PromgateConfigReloadFailed'],
   ...['PromgatePushCommitsFailing', 'PromgatePushesRefusedForRoom'],
   ...['PromgatePushRecordsUnreadable', 'PromgateRemoteWriteLosesSamples'],
   ...['PromgateRemoteWriteInactive', 'PromgateAppUnreadable'],

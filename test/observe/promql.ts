@@ -1,7 +1,8 @@
 /** What expressions of PromQL name, as far as promgate's alerts and dashboards need it. */
 
-/** promgate's own metrics, and `up`, which is Prometheus' own. */
-const SELECTOR = /\b((?:promgate|promfetch(?:er)?|proxy|process|nodejs)_\w+|up)\b(\{[^{}]*\})?/g;
+/** promgate's own metrics, those with names of Promxy among them, and `up`, which is Prometheus' own. */
+const SELECTOR =
+  /\b((?:promgate|promfetch(?:er)?|proxy|process|nodejs|server_group|prometheus)_\w+|up)\b(\{[^{}]*\})?/g;
 /** Lists of labels, which hold no metrics. */
 const LABELS = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g;
 const TEXT = /"(?:[^"\\]|\\.)*"/g;

@@ -8,7 +8,7 @@ import { memoryStorage } from '../../src/promql/evaluate/memory-storage.ts';
 import type { Matcher, SeriesBlock } from '../../src/promql/evaluate/storage.ts';
 import type { ApiCall, Federation, GroupAnswer, QueryScope } from '../../src/query/federation.ts';
 
-export interface MemoryGroup {
+interface MemoryGroup {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly series?: readonly SeriesBlock[];

@@ -27,12 +27,13 @@ export async function averageGroups(
   const { budget } = evaluation;
   const sums = await sumGroups(node, columns, groups, evaluation);
   const { steps } = columns;
-  const rowOf = new Map(sums.labels.map((labels, row) => [labels, row]));
   const builder = new ColumnsBuilder(steps, groups.labels.length);
   const counts = new Int32Array(steps);
+  let row = -1;
   for (const [group, labels] of groups.labels.entries()) {
-    const row = rowOf.get(labels);
-    if (row === undefined) continue;
+    // The sums have the groups in the same order; a group without any sum has no row.
+    if (sums.labels[row + 1] !== labels) continue;
+    row++;
     const members = groups.rows[group] ?? [];
     counts.fill(0);
     for (const member of members) countFloats(columns, member, counts);

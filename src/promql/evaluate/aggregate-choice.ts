@@ -44,12 +44,12 @@ export async function chooseSeries(
   const kept = await keepChosen(columns, chosen, budget);
   if (steps > 1) return kept;
   // An instant query lists the best first, group by group.
-  const position = new Map(kept.labels.map((labels, row) => [labels, row]));
-  return pickRows(
-    kept,
-    order.map((row) => position.get(labelsAt(columns, row)) ?? 0),
-    budget,
-  );
+  const positions = new Int32Array(columns.labels.length);
+  let position = 0;
+  for (let row = 0; row < positions.length; row++)
+    if (chosen[row] === 1) positions[row] = position++;
+  for (let at = 0; at < order.length; at++) order[at] = positions[order[at] as number] as number;
+  return pickRows(kept, order, budget);
 }
 
 /** Up to this limit the best rows are kept in order while all rows are seen once; above it all rows are sorted. */

@@ -45,11 +45,13 @@ export interface Columns {
  */
 const FIRST_CELLS = 1 << 26;
 
+const FIRST_ROWS = 64;
+
 /** Columns under construction; rows are appended one after the other. */
 export class ColumnsBuilder {
   readonly steps: number;
   readonly #labels: Labels[] = [];
-  readonly #drops: boolean[] = [];
+  #drops = new Uint8Array(FIRST_ROWS);
   #kinds: Uint8Array;
   #values: Float64Array;
   #histograms: (Histogram | undefined)[] | undefined;
@@ -124,7 +126,12 @@ export class ColumnsBuilder {
     }
     if (samples === 0) return 0;
     this.#labels.push(labels);
-    this.#drops.push(dropsName);
+    if (this.#rows === this.#drops.length) {
+      const drops = new Uint8Array(2 * this.#rows);
+      drops.set(this.#drops);
+      this.#drops = drops;
+    }
+    if (dropsName) this.#drops[this.#rows] = 1;
     this.#rows++;
     return samples;
   }
@@ -135,7 +142,7 @@ export class ColumnsBuilder {
     return {
       steps: this.steps,
       labels: this.#labels,
-      dropsName: Uint8Array.from(this.#drops, Number),
+      dropsName: this.#drops.subarray(0, this.#rows),
       kinds: this.#kinds.subarray(0, cells),
       values: this.#values.subarray(0, cells),
       histograms: this.#histograms,

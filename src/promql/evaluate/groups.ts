@@ -4,6 +4,7 @@
 import type { Aggregation } from '../tree.ts';
 import { type Budget, LABELS_WORK } from './budget.ts';
 import type { Columns } from './columns.ts';
+import { LabelIndex } from './label-index.ts';
 import type { Labels, LabelTable } from './labels.ts';
 import { METRIC_NAME } from './labels.ts';
 
@@ -42,11 +43,11 @@ export async function groupRows(
   const labels: Labels[] = [];
   const dropsName: boolean[] = [];
   const rows: number[][] = [];
-  const known = new Map<Labels, number>();
+  const known = new LabelIndex();
   for (const [row, series] of columns.labels.entries()) {
     const key = grouping(series);
     let group = known.get(key);
-    if (group === undefined) {
+    if (group < 0) {
       group = labels.length;
       known.set(key, group);
       labels.push(key);

@@ -12,7 +12,7 @@ import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.
 import type { RangeSeries } from './samples.ts';
 import type { Settings } from './settings.ts';
 import { isStale, wordsOf } from './stale.ts';
-import type { Matcher, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
+import type { Matcher, SampleCounter, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
 import { isInvariant, onlyFirstStep, referenceMs, subqueryGrid } from './times.ts';
 
 /** One series as the storage gave it. */
@@ -148,7 +148,7 @@ async function selectBlocks(
     }
   };
   let counted = 0;
-  const count = (samples: number) => {
+  const count: SampleCounter = (samples) => {
     counted += samples;
     try {
       budget.load(samples);

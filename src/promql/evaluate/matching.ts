@@ -9,38 +9,11 @@ import { type Budget, LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, histogramAt } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
-import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.ts';
+import { type Labels, type LabelTable, labelValue } from './labels.ts';
 import { type Operand, type OperatorReport, onHistograms, onNumbers } from './operators.ts';
 import { joinEqualSeries, labelsAt } from './rows.ts';
+import { rowsBySignature, signatureOf } from './signature.ts';
 import { printLabels } from './write-labels.ts';
-
-/** The labels by which a series finds its partner. */
-export function signatureOf(
-  matching: VectorMatching,
-  table: LabelTable,
-): (labels: Labels) => Labels {
-  const names = new Set(matching.labels);
-  if (matching.on) return (labels) => table.keep(labels, names);
-  names.add(METRIC_NAME);
-  return (labels) => table.drop(labels, names);
-}
-
-/** Rows by the labels that they are matched by. */
-async function rowsBySignature(
-  columns: Columns,
-  signature: (labels: Labels) => Labels,
-  budget: Budget,
-): Promise<Map<Labels, number[]>> {
-  const groups = new Map<Labels, number[]>();
-  for (const [row, labels] of columns.labels.entries()) {
-    const key = signature(labels);
-    const rows = groups.get(key);
-    if (rows === undefined) groups.set(key, [row]);
-    else rows.push(row);
-    if (budget.turnIsOver(LABELS_WORK)) await budget.giveTurn();
-  }
-  return groups;
-}
 
 /** Both sides, seen from the one that may have many series for each of the other's. */
 interface Sides {
@@ -91,11 +64,14 @@ export async function matchVectors(
   const signature = signatureOf(matching, table);
   const manyRows = await rowsBySignature(many, signature, budget);
   const oneRows = await rowsBySignature(one, signature, budget);
-  for (const [key, rows] of oneRows) {
-    await matchGroup(key, manyRows.get(key) ?? [], rows, sides);
+  for (const [group, key] of oneRows.keys.entries()) {
+    const partners = manyRows.rows[manyRows.index.get(key)] ?? [];
+    await matchGroup(key, partners, oneRows.rows[group] ?? [], sides);
   }
-  for (const [key, rows] of manyRows) {
-    if (!oneRows.has(key) && fillOne !== undefined) await matchGroup(key, rows, [], sides);
+  if (fillOne !== undefined) {
+    for (const [group, key] of manyRows.keys.entries()) {
+      if (oneRows.index.get(key) < 0) await matchGroup(key, manyRows.rows[group] ?? [], [], sides);
+    }
   }
   return joinEqualSeries(sides.builder.finish(), budget);
 }

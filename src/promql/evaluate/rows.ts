@@ -5,6 +5,7 @@ import { type Budget, LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
+import { LabelIndex } from './label-index.ts';
 import type { Labels, LabelTable } from './labels.ts';
 
 /**
@@ -52,24 +53,34 @@ async function withoutNames(
  * @throws {EvaluationError} if two of them have a sample at the same step
  */
 export async function joinEqualSeries(columns: Columns, budget: Budget): Promise<Columns> {
-  const rowsOf = new Map<Labels, number | number[]>();
+  const groups = new LabelIndex();
+  const of = new Int32Array(columns.labels.length);
   for (const [row, labels] of columns.labels.entries()) {
-    const known = rowsOf.get(labels);
-    if (known === undefined) rowsOf.set(labels, row);
-    else if (typeof known === 'number') rowsOf.set(labels, [known, row]);
-    else known.push(row);
-    if (budget.turnIsOver(LABELS_WORK)) await budget.giveTurn();
+    let group = groups.get(labels);
+    if (group < 0) {
+      group = groups.size;
+      groups.set(labels, group);
+    }
+    of[row] = group;
+    if (budget.turnIsOver(4)) await budget.giveTurn();
   }
-  if (rowsOf.size === columns.labels.length) return columns;
+  if (groups.size === columns.labels.length) return columns;
+  const rows: number[][] = [];
+  for (const [row, group] of of.entries()) {
+    const known = rows[group];
+    if (known === undefined) rows.push([row]);
+    else known.push(row);
+    if (budget.turnIsOver(8)) await budget.giveTurn();
+  }
   const { steps } = columns;
-  const builder = new ColumnsBuilder(steps, rowsOf.size);
-  for (const [labels, rows] of rowsOf) {
-    const equal = typeof rows === 'number' ? [rows] : rows;
+  const builder = new ColumnsBuilder(steps, rows.length);
+  for (const equal of rows) {
     for (const row of equal) {
       joinRow(columns, row, builder);
       if (budget.turnIsOver(steps)) await budget.giveTurn();
     }
-    builder.endRow(labels, columns.dropsName[equal[0] ?? 0] === 1);
+    const first = equal[0] as number;
+    builder.endRow(labelsAt(columns, first), columns.dropsName[first] === 1);
   }
   return builder.finish();
 }

@@ -9,74 +9,61 @@ import { sortInSteps } from './sort.ts';
 
 interface Sorted {
   readonly names: readonly string[];
-  readonly labels: LabelSet;
+  readonly values: readonly string[];
+  /** The labels as JSON, in the order of their names: equal for equal series, and for those only. */
+  readonly text: string;
 }
 
 /** Other work may run after so many series. */
-const STEP_SERIES = 1_000;
+const STEP_SERIES = 250;
 
 /**
- * The series of all groups, ordered by their labels.
+ * The series of all groups, each once, ordered by their labels.
  *
+ * @returns the JSON of each series
  * @throws {AnswerShapeError}
  */
 export function* joinSeries(
   answers: readonly GroupAnswer[],
-): Generator<void, readonly LabelSet[], void> {
+): Generator<void, readonly string[], void> {
   const known = new Map<string, Sorted>();
   let done = 0;
   for (const answer of answers) {
     for (const one of objectsOf(answer, answer.data, 'series')) {
-      const labels = withGroupLabels(answer, labelsOf(answer, one));
-      const names = Object.keys(labels);
-      const isSorted = areSorted(names);
-      if (!isSorted) names.sort(compareTexts);
-      const key = keyOf(names, labels);
-      if (!known.has(key)) {
-        known.set(key, { names, labels: isSorted ? labels : inOrder(names, labels) });
-      }
+      const sorted = sortedLabels(withGroupLabels(answer, labelsOf(answer, one)));
+      known.set(sorted.text, sorted);
       done += 1;
       if (done % STEP_SERIES === 0) yield;
     }
   }
   const sorted = yield* sortInSteps([...known.values()], compareSeries);
-  return sorted.map(({ labels }) => labels);
+  return sorted.map(({ text }) => text);
 }
 
-function areSorted(names: readonly string[]): boolean {
+function sortedLabels(labels: LabelSet): Sorted {
+  const names = Object.keys(labels);
+  if (isInOrder(names)) {
+    return { names, values: Object.values(labels), text: JSON.stringify(labels) };
+  }
+  names.sort(compareTexts);
+  const values = names.map((name) => labels[name] ?? '');
+  const ordered = Object.fromEntries(names.map((name, at) => [name, values[at]]));
+  return { names, values, text: JSON.stringify(ordered) };
+}
+
+function isInOrder(names: readonly string[]): boolean {
   for (let at = 1; at < names.length; at++) {
-    if (compareTexts(names[at - 1]!, names[at]!) > 0) return false; // both are in the list
+    if (compareTexts(names[at - 1]!, names[at]!) > 0) return false; // both are below the length
   }
   return true;
-}
-
-/** Equal for equal label sets, and for those only. */
-function keyOf(names: readonly string[], labels: LabelSet): string {
-  let key = '';
-  for (const name of names) {
-    const value = labels[name] ?? '';
-    key += `${name.length}:${name}${value.length}:${value}`;
-  }
-  return key;
-}
-
-function inOrder(names: readonly string[], labels: LabelSet): LabelSet {
-  const ordered: Record<string, string> = {};
-  for (const name of names) {
-    if (name === '__proto__')
-      return Object.fromEntries(names.map((one) => [one, labels[one] ?? '']));
-    ordered[name] = labels[name] ?? '';
-  }
-  return ordered;
 }
 
 function compareSeries(a: Sorted, b: Sorted): number {
   const length = Math.min(a.names.length, b.names.length);
   for (let at = 0; at < length; at++) {
-    const [nameA, nameB] = [a.names[at]!, b.names[at]!]; // `at` is below both lengths
     const order =
-      compareTexts(nameA, nameB) || compareTexts(a.labels[nameA] ?? '', b.labels[nameB] ?? '');
-    if (order !== 0) return order;
+      compareTexts(a.names[at]!, b.names[at]!) || compareTexts(a.values[at]!, b.values[at]!);
+    if (order !== 0) return order; // `at` is below both lengths
   }
   return a.names.length - b.names.length;
 }

@@ -57,8 +57,7 @@ export function labelsOf(answer: GroupAnswer, labels: unknown): LabelSet {
 
 /** The labels that a reader sees: the group's own win, and those without a value are left out. */
 export function withGroupLabels({ labels: own }: GroupAnswer, labels: LabelSet): LabelSet {
-  const isSame = Object.keys(own).length === 0 && !Object.values(labels).includes('');
-  if (isSame) return labels;
+  if (Object.keys(own).length === 0 && !Object.values(labels).includes('')) return labels;
   const all: Record<string, string> = { ...labels, ...own };
   for (const name of Object.keys(all)) if (all[name] === '') delete all[name];
   return all;

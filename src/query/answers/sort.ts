@@ -3,7 +3,7 @@
  */
 
 /** So many items are sorted, or merged, in one step. */
-const STEP_ITEMS = 2_048;
+const STEP_ITEMS = 1_024;
 
 /** A stable sort. Yields after each step. */
 export function* sortInSteps<T>(

@@ -8,6 +8,9 @@ import { Runs } from './runs.ts';
 /** Copies have at least this share of the samples of the shorter one in common. */
 const COMMON_SHARE = 0.5;
 
+/** After so many samples of each, none of them common, two series are no copies. */
+const ENOUGH = 8;
+
 /** Whether two series are copies: their times are the same wherever both have samples. */
 export function areCopies({ block: a }: ReplicaSeries, { block: b }: ReplicaSeries): boolean {
   let common = 0;
@@ -23,6 +26,7 @@ export function areCopies({ block: a }: ReplicaSeries, { block: b }: ReplicaSeri
     const rightMs = b.timesMs[right] ?? 0;
     const timeMs = Math.min(leftMs, rightMs);
     if (timeMs > endMs) break;
+    if (common === 0 && lefts > ENOUGH && rights > ENOUGH) return false;
     const isWithin = timeMs >= startMs;
     if (leftMs === rightMs) common++;
     if (leftMs <= rightMs) {

@@ -22,7 +22,7 @@ export interface ReadQuery {
 }
 
 /** `chunks`: frames of chunks, streamed. */
-export type ReadForm = 'samples' | 'chunks';
+type ReadForm = 'samples' | 'chunks';
 
 export interface ReadRequest {
   readonly queries: readonly ReadQuery[];

@@ -35,12 +35,21 @@ export function jsonAnswer(data: unknown, more: Omit<Answer, 'data'> = {}): Answ
 
 /** An answer that is a list of many items, each written on its own. */
 export function* listPieces(items: Iterable<unknown>): Generator<string, void, void> {
+  yield* joinedList(map(items, (item) => JSON.stringify(item)));
+}
+
+/** The same for items that are JSON already. */
+export function* joinedList(items: Iterable<string>): Generator<string, void, void> {
   let before = '[';
   for (const item of items) {
-    yield before + JSON.stringify(item);
+    yield before + item;
     before = ',';
   }
   yield before === '[' ? '[]' : ']';
+}
+
+function* map<T>(items: Iterable<unknown>, to: (item: unknown) => T): Generator<T, void, void> {
+  for (const item of items) yield to(item);
 }
 
 /** Sends an answer. @returns when the reader has it, or has left */

@@ -2,6 +2,7 @@
  * The desk of queries: each waits for its turn, has a deadline, is listed while it runs, and is told
  * to the observers when it is over.
  */
+import type { Socket } from 'node:net';
 import { answerNow, type RequestContext } from '../request.ts';
 import { pushes, type Scope } from '../scope.ts';
 import { QueryGate, type QueryGateOptions } from './gate.ts';
@@ -69,6 +70,7 @@ export interface Work {
   readonly timeoutMs: number | undefined;
 }
 
+const IDLE_MARGIN_MS = 60_000;
 /** The list and the log show only this many characters of a query. */
 const MAX_SHOWN = 4_096;
 
@@ -90,7 +92,7 @@ export class QueryDesk {
 
   /** Runs `work` when it is the query's turn. */
   async run(
-    { state }: Pick<RequestContext, 'state'>,
+    { state, req }: Pick<RequestContext, 'state' | 'req'>,
     { call, query, timeoutMs }: Work,
     work: (run: Run) => Promise<void>,
   ): Promise<void> {
@@ -104,6 +106,7 @@ export class QueryDesk {
     const timer = new AbortController();
     const most = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#options.limits().timeoutMs);
     const timeout = setTimeout(() => timer.abort(timedOut()), most);
+    keepOpen(req.socket, most + IDLE_MARGIN_MS);
     const signal = AbortSignal.any([answerNow(state), timer.signal]);
     let startedMs = beganMs;
     let answeredMs: number | undefined;
@@ -133,6 +136,13 @@ export class QueryDesk {
         totalMs: endedMs - beganMs,
       });
     }
+  }
+}
+
+/** The server ends connections that are silent for long: not while a query may still run. */
+function keepOpen(socket: Socket, ms: number): void {
+  if (socket.timeout !== undefined && socket.timeout > 0 && socket.timeout < ms) {
+    socket.setTimeout(ms);
   }
 }
 

@@ -30,7 +30,7 @@ import {
   requiredTime,
   timeOf,
 } from './parameters.ts';
-import { queryStats, type StatsForm, statsForm } from './stats.ts';
+import { queryStats, type StatsForm, statsForm, statsWarnings } from './stats.ts';
 import { queryScope } from './tenants.ts';
 
 export interface EvaluationOptions {
@@ -210,10 +210,11 @@ interface Took {
 /** The bytes of the answer; those of `explain=1` stand behind all that Prometheus has. */
 function* answerBytes(
   evaluated: Evaluated,
-  { limit, stats, explain, query, scope }: Asked,
+  { limit, stats, explain, query, scope, parameters }: Asked,
   took: Took,
 ): Generator<Buffer, void, void> {
-  const { result, warnings, infos, requests, figures } = evaluated;
+  const { result, infos, requests, figures } = evaluated;
+  const warnings = [...evaluated.warnings, ...statsWarnings(parameters.get('stats') ?? '')];
   const own = queryStats(stats, evaluated, took);
   const chunks = answerChunks(result, {
     ...{ warnings, infos, limit },

@@ -41,6 +41,8 @@ export interface Asking {
 }
 
 const TURN_MS = 4;
+/** Each selector costs every server a request. */
+const MAX_SELECTORS = 256;
 
 /** A call that asks the groups: `work` asks and joins. */
 export function federated(
@@ -107,7 +109,11 @@ export function timesOf(parameters: URLSearchParams): Pick<ApiCall, 'startMs' | 
 
 /** The selectors of `match[]`. @throws {QueryError} `bad_data` */
 export function selectorsOf(parameters: URLSearchParams): readonly (readonly Matcher[])[] {
-  return parameters.getAll('match[]').map((text) => {
+  const texts = parameters.getAll('match[]');
+  if (texts.length > MAX_SELECTORS) {
+    throw badParameter('match[]', `it occurs ${texts.length} times, at most ${MAX_SELECTORS} do`);
+  }
+  return texts.map((text) => {
     const matchers = readSelector(text);
     if (isNarrow(matchers)) return matchers;
     const message = 'match[] must contain at least one non-empty matcher';
@@ -129,6 +135,14 @@ export function remarksOf({ answers, warnings }: GroupAnswers): Pick<Answer, 'wa
   const of = (kind: 'warnings' | 'infos'): readonly string[] =>
     answers.flatMap((answer: GroupAnswer) => answer[kind]);
   return { warnings: [...warnings, ...of('warnings')], infos: of('infos') };
+}
+
+/**
+ * What lets servers send less: one entry more than the reader gets, so that what is cut is seen.
+ * Servers before Prometheus 3 do not know the parameter.
+ */
+export function limited(limit: number): ApiCall['parameters'] {
+  return limit === 0 ? {} : { limit: String(limit + 1) };
 }
 
 /** Cuts a list at the limit, and says so. */

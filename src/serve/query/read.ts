@@ -4,7 +4,7 @@
  * @see https://prometheus.io/docs/prometheus/latest/querying/remote_read_api/
  */
 import { everyTurn } from '../../clock.ts';
-import type { SeriesBlock, Storage } from '../../promql/evaluate/storage.ts';
+import type { Matcher, SeriesBlock, Storage } from '../../promql/evaluate/storage.ts';
 import type { QueryScope } from '../../query/federation.ts';
 import {
   chunkFrames,
@@ -22,7 +22,7 @@ import { QueryError } from '../query-errors.ts';
 import type { Handler, RequestContext } from '../request.ts';
 import { sendBytes } from './answer.ts';
 import type { Figures } from './desk.ts';
-import type { EvaluationOptions } from './evaluation.ts';
+import type { FederateOptions } from './federate.ts';
 import { failure } from './federated.ts';
 import { readBody } from './parameters.ts';
 import { tenantsOf } from './tenants.ts';
@@ -33,7 +33,7 @@ const CHUNKS_TYPE = 'application/x-streamed-protobuf; proto=prometheus.ChunkedRe
 const SAMPLES_TYPE = 'application/x-protobuf';
 const TURN_MS = 4;
 
-export function remoteRead(options: EvaluationOptions): Handler {
+export function remoteRead(options: FederateOptions): Handler {
   return async (ctx) => {
     const request = await readRequest(ctx);
     const scope = {
@@ -72,20 +72,25 @@ function describe({ matchers }: ReadQuery): string {
 }
 
 async function select(
-  { federation, settings }: EvaluationOptions,
+  { federation, settings, externalLabels }: FederateOptions,
   { queries }: ReadRequest,
   scope: QueryScope,
   signal: AbortSignal,
 ): Promise<readonly (readonly SeriesBlock[])[]> {
   const storage: Storage = federation().open(scope);
   const { maxSamples } = settings();
+  const external = externalLabels();
   const results: (readonly SeriesBlock[])[] = [];
   let samples = 0;
   for (const query of queries) {
-    const found = await selectOne(storage, query, signal).catch((error: unknown) => {
-      throw failure(error, signal);
-    });
-    const sorted = sortBlocks(found.map((block) => within(block, query)));
+    const matchers = query.matchers.filter((matcher) => !isExternal(matcher, external));
+    const found = await selectOne(storage, { ...query, matchers }, signal).catch(
+      (error: unknown) => {
+        throw failure(error, signal);
+      },
+    );
+    const labelled = found.map((block) => withExternal(within(block, query), external));
+    const sorted = sortBlocks(labelled);
     const whole = sorted.filter(({ timesMs }) => timesMs.length > 0);
     for (const { timesMs } of whole) samples += timesMs.length;
     if (samples > maxSamples) {
@@ -95,6 +100,20 @@ async function select(
     results.push(whole);
   }
   return results;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Whether a matcher only says what all series get: a Prometheus asks for its own external labels. */
+function isExternal({ name, op, value }: Matcher, external: Labels): boolean {
+  return op === '=' && external[name] === value;
+}
+
+function withExternal(block: SeriesBlock, external: Labels): SeriesBlock {
+  const added = Object.entries(external).filter(
+    ([name]) => !block.labels.some(([label]) => label === name),
+  );
+  return added.length === 0 ? block : { ...block, labels: [...block.labels, ...added] };
 }
 
 function selectOne(

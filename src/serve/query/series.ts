@@ -7,13 +7,14 @@ import { joinLabelNames, joinLabelValues, joinSeries } from '../../query/answers
 import type { GroupAnswers } from '../../query/federation.ts';
 import { QueryError } from '../query-errors.ts';
 import type { Handler } from '../request.ts';
-import { type Answer, jsonAnswer, listPieces } from './answer.ts';
+import { type Answer, joinedList, jsonAnswer } from './answer.ts';
 import {
   type Asking,
   cut,
   type FederatedOptions,
   federated,
   inTurns,
+  limited,
   remarksOf,
   selectorsOf,
   timesOf,
@@ -28,10 +29,11 @@ export function series(options: FederatedOptions): Handler {
     }
     const limit = limitOf(parameters);
     const matchers = selectorsOf(parameters);
-    const found = await ask({ path: 'series', matchers, ...timesOf(parameters) });
+    const times = timesOf(parameters);
+    const found = await ask({ path: 'series', matchers, ...times, parameters: limited(limit) });
     const all = await inTurns(joinSeries(found.answers));
     const { items, remarks } = cut(all, limit, remarksOf(found));
-    return { ...remarks, data: listPieces(items) };
+    return { ...remarks, data: joinedList(items) };
   });
 }
 
@@ -39,7 +41,8 @@ export function labels(options: FederatedOptions): Handler {
   return federated(options, 'labels', async ({ parameters, ask }) => {
     const limit = limitOf(parameters);
     const matchers = selectorsOf(parameters);
-    const found = await ask({ path: 'labels', matchers, ...timesOf(parameters) });
+    const times = timesOf(parameters);
+    const found = await ask({ path: 'labels', matchers, ...times, parameters: limited(limit) });
     const names = await inTurns(joinLabelNames(found.answers));
     return listAnswer(names, limit, [found]);
   });
@@ -57,7 +60,7 @@ export function labelValues(options: FederatedOptions): Handler {
       .groups()
       .some((group) => Object.hasOwn(group.labels, label));
     const [values, names] = await Promise.all([
-      askFor(`label/${writeLabelName(label)}/values`, asking),
+      askFor(`label/${writeLabelName(label)}/values`, asking, limited(limit)),
       addsLabel ? askFor('labels', asking) : NOBODY,
     ]);
     const all = await inTurns(joinLabelValues(label, values.answers, names.answers));
@@ -67,8 +70,13 @@ export function labelValues(options: FederatedOptions): Handler {
 
 const NOBODY: GroupAnswers = { answers: [], warnings: [] };
 
-function askFor(path: string, { parameters, ask }: Asking): Promise<GroupAnswers> {
-  return ask({ path, matchers: selectorsOf(parameters), ...timesOf(parameters) });
+function askFor(
+  path: string,
+  { parameters, ask }: Asking,
+  own: Readonly<Record<string, string>> = {},
+): Promise<GroupAnswers> {
+  const matchers = selectorsOf(parameters);
+  return ask({ path, matchers, ...timesOf(parameters), parameters: own });
 }
 
 function listAnswer(

@@ -2,11 +2,18 @@
  * The statistics of a query that Prometheus gives with `stats=true` and `stats=all`.
  */
 import { timeAt } from '../../promql/evaluate/columns.ts';
+import { quoteText } from '../../promql/literal/quote.ts';
 import type { Evaluated } from './engine.ts';
 
-/** Any other text than '' gives the statistics; `all` those of each step too. */
 export type StatsForm = 'none' | 'total' | 'all';
 
+/** The warning for a text that Prometheus does not know either; it gives the statistics all the same. */
+export function statsWarnings(text: string): readonly string[] {
+  if (text === '' || text === 'true' || text === 'all') return [];
+  return [`unknown value ${quoteText(text)} of the parameter stats: true and all are known`];
+}
+
+/** Any other text than '' gives the statistics; `all` those of each step too. */
 export function statsForm(text: string): StatsForm {
   if (text === '') return 'none';
   return text === 'all' ? 'all' : 'total';

@@ -23,7 +23,7 @@ export interface QueryStatus {
 }
 
 /** The version of Prometheus whose API this is: Grafana and others choose their calls by it. */
-export const API_VERSION = '3.14.0';
+const API_VERSION = '3.14.0';
 /** As many entries have the lists of `status/tsdb`. */
 const HEAD_ENTRIES = 10;
 

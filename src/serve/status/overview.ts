@@ -49,6 +49,11 @@ const FIGURES = [
   'promgate_remote_write_samples_total',
   'promgate_remote_write_samples_lost_total',
   'promgate_endpoint_fetches_total',
+  'promgate_query_running',
+  'promgate_query_queued',
+  'promgate_query_server_up',
+  'promgate_query_errors_total',
+  'promgate_query_incomplete_total',
   'promgate_replica_channel_ready',
   'promgate_replica_messages_received_total',
 ] as const;

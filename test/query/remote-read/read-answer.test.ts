@@ -163,4 +163,38 @@ describe('the answers to remote read', () => {
       assert.deepEqual(comparable(await roundTrip(all, form)), comparable(all), form);
     }
   });
+
+  it('add external labels where they are missing, and take matchers of them as fulfilled', async () => {
+    const federation = memoryFederation({
+      groups: [
+        {
+          name: 'all',
+          series: [
+            numbers([['__name__', 'm']], [1]),
+            numbers(
+              [
+                ['__name__', 'm'],
+                ['dc', 'b'],
+              ],
+              [2],
+            ),
+          ],
+        },
+      ],
+    });
+    const more = { externalLabels: () => ({ dc: 'a' }) };
+    await using site = await serveQuery({ federation, more });
+    await using target = openTarget({
+      ...DEFAULT_TARGET,
+      url: new URL(site.url),
+      dialTimeoutMs: 10_000,
+    });
+    const budget = new ReadBudget({ maxSeries: 1e4, maxSamples: 1e6, maxBytes: 1e8 });
+    const wanted = { ...WANTED, matchers: [...ALL, { name: 'dc', op: '=', value: 'a' }] as const };
+
+    const found = await remoteRead(target, wanted, { signal: AbortSignal.timeout(20_000), budget });
+
+    const labels = found.map((block) => Object.fromEntries(block.labels)['dc']);
+    assert.deepEqual(labels.sort(), ['a', 'b']);
+  });
 });

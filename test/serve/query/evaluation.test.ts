@@ -119,6 +119,16 @@ describe('parameters of a query beyond Prometheus', () => {
     assert.deepEqual(stats.samples['samplesReadPerStep'], [[1000, 2]]);
   });
 
+  it('stats warns of values that nobody knows', async () => {
+    await using site = await serveQuery({ federation: UP });
+
+    const odd = await site.get('query', { query: 'up', stats: 'some' });
+    const known = await site.get('query', { query: 'up', stats: 'true' });
+
+    assert.match(odd.body.warnings?.[0] ?? '', /unknown value "some" of the parameter stats/);
+    assert.equal(known.body.warnings, undefined);
+  });
+
   it('are taken as Thanos does', async () => {
     const seen: unknown[] = [];
     const federation = {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
+import type { Handler } from '../../../src/serve/request.ts';
 import { eventually } from '../../support/eventually.ts';
 import { memoryFederation, series } from '../../support/memory-federation.ts';
 import { requireProgram } from '../../support/require-program.ts';
@@ -100,6 +101,30 @@ describe('answers of the query API', () => {
     await eventually('the end of the query', () => site.desk.active().length === 0 || undefined);
     assert.equal(aborted, true);
     assert.deepEqual(site.mistakes, []);
+  });
+
+  it('keep the connection open for as long as the query may run', async () => {
+    let socket: { readonly timeout?: number | undefined } | undefined;
+    const admit: Handler = (ctx, next) => {
+      socket = ctx.req.socket;
+      ctx.req.socket.setTimeout(120_000); // as the server does
+      ctx.state.scope = 'all';
+      return next();
+    };
+    let timeoutMs = 0;
+    const federation = memoryFederation({
+      groups: [],
+      hold: async () => {
+        timeoutMs = socket?.timeout ?? 0;
+      },
+    });
+    await using site = await serveQuery({
+      ...{ federation, desk: { timeoutMs: 600_000 }, more: { admit } },
+    });
+
+    await site.get('query', { query: 'up' });
+
+    assert.equal(timeoutMs, 660_000);
   });
 
   it('wait for their turn, and the list of queries shows it', async () => {

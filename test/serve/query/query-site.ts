@@ -14,7 +14,7 @@ export interface QuerySite extends FrameServer {
   get(rest: string, parameters?: Record<string, string> | [string, string][]): Promise<Answered>;
 }
 
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly body: {
     readonly status: string;

@@ -37,6 +37,7 @@ describe('GET /api/v1/series', () => {
     assert.deepEqual(body.warnings, ['results truncated due to limit']);
     const { startMs, endMs } = SHOPS.calls.at(-1)?.call ?? {};
     assert.deepEqual([startMs, endMs], [1_000, 2_500]);
+    assert.deepEqual(SHOPS.calls.at(-1)?.call.parameters, { limit: '2' });
   });
 
   it('refuses a call without a selector that narrows', async () => {
@@ -44,6 +45,12 @@ describe('GET /api/v1/series', () => {
     const errorOf = async (parameters: Record<string, string>) =>
       (await site.get('series', parameters)).body.error ?? '';
 
+    const many = new URLSearchParams(
+      Array.from({ length: 257 }, (): [string, string] => ['match[]', 'up']),
+    );
+    const refused = await fetch(`${site.url}/api/v1/series?${many}`);
+
+    assert.match(await refused.text(), /occurs 257 times/);
     assert.equal(await errorOf({}), 'no match[] parameter provided');
     assert.match(
       await errorOf({ 'match[]': '{a=~".*"}' }),

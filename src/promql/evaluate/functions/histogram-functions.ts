@@ -20,6 +20,7 @@ import {
 import type { Evaluation } from '../evaluation.ts';
 import type { Histogram } from '../histogram.ts';
 import { type Estimate, histogramFraction, histogramQuantile } from '../histogram-quantile.ts';
+import { LabelIndex } from '../label-index.ts';
 import { type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { compareNumbers } from '../quantile.ts';
 import { warnQuantileValue } from '../range.ts';
@@ -131,7 +132,8 @@ async function familiesOf(
   place: Place,
 ): Promise<Family[]> {
   const { labels: table, budget } = evaluation;
-  const families = new Map<Labels, Family>();
+  const index = new LabelIndex();
+  const families: Family[] = [];
   for (const [row, labels] of columns.labels.entries()) {
     let hasFloats = false;
     let hasHistograms = false;
@@ -142,10 +144,11 @@ async function familiesOf(
     }
     const name = labelValue(labels, METRIC_NAME);
     const add = (key: Labels): Family => {
-      let family = families.get(key);
+      let family = families[index.get(key)];
       if (family === undefined) {
         family = { labels: key, name, rows: [], native: [] };
-        families.set(key, family);
+        index.set(key, families.length);
+        families.push(family);
       }
       return family;
     };
@@ -164,7 +167,7 @@ async function familiesOf(
     }
     add(table.drop(labels, LE)).rows.push({ row, upper });
   }
-  return [...families.values()];
+  return families;
 }
 
 /** The bound that a label names, or undefined if the label is no number. */

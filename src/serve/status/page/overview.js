@@ -186,6 +186,17 @@ function otherSystems({ sum, fact, mention }) {
       ],
     },
     {
+      name: 'Queries',
+      facts: [
+        ...fact('Running', sum('query_running')),
+        ...fact('Waiting', sum('query_queued'), count, some),
+        ...fact('Servers that answer', sum('query_server_up')),
+        ...mention('Servers', 'query'),
+        ...fact('Answered with an error', sum('query_errors_total')),
+        ...fact('Incomplete answers', sum('query_incomplete_total'), count, some),
+      ],
+    },
+    {
       name: 'Replicas',
       facts: [
         ...mention('Redis', 'redis'),
