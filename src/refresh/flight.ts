@@ -126,12 +126,13 @@ export class Flight<V> implements Run<V> {
       const cancel = timers.after(deadlineMs - timers.nowMs(), late);
       signal.addEventListener('abort', left);
       hurry?.addEventListener('abort', late);
-      seat.leave = () => {
+      const leave = (): void => {
         cancel();
         signal.removeEventListener('abort', left);
         hurry?.removeEventListener('abort', late);
         this.#seats.delete(seat);
       };
+      seat.leave = leave;
       if (signal.aborted) left();
       else if (hurry?.aborted) late();
     });
