@@ -159,6 +159,7 @@ export class Budget {
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
     this.#empty(lease);
+    lease.holder = undefined;
     this.#ledger.leaveHome(lease);
     this.#serve();
   }

@@ -146,6 +146,7 @@ export class Flight<V> implements Run<V> {
       seat.leave();
       seat.resolve({ value, how: seat.isOwner ? 'own' : 'shared' });
     }
+    this.#soFar = undefined; // it refers to all of the load
   }
 
   failed(error: unknown): void {
@@ -154,6 +155,7 @@ export class Flight<V> implements Run<V> {
       seat.leave();
       seat.reject(error);
     }
+    this.#soFar = undefined;
   }
 
   #close(): void {
