@@ -159,7 +159,6 @@ export class Budget {
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
     this.#empty(lease);
-    lease.holder = undefined;
     this.#ledger.leaveHome(lease);
     this.#serve();
   }

@@ -43,14 +43,14 @@ interface Deadlined {
 }
 
 class MovingDeadline implements Deadlined {
-  readonly #of: Deadlined;
+  readonly of: Deadlined;
 
   constructor(of: Deadlined) {
-    this.#of = of;
+    this.of = of;
   }
 
   get deadlineMs(): number {
-    return this.#of.deadlineMs;
+    return this.of.deadlineMs;
   }
 }
 
