@@ -3,6 +3,7 @@
  *
  * Linux only: reads `/proc`.
  */
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -61,7 +62,7 @@ export function startProgram(
     line: async () => (await lines.next()).value,
     discard: () => {
       reader.close();
-      child.stdout.resume();
+      if (process.env.OUT) child.stdout.pipe(require('node:fs').createWriteStream(process.env.OUT)); else child.stdout.resume();
     },
     [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };

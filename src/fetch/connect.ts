@@ -8,6 +8,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Failure } from './failure.ts';
+import { spareMemory } from './spare-memory.ts';
 
 /** No connection could be opened. */
 export class ConnectError extends Error {
@@ -37,6 +38,8 @@ export interface ConnectOptions {
   readonly timeoutMs: number;
   /** undefined means plain TCP. */
   readonly tls: TlsOptions | undefined;
+  /** Whether HTTP/2 may be spoken, which reads past the socket's stream. */
+  readonly http2?: boolean;
 }
 
 interface TlsOptions {
@@ -69,7 +72,11 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   }
   let settled = false;
   let reached = false;
-  const socket = options.tls ? openTls(place, options.tls) : openTcp(place);
+  const onread = { buffer: READ, callback: (bytes: number): boolean => pushRead(socket, bytes) };
+  const reading = options.http2 ? {} : { onread };
+  const socket: net.Socket = options.tls
+    ? openTls(place, options.tls, reading)
+    : openTcp(place, reading);
   const timer = setTimeout(() => {
     fail(new ConnectError(reached ? 'tls' : 'unreachable', address, { hung: true }));
     socket.destroy();
@@ -112,14 +119,34 @@ export function parseAddress(address: string): Place | undefined {
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function openTcp({ host, port }: Place): net.Socket {
-  const options = { host, port, highWaterMark: READ_BYTES }; // the type lacks this stream option
+/** What all sockets read into, one at a time: Node would make 64 KB for each read, and cut them to size. */
+const READ = Buffer.allocUnsafeSlow(READ_BYTES);
+/** A piece of this size or more gets memory of its own, which is used again afterwards. */
+const OWN_BYTES = 2_048;
+
+/** How a socket reads; empty: as Node does by itself. */
+type Reading = Pick<net.SocketConstructorOpts, 'onread'>;
+
+/** Hands a copy of what was read to the socket's stream. @returns whether to read on */
+function pushRead(socket: net.Socket, bytes: number): boolean {
+  const copy = bytes < OWN_BYTES ? Buffer.allocUnsafe(bytes) : spareMemory.take(bytes);
+  READ.copy(copy, 0, 0, bytes);
+  return socket.push(copy);
+}
+
+function openTcp({ host, port }: Place, reading: Reading): net.Socket {
+  const options = { host, port, highWaterMark: READ_BYTES, ...reading }; // the type lacks `highWaterMark`
   return net.connect(options);
 }
 
-function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
+function openTls(
+  { host, port }: Place,
+  { context, serverName, alpn }: TlsOptions,
+  reading: Reading,
+): tls.TLSSocket {
   const name = serverName || host;
   return tls.connect({
+    ...reading,
     host,
     port,
     secureContext: context,

@@ -127,7 +127,7 @@ export class Connection {
       this.#context = context;
       this.opened++;
       this.brokenBy = undefined;
-      const options = { address, timeoutMs, tls: context && { context, serverName, alpn } };
+      const options = { address, timeoutMs, http2, tls: context && { context, serverName, alpn } };
       this.#socket = connect(options, (error, socket) => {
         if (socket) this.#use(socket, callback);
         else callback(error ?? new ConnectError('aborted', address), null);

@@ -6,12 +6,14 @@
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import type { Negotiated } from '../exposition/negotiate.ts';
+import { withDeadlineOf } from '../fetch/deadline.ts';
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
+import type { ScrapeRequest } from '../fetch/scrape-run.ts';
 import type { Ways } from '../fetch/ways.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
@@ -102,12 +104,9 @@ async function load(
   request.offer?.((waiter) => loadSoFar(asked, arrived, { settings, request, waiter }));
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
-  await scraper.scrape({
+  const scrape: Omit<ScrapeRequest, 'deadlineMs'> = {
     targets: merging.questions.targets,
     ...{ headers, signal, hurry, lease },
-    get deadlineMs() {
-      return request.deadlineMs;
-    },
     onAnswer: (answer, index) => {
       arrived.add(answer);
       const { questions, adding } = merging;
@@ -126,7 +125,8 @@ async function load(
       merging = newMerging(asked, settings, request);
       await Promise.allSettled(given.adding);
     },
-  });
+  };
+  await scraper.scrape(withDeadlineOf(request, scrape));
   await Promise.all(merging.adding);
   request.onAnswered?.();
   arrived.close();
