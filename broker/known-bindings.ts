@@ -15,6 +15,12 @@ type BoundProcess = 'web' | 'worker' | 'all';
 export interface BoundPage {
   /** Path and query as in a request line; undefined: the path that the reader asks for. */
   readonly path: string | undefined;
+  /** The container port; undefined: that to which the app's routes lead. */
+  readonly port?: number | undefined;
+  /** The only route to ask by, perhaps with a port; undefined or '': any. */
+  readonly host?: string | undefined;
+  /** Whether the page must not be asked for without TLS. */
+  readonly onlyTls?: boolean | undefined;
   /** Names and values in turn; they replace the reader's headers of the same names. */
   readonly headers: readonly string[];
   /** Counted from the request to the instance; the reader's deadline may be earlier. */

@@ -14,14 +14,15 @@ import type { RouteSource } from '../discover/source.ts';
 import { negotiate } from '../exposition/negotiate.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { scrapeHeaders } from '../fetch/forward.ts';
-import { fixedTrust } from '../fetch/trust.ts';
 import { createChunk, Splicer } from '../merge/splice.ts';
 import { type AppPage, loadAppPage } from '../serve/app-page.ts';
+import { UNBOUND, withDeclared } from '../serve/app-settings.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
 import { routeMetrics } from '../telemetry/route-metrics.ts';
 import { openTrust } from './apps.ts';
 import { openGround } from './ground.ts';
 import { startSources } from './sources.ts';
+import { declaredBy, openWays, trustsOf } from './ways.ts';
 
 export interface DirectScrapeOptions {
   readonly app: Selector;
@@ -47,7 +48,7 @@ const CHUNK_BYTES = 65_536;
 
 /** @param parts - its disposal ends all that was started, and frees the page */
 export async function scrapeDirectly(
-  config: Pick<Config, 'listen' | 'routes' | 'scrape' | 'log'>,
+  config: Pick<Config, 'listen' | 'routes' | 'scrape' | 'log'> & Partial<Pick<Config, 'ownApp'>>,
   options: DirectScrapeOptions,
   parts: AsyncDisposableStack,
 ): Promise<DirectScrape> {
@@ -79,7 +80,7 @@ export async function scrapeDirectly(
       ...config.scrape,
       concurrency: ground.descriptors.concurrency,
       maxOpen: ground.descriptors.maxOpen,
-      trust: { instances: trust, system: fixedTrust({ ca: undefined }) },
+      trust: await trustsOf(config, { instances: trust, log, authorities: ground.authorities }),
     }),
   );
   const negotiated = negotiate(options.accept, { textOnly: false });
@@ -90,10 +91,12 @@ export async function scrapeDirectly(
   const page = await loadAppPage(
     {
       ...{ scraper, exporters: [], observers: {} },
+      ways: openWays({ config, scraper, sources, log }),
       labelConflict: config.scrape.labelConflict,
       exportJob: config.scrape.exportJob,
     },
     {
+      settingsOf: withDeclared(() => UNBOUND, declaredBy(sources)),
       ...{ instances, withExporters: false, path: options.path, headers, negotiated },
       deadlineMs: performance.now() + options.timeoutMs,
       signal: new AbortController().signal,

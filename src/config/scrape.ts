@@ -98,6 +98,7 @@ export const scrape = section(
         'auto',
         'direct',
         'gorouter',
+        'identity',
         'internal',
       ]),
       'auto',
@@ -108,10 +109,19 @@ export const scrape = section(
         ['http', 'https'],
       ),
     ),
-    router_knows_processes: withDefault(
+    router_knows_processes: optional(
       flag(
-        'The gorouter heeds X-CF-PROCESS-INSTANCE (routing-release 0.332.0 and later): right instances also during rolling deploys.',
+        'The gorouter heeds X-CF-PROCESS-INSTANCE (routing-release 0.332.0 and later): right instances also during rolling deploys; without it promgate asks the router.',
       ),
+    ),
+    identity_router: optional(
+      url(
+        'Where requests by identity-aware routes go; without it to the host of each route, port 443.',
+        ['https'],
+      ),
+    ),
+    internal_tls: withDefault(
+      flag('Ask by internal routes with TLS, at port 61443, and not with http.'),
       false,
     ),
     tls: clientTls('TLS to the instances.'),

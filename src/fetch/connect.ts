@@ -7,6 +7,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { isClientRefused } from './client-alert.ts';
 import type { Failure } from './failure.ts';
 
 /** No connection could be opened. */
@@ -93,7 +94,7 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   });
   // Stays for the socket's life: an error event without a listener would end the process.
   socket.on('error', (cause) => {
-    fail(new ConnectError(connectFailure(cause, reached), address, { cause }));
+    fail(new ConnectError(connectFailure(cause, reached, socket), address, { cause }));
   });
   socket.once('close', () => fail(new ConnectError(reached ? 'tls' : 'aborted', address)));
   return socket;
@@ -130,8 +131,13 @@ function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOption
   });
 }
 
-function connectFailure(error: Error & { code?: string }, reached: boolean): Failure {
+function connectFailure(
+  error: Error & { code?: string },
+  reached: boolean,
+  socket: net.Socket,
+): Failure {
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
+  if (socket instanceof tls.TLSSocket && isClientRefused(error, socket)) return 'tls-client';
   if (reached) return 'tls';
   if (error.code === 'EMFILE' || error.code === 'ENFILE') return 'no-descriptors';
   return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';

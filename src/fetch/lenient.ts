@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import { ConnectError, connect } from './connect.ts';
 import { causeOf, failureOf } from './diagnosis.ts';
 import type { Get, Receiver, ResponseHeaders } from './get.ts';
+import { settingsFailure } from './instance-identity.ts';
 import { LenientParser, type ResponseReader } from './lenient-parser.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { ConnectionOptions } from './undici-connection.ts';
@@ -94,7 +95,7 @@ export class LenientGet implements Get, ResponseReader {
       }
       const context = tls ? await this.#options.trust[trust].context() : undefined;
       if (this.#done) return;
-      const timeoutMs = this.#options.connectTimeoutMs;
+      const timeoutMs = this.#target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
       const secure = context && { context, serverName, alpn: ['http/1.1'] };
       this.#socket = connect({ address, timeoutMs, tls: secure }, (error, socket) => {
         if (socket) this.#send(socket);
@@ -102,7 +103,9 @@ export class LenientGet implements Get, ResponseReader {
       });
     } catch (cause) {
       this.#fail(
-        cause instanceof ConnectError ? cause : new ConnectError('tls', address, { cause }),
+        cause instanceof ConnectError
+          ? cause
+          : new ConnectError(settingsFailure(cause), address, { cause }),
       );
     }
   }

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
 import { ConnectError, connect } from './connect.ts';
+import { settingsFailure } from './instance-identity.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
 import { WireLimit } from './wire-limit.ts';
@@ -119,7 +120,7 @@ export class Connection {
   /** Opens a socket for undici, which speaks HTTP/2 on it if `alpnProtocol` says so. */
   async #open(callback: Opened): Promise<void> {
     const { address, tls, serverName, http2, trust } = this.target;
-    const timeoutMs = this.#options.connectTimeoutMs;
+    const timeoutMs = this.target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
     try {
       const context = tls ? await this.#options.trust[trust].context() : undefined;
@@ -134,7 +135,7 @@ export class Connection {
       });
     } catch (cause) {
       const failed = cause instanceof ConnectError; // else TLS refused the settings or the name
-      callback(failed ? cause : new ConnectError('tls', address, { cause }), null);
+      callback(failed ? cause : new ConnectError(settingsFailure(cause), address, { cause }), null);
     }
   }
 
