@@ -12,6 +12,7 @@ import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, parseExporter } from '../fetch/exporter.ts';
 import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
+import { socketLookup } from '../fetch/socket-lookup.ts';
 import { openFileTrust, type Trust } from '../fetch/trust.ts';
 import { purge } from '../refresh/purge.ts';
 import { Admission, bounded, type Gate, openGate } from '../serve/admission.ts';
@@ -189,6 +190,7 @@ async function openScraper({
     isThere,
     onNoDescriptors: tellNoDescriptors(log),
     onLenient: (answer) => tellLenient(answer, metrics, log),
+    lookup: socketLookup(ground.lookup),
     trust: await trustsOf(config, { instances: trust, authorities, log }),
   });
   cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));

@@ -14,6 +14,7 @@ import type { RouteSource } from '../discover/source.ts';
 import { negotiate } from '../exposition/negotiate.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { scrapeHeaders } from '../fetch/forward.ts';
+import { socketLookup } from '../fetch/socket-lookup.ts';
 import { createChunk, Splicer } from '../merge/splice.ts';
 import { type AppPage, loadAppPage } from '../serve/app-page.ts';
 import { UNBOUND, withDeclared } from '../serve/app-settings.ts';
@@ -80,6 +81,7 @@ export async function scrapeDirectly(
       ...config.scrape,
       concurrency: ground.descriptors.concurrency,
       maxOpen: ground.descriptors.maxOpen,
+      lookup: socketLookup(ground.lookup),
       trust: await trustsOf(config, { instances: trust, log, authorities: ground.authorities }),
     }),
   );

@@ -36,6 +36,8 @@ export interface ConnectOptions {
   /** `host:port` or `[IPv6]:port` */
   readonly address: string;
   readonly timeoutMs: number;
+  /** Finds the addresses of a name. Default: Node's own. */
+  readonly lookup?: net.LookupFunction | undefined;
   /** undefined means plain TCP. */
   readonly tls: TlsOptions | undefined;
 }
@@ -59,7 +61,7 @@ const READ_BYTES = 65_536;
  * @returns the socket (`destroy` gives up); undefined if `address` is not `host:port`
  */
 export function connect(options: ConnectOptions, done: Connected): net.Socket | undefined {
-  const { address, timeoutMs } = options;
+  const { address, timeoutMs, lookup } = options;
   const place = parseAddress(address);
   if (!place) {
     const error = new ConnectError('unreachable', address, {
@@ -70,7 +72,8 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   }
   let settled = false;
   let reached = false;
-  const socket = options.tls ? openTls(place, options.tls) : openTcp(place);
+  const from = lookup ? { ...place, lookup } : place;
+  const socket = options.tls ? openTls(from, options.tls) : openTcp(from);
   const timer = setTimeout(() => {
     fail(new ConnectError(reached ? 'tls' : 'unreachable', address, { hung: true }));
     socket.destroy();
@@ -113,16 +116,19 @@ export function parseAddress(address: string): Place | undefined {
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function openTcp({ host, port }: Place): net.Socket {
-  const options = { host, port, highWaterMark: READ_BYTES }; // the type lacks this stream option
+interface From extends Place {
+  readonly lookup?: net.LookupFunction;
+}
+
+function openTcp(from: From): net.Socket {
+  const options = { ...from, highWaterMark: READ_BYTES }; // the type lacks this stream option
   return net.connect(options);
 }
 
-function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
-  const name = serverName || host;
+function openTls(from: From, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
+  const name = serverName || from.host;
   return tls.connect({
-    host,
-    port,
+    ...from,
     secureContext: context,
     ALPNProtocols: [...alpn],
     // RFC 6066, 3: SNI cannot carry an IP address. The certificate is still checked for it.

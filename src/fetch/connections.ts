@@ -21,6 +21,7 @@ export interface ConnectionsOptions {
   readonly trust: Pick<ConnectionOptions['trust'], 'instances' | 'system'> &
     Partial<ConnectionOptions['trust']>;
   readonly connectTimeoutMs?: number;
+  readonly lookup?: ConnectionOptions['lookup'];
   readonly idleTimeoutMs?: number;
   /** Bound on idle connections over all addresses: beyond it the one idle for longest closes. */
   readonly maxIdle?: number;
@@ -61,6 +62,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   constructor({
     trust,
     connectTimeoutMs = 2000,
+    lookup,
     idleTimeoutMs = 90_000,
     maxIdle = 8192,
     onLenient,
@@ -72,7 +74,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     };
     const { system } = trust;
     const trusts = { containers: system, identity: system, ...trust };
-    this.#options = { trust: trusts, connectTimeoutMs, idleTimeoutMs, onClosed };
+    this.#options = { trust: trusts, lookup, connectTimeoutMs, idleTimeoutMs, onClosed };
     this.#maxIdle = maxIdle;
     this.#onLenient = onLenient;
     this.#maxOpen = maxOpen;

@@ -16,7 +16,8 @@ import type { ScrapeTarget } from './target.ts';
 import type { ConnectionOptions } from './undici-connection.ts';
 import { WireLimit } from './wire-limit.ts';
 
-export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {
+export interface LenientOptions
+  extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs' | 'lookup'> {
   /** Called at the end. `read`: the whole response was read; `not-http`: the parser refused it. */
   readonly onOver: (read: 'read' | 'not-http' | 'unknown') => void;
 }
@@ -97,7 +98,8 @@ export class LenientGet implements Get, ResponseReader {
       if (this.#done) return;
       const timeoutMs = this.#target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
       const secure = context && { context, serverName, alpn: ['http/1.1'] };
-      this.#socket = connect({ address, timeoutMs, tls: secure }, (error, socket) => {
+      const { lookup } = this.#options;
+      this.#socket = connect({ address, timeoutMs, lookup, tls: secure }, (error, socket) => {
         if (socket) this.#send(socket);
         else this.#fail(error ?? new ConnectError('aborted', address));
       });

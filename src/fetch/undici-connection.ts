@@ -4,7 +4,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
 import { ConnectError, connect } from './connect.ts';
@@ -44,6 +44,8 @@ export interface ConnectionSource {
 export interface ConnectionOptions {
   readonly trust: Readonly<Record<ScrapeTarget['trust'], Trust>>;
   readonly connectTimeoutMs: number;
+  /** Finds the addresses of the names of routers and containers. Default: Node's own. */
+  readonly lookup?: LookupFunction | undefined;
   /** How long an idle connection is kept, unless the instance asks for less. */
   readonly idleTimeoutMs: number;
   /** Called when a socket has closed; an idle connection must then be dropped. */
@@ -128,7 +130,9 @@ export class Connection {
       this.#context = context;
       this.opened++;
       this.brokenBy = undefined;
-      const options = { address, timeoutMs, tls: context && { context, serverName, alpn } };
+      const { lookup } = this.#options;
+      const secure = context && { context, serverName, alpn };
+      const options = { address, timeoutMs, lookup, tls: secure };
       this.#socket = connect(options, (error, socket) => {
         if (socket) this.#use(socket, callback);
         else callback(error ?? new ConnectError('aborted', address), null);
