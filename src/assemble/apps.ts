@@ -14,6 +14,7 @@ import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { socketLookup } from '../fetch/socket-lookup.ts';
 import { openFileTrust, type Trust } from '../fetch/trust.ts';
+import { VIAS } from '../fetch/way.ts';
 import { purge } from '../refresh/purge.ts';
 import { Admission, bounded, type Gate, openGate } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
@@ -78,7 +79,7 @@ export async function startApps(given: AppsPartOptions, ground: Ground): Promise
   await using parts = new AsyncDisposableStack();
   const { config, history } = given;
   const { log, registry, readiness, authorities } = ground;
-  const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES });
+  const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES, ways: VIAS });
   const trust = await openTrust(config.scrape.tls, log);
   const scraper = parts.use(
     await openScraper({

@@ -22,7 +22,7 @@ type WaysConfig = Pick<Config, 'scrape' | 'routes'> &
 interface TrustParts extends Pick<Ground, 'authorities'> {
   /** By the files of `scrape.tls`. */
   readonly instances: Trust;
-  readonly log: Log;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 /** Whom promgate trusts by which way, and which certificate it shows. */
@@ -88,7 +88,7 @@ export function declaredBy(sources: readonly RouteSource[]): DeclaredOf {
 const ASK_MS = 2000;
 
 /** Asks a target without any header of a reader. */
-async function askOnce(scraper: Scraper, target: ScrapeTarget): Promise<Asked> {
+export async function askOnce(scraper: Scraper, target: ScrapeTarget): Promise<Asked> {
   using lease = scraper.lease();
   const own = ['Accept', 'text/plain', 'User-Agent', 'promgate'];
   const [answer] = await scraper.scrape({

@@ -9,7 +9,12 @@ import type { AppIdentity } from '../discover/app-identity.ts';
 import type { Failure } from './failure.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { KnownRoute } from './way.ts';
-import type { RouterAddress } from './ways.ts';
+
+/** Where requests through a router go. */
+export interface RouterAddress {
+  readonly address: string;
+  readonly tls: boolean;
+}
 
 export interface RouterProbeOptions {
   /** Asks one target once. Must not reject. */

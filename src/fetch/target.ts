@@ -11,7 +11,7 @@ import type { Via } from './way.ts';
  * `instances`: the authorities of `scrape.tls.ca` alone, and the certificate of `scrape.tls`. `system`:
  * the system's authorities. `containers`: both. `identity`: both, and promgate's instance identity.
  */
-export type TrustName = 'instances' | 'system' | 'containers' | 'identity';
+type TrustName = 'instances' | 'system' | 'containers' | 'identity';
 
 export interface ScrapeTarget {
   /** The instance asked; undefined for an external exporter. */

@@ -6,17 +6,11 @@ import type { Instance } from '../discover/instance.ts';
 import { isPlaceless, type Target } from '../discover/target.ts';
 import type { Failure } from './failure.ts';
 import { knownOf } from './known.ts';
-import type { RouterProbe } from './router-probe.ts';
+import type { RouterAddress, RouterProbe } from './router-probe.ts';
 import type { ScrapeTarget } from './target.ts';
 import { type Attempt, planWays, type Via, type Wanted, type WaySettings } from './way.ts';
 import { type OwnName, wayAdvice } from './way-advice.ts';
 import { WayMemory } from './way-memory.ts';
-
-/** Where requests through a router go. */
-export interface RouterAddress {
-  readonly address: string;
-  readonly tls: boolean;
-}
 
 export interface WaysOptions
   extends Pick<WaySettings, 'via' | 'hasIdentity' | 'hasCellCertificate' | 'internalTls'> {
@@ -181,11 +175,13 @@ export class Ways {
 export type Wants = (instance: Instance) => readonly WantedPort[];
 
 /** Failures without a connection that carries a request. */
-const UNREACHED: ReadonlySet<Failure> = new Set<Failure>(['refused', 'unreachable', 'tls-client']);
+const UNREACHED: ReadonlySet<Failure> = new Set<Failure>([
+  ...(['refused', 'unreachable', 'tls-client', 'tls'] as const),
+]);
 /** Failures that say nothing of the way. */
 const UNTOLD: ReadonlySet<Failure> = new Set<Failure>([
   ...(['aborted', 'over-budget', 'no-descriptors', 'timeout', 'moved', 'ambiguous'] as const),
-  ...(['tls', 'tls-identity', 'truncated', 'not-http', 'route-policy'] as const),
+  ...(['tls-identity', 'truncated', 'not-http', 'route-policy'] as const),
 ]);
 
 /** Whether no request got through: another way to the same instance says more. */

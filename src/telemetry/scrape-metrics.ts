@@ -18,13 +18,15 @@ export interface PoolLevels {
 export interface ScrapeMetricsOptions<F extends string> {
   /** The closed set of reasons why an instance gives no page. */
   readonly failures: readonly F[];
+  /** The closed set of ways to an instance. */
+  readonly ways?: readonly string[];
 }
 
 export type ScrapeMetrics<F extends string> = ReturnType<typeof scrapeMetrics<F>>;
 
 export function scrapeMetrics<F extends string>(
   registry: MetricRegistry,
-  { failures }: ScrapeMetricsOptions<F>,
+  { failures, ways = [] }: ScrapeMetricsOptions<F>,
 ) {
   const apps = new AppMetrics<F>(registry);
   const fetchFailures = registry.counter(
@@ -38,6 +40,9 @@ export function scrapeMetrics<F extends string>(
     'Attempts to ask instances, by the way that promgate chose: direct, gorouter, identity or internal.',
     ['via', 'result'],
   );
+  for (const via of ways) {
+    for (const result of ['page', 'failure']) attempts.inc({ via, result }, 0);
+  }
   const fetchSeconds = registry.histogram(
     'promgate_fetch_duration_seconds',
     'Time that an instance or external exporter took to answer or to fail.',

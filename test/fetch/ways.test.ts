@@ -85,11 +85,12 @@ describe('Ways', () => {
   it('never asks without TLS since a way with TLS is shut', () => {
     const plain = { ...AUTO, router: { address: 'router:80', tls: false } };
     const ways = new Ways({ ...plain, hasCellCertificate: true });
-    const route = {
+    const route: Target['routes'][number] = {
       ...{ url: 'shop.example.com', host: 'shop.example.com', path: '', port: undefined },
-      ...{ protocol: 'http', internal: false, identityAware: false },
-      ...{ appPort: 8080, appProtocol: 'http1' },
-    } as const;
+      ...{ internal: false, identityAware: false, appPort: 8080 },
+      protocol: 'http',
+      appProtocol: 'http1',
+    };
     const ports = [
       { appPort: 8080, external: undefined, externalTls: 61_002, internalTls: undefined },
     ];
