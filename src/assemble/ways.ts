@@ -37,8 +37,10 @@ export async function trustsOf(
     return { instances, system: fixedTrust({ ca: undefined }) };
   }
   const ca = await authorities();
-  const system = fixedTrust({ ca });
-  const own = tls?.caFile === undefined ? [] : [await readPem(tls.caFile)];
+  // Without a router of its own, promgate asks where the CF API is.
+  const ofApi = routes.cfApi?.tls?.caFile;
+  const system = fixedTrust({ ca: [...ca, ...(await readAll(ofApi))] });
+  const own = await readAll(tls?.caFile);
   const all = [...ca, ...own];
   const onError = (err: Error): void =>
     log.warn('the instance identity cannot be used: promgate reads it again', { err });
@@ -46,6 +48,10 @@ export async function trustsOf(
     ...{ instances, system, containers: fixedTrust({ ca: all }) },
     identity: identity ? identityTrust(identity, { ca: all, onError }) : system,
   };
+}
+
+async function readAll(source: string | undefined): Promise<string[]> {
+  return source === undefined ? [] : [await readPem(source)];
 }
 
 export interface WaysParts {

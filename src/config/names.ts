@@ -88,7 +88,8 @@ export function toConfig(values: Values, machine: Machine) {
   };
 }
 
-function toScrape({ scrape }: Pick<Values, 'scrape'>, machine: Machine) {
+function toScrape(values: Pick<Values, 'scrape' | 'routes'>, machine: Machine) {
+  const { scrape } = values;
   return {
     timeoutMs: scrape.timeout,
     maxTimeoutMs: scrape.max_timeout,
@@ -101,7 +102,7 @@ function toScrape({ scrape }: Pick<Values, 'scrape'>, machine: Machine) {
     exportJob: scrape.export_job,
     plainCredentials: scrape.plain_credentials,
     via: scrape.via,
-    router: toRouter(scrape.router),
+    router: toRouter(scrape.router ?? secureOrigin(values.routes.cf_api, machine)),
     routerKnowsProcesses: scrape.router_knows_processes,
     identityRouter: toRouter(scrape.identity_router),
     internalTls: scrape.internal_tls,
@@ -217,6 +218,12 @@ function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
 }
 
 /** The address of a router's URL, and whether it speaks TLS. */
+/** The CF API is a route of gorouter like any other: its address leads to gorouter. */
+function secureOrigin(api: Values['routes']['cf_api'], { ownApp }: Machine): string | undefined {
+  const url = api && (api.url ?? ownApp?.apiUrl);
+  return url !== undefined && /^https:/i.test(url) ? new URL(url).origin : undefined;
+}
+
 function toRouter(
   text: string | undefined,
 ): { readonly address: string; readonly tls: boolean } | undefined {

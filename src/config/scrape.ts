@@ -105,7 +105,7 @@ export const scrape = section(
     ),
     router: optional(
       url(
-        'Where requests through gorouter go, whatever their route; without it promgate uses none.',
+        'Where requests through gorouter go, whatever their route; by default to the address of routes.cf_api, if that has TLS.',
         ['http', 'https'],
       ),
     ),

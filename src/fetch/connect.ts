@@ -9,6 +9,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { isClientRefused } from './client-alert.ts';
 import type { Failure } from './failure.ts';
+import { SEVERAL } from './socket-lookup.ts';
 
 /** No connection could be opened. */
 export class ConnectError extends Error {
@@ -145,6 +146,7 @@ function connectFailure(
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
   if (socket instanceof tls.TLSSocket && isClientRefused(error, socket)) return 'tls-client';
   if (reached) return 'tls';
+  if (error.code === SEVERAL) return 'ambiguous';
   if (error.code === 'EMFILE' || error.code === 'ENFILE') return 'no-descriptors';
   return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }

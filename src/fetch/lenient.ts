@@ -13,7 +13,7 @@ import type { Get, Receiver, ResponseHeaders } from './get.ts';
 import { settingsFailure } from './instance-identity.ts';
 import { LenientParser, type ResponseReader } from './lenient-parser.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { ConnectionOptions } from './undici-connection.ts';
+import { type ConnectionOptions, lookupOf } from './undici-connection.ts';
 import { WireLimit } from './wire-limit.ts';
 
 export interface LenientOptions
@@ -98,7 +98,7 @@ export class LenientGet implements Get, ResponseReader {
       if (this.#done) return;
       const timeoutMs = this.#target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
       const secure = context && { context, serverName, alpn: ['http/1.1'] };
-      const { lookup } = this.#options;
+      const lookup = lookupOf(this.#options, this.#target.via);
       this.#socket = connect({ address, timeoutMs, lookup, tls: secure }, (error, socket) => {
         if (socket) this.#send(socket);
         else this.#fail(error ?? new ConnectError('aborted', address));

@@ -28,3 +28,24 @@ export function socketLookup(lookup: Lookup): LookupFunction {
     });
   };
 }
+
+/** The code of a name that leads to several places. */
+export const SEVERAL = 'ESEVERAL';
+
+/**
+ * Refuses a name with several addresses: the name of an index leads to two containers while a deploy
+ * runs, and nobody could say which of them answered.
+ */
+export function onlyOne(lookup: LookupFunction): LookupFunction {
+  return (name, options, callback) =>
+    lookup(name, { ...options, all: true }, (error, found) => {
+      const places = error === null && Array.isArray(found) ? found : [];
+      const [first] = places;
+      if (!first) callback(error ?? new Error(`${name} has no address`), '', 0);
+      else if (places.some((one) => one !== first && one.family === first.family)) {
+        const why = new Error(`${name} leads to ${places.length} containers`);
+        callback(Object.assign(why, { code: SEVERAL }), '', 0);
+      } else if (options.all) callback(null, places);
+      else callback(null, first.address, first.family);
+    });
+}

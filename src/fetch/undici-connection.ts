@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
 import { ConnectError, connect } from './connect.ts';
 import { settingsFailure } from './instance-identity.ts';
+import { onlyOne } from './socket-lookup.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
 import { WireLimit } from './wire-limit.ts';
@@ -121,7 +122,7 @@ export class Connection {
 
   /** Opens a socket for undici, which speaks HTTP/2 on it if `alpnProtocol` says so. */
   async #open(callback: Opened): Promise<void> {
-    const { address, tls, serverName, http2, trust } = this.target;
+    const { address, tls, serverName, http2, trust, via } = this.target;
     const timeoutMs = this.target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
     try {
@@ -130,7 +131,7 @@ export class Connection {
       this.#context = context;
       this.opened++;
       this.brokenBy = undefined;
-      const { lookup } = this.#options;
+      const lookup = lookupOf(this.#options, via);
       const secure = context && { context, serverName, alpn };
       const options = { address, timeoutMs, lookup, tls: secure };
       this.#socket = connect(options, (error, socket) => {
@@ -165,6 +166,14 @@ export class Connection {
       return false;
     };
   }
+}
+
+/** Only one container may have the name of an index. */
+export function lookupOf(
+  { lookup }: Pick<ConnectionOptions, 'lookup'>,
+  via: ScrapeTarget['via'],
+): LookupFunction | undefined {
+  return lookup && via === 'internal' ? onlyOne(lookup) : lookup;
 }
 
 /** undici's callback for a socket. */

@@ -17,6 +17,17 @@ const PATIENCE = { timeoutMs: 30_000, pauseMs: 100 };
 describe('the way auto', function () {
   this.timeout(SLOW_MS);
 
+  it('asks the gorouter in front of the CF API with nothing configured but that', async () => {
+    await using scene = await startWaysScene({ behindFront: true });
+    const { router, front } = scene;
+
+    assert.equal(seen(await scene.page()).length, 2);
+
+    assert.deepEqual(router.pinned, { app: 0, process: 3, none: 0 });
+    const name = 'shop.apps.example.com';
+    assert.deepEqual([...new Set(front?.asked)], [`${name} ${name}`]);
+  });
+
   it('asks gorouter once whether it heeds processes, and pins by them also during a deploy', async () => {
     await using scene = await startWaysScene({ scrape: { router: 'ROUTER' } });
     const { world, app, cells, router, promgate } = scene;

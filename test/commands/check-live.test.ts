@@ -118,7 +118,9 @@ describe('promgate check --live', function () {
     await using gorouter = await startGorouter({
       'shop.apps.example.com': [
         {
-          ...{ address: '127.0.0.1:1', tls: false }, // nobody listens there
+          // Nobody listens there.
+          ...{ address: '127.0.0.1:1', tls: false, availability_zone: '', protocol: 'http1' },
+          ttl: 120,
           tags: {
             ...{ app_id: shop.guid, process_id: shop.guid, instance_id: '0' },
             ...{ organization_name: 'my-org', space_name: 'dev', app_name: 'shop' },

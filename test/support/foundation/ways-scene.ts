@@ -8,6 +8,7 @@ import { IdentityChain } from '../identity-chain.ts';
 import { type Promgate, startPromgate } from '../promgate.ts';
 import { type Cells, startCells } from './cells.ts';
 import { type Containers, startContainers } from './containers.ts';
+import { type Front, startFront } from './front.ts';
 import { type IdentityOptions, type Router, startRouter } from './router.ts';
 
 export interface WaysScene extends AsyncDisposable {
@@ -19,6 +20,7 @@ export interface WaysScene extends AsyncDisposable {
   readonly containers: Containers;
   readonly chain: IdentityChain;
   readonly router: Router;
+  readonly front: Front | undefined;
   /** The router of identity-aware routes, and the apps that may ask it. */
   readonly identityRouter: Router;
   readonly policies: Set<string>;
@@ -37,6 +39,8 @@ export interface WaysSceneOptions {
   readonly environment?: (chain: IdentityChain) => Readonly<Record<string, string>>;
   /** Whether the router heeds `X-CF-PROCESS-INSTANCE`. Default true. */
   readonly knowsProcesses?: boolean;
+  /** Whether the API and the routes are behind one port with TLS, as on most platforms. */
+  readonly behindFront?: boolean;
   /** Whether the app has the route `shop.apps.example.com`. Default true. */
   readonly route?: boolean;
 }
@@ -61,6 +65,9 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
   const containers = parts.use(await startContainers(world, cells, chain));
   const router = parts.use(await startRouter(world, cells));
   router.knowsProcesses = options.knowsProcesses ?? true;
+  const front = options.behindFront
+    ? parts.use(await startFront({ api: api.url, router: router.url }, chain))
+    : undefined;
   const policies = new Set<string>();
   const identityRouter = parts.use(
     await startRouter(world, cells, identityOptions(chain, policies)),
@@ -71,12 +78,13 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
       .replaceAll('IDENTITY', identityRouter.url)
       .replaceAll('AUTHORITIES', chain.authorities),
   );
+  const place = front ? { url: front.url, tls: { ca: chain.path('root.crt') } } : { url: api.url };
   const promgate = parts.use(
     await startPromgate({
       apps: [],
       lookup: containers.lookup,
       values: {
-        routes: { cf_api: { url: api.url, ...CLIENT, interval: '5s', requests_per_minute: 600 } },
+        routes: { cf_api: { ...place, ...CLIENT, interval: '5s', requests_per_minute: 600 } },
         scrape: placed,
         ...values,
       },
@@ -96,6 +104,7 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
   const owned = parts.move();
   return {
     ...{ api, world, app, cells, containers, chain, router, identityRouter, policies, promgate },
+    front,
     page,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
