@@ -56,11 +56,12 @@ describe('docs/reach.md', () => {
     const keys = [...text.matchAll(/`((?:scrape|routes)\.[a-z_.]+)/g)].map(([, key = '']) => key);
     const words = [...text.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, word = '']) => word);
 
+    const others = ['max-request-size-exceeded']; // gorouter's own word
     assert.ok(keys.length > 5 && words.length > 5);
     for (const key of keys) {
       const own = key.slice(key.indexOf('.') + 1); // the reference has a table for each section
       assert.ok(reference.includes(`| \`${own}\``), key);
     }
-    for (const word of words) assert.ok((FAILURES as readonly string[]).includes(word), word);
+    for (const word of words) assert.ok([...FAILURES, ...others].includes(word), word);
   });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Target } from '../../src/discover/target.ts';
 import { targetAddress } from '../../src/discover/target.ts';
 import type { Failure } from '../../src/fetch/failure.ts';
+import { RouterProbe } from '../../src/fetch/router-probe.ts';
 import { instanceTarget, type ScrapeTarget } from '../../src/fetch/target.ts';
 import { networkOf, Ways, type WaysOptions } from '../../src/fetch/ways.ts';
 import { guidOf, instance } from '../serve/instances.ts';
@@ -134,6 +135,51 @@ describe('Ways', () => {
     assert.deepEqual(await prepare({ hasCellCertificate: true }, 9090), [PROCESS]);
     assert.deepEqual(await prepare({ via: 'direct' }), [PROCESS]);
     assert.deepEqual(await prepare({ via: 'internal' }, 9090), []);
+  });
+
+  it('waits for the stats of a process once, however long the CF API takes', async () => {
+    let asked = 0;
+    const wantStats = (): Promise<void> => {
+      asked += 1;
+      return new Promise(() => undefined); // the budget of requests is used up
+    };
+    const ways = new Ways({ ...AUTO, via: 'direct', wantStats });
+    const { one } = placeless(told());
+
+    await ways.prepare([one], () => [], 1);
+
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 2);
+  });
+
+  it('waits for the router once, and asks it again in the background', async () => {
+    let nowMs = 0;
+    let asked = 0;
+    const probe = new RouterProbe({
+      nowMs: () => nowMs,
+      ask: async () => {
+        asked += 1;
+        return { failure: 'timeout' };
+      },
+    });
+    const ways = new Ways({ ...AUTO, knowsProcesses: undefined, probe });
+    const { one } = listed('10.0.1.1:80');
+
+    await ways.prepare([one], () => []);
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 1);
+    nowMs = 30_000;
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 2);
   });
 
   it('plans with the latest word of the CF API', () => {
