@@ -117,6 +117,20 @@ describe('Ways', () => {
     );
   });
 
+  it('asks by no route that has a route service', () => {
+    const route: Target['routes'][number] = {
+      ...{ url: 'shop.apps.example.com/path', host: 'shop.apps.example.com', path: '/path' },
+      ...{ port: undefined, internal: false, identityAware: false, appPort: 8080 },
+      ...{ protocol: 'http' as const, appProtocol: 'http1' as const },
+    };
+    const { one, direct } = listed('10.0.1.1:8080');
+    const endpoint = { ...one.endpoint, routeServiceUrl: 'https://service.example.com' };
+    const target = told({ routes: [route] });
+
+    assert.equal(vias(new Ways(AUTO).targets({ ...one, target }, direct)), 'direct gorouter');
+    assert.equal(vias(new Ways(AUTO).targets({ ...one, target, endpoint }, direct)), 'direct');
+  });
+
   it('asks for the stats of a process only if a page needs them, once', async () => {
     const asked: string[] = [];
     const wantStats = async (processId: string): Promise<void> => void asked.push(processId);
