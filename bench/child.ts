@@ -3,7 +3,6 @@
  *
  * Linux only: reads `/proc`.
  */
-import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -62,7 +61,7 @@ export function startProgram(
     line: async () => (await lines.next()).value,
     discard: () => {
       reader.close();
-      if (process.env.OUT) child.stdout.pipe(require('node:fs').createWriteStream(process.env.OUT)); else child.stdout.resume();
+      child.stdout.resume();
     },
     [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   };
