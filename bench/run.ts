@@ -20,6 +20,7 @@ import { casesNamed } from './pages-cases.ts';
 import { measurePair, type PairCase, type PairResult, pairTable } from './pair.ts';
 import { profilePages, profileTable } from './profile.ts';
 import { measurePromql, promqlTable } from './promql.ts';
+import { answerTable, measureAnswers } from './promql-answer.ts';
 import { measureProxy, type ProxyCase, type ProxyResult, proxyTable } from './proxy.ts';
 import { measureAllPushes } from './push.ts';
 import { describeMachine, megabytes, milliseconds, ratio, sizeOf, table } from './report.ts';
@@ -159,6 +160,8 @@ if (wanted('proxy')) {
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
 const promql = wanted('promql') ? await measurePromql(rounds) : [];
 if (promql.length > 0) print(promqlTable(promql));
+const answers = wanted('promql') ? measureAnswers(rounds) : [];
+if (answers.length > 0) print(answerTable(answers));
 if (flags.json !== undefined) {
   const figures = {
     ...{
@@ -172,7 +175,7 @@ if (flags.json !== undefined) {
       hits,
       neighbours,
     },
-    ...{ bindings, start, proxy, push, promql },
+    ...{ bindings, start, proxy, push, promql, answers },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

@@ -20,7 +20,8 @@ export interface Outcome {
 
 const USAGE = `usage: npm run promql -- 'EXPRESSION' FILE [--at SECONDS] [--start SECONDS --end SECONDS --step SECONDS]
 
-FILE is an exposition page, or the answer of /api/v1/query_range. Without a time the newest sample's time is taken.
+FILE is an exposition page, the answer of /api/v1/query_range, or a line 'load 1m' and series as unit tests of rules write
+them: requests_total{code="200"} 0+5x10. Without a time the newest sample's time is taken.
 `;
 
 /** No timestamps in the file, and no time given: then the samples are of this time. */

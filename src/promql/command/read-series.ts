@@ -1,9 +1,13 @@
 /**
- * Files of samples as series: exposition pages, and the answers of Prometheus' query API.
+ * Files of samples as series: exposition pages, the answers of Prometheus' query API, and series as unit tests write them.
  */
+
+import { writeStale } from '../evaluate/stale.ts';
 import type { SeriesBlock } from '../evaluate/storage.ts';
+import { DurationError, parseDuration } from '../literal/duration.ts';
 import { parse } from '../parse.ts';
 import { ParseError } from '../parse-error.ts';
+import { parseSeries, type SeriesValue } from '../series/parser.ts';
 
 /** A file holds no series that can be read. */
 export class SeriesFileError extends Error {
@@ -25,6 +29,8 @@ interface Collected {
  * @throws {SeriesFileError} at the first line that is no sample
  */
 export function readSeries(text: string, atMs: number): SeriesBlock[] {
+  const [, step] = LOAD.exec(text) ?? [];
+  if (step !== undefined) return readNotation(text, step);
   const collected = new Map<string, Collected>();
   const add = (labels: Labels, timeMs: number, value: number) => {
     const key = JSON.stringify(labels.toSorted(([a], [b]) => (a < b ? -1 : 1)));
@@ -90,6 +96,42 @@ function readLabels(series: string, line: number): Labels {
     if (!(error instanceof ParseError)) throw error;
   }
   throw new SeriesFileError(`line ${line} does not begin with a series: ${series.slice(0, 200)}`);
+}
+
+/** The first line of a file of series; value i of each lies i steps after 0. */
+const LOAD = /^load\s+(\S+)\s*(?:\n|$)/;
+
+function readNotation(text: string, step: string): SeriesBlock[] {
+  let stepMs: number;
+  try {
+    stepMs = parseDuration(step);
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error;
+    throw new SeriesFileError(`line 1: ${error.message}`, { cause: error });
+  }
+  return text.split('\n').flatMap((line, at) => {
+    if (at === 0 || line.trim() === '' || line.trimStart().startsWith('#')) return [];
+    try {
+      const { labels, values } = parseSeries(line.trim());
+      return [blockOf(labels, values, stepMs)];
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      throw new SeriesFileError(`line ${at + 1}: ${error.message}`, { cause: error });
+    }
+  });
+}
+
+function blockOf(labels: Labels, noted: readonly SeriesValue[], stepMs: number): SeriesBlock {
+  const present = Array.from(noted.keys()).filter((at) => noted[at] !== undefined);
+  const samples = present.map((at) => noted[at]);
+  const values = Float64Array.from(samples, (one) => (typeof one === 'number' ? one : 0));
+  samples.forEach((one, at) => {
+    if (one === 'stale') writeStale(values, at);
+  });
+  const histograms = samples.map((one) => (typeof one === 'object' ? one : undefined));
+  const timesMs = Float64Array.from(present, (at) => at * stepMs);
+  const hasHistograms = histograms.some((one) => one !== undefined);
+  return { labels, timesMs, values, ...(hasHistograms ? { histograms } : {}) };
 }
 
 interface AnswerSeries {

@@ -7,7 +7,11 @@ import { type Columns, ColumnsBuilder, FLOAT, HISTOGRAM, histogramAt } from './c
 import { RunningMean } from './compensated.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Groups } from './groups.ts';
+import type { Histogram } from './histogram.ts';
 import { isFiniteHistogram, mapCounts, meanOfShares } from './histogram-arithmetic.ts';
+
+/** The work of a mean of histograms, in cells. */
+const HISTOGRAM_WORK = 512;
 
 /**
  * The mean of each group.
@@ -20,49 +24,71 @@ export async function averageGroups(
   groups: Groups,
   evaluation: Evaluation,
 ): Promise<Columns> {
+  const { budget } = evaluation;
   const sums = await sumGroups(node, columns, groups, evaluation);
   const { steps } = columns;
-  const rowOf = new Map(sums.labels.map((labels, row) => [labels, row]));
   const builder = new ColumnsBuilder(steps, groups.labels.length);
+  const counts = new Int32Array(steps);
+  let row = -1;
   for (const [group, labels] of groups.labels.entries()) {
-    const row = rowOf.get(labels);
-    if (row === undefined) continue;
+    // The sums have the groups in the same order; a group without any sum has no row.
+    if (sums.labels[row + 1] !== labels) continue;
+    row++;
     const members = groups.rows[group] ?? [];
-    const counts = countMembers(columns, members);
-    for (let step = 0; step < steps; step++) {
-      const cell = row * steps + step;
-      if (sums.kinds[cell] === FLOAT) {
-        const sum = sums.values[cell] ?? 0;
-        const value = Number.isFinite(sum)
-          ? sum / (counts[step] ?? 1)
-          : meanAt(columns, members, step);
-        builder.setFloat(step, value);
-      } else if (sums.kinds[cell] === HISTOGRAM) {
-        const all = members
-          .map((member) => member * steps + step)
-          .filter((source) => columns.kinds[source] === HISTOGRAM)
-          .map((source) => histogramAt(columns, source));
-        const sum = histogramAt(sums, cell);
-        const mean = isFiniteHistogram(sum)
-          ? mapCounts(sum, (count) => count / all.length)
-          : meanOfShares(all);
+    counts.fill(0);
+    for (const member of members) countFloats(columns, member, counts);
+    averageRow(sums, row, counts, builder, (step) => meanAt(columns, members, step));
+    if (sums.histograms !== undefined) {
+      for (let step = 0; step < steps; step++) {
+        if (sums.kinds[row * steps + step] !== HISTOGRAM) continue;
+        const mean = histogramMean(columns, members, step, histogramAt(sums, row * steps + step));
         if (mean !== undefined) builder.setHistogram(step, mean);
+        if (budget.turnIsOver(HISTOGRAM_WORK * members.length)) await budget.giveTurn();
       }
-      if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
     }
     builder.endRow(labels, groups.dropsName[group] === true);
+    if (budget.turnIsOver((members.length + 1) * steps)) await budget.giveTurn();
   }
   return builder.finish();
 }
 
-function countMembers({ kinds, steps }: Columns, rows: readonly number[]): Int32Array {
-  const counts = new Int32Array(steps);
-  for (const row of rows) {
-    for (let step = 0; step < steps; step++) {
-      if (kinds[row * steps + step] === FLOAT) counts[step] = (counts[step] ?? 0) + 1;
-    }
+function countFloats({ kinds, steps }: Columns, row: number, counts: Int32Array): void {
+  const base = row * steps;
+  for (let step = 0; step < steps; step++) {
+    if (kinds[base + step] === FLOAT) counts[step] = (counts[step] as number) + 1;
   }
-  return counts;
+}
+
+/** Divides the sums of a row. */
+function averageRow(
+  { kinds, values, steps }: Columns,
+  row: number,
+  counts: Int32Array,
+  builder: ColumnsBuilder,
+  overflowed: (step: number) => number,
+): void {
+  const into = builder.openRow();
+  const base = row * steps;
+  for (let step = 0; step < steps; step++) {
+    if (kinds[base + step] !== FLOAT) continue;
+    const sum = values[base + step] as number;
+    into.kinds[into.base + step] = FLOAT;
+    into.values[into.base + step] =
+      sum - sum === 0 ? sum / (counts[step] as number) : overflowed(step);
+  }
+}
+
+function histogramMean(
+  columns: Columns,
+  members: readonly number[],
+  step: number,
+  sum: Histogram,
+): Histogram | undefined {
+  const all = members
+    .map((member) => member * columns.steps + step)
+    .filter((source) => columns.kinds[source] === HISTOGRAM)
+    .map((source) => histogramAt(columns, source));
+  return isFiniteHistogram(sum) ? mapCounts(sum, (count) => count / all.length) : meanOfShares(all);
 }
 
 function meanAt({ kinds, values, steps }: Columns, rows: readonly number[], step: number): number {

@@ -3,6 +3,7 @@
  */
 import { printGeneral } from '../literal/number.ts';
 import type { Aggregation } from '../tree.ts';
+import type { Budget } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
@@ -37,17 +38,18 @@ export async function chooseSeries(
         chosen[row * steps + step] = 1;
         if (steps === 1) order.push(row);
       }
-      if (budget.turnIsOver()) await budget.giveTurn();
+      if (budget.turnIsOver(rows.length)) await budget.giveTurn();
     }
   }
-  const kept = keepChosen(columns, chosen);
+  const kept = await keepChosen(columns, chosen, budget);
   if (steps > 1) return kept;
   // An instant query lists the best first, group by group.
-  const position = new Map(kept.labels.map((labels, row) => [labels, row]));
-  return pickRows(
-    kept,
-    order.map((row) => position.get(labelsAt(columns, row)) ?? 0),
-  );
+  const positions = new Int32Array(columns.labels.length);
+  let position = 0;
+  for (let row = 0; row < positions.length; row++)
+    if (chosen[row] === 1) positions[row] = position++;
+  for (let at = 0; at < order.length; at++) order[at] = positions[order[at] as number] as number;
+  return pickRows(kept, order, budget);
 }
 
 /** Up to this limit the best rows are kept in order while all rows are seen once; above it all rows are sorted. */
@@ -107,10 +109,7 @@ function limitsOf(parameter: Float64Array): readonly number[] | undefined {
     if (Number.isNaN(value)) hasNan = true;
     else largest = Math.max(largest, value);
   }
-  if (largest < 1 && !hasNan) {
-    checkInteger(parameter);
-    return undefined;
-  }
+  if (largest < 1 && !hasNan) return undefined;
   if (hasNan) throw new EvaluationError('Parameter value is NaN');
   checkInteger(parameter);
   return Array.from(parameter, Math.trunc);
@@ -155,10 +154,10 @@ async function limitRatio(
     }
     if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
   }
-  return keepChosen(columns, chosen);
+  return keepChosen(columns, chosen, evaluation.budget);
 }
 
-function keepChosen(columns: Columns, chosen: Uint8Array): Columns {
+async function keepChosen(columns: Columns, chosen: Uint8Array, budget: Budget): Promise<Columns> {
   const { steps } = columns;
   const builder = new ColumnsBuilder(steps, columns.labels.length);
   for (let row = 0; row < columns.labels.length; row++) {
@@ -167,6 +166,7 @@ function keepChosen(columns: Columns, chosen: Uint8Array): Columns {
       if (chosen[cell] === 1) builder.copyCell(step, columns, cell);
     }
     builder.endRow(labelsAt(columns, row), columns.dropsName[row] === 1);
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
   return builder.finish();
 }

@@ -4,6 +4,7 @@
 import { printNumber } from '../literal/number.ts';
 import { quoteText } from '../literal/quote.ts';
 import type { Aggregation } from '../tree.ts';
+import { LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, histogramAt } from './columns.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
@@ -48,8 +49,8 @@ export async function countValues(
       }
       group.counts[step] = (group.counts[step] ?? 0) + 1;
       if (columns.dropsName[row] === 1) group.dropsName = true;
+      if (budget.turnIsOver(4 * LABELS_WORK)) await budget.giveTurn();
     }
-    if (budget.turnIsOver()) await budget.giveTurn();
   }
   const builder = new ColumnsBuilder(steps, counts.size);
   for (const [labels, group] of counts) {
@@ -57,6 +58,7 @@ export async function countValues(
       if (count > 0) builder.setFloat(step, count);
     });
     builder.endRow(labels, group.dropsName);
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
-  return joinEqualSeries(builder.finish());
+  return joinEqualSeries(builder.finish(), budget);
 }

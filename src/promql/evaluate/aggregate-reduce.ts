@@ -1,5 +1,7 @@
 /**
  * Aggregations that reduce the numbers of a group to one: `min max count group stddev stdvar quantile`.
+ *
+ * All but `quantile` go through the rows one after the other, with a few numbers for each group and step.
  */
 import type { Aggregation } from '../tree.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT } from './columns.ts';
@@ -14,6 +16,18 @@ export interface ReduceOptions {
   readonly evaluation: Evaluation;
 }
 
+/** What is known of the samples of a group at each step. */
+interface Tally {
+  /** How many samples there are, histograms too. */
+  readonly samples: Float64Array;
+  /** How many of them are numbers. */
+  readonly floats: Float64Array;
+  /** The smallest or largest number, or the mean. */
+  readonly values: Float64Array;
+  /** The sum of the squared distances from the mean. */
+  readonly squares: Float64Array;
+}
+
 /** One value for each group and step. */
 export async function reduceGroups(
   node: Aggregation,
@@ -21,7 +35,7 @@ export async function reduceGroups(
   groups: Groups,
   { parameter, evaluation }: ReduceOptions,
 ): Promise<Columns> {
-  const { steps, kinds, values } = columns;
+  const { steps } = columns;
   const { budget } = evaluation;
   if (node.op === 'quantile') {
     for (const q of parameter ?? []) {
@@ -29,80 +43,97 @@ export async function reduceGroups(
     }
   }
   const builder = new ColumnsBuilder(steps, groups.labels.length);
-  const countsAll = node.op === 'count' || node.op === 'group';
-  const numbers: number[] = [];
+  const tally: Tally = {
+    ...{ samples: new Float64Array(steps), floats: new Float64Array(steps) },
+    ...{ values: new Float64Array(steps), squares: new Float64Array(steps) },
+  };
   for (const [group, labels] of groups.labels.entries()) {
+    tally.samples.fill(0);
+    tally.floats.fill(0);
+    const rows = groups.rows[group] ?? [];
+    for (const row of rows) {
+      takeRow(node.op, columns, row, tally);
+      if (budget.turnIsOver(2 * steps)) await budget.giveTurn();
+    }
+    if (ignoresHistograms(node.op, tally)) {
+      const place = evaluation.place(node.expr);
+      evaluation.annotations.info(`ignored histogram in ${node.op} aggregation`, place);
+    }
     for (let step = 0; step < steps; step++) {
-      numbers.length = 0;
-      let samples = 0;
-      for (const row of groups.rows[group] ?? []) {
-        const cell = row * steps + step;
-        const kind = kinds[cell];
-        if (kind === ABSENT) continue;
-        samples++;
-        if (kind === FLOAT) numbers.push(values[cell] ?? 0);
-      }
+      const samples = tally.samples[step] as number;
       if (samples === 0) continue;
-      if (samples > numbers.length && !countsAll) {
-        evaluation.annotations.info(
-          `ignored histogram in ${node.op} aggregation`,
-          evaluation.place(node.expr),
+      if (node.op === 'count' || node.op === 'group') {
+        builder.setFloat(step, node.op === 'count' ? samples : 1);
+      } else if (tally.floats[step] !== 0) {
+        const q = parameter?.[step] ?? Number.NaN;
+        builder.setFloat(
+          step,
+          node.op === 'quantile'
+            ? quantileAt(q, columns, rows, step)
+            : resultOf(node.op, tally, step),
         );
-        if (numbers.length === 0) continue;
+        const work = node.op === 'quantile' ? 16 * rows.length : 1;
+        if (budget.turnIsOver(work)) await budget.giveTurn();
       }
-      builder.setFloat(step, reduce(node.op, numbers, samples, parameter?.[step] ?? Number.NaN));
-      if (budget.turnIsOver()) await budget.giveTurn();
     }
     builder.endRow(labels, groups.dropsName[group] === true);
-    if (budget.turnIsOver()) await budget.giveTurn();
   }
   return builder.finish();
 }
 
-function reduce(
+/** Adds the samples of a row. */
+function takeRow(
   op: Aggregation['op'],
-  numbers: readonly number[],
-  samples: number,
-  parameter: number,
-): number {
-  switch (op) {
-    case 'min':
-      return best(numbers, (value, known) => value < known);
-    case 'max':
-      return best(numbers, (value, known) => value > known);
-    case 'count':
-      return samples;
-    case 'stdvar':
-      return variance(numbers);
-    case 'stddev':
-      return Math.sqrt(variance(numbers));
-    case 'quantile':
-      return quantileOf(parameter, numbers);
-    default:
-      return 1;
+  { kinds, values: from, steps }: Columns,
+  row: number,
+  { samples, floats, values, squares }: Tally,
+): void {
+  const base = row * steps;
+  const sign = op === 'max' ? -1 : 1;
+  const varies = op === 'stddev' || op === 'stdvar';
+  for (let step = 0; step < steps; step++) {
+    const kind = kinds[base + step];
+    if (kind === ABSENT) continue;
+    samples[step] = (samples[step] as number) + 1;
+    if (kind !== FLOAT) continue;
+    const count = (floats[step] as number) + 1;
+    floats[step] = count;
+    const value = from[base + step] as number;
+    const known = count === 1 ? (varies ? 0 : Number.NaN) : (values[step] as number);
+    if (varies) {
+      // The population variance by Welford's method.
+      const away = value - known;
+      const mean = known + away / count;
+      values[step] = mean;
+      squares[step] = (count === 1 ? 0 : (squares[step] as number)) + away * (value - mean);
+    } else if (sign * value < sign * known || Number.isNaN(known)) {
+      // NaN is taken only if there is nothing else.
+      values[step] = value;
+    }
   }
 }
 
-/** NaN is taken only if there is nothing else. */
-function best(
-  numbers: readonly number[],
-  better: (value: number, known: number) => boolean,
-): number {
-  let found = numbers[0] ?? Number.NaN;
-  for (const value of numbers) if (better(value, found) || Number.isNaN(found)) found = value;
-  return found;
+function ignoresHistograms(op: Aggregation['op'], { samples, floats }: Tally): boolean {
+  if (op === 'count' || op === 'group') return false;
+  return samples.some((count, step) => count !== floats[step]);
 }
 
-/** The population variance by Welford's method. */
-function variance(numbers: readonly number[]): number {
-  let mean = 0;
-  let squares = 0;
-  let count = 0;
-  for (const value of numbers) {
-    count++;
-    const away = value - mean;
-    mean += away / count;
-    squares += away * (value - mean);
+function resultOf(op: Aggregation['op'], { floats, values, squares }: Tally, step: number): number {
+  if (op === 'min' || op === 'max') return values[step] as number;
+  const variance = (squares[step] as number) / (floats[step] as number);
+  return op === 'stdvar' ? variance : Math.sqrt(variance);
+}
+
+function quantileAt(
+  q: number,
+  { kinds, values, steps }: Columns,
+  rows: readonly number[],
+  step: number,
+): number {
+  const numbers: number[] = [];
+  for (const row of rows) {
+    const cell = row * steps + step;
+    if (kinds[cell] === FLOAT) numbers.push(values[cell] as number);
   }
-  return squares / count;
+  return quantileOf(q, numbers);
 }

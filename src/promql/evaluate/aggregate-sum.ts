@@ -25,7 +25,7 @@ export async function sumGroups(
   const kinds = new Uint8Array(cells);
   for (let row = 0; row < columns.labels.length; row++) {
     addRow(columns, row, (groups.of[row] ?? 0) * steps, { sums, lost, kinds });
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
   const builder = new ColumnsBuilder(steps, groups.labels.length);
   for (const [group, labels] of groups.labels.entries()) {
@@ -45,6 +45,7 @@ export async function sumGroups(
       });
     }
     builder.endRow(labels, groups.dropsName[group] === true);
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
   return builder.finish();
 }

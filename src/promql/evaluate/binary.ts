@@ -45,7 +45,7 @@ export async function binaryVectors(
   for (let row = 0; row < columns.labels.length; row++) {
     rowWithScalars(node, columns, row, scalars, { builder, vectorLeft, report });
     builder.endRow(labelsAt(columns, row), columns.dropsName[row] === 1);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(grid.steps)) await budget.giveTurn();
   }
   const keepsNames = isComparison(node.op) && !node.returnBool;
   const result = builder.finish();

@@ -4,6 +4,7 @@
  * Row r holds the steps of series r: cell r x steps + s. A byte per cell says what the cell holds, so that an absent
  * sample needs no special number and NaN stays a value.
  */
+import type { Budget } from './budget.ts';
 import type { Histogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
 
@@ -32,24 +33,32 @@ export interface Columns {
   readonly labels: readonly Labels[];
   /** Series whose name, type and unit are to be removed at the end. */
   readonly dropsName: Uint8Array;
+  /** How many cells hold a sample. */
+  readonly samples: number;
   readonly kinds: Uint8Array;
   readonly values: Float64Array;
   /** Undefined as long as no cell holds a histogram; else one entry for each cell. */
   readonly histograms: (Histogram | undefined)[] | undefined;
 }
 
-/** Cells that are reserved before the first row is written. */
-const FIRST_CELLS = 1 << 21;
+/**
+ * Cells that are reserved before the first row is written. The system gives memory for cells when they are first written,
+ * while a builder that must grow copies all it has, during which others wait.
+ */
+const FIRST_CELLS = 1 << 26;
+
+const FIRST_ROWS = 64;
 
 /** Columns under construction; rows are appended one after the other. */
 export class ColumnsBuilder {
   readonly steps: number;
   readonly #labels: Labels[] = [];
-  readonly #drops: boolean[] = [];
+  #drops = new Uint8Array(FIRST_ROWS);
   #kinds: Uint8Array;
   #values: Float64Array;
   #histograms: (Histogram | undefined)[] | undefined;
   #rows = 0;
+  #samples = 0;
 
   constructor(steps: number, expectedRows: number) {
     this.steps = steps;
@@ -120,8 +129,14 @@ export class ColumnsBuilder {
     }
     if (samples === 0) return 0;
     this.#labels.push(labels);
-    this.#drops.push(dropsName);
+    if (this.#rows === this.#drops.length) {
+      const drops = new Uint8Array(2 * this.#rows);
+      drops.set(this.#drops);
+      this.#drops = drops;
+    }
+    if (dropsName) this.#drops[this.#rows] = 1;
     this.#rows++;
+    this.#samples += samples;
     return samples;
   }
 
@@ -131,7 +146,8 @@ export class ColumnsBuilder {
     return {
       steps: this.steps,
       labels: this.#labels,
-      dropsName: Uint8Array.from(this.#drops, Number),
+      dropsName: this.#drops.subarray(0, this.#rows),
+      samples: this.#samples,
       kinds: this.#kinds.subarray(0, cells),
       values: this.#values.subarray(0, cells),
       histograms: this.#histograms,
@@ -157,7 +173,11 @@ export function histogramAt(columns: Columns, cell: number): Histogram {
 }
 
 /** The same series with each single step repeated: the value of an expression that no step changes. */
-export function repeatSteps(columns: Columns, steps: number): Columns {
+export async function repeatSteps(
+  columns: Columns,
+  steps: number,
+  budget: Budget,
+): Promise<Columns> {
   if (steps === columns.steps) return columns;
   const rows = columns.labels.length;
   const kinds = new Uint8Array(rows * steps);
@@ -168,14 +188,7 @@ export function repeatSteps(columns: Columns, steps: number): Columns {
     kinds.fill(columns.kinds[row] ?? ABSENT, row * steps, (row + 1) * steps);
     values.fill(columns.values[row] ?? 0, row * steps, (row + 1) * steps);
     histograms?.fill(columns.histograms?.[row], row * steps, (row + 1) * steps);
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
-  return { ...columns, steps, kinds, values, histograms };
-}
-
-/** How many cells hold a sample. */
-export function countSamples(columns: Columns): number {
-  const { kinds } = columns;
-  let samples = 0;
-  for (let cell = 0; cell < kinds.length; cell++) if (kinds[cell] !== ABSENT) samples++;
-  return samples;
+  return { ...columns, steps, samples: columns.samples * steps, kinds, values, histograms };
 }

@@ -8,8 +8,8 @@ import { typeOf } from '../types.ts';
 import { aggregate } from './aggregate.ts';
 import { Annotations, type Place } from './annotations.ts';
 import { binaryVectors, unaryVector } from './binary.ts';
-import { Budget } from './budget.ts';
-import { type Columns, countSamples, type Grid, repeatSteps } from './columns.ts';
+import { Budget, type Limits } from './budget.ts';
+import { type Columns, type Grid, repeatSteps } from './columns.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import { EACH_VALUE } from './functions/each-value.ts';
@@ -27,6 +27,7 @@ import type { RangeVector } from './samples.ts';
 import { evaluateScalar } from './scalars.ts';
 import { selectVector } from './selector.ts';
 import type { Settings } from './settings.ts';
+import { sortInTurns } from './sort.ts';
 import { isInvariant, onlyFirstStep } from './times.ts';
 
 /** A query that the parser has accepted. */
@@ -35,16 +36,8 @@ export interface Query {
   readonly tree: Expression;
 }
 
-/** What an evaluation is held to. */
-export interface Limits {
-  /** How many samples may be held at a time. */
-  readonly maxSamples: number;
-  /** Aborts the evaluation; an abort with a `TimeoutError` counts as a timeout. */
-  readonly signal?: AbortSignal;
-}
-
 /** The value of a query. */
-type QueryValue =
+export type QueryValue =
   | { readonly type: 'scalar'; readonly values: Float64Array }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'vector'; readonly columns: Columns }
@@ -58,6 +51,8 @@ export interface QueryResult {
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
   readonly peakSamples: number;
+  /** How many samples the storage gave. */
+  readonly samplesRead: number;
 }
 
 /**
@@ -83,6 +78,7 @@ export async function evaluate(
     warnings: run.annotations.texts('warning'),
     infos: run.annotations.texts('info'),
     peakSamples: run.budget.peakSamples,
+    samplesRead: run.budget.samplesRead,
   };
 }
 
@@ -105,9 +101,10 @@ class Run implements Evaluation {
   readonly #tree: Expression;
   readonly #loads = new Map<VectorSelector, Promise<readonly LoadedSeries[]>>();
 
-  constructor(query: Query, settings: Settings, { maxSamples, signal }: Limits) {
+  constructor(query: Query, settings: Settings, limits: Limits) {
+    const { signal } = limits;
     this.settings = settings;
-    this.budget = new Budget(maxSamples, signal);
+    this.budget = new Budget(limits);
     this.signal = signal;
     this.query = query.text;
     this.#tree = query.tree;
@@ -123,11 +120,12 @@ class Run implements Evaluation {
     if (tree.kind === 'string') return { type: 'string', value: tree.value };
     if (tree.kind === 'range-selector' || tree.kind === 'subquery') {
       const range = await this.range(tree, grid);
-      return { type: 'matrix', series: rangeSamples(range, grid, this) };
+      return { type: 'matrix', series: await rangeSamples(range, grid, this) };
     }
     if (typeOf(tree) === 'scalar') return { type: 'scalar', values: await this.scalar(tree, grid) };
-    const columns = removeNames(await this.vector(tree, grid), this.labels);
-    return { type: 'vector', columns: this.settings.stepMs === 0 ? columns : sorted(columns) };
+    const columns = await removeNames(await this.vector(tree, grid), this.labels, this.budget);
+    if (this.settings.stepMs === 0) return { type: 'vector', columns };
+    return { type: 'vector', columns: await sorted(columns, this.budget) };
   }
 
   async vector(node: Expression, grid: Grid): Promise<Columns> {
@@ -136,11 +134,11 @@ class Run implements Evaluation {
     if (grid.steps > 1 && isInvariant(node)) {
       const first = await this.#vector(node, onlyFirstStep(grid));
       this.budget.hold(first.labels.length * grid.steps);
-      columns = repeatSteps(first, grid.steps);
+      columns = await repeatSteps(first, grid.steps, this.budget);
     } else columns = await this.#vector(node, grid);
     // What the parts of the expression held is free now; what remains is the result.
     this.budget.reset(held);
-    this.budget.hold(Math.max(countSamples(columns), columns.kinds.length >> 1));
+    this.budget.hold(Math.max(columns.samples, columns.kinds.length >> 1));
     this.budget.check();
     return columns;
   }
@@ -204,8 +202,8 @@ class Run implements Evaluation {
   }
 }
 
-function sorted(columns: Columns): Columns {
+async function sorted(columns: Columns, budget: Budget): Promise<Columns> {
   const rows = columns.labels.map((_, row) => row);
-  rows.sort((a, b) => compareLabels(labelsAt(columns, a), labelsAt(columns, b)));
-  return pickRows(columns, rows);
+  const order = (a: number, b: number) => compareLabels(labelsAt(columns, a), labelsAt(columns, b));
+  return pickRows(columns, await sortInTurns(rows, order, budget), budget);
 }

@@ -2,7 +2,9 @@
  * Which series an aggregation puts together.
  */
 import type { Aggregation } from '../tree.ts';
+import { type Budget, LABELS_WORK } from './budget.ts';
 import type { Columns } from './columns.ts';
+import { LabelIndex } from './label-index.ts';
 import type { Labels, LabelTable } from './labels.ts';
 import { METRIC_NAME } from './labels.ts';
 
@@ -32,16 +34,20 @@ export function groupingOf(
 }
 
 /** Puts all rows into groups. */
-export function groupRows(columns: Columns, grouping: (labels: Labels) => Labels): Groups {
+export async function groupRows(
+  columns: Columns,
+  grouping: (labels: Labels) => Labels,
+  budget: Budget,
+): Promise<Groups> {
   const of = new Int32Array(columns.labels.length);
   const labels: Labels[] = [];
   const dropsName: boolean[] = [];
   const rows: number[][] = [];
-  const known = new Map<Labels, number>();
-  columns.labels.forEach((series, row) => {
+  const known = new LabelIndex();
+  for (const [row, series] of columns.labels.entries()) {
     const key = grouping(series);
     let group = known.get(key);
-    if (group === undefined) {
+    if (group < 0) {
       group = labels.length;
       known.set(key, group);
       labels.push(key);
@@ -51,6 +57,7 @@ export function groupRows(columns: Columns, grouping: (labels: Labels) => Labels
     of[row] = group;
     rows[group]?.push(row);
     if (columns.dropsName[row] === 1) dropsName[group] = true;
-  });
+    if (budget.turnIsOver(LABELS_WORK)) await budget.giveTurn();
+  }
   return { of, labels, dropsName, rows };
 }

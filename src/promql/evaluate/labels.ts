@@ -18,6 +18,8 @@ export interface Labels {
   readonly values: readonly string[];
   /** Equal for equal sets, and for those only. */
   readonly key: string;
+  /** The number of the set in its table, from 0 on. */
+  readonly id: number;
 }
 
 /** The value of one label; a label that is absent has the empty value. */
@@ -56,24 +58,46 @@ export function compareLabels(a: Labels, b: Labels): number {
   return a.names.length - b.names.length;
 }
 
+const SHARDS = 256;
+/** So many characters of a key tell its shard. */
+const SAMPLED = 16;
+
+function shardOf(key: string): number {
+  const stride = Math.max(1, Math.floor(key.length / SAMPLED));
+  let hash = key.length;
+  for (let at = key.length - 1; at >= 0; at -= stride) {
+    hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
+  }
+  return (hash ^ (hash >>> 8)) & (SHARDS - 1);
+}
+
 /** Makes label sets, and gives the same object for the same set. */
 export class LabelTable {
-  readonly #sets = new Map<string, Labels>();
-  readonly #withoutMetadata = new Map<Labels, Labels>();
+  /** Many small maps, since a map is copied as a whole when it grows. */
+  readonly #sets = Array.from({ length: SHARDS }, () => new Map<string, Labels>());
+  /** By the number of the set. */
+  readonly #withoutMetadata: (Labels | undefined)[] = [];
+  #size = 0;
   readonly empty: Labels = this.#intern([], []);
 
   /** The set of these pairs, in any order; pairs with an empty value are left out. */
   of(pairs: Iterable<readonly [string, string]>): Labels {
-    const sorted = [...pairs].filter(([, value]) => value !== '');
+    const sorted: (readonly [string, string])[] = [];
     let inOrder = true;
-    for (let at = 1; at < sorted.length && inOrder; at++) {
-      inOrder = compareTexts(sorted[at - 1]?.[0] ?? '', sorted[at]?.[0] ?? '') < 0;
+    for (const pair of pairs) {
+      if (pair[1] === '') continue;
+      const before = sorted[sorted.length - 1];
+      if (before !== undefined && compareTexts(before[0], pair[0]) >= 0) inOrder = false;
+      sorted.push(pair);
     }
     if (!inOrder) sorted.sort((a, b) => compareTexts(a[0], b[0]));
-    return this.#intern(
-      sorted.map(([name]) => name),
-      sorted.map(([, value]) => value),
-    );
+    const names: string[] = [];
+    const values: string[] = [];
+    for (const [name, value] of sorted) {
+      names.push(name);
+      values.push(value);
+    }
+    return this.#intern(names, values);
   }
 
   /** The labels whose names are listed. */
@@ -88,10 +112,12 @@ export class LabelTable {
 
   /** The labels without the name, the type and the unit of the metric. */
   dropMetadata(labels: Labels): Labels {
-    const known = this.#withoutMetadata.get(labels);
+    const known = this.#withoutMetadata[labels.id];
     if (known !== undefined) return known;
     const made = this.#filter(labels, (name) => !METADATA_LABELS.includes(name));
-    this.#withoutMetadata.set(labels, made);
+    // Written in the order of the numbers, the list stays a plain array.
+    while (this.#withoutMetadata.length < labels.id) this.#withoutMetadata.push(undefined);
+    this.#withoutMetadata[labels.id] = made;
     return made;
   }
 
@@ -125,10 +151,11 @@ export class LabelTable {
       // Lengths in front keep the key free of ambiguity whatever the values hold.
       key += `${name.length}:${name}${value.length}:${value}`;
     }
-    const known = this.#sets.get(key);
+    const sets = this.#sets[shardOf(key)] as Map<string, Labels>;
+    const known = sets.get(key);
     if (known !== undefined) return known;
-    const made: Labels = { names, values, key };
-    this.#sets.set(key, made);
+    const made: Labels = { names, values, key, id: this.#size++ };
+    sets.set(key, made);
     return made;
   }
 }

@@ -2,7 +2,7 @@
  * Reads the series of all selectors of a query, each selector once and all of them at the same time.
  */
 import type { Expression, VectorSelector } from '../tree.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, LABELS_WORK } from './budget.ts';
 import { type Grid, timeAt } from './columns.ts';
 import { durationMs } from './duration.ts';
 import { EvaluationError } from './failure.ts';
@@ -12,7 +12,7 @@ import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.
 import type { RangeSeries } from './samples.ts';
 import type { Settings } from './settings.ts';
 import { isStale, wordsOf } from './stale.ts';
-import type { Matcher, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
+import type { Matcher, SampleCounter, SelectHints, SeriesBlock, TimeRange } from './storage.ts';
 import { isInvariant, onlyFirstStep, referenceMs, subqueryGrid } from './times.ts';
 
 /** One series as the storage gave it. */
@@ -104,38 +104,104 @@ export interface Loader {
 }
 
 /** Asks the storage for the series of some matchers. */
-export async function loadSeries(
-  wanted: Omit<Wanted, 'selector'> & { readonly matchers: readonly Matcher[] },
-  { settings, labels, budget, signal }: Loader,
-): Promise<readonly LoadedSeries[]> {
-  const { matchers, range, hints, statsOnly } = wanted;
-  let blocks: readonly SeriesBlock[];
-  try {
-    blocks = await settings.storage.select(matchers, range, hints, signal);
-  } catch (cause) {
-    if (cause instanceof EvaluationError) throw cause;
-    budget.check();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EvaluationError(`expanding series: ${reason}`, 'execution', { cause });
-  }
+export async function loadSeries(wanted: Asked, loader: Loader): Promise<readonly LoadedSeries[]> {
+  const { labels, budget } = loader;
+  const blocks = await selectBlocks(wanted, loader);
   const loaded: LoadedSeries[] = [];
   for (const block of blocks) {
+    budget.loadWeight(weightBesideSamples(block));
     const stale = staleSamples(block);
-    const hinted = statsOnly && block.histograms !== undefined;
+    const hinted = wanted.statsOnly && block.histograms !== undefined;
     loaded.push({
       labels: labels.of(block.labels),
       block: hinted ? withResetHints(block, stale) : block,
       stale,
     });
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(block.timesMs.length + 2 * LABELS_WORK)) await budget.giveTurn();
   }
   return loaded;
 }
 
+/** What is asked of the storage. */
+type Asked = Omit<Wanted, 'selector'> & { readonly matchers: readonly Matcher[] };
+
+/**
+ * The storage's answer.
+ *
+ * Samples are counted as they arrive. At the limit, and when the evaluation's signal is aborted, the storage is told by its
+ * signal, and nobody waits for it any more.
+ */
+async function selectBlocks(
+  { matchers, range, hints }: Asked,
+  { settings, budget, signal }: Loader,
+): Promise<readonly SeriesBlock[]> {
+  const stop = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  // Nobody may be waiting when the signal comes.
+  ended.promise.catch(() => undefined);
+  const onAbort = () => {
+    stop.abort(signal?.reason);
+    try {
+      budget.check();
+    } catch (error) {
+      ended.reject(error);
+    }
+  };
+  let counted = 0;
+  const count: SampleCounter = (samples) => {
+    counted += samples;
+    try {
+      budget.load(samples);
+    } catch (error) {
+      ended.reject(error);
+      stop.abort(error);
+      throw error;
+    }
+  };
+  signal?.addEventListener('abort', onAbort);
+  try {
+    const answer = settings.storage.select(matchers, range, hints, stop.signal, count);
+    const blocks = await Promise.race([answer, ended.promise]);
+    let samples = 0;
+    for (const { timesMs } of blocks) samples += timesMs.length;
+    if (samples > counted) budget.load(samples - counted);
+    return blocks;
+  } catch (cause) {
+    if (cause instanceof EvaluationError) throw cause;
+    budget.check();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EvaluationError(`expanding series: ${reason}`, 'execution', { cause });
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The bytes that a sample takes, its time and its value. */
+const SAMPLE_BYTES = 16;
+/** The bytes that a series takes beside its samples and the text of its labels. */
+const SERIES_BYTES = 96;
+const HISTOGRAM_BYTES = 256;
+const BUCKET_BYTES = 16;
+
+/** How many samples weigh as much as the rest of a series: labels and the buckets of histograms. */
+function weightBesideSamples({ labels, histograms }: SeriesBlock): number {
+  let bytes = SERIES_BYTES;
+  for (const [name, value] of labels) bytes += 2 * (name.length + value.length);
+  for (const one of histograms ?? []) {
+    if (one === undefined) continue;
+    const buckets = one.positive.counts.length + one.negative.counts.length;
+    bytes += HISTOGRAM_BYTES + BUCKET_BYTES * (buckets + one.customValues.length);
+  }
+  return Math.ceil(bytes / SAMPLE_BYTES);
+}
+
 function staleSamples({ values }: SeriesBlock): Uint8Array | undefined {
-  const words = wordsOf(values);
+  let words: Uint32Array | undefined;
   let stale: Uint8Array | undefined;
   for (let at = 0; at < values.length; at++) {
+    // The marker is a NaN; whether one is the marker, only its bits tell.
+    if (!Number.isNaN(values[at] as number)) continue;
+    words ??= wordsOf(values);
     if (!isStale(words, at)) continue;
     stale ??= new Uint8Array(values.length);
     stale[at] = 1;

@@ -5,40 +5,15 @@
  */
 import { type BinaryOperator, isComparison } from '../operators.ts';
 import type { Binary, VectorMatching } from '../tree.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, histogramAt } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
-import { type Labels, type LabelTable, labelValue, METRIC_NAME } from './labels.ts';
+import { type Labels, type LabelTable, labelValue } from './labels.ts';
 import { type Operand, type OperatorReport, onHistograms, onNumbers } from './operators.ts';
 import { joinEqualSeries, labelsAt } from './rows.ts';
+import { rowsBySignature, signatureOf } from './signature.ts';
 import { printLabels } from './write-labels.ts';
-
-/** The labels by which a series finds its partner. */
-export function signatureOf(
-  matching: VectorMatching,
-  table: LabelTable,
-): (labels: Labels) => Labels {
-  const names = new Set(matching.labels);
-  if (matching.on) return (labels) => table.keep(labels, names);
-  names.add(METRIC_NAME);
-  return (labels) => table.drop(labels, names);
-}
-
-/** Rows by the labels that they are matched by. */
-function rowsBySignature(
-  columns: Columns,
-  signature: (labels: Labels) => Labels,
-): Map<Labels, number[]> {
-  const groups = new Map<Labels, number[]>();
-  columns.labels.forEach((labels, row) => {
-    const key = signature(labels);
-    const rows = groups.get(key);
-    if (rows === undefined) groups.set(key, [row]);
-    else rows.push(row);
-  });
-  return groups;
-}
 
 /** Both sides, seen from the one that may have many series for each of the other's. */
 interface Sides {
@@ -80,32 +55,41 @@ export async function matchVectors(
   const losesNames = node.returnBool || changesMeaning(node.op);
   const sides: Sides = {
     ...{ node, matching, many, one, fillMany, fillOne, manyIsLeft, table, budget },
-    manyAtAll: stepsWithSamples(many),
+    manyAtAll: await stepsWithSamples(many, budget),
     builder: new ColumnsBuilder(many.steps, many.labels.length),
     report: { annotations, place: evaluation.place(node) },
     removesNames: losesNames && !settings.delayedNameRemoval,
     marksNames: losesNames && settings.delayedNameRemoval,
   };
   const signature = signatureOf(matching, table);
-  const manyRows = rowsBySignature(many, signature);
-  const oneRows = rowsBySignature(one, signature);
-  for (const [key, rows] of oneRows) {
-    await matchGroup(key, manyRows.get(key) ?? [], rows, sides);
+  const manyRows = await rowsBySignature(many, signature, budget);
+  const oneRows = await rowsBySignature(one, signature, budget);
+  for (const [group, key] of oneRows.keys.entries()) {
+    const partners = manyRows.rows[manyRows.index.get(key)] ?? [];
+    await matchGroup(key, partners, oneRows.rows[group] ?? [], sides);
   }
-  for (const [key, rows] of manyRows) {
-    if (!oneRows.has(key) && fillOne !== undefined) await matchGroup(key, rows, [], sides);
+  if (fillOne !== undefined) {
+    for (const [group, key] of manyRows.keys.entries()) {
+      if (oneRows.index.get(key) < 0) await matchGroup(key, manyRows.rows[group] ?? [], [], sides);
+    }
   }
-  return joinEqualSeries(sides.builder.finish());
+  return joinEqualSeries(sides.builder.finish(), budget);
 }
 
 function changesMeaning(op: BinaryOperator): boolean {
   return !isComparison(op) && op !== '</' && op !== '>/';
 }
 
-function stepsWithSamples({ kinds, steps }: Columns): Uint8Array {
+async function stepsWithSamples(
+  { kinds, steps, labels }: Columns,
+  budget: Budget,
+): Promise<Uint8Array> {
   const present = new Uint8Array(steps);
-  for (let cell = 0; cell < kinds.length; cell++)
-    if (kinds[cell] !== ABSENT) present[cell % steps] = 1;
+  for (let row = 0; row < labels.length; row++) {
+    const base = row * steps;
+    for (let step = 0; step < steps; step++) if (kinds[base + step] !== ABSENT) present[step] = 1;
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
+  }
   return present;
 }
 
@@ -130,9 +114,10 @@ async function matchGroup(
       }
       endRow(labels, sides.many.dropsName[row] === 1, sides);
     }
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(4 * partner.length + LABELS_WORK)) await budget.giveTurn();
   }
   if (sides.fillMany !== undefined) fillManySide(key, manyRows, oneRows, partner, sides);
+  if (budget.turnIsOver(oneRows.length * partner.length)) await budget.giveTurn();
 }
 
 /** The steps at which a row of the "many" side is matched, by the partner's row; -1 is a filled one. */

@@ -1,6 +1,7 @@
 /**
  * The samples of a range vector as the result of an instant query.
  */
+import { LABELS_WORK } from './budget.ts';
 import type { Grid } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
@@ -8,6 +9,7 @@ import { extentOf, valueAtEnd, valueAtStart } from './functions/extended.ts';
 import type { Histogram } from './histogram.ts';
 import { compareLabels, type Labels } from './labels.ts';
 import type { RangeSeries, RangeVector, Window } from './samples.ts';
+import { sortInTurns } from './sort.ts';
 
 /** The samples of one series. */
 export interface SampleSeries {
@@ -17,11 +19,12 @@ export interface SampleSeries {
 }
 
 /** The samples that the only step of a query sees. */
-export function rangeSamples(
+export async function rangeSamples(
   range: RangeVector,
   grid: Grid,
   evaluation: Evaluation,
-): SampleSeries[] {
+): Promise<SampleSeries[]> {
+  const { budget } = evaluation;
   const untilMs = range.untilMs[0] ?? 0;
   const afterMs = untilMs - range.rangeMs;
   const found: SampleSeries[] = [];
@@ -31,17 +34,18 @@ export function rangeSamples(
         ? plainSamples(series, afterMs, untilMs)
         : extendedSamples(series, range, { afterMs, untilMs, atMs: grid.startMs });
     if (samples.timesMs.length === 0) continue;
-    evaluation.budget.hold(samples.timesMs.length);
+    budget.hold(samples.timesMs.length);
     const labels = series.dropsName ? evaluation.labels.dropMetadata(series.labels) : series.labels;
     found.push({ labels, ...samples });
+    if (budget.turnIsOver(samples.timesMs.length + LABELS_WORK)) await budget.giveTurn();
   }
-  found.sort((a, b) => compareLabels(a.labels, b.labels));
-  for (const [at, one] of found.entries()) {
-    if (at > 0 && found[at - 1]?.labels === one.labels) {
+  const sorted = await sortInTurns(found, (a, b) => compareLabels(a.labels, b.labels), budget);
+  for (const [at, one] of sorted.entries()) {
+    if (at > 0 && sorted[at - 1]?.labels === one.labels) {
       throw new EvaluationError('vector cannot contain metrics with the same labelset');
     }
   }
-  return found;
+  return sorted;
 }
 
 type Samples = Omit<SampleSeries, 'labels'>;

@@ -3,6 +3,7 @@
  */
 import { printGeneral } from '../literal/number.ts';
 import type { Call, Expression, RangeSelector, Subquery } from '../tree.ts';
+import { LABELS_WORK } from './budget.ts';
 import {
   ABSENT,
   type Columns,
@@ -15,10 +16,12 @@ import {
 import { durationMs } from './duration.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
+import { COUNTS, fillCounts } from './functions/counts-row.ts';
+import { EXTREMES, fillExtremes } from './functions/extremes-row.ts';
 import type { RangeCall, RangeFunction } from './functions/range-call.ts';
 import { KEEPS_NAME, RANGE_FUNCTIONS } from './functions/range-functions.ts';
 import { CHANGES, noteNonCounter } from './functions/rate.ts';
-import { fillChanges } from './functions/rate-row.ts';
+import { fillChanges, type RowCells } from './functions/rate-row.ts';
 import type { Histogram } from './histogram.ts';
 import { labelValue, METRIC_NAME } from './labels.ts';
 import { rangeSeries } from './load.ts';
@@ -37,8 +40,15 @@ export async function selectRange(
   const { settings } = evaluation;
   const loaded = await evaluation.load(selector);
   const { bounds } = selector;
+  const { budget } = evaluation;
+  const series: RangeSeries[] = [];
+  for (const one of loaded) {
+    series.push(rangeSeries(one, settings.startTimes));
+    const copied = one.stale === undefined ? 0 : 3 * one.stale.length;
+    if (budget.turnIsOver(LABELS_WORK + copied)) await budget.giveTurn();
+  }
   return {
-    series: loaded.map((one) => rangeSeries(one, settings.startTimes)),
+    series,
     rangeMs: durationMs(node.range, 'range', query, settings),
     untilMs: windowEnds(selector, grid, query, evaluation),
     reachBeforeMs: bounds === 'plain' ? 0 : settings.lookbackMs,
@@ -57,8 +67,14 @@ export async function subqueryRange(
   const inner = subqueryGrid(node, grid, query, evaluation.settings);
   evaluation.budget.checkSteps(inner.steps);
   const columns = await evaluation.vector(node.expr, inner);
+  const { budget } = evaluation;
+  const series: RangeSeries[] = [];
+  for (let row = 0; row < columns.labels.length; row++) {
+    series.push(rowSeries(columns, row, inner));
+    if (budget.turnIsOver(4 * inner.steps + LABELS_WORK)) await budget.giveTurn();
+  }
   return {
-    series: columns.labels.map((_, row) => rowSeries(columns, row, inner)),
+    series,
     rangeMs: durationMs(node.range, 'range', query, evaluation.settings),
     untilMs: windowEnds(node, grid, query, evaluation),
     reachBeforeMs: 0,
@@ -140,21 +156,45 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
     typeLabels: evaluation.settings.typeLabels,
   };
   if (node.name === 'quantile_over_time') warnQuantile(node, scalars[0], evaluation);
-  const change = range.modifier === undefined ? CHANGES.get(node.name) : undefined;
+  const fill = rowFiller(node.name, range, call);
   for (const series of range.series) {
     const isPlain = series.histograms === undefined && series.startTimesMs === undefined;
-    if (change !== undefined && isPlain) {
-      const widest = fillChanges(series, { ...range, ...change }, builder.openRow());
-      if (change.isCounter && widest > 0) noteNonCounter({ series }, call);
+    if (fill !== undefined && isPlain) {
+      const widest = fill(series, builder.openRow());
       budget.hold(widest);
       budget.release(widest);
     } else await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
     const keeps = KEEPS_NAME.has(node.name);
     budget.holdRow(builder.endRow(series.labels, keeps ? series.dropsName : true), grid.steps);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(series.timesMs.length + grid.steps)) await budget.giveTurn();
   }
   const columns = builder.finish();
   return KEEPS_NAME.has(node.name) ? columns : loseNames(columns, evaluation);
+}
+
+/** Fills the row of a series of plain numbers, and gives the largest number of samples in a window. */
+type RowFiller = (series: RangeSeries, into: RowCells) => number;
+
+/** The way to fill a row in one loop, for the functions that have one. */
+function rowFiller(
+  name: string,
+  range: RangeVector,
+  call: Omit<RangeCall, 'scalars'>,
+): RowFiller | undefined {
+  if (range.modifier !== undefined) return undefined;
+  const change = CHANGES.get(name);
+  if (change !== undefined) {
+    return (series, into) => {
+      const widest = fillChanges(series, { ...range, ...change }, into);
+      if (change.isCounter && widest > 0) noteNonCounter({ series }, call);
+      return widest;
+    };
+  }
+  const extreme = EXTREMES.get(name);
+  if (extreme !== undefined) return (series, into) => fillExtremes(series, range, extreme, into);
+  if (!COUNTS.has(name)) return undefined;
+  const happens = COUNTS.get(name);
+  return (series, into) => fillCounts(series, range, happens, into);
 }
 
 /** Says that a quantile is outside of 0 to 1. */

@@ -39,7 +39,7 @@ async function callScalar(node: Call, grid: Grid, evaluation: Evaluation): Promi
     case 'pi':
       return constant(Math.PI);
     case 'time':
-      return Float64Array.from({ length: grid.steps }, (_, step) => timeAt(grid, step) / 1000);
+      return constant(0).map((_, step) => timeAt(grid, step) / 1000);
     case 'start':
       return constant(startMs / 1000);
     case 'end':
@@ -49,7 +49,7 @@ async function callScalar(node: Call, grid: Grid, evaluation: Evaluation): Promi
     case 'range':
       return constant((endMs - startMs) / 1000);
     case 'scalar':
-      return onlyValues(await evaluation.vector(argument(node, 0), grid));
+      return onlyValues(await evaluation.vector(argument(node, 0), grid), evaluation.budget);
     case 'min_of':
     case 'max_of': {
       const left = await evaluation.scalar(argument(node, 0), grid);

@@ -3,11 +3,13 @@
  */
 import type { SetOperator } from '../operators.ts';
 import type { VectorMatching } from '../tree.ts';
+import { LABELS_WORK } from './budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
+import { LabelIndex } from './label-index.ts';
 import type { Labels } from './labels.ts';
-import { signatureOf } from './matching.ts';
 import { joinEqualSeries, labelsAt } from './rows.ts';
+import { signatureOf } from './signature.ts';
 
 /** The value of a set operator at each step. */
 export async function setOperation(
@@ -24,18 +26,18 @@ export async function setOperation(
     const onLeft = await presence(left, signature, evaluation);
     const none = new Uint8Array(left.steps);
     await copyRows(right, builder, evaluation, (labels) => ({
-      steps: onLeft.get(signature(labels)) ?? none,
+      steps: onLeft(labels) ?? none,
       taken: 0,
     }));
   } else {
     const onRight = await presence(right, signature, evaluation);
     const none = new Uint8Array(left.steps);
     await copyRows(left, builder, evaluation, (labels) => ({
-      steps: onRight.get(signature(labels)) ?? none,
+      steps: onRight(labels) ?? none,
       taken: op === 'and' ? 1 : 0,
     }));
   }
-  return joinEqualSeries(builder.finish());
+  return joinEqualSeries(builder.finish(), evaluation.budget);
 }
 
 /** At which steps each signature has a sample. */
@@ -43,21 +45,23 @@ async function presence(
   columns: Columns,
   signature: (labels: Labels) => Labels,
   { budget }: Evaluation,
-): Promise<Map<Labels, Uint8Array>> {
-  const steps = new Map<Labels, Uint8Array>();
+): Promise<(labels: Labels) => Uint8Array | undefined> {
+  const index = new LabelIndex();
+  const steps: Uint8Array[] = [];
   for (const [row, labels] of columns.labels.entries()) {
     const key = signature(labels);
-    let present = steps.get(key);
+    let present = steps[index.get(key)];
     if (present === undefined) {
       present = new Uint8Array(columns.steps);
-      steps.set(key, present);
+      index.set(key, steps.length);
+      steps.push(present);
     }
     for (let step = 0; step < columns.steps; step++) {
       if (columns.kinds[row * columns.steps + step] !== ABSENT) present[step] = 1;
     }
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
   }
-  return steps;
+  return (labels) => steps[index.get(signature(labels))];
 }
 
 /** The steps of a row that are taken: those at which `steps` has the value `taken`. */
@@ -84,6 +88,6 @@ async function copyRows(
       }
     }
     budget.holdRow(builder.endRow(labels, columns.dropsName[row] === 1), columns.steps);
-    if (budget.turnIsOver()) await budget.giveTurn();
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
   }
 }

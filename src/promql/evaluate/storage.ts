@@ -39,17 +39,28 @@ export interface SeriesBlock {
   readonly startTimesMs?: Float64Array;
 }
 
+/**
+ * Counts samples as they arrive, so that a storage ends before it holds more than an evaluation may.
+ *
+ * @throws {EvaluationError} at the limit; the storage lets the error pass, and stops
+ */
+export type SampleCounter = (samples: number) => void;
+
 /** Where the samples come from. */
 export interface Storage {
   /**
    * The series that match, with their samples in the range (more samples than asked for do no harm).
    *
    * Each label set occurs once. A rejected promise ends the evaluation with its message.
+   *
+   * @param signal - aborted when nobody waits for the samples any more
+   * @param count - to be told of samples while they arrive, each once; those that were not told are counted at the end
    */
   select(
     matchers: readonly Matcher[],
     range: TimeRange,
     hints: SelectHints,
     signal?: AbortSignal,
+    count?: SampleCounter,
   ): Promise<readonly SeriesBlock[]>;
 }

@@ -32,6 +32,16 @@ export function scanNumberOrDuration(text: string, at: number): ScannedNumber {
   return { kind: duration.isDuration ? 'duration' : 'bad', end: duration.end };
 }
 
+/**
+ * Scans a number that is never hexadecimal, as in the notation of series: an `x` after it repeats the value.
+ */
+export function endOfDecimal(text: string, at: number): NumberEnd {
+  const number = scanDigits(text, at, isDigit);
+  return text.charCodeAt(number.end) === LOWER_X && isDigit(text.charCodeAt(number.end - 1))
+    ? { isNumber: true, end: number.end }
+    : number;
+}
+
 interface NumberEnd {
   readonly isNumber: boolean;
   readonly end: number;

@@ -80,7 +80,8 @@ export function describeToken({ kind, text }: Token): string {
   return name === undefined ? shown : `${name} ${shown}`;
 }
 
-function shorten(text: string): string {
+/** The first characters of a token in quotes, as messages show them. */
+export function shorten(text: string): string {
   if (Buffer.byteLength(text) <= SHOWN) return quoteText(text);
   const first = Array.from(text.slice(0, 2 * SHOWN)).slice(0, SHOWN);
   return `${quoteText(first.join(''))}...`;

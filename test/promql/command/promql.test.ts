@@ -51,6 +51,28 @@ describe('npm run promql', () => {
     );
   });
 
+  it('evaluates over series as unit tests of rules write them', async () => {
+    const file =
+      'load 1m\n# counts\nrequests_total{job="x"} 0+60x5\nrequests_total{job="y"} 0 _ 5 stale\n';
+
+    assert.equal(
+      (await over(file, 'rate(requests_total[2m])', 'series.txt')).output,
+      '{job="x"} 1\n',
+    );
+    assert.equal(
+      (await over(file, 'requests_total', 'series.txt', '--at', '120')).output,
+      'requests_total{job="x"} 120\nrequests_total{job="y"} 5\n',
+    );
+    assert.equal(
+      (await over('load 1m\nup 1x', 'up', 'series.txt')).messages,
+      'line 2: 1:6: parse error: unexpected end of input in series values\n',
+    );
+    assert.equal(
+      (await over('load 1q\nup 1', 'up', 'series.txt')).messages,
+      'line 1: unknown unit "q" in duration "1q"\n',
+    );
+  });
+
   it('evaluates over the answer of a range query, at steps or at the newest sample', async () => {
     const rate = 'rate(requests_total[2m])';
 

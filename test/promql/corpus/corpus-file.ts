@@ -1,13 +1,13 @@
 /**
  * A file of the corpus as a list of commands.
  */
+
+import { parseSeries } from '../../../src/promql/series/parser.ts';
 import {
   type NotedLabels,
   type NotedValue,
   readDuration,
-  readLabels,
   readNumber,
-  readValues,
   unquote,
 } from './series-notation.ts';
 
@@ -90,15 +90,18 @@ function readLoad(head: string, lines: readonly string[]): Load {
   const series: LoadedLine[] = [];
   let starts: (number | undefined)[] | undefined;
   for (const line of lines) {
-    const { labels, rest } = readLabels(line);
-    if (rest.startsWith('@st')) starts = readStarts(rest.slice(3).trim());
+    const [, offsets] = START_TIMES.exec(line) ?? [];
+    if (offsets !== undefined) starts = readStarts(offsets.trim());
     else {
-      series.push({ labels, values: readValues(rest), starts });
+      series.push({ ...parseSeries(line), starts });
       starts = undefined;
     }
   }
   return { kind: 'load', stepMs: readDuration(step), withNhcb: word.endsWith('nhcb'), series };
 }
+
+/** The start times of the series in the next line, after the same labels. */
+const START_TIMES = /^[^\s{]*(?:\{[^}]*\})?\s*@st\s(.*)$/;
 
 function readStarts(text: string): (number | undefined)[] {
   return text.split(/\s+/).flatMap((item) => {
@@ -152,8 +155,7 @@ function readEvaluation(head: string, line: number, lines: readonly string[]): E
       }
     } else if (/^[-+]?(?:[0-9.]|inf|nan)\S*$/i.test(text)) scalar = readNumber(text);
     else {
-      const { labels, rest } = readLabels(text);
-      series.push({ labels, values: readValues(rest), hints: rest.includes('counter_reset_hint') });
+      series.push({ ...parseSeries(text), hints: text.includes('counter_reset_hint') });
     }
   }
   if (mode === 'warn' || mode === 'info') texts.push({ kind: mode, text: '', how: 'any' });

@@ -11,11 +11,9 @@
  *   comparison filters: queries that one of both refuses are not compared.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { ABSENT } from '../../../src/promql/evaluate/columns.ts';
 import { evaluate } from '../../../src/promql/evaluate/engine.ts';
@@ -26,6 +24,7 @@ import { writeSeries } from '../../../src/promql/evaluate/write-labels.ts';
 import { parse } from '../../../src/promql/parse.ts';
 import { startPrometheus } from '../../support/prometheus.ts';
 import { requireProgram } from '../../support/require-program.ts';
+import { makeBlocks } from '../prometheus-data.ts';
 import { arbitraryQueries, OVER_TIME } from './arbitrary-queries.ts';
 
 const BASE_MS = 1_700_000_000_000;
@@ -69,21 +68,6 @@ function randomSeries(): SeriesBlock[] {
     const labels = Object.entries({ __name__: name, job, pod });
     return { labels, timesMs: Float64Array.from(times), values: Float64Array.from(values) };
   });
-}
-
-function openMetrics(series: readonly SeriesBlock[]): string {
-  const lines = ['a_total', 'b_total'].flatMap((name) =>
-    series
-      .filter(({ labels }) => labels[0]?.[1] === name)
-      .flatMap(({ labels, timesMs, values }) =>
-        Array.from(timesMs, (time, at) => {
-          const pairs = labels.slice(1).map(([label, value]) => `${label}="${value}"`);
-          const value = String(values[at]).replace('Infinity', '+Inf');
-          return `${name}{${pairs.join(',')}} ${value} ${time / 1000}`;
-        }),
-      ),
-  );
-  return `${lines.join('\n')}\n# EOF\n`;
 }
 
 type Answer = Map<string, Map<number, number>> | 'refused';
@@ -158,9 +142,7 @@ describe('Prometheus with the same samples', () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'promgate-promql-'));
     parts.defer(() => rm(folder, { recursive: true, force: true }));
     const series = randomSeries();
-    const [page, data] = [path.join(folder, 'page.txt'), path.join(folder, 'data')];
-    await writeFile(page, openMetrics(series));
-    await promisify(execFile)(promtool, ['tsdb', 'create-blocks-from', 'openmetrics', page, data]);
+    const data = await makeBlocks(promtool, folder, series);
     const args = ['--storage.tsdb.retention.time=100y'];
     const prometheus = parts.use(await startPrometheus({ program, config: {}, args, data }));
     const functions = OVER_TIME.filter(

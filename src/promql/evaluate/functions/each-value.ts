@@ -1,11 +1,11 @@
 /**
  * Functions that compute each sample from itself: mathematics, dates, and what a histogram says of itself.
  */
-import { ABSENT, ColumnsBuilder, FLOAT, histogramAt } from '../columns.ts';
+import { ABSENT, ColumnsBuilder, FLOAT, histogramAt, timeAt } from '../columns.ts';
 import type { Histogram } from '../histogram.ts';
 import { histogramAverage, histogramVariance } from '../histogram-quantile.ts';
 import { labelsAt, loseNames } from '../rows.ts';
-import { DATE_PARTS, dateOf, MATH_WITH_SCALARS, UNARY_MATH } from './math.ts';
+import { DATE_PARTS, MATH_WITH_SCALARS, UNARY_MATH } from './math.ts';
 import { argument, type VectorFunction } from './vector-call.ts';
 
 type OfNumber = (value: number, scalars: readonly number[]) => number | undefined;
@@ -27,7 +27,7 @@ function ofNumbers(compute: OfNumber): VectorFunction {
         if (value !== undefined) builder.setFloat(step, value);
       }
       builder.endRow(labelsAt(columns, row), false);
-      if (budget.turnIsOver()) await budget.giveTurn();
+      if (budget.turnIsOver(2 * grid.steps)) await budget.giveTurn();
     }
     return loseNames(builder.finish(), evaluation);
   };
@@ -47,22 +47,20 @@ function ofHistograms(compute: (histogram: Histogram) => number): VectorFunction
         builder.setFloat(step, compute(histogramAt(columns, cell)));
       }
       builder.endRow(labelsAt(columns, row), false);
-      if (budget.turnIsOver()) await budget.giveTurn();
+      if (budget.turnIsOver(2 * grid.steps)) await budget.giveTurn();
     }
     return loseNames(builder.finish(), evaluation);
   };
 }
 
 /** A part of the date of each value, or of the step's time if there is no argument. */
-function datePart(part: (date: Date) => number): VectorFunction {
-  const ofArgument = ofNumbers((seconds) =>
-    Number.isFinite(seconds) ? part(dateOf(seconds)) : Number.NaN,
-  );
+function datePart(part: (seconds: number) => number): VectorFunction {
+  const ofArgument = ofNumbers(part);
   return async (node, grid, evaluation) => {
     if (node.args.length > 0) return ofArgument(node, grid, evaluation);
     const builder = new ColumnsBuilder(grid.steps, 1);
     for (let step = 0; step < grid.steps; step++) {
-      builder.setFloat(step, part(dateOf((grid.startMs + step * grid.stepMs) / 1000)));
+      builder.setFloat(step, part(timeAt(grid, step) / 1000));
     }
     builder.endRow(evaluation.labels.empty, false);
     return builder.finish();

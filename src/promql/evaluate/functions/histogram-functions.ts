@@ -5,6 +5,7 @@ import { printGeneral } from '../../literal/number.ts';
 import { quoteText } from '../../literal/quote.ts';
 import type { Call } from '../../tree.ts';
 import { forMetric, type Place } from '../annotations.ts';
+import { LABELS_WORK } from '../budget.ts';
 import { ClassicBuckets } from '../classic-histogram.ts';
 import {
   ABSENT,
@@ -19,6 +20,7 @@ import {
 import type { Evaluation } from '../evaluation.ts';
 import type { Histogram } from '../histogram.ts';
 import { type Estimate, histogramFraction, histogramQuantile } from '../histogram-quantile.ts';
+import { LabelIndex } from '../label-index.ts';
 import { type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { compareNumbers } from '../quantile.ts';
 import { warnQuantileValue } from '../range.ts';
@@ -102,7 +104,7 @@ async function measure(
   const { budget, labels: table } = evaluation;
   const columns = await evaluation.vector(argument(node, at), grid);
   const place = evaluation.place(argument(node, at));
-  const families = familiesOf(columns, evaluation, place);
+  const families = await familiesOf(columns, evaluation, place);
   const builder = new ColumnsBuilder(grid.steps, families.length * measures.length);
   for (const family of families) {
     for (const one of measures) {
@@ -119,15 +121,20 @@ async function measure(
     }
     if (budget.turnIsOver()) await budget.giveTurn();
   }
-  return loseNames(joinEqualSeries(builder.finish()), evaluation);
+  return loseNames(await joinEqualSeries(builder.finish(), budget), evaluation);
 }
 
 const LE: ReadonlySet<string> = new Set(['le']);
 
-function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Family[] {
-  const { labels: table } = evaluation;
-  const families = new Map<Labels, Family>();
-  columns.labels.forEach((labels, row) => {
+async function familiesOf(
+  columns: Columns,
+  evaluation: Evaluation,
+  place: Place,
+): Promise<Family[]> {
+  const { labels: table, budget } = evaluation;
+  const index = new LabelIndex();
+  const families: Family[] = [];
+  for (const [row, labels] of columns.labels.entries()) {
     let hasFloats = false;
     let hasHistograms = false;
     for (let cell = row * columns.steps; cell < (row + 1) * columns.steps; cell++) {
@@ -137,16 +144,18 @@ function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Fam
     }
     const name = labelValue(labels, METRIC_NAME);
     const add = (key: Labels): Family => {
-      let family = families.get(key);
+      let family = families[index.get(key)];
       if (family === undefined) {
         family = { labels: key, name, rows: [], native: [] };
-        families.set(key, family);
+        index.set(key, families.length);
+        families.push(family);
       }
       return family;
     };
     // A native histogram may have a label `le` of its own, which stays.
     if (hasHistograms) add(labels).native.push(row);
-    if (!hasFloats) return;
+    if (budget.turnIsOver(columns.steps + LABELS_WORK)) await budget.giveTurn();
+    if (!hasFloats) continue;
     const le = labelValue(labels, 'le');
     const upper = parseBound(le);
     if (upper === undefined) {
@@ -154,11 +163,11 @@ function familiesOf(columns: Columns, evaluation: Evaluation, place: Place): Fam
         `bucket label "le" is missing or has a malformed value of ${quoteText(le)}${forMetric(name)}`,
         place,
       );
-      return;
+      continue;
     }
     add(table.drop(labels, LE)).rows.push({ row, upper });
-  });
-  return [...families.values()];
+  }
+  return families;
 }
 
 /** The bound that a label names, or undefined if the label is no number. */

@@ -44,7 +44,7 @@ export const info: VectorFunction = async (node, grid, evaluation) => {
     enrichRow(columns, row, wish, found, { builder, evaluation });
     if (evaluation.budget.turnIsOver()) await evaluation.budget.giveTurn();
   }
-  return joinEqualSeries(builder.finish());
+  return joinEqualSeries(builder.finish(), evaluation.budget);
 };
 
 function wishOf(selector: Expression | undefined): Wish {

@@ -7,6 +7,7 @@ import { EvaluationError } from '../failure.ts';
 import { compareLabels, type Labels, labelValue, METRIC_NAME } from '../labels.ts';
 import { compileRegex, expandTemplate, matchGroups } from '../regex.ts';
 import { joinEqualSeries, labelsAt, pickRows } from '../rows.ts';
+import { sortInTurns } from '../sort.ts';
 import { argument, textArgument, type VectorFunction } from './vector-call.ts';
 
 /** A name of a label may be any text that is UTF-8 and not empty. */
@@ -32,11 +33,31 @@ const labelReplace: VectorFunction = async (node, grid, evaluation) => {
     throw new EvaluationError(`invalid destination label name in label_replace(): ${name}`);
   }
   const columns = await evaluation.vector(argument(node, 0), grid);
-  return relabel(columns, name, evaluation, (labels) => {
-    const groups = matchGroups(compiled, labelValue(labels, source ?? ''));
+  const replace = (value: string) => {
+    const groups = matchGroups(compiled, value);
     return groups === undefined ? undefined : expandTemplate(template ?? '', groups);
-  });
+  };
+  return relabel(columns, name, evaluation, remembering(replace, source ?? ''));
 };
+
+/** So many values of a label are remembered with what they become. */
+const REMEMBERED = 10_000;
+
+/** Many series share the values of a label, and an expression takes far longer than looking up what it gave before. */
+function remembering(
+  replace: (value: string) => string | undefined,
+  source: string,
+): (labels: Labels) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (labels) => {
+    const value = labelValue(labels, source);
+    const before = known.get(value);
+    if (before !== undefined || known.has(value)) return before;
+    const made = replace(value);
+    if (known.size < REMEMBERED) known.set(value, made);
+    return made;
+  };
+}
 
 /** Sets a label to the values of others, joined by a separator. */
 const labelJoin: VectorFunction = async (node, grid, evaluation) => {
@@ -72,7 +93,7 @@ async function relabel(
     labels.push(value === undefined ? series : evaluation.labels.set(series, [[name, value]]));
     if (budget.turnIsOver()) await budget.giveTurn();
   }
-  return joinEqualSeries({ ...columns, labels, dropsName });
+  return joinEqualSeries({ ...columns, labels, dropsName }, budget);
 }
 
 /** Orders an instant query's result by value; NaN comes last. Range results are always ordered by labels. */
@@ -82,12 +103,12 @@ function sortBy(sign: 1 | -1): VectorFunction {
     if (!isInstant(grid, evaluation)) return warnIneffective(node, columns, evaluation);
     const rows = columns.labels.map((_, row) => row).filter((row) => columns.kinds[row] === FLOAT);
     const value = (row: number) => columns.values[row] ?? 0;
-    rows.sort((a, b) => {
+    const order = (a: number, b: number) => {
       const nan = Number(Number.isNaN(value(a))) - Number(Number.isNaN(value(b)));
       if (nan !== 0 || Number.isNaN(value(a))) return nan;
       return value(a) === value(b) ? 0 : value(a) < value(b) ? -sign : sign;
-    });
-    return pickRows(columns, rows);
+    };
+    return pickRows(columns, await sortInTurns(rows, order, evaluation.budget), evaluation.budget);
   };
 }
 
@@ -98,15 +119,15 @@ function sortByLabel(sign: 1 | -1): VectorFunction {
     if (!isInstant(grid, evaluation)) return warnIneffective(node, columns, evaluation);
     const names = node.args.slice(1).map((_, at) => textArgument(node, at + 1));
     const rows = columns.labels.map((_, row) => row);
-    rows.sort((a, b) => {
+    const order = (a: number, b: number) => {
       const [left, right] = [labelsAt(columns, a), labelsAt(columns, b)];
       for (const name of names) {
         const order = compareNaturally(labelValue(left, name), labelValue(right, name));
         if (order !== 0) return sign * order;
       }
       return sign * compareLabels(left, right);
-    });
-    return pickRows(columns, rows);
+    };
+    return pickRows(columns, await sortInTurns(rows, order, evaluation.budget), evaluation.budget);
   };
 }
 

@@ -64,29 +64,47 @@ function least(a: number, b: number): number {
   return Math.min(a, b);
 }
 
-const EPOCH_DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000;
+/** The calendar repeats after 400 years, which are whole weeks. */
+const CYCLE_YEARS = 400;
+const CYCLE_SECONDS = 146_097 * 86_400;
 
-/** Functions of a time in seconds, all in UTC. */
-export const DATE_PARTS: ReadonlyMap<string, (date: Date) => number> = new Map([
-  ['minute', (date: Date) => date.getUTCMinutes()],
-  ['hour', (date: Date) => date.getUTCHours()],
-  ['day_of_week', (date: Date) => date.getUTCDay()],
-  ['day_of_month', (date: Date) => date.getUTCDate()],
-  ['day_of_year', dayOfYear],
-  ['days_in_month', daysInMonth],
-  ['month', (date: Date) => date.getUTCMonth() + 1],
-  ['year', (date: Date) => date.getUTCFullYear()],
+/** A time far from 1970 that JavaScript's dates cannot hold is moved by whole cycles of the calendar. */
+function cyclesOf(seconds: number): number {
+  return Math.abs(seconds) < CYCLE_SECONDS ? 0 : Math.floor(seconds / CYCLE_SECONDS);
+}
+
+/** The date of a time in seconds, within a cycle of 1970; fractions of a second are cut off. */
+function dateOf(seconds: number): Date {
+  return new Date((Math.trunc(seconds) - cyclesOf(seconds) * CYCLE_SECONDS) * 1000);
+}
+
+/** A part of a date, of finite times in seconds, all in UTC. */
+function ofDate(part: (date: Date) => number): (seconds: number) => number {
+  return (seconds) => (Number.isFinite(seconds) ? part(dateOf(seconds)) : Number.NaN);
+}
+
+/** Functions of a time in seconds. */
+export const DATE_PARTS: ReadonlyMap<string, (seconds: number) => number> = new Map([
+  ['minute', ofDate((date) => date.getUTCMinutes())],
+  ['hour', ofDate((date) => date.getUTCHours())],
+  ['day_of_week', ofDate((date) => date.getUTCDay())],
+  ['day_of_month', ofDate((date) => date.getUTCDate())],
+  ['day_of_year', ofDate(dayOfYear)],
+  ['days_in_month', ofDate(daysInMonth)],
+  ['month', ofDate((date) => date.getUTCMonth() + 1)],
+  ['year', yearOf],
 ]);
 
-/** The date of a time in seconds; fractions of a second are cut off. */
-export function dateOf(seconds: number): Date {
-  return new Date(Math.trunc(seconds) * 1000);
+function yearOf(seconds: number): number {
+  if (!Number.isFinite(seconds)) return Number.NaN;
+  return dateOf(seconds).getUTCFullYear() + CYCLE_YEARS * cyclesOf(seconds);
 }
 
 function dayOfYear(date: Date): number {
   const midnight = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
   const newYear = Date.UTC(date.getUTCFullYear(), 0, 1);
-  return (midnight - newYear) / EPOCH_DAY_MS + 1;
+  return (midnight - newYear) / DAY_MS + 1;
 }
 
 function daysInMonth(date: Date): number {

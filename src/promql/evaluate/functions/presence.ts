@@ -3,6 +3,7 @@
  * start_timestamp`.
  */
 import type { Expression, Matcher } from '../../tree.ts';
+import type { Budget } from '../budget.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT, type Grid, timeAt } from '../columns.ts';
 import { type Evaluation, unwrap } from '../evaluation.ts';
 import type { Labels } from '../labels.ts';
@@ -13,7 +14,8 @@ import { argument, type VectorFunction } from './vector-call.ts';
 /** 1 at each step without any sample; the labels are those that the selector fixes. */
 const absent: VectorFunction = async (node, grid, evaluation) => {
   const columns = await evaluation.vector(argument(node, 0), grid);
-  return absentAt(stepsWithout(columns), argument(node, 0), grid, evaluation);
+  const missing = await stepsWithout(columns, evaluation.budget);
+  return absentAt(missing, argument(node, 0), grid, evaluation);
 };
 
 /** 1 at each step whose window has no sample of any series. */
@@ -27,14 +29,22 @@ const absentOverTime: VectorFunction = async (node, grid, evaluation) => {
       while (to < timesMs.length && (timesMs[to] ?? 0) <= until) to++;
       if (to > 0 && (timesMs[to - 1] ?? 0) > until - range.rangeMs) missing[step] = 0;
     }
+    if (evaluation.budget.turnIsOver(timesMs.length + grid.steps))
+      await evaluation.budget.giveTurn();
   }
   return absentAt(missing, argument(node, 0), grid, evaluation);
 };
 
-function stepsWithout({ kinds, steps }: Columns): Uint8Array {
+async function stepsWithout(
+  { kinds, steps, labels }: Columns,
+  budget: Budget,
+): Promise<Uint8Array> {
   const missing = new Uint8Array(steps).fill(1);
-  for (let cell = 0; cell < kinds.length; cell++)
-    if (kinds[cell] !== ABSENT) missing[cell % steps] = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const base = row * steps;
+    for (let step = 0; step < steps; step++) if (kinds[base + step] !== ABSENT) missing[step] = 0;
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
+  }
   return missing;
 }
 
@@ -83,7 +93,7 @@ const vector: VectorFunction = async (node, grid, evaluation) => {
 };
 
 /** The number of a vector of one series at each step; NaN if there is none, or more than one. */
-export function onlyValues(columns: Columns): Float64Array {
+export async function onlyValues(columns: Columns, budget: Budget): Promise<Float64Array> {
   const { kinds, values, steps } = columns;
   const found = new Float64Array(steps).fill(Number.NaN);
   const count = new Uint8Array(steps);
@@ -95,6 +105,7 @@ export function onlyValues(columns: Columns): Float64Array {
       found[step] = seen === 0 ? (values[cell] ?? 0) : Number.NaN;
       count[step] = Math.min(2, seen + 1);
     }
+    if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
   return found;
 }
@@ -116,6 +127,7 @@ export function timestampFunction(query: string, taken: 'time' | 'start-time'): 
         builder.setFloat(step, timeAt(grid, step) / 1000);
       }
       builder.endRow(labelsAt(columns, row), false);
+      if (evaluation.budget.turnIsOver(grid.steps)) await evaluation.budget.giveTurn();
     }
     return loseNames(builder.finish(), evaluation);
   };
