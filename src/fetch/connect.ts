@@ -7,7 +7,9 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { isClientRefused } from './client-alert.ts';
 import type { Failure } from './failure.ts';
+import { SEVERAL } from './socket-lookup.ts';
 import { spareMemory } from './spare-memory.ts';
 
 /** No connection could be opened. */
@@ -36,6 +38,8 @@ export interface ConnectOptions {
   /** `host:port` or `[IPv6]:port` */
   readonly address: string;
   readonly timeoutMs: number;
+  /** Finds the addresses of a name. Default: Node's own. */
+  readonly lookup?: net.LookupFunction | undefined;
   /** undefined means plain TCP. */
   readonly tls: TlsOptions | undefined;
   /** Whether HTTP/2 may be spoken, which reads past the socket's stream. */
@@ -61,7 +65,7 @@ const READ_BYTES = 65_536;
  * @returns the socket (`destroy` gives up); undefined if `address` is not `host:port`
  */
 export function connect(options: ConnectOptions, done: Connected): net.Socket | undefined {
-  const { address, timeoutMs } = options;
+  const { address, timeoutMs, lookup } = options;
   const place = parseAddress(address);
   if (!place) {
     const error = new ConnectError('unreachable', address, {
@@ -73,10 +77,8 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   let settled = false;
   let reached = false;
   const onread = { buffer: READ, callback: (bytes: number): boolean => pushRead(socket, bytes) };
-  const reading = options.http2 ? {} : { onread };
-  const socket: net.Socket = options.tls
-    ? openTls(place, options.tls, reading)
-    : openTcp(place, reading);
+  const from = { ...place, ...(lookup && { lookup }), ...(!options.http2 && { onread }) };
+  const socket: net.Socket = options.tls ? openTls(from, options.tls) : openTcp(from);
   const timer = setTimeout(() => {
     fail(new ConnectError(reached ? 'tls' : 'unreachable', address, { hung: true }));
     socket.destroy();
@@ -100,7 +102,7 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   });
   // Stays for the socket's life: an error event without a listener would end the process.
   socket.on('error', (cause) => {
-    fail(new ConnectError(connectFailure(cause, reached), address, { cause }));
+    fail(new ConnectError(connectFailure(cause, reached, socket), address, { cause }));
   });
   socket.once('close', () => fail(new ConnectError(reached ? 'tls' : 'aborted', address)));
   return socket;
@@ -124,9 +126,6 @@ const READ = Buffer.allocUnsafeSlow(READ_BYTES);
 /** A piece of this size or more gets memory of its own, which is used again afterwards. */
 const OWN_BYTES = 2_048;
 
-/** How a socket reads; empty: as Node does by itself. */
-type Reading = Pick<net.SocketConstructorOpts, 'onread'>;
-
 /** Hands a copy of what was read to the socket's stream. @returns whether to read on */
 function pushRead(socket: net.Socket, bytes: number): boolean {
   const copy = bytes < OWN_BYTES ? Buffer.allocUnsafe(bytes) : spareMemory.take(bytes);
@@ -134,21 +133,20 @@ function pushRead(socket: net.Socket, bytes: number): boolean {
   return socket.push(copy);
 }
 
-function openTcp({ host, port }: Place, reading: Reading): net.Socket {
-  const options = { host, port, highWaterMark: READ_BYTES, ...reading }; // the type lacks `highWaterMark`
+/** Where a socket leads; `onread`: how it reads, if not as Node does by itself. */
+interface From extends Place, Pick<net.SocketConstructorOpts, 'onread'> {
+  readonly lookup?: net.LookupFunction;
+}
+
+function openTcp(from: From): net.Socket {
+  const options = { ...from, highWaterMark: READ_BYTES }; // the type lacks this stream option
   return net.connect(options);
 }
 
-function openTls(
-  { host, port }: Place,
-  { context, serverName, alpn }: TlsOptions,
-  reading: Reading,
-): tls.TLSSocket {
-  const name = serverName || host;
+function openTls(from: From, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
+  const name = serverName || from.host;
   return tls.connect({
-    ...reading,
-    host,
-    port,
+    ...from,
     secureContext: context,
     ALPNProtocols: [...alpn],
     // RFC 6066, 3: SNI cannot carry an IP address. The certificate is still checked for it.
@@ -157,9 +155,15 @@ function openTls(
   });
 }
 
-function connectFailure(error: Error & { code?: string }, reached: boolean): Failure {
+function connectFailure(
+  error: Error & { code?: string },
+  reached: boolean,
+  socket: net.Socket,
+): Failure {
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
+  if (socket instanceof tls.TLSSocket && isClientRefused(error, socket)) return 'tls-client';
   if (reached) return 'tls';
+  if (error.code === SEVERAL) return 'ambiguous';
   if (error.code === 'EMFILE' || error.code === 'ENFILE') return 'no-descriptors';
   return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }
