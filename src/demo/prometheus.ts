@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { takeSteps } from '../clock.ts';
 import { memoryStorage } from '../promql/evaluate/memory-storage.ts';
 import type { SeriesBlock } from '../promql/evaluate/storage.ts';
 import { chunkFrames, sortBlocks } from '../query/remote-read/read-answer.ts';
@@ -90,7 +91,8 @@ async function read(body: Buffer, series: readonly SeriesBlock[]): Promise<Buffe
     const range = { afterMs: startMs - 1, untilMs: endMs };
     const hints = { function: '', stepMs: 0, rangeMs: 0 };
     const blocks = await memoryStorage(series).select(matchers, range, hints);
-    return [...chunkFrames(sortBlocks(blocks), index)];
+    const sorted = await takeSteps(sortBlocks(blocks), () => undefined);
+    return [...chunkFrames(sorted, index)];
   });
   return (await Promise.all(found)).flat();
 }

@@ -179,4 +179,23 @@ describe('the query API of promgate', () => {
     assert.equal((await promgate.get('/federate?match[]=up')).status, 401);
     assert.equal((await promgate.get('/-/healthy')).status, 200);
   });
+
+  it('ends an answer that a single server begins and never ends', async () => {
+    await using only = await startQueryServer({ series: [of('a')] });
+    await using promgate = await startPromgate({
+      apps: [],
+      values: { query: { server_groups: [groupOf(only.url)] } },
+    });
+    only.faults = { stallAfterBytes: 100 };
+
+    const answer = await promgate.get(`/api/v1/query?query=requests_total&time=${AT}&timeout=1s`);
+
+    assert.equal(answer.status, 503);
+    assert.match(await answer.text(), /"timeout".*query\.timeout or the parameter timeout: 1 s/);
+    only.faults = {};
+    const active = (await (await promgate.get('/api/v1/status/active_queries')).json()) as {
+      readonly data: { readonly queries: readonly unknown[] };
+    };
+    assert.deepEqual(active.data.queries, []);
+  });
 });

@@ -27,7 +27,13 @@ const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 export function compareFederated(a: FederatedSample, b: FederatedSample): number {
   const names = compareTexts(a.name, b.name);
   if (names !== 0) return names;
-  return compareTexts(JSON.stringify(a.labels), JSON.stringify(b.labels));
+  for (let at = 0; at < Math.min(a.labels.length, b.labels.length); at++) {
+    const [nameA, valueA] = a.labels[at]!; // `at` is below both lengths
+    const [nameB, valueB] = b.labels[at]!;
+    const order = compareTexts(nameA, nameB) || compareTexts(valueA, valueB);
+    if (order !== 0) return order;
+  }
+  return a.labels.length - b.labels.length;
 }
 
 /** The lines of samples that are in the order of their names. */

@@ -10,10 +10,14 @@ import {
 import { compareTexts } from '../../promql/evaluate/labels.ts';
 import { wordsOf } from '../../promql/evaluate/stale.ts';
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
+import { sortInSteps } from '../answers/sort.ts';
 import { crc32c } from '../target/crc32c.ts';
 import { encodeChunks, spansOf } from './encode-chunks.ts';
 import { MessageWriter } from './message-writer.ts';
 
+const STEP_SERIES = 500;
+/** A list of messages in the first field. */
+const RESULT_FIELD = 1 * 8 + 2;
 /** A frame has about as many bytes; a series may have several. */
 const FRAME_BYTES = 1_048_576;
 /** Snappy looks for what repeats in no longer parts than this. */
@@ -27,12 +31,16 @@ const HINTS: Readonly<Record<CounterResetHint, number>> = {
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 const [HIGH, LOW] = LITTLE_ENDIAN ? [1, 0] : [0, 1];
 
-/** Series in the order that readers rely on. */
-export function sortBlocks(series: readonly SeriesBlock[]): readonly SeriesBlock[] {
-  const sorted = series.map((block) => ({ block, labels: sortLabels(block.labels) }));
-  return sorted
-    .sort((a, b) => compareLists(a.labels, b.labels))
-    .map(({ block, labels }) => ({ ...block, labels }));
+/** Series in the order that readers rely on, their labels too. Other work may run between two steps. */
+export function* sortBlocks(
+  series: readonly SeriesBlock[],
+): Generator<void, readonly SeriesBlock[], void> {
+  const labelled: SeriesBlock[] = [];
+  for (const block of series) {
+    labelled.push({ ...block, labels: sortLabels(block.labels) });
+    if (labelled.length % STEP_SERIES === 0) yield;
+  }
+  return yield* sortInSteps(labelled, (a, b) => compareLists(a.labels, b.labels));
 }
 
 function sortLabels(labels: SeriesBlock['labels']): SeriesBlock['labels'] {
@@ -103,7 +111,7 @@ function labelFields({ labels }: SeriesBlock): Buffer {
 }
 
 /** One series with its samples, as a message. */
-export function sampledSeries({ labels, timesMs, values, histograms }: SeriesBlock): Buffer {
+function sampledSeries({ labels, timesMs, values, histograms }: SeriesBlock): Buffer {
   const out = new MessageWriter();
   const one = new MessageWriter();
   const words = wordsOf(values);
@@ -155,34 +163,46 @@ function writeSpans(field: number, indices: readonly number[], out: MessageWrite
   }
 }
 
-/**
- * The message of all results, compressed in parts, between which other work may run.
- *
- * @param results - the series of each query, each as `sampledSeries` writes it
- */
-export function* sampledMessage(
-  results: readonly (readonly Buffer[])[],
-): Generator<Buffer, void, void> {
-  const parts: Buffer[] = [];
-  const head = new MessageWriter();
-  for (const series of results) {
-    const heads = series.map((one) => {
-      head.varint(1 * 8 + 2);
-      head.varint(one.length);
-      return head.take();
-    });
-    const length = series.reduce((sum, one, at) => sum + one.length + heads[at]!.length, 0);
-    head.varint(1 * 8 + 2);
-    head.varint(length);
-    parts.push(head.take());
-    for (const [at, one] of series.entries()) parts.push(heads[at]!, one); // one head each
+/** The series of one query, as they stand in the message. */
+export class SampledResult {
+  readonly parts: Buffer[] = [];
+  bytes = 0;
+  readonly #head = new MessageWriter();
+
+  add(block: SeriesBlock): void {
+    const body = sampledSeries(block);
+    this.#head.varint(RESULT_FIELD);
+    this.#head.varint(body.length);
+    const head = this.#head.take();
+    this.parts.push(head, body);
+    this.bytes += head.length + body.length;
   }
-  head.varint(parts.reduce((sum, one) => sum + one.length, 0));
-  yield head.take();
-  for (const fragment of fragments(parts)) yield compressed(fragment);
 }
 
-function* fragments(parts: readonly Buffer[]): Generator<Buffer, void, void> {
+/** The message of all results, compressed in parts, between which other work may run. */
+export function* sampledMessage(results: readonly SampledResult[]): Generator<Buffer, void, void> {
+  const out = new MessageWriter();
+  const heads = results.map(({ bytes }) => {
+    out.varint(RESULT_FIELD);
+    out.varint(bytes);
+    return out.take();
+  });
+  out.varint(results.reduce((sum, { bytes }, at) => sum + bytes + heads[at]!.length, 0));
+  yield out.take();
+  for (const fragment of fragments(partsOf(results, heads))) yield compressed(fragment);
+}
+
+function* partsOf(
+  results: readonly SampledResult[],
+  heads: readonly Buffer[],
+): Generator<Buffer, void, void> {
+  for (const [at, { parts }] of results.entries()) {
+    yield heads[at]!; // one for each
+    yield* parts;
+  }
+}
+
+function* fragments(parts: Iterable<Buffer>): Generator<Buffer, void, void> {
   let joined: Buffer[] = [];
   let length = 0;
   for (const part of parts) {

@@ -118,10 +118,14 @@ async function* restOf(
   next: Buffer | undefined,
   chunks: AsyncGenerator<Buffer>,
 ): AsyncGenerator<Buffer, void, void> {
-  yield head;
-  if (next === undefined) return;
-  yield next;
-  yield* chunks;
+  try {
+    yield head;
+    if (next === undefined) return;
+    yield next;
+    yield* chunks;
+  } finally {
+    await chunks.return(undefined); // ends its source if the reader has left
+  }
 }
 
 async function* zipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {

@@ -3,6 +3,8 @@
  * to the observers when it is over.
  */
 import type { Socket } from 'node:net';
+import { EvaluationError } from '../../promql/evaluate/failure.ts';
+import { QueryError } from '../query-errors.ts';
 import { answerNow, type RequestContext } from '../request.ts';
 import { pushes, type Scope } from '../scope.ts';
 import { QueryGate, type QueryGateOptions } from './gate.ts';
@@ -125,6 +127,8 @@ export class QueryDesk {
           active.state = 'sending';
         },
       });
+    } catch (error) {
+      throw namingDeadline(error, most);
     } finally {
       clearTimeout(timeout);
       this.#active.delete(id);
@@ -137,6 +141,16 @@ export class QueryDesk {
       });
     }
   }
+}
+
+/** A timeout names the bound that has ended the query. */
+function namingDeadline(error: unknown, ms: number): unknown {
+  const isTimeout =
+    (error instanceof EvaluationError && error.failure === 'timeout') ||
+    (error instanceof QueryError && error.type === 'timeout');
+  if (!isTimeout) return error;
+  const bound = `query.timeout or the parameter timeout: ${ms / 1000} s`;
+  return new QueryError('timeout', `${error.message} (${bound})`, { cause: error });
 }
 
 /** The server ends connections that are silent for long: not while a query may still run. */

@@ -3,7 +3,7 @@
  *
  * @see https://prometheus.io/docs/prometheus/latest/querying/api/#expression-queries
  */
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { answerChunks } from '../../promql/answer/answer.ts';
 import type { Query } from '../../promql/evaluate/engine.ts';
 import type { ApiCall, Federation, QueryScope } from '../../query/federation.ts';
@@ -166,8 +166,9 @@ async function splice(
   const asked: ApiCall = { path: call, ...reach, parameters: spliced(query, times) };
   const chunks = await firstOf(federation().splice(asked, scope, run.signal), run.signal);
   if (chunks === undefined) return false;
-  run.sending(NO_FIGURES);
+  // The deadline of the query holds until the last byte: the server may stop in the middle.
   await sendBytes(ctx, chunks, { type: JSON_TYPE, limits });
+  run.sending(NO_FIGURES);
   return true;
 }
 
@@ -195,6 +196,7 @@ async function* withKnownErrors(
   stream: Readable,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, void> {
+  addAbortSignal(signal, stream);
   try {
     for await (const chunk of stream) yield chunk as Buffer;
   } catch (error) {
@@ -224,7 +226,11 @@ function* answerBytes(
     yield* chunks;
     return;
   }
-  const told = { query: query.text, ...figures, ...took, dedup: scope.dedup, asked: requests };
+  const isTenant = scope.tenants.length > 0; // the addresses of servers are not for tenants
+  const told = {
+    ...{ query: query.text, ...figures, ...took, dedup: scope.dedup },
+    asked: isTenant ? [] : requests,
+  };
   yield* beforeLastByte(chunks, Buffer.from(`,"explain":${JSON.stringify(told)}`));
 }
 

@@ -16,10 +16,11 @@ import {
   type PageStyle,
   writeSamples,
 } from '../../query/answers/federate-page.ts';
+import { sortInSteps } from '../../query/answers/sort.ts';
 import type { Handler } from '../request.ts';
 import { sendBytes } from './answer.ts';
 import type { EvaluationOptions } from './evaluation.ts';
-import { failure, selectorsOf } from './federated.ts';
+import { failure, inTurns, selectorsOf } from './federated.ts';
 import { readParameters } from './parameters.ts';
 import { queryScope } from './tenants.ts';
 
@@ -29,6 +30,7 @@ export interface FederateOptions extends EvaluationOptions {
 }
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const STEP_SERIES = 500;
 const HINTS = { function: '', stepMs: 0, rangeMs: 0 };
 
 export function federate(options: FederateOptions): Handler {
@@ -47,7 +49,7 @@ export function federate(options: FederateOptions): Handler {
       ).catch((error: unknown) => {
         throw failure(error, run.signal);
       });
-      const samples = newest(found.flat(), options.externalLabels(), nowMs);
+      const samples = await inTurns(newest(found.flat(), options.externalLabels(), nowMs));
       run.sending({ series: samples.length, samples: samples.length, peakSamples: 0, requests: 0 });
       const style: PageStyle = { utf8 };
       const { limits } = options;
@@ -58,17 +60,18 @@ export function federate(options: FederateOptions): Handler {
 }
 
 /** The newest sample of each series, in the order of their names. */
-function newest(
+function* newest(
   blocks: readonly SeriesBlock[],
   external: Readonly<Record<string, string>>,
   nowMs: number,
-): readonly FederatedSample[] {
+): Generator<void, readonly FederatedSample[], void> {
   const samples = new Map<string, FederatedSample>();
-  for (const block of blocks) {
+  for (const [done, block] of blocks.entries()) {
+    if (done % STEP_SERIES === 0) yield;
     const sample = newestOf(block, external, nowMs);
     if (sample !== undefined) samples.set(JSON.stringify([sample.name, sample.labels]), sample);
   }
-  return [...samples.values()].sort(compareFederated);
+  return yield* sortInSteps([...samples.values()], compareFederated);
 }
 
 function newestOf(

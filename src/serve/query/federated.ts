@@ -88,10 +88,7 @@ export function failure(error: unknown, signal: AbortSignal): unknown {
     const { reason } = signal;
     const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
     return timedOut
-      ? new QueryError(
-          'timeout',
-          'the servers did not answer in time: ask for less, or raise query.timeout',
-        )
+      ? new QueryError('timeout', 'the servers did not answer in time')
       : new QueryError('canceled', 'the call was canceled');
   }
   return 'failure' in error ? new QueryError('execution', error.message, { cause: error }) : error;

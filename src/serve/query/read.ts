@@ -8,8 +8,8 @@ import type { Matcher, SeriesBlock, Storage } from '../../promql/evaluate/storag
 import type { QueryScope } from '../../query/federation.ts';
 import {
   chunkFrames,
+  SampledResult,
   sampledMessage,
-  sampledSeries,
   sortBlocks,
 } from '../../query/remote-read/read-answer.ts';
 import {
@@ -23,7 +23,7 @@ import type { Handler, RequestContext } from '../request.ts';
 import { sendBytes } from './answer.ts';
 import type { Figures } from './desk.ts';
 import type { FederateOptions } from './federate.ts';
-import { failure } from './federated.ts';
+import { failure, inTurns } from './federated.ts';
 import { readBody } from './parameters.ts';
 import { tenantsOf } from './tenants.ts';
 
@@ -89,9 +89,7 @@ async function select(
         throw failure(error, signal);
       },
     );
-    const labelled = found.map((block) => withExternal(within(block, query), external));
-    const sorted = sortBlocks(labelled);
-    const whole = sorted.filter(({ timesMs }) => timesMs.length > 0);
+    const whole = await inTurns(sortBlocks(await wholeBlocks(found, query, external)));
     for (const { timesMs } of whole) samples += timesMs.length;
     if (samples > maxSamples) {
       const message = `exceeded sample limit (query.max_samples: ${maxSamples})`;
@@ -100,6 +98,23 @@ async function select(
     results.push(whole);
   }
   return results;
+}
+
+/** The blocks with samples in the range, and with the labels that all series get. */
+async function wholeBlocks(
+  found: readonly SeriesBlock[],
+  query: ReadQuery,
+  external: Labels,
+): Promise<readonly SeriesBlock[]> {
+  const pace = everyTurn(TURN_MS);
+  const whole: SeriesBlock[] = [];
+  for (const block of found) {
+    const cut = within(block, query);
+    if (cut.timesMs.length > 0) whole.push(withExternal(cut, external));
+    const turn = pace();
+    if (turn !== undefined) await turn;
+  }
+  return whole;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -154,11 +169,11 @@ function* framesOf(results: readonly (readonly SeriesBlock[])[]): Generator<Buff
 /** The message needs its length in front: all series are written before the first byte is sent. */
 async function messageOf(results: readonly (readonly SeriesBlock[])[]): Promise<Iterable<Buffer>> {
   const pace = everyTurn(TURN_MS);
-  const written: Buffer[][] = [];
+  const written: SampledResult[] = [];
   for (const series of results) {
-    const own: Buffer[] = [];
+    const own = new SampledResult();
     for (const block of series) {
-      own.push(sampledSeries(block));
+      own.add(block);
       const turn = pace();
       if (turn !== undefined) await turn;
     }

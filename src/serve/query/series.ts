@@ -7,7 +7,7 @@ import { joinLabelNames, joinLabelValues, joinSeries } from '../../query/answers
 import type { GroupAnswers } from '../../query/federation.ts';
 import { QueryError } from '../query-errors.ts';
 import type { Handler } from '../request.ts';
-import { type Answer, joinedList, jsonAnswer } from './answer.ts';
+import { type Answer, joinedList, listPieces } from './answer.ts';
 import {
   type Asking,
   cut,
@@ -85,5 +85,5 @@ function listAnswer(
   [found = NOBODY]: readonly GroupAnswers[],
 ): Answer {
   const { items, remarks } = cut(all, limit, remarksOf(found));
-  return jsonAnswer(items, remarks);
+  return { ...remarks, data: listPieces(items) };
 }

@@ -60,9 +60,11 @@ export function queryScope(
     const ms = durationOf(parameters, 'max_source_resolution') ?? 0;
     if (ms < 0) throw badParameter('max_source_resolution', 'it must not be negative');
   }
+  const tenants = tenantsOf(scope);
+  const dedup = flagOf(parameters, 'dedup', true);
   return {
-    tenants: tenantsOf(scope),
+    tenants,
     partialResponse: flagOf(parameters, 'partial_response', partialByDefault),
-    dedup: flagOf(parameters, 'dedup', true),
+    dedup: dedup || tenants.length > 0, // the label that tells replicas apart names servers
   };
 }

@@ -284,6 +284,9 @@ describe('the errors of the query API', () => {
     const { status, body } = await site.get('query', { query: 'up', timeout: '1ms' });
 
     assert.deepEqual([status, body.errorType], [503, 'timeout']);
-    assert.match(body.error ?? '', /timed out/);
+    assert.match(
+      body.error ?? '',
+      /timed out in expression evaluation \(query\.timeout or the parameter timeout: 0\.001 s\)$/,
+    );
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { QueryScope } from '../../../src/query/federation.ts';
 import type { Scope } from '../../../src/serve/scope.ts';
 import { memoryFederation, series } from '../../support/memory-federation.ts';
 import { type QuerySite, serveQuery } from './query-site.ts';
@@ -159,5 +160,27 @@ describe('the scope of a token', () => {
         assert.equal((await site.get(path, parameters)).status, 403, path);
       }
     }
+  });
+
+  it('hides the addresses of servers from explain=1', async () => {
+    const all = memoryFederation({ groups: [{ name: 'all', series: ALL }] });
+    const request = {
+      group: 'g',
+      server: 'http://10.0.0.1',
+      call: 'read',
+      outcome: 'success',
+      durationMs: 1,
+    };
+    const federation = {
+      ...all,
+      open: (scope: QueryScope) => ({ ...all.open(scope), requests: () => [request] }),
+    };
+    await using operator = await serveQuery({ federation });
+    await using tenant = await serveQuery({ federation, scope: SCOPES[0]!.scope }); // there are three
+    const asked = async (site: QuerySite) =>
+      (await site.get('query', { query: 'm', explain: '1' })).body.explain?.['asked'];
+
+    assert.deepEqual(await asked(operator), [request]);
+    assert.deepEqual(await asked(tenant), []);
   });
 });
