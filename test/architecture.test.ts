@@ -62,7 +62,7 @@ const CLIENTS =
   /^(?:store\/(?:redis.*|replica-channel|postgres|mysql|push-journal.*)|telemetry\/kafka.*)\.ts$/;
 
 /** Files of `src/` itself that all may import. */
-const COMMON = ['clock.ts', 'pem.ts', 'version.ts'];
+const COMMON = ['clock.ts', 'in-flight.ts', 'pem.ts', 'version.ts'];
 
 /** Files of `broker/` that stand alone: all may import them, so that there is one of each. */
 const SHARED = ['duration.ts', 'guid.ts', 'json.ts', 'own-headers.ts'].map(

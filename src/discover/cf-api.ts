@@ -127,6 +127,8 @@ export function startCfApi(
     },
     lapse: (isDue) => feed.clear(isDue, stop.signal),
     wantStats: (processId) => stats.want(processId),
+    targetOf: ({ processId, index }) => inventory.targetOf(processId, index),
+    declaredOf: (appId) => inventory.ofApp(appId)?.declared,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

@@ -3,12 +3,15 @@
  * large body is kept in parts, which are joined at the end: moving 8 MB to a larger buffer blocked
  * the event loop for 6 ms.
  *
+ * The budget counts the bytes asked for; the memory may be an eighth larger (`spare-memory.ts`).
+ *
  * The finished buffer has 16 spare bytes behind the body: `merge/` reads 16 bytes at a time.
  */
 import { mapMemory } from '../discover/mapped-memory.ts';
 import type { Budget } from './budget.ts';
 import type { Account } from './lease.ts';
 import { free } from './memory.ts';
+import { spareMemory } from './spare-memory.ts';
 
 export interface BodyOptions {
   /** `scrape.max_body`, after decompression. */
@@ -213,10 +216,9 @@ export class Body {
    */
   #move(size: number): void {
     const { buffer } = this.#buffer;
-    if (this.#filled === 0) this.#buffer = Buffer.allocUnsafeSlow(size);
-    else if (size < MAPPED_BYTES && !buffer.resizable) {
-      this.#buffer = Buffer.from(buffer.transfer(size));
-    } else this.#copyTo(mapBuffer(size));
+    if (this.#filled === 0) this.#buffer = spareMemory.take(size);
+    else if (size < MAPPED_BYTES && !buffer.resizable) this.#copyTo(spareMemory.take(size));
+    else this.#copyTo(mapBuffer(size));
   }
 
   #copyTo(memory: Buffer<ArrayBuffer>): void {

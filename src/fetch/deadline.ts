@@ -36,3 +36,30 @@ export function scrapeTimeoutMs(
 function secondsToMs(text: string): number {
   return /^\s*\d+(\.\d*)?(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) * 1000 : Number.NaN;
 }
+
+/** Something with a deadline that may move, on the scale of `performance.now()`. */
+interface Deadlined {
+  readonly deadlineMs: number;
+}
+
+class MovingDeadline implements Deadlined {
+  readonly of: Deadlined;
+
+  constructor(of: Deadlined) {
+    this.of = of;
+  }
+
+  get deadlineMs(): number {
+    return this.of.deadlineMs;
+  }
+}
+
+/**
+ * Adds the deadline of another object, as it is whenever it is read. A copy by `...` has no deadline.
+ *
+ * A getter in an object literal would do the same, but V8 makes it in the old generation, where it
+ * keeps all that it refers to until the next major collection: all of a scrape, for each scrape.
+ */
+export function withDeadlineOf<T extends object>(of: Deadlined, rest: T): T & Deadlined {
+  return Object.assign(new MovingDeadline(of), rest);
+}

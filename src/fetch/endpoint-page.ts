@@ -6,7 +6,9 @@
  * in certificates are checked; a scraper of its own keeps them apart from those to instances.
  * Redirects change the path at most, never the address (`redirect.ts`).
  */
+
 import type { ScrapeAnswer } from './answer.ts';
+import { withDeadlineOf } from './deadline.ts';
 import { type EndpointFailure, EndpointRefusedError, endpointFailure } from './endpoint-failure.ts';
 import type { EndpointGuard } from './endpoint-guard.ts';
 import type { EndpointUrl } from './endpoint-url.ts';
@@ -118,14 +120,13 @@ export class EndpointPages {
     const { scraper } = this.#options;
     const { endpoint, headers, signal, hurry } = request;
     using lease = scraper.lease();
-    const [answer] = await scraper.scrape({
+    const scrape = {
       targets: [targetOf(endpoint, address)],
       headers: { instances: [], exporters: headers },
       ...{ signal, hurry, lease },
-      get deadlineMs() {
-        return request.deadlineMs; // moves when waiters join or leave
-      },
-    });
+    };
+    // The deadline moves when waiters join or leave.
+    const [answer] = await scraper.scrape(withDeadlineOf(request, scrape));
     if (!answer?.page) return answer!; // one for each target
     const { body } = answer.page;
     // Out of the byte budget: whoever keeps the page counts it from now on.

@@ -9,6 +9,7 @@
 
 import { Turns } from '../clock.ts';
 import type { Instance } from '../discover/instance.ts';
+import { InFlight } from '../in-flight.ts';
 import type { ScrapeAnswer } from './answer.ts';
 import { Budget } from './budget.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
@@ -54,7 +55,7 @@ export class Scraper implements AsyncDisposable {
   readonly #maxBodyBytes: number;
   readonly #plainCredentials: boolean;
   readonly #isThere: (instance: Instance) => boolean;
-  readonly #runs = new Set<ScrapeRun>();
+  readonly #runs = new InFlight<ScrapeRun>();
   #latestMs = Number.POSITIVE_INFINITY;
   #stopped = false;
 
@@ -98,12 +99,12 @@ export class Scraper implements AsyncDisposable {
         plainCredentials: this.#plainCredentials,
         isThere: this.#isThere,
         done: (answers) => {
-          this.#runs.delete(run);
+          this.#runs.remove(place);
           this.#budget.fetched(request.lease);
           resolve(answers);
         },
       });
-      this.#runs.add(run);
+      const place = this.#runs.add(run);
       if (this.#stopped) run.abandon();
       else run.start(this.#latestMs);
     });
@@ -118,13 +119,13 @@ export class Scraper implements AsyncDisposable {
   /** Ends all scrapes by `deadlineMs`, later ones too, since promgate is about to stop. */
   endBy(deadlineMs: number): void {
     this.#latestMs = deadlineMs;
-    for (const run of [...this.#runs]) run.endBy(deadlineMs);
+    for (const run of this.#runs) run.endBy(deadlineMs);
   }
 
   /** Ends all scrapes as if their readers had left, and closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
-    for (const run of [...this.#runs]) run.abandon();
+    for (const run of this.#runs) run.abandon();
     await this.#connections[Symbol.asyncDispose]();
   }
 }

@@ -143,6 +143,7 @@ export class Lease implements Disposable {
 
   [Symbol.dispose](): void {
     this.#budget.release(this);
+    this.holder = undefined;
   }
 }
 

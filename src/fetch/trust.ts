@@ -11,7 +11,10 @@ import { isPemText, pemName, readPem } from '../pem.ts';
 
 /** Gives the TLS settings for a new connection. */
 export interface Trust {
-  /** Resolves to the same object as long as the settings are unchanged. Never rejects. */
+  /**
+   * Resolves to the same object as long as the settings are unchanged. Rejects only if there are none
+   * that could be used (`instance-identity.ts`).
+   */
   context(): Promise<tls.SecureContext>;
   /**
    * The latest settings, without waiting; starts a look for changes if one is due.
@@ -44,6 +47,8 @@ export function fixedTrust(texts: TrustTexts): Trust {
 export interface TrustFiles {
   /** Without it no certificate is trusted: no public authority would sign an instance's name. */
   readonly ca?: string;
+  /** PEM texts of authorities that are trusted beside those of `ca`. */
+  readonly authorities?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
 }
@@ -101,13 +106,18 @@ export async function openFileTrust(
   };
 }
 
-async function readContext({ ca, cert, key }: TrustFiles): Promise<tls.SecureContext> {
+async function readContext({
+  ca,
+  authorities = [],
+  cert,
+  key,
+}: TrustFiles): Promise<tls.SecureContext> {
   const [caText, certText, keyText] = await Promise.all(
     [ca, cert, key].map((path) => (path === undefined ? undefined : readPem(path))),
   );
   if (ca !== undefined && caText !== undefined) checkAuthorities(ca, caText);
   return secureContext({
-    ca: caText === undefined ? [] : [caText],
+    ca: caText === undefined ? authorities : [caText, ...authorities],
     ...(certText === undefined ? {} : { cert: certText }),
     ...(keyText === undefined ? {} : { key: keyText }),
   });
@@ -133,9 +143,17 @@ export function checkAuthorities(source: string, pem: string): void {
   }
 }
 
-/** A text that changes when a file changes; a missing file counts as a state too. */
 async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
-  const stamps = [ca, cert, key].map(async (path) => {
+  return stampOfFiles([ca, cert, key]);
+}
+
+/**
+ * A text that changes when a file changes; a missing file counts as a state too.
+ *
+ * @param paths - PEM texts among them, and undefined, never change
+ */
+export async function stampOfFiles(paths: readonly (string | undefined)[]): Promise<string> {
+  const stamps = paths.map(async (path) => {
     if (path === undefined || isPemText(path)) return '';
     try {
       const { mtimeMs, size, ino } = await stat(path);
@@ -147,7 +165,7 @@ async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
   return (await Promise.all(stamps)).join(';');
 }
 
-function secureContext({ ca, cert, key }: TrustTexts): tls.SecureContext {
+export function secureContext({ ca, cert, key }: TrustTexts): tls.SecureContext {
   return tls.createSecureContext({
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...(cert === undefined ? {} : { cert }),

@@ -126,12 +126,13 @@ export class Flight<V> implements Run<V> {
       const cancel = timers.after(deadlineMs - timers.nowMs(), late);
       signal.addEventListener('abort', left);
       hurry?.addEventListener('abort', late);
-      seat.leave = () => {
+      const leave = (): void => {
         cancel();
         signal.removeEventListener('abort', left);
         hurry?.removeEventListener('abort', late);
         this.#seats.delete(seat);
       };
+      seat.leave = leave;
       if (signal.aborted) left();
       else if (hurry?.aborted) late();
     });
@@ -145,6 +146,7 @@ export class Flight<V> implements Run<V> {
       seat.leave();
       seat.resolve({ value, how: seat.isOwner ? 'own' : 'shared' });
     }
+    this.#soFar = undefined; // it refers to all of the load
   }
 
   failed(error: unknown): void {
@@ -153,6 +155,7 @@ export class Flight<V> implements Run<V> {
       seat.leave();
       seat.reject(error);
     }
+    this.#soFar = undefined;
   }
 
   #close(): void {

@@ -6,12 +6,14 @@
  */
 import type { FormatName } from '../exposition/grammar.ts';
 import type { Negotiated } from '../exposition/negotiate.ts';
+import { withDeadlineOf } from '../fetch/deadline.ts';
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { ExternalExporter } from '../fetch/exporter.ts';
 import type { Scraper } from '../fetch/fan-out.ts';
 import type { ScrapeHeaders } from '../fetch/forward.ts';
 import type { Lease } from '../fetch/lease.ts';
 import { freePages } from '../fetch/memory.ts';
+import type { ScrapeRequest } from '../fetch/scrape-run.ts';
 import type { Ways } from '../fetch/ways.ts';
 import { Merge, type MergeOptions } from '../merge/merge.ts';
 import type { SplicePlan } from '../merge/plan.ts';
@@ -40,6 +42,9 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
  * `fetch/deadline.ts` subtracts.
  */
 const MERGE_GRACE_MS = 250;
+
+/** The share of the time left that a scrape waits for what its ways need to know. */
+const PREPARE_SHARE = 0.25;
 
 export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
@@ -85,8 +90,18 @@ export interface AppPage extends Disposable {
 }
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
-export function loadAppPage(settings: AppPageSettings, request: AppPageRequest): Promise<AppPage> {
+export async function loadAppPage(
+  settings: AppPageSettings,
+  request: AppPageRequest,
+): Promise<AppPage> {
   const { exporters, choice, ways } = settings;
+  const { instances, settingsOf, deadlineMs } = request;
+  const preparing = ways?.prepare(
+    instances,
+    ({ app }) => settingsOf?.(app).pages ?? [],
+    (deadlineMs - performance.now()) * PREPARE_SHARE,
+  );
+  if (preparing) await preparing;
   return load(pagesToAsk(exporters, { ...request, choice, ways }), settings, request);
 }
 
@@ -95,19 +110,16 @@ async function load(
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
-  const { scraper, observers } = settings;
+  const { scraper, observers, ways } = settings;
   const { headers, signal, hurry } = request;
   let merging = newMerging(asked, settings, request);
   const arrived = new ArrivedAnswers(scraper);
   request.offer?.((waiter) => loadSoFar(asked, arrived, { settings, request, waiter }));
   using resources = new DisposableStack();
   const lease = resources.use(scraper.lease());
-  await scraper.scrape({
+  const scrape: Omit<ScrapeRequest, 'deadlineMs'> = {
     targets: merging.questions.targets,
     ...{ headers, signal, hurry, lease },
-    get deadlineMs() {
-      return request.deadlineMs;
-    },
     onAnswer: (answer, index) => {
       arrived.add(answer);
       const { questions, adding } = merging;
@@ -115,7 +127,7 @@ async function load(
       const taken = takeAnswer(merging, page, { answer, place, observers, lease, signal });
       adding.push(taken);
       return taken.then(
-        (outcome) => questions.answer(index, outcome),
+        (outcome) => questions.answer(index, told(outcome, page, ways)),
         () => undefined, // `Promise.all` below throws the error
       );
     },
@@ -126,12 +138,21 @@ async function load(
       merging = newMerging(asked, settings, request);
       await Promise.allSettled(given.adding);
     },
-  });
+  };
+  await scraper.scrape(withDeadlineOf(request, scrape));
   await Promise.all(merging.adding);
   request.onAnswered?.();
   arrived.close();
   const merged = await settle(merging, observers, request);
   return leasedPage(merged, lease, resources.move());
+}
+
+/** Tells the ways of an outcome, and gets their advice if it is a failure. */
+function told(outcome: Outcome, { target }: AskedPage, ways: Ways | undefined): Outcome {
+  const { failure } = outcome;
+  ways?.heard(target, failure);
+  const advice = failure && ways?.adviceOf(target, failure);
+  return advice === undefined ? outcome : { ...outcome, advice };
 }
 
 /** The page holds nothing of the scrape and the merge: it may be kept for long. */
@@ -175,12 +196,13 @@ function loadSoFar(
 ): Promise<AppPage> {
   const none = { hurry: undefined, offer: undefined, onAnswered: undefined };
   const alone = { ...request, ...waiter, ...none };
-  return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
+  const replayed = { ...settings, scraper: arrived.replay(), observers: {}, ways: undefined };
+  return load(asked, replayed, alone);
 }
 
 function newMerging(
   asked: readonly AskedPage[],
-  { labelConflict, exportJob, choice }: AppPageSettings,
+  { labelConflict, exportJob, choice, ways }: AppPageSettings,
   request: AppPageRequest,
 ): Merging {
   const { negotiated, signal, style } = request;
@@ -192,7 +214,7 @@ function newMerging(
       deadlineMs: () => request.deadlineMs,
       refuse: (page) => {
         const why = page.target.refused ?? (page.instance?.ambiguous ? 'ambiguous' : undefined);
-        return why && notAsked(page, why);
+        return why && notAsked(page, why, ways?.adviceOf(page.target, why));
       },
     }),
     waiting: undefined,

@@ -5,8 +5,10 @@
  * The key of a page says of whom it was asked, and how: a page of an instance that has left the
  * table, or whose bindings have changed, has another key and never goes out.
  */
+
 import type { BoundApp } from '../../broker/known-bindings.ts';
 import type { Endpoint, Instance } from '../discover/instance.ts';
+import { withDeadlineOf } from '../fetch/deadline.ts';
 import { decisiveHeaders, hasCredentials, type ScrapeHeaders } from '../fetch/forward.ts';
 import type { Run, Waiter } from '../refresh/flight.ts';
 import type { Loaded } from '../refresh/kept-answers.ts';
@@ -198,15 +200,13 @@ export class AppPages {
   ): Promise<Loaded<SharedPage>> {
     const { settingsOf } = this.#options;
     const beganMs = performance.now();
-    const page = await loadAppPage(this.#options, {
+    const request: Omit<AppPageRequest, 'deadlineMs'> = {
       ...asked,
       ...{ settingsOf, headers, signal: run.signal, hurry: run.hurry },
-      get deadlineMs() {
-        return run.deadlineMs;
-      },
       onAnswered: () => run.endsSoon(),
       offer: (soFar) => run.offer(async (waiter: Waiter) => loaded(await soFar(waiter))),
-    });
+    };
+    const page = await loadAppPage(this.#options, withDeadlineOf(run, request));
     const shared = loaded(page, { withCredentials, givenMs: givenMs(run, beganMs) });
     if (endOf(life) <= 0) return shared;
     if (shared.kind !== 'good') {

@@ -2,11 +2,13 @@
  * The open connections and answers of a server: which ones promgate refuses, and how a drain ends
  * the others.
  */
+
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../clock.ts';
+import { InFlight } from '../in-flight.ts';
 import { cutOff } from './cut-off.ts';
 import { PROBLEM_TYPE, Problem, type ProblemCode, problemBody } from './errors.ts';
 import { IdleConnections } from './idle-connections.ts';
@@ -81,7 +83,7 @@ export class ReaderConnections {
   readonly #options: ReaderConnectionOptions;
   readonly #sockets = new Set<Socket>();
   readonly #idle = new IdleConnections();
-  readonly #answers = new Set<ServerResponse>();
+  readonly #answers = new InFlight<ServerResponse>();
   readonly #hurry = new AbortController();
   #draining = false;
   #closed: Promise<void> | undefined;
@@ -164,13 +166,13 @@ export class ReaderConnections {
   }
 
   #track(answer: ServerResponse): void {
-    this.#answers.add(answer);
+    const place = this.#answers.add(answer);
     answer.setMaxListeners(MAX_LISTENERS);
     const over = this.#idle.answering(answer.req.socket);
     if (this.#draining) lastOfConnection(answer);
     answer.once('close', () => {
       over();
-      this.#answers.delete(answer);
+      this.#answers.remove(place);
       if (this.#answers.size === 0) this.#onIdle?.();
       if (this.#closed) this.#server.closeIdleConnections();
     });

@@ -4,8 +4,10 @@
  * Two requests share a page only if all that may change it is equal: the URL, the formats that the
  * reader accepts, and every header of the reader that the endpoint gets.
  */
+
 import type { Timers } from '../clock.ts';
 import { hasEnd, isMetrics } from '../exposition/sniff.ts';
+import { withDeadlineOf } from '../fetch/deadline.ts';
 import type { EndpointFailure } from '../fetch/endpoint-failure.ts';
 import { EndpointRefusedError } from '../fetch/endpoint-failure.ts';
 import type { EndpointHeaders } from '../fetch/endpoint-headers.ts';
@@ -160,12 +162,8 @@ export class EndpointCache {
     run: Run<Loaded<EndpointResult>>,
   ): Promise<Loaded<EndpointResult>> {
     const { pages, onFetch } = this.#options;
-    const answer = await pages.fetch({
-      ...{ endpoint, headers, signal: run.signal, hurry: run.hurry },
-      get deadlineMs() {
-        return run.deadlineMs;
-      },
-    });
+    const request = { endpoint, headers, signal: run.signal, hurry: run.hurry };
+    const answer = await pages.fetch(withDeadlineOf(run, request));
     const { origin } = endpoint;
     const { durationSeconds: seconds, bytes, page } = answer;
     const failed = answer.failed ?? faultOf(page!, origin); // one of both

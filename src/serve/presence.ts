@@ -24,19 +24,24 @@ const MAX_BEGIN_MS = 2_000;
 /** Shared by all answers, since creating an error takes as long as ending a scrape. */
 const HURRY = new DOMException('answer now, with what has arrived', 'AbortError');
 
-const hurries = new WeakMap<object, AbortController>();
+const HURRY_OF = Symbol('hurry');
+
+interface Hurried {
+  /**
+   * A property, since an entry of a `WeakMap` for each request would keep what the request needed
+   * through all minor collections, until the next major one.
+   */
+  [HURRY_OF]?: AbortController;
+}
 
 /** A signal that aborts when the answer must go out with what has arrived. */
-export function hurrySignal(answer: object): AbortSignal {
+export function hurrySignal(answer: ServerResponse): AbortSignal {
   return hurryOf(answer).signal;
 }
 
-function hurryOf(answer: object): AbortController {
-  const known = hurries.get(answer);
-  if (known) return known;
-  const hurry = new AbortController();
-  hurries.set(answer, hurry);
-  return hurry;
+function hurryOf(answer: ServerResponse & Hurried): AbortController {
+  answer[HURRY_OF] ??= new AbortController();
+  return answer[HURRY_OF];
 }
 
 /** A reader that has left answers a write with a reset, which arrives within this time. */

@@ -284,7 +284,8 @@ class Ring {
     this.check();
     let timer: NodeJS.Timeout | undefined;
     const changed = await new Promise<boolean>((resolve) => {
-      this.#wake = () => resolve(true);
+      const wake = (): void => resolve(true);
+      this.#wake = wake;
       if (stallMs !== undefined) timer = setTimeout(resolve, stallMs, false);
     });
     clearTimeout(timer);

@@ -33,6 +33,8 @@ export interface Columns {
   readonly labels: readonly Labels[];
   /** Series whose name, type and unit are to be removed at the end. */
   readonly dropsName: Uint8Array;
+  /** How many cells hold a sample. */
+  readonly samples: number;
   readonly kinds: Uint8Array;
   readonly values: Float64Array;
   /** Undefined as long as no cell holds a histogram; else one entry for each cell. */
@@ -56,6 +58,7 @@ export class ColumnsBuilder {
   #values: Float64Array;
   #histograms: (Histogram | undefined)[] | undefined;
   #rows = 0;
+  #samples = 0;
 
   constructor(steps: number, expectedRows: number) {
     this.steps = steps;
@@ -133,6 +136,7 @@ export class ColumnsBuilder {
     }
     if (dropsName) this.#drops[this.#rows] = 1;
     this.#rows++;
+    this.#samples += samples;
     return samples;
   }
 
@@ -143,6 +147,7 @@ export class ColumnsBuilder {
       steps: this.steps,
       labels: this.#labels,
       dropsName: this.#drops.subarray(0, this.#rows),
+      samples: this.#samples,
       kinds: this.#kinds.subarray(0, cells),
       values: this.#values.subarray(0, cells),
       histograms: this.#histograms,
@@ -185,19 +190,5 @@ export async function repeatSteps(
     histograms?.fill(columns.histograms?.[row], row * steps, (row + 1) * steps);
     if (budget.turnIsOver(steps)) await budget.giveTurn();
   }
-  return { ...columns, steps, kinds, values, histograms };
-}
-
-/** So many cells are read in less than a millisecond. */
-const CELLS_AT_ONCE = 1 << 19;
-
-/** How many cells hold a sample. */
-export async function countSamples({ kinds }: Columns, budget: Budget): Promise<number> {
-  let samples = 0;
-  for (let from = 0; from < kinds.length; from += CELLS_AT_ONCE) {
-    const end = Math.min(from + CELLS_AT_ONCE, kinds.length);
-    for (let cell = from; cell < end; cell++) if (kinds[cell] !== ABSENT) samples++;
-    if (budget.turnIsOver(end - from)) await budget.giveTurn();
-  }
-  return samples;
+  return { ...columns, steps, samples: columns.samples * steps, kinds, values, histograms };
 }

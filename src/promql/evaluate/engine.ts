@@ -9,7 +9,7 @@ import { aggregate } from './aggregate.ts';
 import { Annotations, type Place } from './annotations.ts';
 import { binaryVectors, unaryVector } from './binary.ts';
 import { Budget, type Limits } from './budget.ts';
-import { type Columns, countSamples, type Grid, repeatSteps } from './columns.ts';
+import { type Columns, type Grid, repeatSteps } from './columns.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
 import { EACH_VALUE } from './functions/each-value.ts';
@@ -138,8 +138,7 @@ class Run implements Evaluation {
     } else columns = await this.#vector(node, grid);
     // What the parts of the expression held is free now; what remains is the result.
     this.budget.reset(held);
-    const samples = await countSamples(columns, this.budget);
-    this.budget.hold(Math.max(samples, columns.kinds.length >> 1));
+    this.budget.hold(Math.max(columns.samples, columns.kinds.length >> 1));
     this.budget.check();
     return columns;
   }

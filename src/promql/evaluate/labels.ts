@@ -82,16 +82,22 @@ export class LabelTable {
 
   /** The set of these pairs, in any order; pairs with an empty value are left out. */
   of(pairs: Iterable<readonly [string, string]>): Labels {
-    const sorted = [...pairs].filter(([, value]) => value !== '');
+    const sorted: (readonly [string, string])[] = [];
     let inOrder = true;
-    for (let at = 1; at < sorted.length && inOrder; at++) {
-      inOrder = compareTexts(sorted[at - 1]?.[0] ?? '', sorted[at]?.[0] ?? '') < 0;
+    for (const pair of pairs) {
+      if (pair[1] === '') continue;
+      const before = sorted[sorted.length - 1];
+      if (before !== undefined && compareTexts(before[0], pair[0]) >= 0) inOrder = false;
+      sorted.push(pair);
     }
     if (!inOrder) sorted.sort((a, b) => compareTexts(a[0], b[0]));
-    return this.#intern(
-      sorted.map(([name]) => name),
-      sorted.map(([, value]) => value),
-    );
+    const names: string[] = [];
+    const values: string[] = [];
+    for (const [name, value] of sorted) {
+      names.push(name);
+      values.push(value);
+    }
+    return this.#intern(names, values);
   }
 
   /** The labels whose names are listed. */

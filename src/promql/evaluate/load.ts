@@ -196,9 +196,12 @@ function weightBesideSamples({ labels, histograms }: SeriesBlock): number {
 }
 
 function staleSamples({ values }: SeriesBlock): Uint8Array | undefined {
-  const words = wordsOf(values);
+  let words: Uint32Array | undefined;
   let stale: Uint8Array | undefined;
   for (let at = 0; at < values.length; at++) {
+    // The marker is a NaN; whether one is the marker, only its bits tell.
+    if (!Number.isNaN(values[at] as number)) continue;
+    words ??= wordsOf(values);
     if (!isStale(words, at)) continue;
     stale ??= new Uint8Array(values.length);
     stale[at] = 1;

@@ -16,10 +16,12 @@ import {
 import { durationMs } from './duration.ts';
 import { type Evaluation, unwrap } from './evaluation.ts';
 import { EvaluationError } from './failure.ts';
+import { COUNTS, fillCounts } from './functions/counts-row.ts';
+import { EXTREMES, fillExtremes } from './functions/extremes-row.ts';
 import type { RangeCall, RangeFunction } from './functions/range-call.ts';
 import { KEEPS_NAME, RANGE_FUNCTIONS } from './functions/range-functions.ts';
 import { CHANGES, noteNonCounter } from './functions/rate.ts';
-import { fillChanges } from './functions/rate-row.ts';
+import { fillChanges, type RowCells } from './functions/rate-row.ts';
 import type { Histogram } from './histogram.ts';
 import { labelValue, METRIC_NAME } from './labels.ts';
 import { rangeSeries } from './load.ts';
@@ -154,12 +156,11 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
     typeLabels: evaluation.settings.typeLabels,
   };
   if (node.name === 'quantile_over_time') warnQuantile(node, scalars[0], evaluation);
-  const change = range.modifier === undefined ? CHANGES.get(node.name) : undefined;
+  const fill = rowFiller(node.name, range, call);
   for (const series of range.series) {
     const isPlain = series.histograms === undefined && series.startTimesMs === undefined;
-    if (change !== undefined && isPlain) {
-      const widest = fillChanges(series, { ...range, ...change }, builder.openRow());
-      if (change.isCounter && widest > 0) noteNonCounter({ series }, call);
+    if (fill !== undefined && isPlain) {
+      const widest = fill(series, builder.openRow());
       budget.hold(widest);
       budget.release(widest);
     } else await runOnSeries(series, range, grid, { run, call, scalars, builder, evaluation });
@@ -169,6 +170,31 @@ export async function callRange(node: Call, grid: Grid, evaluation: Evaluation):
   }
   const columns = builder.finish();
   return KEEPS_NAME.has(node.name) ? columns : loseNames(columns, evaluation);
+}
+
+/** Fills the row of a series of plain numbers, and gives the largest number of samples in a window. */
+type RowFiller = (series: RangeSeries, into: RowCells) => number;
+
+/** The way to fill a row in one loop, for the functions that have one. */
+function rowFiller(
+  name: string,
+  range: RangeVector,
+  call: Omit<RangeCall, 'scalars'>,
+): RowFiller | undefined {
+  if (range.modifier !== undefined) return undefined;
+  const change = CHANGES.get(name);
+  if (change !== undefined) {
+    return (series, into) => {
+      const widest = fillChanges(series, { ...range, ...change }, into);
+      if (change.isCounter && widest > 0) noteNonCounter({ series }, call);
+      return widest;
+    };
+  }
+  const extreme = EXTREMES.get(name);
+  if (extreme !== undefined) return (series, into) => fillExtremes(series, range, extreme, into);
+  if (!COUNTS.has(name)) return undefined;
+  const happens = COUNTS.get(name);
+  return (series, into) => fillCounts(series, range, happens, into);
 }
 
 /** Says that a quantile is outside of 0 to 1. */

@@ -39,7 +39,7 @@ async function callScalar(node: Call, grid: Grid, evaluation: Evaluation): Promi
     case 'pi':
       return constant(Math.PI);
     case 'time':
-      return Float64Array.from({ length: grid.steps }, (_, step) => timeAt(grid, step) / 1000);
+      return constant(0).map((_, step) => timeAt(grid, step) / 1000);
     case 'start':
       return constant(startMs / 1000);
     case 'end':

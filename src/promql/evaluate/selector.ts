@@ -2,7 +2,7 @@
  * Instant selectors: at each step the newest sample that is not too old.
  */
 import type { VectorSelector } from '../tree.ts';
-import { type Columns, ColumnsBuilder, type Grid, timeAt } from './columns.ts';
+import { type Columns, ColumnsBuilder, FLOAT, type Grid, timeAt } from './columns.ts';
 import { durationMs } from './duration.ts';
 import type { Evaluation } from './evaluation.ts';
 import { interpolate, interpolateHistogram } from './functions/extended.ts';
@@ -48,6 +48,10 @@ function newestRow(
   taken: Taken,
 ): void {
   const { timesMs, values, histograms, startTimesMs } = block;
+  if (taken === 'value' && histograms === undefined && stale === undefined) {
+    newestFloats(block, references, builder.openRow(), lookbackMs);
+    return;
+  }
   let next = 0;
   for (let step = 0; step < references.length; step++) {
     const reference = references[step] ?? 0;
@@ -62,6 +66,24 @@ function newestRow(
       if (histogram === undefined) builder.setFloat(step, values[at] ?? 0);
       else builder.setHistogram(step, histogram);
     }
+  }
+}
+
+/** The same for numbers alone, which most series are: a loop without calls takes half the time. */
+function newestFloats(
+  { timesMs, values }: LoadedSeries['block'],
+  references: Float64Array,
+  into: ReturnType<ColumnsBuilder['openRow']>,
+  lookbackMs: number,
+): void {
+  const { length } = timesMs;
+  let next = 0;
+  for (let step = 0; step < references.length; step++) {
+    const reference = references[step] as number;
+    while (next < length && (timesMs[next] as number) <= reference) next++;
+    if (next === 0 || (timesMs[next - 1] as number) <= reference - lookbackMs) continue;
+    into.kinds[into.base + step] = FLOAT;
+    into.values[into.base + step] = values[next - 1] as number;
   }
 }
 

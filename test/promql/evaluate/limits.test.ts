@@ -155,6 +155,23 @@ describe('the samples of the storage', () => {
   });
 });
 
+describe('the steps of a subquery', () => {
+  it('are bounded, since the values of one series at all steps are computed without a pause', async () => {
+    const nothing: Storage = { select: async () => [] };
+
+    const { value } = await run('count_over_time(vector(1)[4194304ms:1ms])', nothing, {
+      maxSamples: 1e9,
+    });
+    const { message } = await failureOf(
+      run('count_over_time(vector(1)[4194305ms:1ms])', nothing, { maxSamples: 1e9 }),
+    );
+
+    assert.ok(value.type === 'vector');
+    assert.deepEqual([...value.columns.values], [4_194_304]);
+    assert.equal(message, TOO_MANY);
+  });
+});
+
 describe('a sort that gives turns', () => {
   it('orders like any stable sort', async () => {
     await fc.assert(

@@ -53,7 +53,8 @@ export function added(a: Buckets, b: Buckets, factor = 1): Buckets {
     count: a.count + factor * b.count,
     sum: a.sum + factor * b.sum,
     zero: a.zero + factor * b.zero,
-    counts,
+    // A bucket that has become empty is none.
+    counts: new Map([...counts].filter(([, count]) => count !== 0)),
   };
 }
 

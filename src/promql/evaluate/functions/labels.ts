@@ -33,11 +33,31 @@ const labelReplace: VectorFunction = async (node, grid, evaluation) => {
     throw new EvaluationError(`invalid destination label name in label_replace(): ${name}`);
   }
   const columns = await evaluation.vector(argument(node, 0), grid);
-  return relabel(columns, name, evaluation, (labels) => {
-    const groups = matchGroups(compiled, labelValue(labels, source ?? ''));
+  const replace = (value: string) => {
+    const groups = matchGroups(compiled, value);
     return groups === undefined ? undefined : expandTemplate(template ?? '', groups);
-  });
+  };
+  return relabel(columns, name, evaluation, remembering(replace, source ?? ''));
 };
+
+/** So many values of a label are remembered with what they become. */
+const REMEMBERED = 10_000;
+
+/** Many series share the values of a label, and an expression takes far longer than looking up what it gave before. */
+function remembering(
+  replace: (value: string) => string | undefined,
+  source: string,
+): (labels: Labels) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (labels) => {
+    const value = labelValue(labels, source);
+    const before = known.get(value);
+    if (before !== undefined || known.has(value)) return before;
+    const made = replace(value);
+    if (known.size < REMEMBERED) known.set(value, made);
+    return made;
+  };
+}
 
 /** Sets a label to the values of others, joined by a separator. */
 const labelJoin: VectorFunction = async (node, grid, evaluation) => {
