@@ -1,7 +1,7 @@
 /**
  * Asks the groups what Prometheus' API answers beside samples: series, labels, rules and all the rest.
  */
-import type { Matcher } from '../promql/evaluate/storage.ts';
+import type { Matcher, SeriesBlock } from '../promql/evaluate/storage.ts';
 import { FederationError } from './failure.ts';
 import { compileSets, tenantSets } from './federated-storage.ts';
 import type { ApiCall, GroupAnswer, GroupAnswers, QueryScope } from './federation.ts';
@@ -22,6 +22,9 @@ import { selectorText } from './target/selector-text.ts';
 
 /** Questions about series, which matchers choose. */
 const SELECTING = /^(?:series|labels|label\/.+\/values|query_exemplars)$/;
+
+/** Those whose answers are made of labels. */
+const OF_LABELS = /^(?:series|labels|label\/.+\/values)$/;
 
 /** The samples of all time, for questions that name none. */
 const ALWAYS = { startMs: -8.64e15, endMs: 8.64e15 };
@@ -65,7 +68,7 @@ async function askGroup(group: Group, asking: Asking, warnings: Set<string>) {
     : asked.filter(({ shard }, at) => asked.findIndex((one) => one.shard === shard) === at);
   const answers = await Promise.all(
     once.map(async (one): Promise<readonly GroupAnswer[]> => {
-      const gathered = await askShard(asking, one);
+      const gathered = await askShard(group, asking, one);
       if (gathered.answers.length === 0) failures.push(failedGroup(group, gathered.missing));
       else for (const missing of gathered.missing) warnings.add(missingReplica(group, missing));
       return gathered.answers.map(({ answer }) => groupAnswer(group, one, asking, answer));
@@ -76,10 +79,13 @@ async function askGroup(group: Group, asking: Asking, warnings: Set<string>) {
 
 /** All replicas say what they have seen; other questions are for one of them. */
 function askShard(
+  { settings }: Group,
   { call, trace }: Asking,
   { shard, matchers }: Asked,
 ): Promise<Gathered<CallAnswer>> {
-  const wire = wireCall(call, matchers);
+  // Servers know their own labels only; behind rules, the answer shows in the whole series.
+  const isChanged = settings.metricsRelabel.length > 0 && OF_LABELS.test(call.path);
+  const wire = wireCall(isChanged ? { ...call, path: 'series' } : call, matchers);
   const ask = (replica: Replica, inner: Trace) => replica.call(wire, inner);
   const isOfAll = SELECTING.test(call.path) || call.path === 'metadata';
   return isOfAll ? gather(shard.replicas, ask, trace) : hedge(shard.replicas, ask, trace);
@@ -98,6 +104,7 @@ function wireCall(call: ApiCall, matchers: readonly Matcher[]): ServerCall {
   return { path: call.path, parameters };
 }
 
+/** The labels of a group are put on by whoever joins the answers; rules that change labels hold here. */
 function groupAnswer(
   { settings }: Group,
   { shard }: Asked,
@@ -105,14 +112,24 @@ function groupAnswer(
   { data, warnings, infos }: CallAnswer,
 ): GroupAnswer {
   const told = { group: settings.name, warnings, infos };
-  if (call.path !== 'series' || !Array.isArray(data))
+  if (settings.metricsRelabel.length === 0 || !OF_LABELS.test(call.path)) {
     return { ...told, labels: shard.labels, data };
-  const fits = compileSets(call.matchers.flatMap((set) => tenantSets(set, scope)));
-  const series = data
+  }
+  const given = call.matchers.length === 0 ? [[]] : call.matchers;
+  const fits = compileSets(given.flatMap((set) => tenantSets(set, scope)));
+  const series = (Array.isArray(data) ? data : [])
     .map((one: Readonly<Record<string, string>>) =>
       finalLabels(Object.entries(one), shard.labels, settings),
     )
-    .filter(fits)
-    .map((labels) => Object.fromEntries(labels));
-  return { ...told, labels: {}, data: series };
+    .filter(fits);
+  return { ...told, labels: {}, data: asked(call.path, series) };
+}
+
+/** What a call asks of series. */
+function asked(path: string, series: readonly SeriesBlock['labels'][]): unknown {
+  if (path === 'series') return series.map((labels) => Object.fromEntries(labels));
+  if (path === 'labels') return [...new Set(series.flatMap((all) => all.map(([name]) => name)))];
+  const label = decodeURIComponent(path.slice('label/'.length, -'/values'.length));
+  const values = series.flatMap((all) => all.filter(([name]) => name === label));
+  return [...new Set(values.map(([, value]) => value))];
 }

@@ -7,7 +7,7 @@ import type { Aggregation } from '../tree.ts';
 import { ABSENT, type Columns, ColumnsBuilder, FLOAT } from './columns.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Groups } from './groups.ts';
-import { quantileOf } from './quantile.ts';
+import { quantileInPlace } from './quantile.ts';
 import { warnQuantileValue } from './range.ts';
 
 /** What a reduction may need besides the series. */
@@ -51,6 +51,7 @@ export async function reduceGroups(
     tally.samples.fill(0);
     tally.floats.fill(0);
     const rows = groups.rows[group] ?? [];
+    const numbers = new Float64Array(node.op === 'quantile' ? rows.length : 0);
     for (const row of rows) {
       takeRow(node.op, columns, row, tally);
       if (budget.turnIsOver(2 * steps)) await budget.giveTurn();
@@ -69,7 +70,7 @@ export async function reduceGroups(
         builder.setFloat(
           step,
           node.op === 'quantile'
-            ? quantileAt(q, columns, rows, step)
+            ? quantileAt(q, columns, { rows, step, numbers })
             : resultOf(node.op, tally, step),
         );
         const work = node.op === 'quantile' ? 16 * rows.length : 1;
@@ -124,16 +125,22 @@ function resultOf(op: Aggregation['op'], { floats, values, squares }: Tally, ste
   return op === 'stdvar' ? variance : Math.sqrt(variance);
 }
 
+interface QuantilePlace {
+  readonly rows: readonly number[];
+  readonly step: number;
+  /** Room for one number of each row; used for one step after the other. */
+  readonly numbers: Float64Array;
+}
+
 function quantileAt(
   q: number,
   { kinds, values, steps }: Columns,
-  rows: readonly number[],
-  step: number,
+  { rows, step, numbers }: QuantilePlace,
 ): number {
-  const numbers: number[] = [];
+  let length = 0;
   for (const row of rows) {
     const cell = row * steps + step;
-    if (kinds[cell] === FLOAT) numbers.push(values[cell] as number);
+    if (kinds[cell] === FLOAT) numbers[length++] = values[cell] as number;
   }
-  return quantileOf(q, numbers);
+  return quantileInPlace(q, numbers.subarray(0, length));
 }

@@ -57,8 +57,9 @@ interface Distances {
 export function fillHoles(base: ReplicaSeries, other: ReplicaSeries, rules: MergeRules) {
   const distances = distancesOf(base, rules);
   const holes = holesOf(base, other, distances);
+  if (holes.length === 0 && base.live === undefined) return base.block;
   const runs = new Runs();
-  const rises = isRising(base) && isRising(other);
+  const rises = holes.length > 0 && isRising(base) && isRising(other);
   // A scrape that fails leaves a marker; a series that goes on in any replica has not ended.
   const nearMs = distances.holeMs;
   const isFalse: IsFalse = (timeMs) =>
@@ -126,9 +127,10 @@ function holesOf(base: ReplicaSeries, other: ReplicaSeries, distances: Distances
   if (other.liveCount > 0 && liveTime(other, 0) <= firstMs - endMs) {
     holes.push({ before: -1, after: 0, from: 0, to: beforeTime(other, firstMs - sameMs) });
   }
+  let endsMs = firstMs;
   for (let nth = 0; nth < last; nth++) {
-    const startMs = liveTime(base, nth);
-    const endsMs = liveTime(base, nth + 1);
+    const startMs = endsMs;
+    endsMs = liveTime(base, nth + 1);
     if (endsMs - startMs <= holeMs) continue;
     const from = samplesUntil(other.block, startMs + sameMs);
     const to = beforeTime(other, endsMs - sameMs);

@@ -13,11 +13,19 @@ import { areCopies, unite } from './unite.ts';
  * @param blocks - at least one, with equal labels; times rise
  */
 export function mergeBlocks(blocks: readonly SeriesBlock[], rules: MergeRules): SeriesBlock {
-  const [first, ...others] = blocks
-    .map(replicaSeries)
-    .sort((a, b) => b.liveCount - a.liveCount || b.block.timesMs.length - a.block.timesMs.length);
-  if (first === undefined) throw new Error('there is no series to merge');
-  return others.reduce((base, other) => replicaSeries(mergeTwo(base, other, rules)), first).block;
+  const series = blocks.map(replicaSeries);
+  if (series.length > 1) series.sort(byLength);
+  let [base, ...others] = series;
+  if (base === undefined) throw new Error('there is no series to merge');
+  for (const other of others) {
+    const merged = mergeTwo(base, other, rules);
+    if (merged !== base.block) base = replicaSeries(merged);
+  }
+  return base.block;
+}
+
+function byLength(a: ReplicaSeries, b: ReplicaSeries): number {
+  return b.liveCount - a.liveCount || b.block.timesMs.length - a.block.timesMs.length;
 }
 
 function mergeTwo(base: ReplicaSeries, other: ReplicaSeries, rules: MergeRules): SeriesBlock {

@@ -8,6 +8,9 @@ import { Runs } from './runs.ts';
 /** Copies have at least this share of the samples of the shorter one in common. */
 const COMMON_SHARE = 0.5;
 
+/** After so many samples of each, none of them common, two series are no copies. */
+const ENOUGH = 8;
+
 /** Whether two series are copies: their times are the same wherever both have samples. */
 export function areCopies({ block: a }: ReplicaSeries, { block: b }: ReplicaSeries): boolean {
   let common = 0;
@@ -23,6 +26,7 @@ export function areCopies({ block: a }: ReplicaSeries, { block: b }: ReplicaSeri
     const rightMs = b.timesMs[right] ?? 0;
     const timeMs = Math.min(leftMs, rightMs);
     if (timeMs > endMs) break;
+    if (common === 0 && lefts > ENOUGH && rights > ENOUGH) return false;
     const isWithin = timeMs >= startMs;
     if (leftMs === rightMs) common++;
     if (leftMs <= rightMs) {
@@ -42,12 +46,15 @@ export function unite(first: ReplicaSeries, second: ReplicaSeries) {
   const a = first.block;
   const b = second.block;
   const words = wordsOf(a.values);
+  const [leftTimes, rightTimes] = [a.timesMs, b.timesMs];
+  const lengths = { left: leftTimes.length, right: rightTimes.length };
   const runs = new Runs();
   let left = 0;
   let right = 0;
-  while (left < a.timesMs.length || right < b.timesMs.length) {
-    const leftMs = a.timesMs[left] ?? Infinity;
-    const rightMs = b.timesMs[right] ?? Infinity;
+  while (left < lengths.left || right < lengths.right) {
+    // Reads beyond the end would make an object of each time.
+    const leftMs = left < lengths.left ? leftTimes[left]! : Infinity;
+    const rightMs = right < lengths.right ? rightTimes[right]! : Infinity;
     const isCommon = leftMs === rightMs;
     const takesLeft = leftMs < rightMs || (isCommon && !isStale(words, left));
     if (takesLeft) runs.add(a, left, left + 1);
