@@ -16,6 +16,8 @@ const reader = new BitReader();
 const starts = new StartTimes();
 /** The two bits of a chunk of gauges. */
 const GAUGE = 3;
+/** Far more than a chunk has: one is decoded without a pause. */
+const MAX_CHUNK_BYTES = 2 ** 19;
 
 /** A chunk within a message. */
 export interface ChunkPlace {
@@ -28,6 +30,8 @@ export interface ChunkPlace {
 /** How many samples a chunk says that it has, bounded by its size. */
 function countOf(bytes: Uint8Array, { type, from, to }: ChunkPlace): number {
   if (to - from < 2) throw new ChunkError('the chunk has no count');
+  if (to - from > MAX_CHUNK_BYTES)
+    throw new ChunkError(`the chunk has more than ${MAX_CHUNK_BYTES} bytes`);
   const count = (bytes[from]! << 8) | bytes[from + 1]!;
   const claimed = type === 5 || type === 6 ? count & 0x3fff : count;
   if (claimed > 8 * (to - from)) throw new ChunkError('the chunk claims more samples than bits');

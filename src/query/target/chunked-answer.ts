@@ -2,7 +2,11 @@
 import type { ChunkPlace } from '../chunk/decode.ts';
 import type { MessagePlace } from './frame-reader.ts';
 import type { LabelPair, LabelReader } from './label-reader.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageError, MessageReader } from './message-reader.ts';
+
+/** Far more than a frame of Prometheus has; bounds the memory for one message. */
+const MAX_CHUNKS = 65_536;
+const MAX_SERIES = 4_096;
 
 /** Chunks of one series; they are in the bytes of the message. */
 export interface SeriesChunks {
@@ -15,8 +19,10 @@ export function readChunked(message: MessagePlace, labels: LabelReader): SeriesC
   const reader = new MessageReader(message.bytes, message.from, message.to);
   const all: SeriesChunks[] = [];
   while (reader.next()) {
-    if (reader.field === 1) all.push(readSeries(reader, labels));
-    else reader.skip(); // 2 is the index of the query: there is one
+    if (reader.field !== 1)
+      reader.skip(); // 2 is the index of the query: there is one
+    else if (all.push(readSeries(reader, labels)) > MAX_SERIES)
+      throw new MessageError(`a frame has more than ${MAX_SERIES} series`);
   }
   return all;
 }
@@ -27,8 +33,9 @@ function readSeries(reader: MessageReader, labelReader: LabelReader): SeriesChun
   const chunks: ChunkPlace[] = [];
   while (reader.next()) {
     if (reader.field === 1) labels.push(labelReader.read(reader, labels.length));
-    else if (reader.field === 2) chunks.push(readChunk(reader));
-    else reader.skip();
+    else if (reader.field !== 2) reader.skip();
+    else if (chunks.push(readChunk(reader)) > MAX_CHUNKS)
+      throw new MessageError(`a frame has more than ${MAX_CHUNKS} chunks`);
   }
   reader.leave(outer);
   return { labels, chunks };

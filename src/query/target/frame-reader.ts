@@ -8,7 +8,7 @@ import { crc32c } from './crc32c.ts';
 const CHECKSUM_BYTES = 4;
 const MAX_LENGTH_BYTES = 5;
 /** Prometheus sends one megabyte; a frame of another server may hold a series as a whole. */
-const MAX_FRAME_BYTES = 64 * 2 ** 20;
+const MAX_FRAME_BYTES = 16 * 2 ** 20;
 
 /** The bytes are no frames, or a checksum is wrong. */
 export class FrameError extends Error {

@@ -19,7 +19,7 @@ export interface TlsSettings {
   readonly maxVersion?: TlsVersion;
 }
 
-export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
 export interface OAuth2Settings {
   readonly clientId: string;
@@ -31,7 +31,7 @@ export interface OAuth2Settings {
   readonly proxy?: ProxySettings;
 }
 
-export interface ProxySettings {
+interface ProxySettings {
   /** May hold a user and a password. */
   readonly url: URL;
   /** Hosts, domains with a dot in front, addresses and networks that are asked without the proxy. */

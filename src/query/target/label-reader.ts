@@ -4,7 +4,10 @@
  * Most labels of a series are those of the series before, which then share the text: nothing is
  * decoded, and less is kept.
  */
-import type { MessageReader } from './message-reader.ts';
+import { MessageError, type MessageReader } from './message-reader.ts';
+
+/** Far more than a series has; bounds the memory for one message. */
+const MAX_LABELS = 1_024;
 
 export type LabelPair = readonly [string, string];
 
@@ -21,6 +24,7 @@ export class LabelReader {
 
   /** Reads the label in a field. @param place - how many labels of the series came before */
   read(reader: MessageReader, place: number): LabelPair {
+    if (place >= MAX_LABELS) throw new MessageError(`a series has more than ${MAX_LABELS} labels`);
     const { bytes } = reader;
     const outer = reader.enter();
     const { at: from, end } = reader;

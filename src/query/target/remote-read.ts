@@ -23,7 +23,7 @@ import { SeriesBuilder } from './series-builder.ts';
 import { decodeBlock, SnappyBlockError } from './snappy-block.ts';
 
 /** The default of the key `remote_read_path`. */
-export const READ_PATH = 'api/v1/read';
+const READ_PATH = 'api/v1/read';
 
 /** How long the decoding of an answer may keep other work waiting. */
 const TURN_MS = 4;

@@ -1,7 +1,7 @@
 /** The answer of a server that sends samples: `ReadResponse`. */
 import { readHistogram } from './histogram-message.ts';
 import { type LabelPair, LabelReader } from './label-reader.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageError, MessageReader } from './message-reader.ts';
 import type { SeriesBuilder } from './series-builder.ts';
 
 /** Samples between two steps. */
@@ -31,14 +31,13 @@ function* readSeries(
   builder: SeriesBuilder,
 ): Generator<void> {
   const outer = reader.enter();
-  const from = reader.at;
   const labels: LabelPair[] = [];
-  while (reader.next()) {
-    if (reader.field === 1) labels.push(labelReader.read(reader, labels.length));
-    else reader.skip();
+  let from = reader.at;
+  for (; reader.next() && reader.field === 1; from = reader.at) {
+    labels.push(labelReader.read(reader, labels.length));
   }
   builder.begin(labels);
-  reader.at = from;
+  reader.at = from; // the first field that is no label
   while (reader.at < reader.end) {
     builder.add((columns) => {
       for (let count = 0; count < STEP_SAMPLES && reader.next(); count++) {
@@ -49,7 +48,8 @@ function* readSeries(
           columns.reserve(1);
           const { timeMs, histogram } = readHistogram(reader);
           columns.pushHistogram(timeMs, histogram);
-        } else reader.skip();
+        } else if (reader.field === 1) throw new MessageError('labels come behind samples');
+        else reader.skip();
       }
     });
     yield;

@@ -143,6 +143,10 @@ describe('decodeChunk', () => {
     assert.throws(() => decode(7, Buffer.alloc(20)), /chunks of type 7 are not known/);
   });
 
+  it('refuses a chunk that is longer than any', () => {
+    assert.throws(() => decode(1, Buffer.alloc(2 ** 19 + 1)), /more than 524288 bytes/);
+  });
+
   it('takes no more samples than it may', () => {
     const columns = new SampleColumns();
     columns.left = 2;

@@ -12,7 +12,7 @@ import { ReadBudget } from '../../../src/query/target/read-budget.ts';
 import { remoteRead } from '../../../src/query/target/remote-read.ts';
 import { openTarget } from '../../../src/query/target/undici.ts';
 import { eventually } from '../../support/eventually.ts';
-import { chunkedMessage } from '../../support/query-server/protobuf.ts';
+import { chunkedMessage, uvarintOf } from '../../support/query-server/protobuf.ts';
 import { frame } from '../../support/query-server/read-answer.ts';
 import { chunksOf } from '../../support/query-server/series-chunks.ts';
 import { startQueryServer } from '../../support/query-server.ts';
@@ -285,6 +285,29 @@ describe('remoteRead', () => {
     assert.ok(sent < 100_000, `${sent} series were sent`); // the bound is 1,000
     endless.closeAllConnections();
     endless.close();
+  });
+
+  for (const [what, message] of [
+    // A series with fields of two bytes each: tag and length.
+    ['chunks', Buffer.alloc(2 * 70_000, Buffer.of(0x12, 0))],
+    ['labels', Buffer.alloc(2 * 2_000, Buffer.of(0x0a, 0))],
+  ] as const) {
+    it(`refuses a frame of endless ${what}`, async () => {
+      const head = Buffer.concat([Buffer.of(0x0a), uvarintOf(message.length)]);
+      const change = (): Buffer => frame(Buffer.concat([head, message]));
+      await using server = await startQueryServer({ series: [], faults: { change } });
+      await using from = target(server.url);
+
+      assert.equal(await failureOf(read(from)), 'corrupt');
+    });
+  }
+
+  it('refuses a frame that says that it is larger than any', async () => {
+    const change = (): Buffer => uvarintOf(2 ** 30);
+    await using server = await startQueryServer({ series: [], faults: { change } });
+    await using from = target(server.url);
+
+    assert.equal(await failureOf(read(from)), 'corrupt');
   });
 
   for (const [status, failure] of [

@@ -74,7 +74,7 @@ function byLabels(a: SeriesBlock, b: SeriesBlock): number {
   return JSON.stringify(a.labels) < JSON.stringify(b.labels) ? -1 : 1;
 }
 
-export function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buffer[] {
+function framesOf(block: SeriesBlock, query: number, format: 'old' | 'new'): Buffer[] {
   const chunks = chunksOf(block, format);
   const frames: Buffer[] = [];
   for (let at = 0; at < chunks.length; at += CHUNKS_A_FRAME) {
