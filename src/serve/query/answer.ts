@@ -146,19 +146,50 @@ async function* joined(
   pieces: Iterable<string | Buffer> | AsyncIterable<string | Buffer>,
 ): AsyncGenerator<Buffer, void, void> {
   const pace = everyTurn(TURN_MS);
-  let text = '';
+  const chunk = new Chunk();
   for await (const piece of pieces) {
-    if (typeof piece === 'string') {
-      text += piece;
-      if (text.length < CHUNK_BYTES) continue;
-      yield Buffer.from(text);
-      text = '';
-    } else {
-      if (text !== '') yield Buffer.from(text);
-      text = '';
-      yield piece;
-    }
-    await pace();
+    chunk.add(piece);
+    const turn = pace();
+    if (turn !== undefined) await turn;
+    if (chunk.size >= CHUNK_BYTES) yield chunk.take();
   }
-  if (text !== '') yield Buffer.from(text);
+  if (chunk.size > 0) yield chunk.take();
+}
+
+/** Texts and bytes that will be one chunk. */
+class Chunk {
+  #parts: Buffer[] = [];
+  #text = '';
+  #bytes = 0;
+
+  /** In bytes, about. */
+  get size(): number {
+    return this.#bytes + this.#text.length;
+  }
+
+  add(piece: string | Buffer): void {
+    if (typeof piece === 'string') this.#text += piece;
+    else {
+      this.#endText();
+      this.#parts.push(piece);
+      this.#bytes += piece.length;
+    }
+  }
+
+  take(): Buffer {
+    this.#endText();
+    const [first, ...others] = this.#parts;
+    const whole = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    return whole;
+  }
+
+  #endText(): void {
+    if (this.#text === '') return;
+    const bytes = Buffer.from(this.#text);
+    this.#text = '';
+    this.#parts.push(bytes);
+    this.#bytes += bytes.length;
+  }
 }
