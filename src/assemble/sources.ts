@@ -151,15 +151,11 @@ function observersFor(
         log.warn('routes cannot be read: promgate keeps the last ones', { ...names, fault, why });
       }
     },
-    onLoss: ({ apps, appsBefore }) => {
+    onLoss: ({ list = 'apps', apps, appsBefore }) => {
       metrics.doubtedTables.inc(names);
       log.warn(
         'a table lists less than half of the apps: promgate uses it only if the next does too',
-        {
-          ...names,
-          apps,
-          apps_before: appsBefore,
-        },
+        { ...names, list, apps, apps_before: appsBefore },
       );
     },
     onRefused: (reason, count) => {

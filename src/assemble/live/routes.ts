@@ -44,7 +44,7 @@ export function routeTries({ routes }: Pick<Config, 'routes'>, ground: Authoriti
           keys: { section: 'routes.cf_api', address: 'routes.cf_api.url' },
           start: (table, observers) => {
             const source = startCfApi({ ...cfApi, tls: { ...cfApi.tls, ca } }, table, observers);
-            scopes = () => source.scopes;
+            scopes = () => source.state.scopes;
             return source;
           },
         });
