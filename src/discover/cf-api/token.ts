@@ -101,7 +101,7 @@ export class Tokens {
 
   /** The API accepted the token: earlier refusals count no more. */
   accepted(): void {
-    this.#refused = undefined;
+    if (this.pausedMs === 0) this.#refused = undefined; // else UAA is busy, and the token is old
   }
 
   /** A new token was refused as well: UAA is not asked at once again. */
