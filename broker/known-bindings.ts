@@ -15,6 +15,12 @@ type BoundProcess = 'web' | 'worker' | 'all';
 export interface BoundPage {
   /** Path and query as in a request line; undefined: the path that the reader asks for. */
   readonly path: string | undefined;
+  /** The container port; undefined: that to which the app's routes lead. */
+  readonly port?: number | undefined;
+  /** The only route to ask by, perhaps with a port; undefined or '': any. */
+  readonly host?: string | undefined;
+  /** Whether the page must not be asked for without TLS. */
+  readonly onlyTls?: boolean | undefined;
   /** Names and values in turn; they replace the reader's headers of the same names. */
   readonly headers: readonly string[];
   /** Counted from the request to the instance; the reader's deadline may be earlier. */
@@ -171,12 +177,12 @@ export class KnownBindings {
 function unite(settings: readonly BindingSettings[]): BoundApp {
   const all = settings.flatMap(pagesOf);
   const bound = all.filter(({ path }) => path !== undefined);
-  const byPath = Map.groupBy(bound.length > 0 ? bound : all, ({ path }) => path);
+  const byPlace = Map.groupBy(bound.length > 0 ? bound : all, placeOf);
   const processes = new Set(settings.flatMap(({ process }) => process ?? []));
   const [process = 'web', ...others] = processes;
   return {
     process: others.length > 0 ? 'all' : process,
-    pages: [...byPath.values().map(joinPages)],
+    pages: [...byPlace.values().map(joinPages)],
     cacheMs: settings.find(({ cacheMs }) => cacheMs !== undefined)?.cacheMs,
   };
 }
@@ -196,19 +202,28 @@ function byRevision(a: Binding, b: Binding): number {
   return a.revision - b.revision;
 }
 
+/** One page: the same path at another container port is another page. */
+function placeOf({ path, port }: BoundPage): string {
+  return `${port ?? ''} ${path ?? ''}`;
+}
+
 function pagesOf(settings: BindingSettings): BoundPage[] {
-  const { endpoints, headers, timeoutMs, labels, allow, deny } = settings;
+  const { endpoints, port, headers, timeoutMs, labels, allow, deny } = settings;
   const shared = { headers: headers.flat(), timeoutMs, allow, deny };
-  if (endpoints.length === 0) return [{ path: undefined, ...shared, labels }];
-  return endpoints.map(({ path, labels: own }) => ({
-    ...{ path, ...shared },
+  if (endpoints.length === 0) return [{ path: undefined, ...atPort(port), ...shared, labels }];
+  return endpoints.map(({ path, port: ownPort, labels: own }) => ({
+    ...{ path, ...atPort(ownPort), ...shared },
     labels: [...new Map([...labels, ...own])],
   }));
 }
 
+function atPort(port: number | undefined): { readonly port?: number } {
+  return port === undefined ? {} : { port };
+}
+
 function joinPages(pages: readonly BoundPage[]): BoundPage {
   return pages.reduce((earlier, later) => ({
-    path: earlier.path,
+    ...{ path: earlier.path, ...atPort(earlier.port) },
     headers: joinHeaders(earlier.headers, later.headers),
     timeoutMs: earlier.timeoutMs ?? later.timeoutMs,
     labels: [...new Map([...earlier.labels, ...later.labels, ...earlier.labels])],

@@ -54,6 +54,14 @@ const PATH = {
   pattern: '^/(?!/)[^\\u0000-\\u001f\\u007f-\\u009f\\\\#]*$',
 } as const;
 
+const PORT = {
+  title: 'The port of the container that serves the metrics, if it is not that of the route',
+  description: 'a number from 1 to 65535',
+  type: 'integer',
+  minimum: 1,
+  maximum: 65535,
+} as const;
+
 const LABELS = {
   title: 'Labels that are added to every sample',
   description: `at most 10 names with values: names of letters, digits and "_", not beginning with a digit or "__", at most 128 characters long, none of ${OWN_LABELS.join(', ')}; values are strings of 1 to 256 characters without control characters`,
@@ -97,16 +105,16 @@ export const BINDING_PARAMETERS = {
     endpoint: PATH,
     endpoints: {
       title: 'Several pages of metrics; the page given as endpoint comes before them',
-      description: 'a list of 1 to 16 objects with path and optional labels',
+      description: 'a list of 1 to 16 objects with path and optional labels and port',
       type: 'array',
       minItems: 1,
       maxItems: 16,
       items: {
-        description: 'an object with path and optional labels',
+        description: 'an object with path and optional labels and port',
         type: 'object',
         required: ['path'],
         additionalProperties: false,
-        properties: { path: PATH, labels: LABELS },
+        properties: { path: PATH, labels: LABELS, port: PORT },
       },
     },
     headers: {
@@ -144,6 +152,7 @@ export const BINDING_PARAMETERS = {
       description: '"web", "worker" or "all"',
       enum: ['web', 'worker', 'all'],
     },
+    port: PORT,
   },
 } as const;
 
@@ -170,9 +179,12 @@ export const PUSH_PARAMETERS = {
 /** Parameters that `BINDING_PARAMETERS` allows. */
 export interface GivenParameters {
   readonly endpoint?: string;
+  /** The container port of all pages that name none themselves. */
+  readonly port?: number;
   readonly endpoints?: readonly {
     readonly path: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly port?: number;
   }[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeout?: string;

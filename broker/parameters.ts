@@ -89,7 +89,13 @@ export type Pair = readonly [name: string, value: string];
 /** The settings that one binding gives for scrapes of its app. */
 export interface BindingSettings {
   /** In the given order; empty if the binding names no path. `path` is not percent-encoded yet. */
-  readonly endpoints: readonly { readonly path: string; readonly labels: readonly Pair[] }[];
+  readonly endpoints: readonly {
+    readonly path: string;
+    readonly labels: readonly Pair[];
+    readonly port?: number | undefined;
+  }[];
+  /** The container port of a page without a path of its own. */
+  readonly port?: number | undefined;
   readonly headers: readonly Pair[];
   readonly timeoutMs: number | undefined;
   readonly cacheMs: number | undefined;
@@ -101,10 +107,15 @@ export interface BindingSettings {
 
 /** @param given - parameters that `ParameterCheck` accepts */
 export function bindingSettings(given: GivenParameters): BindingSettings {
-  const { endpoint, endpoints = [], timeout, cache } = given;
-  const all = endpoint === undefined ? endpoints : [{ path: endpoint }, ...endpoints];
+  const { endpoint, endpoints = [], port, timeout, cache } = given;
+  const first = endpoint === undefined ? [] : [{ path: endpoint }];
+  const all: NonNullable<GivenParameters['endpoints']> = [...first, ...endpoints];
   return {
-    endpoints: all.map(({ path, labels = {} }) => ({ path, labels: Object.entries(labels) })),
+    endpoints: all.map(({ path, labels = {}, port: own = port }) => ({
+      ...{ path, labels: Object.entries(labels) },
+      ...(own !== undefined && { port: own }),
+    })),
+    ...(port !== undefined && { port }),
     headers: Object.entries(given.headers ?? {}),
     timeoutMs: timeout === undefined ? undefined : durationMs(timeout),
     cacheMs: cache === undefined ? undefined : durationMs(cache),

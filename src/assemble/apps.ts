@@ -12,13 +12,14 @@ import { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import { type ExternalExporter, parseExporter } from '../fetch/exporter.ts';
 import { FAILURES, type Failure } from '../fetch/failure.ts';
 import { Scraper } from '../fetch/fan-out.ts';
-import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
-import { Ways } from '../fetch/ways.ts';
+import { socketLookup } from '../fetch/socket-lookup.ts';
+import { openFileTrust, type Trust } from '../fetch/trust.ts';
+import { VIAS } from '../fetch/way.ts';
 import { purge } from '../refresh/purge.ts';
 import { Admission, bounded, type Gate, openGate } from '../serve/admission.ts';
 import { answerProblem, type OnMistake } from '../serve/answer-problem.ts';
 import { APPS_PATH, INSTANCE_PATH } from '../serve/app-paths.ts';
-import type { SettingsOf } from '../serve/app-settings.ts';
+import { type SettingsOf, withDeclared } from '../serve/app-settings.ts';
 import { type AppsOptions, apps, oneInstance } from '../serve/apps.ts';
 import { clientAddress } from '../serve/client-address.ts';
 import type { KnownRequests } from '../serve/known-requests.ts';
@@ -43,11 +44,12 @@ import type { Part } from './part.ts';
 import { observeScrapes, tellLenient, tellNoDescriptors } from './scrape-observers.ts';
 import { startSources } from './sources.ts';
 import { openWarm } from './warm.ts';
+import { declaredBy, openWays, trustsOf } from './ways.ts';
 
 export interface AppsPartOptions {
   readonly config: Pick<
     Config,
-    'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd' | 'cache'
+    'routes' | 'scrape' | 'externalExporters' | 'auth' | 'sd' | 'cache' | 'ownApp'
   >;
   readonly admit: Handler;
   readonly onMistake: OnMistake;
@@ -73,11 +75,11 @@ export interface AppsPart extends Part {
 /** Pages of one app that are refreshed: readers with different headers or paths get different pages. */
 const MAX_REFRESHES_OF_APP = 100;
 
-export async function startApps(options: AppsPartOptions, ground: Ground): Promise<AppsPart> {
+export async function startApps(given: AppsPartOptions, ground: Ground): Promise<AppsPart> {
   await using parts = new AsyncDisposableStack();
-  const { config, history } = options;
+  const { config, history } = given;
   const { log, registry, readiness, authorities } = ground;
-  const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES });
+  const metrics = scrapeMetrics<Failure>(registry, { failures: FAILURES, ways: VIAS });
   const trust = await openTrust(config.scrape.tls, log);
   const scraper = parts.use(
     await openScraper({
@@ -111,6 +113,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
     parts,
   );
   sourceLevels(registry, sources);
+  const options = { ...given, settingsOf: withDeclared(given.settingsOf, declaredBy(sources)) };
   readiness.expect(sources);
   const onApp = (outcomes: readonly Outcome[], running: readonly Instance[]): void =>
     history.record(running[0]!.app.appId, outcomes, running, steadySeconds()); // there is one
@@ -118,8 +121,7 @@ export async function startApps(options: AppsPartOptions, ground: Ground): Promi
   const tableKnown = () => readiness.tableKnown;
   const exporters = readExporters(config);
   const kept = { warm, tableVersion: () => table.version };
-  const { via, router, routerKnowsProcesses: knowsProcesses } = config.scrape;
-  const ways = new Ways({ via, router, knowsProcesses });
+  const ways = openWays({ config, scraper, sources, log, onAttempt: metrics.attempted });
   const asking = { ...{ scraper, choice, ways }, observers, exporters, ground, ...kept };
   const stages = { pages: openPages(options, asking), exporters, table, tableKnown };
   const gate = gateOfPages(options);
@@ -180,9 +182,8 @@ async function openScraper({
   trust,
   isThere,
 }: ScraperParts): Promise<Scraper> {
-  const { scrape, externalExporters } = config;
+  const { scrape } = config;
   const { log, cut, descriptors, authorities } = ground;
-  const usesTls = externalExporters.some(({ scheme }) => scheme === 'https') || scrape.router?.tls;
   const scraper = new Scraper({
     ...scrape,
     concurrency: descriptors.concurrency,
@@ -190,10 +191,8 @@ async function openScraper({
     isThere,
     onNoDescriptors: tellNoDescriptors(log),
     onLenient: (answer) => tellLenient(answer, metrics, log),
-    trust: {
-      instances: trust,
-      system: fixedTrust({ ca: usesTls ? await authorities() : undefined }),
-    },
+    lookup: socketLookup(ground.lookup),
+    trust: await trustsOf(config, { instances: trust, authorities, log }),
   });
   cut.signal.addEventListener('abort', () => scraper.endBy(performance.now()));
   return scraper;

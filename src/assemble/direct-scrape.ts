@@ -14,14 +14,17 @@ import type { RouteSource } from '../discover/source.ts';
 import { negotiate } from '../exposition/negotiate.ts';
 import { Scraper } from '../fetch/fan-out.ts';
 import { scrapeHeaders } from '../fetch/forward.ts';
-import { fixedTrust } from '../fetch/trust.ts';
+import { socketLookup } from '../fetch/socket-lookup.ts';
+import type { Via } from '../fetch/way.ts';
 import { createChunk, Splicer } from '../merge/splice.ts';
 import { type AppPage, loadAppPage } from '../serve/app-page.ts';
+import { UNBOUND, withDeclared } from '../serve/app-settings.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
 import { routeMetrics } from '../telemetry/route-metrics.ts';
 import { openTrust } from './apps.ts';
 import { openGround } from './ground.ts';
 import { startSources } from './sources.ts';
+import { declaredBy, openWays, trustsOf, type WaysParts } from './ways.ts';
 
 export interface DirectScrapeOptions {
   readonly app: Selector;
@@ -38,16 +41,24 @@ export type DirectScrape =
   | { readonly kind: 'no-routes'; readonly why: readonly string[] }
   /** The route table has no such app, or no such instance. */
   | { readonly kind: 'unknown'; readonly apps: number; readonly why: readonly string[] }
-  | { readonly kind: 'page'; readonly page: AppPage };
+  | {
+      readonly kind: 'page';
+      readonly page: AppPage;
+      /** Asks the same by one way alone. */
+      readonly outcomesBy: (via: Via, timeoutMs: number) => Promise<AppPage['outcomes']>;
+    };
 
 /** NATS announces each route once in an interval, and a poll lasts up to 10 s. */
 const SOURCES_MS = 12_000;
 const LOOK_EVERY_MS = 20;
 const CHUNK_BYTES = 65_536;
 
+type DirectConfig = Pick<Config, 'listen' | 'routes' | 'scrape' | 'log'> &
+  Partial<Pick<Config, 'ownApp'>>;
+
 /** @param parts - its disposal ends all that was started, and frees the page */
 export async function scrapeDirectly(
-  config: Pick<Config, 'listen' | 'routes' | 'scrape' | 'log'>,
+  config: DirectConfig,
   options: DirectScrapeOptions,
   parts: AsyncDisposableStack,
 ): Promise<DirectScrape> {
@@ -79,28 +90,48 @@ export async function scrapeDirectly(
       ...config.scrape,
       concurrency: ground.descriptors.concurrency,
       maxOpen: ground.descriptors.maxOpen,
-      trust: { instances: trust, system: fixedTrust({ ca: undefined }) },
+      lookup: socketLookup(ground.lookup),
+      trust: await trustsOf(config, { instances: trust, log, authorities: ground.authorities }),
     }),
   );
+  const ask = asker(config, { scraper, sources, log, instances, options });
+  const page = parts.use(await ask(config.scrape.via, options.timeoutMs));
+  const outcomesBy = async (via: Via, timeoutMs: number): Promise<AppPage['outcomes']> => {
+    using alone = await ask(via, timeoutMs);
+    return alone.outcomes;
+  };
+  return { kind: 'page', page, outcomesBy };
+}
+
+interface AskerParts extends Omit<WaysParts, 'config'> {
+  readonly instances: readonly Instance[];
+  readonly options: DirectScrapeOptions;
+}
+
+/** Gives a function that asks all instances once, by the ways that a setting allows. */
+function asker(
+  config: DirectConfig,
+  { scraper, sources, log, instances, options }: AskerParts,
+): (via: DirectConfig['scrape']['via'], timeoutMs: number) => Promise<AppPage> {
+  const { labelConflict, exportJob, loopId } = config.scrape;
   const negotiated = negotiate(options.accept, { textOnly: false });
   const headers = scrapeHeaders([], {
-    ...{ authorizationOf: 'promgate', accept: negotiated.accept, id: config.scrape.loopId },
+    ...{ authorizationOf: 'promgate', accept: negotiated.accept, id: loopId },
     ...{ forwardedProto: 'https', forwardedFor: '127.0.0.1' },
   });
-  const page = await loadAppPage(
-    {
-      ...{ scraper, exporters: [], observers: {} },
-      labelConflict: config.scrape.labelConflict,
-      exportJob: config.scrape.exportJob,
-    },
-    {
-      ...{ instances, withExporters: false, path: options.path, headers, negotiated },
-      deadlineMs: performance.now() + options.timeoutMs,
-      signal: new AbortController().signal,
-    },
-  );
-  parts.use(page);
-  return { kind: 'page', page };
+  const settingsOf = withDeclared(() => UNBOUND, declaredBy(sources));
+  return (via, timeoutMs) => {
+    const chosen = { ...config, scrape: { ...config.scrape, via } };
+    const ways = openWays({ config: chosen, scraper, sources, log });
+    return loadAppPage(
+      { scraper, exporters: [], observers: {}, ways, labelConflict, exportJob },
+      {
+        ...{ instances, withExporters: false, path: options.path, headers, negotiated, settingsOf },
+        deadlineMs: performance.now() + timeoutMs,
+        signal: new AbortController().signal,
+      },
+    );
+  };
 }
 
 /** The whole page in pieces; each is a copy that stays as it is. */

@@ -1,7 +1,9 @@
 /**
  * What every part shares: log, promgate's own metrics, readiness, and trusted authorities.
  */
+
 import type { Config } from '../config/config.ts';
+import { type Lookup, systemLookup } from '../fetch/host-lookup.ts';
 import { Readiness } from '../serve/health.ts';
 import { type CacheMetrics, cacheMetrics } from '../telemetry/cache-metrics.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
@@ -31,6 +33,8 @@ export interface Ground {
   };
   /** PEM certificates of the bundled, the system's and the platform's authorities; read once. */
   readonly authorities: () => Promise<readonly string[]>;
+  /** Finds the addresses of names. */
+  readonly lookup: Lookup;
 }
 
 export interface GroundOptions {
@@ -38,6 +42,8 @@ export interface GroundOptions {
   readonly log?: Log;
   /** A folder with the platform's authorities: Cloud Foundry's `CF_SYSTEM_CERT_PATH`. */
   readonly platformAuthorities?: string | undefined;
+  /** Default: as the system does. */
+  readonly lookup?: Lookup | undefined;
 }
 
 /** @param parts - its disposal closes the log */
@@ -49,7 +55,7 @@ export function openGround(
     ownApp,
     log: { level },
   }: Pick<Config, 'listen' | 'scrape' | 'log'> & Partial<Pick<Config, 'endpoints' | 'ownApp'>>,
-  { log, platformAuthorities }: GroundOptions,
+  { log, platformAuthorities, lookup = systemLookup() }: GroundOptions,
   parts: AsyncDisposableStack,
 ): Ground {
   const registry = new MetricRegistry(ownLabels(ownApp));
@@ -62,6 +68,7 @@ export function openGround(
     log: log ?? parts.use(createLog({ level, onDropped: () => droppedLogLines.inc() })),
     registry,
     cacheMetrics: cacheMetrics(registry),
+    lookup,
     readiness: new Readiness(),
     cut: new AbortController(),
     descriptors: { ...planDescriptors(limit - toEndpoints, demand), toEndpoints },

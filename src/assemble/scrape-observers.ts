@@ -60,14 +60,16 @@ function countApp(metrics: ScrapeMetrics<Failure>, outcomes: readonly Outcome[])
 }
 
 function tellFailure(outcome: Outcome, log: Log, sources: readonly RouteSource[]): void {
-  const { failure, instance, app, status, detail } = outcome;
+  const { failure, instance, app, status, detail, advice, via } = outcome;
   if (failure === undefined || failure === 'aborted') return;
-  if (instance && isGone(failure)) {
+  // A router or a container that cannot be reached says nothing of the address in the route table.
+  const wasDirect = via === undefined || via === 'direct';
+  if (instance && wasDirect && isGone(failure)) {
     const { address, serverCertDomainSan } = instance.endpoint;
     for (const source of sources) source.reportFailure?.(address, serverCertDomainSan);
   }
   log.debug('no metrics from an instance', {
-    ...{ failure, status, detail, path: outcome.path },
+    ...{ failure, status, detail, advice, via, path: outcome.path },
     ...{ instance: instance?.endpoint.address, app_id: app.appId, app_name: app.appName },
   });
 }

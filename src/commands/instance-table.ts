@@ -83,7 +83,9 @@ const FAILURE_WORDS: Readonly<Record<Failure, string>> = {
     "promgate has no file descriptor left: raise its limit of open files ('ulimit -n')",
   timeout: "no whole answer before the deadline: speed up the app's metrics, or raise --timeout",
   'tls-identity': 'the certificate names another instance: wait for the next listing',
-  tls: 'the TLS handshake failed: check scrape.tls.ca and scrape.tls.cert',
+  'tls-client':
+    "the other side refuses promgate's certificate: set scrape.tls.cert to gorouter's, or scrape.router",
+  tls: 'the TLS handshake failed: check scrape.tls.ca',
   redirect: 'the app redirects to another address: name the path with --path',
   'status-4xx': 'the app answered with a status of 400 to 499: check --path, and read its log',
   'status-5xx': 'the app answered with a status of 500 to 599: read its log',
@@ -97,7 +99,10 @@ const FAILURE_WORDS: Readonly<Record<Failure, string>> = {
   'unknown-route': 'gorouter knows no such instance',
   'no-endpoints': 'gorouter has no instance for the route',
   'endpoint-failure': 'gorouter cannot reach the instance',
+  'router-refused': 'gorouter refused the request itself: look at its log',
+  'route-policy': "no route policy lets promgate ask: the route's owner runs cf add-route-policy",
   'route-path': 'the path is not below the route',
+  'port-unreachable': 'no way leads to the container port of the metrics: map a route to it',
   'no-way': 'no way leads to the instance',
   aborted: 'the scrape was ended',
 };

@@ -200,7 +200,7 @@ async function read(sources: ConfigSources): Promise<{ config: Config; given: un
     );
   }
   const machine = {
-    ...{ memoryBytes, ownApp },
+    ...{ memoryBytes, ownApp, identity: readIdentity(environment) },
     losesFiles: environment['VCAP_APPLICATION'] !== undefined,
     namesDatabase: valueAt(given, ['database', 'url']) !== undefined,
   };
@@ -224,6 +224,12 @@ function urlFault(key: string, parseUrl: () => unknown): string[] {
     if (!(error instanceof DatabaseUrlError || error instanceof RedisUrlError)) throw error;
     return [`${key} cannot be used: ${error.message}`];
   }
+}
+
+/** The files of promgate's own instance identity, which Cloud Foundry renews. */
+function readIdentity(environment: Environment) {
+  const [certFile, keyFile] = [environment['CF_INSTANCE_CERT'], environment['CF_INSTANCE_KEY']];
+  return certFile && keyFile ? { certFile, keyFile } : undefined;
 }
 
 /** On Cloud Foundry the disk of a container is lost with the container. */

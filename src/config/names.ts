@@ -15,6 +15,8 @@ export interface Machine {
   readonly memoryBytes: number;
   /** What promgate is on Cloud Foundry. */
   readonly ownApp: OwnApp | undefined;
+  /** The files of the instance identity that the platform gives promgate; undefined outside of it. */
+  readonly identity: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Whether files are lost with the container, as on Cloud Foundry. */
   readonly losesFiles: boolean;
   /** Whether a source of the configuration sets `database.url`. */
@@ -23,7 +25,7 @@ export interface Machine {
 
 export function toConfig(values: Values, machine: Machine) {
   const { memoryBytes, ownApp } = machine;
-  const { listen, routes, scrape } = values;
+  const { listen, routes } = values;
   return {
     listen: {
       host: listen.host,
@@ -59,23 +61,7 @@ export function toConfig(values: Values, machine: Machine) {
       maxAgeMs: routes.max_age,
       requireTls: routes.require_tls,
     },
-    scrape: {
-      timeoutMs: scrape.timeout,
-      maxTimeoutMs: scrape.max_timeout,
-      concurrency: scrape.concurrency,
-      perApp: scrape.per_app,
-      ...{ maxRequests: scrape.max_requests, maxIdle: scrape.max_idle },
-      maxBodyBytes: scrape.max_body,
-      maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(memoryBytes / 4)),
-      labelConflict: scrape.label_conflict,
-      exportJob: scrape.export_job,
-      plainCredentials: scrape.plain_credentials,
-      via: scrape.via,
-      router: toRouter(scrape.router),
-      routerKnowsProcesses: scrape.router_knows_processes,
-      loopId: scrape.loop_id ?? ownApp?.appId ?? 'promgate',
-      tls: tlsFiles(scrape.tls),
-    },
+    scrape: toScrape(values, machine),
     externalExporters: values.external_exporters.map((exporter) => ({
       name: exporter.name ?? `${exporter.host}${exporter.metrics_path}`,
       host: exporter.host,
@@ -99,6 +85,30 @@ export function toConfig(values: Values, machine: Machine) {
     kafka: toKafka(values.kafka),
     endpoints: toEndpoints(values.endpoints, memoryBytes),
     push: toPush(values.push, surroundings(values, machine)),
+  };
+}
+
+function toScrape(values: Pick<Values, 'scrape' | 'routes'>, machine: Machine) {
+  const { scrape } = values;
+  return {
+    timeoutMs: scrape.timeout,
+    maxTimeoutMs: scrape.max_timeout,
+    concurrency: scrape.concurrency,
+    perApp: scrape.per_app,
+    ...{ maxRequests: scrape.max_requests, maxIdle: scrape.max_idle },
+    maxBodyBytes: scrape.max_body,
+    maxBytes: scrape.max_bytes ?? Math.max(scrape.max_body, Math.floor(machine.memoryBytes / 4)),
+    labelConflict: scrape.label_conflict,
+    exportJob: scrape.export_job,
+    plainCredentials: scrape.plain_credentials,
+    via: scrape.via,
+    router: toRouter(scrape.router ?? secureOrigin(values.routes.cf_api, machine)),
+    routerKnowsProcesses: scrape.router_knows_processes,
+    identityRouter: toRouter(scrape.identity_router),
+    internalTls: scrape.internal_tls,
+    identity: machine.identity,
+    loopId: scrape.loop_id ?? machine.ownApp?.appId ?? 'promgate',
+    tls: tlsFiles(scrape.tls),
   };
 }
 
@@ -208,6 +218,12 @@ function toEndpoints(endpoints: Values['endpoints'], memoryBytes: number) {
 }
 
 /** The address of a router's URL, and whether it speaks TLS. */
+/** The CF API is a route of gorouter like any other: its address leads to gorouter. */
+function secureOrigin(api: Values['routes']['cf_api'], { ownApp }: Machine): string | undefined {
+  const url = api && (api.url ?? ownApp?.apiUrl);
+  return url !== undefined && /^https:/i.test(url) ? new URL(url).origin : undefined;
+}
+
 function toRouter(
   text: string | undefined,
 ): { readonly address: string; readonly tls: boolean } | undefined {

@@ -98,20 +98,30 @@ export const scrape = section(
         'auto',
         'direct',
         'gorouter',
+        'identity',
         'internal',
       ]),
       'auto',
     ),
     router: optional(
       url(
-        'Where requests through gorouter go, whatever their route; without it promgate uses none.',
+        'Where requests through gorouter go, whatever their route; by default to the address of routes.cf_api, if that has TLS.',
         ['http', 'https'],
       ),
     ),
-    router_knows_processes: withDefault(
+    router_knows_processes: optional(
       flag(
-        'The gorouter heeds X-CF-PROCESS-INSTANCE (routing-release 0.332.0 and later): right instances also during rolling deploys.',
+        'The gorouter heeds X-CF-PROCESS-INSTANCE (routing-release 0.332.0 and later): right instances also during rolling deploys; without it promgate asks the router.',
       ),
+    ),
+    identity_router: optional(
+      url(
+        'Where requests by identity-aware routes go; without it to the host of each route, port 443.',
+        ['https'],
+      ),
+    ),
+    internal_tls: withDefault(
+      flag('Ask by internal routes with TLS, at port 61443, and not with http.'),
       false,
     ),
     tls: clientTls('TLS to the instances.'),

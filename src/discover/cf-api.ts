@@ -20,6 +20,7 @@ import type { RouteTable } from './route-table.ts';
 import type { RouteSource, SourceObservers } from './source.ts';
 import type { SourceError } from './source-error.ts';
 import type { SourceWatch } from './source-state.ts';
+import type { Target } from './target.ts';
 
 export interface CfApiOptions {
   /** The API's root: `https://api.example.com`. */
@@ -126,8 +127,12 @@ export function startCfApi(
       return sweptAtMs === undefined ? undefined : clock.nowMs() - sweptAtMs;
     },
   };
-  const wantStats = (processId: string): Promise<void> => stats.want(processId);
-  return Object.assign(source, { inventory, state, wantStats });
+  return Object.assign(source, {
+    ...{ inventory, state },
+    wantStats: (processId: string) => stats.want(processId),
+    targetOf: ({ processId, index }: Target) => inventory.targetOf(processId, index),
+    declaredOf: (appId: string) => inventory.ofApp(appId)?.declared,
+  });
 }
 
 function openParts(options: CfApiOptions, table: RouteTable, observers: CfApiObservers) {

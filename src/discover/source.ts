@@ -4,6 +4,7 @@
 import type { Loss } from './listing-feed.ts';
 import type { OnRefused } from './refusal.ts';
 import type { SourceError } from './source-error.ts';
+import type { DeclaredEndpoint, Target } from './target.ts';
 
 /** A running source. Disposal ends its work; its routes stay in the table. */
 export interface RouteSource extends AsyncDisposable {
@@ -34,6 +35,10 @@ export interface RouteSource extends AsyncDisposable {
    * table holds what the source learned of the process's ports. Never rejects.
    */
   wantStats?(processId: string): Promise<void>;
+  /** The latest word on an instance; undefined if the source does not know it any more. */
+  targetOf?(target: Target): Target | undefined;
+  /** What annotations and registrations of an app declare; the same object while nothing changes. */
+  declaredOf?(appId: string): readonly DeclaredEndpoint[] | undefined;
 }
 
 /** Why the source removed endpoints: too old, a failed scrape, or a failed dial. */

@@ -7,7 +7,9 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
+import { isClientRefused } from './client-alert.ts';
 import type { Failure } from './failure.ts';
+import { SEVERAL } from './socket-lookup.ts';
 
 /** No connection could be opened. */
 export class ConnectError extends Error {
@@ -35,6 +37,8 @@ export interface ConnectOptions {
   /** `host:port` or `[IPv6]:port` */
   readonly address: string;
   readonly timeoutMs: number;
+  /** Finds the addresses of a name. Default: Node's own. */
+  readonly lookup?: net.LookupFunction | undefined;
   /** undefined means plain TCP. */
   readonly tls: TlsOptions | undefined;
 }
@@ -58,7 +62,7 @@ const READ_BYTES = 65_536;
  * @returns the socket (`destroy` gives up); undefined if `address` is not `host:port`
  */
 export function connect(options: ConnectOptions, done: Connected): net.Socket | undefined {
-  const { address, timeoutMs } = options;
+  const { address, timeoutMs, lookup } = options;
   const place = parseAddress(address);
   if (!place) {
     const error = new ConnectError('unreachable', address, {
@@ -69,7 +73,8 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   }
   let settled = false;
   let reached = false;
-  const socket = options.tls ? openTls(place, options.tls) : openTcp(place);
+  const from = lookup ? { ...place, lookup } : place;
+  const socket = options.tls ? openTls(from, options.tls) : openTcp(from);
   const timer = setTimeout(() => {
     fail(new ConnectError(reached ? 'tls' : 'unreachable', address, { hung: true }));
     socket.destroy();
@@ -93,7 +98,7 @@ export function connect(options: ConnectOptions, done: Connected): net.Socket | 
   });
   // Stays for the socket's life: an error event without a listener would end the process.
   socket.on('error', (cause) => {
-    fail(new ConnectError(connectFailure(cause, reached), address, { cause }));
+    fail(new ConnectError(connectFailure(cause, reached, socket), address, { cause }));
   });
   socket.once('close', () => fail(new ConnectError(reached ? 'tls' : 'aborted', address)));
   return socket;
@@ -112,16 +117,19 @@ export function parseAddress(address: string): Place | undefined {
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-function openTcp({ host, port }: Place): net.Socket {
-  const options = { host, port, highWaterMark: READ_BYTES }; // the type lacks this stream option
+interface From extends Place {
+  readonly lookup?: net.LookupFunction;
+}
+
+function openTcp(from: From): net.Socket {
+  const options = { ...from, highWaterMark: READ_BYTES }; // the type lacks this stream option
   return net.connect(options);
 }
 
-function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
-  const name = serverName || host;
+function openTls(from: From, { context, serverName, alpn }: TlsOptions): tls.TLSSocket {
+  const name = serverName || from.host;
   return tls.connect({
-    host,
-    port,
+    ...from,
     secureContext: context,
     ALPNProtocols: [...alpn],
     // RFC 6066, 3: SNI cannot carry an IP address. The certificate is still checked for it.
@@ -130,9 +138,15 @@ function openTls({ host, port }: Place, { context, serverName, alpn }: TlsOption
   });
 }
 
-function connectFailure(error: Error & { code?: string }, reached: boolean): Failure {
+function connectFailure(
+  error: Error & { code?: string },
+  reached: boolean,
+  socket: net.Socket,
+): Failure {
   if (error.code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'tls-identity';
+  if (socket instanceof tls.TLSSocket && isClientRefused(error, socket)) return 'tls-client';
   if (reached) return 'tls';
+  if (error.code === SEVERAL) return 'ambiguous';
   if (error.code === 'EMFILE' || error.code === 'ENFILE') return 'no-descriptors';
   return error.code === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }

@@ -17,8 +17,11 @@ import {
 } from './undici-connection.ts';
 
 export interface ConnectionsOptions {
-  readonly trust: ConnectionOptions['trust'];
+  /** `containers` and `identity` are by default as `system`. */
+  readonly trust: Pick<ConnectionOptions['trust'], 'instances' | 'system'> &
+    Partial<ConnectionOptions['trust']>;
   readonly connectTimeoutMs?: number;
+  readonly lookup?: ConnectionOptions['lookup'];
   readonly idleTimeoutMs?: number;
   /** Bound on idle connections over all addresses: beyond it the one idle for longest closes. */
   readonly maxIdle?: number;
@@ -59,6 +62,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   constructor({
     trust,
     connectTimeoutMs = 2000,
+    lookup,
     idleTimeoutMs = 90_000,
     maxIdle = 8192,
     onLenient,
@@ -68,7 +72,9 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     const onClosed = (connection: Connection): void => {
       if (connection.idles) this.#closeIdle(connection);
     };
-    this.#options = { trust, connectTimeoutMs, idleTimeoutMs, onClosed };
+    const { system } = trust;
+    const trusts = { containers: system, identity: system, ...trust };
+    this.#options = { trust: trusts, lookup, connectTimeoutMs, idleTimeoutMs, onClosed };
     this.#maxIdle = maxIdle;
     this.#onLenient = onLenient;
     this.#maxOpen = maxOpen;

@@ -5,6 +5,7 @@
  * Compares codes and names, so that this file needs no undici. Other files judge the answer
  * itself: `verdict.ts` (status, redirect) and `body-reader.ts` (size, gzip).
  */
+import { isClientRefused } from './client-alert.ts';
 import { ConnectError } from './connect.ts';
 import type { Failure } from './failure.ts';
 import { NotHttpError } from './lenient-head.ts';
@@ -33,7 +34,8 @@ export function failureOf(error: CodedError, started: boolean): Failure {
     case 'ENETUNREACH':
       return 'unreachable';
   }
-  if (code.startsWith('ERR_SSL')) return 'tls'; // a TLS 1.3 server may refuse our certificate late
+  if (isClientRefused(error)) return 'tls-client'; // a TLS 1.3 server refuses our certificate late
+  if (code.startsWith('ERR_SSL')) return 'tls';
   return code.startsWith('ERR_HTTP2') && !started ? 'not-http' : 'truncated';
 }
 

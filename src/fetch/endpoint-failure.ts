@@ -83,6 +83,7 @@ const OF_FETCH: Readonly<Record<Failure, EndpointFailure>> = {
   'no-descriptors': 'overloaded',
   timeout: 'upstream_timeout',
   'tls-identity': 'upstream_tls',
+  'tls-client': 'upstream_tls',
   tls: 'upstream_tls',
   redirect: 'upstream_redirects',
   'status-4xx': 'upstream_status',
@@ -97,7 +98,10 @@ const OF_FETCH: Readonly<Record<Failure, EndpointFailure>> = {
   'unknown-route': 'upstream_unreachable',
   'no-endpoints': 'upstream_unreachable',
   'endpoint-failure': 'upstream_unreachable',
+  'router-refused': 'upstream_unreachable',
+  'route-policy': 'upstream_unreachable',
   'route-path': 'upstream_unreachable',
+  'port-unreachable': 'upstream_unreachable',
   'no-way': 'upstream_unreachable',
   aborted: 'upstream_timeout',
 };

@@ -14,7 +14,8 @@
  * | no-descriptors | promgate had no file descriptor left for a connection until the deadline |
  * | timeout | the answer was incomplete at the deadline, or the fetch had not begun |
  * | tls-identity | the certificate is trusted but names another instance |
- * | tls | any other failed handshake: no trust, no TLS, over 2 s, promgate's certificate refused |
+ * | tls-client | the other side refused promgate's client certificate, or demands one |
+ * | tls | any other failed handshake: no trust, no TLS, over 2 s |
  * | redirect | promgate does not follow it: to another address, the fourth, or no valid Location |
  * | status-4xx, status-5xx | the instance answered with such a status |
  * | status-other | the instance answered with a status other than 200, 3xx, 4xx and 5xx |
@@ -27,7 +28,10 @@
  * | unknown-route | gorouter knows no such route, or no such instance of it |
  * | no-endpoints | gorouter has no instance for the route |
  * | endpoint-failure | gorouter could not reach the instance |
+ * | router-refused | gorouter refused the request itself: its headers, or a host unlike the name in TLS |
+ * | route-policy | gorouter's route policies do not let promgate ask the identity-aware route |
  * | route-path | not asked: the path is not below the path of any route of the app |
+ * | port-unreachable | not asked: no way leads to the container port that the app's metrics are at |
  * | no-way | not asked: no way leads to the instance |
  * | aborted | the reader left, or promgate stops |
  */
@@ -39,6 +43,7 @@ export const FAILURES = [
   'no-descriptors',
   'timeout',
   'tls-identity',
+  'tls-client',
   'tls',
   'redirect',
   'status-4xx',
@@ -53,7 +58,10 @@ export const FAILURES = [
   'unknown-route',
   'no-endpoints',
   'endpoint-failure',
+  'router-refused',
+  'route-policy',
   'route-path',
+  'port-unreachable',
   'no-way',
   'aborted',
 ] as const;

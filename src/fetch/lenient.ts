@@ -10,12 +10,14 @@ import type { Socket } from 'node:net';
 import { ConnectError, connect } from './connect.ts';
 import { causeOf, failureOf } from './diagnosis.ts';
 import type { Get, Receiver, ResponseHeaders } from './get.ts';
+import { settingsFailure } from './instance-identity.ts';
 import { LenientParser, type ResponseReader } from './lenient-parser.ts';
 import type { ScrapeTarget } from './target.ts';
-import type { ConnectionOptions } from './undici-connection.ts';
+import { type ConnectionOptions, lookupOf } from './undici-connection.ts';
 import { WireLimit } from './wire-limit.ts';
 
-export interface LenientOptions extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs'> {
+export interface LenientOptions
+  extends Pick<ConnectionOptions, 'trust' | 'connectTimeoutMs' | 'lookup'> {
   /** Called at the end. `read`: the whole response was read; `not-http`: the parser refused it. */
   readonly onOver: (read: 'read' | 'not-http' | 'unknown') => void;
 }
@@ -94,15 +96,18 @@ export class LenientGet implements Get, ResponseReader {
       }
       const context = tls ? await this.#options.trust[trust].context() : undefined;
       if (this.#done) return;
-      const timeoutMs = this.#options.connectTimeoutMs;
+      const timeoutMs = this.#target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
       const secure = context && { context, serverName, alpn: ['http/1.1'] };
-      this.#socket = connect({ address, timeoutMs, tls: secure }, (error, socket) => {
+      const lookup = lookupOf(this.#options, this.#target.via);
+      this.#socket = connect({ address, timeoutMs, lookup, tls: secure }, (error, socket) => {
         if (socket) this.#send(socket);
         else this.#fail(error ?? new ConnectError('aborted', address));
       });
     } catch (cause) {
       this.#fail(
-        cause instanceof ConnectError ? cause : new ConnectError('tls', address, { cause }),
+        cause instanceof ConnectError
+          ? cause
+          : new ConnectError(settingsFailure(cause), address, { cause }),
       );
     }
   }

@@ -37,6 +37,8 @@ export type PageState =
       readonly account: Account;
       readonly status: number;
       readonly verdict: Verdict;
+      /** What the router said of itself. */
+      readonly cause: string | undefined;
       /** Ends the reading of a slow response. */
       readonly drainTimer: NodeJS.Timeout;
     }

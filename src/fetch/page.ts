@@ -27,7 +27,7 @@ import type { Slot, SlotClaim } from './pool.ts';
 import { type Ending, MAX_TIMER_MS, type Scene } from './scene.ts';
 import type { Outcome } from './suspects.ts';
 import type { ScrapeTarget } from './target.ts';
-import { judge } from './verdict.ts';
+import { judge, routerWord } from './verdict.ts';
 
 /** Bounds on reading the body of a status other than 200, which keeps the connection usable. */
 const MAX_DRAINED_BYTES = 65_536;
@@ -44,7 +44,6 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   #redirects = 0;
   /** Why the strict parser refused the response; set if the lenient parser is used. */
   #refusal: string | undefined;
-  /** The latest GET. */
   #get: Get | undefined;
   #drainedBytes = 0;
   #startedMs = 0;
@@ -132,7 +131,8 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
     if (verdict === undefined) this.#expect(state.account, headers);
     else {
       const drainTimer = setTimeout(this.#drainNoMore, MAX_DRAIN_MS);
-      this.#state = { name: 'judged', account: state.account, status, verdict, drainTimer };
+      const said = { status, verdict, cause: routerWord(headers) };
+      this.#state = { name: 'judged', account: state.account, ...said, drainTimer };
     }
     this.#get?.bodyBegins(verdict === undefined ? this.#scene.maxBodyBytes : MAX_DRAINED_BYTES);
   }
@@ -253,9 +253,9 @@ export class PageFetch implements SlotClaim, BytesClaim, Receiver, BodyOwner {
   };
 
   /** Acts on the verdict once the response is over: fails, or follows the redirect. */
-  #conclude({ verdict, account, drainTimer }: Judged): void {
+  #conclude({ verdict, account, drainTimer, cause }: Judged): void {
     clearTimeout(drainTimer);
-    if (typeof verdict === 'string') this.#fail(verdict, 'answered');
+    if (typeof verdict === 'string') this.#fail(verdict, 'answered', cause);
     else {
       this.#path = verdict.path;
       this.#drainedBytes = 0;

@@ -5,6 +5,13 @@
  */
 import type { Instance } from '../discover/instance.ts';
 import type { Failure } from './failure.ts';
+import type { Via } from './way.ts';
+
+/**
+ * `instances`: the authorities of `scrape.tls.ca` alone, and the certificate of `scrape.tls`. `system`:
+ * the system's authorities. `containers`: both. `identity`: both, and promgate's instance identity.
+ */
+type TrustName = 'instances' | 'system' | 'containers' | 'identity';
 
 export interface ScrapeTarget {
   /** The instance asked; undefined for an external exporter. */
@@ -16,8 +23,8 @@ export interface ScrapeTarget {
   readonly tls: boolean;
   /** The name that the certificate must carry, and the SNI; '' means the address's own host. */
   readonly serverName: string;
-  /** Whose certificates are trusted: `scrape.tls.ca` alone, or the system's. */
-  readonly trust: 'instances' | 'system';
+  /** Whose certificates are trusted, and which client certificate promgate sends. */
+  readonly trust: TrustName;
   /** HTTP/2: offered by ALPN over TLS, else by prior knowledge (h2c). */
   readonly http2: boolean;
   /** The `Host` header. */
@@ -30,8 +37,10 @@ export interface ScrapeTarget {
   readonly timeoutMs: number | undefined;
   /** Whether bindings name several pages of the address; each may hang by itself. */
   readonly oneOfSeveral: boolean;
-  /** The way to the instance; undefined: directly to its address. */
-  readonly via?: 'gorouter' | 'internal';
+  /** The way to the instance that the planner chose; undefined: directly, since there is no other. */
+  readonly via?: Via;
+  /** Bound on opening the connection, if another way follows. */
+  readonly connectTimeoutMs?: number | undefined;
   /** The header that pins the request to the instance, name and value. */
   readonly pin?: readonly [string, string];
   /** The path of the route below which every request must stay. */

@@ -11,7 +11,10 @@ import { isPemText, pemName, readPem } from '../pem.ts';
 
 /** Gives the TLS settings for a new connection. */
 export interface Trust {
-  /** Resolves to the same object as long as the settings are unchanged. Never rejects. */
+  /**
+   * Resolves to the same object as long as the settings are unchanged. Rejects only if there are none
+   * that could be used (`instance-identity.ts`).
+   */
   context(): Promise<tls.SecureContext>;
   /**
    * The latest settings, without waiting; starts a look for changes if one is due.
@@ -147,7 +150,7 @@ async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
   return (await Promise.all(stamps)).join(';');
 }
 
-function secureContext({ ca, cert, key }: TrustTexts): tls.SecureContext {
+export function secureContext({ ca, cert, key }: TrustTexts): tls.SecureContext {
   return tls.createSecureContext({
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...(cert === undefined ? {} : { cert }),

@@ -4,10 +4,12 @@
  */
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Client } from 'undici';
 import { ConnectError, connect } from './connect.ts';
+import { settingsFailure } from './instance-identity.ts';
+import { onlyOne } from './socket-lookup.ts';
 import type { ScrapeTarget } from './target.ts';
 import type { Trust } from './trust.ts';
 import { WireLimit } from './wire-limit.ts';
@@ -43,6 +45,8 @@ export interface ConnectionSource {
 export interface ConnectionOptions {
   readonly trust: Readonly<Record<ScrapeTarget['trust'], Trust>>;
   readonly connectTimeoutMs: number;
+  /** Finds the addresses of the names of routers and containers. Default: Node's own. */
+  readonly lookup?: LookupFunction | undefined;
   /** How long an idle connection is kept, unless the instance asks for less. */
   readonly idleTimeoutMs: number;
   /** Called when a socket has closed; an idle connection must then be dropped. */
@@ -118,8 +122,8 @@ export class Connection {
 
   /** Opens a socket for undici, which speaks HTTP/2 on it if `alpnProtocol` says so. */
   async #open(callback: Opened): Promise<void> {
-    const { address, tls, serverName, http2, trust } = this.target;
-    const timeoutMs = this.#options.connectTimeoutMs;
+    const { address, tls, serverName, http2, trust, via } = this.target;
+    const timeoutMs = this.target.connectTimeoutMs ?? this.#options.connectTimeoutMs;
     const alpn = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
     try {
       const context = tls ? await this.#options.trust[trust].context() : undefined;
@@ -127,14 +131,16 @@ export class Connection {
       this.#context = context;
       this.opened++;
       this.brokenBy = undefined;
-      const options = { address, timeoutMs, tls: context && { context, serverName, alpn } };
+      const lookup = lookupOf(this.#options, via);
+      const secure = context && { context, serverName, alpn };
+      const options = { address, timeoutMs, lookup, tls: secure };
       this.#socket = connect(options, (error, socket) => {
         if (socket) this.#use(socket, callback);
         else callback(error ?? new ConnectError('aborted', address), null);
       });
     } catch (cause) {
       const failed = cause instanceof ConnectError; // else TLS refused the settings or the name
-      callback(failed ? cause : new ConnectError('tls', address, { cause }), null);
+      callback(failed ? cause : new ConnectError(settingsFailure(cause), address, { cause }), null);
     }
   }
 
@@ -160,6 +166,14 @@ export class Connection {
       return false;
     };
   }
+}
+
+/** Only one container may have the name of an index. */
+export function lookupOf(
+  { lookup }: Pick<ConnectionOptions, 'lookup'>,
+  via: ScrapeTarget['via'],
+): LookupFunction | undefined {
+  return lookup && via === 'internal' ? onlyOne(lookup) : lookup;
 }
 
 /** undici's callback for a socket. */

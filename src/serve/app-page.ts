@@ -85,8 +85,14 @@ export interface AppPage extends Disposable {
 }
 
 /** @throws the reason of `signal` when the reader has left; any other error is a bug of promgate */
-export function loadAppPage(settings: AppPageSettings, request: AppPageRequest): Promise<AppPage> {
+export async function loadAppPage(
+  settings: AppPageSettings,
+  request: AppPageRequest,
+): Promise<AppPage> {
   const { exporters, choice, ways } = settings;
+  const { instances, settingsOf } = request;
+  const preparing = ways?.prepare(instances, ({ app }) => settingsOf?.(app).pages ?? []);
+  if (preparing) await preparing;
   return load(pagesToAsk(exporters, { ...request, choice, ways }), settings, request);
 }
 
@@ -95,7 +101,7 @@ async function load(
   settings: AppPageSettings,
   request: AppPageRequest,
 ): Promise<AppPage> {
-  const { scraper, observers } = settings;
+  const { scraper, observers, ways } = settings;
   const { headers, signal, hurry } = request;
   let merging = newMerging(asked, settings, request);
   const arrived = new ArrivedAnswers(scraper);
@@ -115,7 +121,7 @@ async function load(
       const taken = takeAnswer(merging, page, { answer, place, observers, lease, signal });
       adding.push(taken);
       return taken.then(
-        (outcome) => questions.answer(index, outcome),
+        (outcome) => questions.answer(index, told(outcome, page, ways)),
         () => undefined, // `Promise.all` below throws the error
       );
     },
@@ -132,6 +138,14 @@ async function load(
   arrived.close();
   const merged = await settle(merging, observers, request);
   return leasedPage(merged, lease, resources.move());
+}
+
+/** Tells the ways of an outcome, and gets their advice if it is a failure. */
+function told(outcome: Outcome, { target }: AskedPage, ways: Ways | undefined): Outcome {
+  const { failure } = outcome;
+  ways?.heard(target, failure);
+  const advice = failure && ways?.adviceOf(target, failure);
+  return advice === undefined ? outcome : { ...outcome, advice };
 }
 
 /** The page holds nothing of the scrape and the merge: it may be kept for long. */
@@ -175,12 +189,13 @@ function loadSoFar(
 ): Promise<AppPage> {
   const none = { hurry: undefined, offer: undefined, onAnswered: undefined };
   const alone = { ...request, ...waiter, ...none };
-  return load(asked, { ...settings, scraper: arrived.replay(), observers: {} }, alone);
+  const replayed = { ...settings, scraper: arrived.replay(), observers: {}, ways: undefined };
+  return load(asked, replayed, alone);
 }
 
 function newMerging(
   asked: readonly AskedPage[],
-  { labelConflict, exportJob, choice }: AppPageSettings,
+  { labelConflict, exportJob, choice, ways }: AppPageSettings,
   request: AppPageRequest,
 ): Merging {
   const { negotiated, signal, style } = request;
@@ -192,7 +207,7 @@ function newMerging(
       deadlineMs: () => request.deadlineMs,
       refuse: (page) => {
         const why = page.target.refused ?? (page.instance?.ambiguous ? 'ambiguous' : undefined);
-        return why && notAsked(page, why);
+        return why && notAsked(page, why, ways?.adviceOf(page.target, why));
       },
     }),
     waiting: undefined,

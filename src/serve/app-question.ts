@@ -103,7 +103,9 @@ export function readInstanceQuestion(ctx: RequestContext, options: QuestionOptio
     check: (outcomes) => {
       const failures = outcomes.flatMap(({ failure }) => failure ?? []);
       const isDown = failures.length === outcomes.length; // of its pages, mostly one
-      if (isDown) throw failureProblem(failures[0]!, outcomes[0]!.instance!.endpoint.address);
+      if (!isDown) return;
+      const [{ instance, advice }] = outcomes as [Outcome]; // one page of one instance at least
+      throw failureProblem(failures[0]!, instance!.endpoint.address, advice);
     },
   });
 }

@@ -115,7 +115,7 @@ function askedPage(owner: Instance, page: BoundPage, context: PageContext): Aske
   const endpoints = choice.inOrder(owner, page.path ?? context.path);
   const pages = endpoints.flatMap((one) => {
     const direct = endpointPage(one, owner, { page, ...context });
-    const targets = ways?.targets(one, direct.target) ?? [direct.target];
+    const targets = ways?.targets(one, direct.target, page) ?? [direct.target];
     return targets.map((target) => (target === direct.target ? direct : { ...direct, target }));
   });
   const [asked, ...elsewhere] = pages;

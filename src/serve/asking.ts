@@ -5,6 +5,7 @@
 import type { EndpointChoice } from '../fetch/endpoint-choice.ts';
 import type { Failure } from '../fetch/failure.ts';
 import type { ScrapeTarget } from '../fetch/target.ts';
+import { isUnreached } from '../fetch/ways.ts';
 import type { AskedPage } from './asked-pages.ts';
 
 /** The result of asking for a page. */
@@ -44,7 +45,8 @@ const FINAL: ReadonlySet<Failure> = new Set<Failure>(['aborted', 'over-budget', 
 export class Questions<R extends Result> {
   /**
    * One answer per page, in the order of the pages, complete once all are answered: the result
-   * without a failure, or else the result of the endpoint that was asked first.
+   * without a failure, or else the result of the endpoint that was asked first, by the first way that
+   * reached it.
    */
   readonly answers: Answered<R>[];
   readonly #open: Question[] = [];
@@ -79,9 +81,8 @@ export class Questions<R extends Result> {
   answer(index: number, result: R): ScrapeTarget | undefined {
     const question = this.#open[index]!; // as above
     const { place, page } = question;
-    if (result.failure === undefined || !this.answers[place]) {
-      this.answers[place] = { page, result };
-    }
+    const before = this.answers[place];
+    if (!before || saysMore(result, page, before)) this.answers[place] = { page, result };
     const next = this.#next(question, result.failure);
     if (next === undefined) return undefined;
     question.page = next;
@@ -105,4 +106,15 @@ export class Questions<R extends Result> {
     if (next.instance) choice?.prefer(owner, target.path, next.instance);
     return undefined;
   }
+}
+
+/** Whether a later result is to be reported in place of an earlier one. */
+function saysMore(
+  { failure }: Result,
+  { instance }: AskedPage,
+  { page, result: { failure: before } }: Answered<Result>,
+): boolean {
+  if (failure === undefined) return true;
+  const isSame = instance !== undefined && page.instance === instance;
+  return isSame && before !== undefined && isUnreached(before) && !isUnreached(failure);
 }

@@ -67,6 +67,7 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   'no-descriptors': 'instance-failed',
   timeout: 'instance-timeout',
   'tls-identity': 'instance-failed',
+  'tls-client': 'instance-failed',
   tls: 'instance-failed',
   redirect: 'instance-failed',
   'status-4xx': 'instance-failed',
@@ -81,7 +82,10 @@ const FAILURE_CODES: Readonly<Record<Failure, ProblemCode>> = {
   'unknown-route': 'instance-failed',
   'no-endpoints': 'instance-failed',
   'endpoint-failure': 'instance-failed',
+  'router-refused': 'instance-failed',
+  'route-policy': 'instance-failed',
   'route-path': 'instance-failed',
+  'port-unreachable': 'instance-failed',
   'no-way': 'instance-failed',
   aborted: 'instance-timeout',
 };
@@ -113,8 +117,8 @@ export class Problem extends Error {
 }
 
 /** Makes the failure of the only instance that was asked an error of the request. */
-export function failureProblem(failure: Failure, address: string): Problem {
-  const detail = `${address}: ${failure}`;
+export function failureProblem(failure: Failure, address: string, advice?: string): Problem {
+  const detail = `${address}: ${failure}${advice === undefined ? '' : `; ${advice}`}`;
   return new Problem(FAILURE_CODES[failure], detail, { members: { failure } });
 }
 

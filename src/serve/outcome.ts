@@ -4,6 +4,7 @@
 import type { AppIdentity } from '../discover/app-identity.ts';
 import type { Instance } from '../discover/instance.ts';
 import type { Failure } from '../fetch/failure.ts';
+import type { Via } from '../fetch/way.ts';
 import { type Duplicates, GivenUpError, type TakenOut } from '../merge/settled.ts';
 import type { AskedPage } from './asked-pages.ts';
 
@@ -39,16 +40,22 @@ export interface Outcome {
   readonly status: number | undefined;
   /** For the log: why there is no page, or what is wrong with it. */
   readonly detail: string | undefined;
+  /** What to do about the failure, if the way to the instance tells it. */
+  readonly advice?: string | undefined;
+  /** The way by which the page was asked for; undefined if there was no choice. */
+  readonly via?: Via | undefined;
 }
 
 /** The outcome of a page that was not asked for. */
 export function notAsked(
   { app, instance, target: { path } }: AskedPage,
   failure: Failure,
+  advice?: string,
 ): Outcome {
+  const why = failure === 'ambiguous' ? 'several instances claim its address' : undefined;
   return {
     ...{ app, instance, path, durationSeconds: 0, bytes: 0, samples: 0 },
-    ...{ failure, status: undefined, detail: 'several instances claim its address' },
+    ...{ failure, status: undefined, detail: why, advice },
   };
 }
 

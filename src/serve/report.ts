@@ -5,6 +5,7 @@
 import type { FormatName } from '../exposition/grammar.ts';
 import { PageBuilder } from '../exposition/page-builder.ts';
 import type { Failure } from '../fetch/failure.ts';
+import type { Via } from '../fetch/way.ts';
 import { escapeLabelValue, type InsertedLabels } from '../merge/labels.ts';
 
 /** The outcome of one page, and the labels of the series about it. */
@@ -16,6 +17,8 @@ export interface Reported {
   readonly bytes: number;
   readonly samples: number;
   readonly failure: Failure | undefined;
+  /** The way that was chosen; undefined if there was no choice. */
+  readonly via?: Via | undefined;
 }
 
 export interface ReportedExporter extends Reported {
@@ -57,6 +60,7 @@ export function printReport(
     out.write(`# HELP ${name} ${help}\n# TYPE ${name} gauge\n`);
     for (const reported of instances) printGauge(out, name, reported, value(reported));
   }
+  printWays(out, instances);
   const failed = instances.filter(({ failure }) => failure !== undefined);
   if (failed.length > 0) {
     const name = 'promfetcher_scrape_error';
@@ -76,6 +80,17 @@ export function printReport(
     }
   }
   return out.bytes;
+}
+
+/** The way to each instance, where promgate chose one. */
+function printWays(out: PageBuilder, instances: readonly Reported[]): void {
+  const chosen = instances.filter(({ via }) => via !== undefined);
+  if (chosen.length === 0) return;
+  const name = 'promgate_instance_scrape_via';
+  out.write(`# HELP ${name} The way by which the instance was asked.\n# TYPE ${name} gauge\n`);
+  for (const { labels, page, via } of chosen) {
+    printError(out, name, labels, `${page === '' ? '' : `${page},`}via="${via}"`);
+  }
 }
 
 function printGauge(

@@ -42,7 +42,7 @@ export async function takeAnswer(
   const { durationSeconds, bodyBytes: bytes } = answer;
   const outcome: Outcome = {
     ...{ app, instance, path: target.path, durationSeconds, bytes, samples: 0 },
-    ...{ failure: answer.failure, status: undefined, detail: undefined },
+    ...{ failure: answer.failure, status: undefined, detail: undefined, via: target.via },
   };
   if (answer.failure !== undefined) {
     return { ...outcome, status: answer.status, detail: answer.cause };

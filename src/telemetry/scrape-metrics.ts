@@ -18,13 +18,15 @@ export interface PoolLevels {
 export interface ScrapeMetricsOptions<F extends string> {
   /** The closed set of reasons why an instance gives no page. */
   readonly failures: readonly F[];
+  /** The closed set of ways to an instance. */
+  readonly ways?: readonly string[];
 }
 
 export type ScrapeMetrics<F extends string> = ReturnType<typeof scrapeMetrics<F>>;
 
 export function scrapeMetrics<F extends string>(
   registry: MetricRegistry,
-  { failures }: ScrapeMetricsOptions<F>,
+  { failures, ways = [] }: ScrapeMetricsOptions<F>,
 ) {
   const apps = new AppMetrics<F>(registry);
   const fetchFailures = registry.counter(
@@ -33,6 +35,14 @@ export function scrapeMetrics<F extends string>(
     ['failure'],
   );
   for (const failure of failures) fetchFailures.inc({ failure }, 0);
+  const attempts = registry.counter(
+    'promgate_way_attempts_total',
+    'Attempts to ask instances, by the way that promgate chose: direct, gorouter, identity or internal.',
+    ['via', 'result'],
+  );
+  for (const via of ways) {
+    for (const result of ['page', 'failure']) attempts.inc({ via, result }, 0);
+  }
   const fetchSeconds = registry.histogram(
     'promgate_fetch_duration_seconds',
     'Time that an instance or external exporter took to answer or to fail.',
@@ -45,6 +55,9 @@ export function scrapeMetrics<F extends string>(
       fetchSeconds.observe(seconds);
       if (failure !== undefined) fetchFailures.inc({ failure });
     },
+    /** An instance was asked by a way that promgate chose. */
+    attempted: (via: string, failure: F | undefined) =>
+      attempts.inc({ via, result: failure === undefined ? 'page' : 'failure' }),
     /** An app of the route table was asked; `scrape` has one entry per instance. */
     appScraped: (scrape: AppScrape<F>) => apps.record(scrape),
     /** The app left the route table: drops its series. */

@@ -17,9 +17,18 @@ describe('the way gorouter', () => {
     for (const index of [0, 1]) {
       assert.match(page, new RegExp(`foundation_identity\\{.*own_index="${index}"`));
       assert.match(page, new RegExp(`promgate_instance_up\\{.*index="${index}".*\\} 1`));
+      const via = new RegExp(
+        `promgate_instance_scrape_via\\{.*index="${index}".*via="gorouter"\\} 1`,
+      );
+      assert.match(page, via);
     }
     assert.match(page, /promfetcher_scrape_error\{.*index="2".*error="unknown-route"\} 1/);
     assert.deepEqual(scene.router.pinned, { app: 0, process: 3, none: 0 });
+    const attempts = await scene.promgate.text('/metrics');
+    assert.match(attempts, /^promgate_way_attempts_total\{via="gorouter",result="page"\} 2$/m);
+    assert.match(attempts, /^promgate_way_attempts_total\{via="gorouter",result="failure"\} 1$/m);
+    const failed = scene.promgate.log.find(({ fields }) => fields['failure'] === 'unknown-route');
+    assert.equal(failed?.fields['detail'], 'X-Cf-RouterError: unknown_route');
   });
 
   it('asks nobody where no pin is sure: another process may have the same indexes', async () => {

@@ -273,7 +273,7 @@ const ROWS: readonly Row[] = [
     status: 400,
     body: {
       description:
-        'parameters must not have "can-not": allowed are endpoint, endpoints, headers, timeout, cache, allow, deny, labels, process',
+        'parameters must not have "can-not": allowed are endpoint, endpoints, headers, timeout, cache, allow, deny, labels, process, port',
     },
   },
   {

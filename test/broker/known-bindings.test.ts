@@ -72,6 +72,21 @@ describe('KnownBindings', () => {
     assert.deepEqual(paths(known([second, first])), ['/one', '/two', '/three']);
   });
 
+  it('asks the same path at another container port as another page', () => {
+    const first = binding({ endpoint: '/a', port: 9090 });
+    const second = binding({ endpoints: [{ path: '/a' }, { path: '/a', port: 9090 }] });
+    const third = binding({ port: 7070 }, { appId: 'a2' });
+    const bindings = known([first, second, third]);
+    const places = (appId: string) =>
+      bindings.appOf(appId, 's1')?.pages.map(({ path, port }) => [path, port]);
+
+    assert.deepEqual(places('a1'), [
+      ['/a', 9090],
+      ['/a', undefined],
+    ]);
+    assert.deepEqual(places('a2'), [[undefined, 7070]]);
+  });
+
   it('leaves the path to the reader when no binding has an endpoint', () => {
     assert.deepEqual(paths(known([binding({}), binding({ timeout: '5s' })])), [undefined]);
     assert.deepEqual(paths(known([binding({}), binding({ endpoint: '/m' })])), ['/m']);

@@ -52,6 +52,13 @@ const ACCEPTED: readonly GivenParameters[] = [
   { allow: [], deny: ['go_*', 'a:b?c.d'] },
   { labels: { team: 'a "quoted" \\ name', _x: 'ü', jobs: 'x' } },
   { process: 'all' },
+  { endpoint: '/a', port: 9090 },
+  {
+    endpoints: [
+      { path: '/a', port: 1 },
+      { path: '/a', port: 65_535 },
+    ],
+  },
 ];
 
 const REFUSED: readonly (readonly [parameters: object, message: RegExp])[] = [
@@ -75,6 +82,10 @@ const REFUSED: readonly (readonly [parameters: object, message: RegExp])[] = [
     { headers: { Authorization: `Basic ${Buffer.from(`u:${freshToken()}`).toString('base64')}` } },
     /a header must not hold a binding's token$/,
   ],
+  ...[0, 65_536, 1.5, '8080', null].map((port): [object, RegExp] => [
+    { port },
+    /^parameters\.port must be a number from 1 to 65535, not /,
+  ]),
   [{ endpoint: 7 }, /^parameters\.endpoint must be a path .+, not 7$/],
   [{ endpoint: ['/a'] }, /, not a list$/],
   [{ endpoints: [] }, /^parameters\.endpoints must be a list of 1 to 16 objects/],
@@ -82,7 +93,10 @@ const REFUSED: readonly (readonly [parameters: object, message: RegExp])[] = [
   [{ endpoints: ['/a'] }, /^parameters\.endpoints\[0\] must be an object with path/],
   [{ endpoints: [{ path: '/a' }, {}] }, /^parameters\.endpoints\[1\] lacks path/],
   [{ endpoints: [{ path: '//a' }] }, /^parameters\.endpoints\[0\]\.path must be a path/],
-  [{ endpoints: [{ path: '/a', url: 'x' }] }, /must not have "url": allowed are path, labels$/],
+  [
+    { endpoints: [{ path: '/a', url: 'x' }] },
+    /must not have "url": allowed are path, labels, port$/,
+  ],
   [{ endpoints: [{ path: '/a', labels: { job: 'x' } }] }, /\.labels must not have "job"/],
   ...[
     ...['Host', 'hOsT', 'Content-Length', 'content-anything', 'Accept-Encoding', 'Connection'],

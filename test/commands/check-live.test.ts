@@ -9,9 +9,13 @@ import path from 'node:path';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { hang, page, status } from '../support/answers.ts';
 import { startAppInstances } from '../support/app-instances.ts';
+import { World } from '../support/cf-api/world.ts';
 import { type Ran, runCommand, settings } from '../support/command.ts';
+import { startCells } from '../support/foundation/cells.ts';
+import { startRouter } from '../support/foundation/router.ts';
 import { routesJson } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
+import { IdentityChain } from '../support/identity-chain.ts';
 import { startKafkaBroker } from '../support/kafka-broker.ts';
 import { SLOW_MS } from '../support/limits.ts';
 import { startMariadbServer } from '../support/mariadb-server.ts';
@@ -103,6 +107,66 @@ describe('promgate check --live', function () {
     assert.match(output, /instance 1 at \S+ failed: status-5xx; instance 2 at \S+ failed: refused/);
     assert.match(output, /what to do: status-5xx: .*read its log; refused: nothing listens/);
     assert.match(output, /^failed {2}app my-org\/dev\/none: none of the 1 apps in the routes/m);
+  });
+
+  it('asks the router, and an app by each way, and says what each gave', async () => {
+    const world = new World(Date.now);
+    const shop = world.push({ name: 'shop', space: world.space('my-org', 'dev') });
+    await using cells = await startCells();
+    cells.follow(world);
+    await using router = await startRouter(world, cells);
+    await using gorouter = await startGorouter({
+      'shop.apps.example.com': [
+        {
+          // Nobody listens there.
+          ...{ address: '127.0.0.1:1', tls: false, availability_zone: '', protocol: 'http1' },
+          ttl: 120,
+          tags: {
+            ...{ app_id: shop.guid, process_id: shop.guid, instance_id: '0' },
+            ...{ organization_name: 'my-org', space_name: 'dev', app_name: 'shop' },
+          },
+        },
+      ],
+    });
+    const { url, username, password } = gorouter;
+    const values = {
+      'routes.gorouter': [{ url, username, password }],
+      'scrape.router': router.url,
+    };
+    const args = ['--app', 'my-org/dev/shop'];
+
+    const { code, output } = await live(values, args);
+
+    assert.equal(code, 0, output);
+    assert.match(output, /instance 0 at 127\.0\.0\.1:1 gave 1 samples in \d+ ms by gorouter/);
+    assert.match(output, /^ok {6}way gorouter \S+: gorouter answers, and heeds X-CF-PROCESS/m);
+    const each =
+      /by each way: direct 0 of 1 \(refused\), gorouter 1 of 1, identity 0 of 1 \(no-way\), internal 0 of 1 \(no-way\)/;
+    assert.match(output, each);
+
+    router.knowsProcesses = false; // and nobody says whether the app is deployed now
+    const older = await live(values, args);
+    assert.equal(older.code, 3, older.output);
+    assert.match(older.output, /gorouter answers, but does not heed X-CF-PROCESS-INSTANCE/);
+    assert.match(older.output, /gorouter 0 of 1 \(no-way\)/);
+  });
+
+  it('tells until when the instance identity is valid, or why it cannot be used', async () => {
+    using chain = new IdentityChain();
+    const { cert, key } = chain.instance('own', { app: 'a', space: 's', organization: 'o' });
+    const environment = { CF_INSTANCE_CERT: cert, CF_INSTANCE_KEY: key };
+
+    const good = await runCommand(['check', '--live'], environment);
+    const bad = await runCommand(['check', '--live'], {
+      ...environment,
+      CF_INSTANCE_KEY: chain.path('root.key'),
+    });
+
+    assert.match(good.output, /^ok {6}way identity: the instance identity is valid until 20/m);
+    assert.match(
+      bad.output,
+      /^failed {2}way identity: .*the key does not belong to the certificate/m,
+    );
   });
 
   it('bounds every try, all at once, though all servers hang', async () => {

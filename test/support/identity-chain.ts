@@ -51,6 +51,10 @@ export class IdentityChain extends CertificateFolder {
     return readFileSync(this.path(`${name}.crt`), 'utf8');
   }
 
+  key(name: string): string {
+    return readFileSync(this.path(`${name}.key`), 'utf8');
+  }
+
   /** The first certificate of a file as gorouter forwards it: base64 of the DER. */
   header(name: string): string {
     const [, base64 = ''] = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(this.pem(name)) ?? [];

@@ -3,6 +3,7 @@
  */
 import { startApp } from '../../src/assemble/app.ts';
 import { readConfig } from '../../src/config/config.ts';
+import type { Lookup } from '../../src/fetch/host-lookup.ts';
 import type { Level, Log, LogFields } from '../../src/telemetry/log.ts';
 import { eventually } from './eventually.ts';
 import { routesJson, type SimulatedApp } from './foundation.ts';
@@ -33,18 +34,22 @@ export interface PromgateOptions {
   readonly apps: readonly SimulatedApp[];
   /** Values of the configuration, nested as in the file. */
   readonly values?: Readonly<Record<string, unknown>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Finds the addresses of names. Default: as the system does. */
+  readonly lookup?: Lookup;
 }
 
 const MEMORY_BYTES = 2 ** 30;
 
 /** Starts promgate and waits until it is ready. */
-export async function startPromgate({ apps, values = {} }: PromgateOptions): Promise<Promgate> {
+export async function startPromgate(options: PromgateOptions): Promise<Promgate> {
+  const { apps, values = {}, environment = {}, lookup } = options;
   await using parts = new AsyncDisposableStack();
   const gorouter = parts.use(await startGorouter(routesJson(apps)));
   const { url: routesUrl, username, password } = gorouter;
   const lines: LogLine[] = [];
   const config = await readConfig({
-    memoryBytes: MEMORY_BYTES,
+    ...{ memoryBytes: MEMORY_BYTES, environment },
     values: {
       listen: { host: '127.0.0.1', port: 0 },
       routes: { gorouter: [{ url: routesUrl, username, password, interval: '1s' }] },
@@ -52,7 +57,7 @@ export async function startPromgate({ apps, values = {} }: PromgateOptions): Pro
       ...values,
     },
   });
-  const app = parts.use(await startApp(config, { log: logInto(lines) }));
+  const app = parts.use(await startApp(config, { log: logInto(lines), lookup }));
   const get = (path: string, init?: RequestInit): Promise<Response> => fetch(app.url + path, init);
   await eventually('promgate is ready', async () => (await get('/readyz')).ok || undefined);
   const held = parts.move();

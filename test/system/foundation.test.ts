@@ -1,6 +1,7 @@
 /**
  * The whole way, once: a simulated foundation of 500 apps with rolling deploys, promgate as
- * `manifest.yml` starts it, and a real Prometheus that finds all apps by `/sd/apps`.
+ * `manifest.yml` starts it, with the CF API as its only source, and a real Prometheus that finds all
+ * apps by `/sd/apps`. `npm run demo -- --foundation` does the same for five minutes.
  */
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.ts';
@@ -10,13 +11,18 @@ import { difference, storedIdentities, wrongIdentities } from '../support/founda
 /** So many deploys must have ended before the test may judge. */
 const DEPLOYS = 30;
 
+/** How often promgate has looked for processes. */
+function looks(requests: readonly string[]): number {
+  return requests.filter((one) => one.startsWith('GET /v3/processes?')).length;
+}
+
 describe('a foundation of 500 apps', function () {
   this.timeout(400_000);
 
   it('is scraped whole while its apps are deployed, without one sample under a wrong name or index', async function () {
     await using way = await startWholeWay(this);
     const { foundation, prometheus } = way;
-    const { cells, deploys } = foundation;
+    const { api, cells, deploys } = foundation;
     const seesAll = async (): Promise<true | undefined> => {
       const { missing, gone } = await difference(prometheus, cells);
       assert.deepEqual({ missing: missing.length, gone: gone.length }, { missing: 0, gone: 0 });
@@ -27,7 +33,8 @@ describe('a foundation of 500 apps', function () {
     while (deploys.done < DEPLOYS) {
       await foundation.change();
       const enough = cells.requests + cells.running.size / 4;
-      const isAsked = () => cells.requests >= enough || undefined;
+      const seen = looks(api.requests) + 2; // the first of them may have begun before the change
+      const isAsked = () => (cells.requests >= enough && looks(api.requests) >= seen) || undefined;
       await eventually('a quarter of the instances to be asked again', isAsked, PATIENCE);
     }
     await foundation.settle();

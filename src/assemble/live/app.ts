@@ -3,6 +3,7 @@
  */
 import type { Config } from '../../config/config.ts';
 import { parseSelector, SelectorError } from '../../discover/selector.ts';
+import { VIAS } from '../../fetch/way.ts';
 import { scrapeDirectly } from '../direct-scrape.ts';
 import { type Try, TryError, type TryResult } from './try.ts';
 
@@ -38,35 +39,53 @@ export function appTry(
           'write ORG/SPACE/NAME as the platform has them; the app must run and have a route',
         );
       case 'page':
-        return tell(scraped.page.outcomes, wordsOf);
+        return await told(scraped, { wordsOf, timeoutMs: timeoutMs * SHARE_BY_WAY });
     }
   };
   // NATS has told all routes only after such an interval.
   return { name: `app ${app}`, run, extraMs: config.routes.nats?.registerIntervalMs };
 }
 
-/** The scrape must end before the bound of the try does. */
-const SHARE = 0.6;
+/** The scrape, and those by each way, must end before the bound of the try does. */
+const SHARE = 0.5;
+const SHARE_BY_WAY = 0.25;
 /** More instances are only counted. */
 const MAX_TOLD = 10;
 
-type Outcomes = Extract<
-  Awaited<ReturnType<typeof scrapeDirectly>>,
-  { kind: 'page' }
->['page']['outcomes'];
+type Scraped = Awaited<ReturnType<typeof scrapeDirectly>>;
+type Outcomes = Extract<Scraped, { kind: 'page' }>['page']['outcomes'];
 
-function tell(outcomes: Outcomes, wordsOf: AppTryOptions['wordsOf']): TryResult {
+/** What came of the configured ways; where promgate chose among several, also what comes by each. */
+async function told(
+  { page, outcomesBy }: Extract<Scraped, { kind: 'page' }>,
+  { wordsOf, timeoutMs }: Pick<AppTryOptions, 'wordsOf' | 'timeoutMs'>,
+): Promise<TryResult> {
+  const chose = page.outcomes.some(({ via, advice }) => via !== undefined || advice !== undefined);
+  const asking = (chose ? VIAS : []).map(async (one) => {
+    const outcomes = await outcomesBy(one, timeoutMs);
+    const failures = new Set(outcomes.flatMap(({ failure }) => failure ?? []));
+    const pages = outcomes.filter(({ failure }) => failure === undefined).length;
+    const why = failures.size === 0 ? '' : ` (${[...failures].join(', ')})`;
+    return `${one} ${pages} of ${outcomes.length}${why}`;
+  });
+  const ways = await Promise.all(asking);
+  return tell(page.outcomes, wordsOf, ways.length === 0 ? '' : `; by each way: ${ways.join(', ')}`);
+}
+
+function tell(outcomes: Outcomes, wordsOf: AppTryOptions['wordsOf'], ways: string): TryResult {
   const told = outcomes
     .slice(0, MAX_TOLD)
-    .map(({ instance, failure, samples, durationSeconds }) => {
+    .map(({ instance, failure, samples, durationSeconds, via, advice }) => {
       const name = `instance ${instance?.index ?? '?'} at ${instance?.endpoint.address ?? '?'}`;
+      const by = via === undefined ? '' : ` by ${via}`;
       const ms = Math.round(durationSeconds * 1000);
       return failure === undefined
-        ? `${name} gave ${samples} samples in ${ms} ms`
-        : `${name} failed: ${failure}`;
+        ? `${name} gave ${samples} samples in ${ms} ms${by}`
+        : `${name} failed${by}: ${failure}${advice === undefined ? '' : ` (${advice})`}`;
     });
   const more = outcomes.length - told.length;
-  const said = [...told, ...(more > 0 ? [`and ${more} more instances`] : [])].join('; ');
+  const all = [...told, ...(more > 0 ? [`and ${more} more instances`] : [])];
+  const said = all.join('; ') + ways;
   const failures = new Set(outcomes.flatMap(({ failure }) => failure ?? []));
   if (failures.size === 0) return { state: 'ok', said };
   throw new TryError(said, [...failures].map((one) => `${one}: ${wordsOf(one)}`).join('; '));

@@ -2,6 +2,7 @@
  * All that `promgate check --live` tries of a configuration.
  */
 import type { Config } from '../../config/config.ts';
+import { systemLookup } from '../../fetch/host-lookup.ts';
 import { readAuthorities } from '../authorities.ts';
 import type { Ground } from '../ground.ts';
 import { certificateTries } from './certificates.ts';
@@ -10,6 +11,7 @@ import { redisTries } from './redis.ts';
 import { remoteWriteTries } from './remote-write.ts';
 import { routeTries } from './routes.ts';
 import type { Try } from './try.ts';
+import { wayTries } from './ways.ts';
 
 export interface TriesOptions {
   /** A folder with the platform's authorities. */
@@ -32,6 +34,7 @@ export async function liveTries(
   const database = config.broker && (await import('./database.ts')); // loads many packages
   return [
     ...routeTries(config, ground),
+    ...wayTries(config, { ...ground, lookup: systemLookup() }),
     ...(database?.databaseTries(config, ground) ?? []),
     ...redisTries(config, ground),
     ...kafkaTries(config, ground),

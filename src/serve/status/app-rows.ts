@@ -175,10 +175,12 @@ function placeOf({ endpoint, index, processType, processInstanceId }: Instance) 
 
 function resultOf(result: Result | undefined, nowSeconds: number) {
   if (!result) return { state: 'unasked' };
-  const { failure, status, detail, path, durationSeconds, samples, bytes, atSeconds } = result;
+  const { failure, status, detail, advice, path, durationSeconds, samples, bytes, atSeconds } =
+    result;
   return {
     state: failure === undefined ? 'up' : 'down',
     ...(failure !== undefined && { failure, ...REASONS[failure], status, detail }),
+    ...(advice !== undefined && { remedy: advice }), // the same with the names of both apps
     ...{ path, samples, bytes, durationSeconds: rounded(durationSeconds) },
     askedSecondsAgo: ago(atSeconds, nowSeconds),
   };

@@ -25,6 +25,8 @@ export interface Result {
   readonly status: number | undefined;
   /** What is wrong with the page, in words of the stage that found it; shortened. */
   readonly detail: string | undefined;
+  /** What to do, if the way to the instance tells it. */
+  readonly advice?: string | undefined;
   /** The path that failed, or the first that was asked; shortened. */
   readonly path: string;
   readonly durationSeconds: number;
@@ -47,6 +49,8 @@ interface AppHistory {
 /** What a result takes beside its texts, about. */
 const RESULT_BYTES = 256;
 const MAX_TEXT_LENGTH = 200;
+/** A command with four names of the platform. */
+const MAX_ADVICE_LENGTH = 600;
 
 const NONE: Readings = [];
 
@@ -159,8 +163,8 @@ export class ScrapeHistory {
   }
 }
 
-function bytesOf({ path, detail = '' }: Result): number {
-  return RESULT_BYTES + 2 * (path.length + detail.length);
+function bytesOf({ path, detail = '', advice = '' }: Result): number {
+  return RESULT_BYTES + 2 * (path.length + detail.length + advice.length);
 }
 
 /** The failure that a code of a ring stands for; undefined for `UP`. */
@@ -182,6 +186,7 @@ function resultsOf(outcomes: readonly Outcome[], atSeconds: number): Map<string,
       failure: said.failure,
       status: said.status,
       detail: said.failure === undefined ? undefined : shortened(said.detail),
+      ...(said.advice !== undefined && { advice: shortened(said.advice, MAX_ADVICE_LENGTH) }),
       path: shortened(said.path) ?? '',
       durationSeconds: Math.max(before?.durationSeconds ?? 0, outcome.durationSeconds),
       samples: (before?.samples ?? 0) + outcome.samples,
@@ -191,7 +196,7 @@ function resultsOf(outcomes: readonly Outcome[], atSeconds: number): Map<string,
   return results;
 }
 
-function shortened(text: string | undefined): string | undefined {
-  if (text === undefined || text.length <= MAX_TEXT_LENGTH) return text;
-  return `${text.slice(0, MAX_TEXT_LENGTH - 1)}…`;
+function shortened(text: string | undefined, most = MAX_TEXT_LENGTH): string | undefined {
+  if (text === undefined || text.length <= most) return text;
+  return `${text.slice(0, most - 1)}…`;
 }

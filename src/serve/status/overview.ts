@@ -37,6 +37,7 @@ const FIGURES = [
   'promgate_scrape_waiting',
   'promgate_scrape_bytes_in_flight',
   'promgate_scrape_bytes_limit',
+  'promgate_way_attempts_total',
   'promgate_cache_bytes',
   'promgate_cache_entries',
   'promgate_cache_refresh_jobs',

@@ -37,9 +37,14 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
     what: 'The certificate at the address belongs to another instance.',
     remedy: 'Cloud Foundry gave the address away: wait for the next route listing.',
   },
+  'tls-client': {
+    what: "The other side refused promgate's client certificate, or demands one.",
+    remedy:
+      "An operator must set scrape.tls.cert and scrape.tls.key to gorouter's certificate for backends, or set scrape.router.",
+  },
   tls: {
     what: 'The TLS handshake failed.',
-    remedy: 'An operator must check scrape.tls.ca, scrape.tls.cert and scrape.tls.key.',
+    remedy: 'An operator must check scrape.tls.ca, and whether the port speaks TLS.',
   },
   redirect: {
     what: 'The app redirects to another address, or more than three times.',
@@ -96,9 +101,22 @@ export const REASONS: Readonly<Record<Failure, Reason>> = {
     remedy:
       "Check that the app listens on its port, and read the log of the app for the router's error.",
   },
+  'router-refused': {
+    what: 'Gorouter refused the request itself, before it looked for an instance.',
+    remedy: "An operator must look at the log of the router: it names the router's error.",
+  },
+  'route-policy': {
+    what: 'No route policy of the identity-aware route lets promgate ask.',
+    remedy: 'The owner of the route must run cf add-route-policy with promgate as --source-app.',
+  },
   'route-path': {
     what: 'Not asked: the path is not below the path of any route of the app.',
     remedy: 'Ask for a path below the route, or map a route without a path.',
+  },
+  'port-unreachable': {
+    what: "Not asked: no way leads to the container port of the app's metrics.",
+    remedy:
+      'Map a route of the app to this port, or an internal route with a network policy for this port. Promgate needs routes.cf_api to know the ports.',
   },
   'no-way': {
     what: 'Not asked: no way leads to the instance.',

@@ -31,6 +31,9 @@ export interface Cells extends AsyncDisposable {
 /** The family by which an instance says who it is; its labels clash with none of promgate's. */
 export const IDENTITY_FAMILY = 'foundation_identity';
 
+/** A path that the instances themselves refuse. */
+export const FORBIDDEN_PATH = '/forbidden';
+
 export async function startCells(): Promise<Cells> {
   const running = new Map<string, RunningInstance>();
   const byHost = new Map<string, RunningInstance>();
@@ -42,7 +45,8 @@ export async function startCells(): Promise<Cells> {
     const own = byHost.get(request.socket.localAddress ?? '');
     if (!own) return void request.socket.resetAndDestroy();
     const isPage = request.url === '/metrics';
-    response.writeHead(isPage ? 200 : 404, { 'Content-Type': 'text/plain; version=0.0.4' });
+    const status = request.url === FORBIDDEN_PATH ? 403 : 404;
+    response.writeHead(isPage ? 200 : status, { 'Content-Type': 'text/plain; version=0.0.4' });
     response.end(isPage ? pageOf(own) : 'not here\n');
   });
   server.keepAliveTimeout = 60_000;
@@ -96,7 +100,8 @@ export async function startCells(): Promise<Cells> {
   };
 }
 
-function pageOf({ process, instance, index }: RunningInstance): string {
+/** What an instance says of itself. */
+export function pageOf({ process, instance, index }: RunningInstance): string {
   const { app } = process;
   const labels = {
     own_app: app.guid,

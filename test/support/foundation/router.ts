@@ -9,9 +9,12 @@ import {
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type RequestListener,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { World, WorldRoute } from '../cf-api/world.ts';
 import type { Cells, RunningInstance } from './cells.ts';
 
@@ -19,6 +22,8 @@ export interface Router extends AsyncDisposable {
   readonly url: string;
   /** How many requests were pinned by each header, and how many by none. */
   readonly pinned: { app: number; process: number; none: number };
+  /** The names in the certificates that clients have shown. */
+  readonly clients: ReadonlySet<string>;
   /** Whether it knows `X-CF-PROCESS-INSTANCE`; an older one passes it on and balances. */
   knowsProcesses: boolean;
 }
@@ -36,11 +41,28 @@ class RouterError extends Error {
   }
 }
 
-export async function startRouter(world: World, cells: Cells): Promise<Router> {
+/** A router of identity-aware routes: it demands certificates of instances, and heeds route policies. */
+export interface IdentityOptions {
+  /** PEM texts. */
+  readonly cert: string;
+  readonly key: string;
+  /** The authorities of instance identities. */
+  readonly ca: string;
+  /** The guids of the apps that may ask every route. */
+  readonly policies: ReadonlySet<string>;
+}
+
+/** @param identity - makes the routes identity-aware, and no other is served */
+export async function startRouter(
+  world: World,
+  cells: Cells,
+  identity?: IdentityOptions,
+): Promise<Router> {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   const router = {
     pinned: { app: 0, process: 0, none: 0 },
     knowsProcesses: true,
+    clients: new Set<string>(),
   };
   let turn = 0;
 
@@ -52,7 +74,7 @@ export async function startRouter(world: World, cells: Cells): Promise<Router> {
     const byProcess = byApp || process === '' ? undefined : PROCESS_INSTANCE.exec(process);
     if (byProcess === null) throw new RouterError(400, 'invalid_cf_process_instance_header');
     const isPinned = byApp !== undefined || byProcess !== undefined;
-    const route = routeOf(world, request);
+    const route = routeOf(world, request, identity !== undefined);
     if (!route) throw new RouterError(isPinned ? 400 : 404, 'unknown_route');
     const endpoints = endpointsOf(route, cells);
     if (byApp) {
@@ -75,19 +97,29 @@ export async function startRouter(world: World, cells: Cells): Promise<Router> {
     return endpoints[turn++ % endpoints.length] ?? refuse(503, 'no_endpoints');
   };
 
-  const server = createServer((request, response) => {
+  const handle: RequestListener = (request, response) => {
     try {
+      const refusal = identity && refusalOf(request, identity, router.clients);
+      if (refusal !== undefined) {
+        response.writeHead(refusal, { 'Content-Type': 'text/plain' }).end('refused\n');
+        return;
+      }
       forward(request, response, choose(request), agent);
     } catch (error) {
       if (!(error instanceof RouterError)) throw error;
       fail(response, error.status, error.message);
     }
-  });
+  };
+  const { cert, key, ca } = identity ?? {};
+  const demand = { requestCert: true, rejectUnauthorized: true };
+  const server = identity
+    ? createTlsServer({ cert, key, ca, ...demand }, handle)
+    : createServer(handle);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // as always for a port
   return Object.assign(router, {
-    url: `http://127.0.0.1:${port}`,
+    url: `${identity ? 'https' : 'http'}://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       agent.destroy();
       server.closeAllConnections();
@@ -95,6 +127,21 @@ export async function startRouter(world: World, cells: Cells): Promise<Router> {
       await once(server, 'close');
     },
   });
+}
+
+/** The status of a refusal by route policies, which carries no word. */
+function refusalOf(
+  request: IncomingMessage,
+  { policies }: IdentityOptions,
+  clients: Set<string>,
+): number | undefined {
+  const socket = request.socket as TLSSocket; // only the router with TLS has policies
+  const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
+  if (socket.servername !== host) return 421;
+  const subject = socket.getPeerX509Certificate()?.subject ?? '';
+  const [, app = ''] = /OU=app:(\S+)/.exec(subject) ?? [];
+  clients.add(/CN=(\S+)/.exec(subject)?.[1] ?? '');
+  return policies.has(app) ? undefined : 403;
 }
 
 function refuse(status: number, word: string): never {
@@ -106,12 +153,17 @@ function single(headers: IncomingHttpHeaders, name: string): string {
 }
 
 /** The public route of the request: that with the longest path. */
-function routeOf(world: World, request: IncomingMessage): WorldRoute | undefined {
+function routeOf(
+  world: World,
+  request: IncomingMessage,
+  identityAware: boolean,
+): WorldRoute | undefined {
   const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
   if (host === '') throw new RouterError(400, 'empty_host');
   const path = (request.url ?? '/').split('?', 1)[0]!.toLowerCase();
   return world.routes
     .filter(({ domain, port }) => !domain.internal && port === undefined)
+    .filter(({ domain }) => domain.identityAware === identityAware)
     .filter((route) => `${route.host}.${route.domain.name}` === host)
     .filter(
       (route) => route.path === '' || path === route.path || path.startsWith(`${route.path}/`),
@@ -136,7 +188,11 @@ function forward(
   const { 'x-cf-app-instance': _, ...headers } = request.headers;
   const { method, url: path } = request;
   const sent = ask({ agent, host, port, method, path, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    // It marks all answers of apps, and none of its own.
+    response.writeHead(answer.statusCode ?? 502, {
+      ...answer.headers,
+      'x-vcap-request-id': '3b7c0d5e-9a3c-4d8e-8f35-5f5d0a3c1b2a',
+    });
     answer.pipe(response);
   });
   sent.on('error', (error) => {

@@ -100,6 +100,18 @@ function systemsOf(overview) {
 
 /** @typedef {NonNullable<ReturnType<typeof factsOf>>} Facts */
 
+/** How many attempts by each way that was tried gave a page. @param {Pick<Facts, 'sum' | 'fact'>} facts */
+function waysOf({ sum, fact }) {
+  return ['direct', 'gorouter', 'identity', 'internal'].flatMap((way) => {
+    const all = sum('way_attempts_total', ({ via }) => via === way);
+    if (all === undefined || all === 0) return [];
+    const pages = sum('way_attempts_total', ({ via, result }) => via === way && result === 'page');
+    /** @param {number} value */
+    const print = (value) => `${count(value)} pages of ${count(all)}`;
+    return fact(`By ${way}`, pages ?? 0, print, (value) => value === 0);
+  });
+}
+
 /** @param {Facts} facts */
 function readSystems({ sum, fact, mention }) {
   const answers = sum('cache_requests_total');
@@ -126,6 +138,7 @@ function readSystems({ sum, fact, mention }) {
         ),
         ...fact('Waiting', sum('scrape_waiting')),
         ...fact('Memory of pages', sum('scrape_bytes_in_flight'), bytes),
+        ...waysOf({ sum, fact }),
       ],
     },
     {
