@@ -46,7 +46,7 @@ export interface CfApiOptions {
 }
 
 /** `full`: every list anew; `changes`: what changed since the last sweep. */
-export type SweepKind = 'full' | 'changes';
+type SweepKind = 'full' | 'changes';
 
 export interface CfApiObservers extends SourceObservers {
   /** A request goes out. */

@@ -7,8 +7,6 @@ export interface CfApiLevels {
   readonly remainingRequests: number | undefined;
 }
 
-export type CfApiMetrics = ReturnType<typeof cfApiMetrics>;
-
 export function cfApiMetrics(registry: MetricRegistry) {
   const requests = registry.counter(
     'promgate_cf_api_requests_total',

@@ -1,8 +1,8 @@
 /**
  * Parses a small page on the main thread, and a large one in a worker that then ends.
  *
- * A page of 5,000 apps has 10 MB and more. `test/discover/cf-api/page-parser.test.ts` proves that
- * the main thread is never blocked for long.
+ * A page of 5,000 apps has 10 MB and more. `test/discover/cf-api/large-pages.test.ts` proves that
+ * the main thread takes it over in small steps.
  */
 import type { Listing } from '../listing.ts';
 import { parseInWorker } from '../parsing-worker.ts';

@@ -113,10 +113,14 @@ async function pushPromgate(
     startPushedApp(staged, { command: manifest.command, environment, group: undefined }),
   );
   const ended = program.exited.then(({ code }) => {
-    throw new Error(`it ended with ${code}: ${program.lines.join('\n')}${program.errors}`);
+    throw new Error(`it ended with ${code}`);
   });
   ended.catch(() => undefined); // raced below; later on its end shows in what Prometheus lacks
   const isReady = async () => (await read(`${url}/readyz`)).status === 200 || undefined;
-  await Promise.race([eventually('promgate to be ready', isReady, PATIENCE), ended]);
+  try {
+    await Promise.race([eventually('promgate to be ready', isReady, PATIENCE), ended]);
+  } catch (cause) {
+    throw new Error(`not ready: ${program.lines.join('\n')}${program.errors}`, { cause });
+  }
   return url;
 }
