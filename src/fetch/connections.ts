@@ -49,7 +49,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   readonly #maxOpen: number;
   readonly #onNoDescriptors: (() => void) | undefined;
   readonly #origins = new Map<string, Origin>();
-  /** Addresses whose responses only the lenient parser reads, the newest last. */
+  /** Places whose responses only the lenient parser reads, the newest last. */
   readonly #lenient = new Set<string>();
   readonly #onLenient: ConnectionsOptions['onLenient'];
   readonly #closing = new Set<Promise<void>>();
@@ -92,7 +92,7 @@ export class Connections implements ConnectionSource, AsyncDisposable {
    * A connection that turns out to have died while it idled is replaced once by a new one.
    */
   get(target: ScrapeTarget, path: string, headers: readonly string[], receiver: Receiver): Get {
-    const isLenient = !target.http2 && this.#lenient.has(target.address);
+    const isLenient = !target.http2 && this.#lenient.has(placeOf(target));
     return isLenient
       ? this.getLeniently(target, path, headers, { receiver, because: undefined })
       : new Exchange(this, target, path, headers, receiver);
@@ -110,13 +110,14 @@ export class Connections implements ConnectionSource, AsyncDisposable {
   ): Get {
     this.#busy++;
     const { address } = target;
+    const place = placeOf(target);
     return new LenientGet(target, path, headers, receiver, {
       ...this.#options,
       onOver: (how) => {
         this.#busy--;
-        if (how !== 'unknown') this.#lenient.delete(address);
+        if (how !== 'unknown') this.#lenient.delete(place);
         if (how !== 'read') return;
-        this.#remember(address);
+        this.#remember(place);
         this.#onLenient?.({ address, because });
       },
     });
@@ -124,10 +125,11 @@ export class Connections implements ConnectionSource, AsyncDisposable {
 
   /** Returns the latest connection to become idle that fits `target`, or a new one. */
   take(target: ScrapeTarget, fresh: boolean): Connection {
-    let origin = this.#origins.get(target.address);
+    const place = placeOf(target);
+    let origin = this.#origins.get(place);
     if (!origin) {
-      origin = { address: target.address, idle: [], busy: 0, forgotten: false };
-      this.#origins.set(target.address, origin);
+      origin = { place, idle: [], busy: 0, forgotten: false };
+      this.#origins.set(place, origin);
     }
     const found = fresh ? undefined : this.#findIdle(origin, target);
     const connection = found ?? new Connection(origin, target, this.#options);
@@ -185,8 +187,8 @@ export class Connections implements ConnectionSource, AsyncDisposable {
     await Promise.all(this.#closing);
   }
 
-  #remember(address: string): void {
-    this.#lenient.add(address);
+  #remember(place: string): void {
+    this.#lenient.add(place);
     if (this.#lenient.size <= MAX_LENIENT) return;
     for (const oldest of this.#lenient) {
       this.#lenient.delete(oldest);
@@ -235,6 +237,14 @@ export class Connections implements ConnectionSource, AsyncDisposable {
 
   #tidy(origin: Origin): void {
     if (origin.busy > 0 || origin.idle.length > 0 || origin.forgotten) return;
-    this.#origins.delete(origin.address);
+    this.#origins.delete(origin.place);
   }
+}
+
+/**
+ * What shares connections: an address; at a router one route, since another app is behind each, and a
+ * search among the connections of all would take long.
+ */
+function placeOf({ via, address, host }: ScrapeTarget): string {
+  return via === 'gorouter' || via === 'identity' ? `${address} ${host}` : address;
 }

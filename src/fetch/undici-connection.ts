@@ -23,7 +23,8 @@ const MAX_HEADER_BYTES = 16_384;
 
 /** The state that `connections.ts` keeps per address; opaque to other files. */
 export interface Origin {
-  readonly address: string;
+  /** An address, or one route at the address of a router. */
+  readonly place: string;
   readonly idle: Connection[];
   busy: number;
   /** Whether the address has left the table: its busy connections must not be kept. */

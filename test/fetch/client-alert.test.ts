@@ -1,8 +1,9 @@
 /** The alerts of TLS that are about the client's certificate, as servers other than Node's send them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { isClientRefused } from '../../src/fetch/client-alert.ts';
 import { fixedTrust } from '../../src/fetch/trust.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
@@ -18,7 +19,9 @@ async function startServer(folder: CertificateFolder, version: 'tls1_2' | 'tls1_
     ...['-cert', folder.path('cell.crt'), '-key', folder.path('cell.key')],
   ]);
   child.stderr.resume();
-  await once(child.stdout, 'data'); // it says ACCEPT
+  for await (const [line] of on(createInterface(child.stdout), 'line')) {
+    if (line === 'ACCEPT') break;
+  }
   child.stdout.resume();
   return {
     address,

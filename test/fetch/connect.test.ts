@@ -247,15 +247,15 @@ describe('an instance with TLS', () => {
     assert.equal(seen[0]?.client, 'client');
   });
 
-  it('that refuses our certificate, or that we have none, fails as tls', async () => {
+  it('that refuses our certificate, or that we have none, fails as tls-client', async () => {
     // Not Node's server: it closes the connection instead of saying so.
     await using server = await serveOpenssl(own, authority);
     await using without = trusting(authority.ca);
     await using withAnother = trusting(authority.ca, forged);
     await using withOurs = trusting(authority.ca, client);
 
-    assert.equal(await ask(without, server.address, named()), 'tls');
-    assert.equal(await ask(withAnother, server.address, named()), 'tls');
+    assert.equal(await ask(without, server.address, named()), 'tls-client');
+    assert.equal(await ask(withAnother, server.address, named()), 'tls-client');
     assert.match(await ask(withOurs, server.address, named()), /s_server/);
   });
 

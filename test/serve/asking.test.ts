@@ -106,3 +106,45 @@ describe('an instance with several ports', () => {
     assert.equal(nextAfter('status-4xx'), plain.endpoint.address);
   });
 });
+
+describe('an instance with several ways', () => {
+  const one = instance('shop', '0', '10.0.0.1:80');
+  const asked = pagesToAsk([], { instances: [one], withExporters: false, path: '/metrics' })[0]!;
+  const other = { ...asked, target: { ...asked.target, via: 'gorouter' } as const };
+
+  /** What is reported after these failures, one for each way. */
+  function reported(...failures: readonly Failure[]): Failure | undefined {
+    const questions = new Questions<{ readonly failure: Failure | undefined }>(
+      [{ ...asked, elsewhere: [other] }],
+      {
+        ...{ choice: undefined, deadlineMs: () => Number.POSITIVE_INFINITY },
+        ...{ signal: new AbortController().signal, refuse: () => undefined },
+      },
+    );
+    for (const failure of failures) questions.answer(0, { failure });
+    return questions.answers[0]?.result.failure;
+  }
+
+  it('reports what the app said, and not that another way led nowhere', () => {
+    assert.equal(reported('refused', 'status-4xx'), 'status-4xx');
+    assert.equal(reported('tls-client', 'unknown-route'), 'unknown-route');
+  });
+
+  it('reports the first way otherwise', () => {
+    assert.equal(reported('refused', 'unreachable'), 'refused');
+    assert.equal(reported('status-4xx', 'unknown-route'), 'status-4xx');
+  });
+
+  it('asks by no other way once somebody else has answered at the address', () => {
+    const questions = new Questions<{ readonly failure: Failure | undefined }>(
+      [{ ...asked, elsewhere: [other] }],
+      {
+        ...{ choice: undefined, deadlineMs: () => Number.POSITIVE_INFINITY },
+        ...{ signal: new AbortController().signal, refuse: () => undefined },
+      },
+    );
+
+    assert.equal(questions.answer(0, { failure: 'tls-identity' }), undefined);
+    assert.equal(questions.answers[0]?.result.failure, 'tls-identity');
+  });
+});

@@ -57,6 +57,7 @@ export async function startContainers(
   return {
     requests,
     lookup: async (name) => {
+      if (name === 'localhost') return ['127.0.0.1'];
       const found = named(name, world, cells).map(addressOf);
       return found.length > 0 ? found : 'none';
     },

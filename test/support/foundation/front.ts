@@ -3,9 +3,10 @@
  * whose API is a route of gorouter.
  */
 import { once } from 'node:events';
-import { request as ask } from 'node:http';
+import { request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { IdentityChain } from '../identity-chain.ts';
 
 export interface Front extends AsyncDisposable {
@@ -22,6 +23,12 @@ export async function startFront(
   const names = ['subjectAltName=DNS:localhost,DNS:*.apps.example.com'];
   chain.issued('front', { by: 'root', extensions: names });
   const asked: string[] = [];
+  const ownUrl = (): string => `https://localhost:${(server.address() as AddressInfo).port}`;
+  /** The API names its UAA, which is behind the same port. */
+  const answerRoot = async (answer: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const root = (await text(answer)).replaceAll(api, ownUrl());
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(root);
+  };
   const files = { cert: chain.pem('front'), key: chain.key('front') };
   const server = createServer(files, (request, response) => {
     const { method, url = '/', headers, socket } = request;
@@ -30,6 +37,7 @@ export async function startFront(
     if (!isApi) asked.push(`${'servername' in socket ? String(socket.servername) : ''} ${host}`);
     const target = new URL(url, isApi ? api : router);
     const sent = ask(target, { method, headers }, (answer) => {
+      if (isApi && url === '/') return void answerRoot(answer, response);
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
@@ -38,9 +46,8 @@ export async function startFront(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // as always for a port
   return {
-    url: `https://localhost:${port}`,
+    url: ownUrl(),
     asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
