@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { bindingTable, measureBindings } from './bindings.ts';
+import { type CfApiResult, cfApiTable, measureCfApi } from './cf-api.ts';
 import { startScript } from './child.ts';
 import { FLOOR_WAYS } from './floor-fetch.ts';
 import { type HitsCase, hitsTable, measureHits } from './hits.ts';
@@ -159,6 +160,12 @@ if (wanted('proxy')) {
 const push = wanted('push') ? await measureAllPushes(flags.quick, print) : undefined;
 const promql = wanted('promql') ? await measurePromql(rounds) : [];
 if (promql.length > 0) print(promqlTable(promql));
+const cfApi: CfApiResult[] = [];
+if (wanted('cf-api')) {
+  for (const apps of flags.quick ? [200] : [200, 2_000, 5_000])
+    cfApi.push(await measureCfApi(apps));
+  print(cfApiTable(cfApi));
+}
 if (flags.json !== undefined) {
   const figures = {
     ...{
@@ -172,7 +179,7 @@ if (flags.json !== undefined) {
       hits,
       neighbours,
     },
-    ...{ bindings, start, proxy, push, promql },
+    ...{ bindings, start, proxy, push, promql, cfApi },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
