@@ -8,7 +8,7 @@ import type { Scraper, ScraperOptions } from '../fetch/fan-out.ts';
 import { identityTrust } from '../fetch/instance-identity.ts';
 import { type Asked, RouterProbe } from '../fetch/router-probe.ts';
 import type { ScrapeTarget } from '../fetch/target.ts';
-import { fixedTrust, type Trust } from '../fetch/trust.ts';
+import { fixedTrust, openFileTrust, type Trust } from '../fetch/trust.ts';
 import type { Via } from '../fetch/way.ts';
 import { Ways } from '../fetch/ways.ts';
 import { readPem } from '../pem.ts';
@@ -40,13 +40,16 @@ export async function trustsOf(
   // Without a router of its own, promgate asks where the CF API is.
   const ofApi = routes.cfApi?.tls?.caFile;
   const system = fixedTrust({ ca: [...ca, ...(await readAll(ofApi))] });
-  const own = await readAll(tls?.caFile);
-  const all = [...ca, ...own];
+  const caFile = tls?.caFile;
+  const files = { ...(caFile !== undefined && { ca: caFile }), authorities: ca };
+  const containers = await openFileTrust(files, {
+    onError: (err) => log.warn('scrape.tls.ca cannot be used: the previous one stays', { err }),
+  });
   const onError = (err: Error): void =>
     log.warn('the instance identity cannot be used: promgate reads it again', { err });
   return {
-    ...{ instances, system, containers: fixedTrust({ ca: all }) },
-    identity: identity ? identityTrust(identity, { ca: all, onError }) : system,
+    ...{ instances, system, containers },
+    identity: identity ? identityTrust(identity, { ca, caFile, onError }) : system,
   };
 }
 

@@ -30,6 +30,8 @@ export interface TargetRoute {
   /** The container port of the destination. */
   readonly appPort: number;
   readonly appProtocol: 'http1' | 'http2' | 'tcp';
+  /** The route leads to other process types of the app, too, which have the same indexes. */
+  readonly mixed?: boolean;
 }
 
 /** One container port of an instance, from the process stats; an unset port is undefined. */

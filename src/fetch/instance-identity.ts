@@ -6,11 +6,11 @@
  * certificate. A key that does not belong to the certificate is read again, and never used.
  */
 import { X509Certificate } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
+import { readPem } from '../pem.ts';
 import type { Failure } from './failure.ts';
 import { readPair } from './key-pair.ts';
-import { secureContext, type Trust } from './trust.ts';
+import { secureContext, stampOfFiles, type Trust } from './trust.ts';
 
 export interface IdentityFiles {
   readonly certFile: string;
@@ -20,6 +20,8 @@ export interface IdentityFiles {
 export interface IdentityTrustOptions {
   /** PEM texts. */
   readonly ca: readonly string[];
+  /** A PEM file of further authorities, read again when it changes; or PEM. */
+  readonly caFile?: string | undefined;
   /** Called once for each unusable state of the files. Must not throw. */
   readonly onError: (error: Error) => void;
   /** Milliseconds of any clock that only goes forward. */
@@ -46,7 +48,7 @@ const LOOK_EVERY_MS = 1000;
 
 /** @returns a trust whose `context` rejects with `IdentityError` until there is a usable pair */
 export function identityTrust(files: IdentityFiles, options: IdentityTrustOptions): Trust {
-  const { ca, onError, nowMs = () => performance.now() } = options;
+  const { ca, caFile, onError, nowMs = () => performance.now() } = options;
   const { pause = () => new Promise<void>((resolve) => setTimeout(resolve, PAUSE_MS)) } = options;
   let latest: SecureContext | undefined;
   let seen = '';
@@ -55,11 +57,12 @@ export function identityTrust(files: IdentityFiles, options: IdentityTrustOption
   let looking: Promise<void> | undefined;
 
   const look = async (): Promise<void> => {
-    const stamp = await stampOf(files);
+    const stamp = await stampOfFiles([files.certFile, files.keyFile, caFile]);
     if (stamp === seen && latest) return;
     try {
       const { cert, key } = await matchingPair(files, pause);
-      latest = secureContext({ ca, cert, key });
+      const own = caFile === undefined ? [] : [await readPem(caFile)];
+      latest = secureContext({ ca: [...ca, ...own], cert, key });
       seen = stamp; // a rename during the reading changes the stamp again
     } catch (cause) {
       if (reported !== stamp) {
@@ -102,16 +105,4 @@ async function matchingPair(files: IdentityFiles, pause: () => Promise<void>) {
     if (reading >= READINGS) throw new Error('the key does not belong to the certificate');
     await pause();
   }
-}
-
-async function stampOf({ certFile, keyFile }: IdentityFiles): Promise<string> {
-  const stamps = [certFile, keyFile].map(async (path) => {
-    try {
-      const { mtimeMs, size, ino } = await stat(path);
-      return `${mtimeMs},${size},${ino}`;
-    } catch {
-      return 'missing'; // reading it will say why
-    }
-  });
-  return (await Promise.all(stamps)).join(';');
 }

@@ -13,7 +13,9 @@ export function knownOf(instance: Instance, target: Target | undefined): Known {
   const known = { listed, appId: app.appId };
   if (target) {
     const { processId, index: place, rolling, routes } = target;
-    const http = routes.filter(({ protocol }) => protocol === 'http');
+    const isServed = (one: Target['routes'][number]): boolean =>
+      endpoint.routeServiceUrl !== '' && one.host === host && one.path === routePath;
+    const http = routes.filter((one) => one.protocol === 'http' && !isServed(one));
     return { ...known, ports: portsOf(target), processId, index: place, rolling, routes: http };
   }
   const processId = endpoint.tags['process_id'] ?? '';

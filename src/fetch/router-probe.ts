@@ -54,6 +54,11 @@ export class RouterProbe {
     return this.#knows;
   }
 
+  /** Whether the router was ever asked. */
+  get wasAsked(): boolean {
+    return this.#againAtMs !== Number.NEGATIVE_INFINITY;
+  }
+
   get isDue(): boolean {
     return this.#asking !== undefined || this.#nowMs() >= this.#againAtMs;
   }

@@ -47,6 +47,8 @@ export function fixedTrust(texts: TrustTexts): Trust {
 export interface TrustFiles {
   /** Without it no certificate is trusted: no public authority would sign an instance's name. */
   readonly ca?: string;
+  /** PEM texts of authorities that are trusted beside those of `ca`. */
+  readonly authorities?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
 }
@@ -104,13 +106,18 @@ export async function openFileTrust(
   };
 }
 
-async function readContext({ ca, cert, key }: TrustFiles): Promise<tls.SecureContext> {
+async function readContext({
+  ca,
+  authorities = [],
+  cert,
+  key,
+}: TrustFiles): Promise<tls.SecureContext> {
   const [caText, certText, keyText] = await Promise.all(
     [ca, cert, key].map((path) => (path === undefined ? undefined : readPem(path))),
   );
   if (ca !== undefined && caText !== undefined) checkAuthorities(ca, caText);
   return secureContext({
-    ca: caText === undefined ? [] : [caText],
+    ca: caText === undefined ? authorities : [caText, ...authorities],
     ...(certText === undefined ? {} : { cert: certText }),
     ...(keyText === undefined ? {} : { key: keyText }),
   });
@@ -136,9 +143,17 @@ export function checkAuthorities(source: string, pem: string): void {
   }
 }
 
-/** A text that changes when a file changes; a missing file counts as a state too. */
 async function stampOf({ ca, cert, key }: TrustFiles): Promise<string> {
-  const stamps = [ca, cert, key].map(async (path) => {
+  return stampOfFiles([ca, cert, key]);
+}
+
+/**
+ * A text that changes when a file changes; a missing file counts as a state too.
+ *
+ * @param paths - PEM texts among them, and undefined, never change
+ */
+export async function stampOfFiles(paths: readonly (string | undefined)[]): Promise<string> {
+  const stamps = paths.map(async (path) => {
     if (path === undefined || isPemText(path)) return '';
     try {
       const { mtimeMs, size, ino } = await stat(path);

@@ -19,6 +19,8 @@ export interface KnownRoute {
   readonly internal: boolean;
   /** gorouter demands the certificate of an instance identity. */
   readonly identityAware: boolean;
+  /** It leads to processes of other types, too: a pin by the app may reach one of these. */
+  readonly mixed?: boolean | undefined;
   /** The container port to which the route leads; undefined if nobody says. */
   readonly appPort: number | undefined;
 }
@@ -163,6 +165,8 @@ function planRouted(
   const pin = pinOf(known, knowsProcesses);
   const all = known.routes.filter((one) => !one.internal && one.identityAware === identity);
   const routes = all
+    .filter((one) => !one.host.startsWith('*')) // no request can have such a Host
+    .filter((one) => !one.mixed || pin?.[0] === PROCESS_PIN)
     .filter((one) => host === '' || one.host === host.replace(/:\d+$/, ''))
     .filter(({ appPort }) => port === undefined || appPort === port);
   if (!pin || routes.length === 0) return undefined;
@@ -170,6 +174,7 @@ function planRouted(
   return route ? { via: identity ? 'identity' : 'gorouter', tls, route, pin } : 'route-path';
 }
 
+const PROCESS_PIN = 'X-CF-PROCESS-INSTANCE';
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** gorouter reads hexadecimal digits in lower case only. While processes overlap, only theirs pins. */
@@ -179,7 +184,7 @@ function pinOf(
 ): Pin | undefined {
   if (index === undefined) return undefined;
   const [app, process] = [appId.toLowerCase(), processId.toLowerCase()];
-  if (knowsProcesses && GUID.test(process)) return ['X-CF-PROCESS-INSTANCE', `${process}:${index}`];
+  if (knowsProcesses && GUID.test(process)) return [PROCESS_PIN, `${process}:${index}`];
   if (rolling || !GUID.test(app)) return undefined;
   return ['X-CF-APP-INSTANCE', `${app}:${index}`];
 }

@@ -39,11 +39,14 @@ export type WantedPort = Omit<Wanted, 'path'>;
 const PROBE_CONNECT_MS = 1000;
 /** How long a scrape waits for the router's or the CF API's word before it plans without it. */
 const PREPARE_MS = 2000;
+/** Bound on the processes whose stats a scrape has waited for; then all are forgotten. */
+const MAX_WAITED_FOR = 65_536;
 const HTTPS_PORT = 443;
 
 export class Ways {
   readonly #options: WaysOptions;
   readonly #memory: WayMemory;
+  readonly #waitedFor = new Set<string>();
 
   constructor(options: WaysOptions) {
     this.#options = options;
@@ -51,11 +54,16 @@ export class Ways {
   }
 
   /**
-   * Finds out what the plan for these instances needs to know, within bounds.
+   * Finds out what the plan for these instances needs to know. Waits only for what was never asked
+   * before: afterwards the plan goes by what is known.
    *
-   * @returns undefined if everything is known
+   * @returns undefined if nothing is to be waited for
    */
-  prepare(instances: readonly Instance[], wants: Wants): Promise<unknown> | undefined {
+  prepare(
+    instances: readonly Instance[],
+    wants: Wants,
+    mostMs: number = PREPARE_MS,
+  ): Promise<unknown> | undefined {
     const waits: Promise<unknown>[] = [];
     const asked = new Set<string>();
     for (const instance of instances) {
@@ -64,12 +72,22 @@ export class Ways {
       asked.add(target.processId);
       if (this.#needsPorts(instance, target, wants(instance))) {
         const stats = this.#options.wantStats?.(target.processId);
-        if (stats) waits.push(stats);
+        if (stats && this.#isFirst(target.processId)) waits.push(stats);
       }
     }
+    const isFirst = this.#options.probe?.wasAsked === false;
     const probing = this.#probe(instances);
-    if (probing) waits.push(probing);
-    return waits.length === 0 ? undefined : within(Promise.all(waits), PREPARE_MS);
+    if (probing && isFirst) waits.push(probing);
+    if (waits.length === 0) return undefined;
+    return within(Promise.all(waits), Math.min(mostMs, PREPARE_MS));
+  }
+
+  /** Whether no scrape has waited for the stats of the process yet. */
+  #isFirst(processId: string): boolean {
+    if (this.#waitedFor.has(processId)) return false;
+    if (this.#waitedFor.size >= MAX_WAITED_FOR) this.#waitedFor.clear();
+    this.#waitedFor.add(processId);
+    return true;
   }
 
   /** At least one target; a target that must not be asked has `refused`. */

@@ -41,6 +41,9 @@ export interface AppPageSettings extends Pick<MergeOptions, 'labelConflict' | 'e
  */
 const MERGE_GRACE_MS = 250;
 
+/** The share of the time left that a scrape waits for what its ways need to know. */
+const PREPARE_SHARE = 0.25;
+
 export interface AppPageRequest extends PagesRequest {
   readonly headers: ScrapeHeaders;
   readonly negotiated: Negotiated;
@@ -90,8 +93,12 @@ export async function loadAppPage(
   request: AppPageRequest,
 ): Promise<AppPage> {
   const { exporters, choice, ways } = settings;
-  const { instances, settingsOf } = request;
-  const preparing = ways?.prepare(instances, ({ app }) => settingsOf?.(app).pages ?? []);
+  const { instances, settingsOf, deadlineMs } = request;
+  const preparing = ways?.prepare(
+    instances,
+    ({ app }) => settingsOf?.(app).pages ?? [],
+    (deadlineMs - performance.now()) * PREPARE_SHARE,
+  );
   if (preparing) await preparing;
   return load(pagesToAsk(exporters, { ...request, choice, ways }), settings, request);
 }

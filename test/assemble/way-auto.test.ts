@@ -78,4 +78,20 @@ describe('the way auto', function () {
     assert.equal(seen(failing).length, 0);
     assert.equal(failing.match(/^promfetcher_scrape_error\{.*error="no-way"/gm)?.length, 3);
   });
+
+  it('asks an older router by no route that leads to processes of two types', async () => {
+    await using scene = await startWaysScene({
+      ...{ scrape: { router: 'ROUTER' }, knowsProcesses: false, route: false },
+      prepare: (world, app) => {
+        const [web] = world.map(app, { host: 'both' }).destinations;
+        assert.ok(web);
+        world.routes.at(-1)?.destinations.push({ ...web, processType: 'worker' });
+      },
+    });
+
+    const page = await scene.page();
+
+    assert.match(page, /promfetcher_scrape_error\{.*index="0".*error="no-way"\} 1/);
+    assert.equal(scene.router.pinned.app, 0);
+  });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { ConfigError, describeConfig } from '../../src/config/config.ts';
+import { ConfigError, describeConfig, readConfig } from '../../src/config/config.ts';
 import { page } from '../support/answers.ts';
 import { readManifest } from '../support/manifest.ts';
 import { startPromgate } from '../support/promgate.ts';
@@ -53,6 +53,28 @@ describe('docs/cf-push.md', () => {
 
     assert.match(password, /^[A-Za-z0-9._~+/-]+=*$/);
     assert.match(text, /-H "Authorization: Bearer <the operator's password>"/);
+  });
+
+  it('has a section of the CF API that is all that a pushed promgate needs to find apps', async () => {
+    const [, given = ''] = /^cf update-user-provided-service promgate -p '(.*)'$/m.exec(text) ?? [];
+    const credentials = { ...JSON.parse(configuration), ...JSON.parse(given) };
+    const api = JSON.stringify({ cf_api: 'https://api.example.com' });
+
+    const { scrape, routes } = await readConfig({
+      memoryBytes: 2 ** 28,
+      environment: {
+        ...app.env,
+        VCAP_APPLICATION: api,
+        VCAP_SERVICES: JSON.stringify({
+          u: [{ name: variables['config_service'], credentials }],
+          d: [DATABASE],
+        }),
+      },
+    });
+
+    assert.equal(routes.cfApi?.url, 'https://api.example.com');
+    assert.deepEqual(scrape.router, { address: 'api.example.com:443', tls: true });
+    assert.equal(scrape.via, 'auto');
   });
 
   it('has a configuration with which the pushed app starts, with a warning only of what it says', async () => {

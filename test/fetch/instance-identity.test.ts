@@ -153,6 +153,21 @@ describe('identityTrust', () => {
     assert.equal(trust.latest(), second);
   });
 
+  it('reads the file of authorities again when it changes, too', async () => {
+    const caFile = path.join(folder, 'ca.pem');
+    writeFileSync(caFile, chain.pem('root'));
+    const trust = identityTrust(files, {
+      ...{ ca: [], caFile, nowMs: () => nowMs, onError: (error: Error) => void errors.push(error) },
+    });
+    const first = await trust.context();
+
+    writeFileSync(caFile, chain.pem('root') + chain.pem('identity-ca'));
+    nowMs += 1000;
+
+    assert.notEqual(await trust.context(), first);
+    assert.deepEqual(errors, []);
+  });
+
   it('tells until when the certificate is valid', async () => {
     const expiry = await identityExpiry(files);
 

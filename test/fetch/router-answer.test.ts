@@ -1,7 +1,8 @@
 /** What gorouter says of itself is told from what the app says. */
 import assert from 'node:assert/strict';
 import { routerFailure } from '../../src/fetch/router-answer.ts';
-import { routerWord } from '../../src/fetch/verdict.ts';
+import { judge, routerWord } from '../../src/fetch/verdict.ts';
+import { target as targetOf } from './instance-server.ts';
 
 const said = (status: number, word: string) =>
   routerFailure({ via: 'gorouter' }, status, { 'x-cf-routererror': word });
@@ -37,6 +38,17 @@ describe('routerFailure', () => {
     assert.equal(of(500), undefined);
     assert.equal(of(503, { 'x-cf-routererror': 'no_endpoints' }), 'no-endpoints');
     assert.equal(routerFailure({ via: 'gorouter' }, 403, {}), undefined);
+  });
+
+  it('follows no redirect that leaves the path of the route', () => {
+    const target = { ...targetOf('127.0.0.1:80'), via: 'gorouter', routePath: '/shop' } as const;
+    const to = (location: string) =>
+      judge(302, { location }, { target, path: '/shop/metrics', redirects: 0 });
+
+    assert.deepEqual(to('/shop/own'), { path: '/shop/own' });
+    assert.equal(to('/other'), 'route-path');
+    assert.equal(to('/shop/../other'), 'route-path');
+    assert.equal(to('https://elsewhere.example.com/shop/own'), 'redirect');
   });
 
   it('gives the word itself for the log, cut to a length', () => {

@@ -12,7 +12,7 @@ describe('openFileTrust', () => {
   let second: Authority;
   let clients: readonly [Certificate, Certificate];
   let directory: string;
-  let files: Required<TrustFiles>;
+  let files: Required<Omit<TrustFiles, 'authorities'>>;
   let errors: unknown[];
   let nowMs: number;
 

@@ -132,6 +132,18 @@ describe('planWays', () => {
     assert.equal(plan({ routes }, { path: '/m' }, { hasIdentity: true }), 'route-path');
   });
 
+  it('pins by the app at no route that leads to processes of several types', () => {
+    const routes = [{ ...shop, mixed: true }];
+    const processId = '6f0e0b3c-27e5-4a8b-b4f5-3f2a4d5c6b7b';
+
+    assert.equal(plan({ routes }, {}), 'no-way');
+    assert.equal(plan({ routes, processId }, {}, { knowsProcesses: true }), 'gorouter');
+  });
+
+  it('asks by no wildcard route', () => {
+    assert.equal(plan({ routes: [{ ...shop, host: '*.example.com' }] }, {}), 'no-way');
+  });
+
   it('asks containers at port 61443 if it must use TLS', () => {
     const routes = [{ ...shop, host: 'shop.apps.internal', path: '', internal: true }];
     const at = (asked: Partial<Wanted>, internalTls: boolean): string | undefined => {

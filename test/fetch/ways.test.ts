@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Target } from '../../src/discover/target.ts';
 import { targetAddress } from '../../src/discover/target.ts';
 import type { Failure } from '../../src/fetch/failure.ts';
+import { RouterProbe } from '../../src/fetch/router-probe.ts';
 import { instanceTarget, type ScrapeTarget } from '../../src/fetch/target.ts';
 import { networkOf, Ways, type WaysOptions } from '../../src/fetch/ways.ts';
 import { guidOf, instance } from '../serve/instances.ts';
@@ -116,6 +117,20 @@ describe('Ways', () => {
     );
   });
 
+  it('asks by no route that has a route service', () => {
+    const route: Target['routes'][number] = {
+      ...{ url: 'shop.apps.example.com/path', host: 'shop.apps.example.com', path: '/path' },
+      ...{ port: undefined, internal: false, identityAware: false, appPort: 8080 },
+      ...{ protocol: 'http' as const, appProtocol: 'http1' as const },
+    };
+    const { one, direct } = listed('10.0.1.1:8080');
+    const endpoint = { ...one.endpoint, routeServiceUrl: 'https://service.example.com' };
+    const target = told({ routes: [route] });
+
+    assert.equal(vias(new Ways(AUTO).targets({ ...one, target }, direct)), 'direct gorouter');
+    assert.equal(vias(new Ways(AUTO).targets({ ...one, target, endpoint }, direct)), 'direct');
+  });
+
   it('asks for the stats of a process only if a page needs them, once', async () => {
     const asked: string[] = [];
     const wantStats = async (processId: string): Promise<void> => void asked.push(processId);
@@ -134,6 +149,51 @@ describe('Ways', () => {
     assert.deepEqual(await prepare({ hasCellCertificate: true }, 9090), [PROCESS]);
     assert.deepEqual(await prepare({ via: 'direct' }), [PROCESS]);
     assert.deepEqual(await prepare({ via: 'internal' }, 9090), []);
+  });
+
+  it('waits for the stats of a process once, however long the CF API takes', async () => {
+    let asked = 0;
+    const wantStats = (): Promise<void> => {
+      asked += 1;
+      return new Promise(() => undefined); // the budget of requests is used up
+    };
+    const ways = new Ways({ ...AUTO, via: 'direct', wantStats });
+    const { one } = placeless(told());
+
+    await ways.prepare([one], () => [], 1);
+
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 2);
+  });
+
+  it('waits for the router once, and asks it again in the background', async () => {
+    let nowMs = 0;
+    let asked = 0;
+    const probe = new RouterProbe({
+      nowMs: () => nowMs,
+      ask: async () => {
+        asked += 1;
+        return { failure: 'timeout' };
+      },
+    });
+    const ways = new Ways({ ...AUTO, knowsProcesses: undefined, probe });
+    const { one } = listed('10.0.1.1:80');
+
+    await ways.prepare([one], () => []);
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 1);
+    nowMs = 30_000;
+    assert.equal(
+      ways.prepare([one], () => []),
+      undefined,
+    );
+    assert.equal(asked, 2);
   });
 
   it('plans with the latest word of the CF API', () => {

@@ -109,6 +109,7 @@ function routesOf({ identity, routes, domains }: AppParts, processType: string):
         (one): TargetRoute => ({
           ...{ url, host, path, port, protocol, internal, identityAware },
           ...{ appPort: one.port, appProtocol: one.protocol },
+          ...(destinations.some((other) => isOther(one, other)) && { mixed: true }),
         }),
       );
   });
@@ -116,6 +117,13 @@ function routesOf({ identity, routes, domains }: AppParts, processType: string):
     .sort((a, b) => compareText(a.url, b.url) || a.appPort - b.appPort)
     .slice(0, MAX_ROUTES);
 }
+
+/** Whether a destination is another process type of the same app. */
+function isOther(one: Destination, { appId, processType }: Destination): boolean {
+  return appId === one.appId && processType !== one.processType;
+}
+
+type Destination = RouteRecord['destinations'][number];
 
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
