@@ -48,16 +48,16 @@ export async function startWholeWay(context: Skippable): Promise<WholeWay> {
   );
   const chain = parts.use(new IdentityChain());
   const { api, router, client } = foundation;
-  const front = parts.use(await startFront({ api: api.url, router: router.url }, chain));
+  const front = parts.use(await startFront({ api: api.url, router }, chain));
   const platform = { api: front.url, authorities: path.dirname(chain.path('root.crt')) };
   const url = await pushPromgate({ cf_api: { ...client, ...PACE } }, platform, parts);
   const credential = { authorization: { type: 'Bearer', credentials: OPERATOR.password } };
-  const sd = { url: `${url}/sd/apps`, refresh_interval: '2s', ...credential };
+  const sd = { url: `${url}/sd/apps`, refresh_interval: '5s', ...credential };
   const prometheus = parts.use(
     await startPrometheus({
       program,
       config: {
-        global: { scrape_interval: '10s', scrape_timeout: '10s' },
+        global: { scrape_interval: '20s', scrape_timeout: '20s' },
         scrape_configs: [
           { job_name: 'apps', honor_labels: true, http_sd_configs: [sd], ...credential },
         ],
