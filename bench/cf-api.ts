@@ -14,10 +14,8 @@ export interface CfApiResult {
   readonly completeSeconds: number;
   /** In the first hour, while nothing changes. */
   readonly quiet: number;
-  /** With a rolling deploy begun in each minute, each of which lasts three minutes. */
-  readonly deploys: number;
-  /** With the same deploys, and scrapes that need the ports of 100 apps. */
-  readonly stats: number;
+  /** With a rolling deploy begun in each minute, and scrapes that need the ports of 100 apps. */
+  readonly busy: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -33,10 +31,8 @@ export async function measureCfApi(apps: number): Promise<CfApiResult> {
   if (first.table.sizes().apps !== apps) throw new Error('the table is not complete');
   const quiet = await anHour(first);
   await using second = await startLarge(apps);
-  const deploys = await anHour(second, { deploys: true });
-  await using third = await startLarge(apps);
-  const stats = await anHour(third, { deploys: true, wantsStats: true });
-  return { apps, firstSweep, completeSeconds, quiet, deploys, stats };
+  const busy = await anHour(second, { isBusy: true });
+  return { apps, firstSweep, completeSeconds, quiet, busy };
 }
 
 function startLarge(apps: number): Promise<CfApiTest> {
@@ -53,21 +49,18 @@ function countOf({ api }: CfApiTest): number {
   return api.requests.filter((one) => one.includes(' /v3/')).length;
 }
 
-async function anHour(
-  test: CfApiTest,
-  { deploys = false, wantsStats = false } = {},
-): Promise<number> {
+async function anHour(test: CfApiTest, { isBusy = false } = {}): Promise<number> {
   const { api, clock, source } = test;
   const running = new Set<ReturnType<typeof api.world.deploy>>();
   await test.swept(1);
   let minute = 0;
   while (clock.nowMs() < HOUR_MS) {
-    for (; deploys && minute * MINUTE_MS < clock.nowMs(); minute += 1) {
+    for (; isBusy && minute * MINUTE_MS < clock.nowMs(); minute += 1) {
       for (const one of running) if (one.step()) running.delete(one);
       const app = api.world.apps[(minute * 7) % api.world.apps.length];
       if (app) running.add(api.world.deploy(app));
     }
-    if (wantsStats) {
+    if (isBusy) {
       for (const app of api.world.apps.slice(0, WITH_STATS)) {
         for (const { guid } of api.world.processesOf(app)) void source.wantStats(guid);
       }
@@ -80,12 +73,12 @@ async function anHour(
 }
 
 export function cfApiTable(results: readonly CfApiResult[]): string {
-  const columns = ['first sweep', 'complete after', 'quiet hour', 'deploys', 'deploys and stats'];
+  const columns = ['first sweep', 'complete after', 'quiet hour', 'busy hour'];
   const rows = results.map((one) => [
     `${one.apps} apps`,
     String(one.firstSweep),
     `${Math.round(one.completeSeconds)} s`,
-    ...[one.quiet, one.deploys, one.stats].map(String),
+    ...[one.quiet, one.busy].map(String),
   ]);
   return `${table([['cf-api', ...columns], ...rows])}\n`;
 }

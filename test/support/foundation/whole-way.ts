@@ -37,14 +37,24 @@ export interface WholeWay extends AsyncDisposable {
   readonly prometheus: Prometheus;
 }
 
+export interface WholeWayOptions {
+  /** Default 500. */
+  readonly apps?: number;
+  /** How often, and within which time, Prometheus reads each app. Default `20s`. */
+  readonly every?: string;
+}
+
 /** @param context - skipped if a program is missing */
-export async function startWholeWay(context: Skippable): Promise<WholeWay> {
+export async function startWholeWay(
+  context: Skippable,
+  { apps = 500, every = '20s' }: WholeWayOptions = {},
+): Promise<WholeWay> {
   const program = requireProgram(context, 'prometheus');
   await using parts = new AsyncDisposableStack();
   const nats = parts.use(await startNatsServer(context, ACCOUNTS));
   const server = `nats://${nats.address}`;
   const foundation = parts.use(
-    await startFoundation({ nats: { server, ...EMITTER }, chance: chances(20_261_128) }),
+    await startFoundation({ apps, nats: { server, ...EMITTER }, chance: chances(20_261_128) }),
   );
   const chain = parts.use(new IdentityChain());
   const { api, router, client } = foundation;
@@ -57,7 +67,7 @@ export async function startWholeWay(context: Skippable): Promise<WholeWay> {
     await startPrometheus({
       program,
       config: {
-        global: { scrape_interval: '20s', scrape_timeout: '20s' },
+        global: { scrape_interval: every, scrape_timeout: every },
         scrape_configs: [
           { job_name: 'apps', honor_labels: true, http_sd_configs: [sd], ...credential },
         ],
