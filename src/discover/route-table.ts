@@ -122,12 +122,12 @@ export class RouteTable {
 
   /**
    * Whether an instance is, by all that is known now, what answers at its address; a scrape may have waited
-   * since it found the instance. An instance that proves itself by certificate always counts.
+   * since it found the instance. A certificate always counts, and so does an index of the CF API.
    */
   holds({ endpoint }: Pick<Instance, 'endpoint'>): boolean {
     if (isProven(endpoint)) return true;
     const place = this.#addresses.get(endpoint.address);
-    return place !== undefined && isOnlyOwner(place, ownerOf(endpoint));
+    return place !== undefined && (isPlaceless(endpoint) || isOnlyOwner(place, ownerOf(endpoint)));
   }
 
   /** Makes a layer for one source. Endpoints of earlier layers are shown first. */

@@ -24,7 +24,7 @@ interface Trial {
 const SHUT_AFTER = 3;
 const AGAIN_MS = 60_000;
 const FORGET_MS = 600_000;
-const MAX_NETWORKS = 4096;
+const MAX_NETWORKS = 16_384;
 
 export class WayMemory {
   readonly #trials = new Map<string, Trial>();

@@ -207,11 +207,14 @@ export function isUnreached(failure: Failure): boolean {
   return UNREACHED.has(failure);
 }
 
-/** What one attempt tells of: a cell's neighbours, a router, or an app with its network policy. */
-export function networkOf({ via, address }: ScrapeTarget): string {
-  if (via !== 'direct') return `${via} ${address.replace(/^\d+\./, '')}`;
+/**
+ * What one attempt tells of: a cell's neighbours, a router, or an app with its network policy. Each space
+ * learns by itself, since its apps may refuse connections as they like.
+ */
+export function networkOf({ via, address, space }: ScrapeTarget): string {
+  if (via !== 'direct') return `${via} ${address.replace(/^\d+\./, '')} ${space}`;
   const [, network] = /^(\d+\.\d+\.\d+)\.\d+:\d+$/.exec(address) ?? [];
-  return `${via} ${network ?? address}`;
+  return `${via} ${network ?? address} ${space}`;
 }
 
 /** Resolves when `task` does, or after a time. Never rejects. */

@@ -1,6 +1,7 @@
 /** The way auto: promgate finds out by itself what leads to the instances. */
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.ts';
+import { BROKEN_PATH } from '../support/foundation/cells.ts';
 import { startWaysScene } from '../support/foundation/ways-scene.ts';
 import { SLOW_MS } from '../support/limits.ts';
 
@@ -93,5 +94,20 @@ describe('the way auto', function () {
 
     assert.match(page, /promfetcher_scrape_error\{.*index="0".*error="no-way"\} 1/);
     assert.equal(scene.router.pinned.app, 0);
+  });
+
+  it("gives the router's word where the router cannot reach the instance", async () => {
+    await using scene = await startWaysScene({
+      scrape: { router: 'ROUTER' },
+      prepare: (_, app) => {
+        app.annotations['prometheus.io/path'] = BROKEN_PATH;
+      },
+    });
+
+    const page = await scene.page();
+
+    assert.match(page, /promfetcher_scrape_error\{.*error="endpoint-failure"\} 1/);
+    const line = scene.promgate.log.find(({ fields }) => fields['failure'] === 'endpoint-failure');
+    assert.match(String(line?.fields['detail']), /^X-Cf-RouterError: endpoint_failure \(/);
   });
 });

@@ -17,6 +17,18 @@ const PORTS = /^foundation_port\{.*\} (\d+)$/gm;
 const portsOf = (page: string): (string | undefined)[] =>
   [...page.matchAll(PORTS)].map(([, port]) => port);
 
+interface Overview {
+  readonly figures: { readonly promgate_way_attempts_total: readonly Figure[] };
+}
+
+interface Figure {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const isInternalPage = ({ labels: { via, result } }: Figure): boolean =>
+  via === 'internal' && result === 'page';
+
 describe('the way internal', function () {
   this.timeout(SLOW_MS);
 
@@ -27,6 +39,8 @@ describe('the way internal', function () {
     const page = await scene.page();
 
     assert.deepEqual(portsOf(page), ['8080', '8080']);
+    const { figures } = JSON.parse(await scene.promgate.text('/status/overview')) as Overview;
+    assert.deepEqual(figures.promgate_way_attempts_total.find(isInternalPage)?.value, 2);
     for (const index of [0, 1]) {
       const own = new RegExp(
         `^foundation_identity\\{.*index="${index}".*own_index="${index}"`,

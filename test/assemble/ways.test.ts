@@ -41,8 +41,38 @@ describe('the way gorouter', () => {
   });
 });
 
+describe('the way auto', () => {
+  it('goes by gorouter where addresses refuse, and asks these no more once they all did', async () => {
+    await using scene = await startScene({ knowsProcesses: true, via: 'auto' });
+    const attempts = async (): Promise<string[]> => {
+      const all = await scene.promgate.text('/metrics');
+      return [
+        ...all.matchAll(/^promgate_way_attempts_total\{via="(\w+)",result="(\w+)"\} (\d+)$/gm),
+      ]
+        .filter(([, , , value]) => value !== '0')
+        .map(([, via, result, value]) => `${via} ${result} ${value}`);
+    };
+    const first = await scene.promgate.text('/v1/apps/acme/dev/shop/metrics');
+    assert.match(first, /promgate_instance_up\{.*index="0".*\} 1/);
+    assert.match(first, /promfetcher_scrape_error\{.*index="2".*error="unknown-route"\} 1/);
+    const once = ['direct failure 3', 'gorouter page 2', 'gorouter failure 1'];
+    assert.deepEqual(await attempts(), once);
+
+    const second = await scene.promgate.text('/v1/apps/acme/dev/shop/metrics');
+
+    assert.match(second, /promgate_instance_scrape_via\{.*index="0".*via="gorouter"\} 1/);
+    const twice = ['direct failure 3', 'gorouter page 4', 'gorouter failure 2'];
+    assert.deepEqual(await attempts(), twice);
+  });
+});
+
+interface SceneOptions {
+  readonly knowsProcesses: boolean;
+  readonly via?: 'auto' | 'gorouter';
+}
+
 /** An app of two instances, a third one that the router does not know, and routes from a file. */
-async function startScene({ knowsProcesses }: { readonly knowsProcesses: boolean }) {
+async function startScene({ knowsProcesses, via = 'gorouter' }: SceneOptions) {
   await using parts = new AsyncDisposableStack();
   const world = new World(Date.now);
   const app = world.push({ name: 'shop', space: world.space('acme', 'dev'), instances: 2 });
@@ -61,7 +91,7 @@ async function startScene({ knowsProcesses }: { readonly knowsProcesses: boolean
     },
   }));
   await writeFile(file, JSON.stringify({ 'shop.apps.example.com': endpoints }));
-  const scrape = { via: 'gorouter', router: router.url, router_knows_processes: knowsProcesses };
+  const scrape = { via, router: router.url, router_knows_processes: knowsProcesses };
   const values = { routes: { file }, scrape };
   const promgate = parts.use(await startPromgate({ apps: [], values }));
   const owned = parts.move();

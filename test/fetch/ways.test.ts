@@ -64,6 +64,16 @@ describe('Ways', () => {
     assert.equal(vias(of('10.0.2.9:8080')), 'direct gorouter');
   });
 
+  it('shuts no way for a space since apps of another one refuse connections', () => {
+    const ways = new Ways(AUTO);
+    const { one, direct } = listed('10.0.1.1:8080');
+    const [hostile] = ways.targets(one, { ...direct, space: 'another' });
+    for (let at = 0; at < 9; at++) ways.heard(hostile!, 'refused');
+
+    assert.equal(vias(ways.targets(one, { ...direct, space: 'another' })), 'gorouter');
+    assert.equal(vias(ways.targets(one, direct)), 'direct gorouter');
+  });
+
   it('tries every way again where all are shut', () => {
     const ways = new Ways(AUTO);
     const { one, direct } = listed('10.0.1.1:8080');

@@ -31,8 +31,9 @@ export interface Cells extends AsyncDisposable {
 /** The family by which an instance says who it is; its labels clash with none of promgate's. */
 export const IDENTITY_FAMILY = 'foundation_identity';
 
-/** A path that the instances themselves refuse. */
+/** A path that the instances themselves refuse, and one at which they break off. */
 export const FORBIDDEN_PATH = '/forbidden';
+export const BROKEN_PATH = '/broken';
 
 export async function startCells(): Promise<Cells> {
   const running = new Map<string, RunningInstance>();
@@ -43,7 +44,7 @@ export async function startCells(): Promise<Cells> {
   const server = createServer((request, response) => {
     requests += 1;
     const own = byHost.get(request.socket.localAddress ?? '');
-    if (!own) return void request.socket.resetAndDestroy();
+    if (!own || request.url === BROKEN_PATH) return void request.socket.resetAndDestroy();
     const isPage = request.url === '/metrics';
     const status = request.url === FORBIDDEN_PATH ? 403 : 404;
     response.writeHead(isPage ? 200 : status, { 'Content-Type': 'text/plain; version=0.0.4' });

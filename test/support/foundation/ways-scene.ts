@@ -32,11 +32,16 @@ export interface WaysScene extends AsyncDisposable {
 export interface WaysSceneOptions {
   /** Maps routes and declares endpoints. */
   readonly prepare?: (world: World, app: WorldApp) => void;
-  /** The section `scrape`; `ROUTER` in a value is the address of the router, `IDENTITY` that of the other. */
+  /**
+   * The section `scrape`. In its values `ROUTER` and `IDENTITY` are the URLs of the routers, `AUTHORITIES`
+   * the file of the authorities of identities, and `FOLDER` that of all certificates.
+   */
   readonly scrape?: Readonly<Record<string, unknown>>;
   readonly values?: Readonly<Record<string, unknown>>;
   /** Further variables of promgate's container. */
   readonly environment?: (chain: IdentityChain) => Readonly<Record<string, string>>;
+  /** Issues further certificates, before promgate starts. */
+  readonly chain?: (chain: IdentityChain) => void;
   /** Whether the router heeds `X-CF-PROCESS-INSTANCE`. Default true. */
   readonly knowsProcesses?: boolean;
   /** Whether the API and the routes are behind one port with TLS, as on most platforms. */
@@ -53,6 +58,7 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
   const { prepare, scrape = {}, values = {}, environment = () => ({}), route = true } = options;
   await using parts = new AsyncDisposableStack();
   const chain = parts.use(new IdentityChain());
+  options.chain?.(chain);
   const api = parts.use(await startCfApi());
   api.uaa.clients.set(CLIENT.client_id, {
     ...{ secret: CLIENT.client_secret, scopes: ['cloud_controller.global_auditor'], spaces: [] },
@@ -76,7 +82,8 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
     JSON.stringify(scrape)
       .replaceAll('ROUTER', router.url)
       .replaceAll('IDENTITY', identityRouter.url)
-      .replaceAll('AUTHORITIES', chain.authorities),
+      .replaceAll('AUTHORITIES', chain.authorities)
+      .replaceAll('FOLDER', chain.folder),
   );
   const place = front ? { url: front.url, tls: { ca: chain.path('root.crt') } } : { url: api.url };
   const promgate = parts.use(
