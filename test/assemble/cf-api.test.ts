@@ -26,7 +26,9 @@ describe('discovery by the CF API in a whole promgate', () => {
     api.limit = 2_000;
     await using promgate = await startPromgate({
       apps: [],
-      values: { routes: { cf_api: { url: api.url, ...CLIENT, interval: '5s' } } },
+      values: {
+        routes: { cf_api: { url: api.url, ...CLIENT, interval: '5s', requests_per_minute: 600 } },
+      },
     });
 
     const metrics = await eventually('the first sweep to be counted', async () => {
@@ -51,7 +53,9 @@ describe('discovery by the CF API in a whole promgate', () => {
     await using api = await startApi();
     await using promgate = await startPromgate({
       apps: [],
-      values: { routes: { cf_api: { url: api.url, ...CLIENT, interval: '5s' } } },
+      values: {
+        routes: { cf_api: { url: api.url, ...CLIENT, interval: '5s', requests_per_minute: 600 } },
+      },
     });
     api.uaa.clients.set(CLIENT.client_id, { secret: 'another one', scopes: [], spaces: [] });
     api.uaa.revokeAll();
