@@ -1,5 +1,8 @@
 /** Pages that are large: read in parts, and never a burden to the main thread. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { parsePage } from '../../../src/discover/cf-api/page-parser.ts';
 import { appJson } from '../../support/cf-api/resources.ts';
 import { startSource } from '../../support/cf-api/source.ts';
@@ -68,4 +71,31 @@ describe('a large page of the CF API', () => {
       await assert.rejects(parsePage([bytes], 'apps', signal), { fault });
     }
   });
+
+  it('that needs more memory than there is is too large, and the process goes on', async function () {
+    this.timeout(60_000);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...['--max-old-space-size=40', '--input-type=module', '--eval', PARSE_HUGE_PAGE],
+      fileURLToPath(new URL('../../../src/discover/cf-api/page-parser.ts', import.meta.url)),
+    ]);
+
+    assert.equal(stdout, 'too-large\n');
+  });
 });
+
+/** A page of 20 MB, whose objects need ten times as much. */
+const PARSE_HUGE_PAGE = `
+  const { parsePage } = await import(process.argv[1]);
+  const [start, one, end] = ['{"pagination":{"total_results":1},"resources":[', '{"a":{}},', '{}]}'];
+  const bytes = new Uint8Array(20_000_000);
+  bytes.set(Buffer.from(start));
+  let at = start.length;
+  const part = Buffer.from(one.repeat(1000));
+  for (; at + part.length + end.length < bytes.length; at += part.length) bytes.set(part, at);
+  bytes.set(Buffer.from(end), at);
+  const page = [bytes.slice(0, at + end.length)];
+  await parsePage(page, 'apps', new AbortController().signal).then(
+    () => console.log('parsed'),
+    ({ fault }) => console.log(fault),
+  );
+`;
