@@ -2,7 +2,8 @@
  * Parses what is too large for the main thread in a worker that then ends.
  *
  * Bytes go to the worker and come back as transferred buffers, which costs no copy. A worker has the
- * bound on memory of the process, and reaches it alone: the process goes on.
+ * bound on memory of the process, and reaches it alone, but for a single call such as `JSON.parse`,
+ * which V8 cannot interrupt.
  */
 import { once } from 'node:events';
 import { parentPort, Worker, workerData } from 'node:worker_threads';

@@ -8,6 +8,7 @@ import type { Listing } from '../listing.ts';
 import { parseInWorker } from '../parsing-worker.ts';
 import { type ListKind, type Page, readPage } from './page.ts';
 import { readLines } from './page-lines.ts';
+import { mostParsingBytes } from './page-memory.ts';
 import type { WorkerTask } from './page-worker.ts';
 
 /** A page above this size is parsed in a worker: JSON of this size takes 2 to 4 ms. */
@@ -26,7 +27,7 @@ export async function parsePage(
 ): Promise<Page> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (sizeBytes <= WORKER_BYTES) return readPage(blocks, kind);
-  const task: WorkerTask = { kind, blocks };
+  const task: WorkerTask = { kind, blocks, mostBytes: mostParsingBytes() };
   const program = new URL('./page-worker.ts', import.meta.url);
   return readLines((await parseInWorker(program, task, signal)).blocks);
 }
