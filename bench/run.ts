@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { bindingTable, measureBindings } from './bindings.ts';
+import { type CfApiResult, cfApiTable, measureCfApi } from './cf-api.ts';
 import { startScript } from './child.ts';
 import { FLOOR_WAYS } from './floor-fetch.ts';
 import { type HitsCase, hitsTable, measureHits } from './hits.ts';
@@ -165,6 +166,12 @@ const answers = wanted('promql') ? measureAnswers(rounds) : [];
 if (answers.length > 0) print(answerTable(answers));
 const queries = wanted('query') ? await measureQueries(flags.quick ? 2 : 9) : undefined;
 if (queries) print(queryTable(queries));
+const cfApi: CfApiResult[] = [];
+if (wanted('cf-api')) {
+  for (const apps of flags.quick ? [200] : [200, 2_000, 5_000])
+    cfApi.push(await measureCfApi(apps));
+  print(cfApiTable(cfApi));
+}
 if (flags.json !== undefined) {
   const figures = {
     ...{
@@ -178,7 +185,7 @@ if (flags.json !== undefined) {
       hits,
       neighbours,
     },
-    ...{ bindings, start, proxy, push, promql, answers, queries },
+    ...{ bindings, start, proxy, push, promql, answers, queries, cfApi },
   };
   await writeFile(flags.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

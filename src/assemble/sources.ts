@@ -5,9 +5,11 @@
  */
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import type { CfApiSource } from '../discover/cf-api.ts';
 import { startMaxAge } from '../discover/max-age.ts';
 import type { RouteTable } from '../discover/route-table.ts';
 import type { RouteSource, SourceObservers } from '../discover/source.ts';
+import { SOURCE_FAULTS } from '../discover/source-error.ts';
 import type { Trust } from '../fetch/trust.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RouteMetrics } from '../telemetry/route-metrics.ts';
@@ -105,27 +107,35 @@ async function startApi(options: SourcesOptions): Promise<RouteSource[]> {
   const usesTls = cfApi.url.toLowerCase().startsWith('https:');
   const ca = usesTls ? await options.authorities() : undefined;
   const tls = { ...cfApi.tls, ca };
-  return [
-    observed(options, CF_API_KEYS, (observers) =>
-      startCfApi({ ...cfApi, tls }, options.table, {
-        ...observers,
-        onRequest: (kind) => options.metrics.cfApiRequests.inc({ kind }),
-        onStatsFailure: (error) =>
-          options.log.warn('the stats of a process cannot be read from the CF API', {
-            fault: error.fault,
-            why: sourceAdvice(error, CF_API_KEYS),
-          }),
-      }),
-    ),
-  ];
+  const metrics = options.metrics.cfApi;
+  const start = (observers: SourceObservers): CfApiSource =>
+    startCfApi({ ...cfApi, tls }, options.table, {
+      ...observers,
+      onRequest: metrics.requested,
+      onSweep: metrics.swept,
+      onFailure: (error) => {
+        metrics.failed('sweep', error.fault);
+        observers.onFailure?.(error);
+      },
+      onStatsFailure: (error) => {
+        metrics.failed('stats', error.fault);
+        options.log.warn('the stats of a process cannot be read from the CF API', {
+          fault: error.fault,
+          why: sourceAdvice(error, CF_API_KEYS),
+        });
+      },
+    });
+  const source = observed(options, CF_API_KEYS, start);
+  metrics.watch(source.state, SOURCE_FAULTS);
+  return [source];
 }
 
 /** @param keys - the configuration keys of the source, for messages */
-function observed(
+function observed<S extends RouteSource>(
   options: SourcesOptions,
   keys: SourceKeys,
-  start: (observers: SourceObservers) => RouteSource,
-): RouteSource {
+  start: (observers: SourceObservers) => S,
+): S {
   const names = { source: '' }; // set below, before the source calls an observer
   const source = start(observersFor(options, names, keys));
   names.source = source.name;
@@ -151,15 +161,11 @@ function observersFor(
         log.warn('routes cannot be read: promgate keeps the last ones', { ...names, fault, why });
       }
     },
-    onLoss: ({ apps, appsBefore }) => {
+    onLoss: ({ list = 'apps', apps, appsBefore }) => {
       metrics.doubtedTables.inc(names);
       log.warn(
         'a table lists less than half of the apps: promgate uses it only if the next does too',
-        {
-          ...names,
-          apps,
-          apps_before: appsBefore,
-        },
+        { ...names, list, apps, apps_before: appsBefore },
       );
     },
     onRefused: (reason, count) => {

@@ -91,11 +91,11 @@ export const cfApi = section(
       50_000,
     ),
     max_body: withDefault(
-      size('Largest page of a list; promgate refuses a larger one.', {
+      size('Largest page of a list; promgate reads a larger one in parts.', {
         minBytes: 64 * 1024,
         maxBytes: 2 ** 30,
       }),
-      '64MiB',
+      '16MiB',
     ),
   },
   [

@@ -4,7 +4,7 @@
  *
  * The files of `cf-api/` hold the parts: token, budget, client, lists, inventory, stats and feed.
  */
-import { type Clock, every, everyTurn, systemClock, takeSteps } from '../clock.ts';
+import { type Clock, everyTurn, systemClock, takeSteps } from '../clock.ts';
 import { Budget } from './cf-api/budget.ts';
 import { CfClient, type RequestKind } from './cf-api/client.ts';
 import { TargetFeed } from './cf-api/feed.ts';
@@ -15,10 +15,12 @@ import { Stats } from './cf-api/stats.ts';
 import { Sweeper } from './cf-api/sweep.ts';
 import { type Credentials, Tokens } from './cf-api/token.ts';
 import type { ClientTls } from './client-tls.ts';
+import { startReading } from './reading.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouteSource, SourceObservers } from './source.ts';
 import type { SourceError } from './source-error.ts';
-import { watchSource } from './source-state.ts';
+import type { SourceWatch } from './source-state.ts';
+import type { Target } from './target.ts';
 
 export interface CfApiOptions {
   /** The API's root: `https://api.example.com`. */
@@ -43,21 +45,31 @@ export interface CfApiOptions {
   readonly random?: (() => number) | undefined;
 }
 
+/** `full`: every list anew; `changes`: what changed since the last sweep. */
+type SweepKind = 'full' | 'changes';
+
 export interface CfApiObservers extends SourceObservers {
   /** A request goes out. */
   readonly onRequest?: ((kind: RequestKind) => void) | undefined;
+  /** A sweep has ended whole. */
+  readonly onSweep?: ((kind: SweepKind, tookMs: number) => void) | undefined;
   /** Stats could not be read; the next sweep goes on. */
   readonly onStatsFailure?: ((error: SourceError) => void) | undefined;
 }
 
-export interface CfApiSource extends RouteSource {
-  readonly inventory: Inventory;
+/** What the source says of itself and of the API. */
+export interface CfApiState {
   /** What the token allows; empty before the first token. */
   readonly scopes: readonly string[];
   /** Requests that the API says are left; undefined while it limits nothing. */
   readonly remainingRequests: number | undefined;
-  /** Milliseconds since the last whole sweep ended; undefined before the first. */
+  /** Milliseconds since the last sweep that ended whole began; undefined before the first. */
   readonly sweepAgeMs: number | undefined;
+}
+
+export interface CfApiSource extends RouteSource {
+  readonly inventory: Inventory;
+  readonly state: CfApiState;
   wantStats(processId: string): Promise<void>;
 }
 
@@ -74,48 +86,37 @@ export function startCfApi(
   const parts = openParts(options, table, observers);
   const { clock, budget, tokens, inventory, stats, sweeper, update, feed, stop } = parts;
   const { intervalMs = 60_000, fullIntervalMs = 300_000, random = Math.random } = options;
-  const watch = watchSource(observers);
-  let [workedAtMs, sweptAtMs] = [0, Number.NEGATIVE_INFINITY];
+  let sweptAtMs: number | undefined;
+  let fullAtMs = Number.NEGATIVE_INFINITY;
   let cost = 0;
 
-  const sweep = async (): Promise<void> => {
+  const sweep = async (watch: SourceWatch): Promise<boolean> => {
     const startedMs = clock.nowMs();
     const isFull =
-      watch.failures > 0 || !sweeper.readsChanges || startedMs - sweptAtMs >= fullIntervalMs;
+      watch.failures > 0 || !sweeper.readsChanges || startedMs - fullAtMs >= fullIntervalMs;
     const before = parts.requests.count;
     await (isFull ? sweeper.full(stop.signal) : sweeper.changes(stop.signal));
     cost = parts.requests.count - before;
     if (isFull) budget.sweepCost = cost;
     const changed = await update();
-    if (stop.signal.aborted) return;
-    workedAtMs = clock.nowMs();
-    if (isFull) sweptAtMs = startedMs;
-    watch.succeeded(changed);
+    if (stop.signal.aborted) return changed;
+    sweptAtMs = startedMs;
+    if (isFull) fullAtMs = startedMs;
+    observers.onSweep?.(isFull ? 'full' : 'changes', clock.nowMs() - startedMs);
+    return changed;
   };
-  const pauseMs = (): number => {
-    const jitter = 1 + JITTER * (2 * random() - 1);
-    if (watch.failures === 0) return Math.max(intervalMs, budget.pauseAfterMs(cost)) * jitter;
-    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (watch.failures - 1), intervalMs) * jitter;
-    return Math.max(retryMs, tokens.pausedMs, budget.pausedMs);
-  };
-  const running = every(pauseMs, sweep, {
-    clock,
-    signal: stop.signal,
-    onError: (error) => watch.failed(error),
-  });
-  return {
+  const source = startReading({
+    ...{ clock, stop, observers, read: sweep },
     name: `cf-api ${new URL(options.url).host}`,
-    inventory,
-    get ready() {
-      return watch.ready;
+    pauseMs: (watch) => {
+      const jitter = 1 + JITTER * (2 * random() - 1);
+      if (watch.failures === 0) return Math.max(intervalMs, budget.pauseAfterMs(cost)) * jitter;
+      const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (watch.failures - 1), intervalMs) * jitter;
+      return Math.max(retryMs, tokens.pausedMs, budget.pausedMs);
     },
-    get works() {
-      return watch.ready && watch.failures === 0;
-    },
-    get ageMs() {
-      if (!watch.ready) return undefined;
-      return watch.failures === 0 ? 0 : clock.nowMs() - workedAtMs;
-    },
+    clear: (isDue) => feed.clear(isDue, stop.signal),
+  });
+  const state: CfApiState = {
     get scopes() {
       return tokens.scopes;
     },
@@ -123,23 +124,22 @@ export function startCfApi(
       return budget.remaining;
     },
     get sweepAgeMs() {
-      return sweptAtMs === Number.NEGATIVE_INFINITY ? undefined : clock.nowMs() - sweptAtMs;
-    },
-    lapse: (isDue) => feed.clear(isDue, stop.signal),
-    wantStats: (processId) => stats.want(processId),
-    targetOf: ({ processId, index }) => inventory.targetOf(processId, index),
-    declaredOf: (appId) => inventory.ofApp(appId)?.declared,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await running;
+      return sweptAtMs === undefined ? undefined : clock.nowMs() - sweptAtMs;
     },
   };
+  return Object.assign(source, {
+    ...{ inventory, state },
+    wantStats: (processId: string) => stats.want(processId),
+    targetOf: ({ processId, index }: Target) => inventory.targetOf(processId, index),
+    declaredOf: (appId: string) => inventory.ofApp(appId)?.declared,
+  });
 }
 
 function openParts(options: CfApiOptions, table: RouteTable, observers: CfApiObservers) {
   const { clock = systemClock, wallMs = Date.now, filters, requestsPerMinute } = options;
-  const { maxApps = 50_000, maxPageBytes = 64 * 1024 * 1024, timeoutMs = 60_000 } = options;
+  const { maxApps = 50_000, maxPageBytes = 16 * 1024 * 1024, timeoutMs = 60_000 } = options;
   const { onRefused = () => undefined, onRequest, onStatsFailure = () => undefined } = observers;
+  const { onLoss = () => undefined } = observers;
   const stop = new AbortController();
   const apiUrl = options.url.replace(/\/+$/, '');
   const http = openHttp({ tls: options.tls, timeoutMs });
@@ -175,6 +175,7 @@ function openParts(options: CfApiOptions, table: RouteTable, observers: CfApiObs
   const sweeper = new Sweeper({
     ...{ client, inventory, filters, maxApps, maxPageBytes, perPage: options.perPage },
     onRefused: (count) => onRefused('shape', count),
+    onLoss,
     onReplaced: (processId) => stats.forget(processId),
   });
   return { clock, budget, tokens, inventory, stats, sweeper, update, feed, stop, requests };

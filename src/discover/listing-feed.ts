@@ -30,6 +30,9 @@ export interface ListingFeedOptions {
 
 /** The number of apps in a listing, and in the listing before. */
 export interface Loss {
+  /** Of the CF API's lists the one that lost entries; undefined: the listing of the source. */
+  readonly list?: 'apps' | 'processes' | 'routes';
+  /** Apps, or entries of the list. */
   readonly apps: number;
   readonly appsBefore: number;
 }

@@ -9,7 +9,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Endpoint } from './instance.ts';
-import { mapMemory } from './mapped-memory.ts';
+import { mapText } from './mapped-memory.ts';
 import type { RouteEndpoints } from './route-listing.ts';
 
 const ENDPOINTS_PER_LINE = 32;
@@ -39,19 +39,12 @@ export function* writeLines(routes: Iterable<RouteEndpoints>): Generator<Uint8Ar
       lines.push(line, '\n');
       characters += line.length + 1;
       if (characters < BLOCK_CHARACTERS) continue;
-      yield encoded(lines.join(''));
+      yield mapText(lines.join(''));
       lines = [];
       characters = 0;
     }
   }
-  if (lines.length > 0) yield encoded(lines.join(''));
-}
-
-/** Uses mapped memory: the process would keep the heap arena of a worker that has ended. */
-function encoded(text: string): Uint8Array<ArrayBuffer> {
-  const block = mapMemory(Buffer.byteLength(text));
-  Buffer.from(block.buffer, 0, block.length).write(text);
-  return block;
+  if (lines.length > 0) yield mapText(lines.join(''));
 }
 
 /** Reads the lines of `writeLines`, and does not check them. */
@@ -71,7 +64,7 @@ export function* readLines(blocks: Iterable<Uint8Array<ArrayBuffer>>): Generator
 }
 
 /** Splits blocks into lines; each returned function decodes its line. */
-function* splitLines(
+export function* splitLines(
   blocks: Iterable<Uint8Array<ArrayBuffer>>,
 ): Generator<() => string, undefined> {
   for (const block of blocks) {

@@ -4,14 +4,12 @@
  * Measured with 20,000 endpoints, 18 MB: `test/discover/listing-feed.test.ts` proves that the main
  * thread is never blocked for 20 ms.
  */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { everyTurn } from '../clock.ts';
 import { type ListingRoute, readLines } from './listing-lines.ts';
 import type { WorkerAnswer } from './listing-worker.ts';
+import { parseInWorker } from './parsing-worker.ts';
 import type { OnRefused } from './refusal.ts';
 import { notingApps, readListing } from './route-listing.ts';
-import { SourceError } from './source-error.ts';
 
 /** A listing above this size is parsed in a worker. */
 const WORKER_BYTES = 1024 * 1024;
@@ -36,8 +34,11 @@ export async function parseListing(
   signal: AbortSignal,
 ): Promise<ParsedListing> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
-  if (sizeBytes > WORKER_BYTES) return parseInWorker(blocks, onRefused, signal);
-  return parseHere(blocks, onRefused);
+  if (sizeBytes <= WORKER_BYTES) return parseHere(blocks, onRefused);
+  const program = new URL('./listing-worker.ts', import.meta.url);
+  const answer = await parseInWorker<WorkerAnswer>(program, { blocks }, signal);
+  for (const [reason, count] of answer.refusals) onRefused(reason, count);
+  return { routes: readLines(answer.blocks), apps: answer.apps };
 }
 
 async function parseHere(
@@ -52,32 +53,4 @@ async function parseHere(
     await pace();
   }
   return { routes, apps: appIds.size };
-}
-
-async function parseInWorker(
-  blocks: readonly Uint8Array<ArrayBuffer>[],
-  onRefused: OnRefused,
-  signal: AbortSignal,
-): Promise<ParsedListing> {
-  const worker = new Worker(new URL('./listing-worker.ts', import.meta.url), {
-    workerData: blocks,
-    transferList: blocks.map(({ buffer }) => buffer),
-  });
-  const exited = once(worker, 'exit');
-  try {
-    const [answer] = (await Promise.race([
-      once(worker, 'message', { signal }),
-      exited.then(([code]) => {
-        throw new SourceError(
-          'internal',
-          `the worker that parses listings ended with code ${code}`,
-        );
-      }),
-    ])) as [WorkerAnswer];
-    if ('fault' in answer) throw new SourceError(answer.fault, answer.message);
-    for (const [reason, count] of answer.refusals) onRefused(reason, count);
-    return { routes: readLines(answer.blocks), apps: answer.apps };
-  } finally {
-    await worker.terminate();
-  }
 }

@@ -1,12 +1,13 @@
 /**
  * The loop of a source that reads its whole listing at intervals.
  */
-import { type Clock, every } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Listing } from './listing.ts';
 import { ListingFeed } from './listing-feed.ts';
+import { startReading } from './reading.ts';
 import type { RouteTable } from './route-table.ts';
 import type { RouteSource, SourceObservers } from './source.ts';
-import { type SourceWatch, watchSource } from './source-state.ts';
+import type { SourceWatch } from './source-state.ts';
 
 export interface PollingOptions {
   readonly name: string;
@@ -29,7 +30,6 @@ export interface PollingOptions {
 export function startPolling(options: PollingOptions): RouteSource {
   const { name, clock, table, observers } = options;
   const stop = new AbortController();
-  const watch = watchSource(observers);
   const layer = table.layer();
   const { onRefused, onLoss = () => undefined } = observers;
   const feed = new ListingFeed({
@@ -38,37 +38,14 @@ export function startPolling(options: PollingOptions): RouteSource {
     onLoss: options.doubtsLoss ? onLoss : undefined,
   });
 
-  let workedAtMs = 0;
-  const poll = async (): Promise<void> => {
-    const word = layer.nextWord();
-    const listing = await options.read(stop.signal);
-    if (listing === undefined && watch.failures > 0) return; // still the damaged listing
-    const changed = listing !== undefined && (await feed.accept(listing, stop.signal, word));
-    if (stop.signal.aborted) return;
-    workedAtMs = clock.nowMs();
-    watch.succeeded(changed);
-  };
-  const running = every((pollMs) => options.pauseMs(watch, pollMs), poll, {
-    clock,
-    signal: stop.signal,
-    onError: (error) => watch.failed(error),
+  return startReading({
+    ...{ name, clock, stop, observers, pauseMs: options.pauseMs },
+    read: async (watch) => {
+      const word = layer.nextWord();
+      const listing = await options.read(stop.signal);
+      if (listing === undefined && watch.failures > 0) return undefined; // still the damaged listing
+      return listing !== undefined && feed.accept(listing, stop.signal, word);
+    },
+    clear: (isDue) => feed.clear(isDue, stop.signal),
   });
-  return {
-    name,
-    get ready() {
-      return watch.ready;
-    },
-    get works() {
-      return watch.ready && watch.failures === 0;
-    },
-    get ageMs() {
-      if (!watch.ready) return undefined;
-      return watch.failures === 0 ? 0 : clock.nowMs() - workedAtMs;
-    },
-    lapse: (isDue) => feed.clear(isDue, stop.signal),
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await running;
-    },
-  };
 }

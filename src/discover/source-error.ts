@@ -3,26 +3,29 @@
  */
 
 /** A closed, stable set of words, which serve as a log field and a metric label. */
-export type SourceFault =
+export const SOURCE_FAULTS = [
   /** The source cannot connect, lost its connection, or cannot read its file. */
-  | 'unreachable'
-  | 'timeout'
+  'unreachable',
+  'timeout',
   /** An HTTP status other than 200. */
-  | 'status'
-  /** The listing exceeds its bound on bytes, after decompression. */
-  | 'too-large'
+  'status',
+  /** The listing exceeds its bound on bytes, after decompression, or the memory. */
+  'too-large',
   /** Not JSON. */
-  | 'json'
+  'json',
   /** JSON, but not an object of routes. */
-  | 'shape'
+  'shape',
   /** NATS refuses the credentials or a subscription; UAA or the CF API refuses promgate. */
-  | 'denied'
-  /** The CF API says that promgate has asked too much. */
-  | 'rate-limited'
+  'denied',
+  /** The CF API or UAA says that promgate has asked too much. */
+  'rate-limited',
   /** The pages of a list of the CF API contradict each other, or there are too many. */
-  | 'pages'
+  'pages',
   /** Any other failure; see message and cause. */
-  | 'internal';
+  'internal',
+] as const;
+
+export type SourceFault = (typeof SOURCE_FAULTS)[number];
 
 /** A source failed as a whole; its last routes stay in the table. */
 export class SourceError extends Error {

@@ -1,4 +1,5 @@
 /** Metrics of the route table and of its sources. */
+import { cfApiMetrics } from './cf-api-metrics.ts';
 import type { MetricRegistry } from './registry.ts';
 
 export interface TableLevels {
@@ -58,11 +59,7 @@ export function routeMetrics(registry: MetricRegistry, now = () => Date.now() / 
       failedReads.inc();
       malformed.inc({ source });
     },
-    cfApiRequests: registry.counter(
-      'promgate_cf_api_requests_total',
-      'Requests to the CF API and to UAA, by what they ask for.',
-      ['kind'],
-    ),
+    cfApi: cfApiMetrics(registry),
     doubtedTables: registry.counter(
       'promgate_route_source_doubted_tables_total',
       'Tables with less than half of the known apps, which promgate uses only if the next table agrees.',

@@ -12,6 +12,8 @@ export interface Seen {
   /** How often each reason was given. */
   readonly refused: Readonly<Record<string, number>>;
   readonly pruned: Readonly<Record<string, number>>;
+  /** What was doubted: the list, what it has, and what it had. */
+  readonly losses: readonly string[];
 }
 
 export function seen(): Seen {
@@ -20,12 +22,14 @@ export function seen(): Seen {
   const states: string[] = [];
   const refused: Record<string, number> = {};
   const pruned: Record<string, number> = {};
+  const losses: string[] = [];
   return {
     polls,
     errors,
     states,
     refused,
     pruned,
+    losses,
     observers: {
       onSuccess: (changed) => polls.push(changed ? 'new' : 'same'),
       onFailure: (error) => {
@@ -36,6 +40,8 @@ export function seen(): Seen {
       onRefused: (reason, count) => {
         refused[reason] = (refused[reason] ?? 0) + count;
       },
+      onLoss: ({ list = 'listing', apps, appsBefore }) =>
+        losses.push(`${list} ${apps} of ${appsBefore}`),
       onPruned: (reason, count) => {
         pruned[reason] = (pruned[reason] ?? 0) + count;
       },

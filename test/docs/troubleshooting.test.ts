@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { SOURCE_FAULTS } from '../../src/discover/source-error.ts';
 import { ENDPOINT_FAILURES } from '../../src/fetch/endpoint-failure.ts';
 import { FAILURES } from '../../src/fetch/failure.ts';
 import { JOURNAL_FAILURES } from '../../src/push/record.ts';
@@ -51,12 +52,7 @@ const problems = PROBLEM_CODES.filter(
 );
 const SETS: readonly WordSet[] = [
   set('an instance', 'app-pages.md#the-words-for-failures', ['Failure'], FAILURES),
-  set(
-    'a source of routes',
-    'troubleshooting.md#sources-of-routes',
-    ['SourceFault'],
-    [...wordsOfType('src/discover/source-error.ts', 'SourceFault')],
-  ),
+  set('a source of routes', 'troubleshooting.md#sources-of-routes', ['SourceFault'], SOURCE_FAULTS),
   set(
     'a route',
     'troubleshooting.md#routes-that-are-left-out',

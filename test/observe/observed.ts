@@ -8,6 +8,7 @@ import path from 'node:path';
 import { sendRaw } from '../serve/frame-server.ts';
 import { CertificateFolder } from '../serve/openssl.ts';
 import { hangUp, page, pageOf, status } from '../support/answers.ts';
+import { startCfApi } from '../support/cf-api/api.ts';
 import { routesJson, type SimulatedApp } from '../support/foundation.ts';
 import { startGorouter } from '../support/gorouter.ts';
 import { startKafkaBroker } from '../support/kafka-broker.ts';
@@ -54,6 +55,11 @@ export async function startObserved(context: Skippable): Promise<Observed> {
   const mail = parts.use(await startApp({ name: 'mail', space: 'mail' }, [page('mails 1\n')]));
   const gorouter = parts.use(await startGorouter(routesJson([shop, mail])));
   const second = parts.use(await startGorouter(routesJson([shop, mail, INVALID])));
+  const api = parts.use(await startCfApi()); // it knows no app
+  api.limit = 2_000;
+  api.uaa.clients.set('promgate', {
+    ...{ secret: 'secret', scopes: ['cloud_controller.global_auditor'], spaces: [] },
+  });
   const endpoint = parts.use(await startServer(page('temperature 21\n')));
   const below = parts.use(await startQueryServer({ series: [] }));
   const origin = parts.use(
@@ -64,7 +70,10 @@ export async function startObserved(context: Skippable): Promise<Observed> {
   const promgate = parts.use(
     await startPromgateProcess({
       values: {
-        routes: { gorouter: [gorouterValues(gorouter), gorouterValues(second)] },
+        routes: {
+          gorouter: [gorouterValues(gorouter), gorouterValues(second)],
+          cf_api: { url: api.url, client_id: 'promgate', client_secret: 'secret', interval: '5s' },
+        },
         scrape: { tls: { ca: cert, cert, key } },
         cache: { mode: 'background', ttl: '1s', refresh: '1s' },
         endpoints: { allow: ['localhost'], allow_private: ['127.0.0.0/8', '::1'] },

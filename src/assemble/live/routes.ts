@@ -3,6 +3,7 @@
  */
 import { systemClock } from '../../clock.ts';
 import type { Config } from '../../config/config.ts';
+import type { CfApiState } from '../../discover/cf-api.ts';
 import { RouteTable } from '../../discover/route-table.ts';
 import type { RouteSource, SourceObservers } from '../../discover/source.ts';
 import type { Ground } from '../ground.ts';
@@ -38,21 +39,17 @@ export function routeTries({ routes }: Pick<Config, 'routes'>, ground: Authoriti
       run: async (signal) => {
         const { startCfApi } = await import('../../discover/cf-api.ts');
         const ca = cfApi.url.startsWith('https:') ? await ground.authorities() : undefined;
-        let scopes: () => readonly string[] = () => [];
+        let state: CfApiState | undefined;
         const result = await readOnce({
           ...{ signal, requireTls },
           keys: { section: 'routes.cf_api', address: 'routes.cf_api.url' },
           start: (table, observers) => {
             const source = startCfApi({ ...cfApi, tls: { ...cfApi.tls, ca } }, table, observers);
-            scopes = () => source.scopes;
+            state = source.state;
             return source;
           },
         });
-        const sees = scopes().filter((one) => one.startsWith('cloud_controller.'));
-        return {
-          ...result,
-          said: `${result.said}; the token has ${sees.join(', ') || 'no scope'}`,
-        };
+        return { ...result, said: `${result.said}; ${saidOf(state!)}` }; // it was started
       },
     });
   }
@@ -63,6 +60,16 @@ export function routeTries({ routes }: Pick<Config, 'routes'>, ground: Authoriti
     return readOnce({ signal, requireTls, keys: { address: 'routes.file' }, start });
   };
   return [...tries, { name: `routes file ${file}`, run }];
+}
+
+/** What the token allows, and what is left of the quota. */
+function saidOf({ scopes, remainingRequests }: CfApiState): string {
+  const sees = scopes.filter((one) => one.startsWith('cloud_controller.'));
+  const left =
+    remainingRequests === undefined
+      ? 'the API limits no requests'
+      : `the API says that ${remainingRequests} requests are left`;
+  return `the token has ${sees.join(', ') || 'no scope'}; ${left}`;
 }
 
 type Start = (table: RouteTable, observers: SourceObservers) => RouteSource;

@@ -89,11 +89,11 @@ export class CfClient {
 
   async #send({ kind, path, maxBytes }: Question, purpose: Purpose, signal: AbortSignal) {
     const { http, apiUrl, tokens, budget, clock, onRequest } = this.#options;
-    const token = await tokens.get(signal);
     for (let waitMs = budget.waitMs(purpose); waitMs > 0; waitMs = budget.waitMs(purpose)) {
       await clock.sleep(waitMs, signal);
       signal.throwIfAborted();
     }
+    const token = await tokens.get(signal); // after the wait, in which an older one may expire
     budget.take();
     onRequest?.(kind);
     const headers = { authorization: `bearer ${token}` };

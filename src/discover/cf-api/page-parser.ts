@@ -1,16 +1,15 @@
 /**
  * Parses a small page on the main thread, and a large one in a worker that then ends.
  *
- * A page of 5,000 apps has 10 MB and more. `test/discover/cf-api/page-parser.test.ts` proves that
- * the main thread is never blocked for long.
+ * A page of 5,000 apps has 10 MB and more. `test/discover/cf-api/large-pages.test.ts` proves that
+ * the main thread takes it over in small steps.
  */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import type { Listing } from '../listing.ts';
-import { SourceError } from '../source-error.ts';
+import { parseInWorker } from '../parsing-worker.ts';
 import { type ListKind, type Page, readPage } from './page.ts';
 import { readLines } from './page-lines.ts';
-import type { WorkerAnswer, WorkerTask } from './page-worker.ts';
+import { mostParsingBytes } from './page-memory.ts';
+import type { WorkerTask } from './page-worker.ts';
 
 /** A page above this size is parsed in a worker: JSON of this size takes 2 to 4 ms. */
 const WORKER_BYTES = 256 * 1024;
@@ -19,7 +18,7 @@ const WORKER_BYTES = 256 * 1024;
  * Parses a page.
  *
  * @param blocks - the bytes in order; a large page is transferred, so use `blocks` no more
- * @throws {SourceError} when the bytes are no page of a list
+ * @throws {SourceError} when the bytes are no page of a list, or 'too-large' for the memory
  */
 export async function parsePage(
   blocks: Listing['blocks'],
@@ -28,22 +27,7 @@ export async function parsePage(
 ): Promise<Page> {
   const sizeBytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (sizeBytes <= WORKER_BYTES) return readPage(blocks, kind);
-  const task: WorkerTask = { kind, blocks };
-  const worker = new Worker(new URL('./page-worker.ts', import.meta.url), {
-    workerData: task,
-    transferList: blocks.map(({ buffer }) => buffer),
-  });
-  const exited = once(worker, 'exit');
-  try {
-    const [answer] = (await Promise.race([
-      once(worker, 'message', { signal }),
-      exited.then(([code]) => {
-        throw new SourceError('internal', `the worker that parses pages ended with code ${code}`);
-      }),
-    ])) as [WorkerAnswer];
-    if ('fault' in answer) throw new SourceError(answer.fault, answer.message);
-    return readLines(answer.blocks);
-  } finally {
-    await worker.terminate();
-  }
+  const task: WorkerTask = { kind, blocks, mostBytes: mostParsingBytes() };
+  const program = new URL('./page-worker.ts', import.meta.url);
+  return readLines((await parseInWorker(program, task, signal)).blocks);
 }

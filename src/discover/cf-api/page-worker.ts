@@ -1,34 +1,22 @@
 /**
  * The program of the worker that parses one large page outside the main thread.
  *
- * `page-parser.ts` starts and ends the worker. Like `main.ts`, this file works when it is loaded.
+ * `page-parser.ts` starts it. Like `main.ts`, this file works when it is loaded.
  */
-import { parentPort, workerData } from 'node:worker_threads';
 import type { Listing } from '../listing.ts';
-import { SourceError, type SourceFault } from '../source-error.ts';
+import { answerTask } from '../parsing-worker.ts';
 import { type ListKind, readPage } from './page.ts';
 import { writePage } from './page-lines.ts';
+import { requireMemory } from './page-memory.ts';
 
 export interface WorkerTask {
   readonly kind: ListKind;
+  /** The memory that parsing may take. */
+  readonly mostBytes: number;
   readonly blocks: Listing['blocks'];
 }
 
-export type WorkerAnswer =
-  | { readonly blocks: Listing['blocks'] }
-  | { readonly fault: SourceFault; readonly message: string };
-
-function answer({ blocks, kind }: WorkerTask): WorkerAnswer {
-  try {
-    return { blocks: writePage(readPage(blocks, kind)) };
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error; // ends the worker, with a report
-    return { fault: error.fault, message: error.message };
-  }
-}
-
-const result = answer(workerData as WorkerTask);
-parentPort?.postMessage(
-  result,
-  'blocks' in result ? result.blocks.map(({ buffer }) => buffer) : [],
-);
+answerTask(({ blocks, kind, mostBytes }: WorkerTask) => {
+  requireMemory(blocks, mostBytes);
+  return { blocks: writePage(readPage(blocks, kind)) };
+});

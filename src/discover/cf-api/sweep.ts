@@ -6,27 +6,17 @@
  * mapped to another app does not count as changed. Apps in a rolling deployment are read anew, since
  * nothing tells that a process is gone.
  */
-import type { CfClient } from './client.ts';
+import type { Loss } from '../listing-feed.ts';
 import { CfApiError, isUnknownParameter } from './error.ts';
 import { type Filters, selectsSome } from './filters.ts';
-import type { Inventory } from './inventory.ts';
-import { type ListResult, readList } from './list.ts';
-import type { Chunk, ListKind } from './page.ts';
-import type { ProcessRecord } from './records.ts';
-import { wasReplaced } from './replaced.ts';
+import { Lists, type ListsOptions } from './lists.ts';
+import type { ListKind } from './page.ts';
 import { and, asQuery, changedSince } from './sweep-query.ts';
 
-export interface SweepOptions {
-  readonly client: CfClient;
-  readonly inventory: Inventory;
+export interface SweepOptions extends ListsOptions {
   readonly filters: Filters;
-  /** Bound on the apps of a list; processes and routes may be four times as many. */
-  readonly maxApps: number;
-  readonly maxPageBytes: number;
-  readonly perPage?: number | undefined;
-  readonly onRefused: (count: number) => void;
-  /** The stats of a process are out of date. */
-  readonly onReplaced: (processId: string) => void;
+  /** A list has lost so much that the sweeper believes it only if the next full sweep agrees. */
+  readonly onLoss: (loss: Loss) => void;
 }
 
 /** Guids in one URL, as the length of URLs allows. */
@@ -38,29 +28,30 @@ const MAX_BATCHES = 5;
 const MISSING_FEATURE: ReadonlySet<number> = new Set([400, 403, 404]);
 const INCLUDED = ['spaces', 'organizations', 'domains'] as const;
 
-type Feature = 'embed' | 'changes';
-
 export class Sweeper {
   readonly #options: SweepOptions;
-  /** What the API does not know. */
-  readonly #unknown = new Set<Feature>();
+  readonly #lists: Lists;
+  /** Whether the API knows the parameter that asks for changes. */
+  #knowsChanges = true;
+  /** The last sweep missed more than half of a list. */
+  #doubts = false;
+  /** The present sweep decides about what the last one missed. */
+  #decides = false;
 
   constructor(options: SweepOptions) {
     this.#options = options;
+    this.#lists = new Lists(options);
   }
 
-  /** Whether `changes` makes sense: the API knows the parameter. */
+  /** Whether `changes` makes sense: the API knows the parameter, and no list is doubted. */
   get readsChanges(): boolean {
-    return !this.#unknown.has('changes');
-  }
-
-  /** Whether the API gives the states of instances with their processes. */
-  get embedsStates(): boolean {
-    return !this.#unknown.has('embed');
+    return this.#knowsChanges && !this.#doubts;
   }
 
   /** Reads every list. @throws {SourceError} when one of apps, processes and routes fails */
   async full(signal: AbortSignal): Promise<void> {
+    this.#decides = this.#doubts;
+    this.#doubts = false;
     const hasApps = await this.#whole('apps', this.#appsPath(), signal);
     const hasRoutes = await this.#ofApps(this.#narrow(), signal);
     await this.#registrations(signal);
@@ -80,7 +71,11 @@ export class Sweeper {
       return true;
     }
     if (narrow !== '') this.#dropUnselected();
-    await this.#whole('processes', this.#withStates(`/v3/processes${asQuery(narrow)}`), signal);
+    await this.#whole(
+      'processes',
+      this.#lists.withStates(`/v3/processes${asQuery(narrow)}`),
+      signal,
+    );
     return this.#whole('routes', `/v3/routes?include=domain${and(narrow)}`, signal);
   }
 
@@ -95,17 +90,18 @@ export class Sweeper {
 
   /** Reads what changed since the last call. @throws {SourceError} as `full` */
   async changes(signal: AbortSignal): Promise<void> {
+    this.#decides = false;
     const { apps, processes } = this.#options.inventory;
     const [appsSince, processesSince] = [changedSince(apps.all()), changedSince(processes.all())];
     try {
-      await this.#list('apps', `${this.#appsPath()}${and(appsSince)}`, signal);
+      await this.#lists.read('apps', `${this.#appsPath()}${and(appsSince)}`, signal);
       const narrow = this.#narrow();
       if (narrow === undefined) return this.#none('processes');
       const query = asQuery([narrow, processesSince].filter(Boolean).join('&'));
-      await this.#list('processes', this.#withStates(`/v3/processes${query}`), signal);
+      await this.#lists.read('processes', this.#lists.withStates(`/v3/processes${query}`), signal);
     } catch (error) {
       if (!isUnknownParameter(error)) throw error;
-      this.#unknown.add('changes');
+      this.#knowsChanges = false;
       return this.full(signal);
     }
     await this.#rolling(signal);
@@ -117,11 +113,6 @@ export class Sweeper {
     const labels =
       labelSelector === undefined ? '' : `&label_selector=${encodeURIComponent(labelSelector)}`;
     return `/v3/apps?include=space.organization${labels}`;
-  }
-
-  #withStates(path: string): string {
-    if (this.#unknown.has('embed')) return path;
-    return `${path}${path.includes('?') ? '&' : '?'}embed=process_instances`;
   }
 
   /**
@@ -147,7 +138,8 @@ export class Sweeper {
   /**
    * Reads a list that replaces what is known, and asks about what it misses.
    *
-   * @returns false if resources are missing from the pages: then nothing is dropped
+   * @returns false if resources are missing from the pages, or more than half of what was known:
+   * then nothing is dropped
    */
   async #whole(
     kind: 'apps' | 'processes' | 'routes',
@@ -156,13 +148,19 @@ export class Sweeper {
   ): Promise<boolean> {
     const kept = this.#options.inventory.keptOf(kind);
     kept.begin();
-    const { complete } = await this.#list(kind, path, signal);
+    const { complete } = await this.#lists.read(kind, path, signal);
     if (!complete) return false;
     const missing = kept.missing();
+    if (missing.length * 2 > kept.size && !this.#decides) {
+      this.#doubts = true;
+      this.#options.onLoss({ list: kind, apps: kept.size - missing.length, appsBefore: kept.size });
+      kept.end();
+      return false;
+    }
     if (kind !== 'routes' && missing.length > 0 && missing.length <= BATCH) {
       const query = `guids=${missing.join(',')}`;
       const again = kind === 'apps' ? `${this.#appsPath()}&${query}` : `/v3/processes?${query}`;
-      const answer = await this.#list(kind, again, signal);
+      const answer = await this.#lists.read(kind, again, signal);
       for (const guid of answer.complete ? kept.missing() : []) kept.drop(guid);
     }
     kept.end();
@@ -187,8 +185,8 @@ export class Sweeper {
     for (let from = 0; from < guids.length; from += BATCH) {
       const batch = new Set(guids.slice(from, from + BATCH));
       const seen = new Set<string>();
-      const path = this.#withStates(`/v3/processes?app_guids=${[...batch].join(',')}`);
-      const { complete } = await this.#list('processes', path, signal, (chunk) => {
+      const path = this.#lists.withStates(`/v3/processes?app_guids=${[...batch].join(',')}`);
+      const { complete } = await this.#lists.read('processes', path, signal, (chunk) => {
         for (const { guid } of chunk.records) seen.add(guid);
       });
       if (!complete) continue;
@@ -203,7 +201,11 @@ export class Sweeper {
     const { services, bindings } = this.#options.inventory;
     try {
       services.begin();
-      const list = await this.#list('services', '/v3/service_instances?type=user-provided', signal);
+      const list = await this.#lists.read(
+        'services',
+        '/v3/service_instances?type=user-provided',
+        signal,
+      );
       if (list.complete) services.end();
       const guids = Array.from(services.all(), ({ guid }) => guid);
       bindings.begin();
@@ -217,69 +219,15 @@ export class Sweeper {
   async #bindings(services: readonly string[], signal: AbortSignal): Promise<boolean> {
     const path = '/v3/service_credential_bindings?type=app';
     if (services.length > BATCH * MAX_BATCHES) {
-      return (await this.#list('service-bindings', path, signal)).complete;
+      return (await this.#lists.read('service-bindings', path, signal)).complete;
     }
     let complete = true;
     for (let from = 0; from < services.length; from += BATCH) {
       const batch = services.slice(from, from + BATCH).join(',');
       const ofBatch = `${path}&service_instance_guids=${batch}`;
-      const list = await this.#list('service-bindings', ofBatch, signal);
+      const list = await this.#lists.read('service-bindings', ofBatch, signal);
       complete &&= list.complete;
     }
     return complete;
-  }
-
-  async #list(
-    kind: ListKind,
-    path: string,
-    signal: AbortSignal,
-    onChunk?: (chunk: Chunk) => void,
-  ): Promise<ListResult> {
-    try {
-      return await this.#readList(kind, path, signal, onChunk);
-    } catch (error) {
-      if (!path.includes('embed=') || !isUnknownParameter(error)) throw error;
-      this.#unknown.add('embed');
-      const plain = path
-        .replace(/\?embed=process_instances$/, '')
-        .replace(/&embed=process_instances$/, '');
-      return this.#readList(kind, plain, signal, onChunk);
-    }
-  }
-
-  async #readList(
-    kind: ListKind,
-    path: string,
-    signal: AbortSignal,
-    onChunk?: (chunk: Chunk) => void,
-  ): Promise<ListResult> {
-    const { client, maxApps, maxPageBytes, perPage, inventory, onRefused } = this.#options;
-    const take = (chunk: Chunk): void => {
-      if (chunk.kind === 'processes') this.#compare(chunk.records);
-      inventory.take(chunk);
-      onChunk?.(chunk);
-    };
-    const maxResources = kind === 'apps' ? maxApps : maxApps * 4;
-    const request = {
-      kind,
-      path,
-      perPage,
-      maxResources,
-      maxPageBytes,
-      purpose: 'sweep',
-      take,
-    } as const;
-    const result = await readList(client, request, signal);
-    if (result.refused > 0) onRefused(result.refused);
-    return result;
-  }
-
-  /** Finds the processes of which an instance was replaced. */
-  #compare(records: readonly ProcessRecord[]): void {
-    const { inventory, onReplaced } = this.#options;
-    for (const record of records) {
-      const before = inventory.processes.get(record.guid);
-      if (before && wasReplaced(before, record)) onReplaced(record.guid);
-    }
   }
 }

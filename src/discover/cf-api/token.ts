@@ -1,13 +1,13 @@
 /**
  * The access token for the CF API, granted by the UAA that the API's root names.
  *
- * A token is renewed before it expires. When UAA refuses, promgate asks it again later and later:
- * UAA locks accounts after a few wrong passwords.
+ * A token is renewed before it expires. When UAA refuses, or has no time, promgate asks it again later
+ * and later: UAA locks accounts after a few wrong passwords.
  */
 import type { Clock } from '../../clock.ts';
 import { SourceError } from '../source-error.ts';
 import { parseObject, said } from './error.ts';
-import { type Http, type HttpAnswer, textOf } from './got.ts';
+import { type Http, type HttpAnswer, headerOf, textOf } from './got.ts';
 
 export type Credentials =
   | { readonly kind: 'client'; readonly clientId: string; readonly clientSecret: string }
@@ -75,19 +75,22 @@ export class Tokens {
   async get(signal: AbortSignal): Promise<string> {
     const { clock } = this.#options;
     if (this.#token && clock.nowMs() < this.#token.renewAtMs) return this.#token.access;
-    if (this.#refused && this.pausedMs > 0) throw this.#refused.error;
     try {
+      if (this.#refused && this.pausedMs > 0) throw this.#refused.error;
       this.#token = await this.#grant(signal);
     } catch (error) {
-      if (error instanceof SourceError && error.fault === 'denied') {
-        this.#token = undefined;
-        this.#backOff(error);
-        throw error;
-      }
-      this.#uaaUrl = undefined; // the root may name another one by now
+      this.#failed(error);
       if (!this.#token || clock.nowMs() >= this.#token.endsAtMs) throw error;
     }
     return this.#token.access;
+  }
+
+  #failed(error: unknown): void {
+    if (error === this.#refused?.error) return;
+    const fault = error instanceof SourceError ? error.fault : undefined;
+    if (fault === 'denied') this.#token = undefined;
+    if (fault === 'denied' || fault === 'rate-limited') this.#backOff(error as SourceError);
+    else this.#uaaUrl = undefined; // the root may name another one by now
   }
 
   /** The API refused this token: the next `get` asks for another one. */
@@ -98,7 +101,7 @@ export class Tokens {
 
   /** The API accepted the token: earlier refusals count no more. */
   accepted(): void {
-    this.#refused = undefined;
+    if (this.pausedMs === 0) this.#refused = undefined; // else UAA is busy, and the token is old
   }
 
   /** A new token was refused as well: UAA is not asked at once again. */
@@ -109,7 +112,11 @@ export class Tokens {
 
   #backOff(error: SourceError): void {
     const count = (this.#refused?.count ?? 0) + 1;
-    const pauseMs = Math.min(FIRST_BACKOFF_MS * 2 ** (count - 1), MAX_BACKOFF_MS);
+    const saidMs = error instanceof UaaBusyError ? error.retryAfterMs : 0;
+    const pauseMs = Math.min(
+      Math.max(saidMs, FIRST_BACKOFF_MS * 2 ** Math.min(count - 1, 10)),
+      MAX_BACKOFF_MS,
+    );
     this.#refused = { error, untilMs: this.#options.clock.nowMs() + pauseMs, count };
   }
 
@@ -201,14 +208,26 @@ function clientOf({ kind, clientId, clientSecret }: Credentials): { form: Texts;
   return { form: {}, headers: { authorization: `Basic ${basic}` } };
 }
 
+/** UAA, or a proxy before it, limits the rate of requests. */
+class UaaBusyError extends SourceError {
+  /** 0 if the answer does not say it in seconds. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfter: string | undefined) {
+    super('rate-limited', message);
+    this.retryAfterMs = /^\d{1,9}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : 0;
+  }
+}
+
 /** @throws {SourceError} when the answer grants no token */
 function readToken(answer: HttpAnswer, askedMs: number): Token {
   const json = parseObject(textOf(answer, MAX_ANSWER_BYTES));
   if (answer.status !== 200) {
     const why = [json['error'], json['error_description']].map(said).filter(Boolean).join(': ');
     const refuses = answer.status === 400 || answer.status === 401 || answer.status === 403;
-    const fault = answer.status === 429 ? 'rate-limited' : refuses ? 'denied' : 'status';
-    throw new SourceError(fault, `UAA answered ${answer.status}${why === '' ? '' : ` (${why})`}`);
+    const message = `UAA answered ${answer.status}${why === '' ? '' : ` (${why})`}`;
+    if (answer.status === 429) throw new UaaBusyError(message, headerOf(answer, 'retry-after'));
+    throw new SourceError(refuses ? 'denied' : 'status', message);
   }
   const access = json['access_token'];
   if (typeof access !== 'string' || !TOKEN.test(access)) {

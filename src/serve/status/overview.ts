@@ -26,6 +26,8 @@ export interface OverviewOptions {
 /** The metrics that the page shows; what is not configured has none. */
 const FIGURES = [
   'promgate_route_source_last_success_timestamp_seconds',
+  'promgate_cf_api_sweep_age_seconds',
+  'promgate_cf_api_rate_limit_remaining',
   'promgate_apps',
   'promgate_routes',
   'promgate_route_endpoints',
@@ -88,7 +90,7 @@ function readerOf(scope: Scope) {
 }
 
 function stateOf({ name, ready, ageMs }: ReadySource) {
-  const kind = /^\w+/.exec(name)?.[0] ?? '';
+  const kind = /^[\w-]+/.exec(name)?.[0] ?? '';
   if (!ready) return { kind, state: 'waiting', ageSeconds: null };
   const ageSeconds = Math.round((ageMs ?? 0) / 1000);
   return { kind, state: (ageMs ?? 0) > 0 ? 'failing' : 'ready', ageSeconds };

@@ -33,6 +33,8 @@ export interface CfApi extends AsyncDisposable {
   readonly uaa: Uaa;
   /** Method, path and query of every request, oldest first. */
   readonly requests: string[];
+  /** The status of every answer, in the order in which they were sent. */
+  readonly statuses: number[];
   /** Requests in an hour that one subject may send; undefined: no limit, and no headers. */
   limit: number | undefined;
   /** What the API does not know, as older ones do not. */
@@ -74,7 +76,7 @@ export async function startCfApi({ nowMs = Date.now }: CfApiOptions = {}): Promi
   const { port } = server.address() as AddressInfo;
   const api: CfApi = {
     url: `http://127.0.0.1:${port}`,
-    ...{ world, uaa, requests: [], limit: undefined, unknown: new Set() },
+    ...{ world, uaa, requests: [], statuses: [], limit: undefined, unknown: new Set() },
     ...{ fault: undefined, lie: undefined },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -86,6 +88,7 @@ export async function startCfApi({ nowMs = Date.now }: CfApiOptions = {}): Promi
     const url = new URL(request.url ?? '/', api.url);
     const body = await text(request).catch(() => '');
     api.requests.push(`${request.method} ${url.pathname}${url.search}`);
+    response.once('finish', () => api.statuses.push(response.statusCode));
     if (api.fault?.(request, response, url)) return;
     if (url.pathname === '/') return send(response, 200, rootJson(api.url));
     if (url.pathname === '/uaa/oauth/token') {

@@ -8,6 +8,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { IdentityChain } from '../identity-chain.ts';
+import type { Router } from './router.ts';
 
 export interface Front extends AsyncDisposable {
   /** `https://localhost:PORT`, the address of the API. */
@@ -17,7 +18,7 @@ export interface Front extends AsyncDisposable {
 }
 
 export async function startFront(
-  { api, router }: { readonly api: string; readonly router: string },
+  { api, router }: { readonly api: string; readonly router: Pick<Router, 'handle'> },
   chain: IdentityChain,
 ): Promise<Front> {
   const names = ['subjectAltName=DNS:localhost,DNS:*.apps.example.com'];
@@ -34,10 +35,12 @@ export async function startFront(
     const { method, url = '/', headers, socket } = request;
     const host = headers.host ?? '';
     const isApi = host.startsWith('localhost');
-    if (!isApi) asked.push(`${'servername' in socket ? String(socket.servername) : ''} ${host}`);
-    const target = new URL(url, isApi ? api : router);
-    const sent = ask(target, { method, headers }, (answer) => {
-      if (isApi && url === '/') return void answerRoot(answer, response);
+    if (!isApi) {
+      asked.push(`${'servername' in socket ? String(socket.servername) : ''} ${host}`);
+      return void router.handle(request, response);
+    }
+    const sent = ask(new URL(url, api), { method, headers }, (answer) => {
+      if (url === '/') return void answerRoot(answer, response);
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

@@ -20,6 +20,8 @@ import type { Cells, RunningInstance } from './cells.ts';
 
 export interface Router extends AsyncDisposable {
   readonly url: string;
+  /** Answers a request that came by another port. */
+  readonly handle: RequestListener;
   /** How many requests were pinned by each header, and how many by none. */
   readonly pinned: { app: number; process: number; none: number };
   /** The names in the certificates that clients have shown. */
@@ -119,6 +121,7 @@ export async function startRouter(
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // as always for a port
   return Object.assign(router, {
+    handle,
     url: `${identity ? 'https' : 'http'}://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       agent.destroy();

@@ -72,7 +72,7 @@ export async function startWaysScene(options: WaysSceneOptions = {}): Promise<Wa
   const router = parts.use(await startRouter(world, cells));
   router.knowsProcesses = options.knowsProcesses ?? true;
   const front = options.behindFront
-    ? parts.use(await startFront({ api: api.url, router: router.url }, chain))
+    ? parts.use(await startFront({ api: api.url, router }, chain))
     : undefined;
   const policies = new Set<string>();
   const identityRouter = parts.use(

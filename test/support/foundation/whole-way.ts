@@ -1,11 +1,16 @@
 /**
  * promgate and Prometheus before a simulated foundation: promgate is installed as the Node buildpack does
- * it, and started by the command of `manifest.yml` with one bound service; Prometheus finds all apps by
- * `/sd/apps`.
+ * it, and started by the command of `manifest.yml` with one bound service, in which `routes.cf_api` is all
+ * that is said of the platform; Prometheus finds all apps by `/sd/apps`.
+ *
+ * As a pushed app promgate reaches neither NATS nor a cell: only the platform's address, which its
+ * environment names, and behind which are the API and gorouter.
  */
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { passServices } from '../bound-services.ts';
 import { eventually } from '../eventually.ts';
+import { IdentityChain } from '../identity-chain.ts';
 import { lastingPort } from '../lasting-port.ts';
 import { readManifest } from '../manifest.ts';
 import { startNatsServer } from '../nats-server.ts';
@@ -14,19 +19,16 @@ import { stageApp, startPushedApp } from '../pushed-app.ts';
 import { read } from '../reader.ts';
 import { requireProgram, type Skippable } from '../require-program.ts';
 import { type Foundation, startFoundation } from './foundation.ts';
+import { startFront } from './front.ts';
 
 const NODE = fileURLToPath(new URL('../../node_modules/node/bin', import.meta.url));
 const OPERATOR = { username: 'prometheus', password: 'open-sesame' };
 const EMITTER = { user: 'emitter', pass: 'emitter-password' };
-const ROUTER = { user: 'router', pass: 'router-password' };
-const ACCOUNTS = `authorization { users = [
-  { user: ${EMITTER.user}, password: ${EMITTER.pass} }
-  { user: ${ROUTER.user}, password: ${ROUTER.pass}, permissions: {
-    publish: ["router.greet", "router.start"]
-    subscribe: ["router.*", "_INBOX.>"] } }
-] }`;
+const ACCOUNTS = `authorization { users = [{ user: ${EMITTER.user}, password: ${EMITTER.pass} }] }`;
+/** Deploys here take seconds and not minutes, so that promgate looks more often than by default. */
+const PACE = { interval: '5s', requests_per_minute: 120 };
 
-export const PATIENCE = { timeoutMs: 120_000, pauseMs: 500 };
+export const PATIENCE = { timeoutMs: 180_000, pauseMs: 500 };
 
 export interface WholeWay extends AsyncDisposable {
   readonly foundation: Foundation;
@@ -35,24 +37,37 @@ export interface WholeWay extends AsyncDisposable {
   readonly prometheus: Prometheus;
 }
 
+export interface WholeWayOptions {
+  /** Default 500. */
+  readonly apps?: number;
+  /** How often, and within which time, Prometheus reads each app. Default `20s`. */
+  readonly every?: string;
+}
+
 /** @param context - skipped if a program is missing */
-export async function startWholeWay(context: Skippable): Promise<WholeWay> {
+export async function startWholeWay(
+  context: Skippable,
+  { apps = 500, every = '20s' }: WholeWayOptions = {},
+): Promise<WholeWay> {
   const program = requireProgram(context, 'prometheus');
   await using parts = new AsyncDisposableStack();
   const nats = parts.use(await startNatsServer(context, ACCOUNTS));
   const server = `nats://${nats.address}`;
   const foundation = parts.use(
-    await startFoundation({ nats: { server, ...EMITTER }, chance: chances(20_261_128) }),
+    await startFoundation({ apps, nats: { server, ...EMITTER }, chance: chances(20_261_128) }),
   );
-  const account = { username: ROUTER.user, password: ROUTER.pass };
-  const url = await pushPromgate({ nats: { servers: [server], ...account } }, parts);
+  const chain = parts.use(new IdentityChain());
+  const { api, router, client } = foundation;
+  const front = parts.use(await startFront({ api: api.url, router }, chain));
+  const platform = { api: front.url, authorities: path.dirname(chain.path('root.crt')) };
+  const url = await pushPromgate({ cf_api: { ...client, ...PACE } }, platform, parts);
   const credential = { authorization: { type: 'Bearer', credentials: OPERATOR.password } };
-  const sd = { url: `${url}/sd/apps`, refresh_interval: '2s', ...credential };
+  const sd = { url: `${url}/sd/apps`, refresh_interval: '5s', ...credential };
   const prometheus = parts.use(
     await startPrometheus({
       program,
       config: {
-        global: { scrape_interval: '10s', scrape_timeout: '10s' },
+        global: { scrape_interval: every, scrape_timeout: every },
         scrape_configs: [
           { job_name: 'apps', honor_labels: true, http_sd_configs: [sd], ...credential },
         ],
@@ -75,7 +90,11 @@ function chances(seed: number): () => number {
 }
 
 /** Starts promgate by the command of the manifest, with one bound service. @returns its URL */
-async function pushPromgate(routes: object, parts: AsyncDisposableStack): Promise<string> {
+async function pushPromgate(
+  routes: object,
+  platform: { readonly api: string; readonly authorities: string },
+  parts: AsyncDisposableStack,
+): Promise<string> {
   const { app: manifest, variables } = readManifest();
   const credentials = {
     routes,
@@ -93,19 +112,25 @@ async function pushPromgate(routes: object, parts: AsyncDisposableStack): Promis
     VCAP_APPLICATION: JSON.stringify({
       application_id: '0f5d3f64-8a52-4a5e-9c9e-1d0c2f4b6a11',
       application_name: manifest.name,
+      cf_api: platform.api,
       organization_name: 'platform',
       space_name: 'monitoring',
     }),
+    CF_SYSTEM_CERT_PATH: platform.authorities,
     ...bound.ways.VCAP_SERVICES,
   };
   const program = parts.use(
     startPushedApp(staged, { command: manifest.command, environment, group: undefined }),
   );
   const ended = program.exited.then(({ code }) => {
-    throw new Error(`it ended with ${code}: ${program.lines.join('\n')}${program.errors}`);
+    throw new Error(`it ended with ${code}`);
   });
   ended.catch(() => undefined); // raced below; later on its end shows in what Prometheus lacks
   const isReady = async () => (await read(`${url}/readyz`)).status === 200 || undefined;
-  await Promise.race([eventually('promgate to be ready', isReady, PATIENCE), ended]);
+  try {
+    await Promise.race([eventually('promgate to be ready', isReady, PATIENCE), ended]);
+  } catch (cause) {
+    throw new Error(`not ready: ${program.lines.join('\n')}${program.errors}`, { cause });
+  }
   return url;
 }

@@ -87,6 +87,10 @@ function factsOf({ figures, mentions = {} }) {
 
 /** @param {number} value */
 const some = (value) => value > 0;
+/** @param {number} value */
+const isNone = (value) => value === 0;
+/** As the alert PromgateCfApiOld. @param {number} value */
+const isOldSweep = (value) => value > 900;
 
 /** @param {Overview} overview */
 function systemsOf(overview) {
@@ -120,6 +124,8 @@ function readSystems({ sum, fact, mention }) {
         ...fact('Routes', sum('routes')),
         ...fact('Endpoints', sum('route_endpoints')),
         ...fact('Ambiguous addresses', sum('route_ambiguous_addresses'), count, some),
+        ...fact('Age of the CF API sweep', sum('cf_api_sweep_age_seconds'), seconds, isOldSweep),
+        ...fact('CF API requests left', sum('cf_api_rate_limit_remaining'), count, isNone),
       ],
     },
     {
