@@ -13,6 +13,7 @@ import {
   wordOf,
 } from '../exposition/grammar.ts';
 import type { FamilyTable } from './families.ts';
+import type { Heads } from './heads.ts';
 import type { Metadata } from './page-index.ts';
 
 export class Declarations {
@@ -74,19 +75,15 @@ export class Declarations {
     return type !== undefined && suffixesOf(type, this.#format).includes(suffix) ? owner : family;
   }
 
-  /** The HELP, TYPE and UNIT lines above a family's samples. */
-  headOf(family: number): Buffer {
+  /** Prints the HELP, TYPE and UNIT lines above a family's samples. */
+  printHead(family: number, out: Heads): void {
     const name = printedName(this.#families.nameOf(family));
-    const parts: (string | Buffer)[] = [];
     const help = this.#texts.help.get(family);
-    if (help) parts.push(`# HELP ${name} `, textOf(help), '\n');
+    if (help) out.addLine(`# HELP ${name} `, help);
     const type = this.#conflicts.has(family) ? undefined : this.#types.get(family);
-    parts.push(`# TYPE ${name} ${wordOf(type ?? 'unknown', this.#format)}\n`);
+    out.addLine(`# TYPE ${name} ${wordOf(type ?? 'unknown', this.#format)}`);
     const unit = this.#texts.unit.get(family);
-    if (unit) parts.push(`# UNIT ${name} `, textOf(unit), '\n');
-    return Buffer.concat(
-      parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)),
-    );
+    if (unit) out.addLine(`# UNIT ${name} `, unit);
   }
 
   #contradict(family: number, type: FamilyType): void {
@@ -105,10 +102,6 @@ export class Declarations {
       this.#conflicts.add(family).add(sample);
     }
   }
-}
-
-function textOf({ bytes, from, to }: Metadata): Buffer {
-  return bytes.subarray(from, to);
 }
 
 /** Puts a name that is not a legacy name in quotes. Its escapes are still those of the page. */

@@ -9,6 +9,7 @@ import type { FormatName } from '../exposition/grammar.ts';
 import { BARE, BEHIND } from '../exposition/series.ts';
 import { Declarations } from './conflict.ts';
 import type { FamilyTable } from './families.ts';
+import { Heads } from './heads.ts';
 import type { InsertedLabels } from './labels.ts';
 import { type PageIndex, SPAN } from './page-index.ts';
 
@@ -93,7 +94,9 @@ export function* planSplice(
   for (const [place, family] of order.entries()) {
     starts[family] = at;
     at += counts[family]!;
-    printed.set([heads.add(declarations.headOf(family)), at], place * FAMILY);
+    declarations.printHead(family, heads);
+    printed[place * FAMILY] = heads.length;
+    printed[place * FAMILY + 1] = at;
     if (slice.done(HEADING)) yield;
   }
   const runs = new Int32Array(total * 2);
@@ -117,30 +120,6 @@ export function* planSplice(
 function printedSource({ page, labels }: SpliceSource): PrintedSource {
   const { body, inserts, honored, edits, sampleBytes, aroundBytes } = page;
   return { page: { body, inserts, honored, edits, sampleBytes, aroundBytes }, labels };
-}
-
-/** The heads of families in one buffer: thousands of small ones would cost more memory and time. */
-class Heads {
-  #buffer = Buffer.alloc(4_096);
-  #length = 0;
-
-  /** @returns the end of the head */
-  add(head: Buffer): number {
-    const end = this.#length + head.length;
-    if (end > this.#buffer.length) {
-      const larger = Buffer.alloc(Math.max(end, this.#buffer.length * 2));
-      larger.set(this.#buffer);
-      this.#buffer = larger;
-    }
-    this.#buffer.set(head, this.#length);
-    this.#length = end;
-    return end;
-  }
-
-  /** A copy without spare room. */
-  get bytes(): Buffer {
-    return Buffer.from(this.#buffer.buffer.slice(0, this.#length));
-  }
 }
 
 /** Tells when a slice of work is done. */
