@@ -10,6 +10,11 @@ import { samplesOf } from '../support/samples.ts';
 
 const ENDED = 'Ctrl-C ends it.';
 
+/** The part of an answer of the query API that the demo's query gives. */
+interface QueryAnswer {
+  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
 describe('npm run demo', function () {
   this.timeout(SLOW_MS);
 
@@ -54,6 +59,8 @@ describe('npm run demo', function () {
       demo.lines.find((line) => line.includes('http://')) ?? '',
       /^open http:\/\/\S+\/ /,
     );
-    assert.equal(pages.size, 11);
+    const { data } = JSON.parse(page('/api/v1/query')) as QueryAnswer;
+    assert.ok(Math.abs(Number(data.result[0]?.value[1]) - 5.75) < 0.1, page('/api/v1/query'));
+    assert.equal(pages.size, 12);
   });
 });
