@@ -30,7 +30,10 @@ export interface TargetRoute {
   /** The container port of the destination. */
   readonly appPort: number;
   readonly appProtocol: 'http1' | 'http2' | 'tcp';
-  /** The route leads to other process types of the app, too, which have the same indexes. */
+  /**
+   * The route leads to other process types of the app, too, which have the same indexes; an internal
+   * route, to other apps.
+   */
   readonly mixed?: boolean;
 }
 

@@ -19,9 +19,10 @@ export function routerFailure(
   headers: ResponseHeaders,
 ): Failure | undefined {
   if ((via !== 'gorouter' && via !== 'identity') || status < 400) return undefined;
+  if (headers['x-vcap-request-id'] !== undefined) return undefined; // whatever the app calls itself
   const word = firstValue(headers['x-cf-routererror']) ?? '';
   if (word !== '') return wordFailure(word);
-  if (via !== 'identity' || headers['x-vcap-request-id'] !== undefined) return undefined;
+  if (via !== 'identity') return undefined;
   if (status === 403) return 'route-policy';
   return status === 421 ? 'router-refused' : undefined;
 }

@@ -19,7 +19,10 @@ export interface KnownRoute {
   readonly internal: boolean;
   /** gorouter demands the certificate of an instance identity. */
   readonly identityAware: boolean;
-  /** It leads to processes of other types, too: a pin by the app may reach one of these. */
+  /**
+   * It leads to others, too (`TargetRoute.mixed`): a pin by the app, or the name of an internal route, may
+   * reach one of these.
+   */
   readonly mixed?: boolean | undefined;
   /** The container port to which the route leads; undefined if nobody says. */
   readonly appPort: number | undefined;
@@ -167,11 +170,16 @@ function planRouted(
   const routes = all
     .filter((one) => !one.host.startsWith('*')) // no request can have such a Host
     .filter((one) => !one.mixed || pin?.[0] === PROCESS_PIN)
-    .filter((one) => host === '' || one.host === host.replace(/:\d+$/, ''))
+    .filter((one) => isNamed(one, host))
     .filter(({ appPort }) => port === undefined || appPort === port);
   if (!pin || routes.length === 0) return undefined;
   const route = routes.find((one) => isBelow(path, one.path));
   return route ? { via: identity ? 'identity' : 'gorouter', tls, route, pin } : 'route-path';
+}
+
+/** @param host - may have a port; '' is any */
+function isNamed(route: KnownRoute, host: string): boolean {
+  return host === '' || route.host === host.replace(/:\d+$/, '');
 }
 
 const PROCESS_PIN = 'X-CF-PROCESS-INSTANCE';
@@ -206,8 +214,9 @@ function planInternal(
   { port, host = '', onlyTls = false }: Wanted,
   { internalTls }: WaySettings,
 ): Attempt | Failure | undefined {
-  const isNamed = (one: KnownRoute): boolean => host === '' || one.host === host;
-  const route = routes.find((one) => one.internal && one.path === '' && isNamed(one));
+  const route = routes.find(
+    (one) => one.internal && !one.mixed && one.path === '' && isNamed(one, host),
+  );
   if (!route || index === undefined || rolling) return undefined;
   const appPort = port ?? route.appPort ?? USUAL_PORT;
   const tls = internalTls || onlyTls;

@@ -22,6 +22,8 @@ describe('routerFailure', () => {
     assert.equal(said(200, 'unknown_route'), undefined);
     assert.equal(said(503, ''), undefined);
     const headers = { 'x-cf-routererror': 'unknown_route' };
+    const forged = { ...headers, 'x-vcap-request-id': 'b3f1' };
+    assert.equal(routerFailure({ via: 'gorouter' }, 400, forged), undefined, 'an app says it');
     for (const via of ['direct', 'internal', undefined] as const) {
       assert.equal(routerFailure(via ? { via } : {}, 404, headers), undefined);
     }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import {
   isBelow,
   type Known,
+  type KnownRoute,
   planWays,
   type Wanted,
   type WaySettings,
@@ -144,6 +145,17 @@ describe('planWays', () => {
     assert.equal(plan({ routes: [{ ...shop, host: '*.example.com' }] }, {}), 'no-way');
   });
 
+  it('asks by no name of containers that leads to other apps or process types, too', () => {
+    const internal = { ...shop, host: 'shop.apps.internal', path: '', internal: true };
+    const own = { ...internal, host: 'own.apps.internal' };
+    const planned = (routes: readonly KnownRoute[]) =>
+      planWays({ ...one, routes }, { path: '/m' }, { ...how, via: 'internal' });
+
+    assert.equal(planned([{ ...internal, mixed: true }]).failure, 'no-way');
+    const [attempt] = planned([{ ...internal, mixed: true }, own]).attempts ?? [];
+    assert.equal(attempt?.via === 'internal' && attempt.host, own.host);
+  });
+
   it('asks containers at port 61443 if it must use TLS', () => {
     const routes = [{ ...shop, host: 'shop.apps.internal', path: '', internal: true }];
     const at = (asked: Partial<Wanted>, internalTls: boolean): string | undefined => {
@@ -154,6 +166,8 @@ describe('planWays', () => {
     };
 
     assert.equal(at({}, false), 'false 0.shop.apps.internal:8080');
+    assert.equal(at({ host: 'shop.apps.internal:8080' }, false), 'false 0.shop.apps.internal:8080');
+    assert.equal(at({ host: 'other.apps.internal' }, false), 'no-way');
     assert.equal(at({}, true), 'true 0.shop.apps.internal:61443');
     assert.equal(at({ onlyTls: true, port: 8080 }, false), 'true 0.shop.apps.internal:61443');
     assert.equal(at({ port: 9090 }, false), 'false 0.shop.apps.internal:9090');

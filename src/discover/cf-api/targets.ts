@@ -109,7 +109,7 @@ function routesOf({ identity, routes, domains }: AppParts, processType: string):
         (one): TargetRoute => ({
           ...{ url, host, path, port, protocol, internal, identityAware },
           ...{ appPort: one.port, appProtocol: one.protocol },
-          ...(destinations.some((other) => isOther(one, other)) && { mixed: true }),
+          ...(destinations.some((other) => isOther(one, other, internal)) && { mixed: true }),
         }),
       );
   });
@@ -118,9 +118,14 @@ function routesOf({ identity, routes, domains }: AppParts, processType: string):
     .slice(0, MAX_ROUTES);
 }
 
-/** Whether a destination is another process type of the same app. */
-function isOther(one: Destination, { appId, processType }: Destination): boolean {
-  return appId === one.appId && processType !== one.processType;
+/**
+ * Whether a destination has the same indexes as `one`, and may answer in its place: another process type
+ * of the app. At a router the pin keeps other apps apart; an internal route knows no pin, and its name
+ * leads to whichever of the apps has an instance of the index.
+ */
+function isOther(one: Destination, other: Destination, internal: boolean): boolean {
+  if (other.appId !== one.appId) return internal;
+  return other.processType !== one.processType;
 }
 
 type Destination = RouteRecord['destinations'][number];

@@ -93,6 +93,29 @@ describe('registrations of the metric registrar', () => {
     assert.deepEqual(declared(), [['/b'], ['/a']]);
   });
 
+  it('leave a name of containers that two apps share to neither, and a public route to both', async () => {
+    await using test = await startSource({
+      prepare: ({ world }, space) => {
+        const [shop, other] = ['shop', 'other'].map((name) => world.push({ name, space }));
+        const to = { app: other!, processType: 'web', port: 8080, protocol: 'http1' };
+        for (const domain of [world.publicDomain, world.internalDomain]) {
+          world.map(shop!, { host: 'both', domain }).destinations.push(to);
+        }
+      },
+    });
+    await test.swept(1);
+
+    for (const { guid } of test.api.world.apps) {
+      const [target] = test.source.inventory.ofApp(guid)?.targets ?? [];
+      const routes = target?.routes.filter(({ host }) => host.startsWith('both'));
+      const mixed = routes?.map(({ internal, mixed: isMixed = false }) => [internal, isMixed]);
+      assert.deepEqual(mixed?.sort(), [
+        [false, false],
+        [true, true],
+      ]);
+    }
+  });
+
   it('of more services than a URL holds are read in batches', async () => {
     await using test = await startSource({
       requestsPerMinute: 100,
