@@ -170,7 +170,7 @@ function timedOut(): DOMException {
 }
 
 /** Who shares a bound: all queries of one app or space. '' for operators. */
-function tenantOf(scope: Scope): string {
+export function tenantOf(scope: Scope): string {
   if (scope === 'all' || pushes(scope)) return '';
   return `${scope.spaceId}/${scope.appId ?? ''}`;
 }
