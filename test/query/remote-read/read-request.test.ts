@@ -121,4 +121,13 @@ describe('decodeReadRequest', () => {
 
     assert.equal([...steps].length, 3);
   });
+
+  it('decompresses in steps also what comes in single bytes', () => {
+    const message = nested(1, nested(3, nested(2, Buffer.alloc(99_988))));
+    const literals = [...message].flatMap((byte) => [0, byte]);
+    const steps = decodeReadRequest(Buffer.from([0xa0, 0x8d, 0x06, ...literals]), MAX);
+
+    assert.equal(message.length, 100_000);
+    assert.equal([...steps].length, 3);
+  });
 });
