@@ -86,7 +86,8 @@ async function answer(
 }
 
 async function read(body: Buffer, series: readonly SeriesBlock[]): Promise<Buffer[]> {
-  const { queries } = decodeReadRequest(body, MAX_REQUEST_BYTES);
+  const request = decodeReadRequest(body, MAX_REQUEST_BYTES);
+  const { queries } = await takeSteps(request, () => undefined);
   const found = queries.map(async ({ matchers, startMs, endMs }, index) => {
     const range = { afterMs: startMs - 1, untilMs: endMs };
     const hints = { function: '', stepMs: 0, rangeMs: 0 };

@@ -1,9 +1,9 @@
 /**
  * Reads the messages of remote write, as a receiver does: by the specifications' field numbers, with
- * no code of the program.
+ * no code of the program but the one that decompresses.
  */
 import assert from 'node:assert/strict';
-import { uncompress } from 'snappyjs';
+import { uncompressed } from './snappy.ts';
 
 interface ReceivedSample {
   readonly value: number;
@@ -102,7 +102,7 @@ function labelsOf(pairs: readonly (readonly [string, string])[]) {
 export function readFirst(body: Buffer): RemoteMessage {
   const series: ReceivedSeries[] = [];
   const metadata: ReceivedMetadata[] = [];
-  for (const { number, bytes } of fieldsOf(uncompress(body))) {
+  for (const { number, bytes } of fieldsOf(uncompressed(body))) {
     if (number === 3) metadata.push(readMetadata(bytes));
     else {
       assert.equal(number, 1);
@@ -136,7 +136,7 @@ function readMetadata(bytes: Buffer): ReceivedMetadata {
 
 /** Protocol 2.0. @param body - compressed */
 export function readSecond(body: Buffer): RemoteMessage {
-  const fields = [...fieldsOf(uncompress(body))];
+  const fields = [...fieldsOf(uncompressed(body))];
   const symbols = fields.filter(({ number }) => number === 4).map(({ bytes }) => bytes.toString());
   const symbol = (ref: number): string => {
     assert.ok(ref < symbols.length, `a symbol ${ref} of ${symbols.length}`);

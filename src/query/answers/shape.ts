@@ -21,6 +21,36 @@ export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The answers of Prometheus are nested eight deep at most. */
+const MAX_DEPTH = 64;
+/** Objects and lists that are looked at between two steps. */
+const STEP_VALUES = 4_096;
+
+/**
+ * Refuses an answer that is nested so deep that it could not be written as JSON again.
+ *
+ * @throws {AnswerShapeError}
+ */
+export function* requireShallow(answer: GroupAnswer): Generator<void, void, void> {
+  let level = [answer.data].filter(isNested);
+  let seen = 0;
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) {
+      throw new AnswerShapeError(answer, `values that are nested more than ${MAX_DEPTH} deep`);
+    }
+    const next: object[] = [];
+    for (const value of level) {
+      for (const inner of Object.values(value)) if (isNested(inner)) next.push(inner);
+      if (++seen % STEP_VALUES === 0) yield;
+    }
+    level = next;
+  }
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 /** The objects of a list. @throws {AnswerShapeError} */
 export function objectsOf(answer: GroupAnswer, list: unknown, name: string): readonly Json[] {
   if (list === undefined || list === null) return [];

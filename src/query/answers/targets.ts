@@ -35,7 +35,8 @@ export function joinTargets(
       if (sees(labels)) activeTargets.push({ ...target, labels });
     }
     if (!withDropped) continue;
-    droppedTargets.push(...membersOf(answer, 'droppedTargets'));
+    // There may be more than a call takes arguments.
+    for (const target of membersOf(answer, 'droppedTargets')) droppedTargets.push(target);
     const counts = isObject(answer.data) ? answer.data['droppedTargetCounts'] : undefined;
     for (const [pool, count] of Object.entries(isObject(counts) ? counts : {})) {
       droppedTargetCounts[pool] = (droppedTargetCounts[pool] ?? 0) + numberOf(count);

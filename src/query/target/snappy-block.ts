@@ -6,6 +6,8 @@
 
 /** Decoded bytes between two steps. */
 const STEP_BYTES = 262_144;
+/** Literals and copies between two steps: each may have a single byte. */
+const STEP_ELEMENTS = 32_768;
 const MAX_LITERAL_BYTES = 65_536;
 
 /** The bytes are no block, or it is longer than its reader takes. */
@@ -41,7 +43,7 @@ function lengthOf(length: number): Buffer {
 }
 
 /**
- * Decodes a block in steps of a quarter of a megabyte.
+ * Decodes a block in steps of a quarter of a megabyte at most.
  *
  * @throws {SnappyBlockError}
  */
@@ -55,9 +57,11 @@ export function* decodeBlock(block: Buffer, maxBytes: number): Generator<void, B
   const out = Buffer.allocUnsafe(length);
   let end = 0;
   let pauseAt = STEP_BYTES;
+  let elements = 0;
   while (at < block.length) {
-    if (end >= pauseAt) {
+    if (end >= pauseAt || ++elements > STEP_ELEMENTS) {
       pauseAt = end + STEP_BYTES;
+      elements = 0;
       yield;
     }
     const tag = block[at++]!;

@@ -26,7 +26,7 @@ export interface ActiveQuery {
   readonly id: number;
   /** `query`, `query_range`, `series`: the last part of the call's path. */
   readonly call: string;
-  readonly query: string;
+  query: string;
   readonly sinceMs: number;
   readonly tenant: string;
   state: 'queued' | 'running' | 'sending';
@@ -60,6 +60,8 @@ export interface Run {
   /** Aborts when the reader has left, promgate stops, or the deadline has come. */
   readonly signal: AbortSignal;
   readonly queuedMs: number;
+  /** Sets the text that is listed, where it is known only now. */
+  describe(query: string): void;
   /** Call this when the answer is complete and is sent from now on. */
   sending(figures: Figures): void;
 }
@@ -74,7 +76,7 @@ export interface Work {
 
 const IDLE_MARGIN_MS = 60_000;
 /** The list and the log show only this many characters of a query. */
-const MAX_SHOWN = 4_096;
+export const MAX_SHOWN = 4_096;
 
 export class QueryDesk {
   readonly gate: QueryGate;
@@ -102,8 +104,8 @@ export class QueryDesk {
     const beganMs = performance.now();
     const tenant = tenantOf(state.scope);
     const id = this.#ids++;
-    const shown = query.slice(0, MAX_SHOWN);
-    const active: ActiveQuery = { id, call, query: shown, sinceMs, tenant, state: 'queued' };
+    const listed = { id, call, query: query.slice(0, MAX_SHOWN), sinceMs, tenant };
+    const active: ActiveQuery = { ...listed, state: 'queued' };
     this.#active.set(id, active);
     const timer = new AbortController();
     const most = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.#options.limits().timeoutMs);
@@ -120,6 +122,9 @@ export class QueryDesk {
       await work({
         signal,
         queuedMs: startedMs - beganMs,
+        describe: (text) => {
+          active.query = text.slice(0, MAX_SHOWN);
+        },
         sending: (cost) => {
           clearTimeout(timeout); // from now on the bounds of slow readers hold
           figures = cost;
@@ -134,7 +139,7 @@ export class QueryDesk {
       this.#active.delete(id);
       const endedMs = performance.now();
       this.#options.onEnd?.({
-        ...{ id, call, query: shown, tenant, figures, failed: answeredMs === undefined },
+        ...{ id, call, query: active.query, tenant, figures, failed: answeredMs === undefined },
         queuedMs: startedMs - beganMs,
         runMs: (answeredMs ?? endedMs) - startedMs,
         totalMs: endedMs - beganMs,
@@ -165,7 +170,7 @@ function timedOut(): DOMException {
 }
 
 /** Who shares a bound: all queries of one app or space. '' for operators. */
-function tenantOf(scope: Scope): string {
+export function tenantOf(scope: Scope): string {
   if (scope === 'all' || pushes(scope)) return '';
   return `${scope.spaceId}/${scope.appId ?? ''}`;
 }

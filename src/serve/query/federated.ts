@@ -5,7 +5,7 @@ import { everyTurn, takeSteps } from '../../clock.ts';
 import type { Matcher } from '../../promql/evaluate/storage.ts';
 import { parseMetricSelector } from '../../promql/parse.ts';
 import { ParseError } from '../../promql/parse-error.ts';
-import { AnswerShapeError } from '../../query/answers/shape.ts';
+import { AnswerShapeError, requireShallow } from '../../query/answers/shape.ts';
 import type {
   ApiCall,
   Federation,
@@ -59,6 +59,7 @@ export function federated(
       const ask: Asking['ask'] = async (asked) => {
         const whole = { matchers: [], parameters: {}, ...asked };
         const found = await federation().ask(whole, scope, signal);
+        for (const answer of found.answers) await inTurns(requireShallow(answer));
         if (found.warnings.length > 0) onIncomplete?.();
         return found;
       };

@@ -5,9 +5,12 @@ import { parseDuration } from '../../promql/literal/duration.ts';
 import { quoteText } from '../../promql/literal/quote.ts';
 import { badParameter, QueryError } from '../query-errors.ts';
 import type { RequestContext } from '../request.ts';
+import { tenantOf } from './desk.ts';
 
 /** Bound on a form: a query with the names of 10,000 instances has half of it. */
 const MAX_FORM_BYTES = 1_048_576;
+/** Bound on the memory of all bodies that are read, or wait to be decoded; a tenant has half. */
+const MAX_BODIES_BYTES = 16_777_216;
 const FORM = 'application/x-www-form-urlencoded';
 
 /** The parameters that were read: a body can be read only once. */
@@ -24,25 +27,90 @@ async function read(ctx: RequestContext): Promise<URLSearchParams> {
   const { query } = ctx.state.target;
   if (ctx.method !== 'POST') return new URLSearchParams(query);
   const type = ctx.get('Content-Type').split(';', 1)[0]!.trim().toLowerCase();
-  const body = await readBody(ctx, MAX_FORM_BYTES);
+  using body = await readBody(ctx, MAX_FORM_BYTES);
   if (type !== FORM) return new URLSearchParams(query);
-  const form = body.toString('utf8');
+  const form = body.bytes.toString('utf8');
   return new URLSearchParams(query === '' ? form : `${form}&${query}`);
 }
 
-/** @throws {QueryError} `bad_data` if the body is larger than `maxBytes` */
-export async function readBody({ req }: RequestContext, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) {
+const FIRST_BYTES = 4_096;
+/** The memory of all bodies of the query API: requests that do not end must not fill it. */
+let bodiesBytes = 0;
+const bytesOfTenants = new Map<string, number>();
+
+/** A body whose memory counts until it is disposed of. */
+export class HeldBody implements Disposable {
+  /** Pieces are copied: each of one byte would cost a hundred times its size. */
+  #memory = Buffer.alloc(0);
+  #length = 0;
+  readonly #tenant: string;
+
+  /** @param tenant - who sends it; '' for those who are bounded only by the bound of all */
+  constructor(tenant: string) {
+    this.#tenant = tenant;
+  }
+
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  /** @throws {QueryError} `bad_data` if the body is too large; `overloaded` if there is no room */
+  add(piece: Buffer, maxBytes: number): void {
+    const length = this.#length + piece.length;
+    if (length > maxBytes) {
       const message = `the body is larger than ${maxBytes} bytes, which is all that promgate reads`;
       throw new QueryError('bad_data', message, { headers: { Connection: 'close' } });
     }
-    chunks.push(chunk);
+    if (length > this.#memory.length) this.#grow(Math.min(maxBytes, 2 * length + FIRST_BYTES));
+    piece.copy(this.#memory, this.#length);
+    this.#length = length;
   }
-  return Buffer.concat(chunks);
+
+  #grow(bytes: number): void {
+    const more = bytes - this.#memory.length;
+    const own = bytesOfTenants.get(this.#tenant) ?? 0;
+    const isFull = this.#tenant !== '' && own + more > MAX_BODIES_BYTES / 2;
+    if (isFull || bodiesBytes + more > MAX_BODIES_BYTES) {
+      const message = `the bodies of requests that promgate reads at the moment fill their room, ${MAX_BODIES_BYTES} bytes of which an app or space has half: try again in some seconds`;
+      const headers = { Connection: 'close', 'Retry-After': '5' };
+      throw new QueryError('overloaded', message, { headers });
+    }
+    this.#count(more);
+    const memory = Buffer.alloc(bytes);
+    this.#memory.copy(memory);
+    this.#memory = memory;
+  }
+
+  #count(more: number): void {
+    bodiesBytes += more;
+    const own = (bytesOfTenants.get(this.#tenant) ?? 0) + more;
+    if (own === 0) bytesOfTenants.delete(this.#tenant);
+    else bytesOfTenants.set(this.#tenant, own);
+  }
+
+  [Symbol.dispose](): void {
+    this.#count(-this.#memory.length);
+    this.#memory = Buffer.alloc(0);
+    this.#length = 0;
+  }
+}
+
+/**
+ * @returns the body: dispose of it as soon as it is decoded
+ * @throws {QueryError} `bad_data` if it is larger than `maxBytes`; `overloaded` if there is no room
+ */
+export async function readBody(
+  { req, state }: RequestContext,
+  maxBytes: number,
+): Promise<HeldBody> {
+  const body = new HeldBody(tenantOf(state.scope));
+  try {
+    for await (const piece of req as AsyncIterable<Buffer>) body.add(piece, maxBytes);
+    return body;
+  } catch (error) {
+    body[Symbol.dispose]();
+    throw error;
+  }
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;

@@ -19,30 +19,35 @@ import {
   ReadRequestError,
 } from '../../query/remote-read/read-request.ts';
 import { QueryError } from '../query-errors.ts';
-import type { Handler, RequestContext } from '../request.ts';
+import type { Handler } from '../request.ts';
 import { sendBytes } from './answer.ts';
-import type { Figures } from './desk.ts';
+import { type Figures, MAX_SHOWN } from './desk.ts';
 import type { FederateOptions } from './federate.ts';
 import { failure, inTurns } from './federated.ts';
-import { readBody } from './parameters.ts';
+import { type HeldBody, readBody } from './parameters.ts';
 import { tenantsOf } from './tenants.ts';
 
-/** Prometheus' bound on a request, decompressed. */
-const MAX_REQUEST_BYTES = 33_554_432;
+/** Bound on a request as it is sent: those of a Prometheus have some hundred bytes. */
+const MAX_BODY_BYTES = 1_048_576;
+/** Bound on a request, decompressed. */
+const MAX_REQUEST_BYTES = 4_194_304;
 const CHUNKS_TYPE = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
 const SAMPLES_TYPE = 'application/x-protobuf';
 const TURN_MS = 4;
 
 export function remoteRead(options: FederateOptions): Handler {
   return async (ctx) => {
-    const request = await readRequest(ctx);
+    using body = await readBody(ctx, MAX_BODY_BYTES);
     const scope = {
       tenants: tenantsOf(ctx.state.scope),
       partialResponse: options.partialResponse(),
       dedup: true,
     };
-    const query = request.queries.map(describe).join(', ');
-    await options.desk.run(ctx, { call: 'read', query, timeoutMs: undefined }, async (run) => {
+    // Decoded, a request may have many times its bytes: only those that run are.
+    const work = { call: 'read', query: '', timeoutMs: undefined };
+    await options.desk.run(ctx, work, async (run) => {
+      const request = await decode(body);
+      run.describe(textOf(request));
       const results = await select(options, request, scope, run.signal);
       run.sending(figuresOf(results));
       const { limits } = options;
@@ -57,18 +62,30 @@ export function remoteRead(options: FederateOptions): Handler {
   };
 }
 
-async function readRequest(ctx: RequestContext): Promise<ReadRequest> {
-  const body = await readBody(ctx, MAX_REQUEST_BYTES);
+/** Gives the body's room back. */
+async function decode(body: HeldBody): Promise<ReadRequest> {
+  using _ = body;
   try {
-    return decodeReadRequest(body, MAX_REQUEST_BYTES);
+    return await inTurns(decodeReadRequest(body.bytes, MAX_REQUEST_BYTES));
   } catch (cause) {
     if (!(cause instanceof ReadRequestError)) throw cause;
     throw new QueryError('bad_data', `the request cannot be read: ${cause.message}`, { cause });
   }
 }
 
-function describe({ matchers }: ReadQuery): string {
-  return `{${matchers.map(({ name, op, value }) => `${name}${op}${JSON.stringify(value)}`).join(',')}}`;
+/** As much of the text as is shown. */
+function textOf({ queries }: ReadRequest): string {
+  let text = '';
+  for (const { matchers } of queries) {
+    text += text === '' ? '{' : ', {';
+    for (const [at, { name, op, value }] of matchers.entries()) {
+      if (text.length >= MAX_SHOWN) return text;
+      const [key, shown] = [name.slice(0, MAX_SHOWN), value.slice(0, MAX_SHOWN)];
+      text += `${at > 0 ? ',' : ''}${key}${op}${JSON.stringify(shown)}`;
+    }
+    text += '}';
+  }
+  return text;
 }
 
 async function select(

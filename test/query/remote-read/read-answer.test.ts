@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { compress, uncompress } from 'snappyjs';
+import { compress } from 'snappyjs';
 import type { Matcher, SeriesBlock } from '../../../src/promql/evaluate/storage.ts';
 import { DEFAULT_TARGET, type QueryTarget } from '../../../src/query/target/http.ts';
 import { ReadBudget } from '../../../src/query/target/read-budget.ts';
@@ -8,6 +8,7 @@ import { remoteRead } from '../../../src/query/target/remote-read.ts';
 import { openTarget } from '../../../src/query/target/undici.ts';
 import { serveQuery } from '../../serve/query/query-site.ts';
 import { memoryFederation } from '../../support/memory-federation.ts';
+import { uncompressed } from '../../support/snappy.ts';
 import { AT_MS, comparable, numbers, STEP_MS, someSeries } from '../target/some-series.ts';
 
 const ALL: readonly Matcher[] = [{ name: '__name__', op: '!=', value: '' }];
@@ -39,7 +40,7 @@ function withoutChunks(target: QueryTarget): QueryTarget {
     call: (path, parameters, options) => {
       const { body } = options;
       assert.ok(body);
-      const message = uncompress(Buffer.from(body.bytes));
+      const message = uncompressed(body.bytes);
       const accepted = message.lastIndexOf(Buffer.of(0x12, 2, 1, 0));
       assert.ok(accepted >= 0);
       const bytes = compress(

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { compress } from 'snappyjs';
 import { writeStale } from '../../../src/promql/evaluate/stale.ts';
+import { readRequest } from '../../../src/query/target/read-request.ts';
+import { QueryDesk } from '../../../src/serve/query/desk.ts';
+import type { Scope } from '../../../src/serve/scope.ts';
 import { eventually } from '../../support/eventually.ts';
 import { memoryFederation, series } from '../../support/memory-federation.ts';
 import { startPrometheus } from '../../support/prometheus.ts';
 import { requireProgram } from '../../support/require-program.ts';
-import { serveQuery } from './query-site.ts';
+import { type QuerySite, serveQuery } from './query-site.ts';
 
 /** 1,000 samples, one each 15 s, until now; then a stale marker. */
 function counter(nowMs: number) {
@@ -76,4 +80,82 @@ describe('POST /api/v1/read', () => {
     assert.match(await post(compress(everything)), /^400 .*query\.max_samples: 999/);
     assert.deepEqual(site.mistakes, []);
   });
+
+  it('lists what a request asks for, once it is decoded', async () => {
+    const ended: string[] = [];
+    const limits = () => ({ maxConcurrent: 1, maxQueued: 1, timeoutMs: 30_000 });
+    const desk = new QueryDesk({ limits, onEnd: ({ query }) => ended.push(query) });
+    await using site = await serveQuery({ more: { desk } });
+    const matchers = [
+      { name: 'job', op: '=', value: 'a' },
+      { name: 'path', op: '!~', value: 'x"y' },
+    ] as const;
+    const range = { afterMs: 0, untilMs: 1_000 };
+    const body = readRequest({ matchers, range, hints: { function: '', stepMs: 0, rangeMs: 0 } });
+
+    const answer = await fetch(`${site.url}/api/v1/read`, { method: 'POST', body });
+
+    assert.equal(answer.status, 200);
+    await eventually('the end', () => Promise.resolve(ended[0]));
+    assert.deepEqual(ended, ['{job="a",path!~"x\\"y"}']);
+  });
+
+  it('refuses a request of more than 1 MiB, and one of more than 4 MiB decompressed', async () => {
+    await using site = await serveQuery();
+    const post = async (body: Buffer) => {
+      const answer = await fetch(`${site.url}/api/v1/read`, { method: 'POST', body });
+      return `${answer.status} ${await answer.text()}`;
+    };
+
+    assert.match(await post(Buffer.alloc(1_048_577)), /^400 .*larger than 1048576 bytes/);
+    assert.match(await post(compress(Buffer.alloc(4_194_305))), /^400 .*more than 4194304 bytes/);
+    assert.deepEqual(site.mistakes, []);
+  });
+
+  it('bounds the bodies of all readers that have not ended, and frees their room', async () => {
+    await using site = await serveQuery();
+    const { holders, refusal } = await fillWithBodies(site, 17);
+
+    assert.match(refusal, /"overloaded","error":"the bodies of requests.*try again/);
+    for (const socket of holders) socket.destroy();
+    await eventually('room', async () => (await askNothing(site)).startsWith('200') || undefined);
+    assert.deepEqual(site.mistakes, []);
+  });
+
+  it('bounds the bodies of a tenant to half, and reads those of others', async () => {
+    const scope = { spaceId: 'a0a0a0a0-0000-4000-8000-000000000001' } as Scope;
+    await using tenant = await serveQuery({ scope });
+    await using other = await serveQuery();
+    const { holders, refusal } = await fillWithBodies(tenant, 9);
+
+    assert.match(refusal, /"overloaded"/);
+    assert.match(await askNothing(other), /^200/);
+    for (const socket of holders) socket.destroy();
+    await eventually('room', async () => (await askNothing(tenant)).startsWith('200') || undefined);
+  });
 });
+
+async function askNothing({ url }: QuerySite): Promise<string> {
+  const body = compress(Buffer.alloc(0));
+  const answer = await fetch(`${url}/api/v1/read`, { method: 'POST', body });
+  return `${answer.status} ${await answer.text()}`;
+}
+
+/** Sends bodies that never end, until a further one is refused. */
+async function fillWithBodies(site: QuerySite, count: number) {
+  const holders = Array.from({ length: count }, () =>
+    connect(Number(new URL(site.url).port), '127.0.0.1'),
+  );
+  const head = 'POST /api/v1/read HTTP/1.1\r\nHost: a\r\nContent-Length: 1000001\r\n\r\n';
+  const part = Buffer.alloc(1_000_000);
+  for (const socket of holders) {
+    socket.on('error', () => undefined); // the last is refused while it sends
+    socket.write(head);
+    socket.write(part);
+  }
+  const refusal = await eventually('a refusal', async () => {
+    const text = await askNothing(site);
+    return text.startsWith('503') ? text : undefined;
+  });
+  return { holders, refusal };
+}

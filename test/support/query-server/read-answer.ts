@@ -1,7 +1,8 @@
 /** `/api/v1/read` of the fake Prometheus: both types of answers. */
-import { compress, uncompress } from 'snappyjs';
+import { compress } from 'snappyjs';
 import type { SeriesBlock, Storage } from '../../../src/promql/evaluate/storage.ts';
 import { maskedChecksum } from '../../../src/push/read/snappy-frames.ts';
+import { uncompressed } from '../snappy.ts';
 import { chunkedMessage, readRequest, sampledAnswer, uvarintOf } from './protobuf.ts';
 import { chunksOf } from './series-chunks.ts';
 
@@ -30,7 +31,7 @@ export async function answerRead(
   storage: Storage,
   { externalLabels, chunks, wrongChecksum }: ReadOptions,
 ): Promise<ReadAnswer> {
-  const { queries, acceptedTypes } = readRequest(uncompress(body));
+  const { queries, acceptedTypes } = readRequest(uncompressed(body));
   const results = await Promise.all(
     queries.map(async ({ startMs, endMs, matchers }) => {
       const local = matchers.filter(
