@@ -44,7 +44,11 @@ function readPieces(text: string, length: number): readonly SeriesBlock[] {
     Array.from(matrix.push(bytes.subarray(at, at + length)));
   }
   assert.ok(matrix.isWhole);
-  return builder.finish();
+  const finishing = builder.finish();
+  for (;;) {
+    const step = finishing.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 function answer(result: string): string {

@@ -46,6 +46,10 @@ async function failureOf(reading: Promise<unknown>): Promise<TargetFailure> {
   return error.failure;
 }
 
+function nestedOf(field: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(8 * field + 2), uvarintOf(bytes.length), bytes]);
+}
+
 describe('remoteRead', () => {
   for (const [what, chunks] of [
     ['chunks', 'old'],
@@ -221,9 +225,9 @@ describe('remoteRead', () => {
 
     await remoteRead(from, WANTED, { signal: patient(), budget: counted });
 
-    // Each histogram has three or four buckets, which count half.
+    // Each histogram has three or four buckets, each of which counts as a sample.
     assert.equal(counted.series, 3);
-    assert.ok(counted.samples > 1_500 + 5 + 300 && counted.samples <= 1_500 + 5 + 300 * 3);
+    assert.ok(counted.samples > 1_500 + 5 + 300 && counted.samples <= 1_500 + 5 + 300 * 5);
     assert.ok(counted.bytes > 1_000);
   });
 
@@ -301,6 +305,43 @@ describe('remoteRead', () => {
       assert.equal(await failureOf(read(from)), 'corrupt');
     });
   }
+
+  for (const [what, repeated, length] of [
+    // A series of 64,000 empty chunks, and a field that nobody knows.
+    ['chunks', nestedOf(1, Buffer.alloc(2 * 64_000, Buffer.of(0x12, 0))), 100],
+    ['fields', Buffer.of(0x28, 0), 1_200_000],
+  ] as const) {
+    it(`refuses a frame that has too many ${what} in total, and keeps none of them`, async () => {
+      const message = Buffer.alloc(repeated.length * length, repeated);
+      await using server = await startQueryServer({
+        ...{ series: [], faults: { change: () => frame(message) } },
+      });
+      await using from = target(server.url);
+      const counted = budget({ maxBytes: 20_000_000 });
+
+      const options = { signal: patient(), budget: counted };
+
+      assert.equal(await failureOf(remoteRead(from, WANTED, options)), 'corrupt');
+    });
+  }
+
+  it('leaves out series without chunks', async () => {
+    const block = numbers([['__name__', 'a']], [1, 2]);
+    const other = numbers([['__name__', 'b']], [3]);
+    const empty = (one: SeriesBlock): Buffer => frame(chunkedMessage(one, [], 0));
+    const whole = (one: SeriesBlock): Buffer => frame(chunkedMessage(one, chunksOf(one, 'old'), 0));
+    const frames = [whole(block), empty(other), empty(block), whole(other), empty(block)];
+    await using server = await startQueryServer({
+      ...{ series: [], faults: { change: () => Buffer.concat(frames) } },
+    });
+    await using from = target(server.url);
+    const counted = budget();
+
+    const found = await remoteRead(from, WANTED, { signal: patient(), budget: counted });
+
+    assert.deepEqual(comparable(found), comparable([block, other]));
+    assert.deepEqual([counted.series, counted.samples], [2, 3]); // no series was gone back to
+  });
 
   it('refuses a frame that says that it is larger than any', async () => {
     const change = (): Buffer => uvarintOf(2 ** 30);
