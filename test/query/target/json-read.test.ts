@@ -184,6 +184,16 @@ describe('JsonMatrix', () => {
     );
   });
 
+  for (const [what, text] of [
+    ['key', `{"${'x'.repeat(2_000)}":1}`],
+    ['space', `{"a"${' '.repeat(2_000)}:1}`],
+    ['sample', answer(`[{"metric":{},"values":[[1,"${'1'.repeat(2_000)}"`)],
+  ] as const) {
+    it(`refuses a ${what} that is longer than any`, () => {
+      assert.throws(() => readPieces(text, 100), JsonSampleError);
+    });
+  }
+
   it('does not wait for a value without an end', () => {
     assert.throws(() => readPieces(`{"status":"${'x'.repeat(3_000_000)}`, 65_536), JsonSampleError);
   });

@@ -343,6 +343,22 @@ describe('remoteRead', () => {
     assert.deepEqual([counted.series, counted.samples], [2, 3]); // no series was gone back to
   });
 
+  for (const [what, message] of [
+    ['a chunk', nestedOf(1, nestedOf(2, Buffer.alloc(2 * 65, Buffer.of(0x28, 0))))],
+    ['a label', nestedOf(1, nestedOf(1, Buffer.alloc(2 * 17, Buffer.of(0x28, 0))))],
+    ['a label that is long', nestedOf(1, nestedOf(1, nestedOf(2, Buffer.alloc(2 ** 20, 'x'))))],
+    ['labels behind chunks', nestedOf(1, Buffer.of(0x12, 0, 0x0a, 0))],
+  ] as const) {
+    it(`refuses a frame with ${what}, and more than belongs there`, async () => {
+      await using server = await startQueryServer({
+        ...{ series: [], faults: { change: () => frame(message) } },
+      });
+      await using from = target(server.url);
+
+      assert.equal(await failureOf(read(from)), 'corrupt');
+    });
+  }
+
   it('refuses a frame that says that it is larger than any', async () => {
     const change = (): Buffer => uvarintOf(2 ** 30);
     await using server = await startQueryServer({ series: [], faults: { change } });
