@@ -7,10 +7,14 @@
 import type { Histogram } from '../../promql/evaluate/histogram.ts';
 import type { BitReader } from './bit-reader.ts';
 import { type BucketLayout, readLayout } from './bucket-layout.ts';
+import { ChunkError } from './chunk-error.ts';
 import { finishHistogram } from './finish-histogram.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import type { StartTimes } from './start-times.ts';
 import { XorValue } from './xor-value.ts';
+
+/** Far more than a chunk has, of all its histograms together: one chunk is decoded without a pause. */
+const MAX_BUCKETS = 2 ** 19;
 
 export interface HistogramChunk {
   readonly count: number;
@@ -29,6 +33,8 @@ export function decodeHistograms(
   if (count === 0) return;
   const layout = readLayout(reader);
   reader.check();
+  if (count * (layout.positive.length + layout.negative.length) > MAX_BUCKETS)
+    throw new ChunkError(`the histograms of a chunk have more than ${MAX_BUCKETS} buckets`);
   const decoder =
     counts === 'integer'
       ? new IntegerHistograms(reader, layout)

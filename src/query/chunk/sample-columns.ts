@@ -33,7 +33,7 @@ export class SampleColumns {
   #slabUsed = 0;
   #histograms: (Histogram | undefined)[] | undefined;
   #startTimesMs: Float64Array | undefined;
-  /** How many samples may still come; a bucket of a histogram counts half. */
+  /** How many samples may still come; a bucket of a histogram counts as one. */
   left = Number.POSITIVE_INFINITY;
 
   /**
@@ -96,7 +96,7 @@ export class SampleColumns {
       return;
     }
     const { positive, negative } = histogram;
-    this.#count((positive.counts.length + negative.counts.length) / 2);
+    this.#count(positive.counts.length + negative.counts.length);
     this.#histograms ??= [];
     this.#histograms[this.length] = histogram;
     this.push(timeMs, 0, 0);
@@ -106,14 +106,17 @@ export class SampleColumns {
   append({ timesMs, values, histograms, startTimesMs }: Samples): void {
     this.left = Number.POSITIVE_INFINITY; // they were counted when they came
     this.#grow(timesMs.length);
-    const words = wordsOf(values);
-    timesMs.forEach((timeMs, at) => {
-      const histogram = histograms?.[at];
-      if (histogram === undefined)
-        this.push(timeMs, words[2 * at + HIGH]!, words[2 * at + 1 - HIGH]!);
-      else this.pushHistogram(timeMs, histogram);
-      if (startTimesMs) this.setStart(startTimesMs[at]!);
-    });
+    const { length } = this;
+    this.timesMs.set(timesMs, length);
+    this.words.set(wordsOf(values), 2 * length);
+    this.length += timesMs.length;
+    if (histograms) {
+      this.#histograms ??= [];
+      for (let at = 0; at < histograms.length; at++) this.#histograms[length + at] = histograms[at];
+    }
+    if (startTimesMs === undefined) return;
+    this.#startTimesMs ??= new Float64Array(this.timesMs.length);
+    this.#startTimesMs.set(startTimesMs, length);
   }
 
   /** Tells when the counter of the sample pushed last began to count. */

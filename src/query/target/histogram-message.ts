@@ -9,6 +9,8 @@ const HINTS: readonly Histogram['hint'][] = ['unknown', 'reset', 'not_reset', 'g
 const STALE_HIGH = 0x7ff0_0000;
 const STALE_LOW = 2;
 const MAX_BUCKETS = 65_536;
+/** A longer one is refused: one is read without a pause. */
+const MAX_BYTES = 2 ** 20;
 
 interface BucketSpan {
   readonly offset: number;
@@ -29,6 +31,8 @@ export function readHistogram(reader: MessageReader): {
 } {
   const outer = reader.enter();
   const { bytes } = reader;
+  if (reader.end - reader.at > MAX_BYTES)
+    throw new MessageError(`a histogram has more than ${MAX_BYTES} bytes`);
   const found = { schema: 0, zeroThreshold: 0, count: 0, zeroCount: 0, sum: 0 };
   const negative: SignedBuckets = { spans: [], deltas: [], counts: [] };
   const positive: SignedBuckets = { spans: [], deltas: [], counts: [] };

@@ -4,8 +4,8 @@
  * Only what is not yet whole is kept of the bytes. Keys may come in any order, but the labels of a
  * series come before its samples.
  */
-import { endOfValue } from './json-bytes.ts';
 import { histogramOf } from './json-histogram.ts';
+import { JsonPieces } from './json-pieces.ts';
 import {
   type JsonPlace,
   JsonSampleError,
@@ -26,6 +26,8 @@ const COLON = 58;
 const SPACE = 32;
 /** A label set, a histogram or a message; a longer one is not waited for. */
 const MAX_VALUE_BYTES = 2 ** 20;
+/** A key, a sample, or the space around a colon. */
+const MAX_SHORT_BYTES = 1_024;
 const STEP_SAMPLES = 4_096;
 
 type State = 'start' | 'top' | 'data' | 'result' | 'series' | 'values' | 'histograms' | 'end';
@@ -34,6 +36,7 @@ export class JsonMatrix {
   /** What the answer says of itself: `status`, `errorType`, `warnings` … */
   readonly said: Record<string, unknown> = {};
   readonly #builder: SeriesBuilder;
+  readonly #pieces = new JsonPieces();
   #place: JsonPlace;
   #state: State = 'start';
   #hasLabels = false;
@@ -54,13 +57,14 @@ export class JsonMatrix {
    * @throws {JsonSampleError} if it is no such answer
    */
   *push(piece: Buffer): Generator<void> {
-    const rest = this.#place.bytes.subarray(this.#place.at);
-    if (rest.length > MAX_VALUE_BYTES) throw new JsonSampleError('a value has no end');
-    this.#place = placeOf(
-      rest.length === 0 ? piece : Buffer.concat([rest, piece]),
-      this.#place.nan,
-    );
+    const { at: read, nan } = this.#place;
+    const restBytes = this.#place.bytes.length - read;
+    if (restBytes > (this.#state === 'values' ? MAX_SHORT_BYTES : MAX_VALUE_BYTES))
+      throw new JsonSampleError('a value has no end');
+    this.#pieces.push(piece, read);
+    this.#place = placeOf(this.#pieces.bytes, nan);
     for (;;) {
+      this.#skipBetween();
       const { at } = this.#place;
       const state = this.#state;
       if (!this.#step()) {
@@ -71,10 +75,14 @@ export class JsonMatrix {
     }
   }
 
+  #skipBetween(): void {
+    const { bytes } = this.#place;
+    while (bytes[this.#place.at] === COMMA || bytes[this.#place.at]! <= SPACE) this.#place.at++;
+  }
+
   /** Reads one value, or one run of samples. @returns false if it has not come as a whole */
   #step(): boolean {
     const { bytes } = this.#place;
-    while (bytes[this.#place.at] === COMMA || bytes[this.#place.at]! <= SPACE) this.#place.at++;
     const byte = bytes[this.#place.at];
     if (byte === undefined) return false;
     switch (this.#state) {
@@ -146,7 +154,7 @@ export class JsonMatrix {
 
   #histogram(): boolean {
     const { bytes, at } = this.#place;
-    const to = endOfValue(bytes, at);
+    const to = this.#pieces.endOfValue(at);
     if (to < 0) return false;
     const { timeMs, value } = pairOf(bytes.toString('utf8', at, to));
     const histogram = histogramOf(value);
@@ -174,7 +182,8 @@ export class JsonMatrix {
   #key(): string | undefined {
     const { bytes, at } = this.#place;
     if (bytes[at] !== QUOTE) throw new JsonSampleError('the answer is no JSON of the query API');
-    const to = endOfValue(bytes, at);
+    const to = this.#pieces.endOfValue(at);
+    if (to - at > MAX_SHORT_BYTES) throw new JsonSampleError('a key is longer than any');
     if (to < 0 || this.#skipTo(to) === undefined) return undefined;
     if (bytes[this.#place.at] !== COLON) throw new JsonSampleError('a key has no value');
     if (this.#skipTo(this.#place.at + 1) === undefined) return undefined;
@@ -183,7 +192,10 @@ export class JsonMatrix {
 
   #skipTo(at: number): number | undefined {
     this.#place.at = at;
-    while (this.#next()! <= SPACE) this.#place.at++;
+    while (this.#next()! <= SPACE) {
+      if (++this.#place.at - at > MAX_SHORT_BYTES)
+        throw new JsonSampleError('a key is followed by much space');
+    }
     return this.#next();
   }
 
@@ -194,7 +206,7 @@ export class JsonMatrix {
   /** Reads a value as a whole; `null` for one that has not the form of JSON's values. */
   #value(): unknown {
     const { bytes, at } = this.#place;
-    const to = endOfValue(bytes, at);
+    const to = this.#pieces.endOfValue(at);
     if (to < 0) return undefined;
     this.#place.at = to;
     return parsed(bytes.toString('utf8', at, to));

@@ -60,7 +60,8 @@ export async function jsonRead(
     if (!matrix.isWhole) throw new TargetError('truncated', target.name, 'the answer has no end');
     if (matrix.said['status'] !== 'success') throw errorOf(target, 200, matrix.said);
     const { warnings, infos } = matrix.said;
-    return { series: builder.finish(), warnings: textsOf(warnings), infos: textsOf(infos) };
+    const series = await takeSteps(builder.finish(), pace);
+    return { series, warnings: textsOf(warnings), infos: textsOf(infos) };
   } catch (error) {
     answer?.body.discard();
     account.giveBack();

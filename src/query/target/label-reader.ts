@@ -8,6 +8,8 @@ import { MessageError, type MessageReader } from './message-reader.ts';
 
 /** Far more than a series has; bounds the memory for one message. */
 const MAX_LABELS = 1_024;
+const MAX_LABEL_FIELDS = 16;
+const MAX_LABEL_BYTES = 2 ** 20;
 
 export type LabelPair = readonly [string, string];
 
@@ -28,6 +30,8 @@ export class LabelReader {
     const { bytes } = reader;
     const outer = reader.enter();
     const { at: from, end } = reader;
+    if (end - from > MAX_LABEL_BYTES)
+      throw new MessageError(`a label has more than ${MAX_LABEL_BYTES} bytes`);
     const known = this.#known[place];
     if (known && isSame(known, bytes, from, end - from)) {
       reader.leave(outer);
@@ -35,7 +39,8 @@ export class LabelReader {
     }
     let name = '';
     let value = '';
-    while (reader.next()) {
+    for (let fields = 0; reader.next(); fields++) {
+      if (fields === MAX_LABEL_FIELDS) throw new MessageError('a label has too many fields');
       if (reader.field === 1) name = reader.text();
       else if (reader.field === 2) value = reader.text();
       else reader.skip();

@@ -23,8 +23,11 @@ export class MessageReader {
   /** The number of the field read last. */
   field = 0;
   #wire = VARINT;
+  /** How many fields may still come. */
+  #fieldsLeft: number;
 
-  constructor(bytes: Buffer, from = 0, to = bytes.length) {
+  constructor(bytes: Buffer, from = 0, to = bytes.length, maxFields = Number.POSITIVE_INFINITY) {
+    this.#fieldsLeft = maxFields;
     this.bytes = bytes;
     this.at = from;
     this.end = to;
@@ -33,6 +36,7 @@ export class MessageReader {
   /** Goes to the next field. @returns false at the end of the message */
   next(): boolean {
     if (this.at >= this.end) return false;
+    if (--this.#fieldsLeft < 0) throw new MessageError('a message has too many fields');
     const tag = this.uint();
     this.field = Math.floor(tag / 8);
     this.#wire = tag % 8;

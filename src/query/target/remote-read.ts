@@ -65,7 +65,7 @@ export async function remoteRead(
     if (type.startsWith(STREAMED)) await readStream(target, answer, { builder, account, pace });
     else if (type.startsWith(SAMPLED)) await readWhole(answer, { builder, account, pace });
     else throw new TargetError('not-prometheus', target.name, `the answer has the type ${type}`);
-    return builder.finish();
+    return await takeSteps(builder.finish(), pace);
   } catch (error) {
     answer?.body.discard();
     account.giveBack();
@@ -90,14 +90,7 @@ async function readStream(
     account.take('bytes', piece.length);
     frames.push(piece);
     for (let message = frames.next(); message; message = frames.next()) {
-      for (const { labels, chunks } of readChunked(message, labelReader)) {
-        builder.begin(labels);
-        for (const chunk of chunks) {
-          builder.addChunk(message.bytes, chunk);
-          const turn = pace();
-          if (turn !== undefined) await turn;
-        }
-      }
+      await takeSteps(readChunked(message, labelReader, builder), pace);
     }
   }
   if (frames.isInside) throw new TargetError('truncated', name, 'the answer ends in a frame');

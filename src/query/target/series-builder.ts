@@ -1,10 +1,13 @@
 /**
  * Puts the series of an answer together: a series may come in several frames, and its samples may lie
  * outside of the range that was asked for.
+ *
+ * A series that other series interrupt has several parts. They are joined once, at the end: however
+ * often a server goes back to a series, each sample is copied once.
  */
 import type { SeriesBlock } from '../../promql/evaluate/storage.ts';
 import { type ChunkPlace, decodeChunk } from '../chunk/decode.ts';
-import { SampleBoundError, SampleColumns } from '../chunk/sample-columns.ts';
+import { SampleBoundError, SampleColumns, type Samples } from '../chunk/sample-columns.ts';
 import type { LabelPair } from './label-reader.ts';
 import type { ReadAccount } from './read-budget.ts';
 import { endsOf, type Wanted } from './read-request.ts';
@@ -13,6 +16,8 @@ type LabelPairs = readonly LabelPair[];
 
 /** Samples outside of the range that a chunk may have, beside those that count. */
 const MAX_OUTSIDE = 65_536;
+/** A further part of a series takes the memory of so many samples. */
+const PART_SAMPLES = 32;
 
 export class SeriesBuilder {
   readonly columns = new SampleColumns();
@@ -20,6 +25,8 @@ export class SeriesBuilder {
   readonly #startMs: number;
   readonly #endMs: number;
   readonly #series: SeriesBlock[] = [];
+  /** What came later of a series, by its place in the list. */
+  readonly #further = new Map<number, Samples[]>();
   /** Where each label set is in the list: made when a series does not come in order. */
   #known: Map<string, number> | undefined;
   #labels: LabelPairs | undefined;
@@ -45,7 +52,7 @@ export class SeriesBuilder {
     if (order <= 0) this.#known ??= new Map(this.#series.map((one, at) => [keyOf(one.labels), at]));
     this.#place = this.#known?.get(keyOf(labels)) ?? -1;
     if (this.#place < 0) this.#account.take('series', 1);
-    else this.columns.append(this.#series[this.#place]!); // `known` has places of the list
+    else this.#account.take('samples', PART_SAMPLES);
   }
 
   /** Decodes a chunk of the series. @throws {TargetError} `too-big` */
@@ -79,17 +86,31 @@ export class SeriesBuilder {
     const labels = this.#labels;
     if (!labels) return;
     this.#labels = undefined;
-    const block: SeriesBlock = { labels, ...this.columns.take() };
-    if (this.#place >= 0) this.#series[this.#place] = block;
-    else if (block.timesMs.length > 0) {
+    const samples = this.columns.take();
+    if (samples.timesMs.length === 0) return;
+    if (this.#place < 0) {
       this.#known?.set(keyOf(labels), this.#series.length);
-      this.#series.push(block);
+      this.#series.push({ labels, ...samples });
+      return;
     }
+    const parts = this.#further.get(this.#place);
+    if (parts) parts.push(samples);
+    else this.#further.set(this.#place, [samples]);
   }
 
-  /** All series that have samples. */
-  finish(): readonly SeriesBlock[] {
+  /** Joins the parts of series in steps. @returns all series that have samples */
+  *finish(): Generator<void, readonly SeriesBlock[]> {
     this.end();
+    for (const [place, parts] of this.#further) {
+      const first = this.#series[place]!; // `further` has places of the list
+      for (const part of [first, ...parts]) {
+        this.columns.append(part);
+        yield;
+      }
+      this.#series[place] = { labels: first.labels, ...this.columns.take() };
+      yield;
+    }
+    this.#further.clear();
     return this.#series;
   }
 }

@@ -147,6 +147,21 @@ describe('decodeChunk', () => {
     assert.throws(() => decode(1, Buffer.alloc(2 ** 19 + 1)), /more than 524288 bytes/);
   });
 
+  it('refuses histograms with more buckets in one chunk than any', () => {
+    const indices = Array.from({ length: 1_000 }, (_, at) => at);
+    const wide: Histogram = {
+      ...{ schema: 3, zeroThreshold: 0, zeroCount: 0, count: 1_000, sum: 1, customValues: [] },
+      positive: { indices, counts: indices.map(() => 1) },
+      negative: { indices: [], counts: [] },
+      hint: 'unknown',
+    };
+    const samples = Array.from({ length: 600 }, (_, at) => ({ timeMs: at, histogram: wide }));
+    const options = { counts: 'float', withStartTimes: false, resetBits: 0 } as const;
+
+    assert.equal(decode(3, encodeHistograms(samples.slice(0, 20), options)).timesMs.length, 20);
+    assert.throws(() => decode(3, encodeHistograms(samples, options)), /more than 524288 buckets/);
+  });
+
   it('takes no more samples than it may', () => {
     const columns = new SampleColumns();
     columns.left = 2;

@@ -44,7 +44,11 @@ function readPieces(text: string, length: number): readonly SeriesBlock[] {
     Array.from(matrix.push(bytes.subarray(at, at + length)));
   }
   assert.ok(matrix.isWhole);
-  return builder.finish();
+  const finishing = builder.finish();
+  for (;;) {
+    const step = finishing.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 function answer(result: string): string {
@@ -179,6 +183,16 @@ describe('JsonMatrix', () => {
       { numRuns: 2_000 },
     );
   });
+
+  for (const [what, text] of [
+    ['key', `{"${'x'.repeat(2_000)}":1}`],
+    ['space', `{"a"${' '.repeat(2_000)}:1}`],
+    ['sample', answer(`[{"metric":{},"values":[[1,"${'1'.repeat(2_000)}"`)],
+  ] as const) {
+    it(`refuses a ${what} that is longer than any`, () => {
+      assert.throws(() => readPieces(text, 100), JsonSampleError);
+    });
+  }
 
   it('does not wait for a value without an end', () => {
     assert.throws(() => readPieces(`{"status":"${'x'.repeat(3_000_000)}`, 65_536), JsonSampleError);

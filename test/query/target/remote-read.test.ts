@@ -46,6 +46,10 @@ async function failureOf(reading: Promise<unknown>): Promise<TargetFailure> {
   return error.failure;
 }
 
+function nestedOf(field: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(8 * field + 2), uvarintOf(bytes.length), bytes]);
+}
+
 describe('remoteRead', () => {
   for (const [what, chunks] of [
     ['chunks', 'old'],
@@ -221,9 +225,9 @@ describe('remoteRead', () => {
 
     await remoteRead(from, WANTED, { signal: patient(), budget: counted });
 
-    // Each histogram has three or four buckets, which count half.
+    // Each histogram has three or four buckets, each of which counts as a sample.
     assert.equal(counted.series, 3);
-    assert.ok(counted.samples > 1_500 + 5 + 300 && counted.samples <= 1_500 + 5 + 300 * 3);
+    assert.ok(counted.samples > 1_500 + 5 + 300 && counted.samples <= 1_500 + 5 + 300 * 5);
     assert.ok(counted.bytes > 1_000);
   });
 
@@ -296,6 +300,59 @@ describe('remoteRead', () => {
       const head = Buffer.concat([Buffer.of(0x0a), uvarintOf(message.length)]);
       const change = (): Buffer => frame(Buffer.concat([head, message]));
       await using server = await startQueryServer({ series: [], faults: { change } });
+      await using from = target(server.url);
+
+      assert.equal(await failureOf(read(from)), 'corrupt');
+    });
+  }
+
+  for (const [what, repeated, length] of [
+    // A series of 64,000 empty chunks, and a field that nobody knows.
+    ['chunks', nestedOf(1, Buffer.alloc(2 * 64_000, Buffer.of(0x12, 0))), 100],
+    ['fields', Buffer.of(0x28, 0), 1_200_000],
+  ] as const) {
+    it(`refuses a frame that has too many ${what} in total, and keeps none of them`, async () => {
+      const message = Buffer.alloc(repeated.length * length, repeated);
+      await using server = await startQueryServer({
+        ...{ series: [], faults: { change: () => frame(message) } },
+      });
+      await using from = target(server.url);
+      const counted = budget({ maxBytes: 20_000_000 });
+
+      const options = { signal: patient(), budget: counted };
+
+      assert.equal(await failureOf(remoteRead(from, WANTED, options)), 'corrupt');
+    });
+  }
+
+  it('leaves out series without chunks', async () => {
+    const block = numbers([['__name__', 'a']], [1, 2]);
+    const other = numbers([['__name__', 'b']], [3]);
+    const empty = (one: SeriesBlock): Buffer => frame(chunkedMessage(one, [], 0));
+    const whole = (one: SeriesBlock): Buffer => frame(chunkedMessage(one, chunksOf(one, 'old'), 0));
+    const frames = [whole(block), empty(other), empty(block), whole(other), empty(block)];
+    await using server = await startQueryServer({
+      ...{ series: [], faults: { change: () => Buffer.concat(frames) } },
+    });
+    await using from = target(server.url);
+    const counted = budget();
+
+    const found = await remoteRead(from, WANTED, { signal: patient(), budget: counted });
+
+    assert.deepEqual(comparable(found), comparable([block, other]));
+    assert.deepEqual([counted.series, counted.samples], [2, 3]); // no series was gone back to
+  });
+
+  for (const [what, message] of [
+    ['a chunk', nestedOf(1, nestedOf(2, Buffer.alloc(2 * 65, Buffer.of(0x28, 0))))],
+    ['a label', nestedOf(1, nestedOf(1, Buffer.alloc(2 * 17, Buffer.of(0x28, 0))))],
+    ['a label that is long', nestedOf(1, nestedOf(1, nestedOf(2, Buffer.alloc(2 ** 20, 'x'))))],
+    ['labels behind chunks', nestedOf(1, Buffer.of(0x12, 0, 0x0a, 0))],
+  ] as const) {
+    it(`refuses a frame with ${what}, and more than belongs there`, async () => {
+      await using server = await startQueryServer({
+        ...{ series: [], faults: { change: () => frame(message) } },
+      });
       await using from = target(server.url);
 
       assert.equal(await failureOf(read(from)), 'corrupt');
