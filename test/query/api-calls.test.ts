@@ -109,6 +109,19 @@ describe('questions to a federation', () => {
   });
 });
 
+describe('an answer that is no query', () => {
+  it('has at most 16 MiB, and the failure says so', async () => {
+    const labels = ['a'.repeat(17 * 2 ** 20)];
+    await using server = await startQueryServer({ data: { labels } });
+    await using federation = openTestFederation([{ urls: [server.url] }]);
+
+    await assert.rejects(
+      ask(federation, callOf('labels')),
+      /the answer to labels has more than 16 MiB, the fixed bound of such answers/,
+    );
+  });
+});
+
 describe('the bytes of an answer', () => {
   const query = callOf('query', { parameters: { query: 'up', time: String(AT_MS / 1000) } });
   const splice = (federation: TestFederation, scope = EVERYBODY) =>

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import { sleep } from '../../clock.ts';
 import { callApi, refusalOf } from '../target/api.ts';
+import { TargetError } from '../target/failure.ts';
 import type { AnswerBody, QueryTarget, TargetAnswer } from '../target/http.ts';
 import { jsonRead } from '../target/json-read.ts';
 import { remoteRead } from '../target/remote-read.ts';
@@ -18,8 +19,8 @@ import {
 } from './server.ts';
 import type { GroupSettings } from './settings.ts';
 
-/** Bound on answers that are parsed as a whole. */
-const MAX_CALL_BYTES = 64 * 2 ** 20;
+/** Bound on answers that are parsed as a whole, which takes one turn. */
+const MAX_CALL_BYTES = 16 * 2 ** 20;
 /** Bound on answers that are passed through. */
 const MAX_STREAM_BYTES = 2 ** 32;
 /** Failures that a second attempt may not meet: a restart, or a moment of too much work. */
@@ -59,9 +60,16 @@ export class TargetServer implements QueryServer {
     return this.#read(target, request, signal);
   }
 
-  call({ path, parameters }: ServerCall, signal: AbortSignal): Promise<CallAnswer> {
+  async call({ path, parameters }: ServerCall, signal: AbortSignal): Promise<CallAnswer> {
+    const { target } = this.#options;
     const options = { signal, maxBytes: MAX_CALL_BYTES, method: methodOf(path) };
-    return callApi(this.#options.target, `api/v1/${path}`, parameters, options);
+    try {
+      return await callApi(target, `api/v1/${path}`, parameters, options);
+    } catch (error) {
+      if (failureOf(error) !== 'too-big') throw error;
+      const what = `the answer to ${path} has more than 16 MiB, the fixed bound of such answers`;
+      throw new TargetError('too-big', target.name, what, { cause: error });
+    }
   }
 
   async stream({ path, parameters }: ServerCall, signal: AbortSignal): Promise<Readable> {
