@@ -103,7 +103,7 @@ describe('questions to a federation', () => {
 
     assert.deepEqual(
       answers.map(({ data }) => data),
-      [[{ __name__: 'up', space_id: 's1' }]],
+      [[{ __name__: 'up', space_id: 's1', dc: 'x' }]],
     );
     assert.equal(two.requests.length, 0);
   });
