@@ -86,6 +86,19 @@ const SYSTEMS: readonly (readonly string[])[] = [
 ];
 const MAX_LINES = 300;
 
+/** The stages through which every scrape goes. */
+const HOT = ['exposition', 'fetch', 'merge', 'refresh', 'serve'];
+/** Of these, what is made once for a connection or for a page of documentation. */
+const NOT_OF_REQUESTS = ['fetch/undici-connection.ts', 'serve/doc-markdown.ts'];
+/**
+ * A closure that is assigned to a property, or a getter in an object literal. V8 makes both in its old
+ * generation: one for each scrape would keep all that the scrape has made until the next major
+ * collection, a sixth of what was allocated. A closure is made before it is assigned, and a getter
+ * stands in a class.
+ */
+const IN_OLD_GENERATION =
+  /^ {4,}get \w+\(\)|^(?!.*\b(?:const|let|readonly) ).*\.#?\w+ (?:\?\?)?= (?:async )?\([^=]*\) =>/;
+
 const root = new URL('../', import.meta.url);
 /** Of `src/` without that name; `broker/` is a folder beside its stages, and imports none of them. */
 const files = [...sourcesIn('src', ''), ...sourcesIn('broker', 'broker/')];
@@ -157,6 +170,18 @@ describe('architecture', () => {
   it('no file is longer than can be read in one go', () => {
     const long = files.filter((file) => linesOf(file) > MAX_LINES);
     assert.deepEqual(long, []);
+  });
+
+  it('no request makes a closure or a getter in the old generation of V8', () => {
+    const found = files
+      .filter((file) => HOT.includes(file.split('/')[0] ?? '') && !NOT_OF_REQUESTS.includes(file))
+      .flatMap((file) =>
+        codeOf(file)
+          .split('\n')
+          .filter((line) => IN_OLD_GENERATION.test(line))
+          .map((line) => `${file}: ${line.trim()}`),
+      );
+    assert.deepEqual(found, []);
   });
 
   it('the start loads no client that only some configurations need', () => {

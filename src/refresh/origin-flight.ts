@@ -149,7 +149,8 @@ export class Flight implements OriginReceiver {
 
   #seat(passenger: Passenger): void {
     this.#passengers.add(passenger);
-    passenger.leave = () => this.#leave(passenger);
+    const leave = (): void => this.#leave(passenger);
+    passenger.leave = leave;
   }
 
   #leave(passenger: Passenger): void {

@@ -201,11 +201,13 @@ class ProxyExchange implements AnswerTaker {
       this.#leave = undefined;
       this.#response.end();
       // An origin that sends no body ends by itself.
+      const leaveLate = (): unknown => body.state !== 'coming' && body.leave();
       if (answer.skipsBody) awaitBody(body);
-      else body.onNews = () => body.state !== 'coming' && body.leave();
+      else body.onNews = leaveLate;
       return;
     }
-    this.#leave = () => body.leave();
+    const leave = (): void => body.leave();
+    this.#leave = leave;
     pumpBody(body, this.#response);
   }
 
