@@ -1,7 +1,9 @@
 /**
  * Asks the groups what Prometheus' API answers beside samples: series, labels, rules and all the rest.
  */
+import { everyTurn } from '../clock.ts';
 import type { Matcher, SeriesBlock } from '../promql/evaluate/storage.ts';
+import { labelsOf, objectsOf } from './answers/shape.ts';
 import { FederationError } from './failure.ts';
 import { compileSets, tenantSets } from './federated-storage.ts';
 import type { ApiCall, GroupAnswer, GroupAnswers, QueryScope } from './federation.ts';
@@ -14,6 +16,7 @@ import {
   type GroupFailure,
   missingReplica,
   neededFailures,
+  remarks,
 } from './groups/outcome.ts';
 import type { Replica, Trace } from './groups/replica.ts';
 import type { CallAnswer, ServerCall } from './groups/server.ts';
@@ -25,6 +28,8 @@ const SELECTING = /^(?:series|labels|label\/.+\/values|query_exemplars)$/;
 
 /** Those whose answers are made of labels. */
 const OF_LABELS = /^(?:series|labels|label\/.+\/values)$/;
+
+const TURN_MS = 4;
 
 /** The samples of all time, for questions that name none. */
 const ALWAYS = { startMs: -8.64e15, endMs: 8.64e15 };
@@ -58,9 +63,9 @@ export function askedByCall(group: Group, { call, scope, nowMs }: Omit<Asking, '
 }
 
 async function askGroup(group: Group, asking: Asking, warnings: Set<string>) {
-  const { call } = asking;
+  const { call, scope } = asking;
   const asked = askedByCall(group, asking);
-  const failures: GroupFailure[] = group.isEmpty ? [emptyGroup(group)] : [];
+  const failures: GroupFailure[] = group.isEmpty ? [emptyGroup(group, scope)] : [];
   const isEach = SELECTING.test(call.path);
   // Other questions are asked once, however many selectors there are.
   const once = isEach
@@ -69,26 +74,48 @@ async function askGroup(group: Group, asking: Asking, warnings: Set<string>) {
   const answers = await Promise.all(
     once.map(async (one): Promise<readonly GroupAnswer[]> => {
       const gathered = await askShard(group, asking, one);
-      if (gathered.answers.length === 0) failures.push(failedGroup(group, gathered.missing));
-      else for (const missing of gathered.missing) warnings.add(missingReplica(group, missing));
-      return gathered.answers.map(({ answer }) => groupAnswer(group, one, asking, answer));
+      const { missing } = gathered;
+      if (gathered.answers.length === 0) failures.push(failedGroup(group, missing, scope));
+      else for (const lost of missing) warnings.add(missingReplica(group, lost, scope));
+      return Promise.all(
+        gathered.answers.map(({ answer }) => groupAnswer(group, one, asking, answer)),
+      );
     }),
   );
   return { group, asked: asked.length, failures, answers: answers.flat() };
 }
 
+/**
+ * Whether the answer is made here, of whole series: servers do not know the labels that rules make, and one
+ * that ignores `match[]` must not open to a tenant what it has of others.
+ */
+function isOfSeries({ settings }: Group, { call, scope }: Asking): boolean {
+  return OF_LABELS.test(call.path) && (isChanged(settings) || scope.tenants.length > 0);
+}
+
+function isChanged({ metricsRelabel }: Group['settings']): boolean {
+  return metricsRelabel.length > 0;
+}
+
 /** All replicas say what they have seen; other questions are for one of them. */
 function askShard(
-  { settings }: Group,
-  { call, trace }: Asking,
+  group: Group,
+  asking: Asking,
   { shard, matchers }: Asked,
 ): Promise<Gathered<CallAnswer>> {
-  // Servers know their own labels only; behind rules, the answer shows in the whole series.
-  const isChanged = settings.metricsRelabel.length > 0 && OF_LABELS.test(call.path);
-  const wire = wireCall(isChanged ? { ...call, path: 'series' } : call, matchers);
+  const { call, trace } = asking;
+  const asked = isOfSeries(group, asking) ? seriesCall(group, call) : call;
+  const wire = wireCall(asked, matchers);
   const ask = (replica: Replica, inner: Trace) => replica.call(wire, inner);
   const isOfAll = SELECTING.test(call.path) || call.path === 'metadata';
   return isOfAll ? gather(shard.replicas, ask, trace) : hedge(shard.replicas, ask, trace);
+}
+
+/** A limit would count series that become one, or that have one value in common. */
+function seriesCall({ settings }: Group, call: ApiCall): ApiCall {
+  if (call.path === 'series' && !isChanged(settings)) return call;
+  const { limit: _, ...parameters } = call.parameters;
+  return { ...call, path: 'series', parameters };
 }
 
 /** The call as a server gets it. */
@@ -105,31 +132,46 @@ function wireCall(call: ApiCall, matchers: readonly Matcher[]): ServerCall {
 }
 
 /** The labels of a group are put on by whoever joins the answers; rules that change labels hold here. */
-function groupAnswer(
-  { settings }: Group,
+async function groupAnswer(
+  group: Group,
   { shard }: Asked,
-  { call, scope }: Asking,
+  asking: Asking,
   { data, warnings, infos }: CallAnswer,
-): GroupAnswer {
-  const told = { group: settings.name, warnings, infos };
-  if (settings.metricsRelabel.length === 0 || !OF_LABELS.test(call.path)) {
-    return { ...told, labels: shard.labels, data };
-  }
-  const given = call.matchers.length === 0 ? [[]] : call.matchers;
-  const fits = compileSets(given.flatMap((set) => tenantSets(set, scope)));
-  const series = (Array.isArray(data) ? data : [])
-    .map((one: Readonly<Record<string, string>>) =>
-      finalLabels(Object.entries(one), shard.labels, settings),
-    )
-    .filter(fits);
-  return { ...told, labels: {}, data: asked(call.path, series) };
+): Promise<GroupAnswer> {
+  const { scope } = asking;
+  const answer = {
+    ...{ group: group.settings.name, labels: shard.labels, data },
+    warnings: remarks(group, warnings, scope),
+    infos: remarks(group, infos, scope),
+  };
+  if (!isOfSeries(group, asking)) return answer;
+  return { ...answer, labels: {}, data: await ofSeries(answer, group, asking) };
 }
 
-/** What a call asks of series. */
-function asked(path: string, series: readonly SeriesBlock['labels'][]): unknown {
-  if (path === 'series') return series.map((labels) => Object.fromEntries(labels));
-  if (path === 'labels') return [...new Set(series.flatMap((all) => all.map(([name]) => name)))];
-  const label = decodeURIComponent(path.slice('label/'.length, -'/values'.length));
-  const values = series.flatMap((all) => all.filter(([name]) => name === label));
-  return [...new Set(values.map(([, value]) => value))];
+/** What a call asks of the series that the reader may see. */
+async function ofSeries(
+  answer: GroupAnswer,
+  { settings }: Group,
+  { call, scope }: Asking,
+): Promise<readonly unknown[]> {
+  const given = call.matchers.length === 0 ? [[]] : call.matchers;
+  const fits = compileSets(given.flatMap((set) => tenantSets(set, scope)));
+  const pick = pickOf(call);
+  const pace = everyTurn(TURN_MS);
+  const found = new Set<unknown>();
+  for (const one of objectsOf(answer, answer.data, 'series')) {
+    const own = Object.entries(labelsOf(answer, one));
+    const labels = finalLabels(own, answer.labels, settings);
+    if (fits(labels)) for (const item of pick(labels)) found.add(item);
+    const turn = pace();
+    if (turn !== undefined) await turn;
+  }
+  return [...found];
+}
+
+function pickOf({ path, label }: ApiCall): (labels: SeriesBlock['labels']) => readonly unknown[] {
+  if (path === 'series') return (labels) => [Object.fromEntries(labels)];
+  if (path === 'labels') return (labels) => labels.map(([name]) => name);
+  const wanted = label ?? decodeURIComponent(path.slice('label/'.length, -'/values'.length));
+  return (labels) => labels.filter(([name]) => name === wanted).map(([, value]) => value);
 }

@@ -14,6 +14,8 @@ import {
   type GroupFailure,
   missingReplica,
   neededFailures,
+  remarks,
+  tooBig,
 } from './groups/outcome.ts';
 import type { Trace } from './groups/replica.ts';
 import { failureOf, type ReadAnswer } from './groups/server.ts';
@@ -92,7 +94,8 @@ export class FederatedReads implements FederatedStorage {
   }
 
   async #readGroup(group: Group, asked: readonly Asked[], reading: Reading): Promise<GroupRead> {
-    const failures: GroupFailure[] = group.isEmpty ? [emptyGroup(group)] : [];
+    const { scope } = this.#options;
+    const failures: GroupFailure[] = group.isEmpty ? [emptyGroup(group, scope)] : [];
     const read = await Promise.all(
       asked.map(async (one) => {
         const { shard } = one;
@@ -101,11 +104,13 @@ export class FederatedReads implements FederatedStorage {
           ...{ hints: reading.hints, budget: this.#budget },
         };
         const gathered = await readShard(shard, request, reading.trace);
-        refuseTooBig(gathered.missing);
-        if (gathered.answers.length === 0) failures.push(failedGroup(group, gathered.missing));
+        refuseTooBig(group, gathered.missing, scope);
+        if (gathered.answers.length === 0)
+          failures.push(failedGroup(group, gathered.missing, scope));
         else {
-          for (const missing of gathered.missing)
-            this.#warnings.add(missingReplica(group, missing));
+          for (const missing of gathered.missing) {
+            this.#warnings.add(missingReplica(group, missing, scope));
+          }
         }
         return this.#merged(group, one, gathered, reading);
       }),
@@ -119,19 +124,22 @@ export class FederatedReads implements FederatedStorage {
   }
 
   async #merged(
-    { settings }: Group,
+    group: Group,
     { shard, range }: Asked,
     { answers }: Gathered<ReadAnswer>,
     { fits, pace }: Reading,
   ): Promise<readonly SeriesBlock[]> {
+    const { settings } = group;
+    const { scope } = this.#options;
     const sources: SeriesBlock[][] = [];
     for (const { replica, answer } of answers) {
-      for (const info of answer.infos) this.#infos.add(`group "${settings.name}": ${info}`);
+      const named = answer.infos.map((info) => `group "${settings.name}": ${info}`);
+      for (const info of remarks(group, named, scope)) this.#infos.add(info);
       const source: SeriesBlock[] = [];
       for (const block of answer.series) {
         const final = finalLabels(block.labels, shard.labels, settings);
         if (!fits(final)) continue;
-        const own = this.#options.scope.dedup ? final : withReplica(final, replica.url);
+        const own = scope.dedup ? final : withReplica(final, replica.url);
         source.push(own === block.labels ? block : { ...block, labels: own });
         const turn = pace();
         if (turn !== undefined) await turn;
@@ -157,13 +165,11 @@ function marginsOf({ shard, range }: Asked, nowMs: number): TimeRange {
 }
 
 /** An answer that is too large for one replica is no smaller from another one. */
-function refuseTooBig(missing: readonly Missing[]): void {
-  const tooBig = missing.find(({ error }) => failureOf(error) === 'too-big');
-  if (tooBig === undefined) return;
-  const { error } = tooBig;
-  throw new FederationError('too-many', error instanceof Error ? error.message : String(error), {
-    cause: error,
-  });
+function refuseTooBig(group: Group, missing: readonly Missing[], scope: QueryScope): void {
+  const refused = missing.find(({ error }) => failureOf(error) === 'too-big');
+  if (refused === undefined) return;
+  const { error } = refused;
+  throw new FederationError('too-many', tooBig(group, error, scope), { cause: error });
 }
 
 function holeText(group: string, { afterMs, untilMs }: TimeRange): string {

@@ -46,6 +46,8 @@ export interface FederatedStorage extends Storage {
 export interface ApiCall {
   /** `series`, `labels`, `label/job/values`, `metadata`, `rules`, ... */
   readonly path: string;
+  /** The readable name of the label whose values are asked for: in the path it may be escaped. */
+  readonly label?: string;
   /** Sets of matchers, one of which a series has to match; none: all series. */
   readonly matchers: readonly (readonly Matcher[])[];
   readonly startMs?: number;

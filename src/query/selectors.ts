@@ -1,5 +1,6 @@
 /**
- * Selectors: whether they narrow anything, their text, and those of an expression.
+ * Selectors: whether they narrow anything, their text, and those of an expression; and what an expression leaves to
+ * whoever evaluates it.
  */
 import { compileMatcher } from '../promql/evaluate/match.ts';
 import type { Matcher } from '../promql/evaluate/storage.ts';
@@ -29,6 +30,12 @@ export function selectorsIn(expression: Expression): readonly (readonly Matcher[
 function* walk(node: Expression): Generator<readonly Matcher[], void, void> {
   if (node.kind === 'vector-selector') yield node.matchers;
   else for (const part of partsOf(node)) yield* walk(part);
+}
+
+/** Whether an expression has a subquery whose step whoever evaluates it chooses. */
+export function hasDefaultStep(node: Expression): boolean {
+  if (node.kind === 'subquery' && (node.step === 0 || typeof node.step !== 'number')) return true;
+  return partsOf(node).some(hasDefaultStep);
 }
 
 function partsOf(node: Expression): readonly Expression[] {

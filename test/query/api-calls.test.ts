@@ -103,9 +103,22 @@ describe('questions to a federation', () => {
 
     assert.deepEqual(
       answers.map(({ data }) => data),
-      [[{ __name__: 'up', space_id: 's1' }]],
+      [[{ __name__: 'up', space_id: 's1', dc: 'x' }]],
     );
     assert.equal(two.requests.length, 0);
+  });
+});
+
+describe('an answer that is no query', () => {
+  it('has at most 16 MiB, and the failure says so', async () => {
+    const labels = ['a'.repeat(17 * 2 ** 20)];
+    await using server = await startQueryServer({ data: { labels } });
+    await using federation = openTestFederation([{ urls: [server.url] }]);
+
+    await assert.rejects(
+      ask(federation, callOf('labels')),
+      /the answer to labels has more than 16 MiB, the fixed bound of such answers/,
+    );
   });
 });
 

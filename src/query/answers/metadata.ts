@@ -3,6 +3,7 @@
  */
 import type { GroupAnswer } from '../federation.ts';
 import { AnswerShapeError, isObject, objectsOf, textOf } from './shape.ts';
+import { sortInSteps } from './sort.ts';
 
 export interface Metadata {
   readonly type: string;
@@ -17,15 +18,25 @@ interface MetadataLimits {
   readonly perMetric: number;
 }
 
-/** @throws {AnswerShapeError} */
-export function joinMetadata(
+/** Other work may run after so many metrics. */
+const STEP_METRICS = 1_000;
+
+/**
+ * What is known of each metric, in the order of their names.
+ *
+ * @throws {AnswerShapeError}
+ */
+export function* joinMetadata(
   answers: readonly GroupAnswer[],
   { limit, perMetric }: MetadataLimits,
-): Readonly<Record<string, readonly Metadata[]>> {
+): Generator<void, readonly (readonly [name: string, readonly Metadata[]])[], void> {
   const metrics = new Map<string, Map<string, Metadata>>();
   for (const answer of answers) {
     if (!isObject(answer.data)) throw new AnswerShapeError(answer, 'no metadata by metric');
+    let done = 0;
     for (const [metric, entries] of Object.entries(answer.data)) {
+      done += 1;
+      if (done % STEP_METRICS === 0) yield;
       const known = metrics.get(metric) ?? new Map<string, Metadata>();
       if (!metrics.has(metric)) {
         if (limit > 0 && metrics.size >= limit) continue;
@@ -40,9 +51,6 @@ export function joinMetadata(
       }
     }
   }
-  return Object.fromEntries(
-    [...metrics]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, all]) => [name, [...all.values()]]),
-  );
+  const sorted = yield* sortInSteps([...metrics], ([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([name, all]) => [name, [...all.values()]] as const);
 }

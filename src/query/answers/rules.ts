@@ -67,7 +67,7 @@ function compare(a: string, b: string): number {
 /** A rule is seen if its own labels, or those of one of its alerts, may be seen. */
 function rulesOf(answer: GroupAnswer, group: Json, sees: Sees): readonly Rule[] {
   return objectsOf(answer, group['rules'], 'rules').flatMap((rule) => {
-    const labels = labelsOf(answer, rule['labels']);
+    const labels = withGroupLabels(answer, labelsOf(answer, rule['labels']));
     if (!sees(labels)) return [];
     const alerts = objectsOf(answer, rule['alerts'], 'alerts').map((alert) =>
       readAlert(answer, alert),
@@ -148,7 +148,13 @@ export function groupJson({ rest, rules }: RuleGroup, withAlerts: boolean): Json
     ...rest,
     rules: rules.map((rule) => ({
       ...rule.rest,
+      ...(hasLabels(rule) && { labels: rule.labels }),
       ...(rule.type === 'alerting' && { alerts: withAlerts ? rule.alerts.map(alertJson) : [] }),
     })),
   };
+}
+
+/** Prometheus leaves the labels of some rules out that have none. */
+function hasLabels({ labels, rest }: Rule): boolean {
+  return Object.keys(labels).length > 0 || rest['labels'] !== undefined;
 }

@@ -16,6 +16,16 @@ interface Sorted {
 
 /** Other work may run after so many series. */
 const STEP_SERIES = 250;
+/** The same for names and values. */
+const STEP_TEXTS = 1_000;
+
+/** Adds texts to a set, in steps. */
+function* addTexts(set: Set<string>, texts: readonly string[]): Generator<void, void, void> {
+  for (const [at, text] of texts.entries()) {
+    set.add(text);
+    if (at % STEP_TEXTS === 0) yield;
+  }
+}
 
 /**
  * The series of all groups, each once, ordered by their labels.
@@ -80,9 +90,13 @@ export function* joinLabelNames(
   for (const answer of answers) {
     const own = textsOf(answer);
     if (own.length === 0) continue;
-    for (const name of own) if (answer.labels[name] !== '') names.add(name);
-    for (const [name, value] of Object.entries(answer.labels)) if (value !== '') names.add(name);
-    yield;
+    const added = Object.entries(answer.labels);
+    const emptied = added.filter(([, value]) => value === '').map(([name]) => name);
+    yield* addTexts(
+      names,
+      emptied.length === 0 ? own : own.filter((one) => !emptied.includes(one)),
+    );
+    for (const [name, value] of added) if (value !== '') names.add(name);
   }
   return yield* sortInSteps([...names], compareTexts);
 }
@@ -102,8 +116,7 @@ export function* joinLabelValues(
   const values = new Set<string>();
   for (const answer of answers) {
     if (Object.hasOwn(answer.labels, label)) continue;
-    for (const value of textsOf(answer)) values.add(value);
-    yield;
+    yield* addTexts(values, textsOf(answer));
   }
   for (const answer of names) {
     const own = answer.labels[label] ?? '';

@@ -29,10 +29,13 @@ export interface ExternalLabelsOptions {
 
 /** Undefined labels are not known. */
 type Known = { readonly labels: LabelSet | undefined; readonly atMs: number };
+/** Reading YAML is slow, so it is read again only when its text changes. */
+type Read = { readonly block: string; readonly labels: LabelSet | undefined };
 
 export class ExternalLabels {
   readonly #options: ExternalLabelsOptions;
   #known: Known | undefined;
+  #read: Read | undefined;
 
   constructor(options: ExternalLabelsOptions) {
     this.#options = options;
@@ -55,12 +58,33 @@ export class ExternalLabels {
         ...{ signal, maxBytes: MAX_BYTES },
       });
       if (typeof data !== 'object' || data === null || !('yaml' in data)) return undefined;
-      return typeof data.yaml === 'string' ? await readLabels(data.yaml) : undefined;
+      const block = typeof data.yaml === 'string' ? globalBlock(data.yaml) : undefined;
+      if (block === undefined) return undefined;
+      if (this.#read?.block !== block) this.#read = { block, labels: await readLabels(block) };
+      return this.#read.labels;
     } catch (error) {
       if (UNTOLD.has(failureOf(error))) return undefined;
       throw error;
     }
   }
+}
+
+/** Bound on the text that is read as YAML. */
+const MAX_BLOCK = 65_536;
+
+/**
+ * The part of a configuration that names the external labels, as Prometheus prints it: a line `global:`, and all
+ * lines up to the next one that begins in column 0. The rest can be megabytes of scrape jobs.
+ *
+ * @returns undefined if the text has no such block, or if it is too long
+ */
+export function globalBlock(yaml: string): string | undefined {
+  const from = yaml.startsWith('global:') ? 0 : yaml.indexOf('\nglobal:') + 1;
+  if (!yaml.startsWith('global:', from)) return undefined;
+  const text = yaml.slice(from, from + MAX_BLOCK + 1);
+  const length = text.search(/\n\S/);
+  if (length >= 0) return text.slice(0, length + 1);
+  return text.length > MAX_BLOCK ? undefined : text;
 }
 
 /** The series without the labels that the server has added. */

@@ -1,8 +1,11 @@
 /**
  * What the failure of a server or of a group means for an answer, and how it is told.
  */
+import type { QueryScope } from '../federation.ts';
+import { TargetError } from '../target/failure.ts';
 import type { Missing } from './gather.ts';
 import type { Group } from './group.ts';
+import { failureOf } from './server.ts';
 
 /** A shard of a group without any answer. */
 export interface GroupFailure {
@@ -10,26 +13,64 @@ export interface GroupFailure {
   readonly cause: unknown;
 }
 
+/** Whom a failure is told to: tenants learn which group it is, and no address of a server. */
+export type ToldTo = Pick<QueryScope, 'tenants'>;
+
+function isTenant({ tenants }: ToldTo): boolean {
+  return tenants.length > 0;
+}
+
 /** The failure of a shard of which no server has answered. */
 export function failedGroup(
   { settings }: Pick<Group, 'settings'>,
   missing: readonly Missing[],
+  to: ToldTo,
 ): GroupFailure {
   const each = missing.map(({ replica, error }) => `${replica.url}: ${textOf(error)}`);
-  const message = `no server of group "${settings.name}" has answered: ${each.join('; ')}`;
-  return { message, cause: missing[0]?.error };
+  const what = `no server of group "${settings.name}" has answered`;
+  const message = `${what}: ${each.join('; ')}`;
+  if (!isTenant(to)) return { message, cause: missing[0]?.error };
+  const words = new Set(missing.map(({ error }) => failureOf(error)));
+  return { message: `${what}: ${[...words].join(', ')}`, cause: new Error(message) };
 }
 
 /** The failure of a group whose discovery has found no server. */
-export function emptyGroup({ settings, discoveryError }: Group): GroupFailure {
+export function emptyGroup({ settings, discoveryError }: Group, to: ToldTo): GroupFailure {
   const why = discoveryError === '' ? 'its discovery finds none' : discoveryError;
-  return { message: `group "${settings.name}" has no servers: ${why}`, cause: undefined };
+  const what = `group "${settings.name}" has no servers`;
+  const message = `${what}: ${why}`;
+  if (!isTenant(to)) return { message, cause: undefined };
+  return { message: what, cause: new Error(message) };
 }
 
 /** The warning for a server that is missing while its replica has answered. */
-export function missingReplica({ settings }: Pick<Group, 'settings'>, { replica, error }: Missing) {
+export function missingReplica(
+  { settings }: Pick<Group, 'settings'>,
+  { replica, error }: Missing,
+  to: ToldTo,
+): string {
+  const [who, why] = isTenant(to)
+    ? ['one of its servers', failureOf(error)]
+    : [replica.url, textOf(error)];
   const effect = 'holes of its replicas are not filled from it';
-  return `group "${settings.name}": ${replica.url} is left out (${textOf(error)}): ${effect}`;
+  return `group "${settings.name}": ${who} is left out (${why}): ${effect}`;
+}
+
+/** The remarks of a server, which may name servers: this one, or those behind it. */
+export function remarks(
+  { settings }: Pick<Group, 'settings'>,
+  texts: readonly string[],
+  to: ToldTo,
+): readonly string[] {
+  if (!isTenant(to) || texts.length === 0) return texts;
+  return [`group "${settings.name}": its servers remark what only operators see`];
+}
+
+/** What an answer that is too large is told as. */
+export function tooBig({ settings }: Pick<Group, 'settings'>, error: unknown, to: ToldTo): string {
+  if (!isTenant(to)) return textOf(error);
+  const what = error instanceof TargetError ? error.what : 'the answer is too big';
+  return `group "${settings.name}": ${what}: ask for fewer series or a shorter range`;
 }
 
 /** A group's part in an answer. */

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import { sleep } from '../../clock.ts';
 import { callApi, refusalOf } from '../target/api.ts';
+import { TargetError } from '../target/failure.ts';
 import type { AnswerBody, QueryTarget, TargetAnswer } from '../target/http.ts';
 import { jsonRead } from '../target/json-read.ts';
 import { remoteRead } from '../target/remote-read.ts';
@@ -18,8 +19,10 @@ import {
 } from './server.ts';
 import type { GroupSettings } from './settings.ts';
 
-/** Bound on answers that are parsed as a whole. */
-const MAX_CALL_BYTES = 64 * 2 ** 20;
+/** Bound on answers that are parsed as a whole, which takes one turn. */
+const MAX_CALL_BYTES = 16 * 2 ** 20;
+/** The same for series, of which the labels and values of tenants are made, too. */
+const MAX_SERIES_BYTES = 32 * 2 ** 20;
 /** Bound on answers that are passed through. */
 const MAX_STREAM_BYTES = 2 ** 32;
 /** Failures that a second attempt may not meet: a restart, or a moment of too much work. */
@@ -59,9 +62,18 @@ export class TargetServer implements QueryServer {
     return this.#read(target, request, signal);
   }
 
-  call({ path, parameters }: ServerCall, signal: AbortSignal): Promise<CallAnswer> {
-    const options = { signal, maxBytes: MAX_CALL_BYTES, method: methodOf(path) };
-    return callApi(this.#options.target, `api/v1/${path}`, parameters, options);
+  async call({ path, parameters }: ServerCall, signal: AbortSignal): Promise<CallAnswer> {
+    const { target } = this.#options;
+    const maxBytes = path === 'series' ? MAX_SERIES_BYTES : MAX_CALL_BYTES;
+    const options = { signal, maxBytes, method: methodOf(path) };
+    try {
+      return await callApi(target, `api/v1/${path}`, parameters, options);
+    } catch (error) {
+      if (failureOf(error) !== 'too-big') throw error;
+      const bound = `${maxBytes / 2 ** 20} MiB, the fixed bound of such answers`;
+      const what = `the answer to ${path} has more than ${bound}`;
+      throw new TargetError('too-big', target.name, what, { cause: error });
+    }
   }
 
   async stream({ path, parameters }: ServerCall, signal: AbortSignal): Promise<Readable> {

@@ -38,7 +38,19 @@ export function* listPieces(items: Iterable<unknown>): Generator<string, void, v
   yield* joinedList(map(items, (item) => JSON.stringify(item)));
 }
 
-/** The same for items that are JSON already. */
+/** An answer that is an object of many members, each written on its own. */
+export function* objectPieces(
+  members: Iterable<readonly [name: string, value: unknown]>,
+): Generator<string, void, void> {
+  let before = '{';
+  for (const [name, value] of members) {
+    yield `${before}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    before = ',';
+  }
+  yield before === '{' ? '{}' : '}';
+}
+
+/** The same as a list, for items that are JSON already. */
 export function* joinedList(items: Iterable<string>): Generator<string, void, void> {
   let before = '[';
   for (const item of items) {

@@ -7,6 +7,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { answerChunks } from '../../promql/answer/answer.ts';
 import type { Query } from '../../promql/evaluate/engine.ts';
 import type { ApiCall, Federation, QueryScope } from '../../query/federation.ts';
+import { hasDefaultStep } from '../../query/selectors.ts';
 import { badParameter, QueryError } from '../query-errors.ts';
 import type { Handler, RequestContext } from '../request.ts';
 import type { SendLimits } from '../send-chunks.ts';
@@ -50,6 +51,9 @@ const JSON_TYPE = 'application/json';
 const MAX_STEPS = 11_000;
 /** Parameters that servers below may not know, or must not see. */
 const NOT_SPLICED = ['limit', 'lookback_delta', 'stats', 'explain', 'dedup', 'partial_response'];
+
+/** The lookback of a Prometheus that is not told another one. */
+const DEFAULT_LOOKBACK_MS = 300_000;
 
 interface Asked {
   readonly call: 'query' | 'query_range';
@@ -161,7 +165,10 @@ async function splice(
 ): Promise<boolean> {
   if (scope.tenants.length > 0) return false; // the text of the query has no matchers of tenants
   if (NOT_SPLICED.some((name) => (parameters.get(name) ?? '') !== '')) return false;
-  const reach = reachOf(query, times, settings());
+  const own = settings();
+  // The server would take its own lookback, and its own step for subqueries that name none.
+  if (own.lookbackMs !== DEFAULT_LOOKBACK_MS || hasDefaultStep(query.tree)) return false;
+  const reach = reachOf(query, times, own);
   if (reach === undefined) return false;
   const asked: ApiCall = { path: call, ...reach, parameters: spliced(query, times) };
   const chunks = await firstOf(federation().splice(asked, scope, run.signal), run.signal);

@@ -15,10 +15,10 @@ import { seenBy } from '../../query/answers/visible.ts';
 import { selectorsIn } from '../../query/selectors.ts';
 import { badParameter } from '../query-errors.ts';
 import type { Handler } from '../request.ts';
-import { jsonAnswer, listPieces } from './answer.ts';
+import { jsonAnswer, listPieces, objectPieces } from './answer.ts';
 import type { EngineSettings } from './engine.ts';
 import { readQuery } from './engine.ts';
-import { type Asking, type FederatedOptions, federated, remarksOf } from './federated.ts';
+import { type Asking, type FederatedOptions, federated, inTurns, remarksOf } from './federated.ts';
 import { limitOf, readParameters, requiredTime } from './parameters.ts';
 import { requireOperator } from './tenants.ts';
 
@@ -29,15 +29,14 @@ export function metadata(options: FederatedOptions): Handler {
     const perMetric = limitOf(parameters, 'limit_per_metric');
     const metric = parameters.get('metric') ?? '';
     const found = await ask({ path: 'metadata', parameters: metric === '' ? {} : { metric } });
-    const all = joinMetadata(found.answers, {
-      limit: scope.tenants.length > 0 ? 0 : limit,
-      perMetric,
-    });
+    const isTenant = scope.tenants.length > 0;
+    const joined = joinMetadata(found.answers, { limit: isTenant ? 0 : limit, perMetric });
+    const all = await inTurns(joined);
     const remarks = remarksOf(found);
-    if (scope.tenants.length === 0) return jsonAnswer(all, remarks);
+    if (!isTenant) return { ...remarks, data: objectPieces(all) };
     const names = await namesOf(asking);
-    const own = Object.entries(all).filter(([name]) => names.has(familyOf(name, names)));
-    return jsonAnswer(Object.fromEntries(limit > 0 ? own.slice(0, limit) : own), remarks);
+    const own = all.filter(([name]) => names.has(familyOf(name, names)));
+    return { ...remarks, data: objectPieces(limit > 0 ? own.slice(0, limit) : own) };
   });
 }
 

@@ -4,7 +4,7 @@
  * @see https://prometheus.io/docs/prometheus/latest/querying/api/#querying-metadata
  */
 import { joinLabelNames, joinLabelValues, joinSeries } from '../../query/answers/series.ts';
-import type { GroupAnswers } from '../../query/federation.ts';
+import type { ApiCall, GroupAnswers } from '../../query/federation.ts';
 import { QueryError } from '../query-errors.ts';
 import type { Handler } from '../request.ts';
 import { type Answer, joinedList, listPieces } from './answer.ts';
@@ -60,8 +60,10 @@ export function labelValues(options: FederatedOptions): Handler {
       .groups()
       .some((group) => Object.hasOwn(group.labels, label));
     const [values, names] = await Promise.all([
-      askFor(`label/${writeLabelName(label)}/values`, asking, limited(limit)),
-      addsLabel ? askFor('labels', asking) : NOBODY,
+      askFor(asking, {
+        ...{ path: `label/${writeLabelName(label)}/values`, label, parameters: limited(limit) },
+      }),
+      addsLabel ? askFor(asking, { path: 'labels' }) : NOBODY,
     ]);
     const all = await inTurns(joinLabelValues(label, values.answers, names.answers));
     return listAnswer(all, limit, [values]);
@@ -71,12 +73,10 @@ export function labelValues(options: FederatedOptions): Handler {
 const NOBODY: GroupAnswers = { answers: [], warnings: [] };
 
 function askFor(
-  path: string,
   { parameters, ask }: Asking,
-  own: Readonly<Record<string, string>> = {},
+  call: Pick<ApiCall, 'path'> & Partial<ApiCall>,
 ): Promise<GroupAnswers> {
-  const matchers = selectorsOf(parameters);
-  return ask({ path, matchers, ...timesOf(parameters), parameters: own });
+  return ask({ ...call, matchers: selectorsOf(parameters), ...timesOf(parameters) });
 }
 
 function listAnswer(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { compareTexts } from '../../../src/promql/evaluate/labels.ts';
+import { joinMetadata } from '../../../src/query/answers/metadata.ts';
 import { joinLabelNames, joinLabelValues, joinSeries } from '../../../src/query/answers/series.ts';
 import { AnswerShapeError } from '../../../src/query/answers/shape.ts';
 import { sortInSteps } from '../../../src/query/answers/sort.ts';
@@ -91,5 +92,24 @@ describe('sortInSteps', () => {
     }
 
     assert.ok(most < 20_000, `${most} comparisons in one step`);
+  });
+});
+
+describe('the joins of long answers', () => {
+  const texts = Array.from({ length: 50_000 }, (_, at) => `l${at}`);
+  const stepsOf = (steps: Generator<void, unknown, void>): number => {
+    let count = 0;
+    while (steps.next().done !== true) count += 1;
+    return count;
+  };
+  const sortSteps = stepsOf(sortInSteps(texts, compareTexts));
+
+  it('let other work run while they take names, values and metadata in', () => {
+    const metadata = Object.fromEntries(texts.map((one) => [one, [{ type: 'gauge' }]]));
+
+    assert.ok(stepsOf(joinLabelNames([answer(texts)])) >= sortSteps + 49);
+    assert.ok(stepsOf(joinLabelValues('a', [answer(texts)], [])) >= sortSteps + 49);
+    const joined = joinMetadata([answer(metadata)], { limit: 0, perMetric: 0 });
+    assert.ok(stepsOf(joined) >= sortSteps + 49);
   });
 });

@@ -90,6 +90,21 @@ describe('GET /api/v1/query', () => {
     assert.notDeepEqual(own.body, JSON.parse(spliced));
   });
 
+  it('evaluates itself where the settings of that server would count', async () => {
+    const spliced = '{"status":"success","data":{"resultType":"vector","result":[]}}';
+    const federation = memoryFederation({ groups: [], spliced });
+    const isSpliced = async (query: string, lookbackMs: number) => {
+      await using site = await serveQuery({ federation, settings: { lookbackMs } });
+      const url = `${site.url}/api/v1/query?${new URLSearchParams({ query, stats: '' })}`;
+      return (await (await fetch(url)).text()) === spliced;
+    };
+
+    assert.equal(await isSpliced('absent(up)', 300_000), true);
+    assert.equal(await isSpliced('absent(up)', 10_000), false);
+    assert.equal(await isSpliced('absent(max_over_time(up[5m:1m]))', 300_000), true);
+    assert.equal(await isSpliced('absent(max_over_time(up[5m:]))', 300_000), false);
+  });
+
   it('takes the parameters of a form', async () => {
     await using site = await serveQuery({ federation: UP });
 

@@ -28,14 +28,14 @@ const group = (name: string, rules: unknown[]) => ({ name, file: '/r.yml', inter
 const RULES = memoryFederation({
   groups: [
     {
-      ...{ name: 'a', labels: { shard: '1' } },
+      name: 'a',
       answers: {
         rules: { groups: [group('g', [rule([alert({ app_id: 'x' })]), record])] },
         alerts: { alerts: [alert({ app_id: 'x' })] },
       },
     },
     {
-      ...{ name: 'b', labels: { shard: '2' } },
+      name: 'b',
       answers: {
         rules: {
           groups: [
@@ -80,10 +80,7 @@ describe('GET /api/v1/rules', () => {
     );
     assert.deepEqual(
       ((down?.['alerts'] ?? []) as { labels: unknown }[]).map(({ labels }) => labels),
-      [
-        { app_id: 'x', shard: '1' },
-        { app_id: 'y', shard: '2' },
-      ],
+      [{ app_id: 'x' }, { app_id: 'y' }],
     );
   });
 
@@ -119,6 +116,35 @@ describe('GET /api/v1/rules', () => {
   });
 });
 
+describe('the labels of a group of servers', () => {
+  const answers = {
+    rules: { groups: [group('g', [rule([], { labels: { app_id: 'other' } }), record])] },
+  };
+  const federation = memoryFederation({
+    groups: [
+      { ...{ name: 'a', answers }, labels: { app_id: 'x' } },
+      { ...{ name: 'b', answers }, labels: { app_id: 'y' } },
+    ],
+  });
+  const labelsFor = async (scope: Scope, parameters: Record<string, string> = {}) => {
+    await using site = await serveQuery({ federation, scope });
+    const { groups } = (await site.get('rules', parameters)).body.data as unknown as RulesData;
+    return groups.flatMap(({ rules }) => rules.map((one) => one['labels']));
+  };
+
+  it('are labels of its rules, and win', async () => {
+    const [x, y] = [{ app_id: 'x' }, { app_id: 'y' }];
+    assert.deepEqual(await labelsFor('all'), [x, x, y, y]);
+    assert.deepEqual(await labelsFor('all', { 'match[]': '{app_id="y"}' }), [y, y]);
+  });
+
+  it('say whose rules they are', async () => {
+    const own = { app_id: 'x' };
+    assert.deepEqual(await labelsFor(TENANT), [own, own]);
+    assert.deepEqual(await labelsFor({ appId: 'other', spaceId: '' }), []);
+  });
+});
+
 describe('GET /api/v1/alerts', () => {
   it('joins the alerts of all groups, each once', async () => {
     await using site = await serveQuery({ federation: RULES });
@@ -129,10 +155,7 @@ describe('GET /api/v1/alerts', () => {
 
     assert.deepEqual(
       alerts.map(({ labels }) => labels),
-      [
-        { app_id: 'x', shard: '1' },
-        { app_id: 'y', shard: '2' },
-      ],
+      [{ app_id: 'x' }, { app_id: 'y' }],
     );
     assert.equal(alerts[0]?.value, '1e+00');
   });
