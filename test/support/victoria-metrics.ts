@@ -1,6 +1,7 @@
 /**
  * A real VictoriaMetrics for one test: Debian's, a server of Prometheus' query API without remote read.
  */
+import { eventually } from './eventually.ts';
 import { lastingPort } from './lasting-port.ts';
 import { endServer, removeFolder, serverFolder, startServer } from './server-process.ts';
 
@@ -22,8 +23,15 @@ export async function startVictoriaMetrics(program: string): Promise<VictoriaMet
     ready: /started VictoriaMetrics/,
   });
   parts.defer(() => endServer(server, 'SIGKILL')); // its data goes with the folder
-  const owned = parts.move();
   const url = `http://${address}`;
+  // It says that it has started while it begins to listen.
+  await eventually('VictoriaMetrics to listen', () =>
+    fetch(`${url}/health`).then(
+      (answer) => answer.ok || undefined,
+      () => undefined,
+    ),
+  );
+  const owned = parts.move();
   return {
     url,
     flush: async () => {
